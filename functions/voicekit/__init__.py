@@ -1,0 +1,1 @@
+"""What every function is built with: NCCOs, calls, signed webhooks, AWS, secrets, settings."""

@@ -1,0 +1,207 @@
+"""Verifies that a webhook comes from Vonage: an HS256 token over the body or the query string.
+
+    SignatureError
+      Unsigned        no Authorization header came: Vonage may repeat the request, signed
+      Forged          anything else is wrong: do not believe the request
+        UnknownKey    no secret that we hold made this signature: perhaps it was rotated
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import math
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from jwt import InsecureKeyLengthWarning, InvalidSignatureError, PyJWS, PyJWTError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_FUTURE_SKEW = 30  # seconds that Vonage's clock may be ahead of ours
+_MAX_PARAMETERS = 200
+_JWS = PyJWS(algorithms=["HS256"])
+
+
+class SignatureError(Exception):
+    """A webhook that cannot be believed; the text says why and goes to the log alone."""
+
+
+class Unsigned(SignatureError):
+    """The request carries no Authorization header."""
+
+
+class Forged(SignatureError):
+    """The token is malformed, old, somebody else's, or does not fit the request."""
+
+
+class UnknownKey(Forged):
+    """None of the secrets made this signature."""
+
+
+class SigningSecrets(NamedTuple):
+    """Who may sign, and for which account and application."""
+
+    secrets: tuple[str, ...]
+    api_key: str
+    application_id: str
+
+
+class Signed(NamedTuple):
+    """The parts of a request that a signature covers.
+
+    ``own_parameters`` are the names of the query parameters that our own URL carried before Vonage
+    added its fields to it; they count on GET alone.
+    """
+
+    method: str
+    query: str
+    body: bytes
+    own_parameters: frozenset[str]
+
+
+def verify(
+    authorization: str | None,
+    request: Signed,
+    secrets: SigningSecrets,
+    *,
+    now: float,
+    max_age: int,
+) -> bool:
+    """Check the signature of a webhook.
+
+    Parameters
+    ----------
+    authorization
+        The Authorization header, None where there is none.
+    request
+        What the signature covers.
+    secrets
+        The signature secrets of the account, newest first, and who else must be named.
+    now, max_age
+        The time in seconds since 1970, and the greatest age of a token in seconds.
+
+    Returns
+    -------
+    bool
+        Whether the payload hash fits. On POST it does, or Forged is raised. On GET the form of the
+        hash is known from one article of Vonage's support alone, so the caller decides.
+
+    Raises
+    ------
+    Unsigned
+        If there is no Authorization header.
+    UnknownKey
+        If no secret fits.
+    Forged
+        If anything else is wrong.
+    """
+    if authorization is None:
+        raise Unsigned("no Authorization header")
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Forged("the Authorization header is not one bearer token")
+    claims = _claims(token, secrets.secrets)
+    _check_claims(claims, secrets, now, max_age)
+    expected = claims.get("payload_hash")
+    if not isinstance(expected, str) or not expected.isascii():
+        raise Forged("payload_hash is missing")
+    if request.method != "GET":
+        if not hmac.compare_digest(hashlib.sha256(request.body).hexdigest(), expected.lower()):
+            raise Forged("payload_hash does not fit the body")
+        return True
+    return any(
+        [
+            hmac.compare_digest(hashlib.sha256(text).hexdigest(), expected.lower())
+            for text in _query_forms(request.query, request.own_parameters)
+        ]
+    )
+
+
+def parameters(query: str) -> list[tuple[str, str]]:
+    """Give the parameters of a raw query string in the order in which they came.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 200, which is many times what Vonage sends.
+    """
+    return parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+
+
+def _claims(token: str, secrets: Sequence[str]) -> dict[str, Any]:
+    for secret in secrets:
+        try:
+            with warnings.catch_warnings():
+                # Vonage hands out secrets of 16 characters; we cannot refuse them.
+                warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+                payload = _JWS.decode(token, secret, algorithms=["HS256"])
+            claims = json.loads(payload)
+        except InvalidSignatureError:
+            continue
+        except (PyJWTError, ValueError, RecursionError) as error:
+            raise Forged(f"the token is malformed ({type(error).__name__})") from None
+        if not isinstance(claims, dict):
+            raise Forged("the claims are not an object")
+        return claims
+    raise UnknownKey("no secret made this signature")
+
+
+def _check_claims(
+    claims: dict[str, Any], secrets: SigningSecrets, now: float, max_age: int
+) -> None:
+    if claims.get("iss") != "Vonage":
+        raise Forged("iss is not Vonage")
+    if not isinstance(claims.get("jti"), str):
+        raise Forged("jti is missing")
+    issued = claims.get("iat")
+    if isinstance(issued, bool) or not isinstance(issued, int | float) or not _finite(issued):
+        raise Forged("iat is missing")
+    if now - issued > max_age:
+        raise Forged("the token is too old")
+    if issued - now > _FUTURE_SKEW:
+        raise Forged("the token is from the future")
+    for name, ours in (("api_key", secrets.api_key), ("application_id", secrets.application_id)):
+        if name in claims and claims[name] != ours:
+            raise Forged(f"{name} is not ours")
+
+
+def _finite(number: float) -> bool:
+    return isinstance(number, int) or math.isfinite(number)
+
+
+def _query_forms(query: str, own: frozenset[str]) -> Iterator[bytes]:
+    """Give each form in which Vonage may have hashed a query string.
+
+    Documented is the compact JSON object of the parameters in order. Open is whether our own
+    parameters belong to it, and whether nested values are text or JSON (support article
+    19033783342876).
+    """
+    try:
+        everything = parameters(query)
+    except ValueError:
+        return
+    theirs = [(name, value) for name, value in everything if name not in own]
+    for pairs in (everything, theirs):
+        yield _compact(dict(pairs))
+        yield _compact({name: _nested(value) for name, value in pairs})
+
+
+def _nested(value: str) -> object:
+    if value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _compact(fields: dict[str, Any]) -> bytes:
+    try:
+        text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    except RecursionError:
+        return b""
+    return text.encode("utf-8", "surrogatepass")
