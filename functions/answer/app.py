@@ -1,0 +1,5 @@
+"""Answers a call: the flow's first NCCO."""
+
+from reception.desk import answering
+
+handler = answering()

@@ -1,0 +1,5 @@
+"""Answers what a caller said."""
+
+from reception.desk import receiving
+
+handler = receiving("asr")

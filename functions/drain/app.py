@@ -1,0 +1,35 @@
+"""Takes events from the overflow queue and keeps them, once the table takes writes again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from typing import Any
+
+from records.keeping import write
+from voicekit.aws import Aws, AwsError
+
+log = logging.getLogger("voice")
+log.setLevel(logging.INFO)
+
+_aws = Aws(os.environ)
+_WRITE = 2.0  # seconds an item; ten of them fit well into the function's timeout
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Keep each message's item; those that fail are left on the queue and come again."""
+    failed = [message["messageId"] for message in event["Records"] if not _kept(message)]
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+
+
+def _kept(message: dict[str, Any]) -> bool:
+    try:
+        item = json.loads(message["body"])
+        written = write(_aws, os.environ["TABLE_NAME"], item, within=_WRITE)
+    except (AwsError, ValueError, TypeError, AttributeError) as error:
+        outcome, detail = "left", type(error).__name__
+    else:
+        outcome, detail = "kept" if written else "repeat", None
+    log.info("overflow", extra={"outcome": outcome, "detail": detail})
+    return outcome != "left"

@@ -1,0 +1,35 @@
+"""Puts the caller through to the second number, and says so when nobody takes the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+
+if TYPE_CHECKING:
+    from voicekit.call import Call, Event
+
+_NOBODY = ("timeout", "failed", "rejected", "unanswered", "busy")
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Ring the second number."""
+    if not call.settings.second_number:
+        return [ncco.talk("This line is not connected yet. Goodbye.")]
+    return [
+        ncco.connect(
+            ncco.phone(call.settings.second_number),
+            from_=call.settings.vonage_number or None,
+            event_type="synchronous",
+            event_url=call.url("event"),
+        )
+    ]
+
+
+def event(_call: Call, event: Event) -> list[dict[str, Any]] | None:
+    """Say why nobody is there; every other report of the second leg changes nothing."""
+    if event.status not in _NOBODY:
+        return None
+    if event.status == "busy":
+        return [ncco.talk("The line is busy. Please try again in a few minutes. Goodbye.")]
+    return [ncco.talk("Sorry, nobody can take your call right now. Please try again later.")]

@@ -1,0 +1,51 @@
+"""A menu by keys: opening hours, where we are, or somebody to speak to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+
+if TYPE_CHECKING:
+    from voicekit.call import Call, Input
+
+_ATTEMPTS = 3
+_MENU = "Press 1 for our opening hours, 2 for our address, or 0 to speak to somebody."
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Greet, and ask for the first time."""
+    return _ask(call, "Hello, and thank you for calling.", attempt=1)
+
+
+def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:  # noqa: A002 - Vonage's term
+    """Do what the key stands for; ask again after a wrong one or none, three times in all."""
+    if input.digits == "1":
+        return [ncco.talk("We are open from Monday to Friday, from nine to five. Goodbye.")]
+    if input.digits == "2":
+        return [ncco.talk("You find us at 1 Main Street, opposite the station. Goodbye.")]
+    if input.digits == "0" and call.settings.second_number:
+        return [
+            ncco.talk("One moment, please."),
+            ncco.connect(
+                ncco.phone(call.settings.second_number), from_=call.settings.vonage_number or None
+            ),
+        ]
+    if call.attempt >= _ATTEMPTS:
+        return [ncco.talk("Sorry, we did not get your choice. Please call again. Goodbye.")]
+    if input.digits == "0":
+        problem = "Sorry, there is nobody to speak to at the moment."
+    elif input.digits:
+        problem = f"Sorry, {ncco.spell(input.digits)} is not one of the choices."
+    else:
+        problem = "Sorry, we did not hear a key."
+    return _ask(call, problem, attempt=call.attempt + 1)
+
+
+def _ask(call: Call, greeting: str, attempt: int) -> list[dict[str, Any]]:
+    return [
+        ncco.talk(f"{greeting} {_MENU}", barge_in=True),
+        ncco.input(
+            dtmf=ncco.dtmf(time_out=5, max_digits=1), event_url=call.url("dtmf", attempt=attempt)
+        ),
+    ]

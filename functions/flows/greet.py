@@ -1,0 +1,18 @@
+"""Greets the caller and reads the number back that the call came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+from voicekit.e164 import is_number
+
+if TYPE_CHECKING:
+    from voicekit.call import Call
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Thank the caller; a withheld number is not read."""
+    if is_number(call.from_):
+        return [ncco.talk(f"Thank you for calling from {ncco.spell(str(call.from_))}.")]
+    return [ncco.talk("Thank you for calling.")]

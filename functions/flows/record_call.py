@@ -1,0 +1,23 @@
+"""Puts the caller through to the second number and records the call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+
+if TYPE_CHECKING:
+    from voicekit.call import Call
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Say that the call is recorded, start recording, and ring the second number."""
+    if not call.settings.second_number:
+        return [ncco.talk("This line is not connected yet. Goodbye.")]
+    return [
+        ncco.talk("This call is recorded."),
+        ncco.record(event_url=call.url("recordings")),
+        ncco.connect(
+            ncco.phone(call.settings.second_number), from_=call.settings.vonage_number or None
+        ),
+    ]

@@ -1,0 +1,23 @@
+"""Connects callers into one conference and records it as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+
+if TYPE_CHECKING:
+    from voicekit.call import Call
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Say that the conference is recorded, and join it."""
+    return [
+        ncco.talk("Please wait while we connect you to the conference. It is recorded."),
+        ncco.conversation(
+            call.settings.conference_name,
+            record=True,
+            event_method="POST",
+            event_url=call.url("recordings"),
+        ),
+    ]

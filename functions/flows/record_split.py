@@ -1,0 +1,23 @@
+"""Records a call with each side on a channel of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+
+if TYPE_CHECKING:
+    from voicekit.call import Call
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Say that the call is recorded, record both sides apart, and ring the second number."""
+    if not call.settings.second_number:
+        return [ncco.talk("This line is not connected yet. Goodbye.")]
+    return [
+        ncco.talk("This call is recorded."),
+        ncco.record(split="conversation", channels=2, event_url=call.url("recordings")),
+        ncco.connect(
+            ncco.phone(call.settings.second_number), from_=call.settings.vonage_number or None
+        ),
+    ]

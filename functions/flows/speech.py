@@ -1,0 +1,38 @@
+"""Asks the caller to say something, and says it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+
+if TYPE_CHECKING:
+    from voicekit.call import Call, Input
+
+_ATTEMPTS = 3
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Ask for the first time."""
+    return _ask(call, "Please say something.", attempt=1)
+
+
+def asr(call: Call, input: Input) -> list[dict[str, Any]]:  # noqa: A002 - Vonage's term
+    """Say the likeliest reading back; ask again when nothing was understood, three times in all."""
+    if input.speech:
+        return [ncco.talk(f"Hello, you said {ncco.escape(input.speech[0].text[:500])}.")]
+    if call.attempt >= _ATTEMPTS:
+        return [ncco.talk("Sorry, we still did not understand. Please call again. Goodbye.")]
+    if input.timeout_reason == "start_timeout":
+        return _ask(call, "We did not hear you. Please say something.", call.attempt + 1)
+    return _ask(call, "Sorry, I didn't understand. Please say it again.", call.attempt + 1)
+
+
+def _ask(call: Call, prompt: str, attempt: int) -> list[dict[str, Any]]:
+    return [
+        ncco.talk(prompt),
+        ncco.input(
+            speech=ncco.speech(end_on_silence=1, language=call.language, save_audio=False),
+            event_url=call.url("asr", attempt=attempt),
+        ),
+    ]

@@ -1,0 +1,24 @@
+"""Has Vonage report how far the NCCO has come, and goes on with another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+
+if TYPE_CHECKING:
+    from voicekit.call import Call
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Greet, notify, and say what nobody hears while `notification` answers."""
+    return [
+        ncco.talk("Thanks for calling the notification line."),
+        ncco.notify({"stage": "greeted"}, event_url=call.url("notification")),
+        ncco.talk("You will never hear me, as the notification URL returns an NCCO."),
+    ]
+
+
+def notification(_call: Call, _payload: object) -> list[dict[str, Any]]:
+    """Replace the rest of the NCCO."""
+    return [ncco.talk("Your notification has been received, loud and clear.")]

@@ -1,0 +1,24 @@
+"""Takes a message after the tone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+
+if TYPE_CHECKING:
+    from voicekit.call import Call
+
+
+def answer(call: Call) -> list[dict[str, Any]]:
+    """Record until the hash key or three seconds of silence, and say thank you."""
+    return [
+        ncco.talk(
+            "Please leave a message after the tone, then press the hash key."
+            " We will get back to you as soon as we can."
+        ),
+        ncco.record(
+            end_on_silence=3, end_on_key="#", beep_start=True, event_url=call.url("recordings")
+        ),
+        ncco.talk("Thank you for your message. Goodbye."),
+    ]

@@ -1,0 +1,5 @@
+"""Answers a notify action."""
+
+from reception.desk import receiving
+
+handler = receiving("notification")

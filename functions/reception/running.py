@@ -1,0 +1,131 @@
+"""Runs a flow so that nothing it does leaves the caller in silence."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voicekit import ncco
+from voicekit.dialling import DiallingRefused, judge, policy_of
+from voicekit.webhook import Reply, describe
+
+if TYPE_CHECKING:
+    from types import FrameType, ModuleType
+
+    from voicekit.call import Call
+
+APOLOGY = "We are sorry, something went wrong. Please call again later. Goodbye."
+_FLOWS = Path(__file__).parent.parent / "flows"
+
+
+class FlowFailed(Exception):
+    """A flow gave no answer that a caller could be given; the cause, if any, says why."""
+
+
+class FlowOverran(BaseException):
+    """A flow took longer than it may.
+
+    No Exception, so that a flow that catches all of those is stopped as well.
+    """
+
+
+def names() -> frozenset[str]:
+    """Give the names of all flows: the modules of the package `flows`."""
+    return frozenset(path.stem for path in _FLOWS.glob("*.py") if not path.stem.startswith("_"))
+
+
+def choose(state: dict[str, str], number: str | None, call_settings: Any) -> str:
+    """Say which flow answers a call.
+
+    1. The one that the URL names in its parameter ``flow``.
+    2. The one that the settings name for the number that was called.
+    3. The default flow.
+    """
+    return state.get("flow") or call_settings.number_flows.get(
+        number or "", call_settings.default_flow
+    )
+
+
+def run(
+    hook: str, call: Call, *arguments: Any, within: float, optional: bool = False
+) -> list[dict[str, Any]] | None:
+    """Ask a flow what to do.
+
+    Parameters
+    ----------
+    hook
+        The name of the flow's function, such as ``answer``.
+    call, arguments
+        What it is given.
+    within
+        Seconds that loading and running it may take.
+    optional
+        Whether a flow may lack this function, or return None from it.
+
+    Returns
+    -------
+    list or None
+        A valid NCCO whose endpoints may all be called; None only where that is allowed.
+
+    Raises
+    ------
+    FlowFailed
+        If there is no such flow, if it cannot be loaded or has no such function, if it raises
+        anything at all, takes too long, or returns something else.
+    """
+    try:
+        try:
+            _arm(within)
+            module = _load(call.flow)
+            if optional and not hasattr(module, hook):
+                return None
+            answer = getattr(module, hook)(call, *arguments)
+        finally:
+            _disarm()
+        if optional and answer is None:
+            return None
+        checked = ncco.check(answer)
+        judge(checked, policy_of(call.settings, call.base_url))
+    except BaseException as error:  # a flow is its user's code: whatever it does, a caller waits
+        _disarm()  # once more, for a signal that came on the way into the first
+        raise FlowFailed(f"{call.flow}.{hook}") from error
+    return checked
+
+
+def apology(failure: FlowFailed, flow: str) -> Reply:
+    """Give the reply to a caller whose flow failed."""
+    noted: dict[str, Any] = {"flow": flow if flow in names() else "unknown"}
+    if failure.__cause__ is not None:
+        noted |= describe(failure.__cause__)
+    return Reply(200, [ncco.talk(APOLOGY)], "apology", noted)
+
+
+def _load(flow: str) -> ModuleType:
+    if flow not in names():
+        raise LookupError("there is no flow of this name")
+    return importlib.import_module(f"flows.{flow}")
+
+
+def _arm(seconds: float) -> None:
+    """Have FlowOverran raised after some seconds, in the main thread, where Lambda runs handlers.
+
+    It comes again and again, so that code that catches the first one is stopped by the next.
+    """
+    signal.signal(signal.SIGALRM, _overran)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 0.1)
+
+
+def _disarm() -> None:
+    while True:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+            return
+        except FlowOverran:  # it came while being disarmed
+            continue
+
+
+def _overran(_signal: int, _frame: FrameType | None) -> None:
+    raise FlowOverran("it took longer than it may")

@@ -1,0 +1,5 @@
+"""Puts a finished recording on the queue from which it is fetched."""
+
+from reception.desk import receiving
+
+handler = receiving("recordings")

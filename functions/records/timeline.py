@@ -1,0 +1,124 @@
+"""What the events of a conversation say together: the state of its legs, and all else that happened.
+
+State is never stored. It is folded from the events when somebody reads it, and the fold gives the
+same answer for any order and any repetition of the events, since Vonage promises neither order nor
+uniqueness.
+
+    started → ringing → answered → [human | machine] → completed
+    started → (ringing) → busy | cancelled | timeout | unanswered | failed → completed
+    started → rejected
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from records.event import RANKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from records.event import Event
+
+_FAILURES = ("busy", "cancelled", "timeout", "unanswered", "failed", "rejected")
+_ENDED = ("rejected", "completed")
+_COSTS = ("duration", "rate", "price", "network", "disconnected_by")
+
+
+class Leg(NamedTuple):
+    """One leg of a conversation.
+
+    Attributes
+    ----------
+    leg
+        Its identifier without dashes.
+    state
+        The furthest status that was reported, ``unknown`` if none that is known was.
+    outcome
+        ``answered``, or the failure that ended it; None while it is open.
+    ended
+        Whether no further status will follow.
+    from_, to, direction
+        As the earliest event tells that names them.
+    times
+        When each status was first reported, by status.
+    conversations
+        The conversations that the leg was in, in the order of the events.
+    costs
+        ``duration`` (seconds), ``rate`` and ``price`` (EUR), ``network``, ``disconnected_by``, as
+        `completed` told them.
+    """
+
+    leg: str
+    state: str
+    outcome: str | None
+    ended: bool
+    from_: str | None
+    to: str | None
+    direction: str | None
+    times: Mapping[str, str | None]
+    conversations: tuple[str, ...]
+    costs: Mapping[str, Any]
+
+
+class Timeline(NamedTuple):
+    """A conversation: its legs by identifier, and its events in order, each once."""
+
+    legs: Mapping[str, Leg]
+    events: tuple[Event, ...]
+
+    def of_kind(self, kind: str) -> tuple[Event, ...]:
+        """Give the events of one kind, such as ``record`` or ``input``, in order."""
+        return tuple(event for event in self.events if event.kind == kind)
+
+
+def fold(events: Iterable[Event]) -> Timeline:
+    """Say what events mean together.
+
+    Parameters
+    ----------
+    events
+        The events of a conversation or of a leg, in any order, each as often as it comes.
+
+    Returns
+    -------
+    Timeline
+        The same for any order and any repetition.
+    """
+    ordered = tuple(event for _, event in sorted({event.key: event for event in events}.items()))
+    by_leg: dict[str, list[Event]] = {}
+    for event in ordered:
+        if event.leg:
+            by_leg.setdefault(event.leg, []).append(event)
+    return Timeline({name: _leg(name, told) for name, told in by_leg.items()}, ordered)
+
+
+def _leg(name: str, events: list[Event]) -> Leg:
+    times: dict[str, str | None] = {}
+    costs: dict[str, Any] = {}
+    for event in events:
+        if event.status:
+            times.setdefault(event.status, event.timestamp)
+        if event.status == "completed":
+            costs = {cost: event.fields.get(cost) for cost in _COSTS}
+    # The furthest status counts, whatever came last: `started` often arrives after `ringing`.
+    state = max(times, key=lambda status: (RANKS[status], status), default="unknown")
+    failure = next((status for status in _FAILURES if status in times), None)
+    return Leg(
+        leg=name,
+        state=state,
+        outcome=failure or ("answered" if "answered" in times else None),
+        ended=state in _ENDED,
+        from_=_first(events, "from"),
+        to=_first(events, "to"),
+        direction=_first(events, "direction"),
+        times=times,
+        conversations=tuple(dict.fromkeys(e.conversation for e in events if e.conversation)),
+        costs=costs,
+    )
+
+
+def _first(events: list[Event], name: str) -> str | None:
+    """Give the first value that an event has for a field; Vonage leaves some out at times."""
+    values = (event.fields.get(name) for event in events)
+    return next((value.strip() for value in values if isinstance(value, str) and value), None)
