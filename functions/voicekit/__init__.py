@@ -1,0 +1,1 @@
+"""What every function that faces Vonage stands on."""
