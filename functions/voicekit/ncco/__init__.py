@@ -1,0 +1,67 @@
+"""Building and checking NCCOs: every action and endpoint of the current reference, `pay` excepted.
+
+    >>> from voicekit import ncco
+    >>> ncco.talk("Hello", language="en-GB")
+    {'action': 'talk', 'text': 'Hello', 'language': 'en-GB'}
+
+Actions: `talk`, `stream`, `input`, `record`, `conversation`, `connect`, `notify`, `wait`,
+`transfer`. Endpoints of connect: `phone`, `app`, `websocket`, `sip`, `vbc`. Parts of these:
+`dtmf`, `speech`, `transcription`, `advanced_machine_detection`, `on_answer`, `authorization`.
+What flows returned or a request brought goes through `check`. Text: `escape` and `spell`.
+The one exception is `NccoError`, a ValueError.
+"""
+
+from __future__ import annotations
+
+from voicekit.ncco.build import (
+    advanced_machine_detection,
+    app,
+    authorization,
+    connect,
+    conversation,
+    dtmf,
+    input,  # noqa: A004 - flows say ncco.input, which hides nothing there
+    notify,
+    on_answer,
+    phone,
+    record,
+    sip,
+    speech,
+    stream,
+    talk,
+    transcription,
+    transfer,
+    vbc,
+    wait,
+    websocket,
+)
+from voicekit.ncco.rules import check
+from voicekit.ncco.ssml import escape, spell
+from voicekit.ncco.values import NccoError
+
+__all__ = [
+    "NccoError",
+    "advanced_machine_detection",
+    "app",
+    "authorization",
+    "check",
+    "connect",
+    "conversation",
+    "dtmf",
+    "escape",
+    "input",
+    "notify",
+    "on_answer",
+    "phone",
+    "record",
+    "sip",
+    "speech",
+    "spell",
+    "stream",
+    "talk",
+    "transcription",
+    "transfer",
+    "vbc",
+    "wait",
+    "websocket",
+]
