@@ -1,1 +1,1 @@
-"""What every entry point shares: the vocabulary of a call, and the few things a call needs."""
+"""What every function is built with: NCCOs, calls, signed webhooks, AWS, secrets, settings."""
