@@ -28,8 +28,7 @@ def _kept(message: dict[str, Any]) -> bool:
         item = json.loads(message["body"])
         written = write(_aws, os.environ["TABLE_NAME"], item, within=_WRITE)
     except (AwsError, ValueError, TypeError, AttributeError) as error:
-        outcome, detail = "left", type(error).__name__
-    else:
-        outcome, detail = "kept" if written else "repeat", None
-    log.info("overflow", extra={"outcome": outcome, "detail": detail})
-    return outcome != "left"
+        log.error("overflow", extra={"outcome": "left", "error": type(error).__name__})
+        return False
+    log.info("overflow", extra={"outcome": "kept" if written else "repeat"})
+    return True

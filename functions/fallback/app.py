@@ -1,4 +1,4 @@
-"""Answers when all else fails, whoever asks: it imports nothing, so that nothing can keep it back."""
+"""Answers when all else fails, whoever asks. It imports nothing, so that nothing can stop it."""
 
 _NCCO = (
     '[{"action":"talk","text":"We are sorry, we cannot take your call at the moment.'

@@ -12,9 +12,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from reception.running import FlowFailed, apology, choose, run
 from records.event import item, recognise
 from records.keeping import keep
-from reception.running import FlowFailed, apology, choose, run
 from voicekit import settings as settings_module
 from voicekit import webhook as webhooks
 from voicekit.aws import Aws, AwsError

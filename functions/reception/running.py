@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicekit import ncco
-from voicekit.dialling import DiallingRefused, judge, policy_of
+from voicekit.dialling import judge, policy_of
 from voicekit.webhook import Reply, describe
 
 if TYPE_CHECKING:

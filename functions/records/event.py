@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Event(NamedTuple):
     conversation
         The conversation that it belongs to, None where it names none.
     leg
-        The leg without dashes, since Vonage writes the same leg both ways; None where it names none.
+        The leg without dashes, since Vonage writes it both ways; None where it names none.
     timestamp
         When it happened, UTC with milliseconds (``2021-03-29T21:20:05.582Z``), None where unknown.
     digest
@@ -107,7 +107,7 @@ def item(
     keep_days
         Days after which DynamoDB deletes it.
     """
-    came = datetime.fromtimestamp(received_at, timezone.utc)
+    came = datetime.fromtimestamp(received_at, UTC)
     made: dict[str, str | int | None] = {
         "pk": event.conversation
         or event.leg
@@ -169,7 +169,7 @@ def _timestamp(value: object) -> str | None:
         return None
     try:
         time = datetime.fromisoformat(value.strip())
-        time = time.replace(tzinfo=time.tzinfo or timezone.utc).astimezone(timezone.utc)
+        time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

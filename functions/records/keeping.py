@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from voicekit.aws import Aws
 
 
-def keep(
-    aws: Aws, table: str, overflow: str, item: dict[str, str | int], *, within: float
-) -> str:
+def keep(aws: Aws, table: str, overflow: str, item: dict[str, str | int], *, within: float) -> str:
     """Keep an event once, in the table or, where that fails, on the overflow queue.
 
     Parameters

@@ -1,4 +1,4 @@
-"""What the events of a conversation say together: the state of its legs, and all else that happened.
+"""What the events of a conversation say together: the state of its legs, and what else happened.
 
 State is never stored. It is folded from the events when somebody reads it, and the fold gives the
 same answer for any order and any repetition of the events, since Vonage promises neither order nor

@@ -1,9 +1,9 @@
 """Verifies that a webhook comes from Vonage: an HS256 token over the body or the query string.
 
-    SignatureError
-      Unsigned        no Authorization header came: Vonage may repeat the request, signed
-      Forged          anything else is wrong: do not believe the request
-        UnknownKey    no secret that we hold made this signature: perhaps it was rotated
+SignatureError
+  Unsigned        no Authorization header came: Vonage may repeat the request, signed
+  Forged          anything else is wrong: do not believe the request
+    UnknownKey    no secret that we hold made this signature: perhaps it was rotated
 """
 
 from __future__ import annotations
@@ -114,10 +114,8 @@ def verify(
             raise Forged("payload_hash does not fit the body")
         return True
     return any(
-        [
-            hmac.compare_digest(hashlib.sha256(text).hexdigest(), expected.lower())
-            for text in _query_forms(request.query, request.own_parameters)
-        ]
+        hmac.compare_digest(hashlib.sha256(text).hexdigest(), expected.lower())
+        for text in _query_forms(request.query, request.own_parameters)
     )
 
 

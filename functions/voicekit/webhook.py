@@ -35,11 +35,47 @@ _SPARE = 0.3  # seconds kept back from Lambda's timeout for the reply itself
 # Every name that Vonage gives to a field of a webhook (Vonage Webhook reference). On GET they stand
 # in the query string beside the parameters of our own URL.
 VONAGE_FIELDS = frozenset(
-    "to from from_user endpoint_type uuid conversation_uuid conversation_uuid_from"
-    " conversation_uuid_to region_url custom_data reason original_request headers status direction"
-    " timestamp start_time end_time rate price duration network detail sip_code sub_state call_uuid"
-    " disconnected_by client_ref client_reference recording_url recording_uuid size type"
-    " transcription_url speech dtmf payload timed_out machine_detection".split()
+    [
+        "to",
+        "from",
+        "from_user",
+        "endpoint_type",
+        "uuid",
+        "conversation_uuid",
+        "conversation_uuid_from",
+        "conversation_uuid_to",
+        "region_url",
+        "custom_data",
+        "reason",
+        "original_request",
+        "headers",
+        "status",
+        "direction",
+        "timestamp",
+        "start_time",
+        "end_time",
+        "rate",
+        "price",
+        "duration",
+        "network",
+        "detail",
+        "sip_code",
+        "sub_state",
+        "call_uuid",
+        "disconnected_by",
+        "client_ref",
+        "client_reference",
+        "recording_url",
+        "recording_uuid",
+        "size",
+        "type",
+        "transcription_url",
+        "speech",
+        "dtmf",
+        "payload",
+        "timed_out",
+        "machine_detection",
+    ]
 )
 _VONAGE_PREFIX = "SipHeader_"
 _NESTED_FIELDS = ("speech", "dtmf", "payload", "custom_data", "original_request", "headers")
@@ -93,7 +129,7 @@ class Webhook(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What goes back: a status, a JSON body where there is one, and what the log line says of it."""
+    """What goes back: a status, a JSON body where there is one, and what its log line says."""
 
     status: int
     body: object = None
@@ -242,9 +278,7 @@ def _own_parameters(request: Request) -> tuple[frozenset[str], dict[str, str]]:
     except ValueError:
         return frozenset(), {}
     state = {
-        name: value
-        for name, value in pairs
-        if request.method != "GET" or not _is_vonages(name)
+        name: value for name, value in pairs if request.method != "GET" or not _is_vonages(name)
     }
     return frozenset(state), state
 
