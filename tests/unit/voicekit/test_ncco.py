@@ -3,6 +3,7 @@ fixtures in ncco/good and ncco/bad, one file for each rule."""
 
 from __future__ import annotations
 
+import doctest
 import json
 import math
 import subprocess
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from voicekit import ncco
+from voicekit.ncco import actions, ssml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 FIXTURES = Path(__file__).parent / "ncco"
 URL = "https://example.com/hook"
@@ -461,6 +464,16 @@ class Hostile(dict[str, Any]):
         raise RuntimeError(name)
 
 
+class Unequal:
+    """An object that lets itself be compared with nothing."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError(other)
+
+    def __hash__(self) -> int:
+        raise RuntimeError
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -481,6 +494,7 @@ class Hostile(dict[str, Any]):
         lambda: [{"action": []}],
         lambda: [Hostile()],
         lambda: [{"action": Hostile()}],
+        lambda: [{"action": Unequal()}],
         lambda: [{"action": "talk", "text": Hostile()}],
         lambda: [{"action": "notify", "payload": {"a": Hostile()}, "eventUrl": [URL]}],
     ],
@@ -553,6 +567,13 @@ def test_the_door_has_the_documented_names() -> None:
     assert all(f"`{name}`" in str(ncco.__doc__) for name in ncco.__all__)
 
 
+@pytest.mark.parametrize("module", [ncco, actions, ssml], ids=lambda module: module.__name__)
+def test_the_examples_in_the_docstrings_are_true(module: ModuleType) -> None:
+    found = doctest.testmod(module, extraglobs=vars(ncco))
+    assert found.attempted
+    assert not found.failed
+
+
 def test_importing_it_loads_nothing_but_json_and_re_beside_itself() -> None:
     # A caller waits in silence for this import, so what it brings along is a promise.
     code = "import __future__, json, re, sys; old = set(sys.modules); import voicekit.ncco; "
@@ -565,5 +586,9 @@ def test_importing_it_loads_nothing_but_json_and_re_beside_itself() -> None:
         timeout=60,
         check=True,
     )
-    own = ("", ".ncco", ".ncco.build", ".ncco.rules", ".ncco.ssml", ".ncco.values")
+    own = (
+        "",
+        ".ncco",
+        *(f".ncco.{name}" for name in ["actions", "parts", "rules", "ssml", "values"]),
+    )
     assert found.stdout.split() == [f"voicekit{name}" for name in own]
