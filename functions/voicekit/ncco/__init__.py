@@ -13,26 +13,28 @@ The one exception is `NccoError`, a ValueError.
 
 from __future__ import annotations
 
-from voicekit.ncco.build import (
+from voicekit.ncco.actions import (
+    connect,
+    conversation,
+    input,  # noqa: A004 - flows say ncco.input, which hides nothing there
+    notify,
+    record,
+    stream,
+    talk,
+    transfer,
+    wait,
+)
+from voicekit.ncco.parts import (
     advanced_machine_detection,
     app,
     authorization,
-    connect,
-    conversation,
     dtmf,
-    input,  # noqa: A004 - flows say ncco.input, which hides nothing there
-    notify,
     on_answer,
     phone,
-    record,
     sip,
     speech,
-    stream,
-    talk,
     transcription,
-    transfer,
     vbc,
-    wait,
     websocket,
 )
 from voicekit.ncco.rules import check

@@ -307,6 +307,14 @@ ACTIONS: dict[str, Rule] = {
 
 
 def _action(where: str, value: Any) -> None:
+    as_object(where, value)
+    named = value.get("action")
+    if type(named) is str and named == "pay":
+        fail(
+            f"{where}.action",
+            "pay is retired: Vonage takes no card payments in an NCCO; collect input and pay "
+            "through a payment provider instead",
+        )
     kind, options = _told_apart(where, value, "action", ACTIONS)
     ACTIONS[kind](f"{where}.{kind}", options)
 
@@ -316,14 +324,9 @@ def _told_apart(
 ) -> tuple[str, dict[str, Any]]:
     """Give the kind of an action or endpoint, and its options without the tag that tells it."""
     as_object(where, value)
-    if value.get(tag) == "pay":
-        fail(
-            f"{where}.{tag}",
-            "pay is retired: Vonage takes no card payments in an NCCO; collect input and pay "
-            "through a payment provider instead",
-        )
-    one_of(*kinds)(f"{where}.{tag}", value.get(tag))
-    return value[tag], {option: value[option] for option in value if option != tag}
+    kind = value.get(tag)
+    one_of(*kinds)(f"{where}.{tag}", kind)
+    return kind, {option: value[option] for option in value if option != tag}
 
 
 def _check_barge_in(ncco: list[dict[str, Any]]) -> None:

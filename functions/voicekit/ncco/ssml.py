@@ -30,8 +30,8 @@ _ENTITIES = str.maketrans(
 def escape(text: str) -> str:
     """Make text from outside safe to place inside SSML, between tags or in an attribute.
 
-    Use it wherever text from a caller, a header or a recogniser goes into `<speak>…</speak>`.
-    Plain text, outside `<speak>`, needs none: there an entity could be read out as it is written.
+    Text from a caller, a header or a recogniser belongs inside `<speak>…</speak>`, escaped: in
+    plain text an entity could be read out as it is written, and a tag is refused.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def escape(text: str) -> str:
 
     Examples
     --------
-    >>> escape("Tom & <Jerry>")
-    'Tom &amp; &lt;Jerry&gt;'
+    >>> "<speak>You said " + escape("rock & roll") + "</speak>"
+    '<speak>You said rock &amp; roll</speak>'
     """
     return re.sub(_UNSPEAKABLE, "", text).translate(_ENTITIES)
 

@@ -41,8 +41,9 @@ _NAMES_OF_TYPES = (
     (dict, "an object"),
     (type(None), "null"),
 )
-# The patterns are texts, compiled (and kept) by `re` at their first use: most answers use two or three
-# of them, and compiling all at import took longer than everything else here, with a caller waiting.
+
+# The patterns are texts, compiled (and kept) by `re` at their first use: an answer uses two or
+# three of them, and compiling all at import, with a caller waiting, took longer than all the rest.
 
 # A word as an author would mistype it; anything else is not repeated in an error.
 _WORD = r"[A-Za-z][A-Za-z_-]{0,29}"
@@ -239,19 +240,20 @@ def free_json(where: str, value: object) -> None:
     size = 0
     while waiting:
         member, depth = waiting.pop()
-        size += len(member) if type(member) in (str, list, dict) else 1
+        parts: list[Any] = []
+        if type(member) is dict:
+            as_object(where, member)
+            parts = [*member, *member.values()]
+        elif type(member) is list:
+            parts = member
+        else:
+            _scalar(where, member)
+        size += 1 + (len(member) if type(member) is str else len(parts))
         if size > LARGEST_FREE_JSON:
             fail(where, f"is larger than {LARGEST_FREE_JSON} characters")
         if depth > DEEPEST:
             fail(where, f"is nested more than {DEEPEST} deep, or contains itself")
-        if type(member) is dict:
-            as_object(where, member)
-            waiting.extend((part, depth) for part in member)
-            waiting.extend((part, depth + 1) for part in member.values())
-        elif type(member) is list:
-            waiting.extend((part, depth + 1) for part in member)
-        else:
-            _scalar(where, member)
+        waiting.extend((part, depth + 1) for part in parts)
 
 
 def _scalar(where: str, value: object) -> None:
