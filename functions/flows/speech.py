@@ -20,7 +20,8 @@ def answer(call: Call) -> list[dict[str, Any]]:
 def asr(call: Call, input: Input) -> list[dict[str, Any]]:  # noqa: A002 - Vonage's term
     """Say the likeliest reading back; ask again when nothing was understood, three times in all."""
     if input.speech:
-        return [ncco.talk(f"Hello, you said {ncco.escape(input.speech[0].text[:500])}.")]
+        said = ncco.escape(input.speech[0].text[:200])
+        return [ncco.talk(f"<speak>Hello, you said {said}.</speak>")]
     if call.attempt >= _ATTEMPTS:
         return [ncco.talk("Sorry, we still did not understand. Please call again. Goodbye.")]
     if input.timeout_reason == "start_timeout":
