@@ -515,7 +515,6 @@ class _Connection:
         self._deadline = 0.0
         self._received = 0
         self._http = HTTPConnection("unused")  # the Host header is given, the socket is open
-        self._http.auto_open = 0
         self._http.sock = self  # of a socket it uses sendall, makefile and close alone
         self.idle_since = 0.0
 
