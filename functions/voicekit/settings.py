@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -21,7 +20,10 @@ class SettingsError(Exception):
 
 
 class Settings(NamedTuple):
-    """The settings of a deployed stack; the parameters of template.yaml describe each."""
+    """The settings of a deployed stack; the parameters of template.yaml describe each.
+
+    ``signature_max_age`` and ``flow_time_limit`` are seconds.
+    """
 
     stage: str
     public_base_url: str
@@ -94,7 +96,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         keep_events_days=read("KEEP_EVENTS_DAYS", _whole, 1),
         signature_max_age=read("SIGNATURE_MAX_AGE", _whole, 1),
         enforce_answer_get_hash=read("ANSWER_GET_HASH", _enforces, True),
-        flow_time_limit=read("FLOW_TIME_LIMIT", _seconds, 1.0),
+        flow_time_limit=read("FLOW_TIME_LIMIT", _whole, 1) / 1000,
     )
     if problems:
         raise SettingsError("; ".join(problems))
@@ -149,16 +151,6 @@ def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise ValueError("is not a whole number above zero")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < 60:
-        raise ValueError("is not a number of seconds between 0 and 60")
-    return seconds
 
 
 def _enforces(text: str) -> bool:
