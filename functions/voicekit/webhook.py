@@ -278,12 +278,13 @@ def _own_parameters(request: Request) -> tuple[frozenset[str], dict[str, str]]:
     except ValueError:
         return frozenset(), {}
     state = {
-        name: value for name, value in pairs if request.method != "GET" or not _is_vonages(name)
+        name: value for name, value in pairs if request.method != "GET" or not is_vonages(name)
     }
     return frozenset(state), state
 
 
-def _is_vonages(name: str) -> bool:
+def is_vonages(name: str) -> bool:
+    """Say whether Vonage itself gives this name to a field of a webhook."""
     return name in VONAGE_FIELDS or name.startswith(_VONAGE_PREFIX)
 
 

