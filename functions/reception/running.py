@@ -103,8 +103,15 @@ def apology(failure: FlowFailed, flow: str) -> Reply:
     """Give the reply to a caller whose flow failed."""
     noted: dict[str, Any] = {"flow": flow if flow in names() else "unknown"}
     if failure.__cause__ is not None:
-        noted |= describe(failure.__cause__)
+        noted |= _described(failure.__cause__)
     return Reply(200, [ncco.talk(APOLOGY)], "apology", noted)
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    try:
+        return describe(error)
+    except BaseException:  # what a flow raised may be of its own kind, and say itself wrongly
+        return {"error": type(error).__name__}
 
 
 def _load(flow: str) -> ModuleType:
