@@ -74,6 +74,14 @@ def test_a_file_that_is_added_is_a_flow(a_flow: Callable[..., Call]) -> None:
     assert run("answer", call, within=LONG) == TALK
 
 
+def test_only_the_flow_that_answers_is_loaded(a_flow: Callable[..., Call]) -> None:
+    a_flow("raise SystemExit", name="other")
+
+    run("answer", a_flow(f"def answer(call): return {TALK}"), within=LONG)
+
+    assert {"flows.passing", "flows.other"} & set(sys.modules) == {"flows.passing"}
+
+
 def test_a_module_whose_name_begins_with_an_underscore_is_no_flow(
     a_flow: Callable[..., Call],
 ) -> None:
