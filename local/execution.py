@@ -92,7 +92,7 @@ class Execution:
     async def _connect(self, requests: int, replies: int, output: int) -> None:
         loop = asyncio.get_running_loop()
         self._requests, _ = await loop.connect_write_pipe(
-            asyncio.streams.FlowControlMixin, os.fdopen(requests, "wb", 0)
+            asyncio.BaseProtocol, os.fdopen(requests, "wb", 0)
         )
         self._replies = asyncio.StreamReader()
         self._reply_transport, _ = await loop.connect_read_pipe(
@@ -163,14 +163,14 @@ class Execution:
 
     def _collect(self) -> None:
         """Take what the function has written so far, line by line."""
-        while True:
+        while self._output >= 0:
             try:
                 data = os.read(self._output, 65536)
             except BlockingIOError:
                 return
             if not data:
                 asyncio.get_running_loop().remove_reader(self._output)
-                break
+                break  # the last writer has gone
             *lines, self._rest = (self._rest + data).split(b"\n")
             if len(self._rest) > _LINE_LIMIT:
                 lines, self._rest = [*lines, self._rest], b""
@@ -181,19 +181,21 @@ class Execution:
             self._rest = b""
 
     async def end(self) -> None:
-        """Kill the process and whatever it started, and let go of its pipes."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """Kill the process, with whatever it started, and let go of its pipes."""
+        if self._output < 0:
+            return
+        output, self._output = self._output, -1
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        self._requests.abort()
-        self._reply_transport.close()
-        if self._output >= 0:
-            self._collect()
-            asyncio.get_running_loop().remove_reader(self._output)
-            os.close(self._output)
-            self._output = -1
+        for transport in (self._process.stdin, self._requests, self._reply_transport):
+            if transport is not None and not transport.is_closing():
+                transport.close()
+        asyncio.get_running_loop().remove_reader(output)
+        os.close(output)
+        # The transports close in the loop's next round.
+        await asyncio.sleep(0)
 
 
 def _how(status: int) -> str:

@@ -68,6 +68,7 @@ class Gateway:
         self._buckets = {
             route: Bucket(route.rate, route.burst or 1, clock) for route in routes if route.rate
         }
+        self._invocations: set[asyncio.Future[Result]] = set()
         self._hosts: frozenset[str] = frozenset()
         self._server: _Server | None = None
         self._runner: web.ServerRunner | None = None
@@ -89,7 +90,9 @@ class Gateway:
         await web.SockSite(self._runner, listening).start()
 
     async def stop(self) -> None:
-        """Close every connection."""
+        """Close every connection and give up what still runs."""
+        for invocation in self._invocations:
+            invocation.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -133,9 +136,12 @@ class Gateway:
         return await self._integrate(route, event)
 
     async def _integrate(self, route: Route, event: dict[str, Any]) -> web.Response:
+        # The function goes on when the gateway has given up waiting for it.
+        invocation = asyncio.ensure_future(self._invoke(route.function, event))
+        self._invocations.add(invocation)
+        invocation.add_done_callback(self._invocations.discard)
         try:
-            async with asyncio.timeout(INTEGRATION_LIMIT):
-                result = await self._invoke(route.function, event)
+            result = await asyncio.wait_for(asyncio.shield(invocation), INTEGRATION_LIMIT)
         except PayloadTooLarge:
             return _message(413, "Request Entity Too Large")
         except TimeoutError:
@@ -245,4 +251,6 @@ def _request_id() -> str:
 
 
 def _message(status: int, text: str) -> web.Response:
-    return web.json_response({"message": text}, status=status)
+    return web.Response(
+        status=status, body=f'{{"message":"{text}"}}'.encode(), content_type="application/json"
+    )
