@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from voicekit.webhook import VONAGE_FIELDS, BadRequest, Webhook, json_object
+from voicekit.webhook import BadRequest, Webhook, is_vonages, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +65,7 @@ class Call(NamedTuple):
     def attempt(self) -> int:
         """Which attempt at the same question this is, from 1, as `url` was told (1 to 99)."""
         text = self.state.get("attempt", "")
-        return int(text) if text.isascii() and text.isdigit() and 1 <= int(text[:3]) <= 99 else 1
+        return int(text) if re.fullmatch("[1-9][0-9]?", text) else 1
 
     def url(self, door: str, **state: str | int) -> str:
         """Give the URL under which Vonage reaches the same flow again.
@@ -85,7 +86,7 @@ class Call(NamedTuple):
         """
         if door not in _DOORS:
             raise ValueError(f"there is no webhook {door}: it is one of {', '.join(_DOORS)}")
-        taken = sorted(name for name in state if name in VONAGE_FIELDS or name == "flow")
+        taken = sorted(name for name in state if is_vonages(name) or name == "flow")
         if taken:
             raise ValueError(f"{', '.join(taken)}: the webhook itself uses this name")
         query = urlencode({"flow": self.flow, **state})

@@ -84,8 +84,9 @@ def _parse(text: str) -> SigningSecrets:
         value = None
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise SecretUnavailable("the signing secret is not a JSON object of strings")
-    names = ("signature_secret", "previous_signature_secret")
-    secrets = tuple(value[name] for name in names if value.get(name))
-    if not value.get("signature_secret"):
-        raise SecretUnavailable("the signing secret has no signature_secret yet: put it there")
-    return SigningSecrets(secrets, value.get("api_key", ""), value.get("application_id", ""))
+    needed = ("signature_secret", "api_key", "application_id")
+    missing = [name for name in needed if not value.get(name)]
+    if missing:
+        raise SecretUnavailable(f"the signing secret has no {', '.join(missing)} yet: put it there")
+    live = (value["signature_secret"], value.get("previous_signature_secret"))
+    return SigningSecrets(tuple(filter(None, live)), value["api_key"], value["application_id"])

@@ -12,6 +12,9 @@ T = TypeVar("T")
 
 _NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _PREFIX = re.compile(r"[1-9][0-9]{0,14}")
+# Scheme, host, perhaps a port and a path: what stands in front of our routes.
+_BASE_URL = r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
+_DOMAIN = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 _FLOW = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -110,8 +113,8 @@ def _text(text: str) -> str:
 
 
 def _base_url(text: str) -> str:
-    if text and not text.startswith(("https://", "http://")):
-        raise ValueError("is not an http(s) address")
+    if text and not re.fullmatch(_BASE_URL, text):
+        raise ValueError("is not an http(s) address without query, user and fragment")
     return text.rstrip("/")
 
 
@@ -133,6 +136,8 @@ def _list(text: str) -> list[str]:
 
 def _number_flows(text: str) -> dict[str, str]:
     pairs = [pair.partition("=") for pair in _list(text)]
+    if not all(number for number, _, _ in pairs):
+        raise ValueError("has a flow without a number")
     return {_number(number): _flow(flow) for number, _, flow in pairs}
 
 
@@ -144,7 +149,10 @@ def _prefixes(text: str) -> tuple[str, ...]:
 
 
 def _domains(text: str) -> tuple[str, ...]:
-    return tuple(domain.lower() for domain in _list(text))
+    domains = tuple(domain.lower() for domain in _list(text))
+    if not all(re.fullmatch(_DOMAIN, domain) for domain in domains):
+        raise ValueError("has something that is not the name of a host")
+    return domains
 
 
 def _whole(text: str) -> int:

@@ -175,11 +175,15 @@ def handler(
             fields = _fields(request, own)
             noted |= _who(fields)
             base_url = config.public_base_url or _base_url(request)
+            if time.monotonic() >= deadline:
+                raise TryAgain("no time was left")
             reply = respond(Webhook(request, fields, state, base_url, deadline))
+            answer = _to_gateway(reply)
         except Exception as error:
             reply = _refusal(error)
-        _write(reply, noted, event, context, started)
-        return _to_gateway(reply)
+            answer = _to_gateway(reply)
+        _write(reply, noted, context, started)
+        return answer
 
     return handle
 
@@ -240,7 +244,9 @@ def json_object(text: bytes | str, what: str) -> dict[str, Any]:
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """Say of an exception what a log may hold: its type, its text without numbers, its places."""
+    """Say of an exception what a log may hold: its type, its places, and its text without numbers
+    and without what it quotes, since that is often what a caller said or pressed.
+    """
     frames = traceback.extract_tb(error.__traceback__)[-5:]
     return {
         "error": type(error).__name__,
@@ -250,8 +256,9 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def _scrubbed(text: str) -> str:
-    """Hide what may be a telephone number, a token or an identifier."""
-    text = re.sub(r"\d(?:[\s().-]?\d){4,}", "…", text)
+    """Hide what is quoted, and what may be a telephone number, a PIN, a token or an identifier."""
+    text = re.sub(r"""(["']).*\1""", "…", text, flags=re.DOTALL)
+    text = re.sub(r"\d(?:[\s().-]{0,2}\d){3,}", "…", text)
     return re.sub(r"[A-Za-z0-9_+/=.-]{32,}", "…", text)
 
 
@@ -278,12 +285,13 @@ def _own_parameters(request: Request) -> tuple[frozenset[str], dict[str, str]]:
     except ValueError:
         return frozenset(), {}
     state = {
-        name: value for name, value in pairs if request.method != "GET" or not _is_vonages(name)
+        name: value for name, value in pairs if request.method != "GET" or not is_vonages(name)
     }
     return frozenset(state), state
 
 
-def _is_vonages(name: str) -> bool:
+def is_vonages(name: str) -> bool:
+    """Say whether Vonage itself gives this name to a field of a webhook."""
     return name in VONAGE_FIELDS or name.startswith(_VONAGE_PREFIX)
 
 
@@ -389,9 +397,7 @@ _LEVELS = {
 }
 
 
-def _write(
-    reply: Reply, noted: dict[str, Any], event: dict[str, Any], context: Any, started: float
-) -> None:
+def _write(reply: Reply, noted: dict[str, Any], context: Any, started: float) -> None:
     """Write the one log line of a webhook."""
     log.log(
         _LEVELS.get(reply.outcome, logging.INFO),

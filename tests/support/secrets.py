@@ -1,0 +1,53 @@
+"""A Secrets Manager in memory, for a `SecretStore`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+from voicekit.aws import Aws, AwsUnavailable
+from voicekit.secrets import SecretStore
+
+if TYPE_CHECKING:
+    from tests.support.signing import Account
+
+
+class Vault:
+    """Holds one secret, counts who reads it, and keeps the time of the store.
+
+    Attributes
+    ----------
+    text
+        What stands in the secret; None where it cannot be reached.
+    read
+        How often it was read.
+    seconds
+        The store's clock.
+    """
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+        self.read = 0
+        self.seconds = 1000.0
+
+    def get_secret_value(self, secret_id: str, *, within: float | None = None) -> str:
+        """Read it, as `voicekit.aws.Aws` does."""
+        self.read += 1
+        if self.text is None or within == 0:
+            raise AwsUnavailable("GetSecretValue", "no usable answer, TimeoutError")
+        return self.text
+
+    def store(self) -> SecretStore:
+        """Give a store that reads it."""
+        return SecretStore(cast("Aws", self), "signing", lambda: self.seconds)
+
+
+def vault(account: Account, **changes: str) -> Vault:
+    """Give a vault with the secret of an account."""
+    return Vault(account.secret_string(**changes))
+
+
+def empty_vault() -> Vault:
+    """Give a vault with the secret as the template makes it."""
+    names = ("signature_secret", "previous_signature_secret", "api_key", "application_id")
+    return Vault(json.dumps(dict.fromkeys(names, "")))

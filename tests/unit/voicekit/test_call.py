@@ -1,0 +1,199 @@
+"""voicekit.call: what a flow is told, and the addresses that lead back to it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.support.environment import stack
+from voicekit.call import Call, event_of, from_webhook, input_of
+from voicekit.settings import from_environment
+from voicekit.webhook import BadRequest, Request, Webhook
+
+SETTINGS = from_environment(stack())
+UUID = "0779a56d002f1c7f47f82ef5fe84ab79"
+
+
+def call(state: Any = None, **fields: Any) -> Call:
+    request = Request("POST", "/webhooks/answer", "", None, b"", "host", "id", 0.0)
+    webhook = Webhook(request, fields, state or {}, "https://voice.example.com", 0.0)
+    return from_webhook(webhook, "greet", SETTINGS)
+
+
+def test_a_flow_is_told_who_calls_whom() -> None:
+    told = call(
+        **{"from": " 447700900123", "to": "442079460000", "uuid": UUID},
+        conversation_uuid="CON-1",
+        region_url="https://api-us-3.vonage.com",
+        SipHeader_X_Foo="bar",
+    )
+    assert (told.from_, told.to, told.uuid) == ("447700900123", "442079460000", UUID)
+    assert (told.conversation_uuid, told.region_url) == ("CON-1", "https://api-us-3.vonage.com")
+    assert told.sip_headers == {"X_Foo": "bar"}
+    assert told.language == "en-GB"
+
+
+def test_a_client_sdk_caller_stands_under_from_user() -> None:
+    assert call(from_user="JaneDoe").from_ == "JaneDoe"
+
+
+def test_a_withheld_number_is_none() -> None:
+    assert call(**{"from": None}).from_ is None
+
+
+def test_machine_detection_names_the_leg_call_uuid() -> None:
+    assert call(call_uuid=UUID).uuid == UUID
+
+
+@pytest.mark.parametrize("custom", [{"a": [1]}, '{"a": [1]}'])
+def test_custom_data_comes_as_an_object_or_as_its_text(custom: object) -> None:
+    assert call(custom_data=custom).custom_data == {"a": [1]}
+
+
+@pytest.mark.parametrize("custom", [None, "", {}])
+def test_custom_data_may_be_missing(custom: object) -> None:
+    assert call(custom_data=custom).custom_data == {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"from": 447700900123},
+        {"to": ["442079460000"]},
+        {"uuid": {}},
+        {"uuid": True},
+        {"conversation_uuid": 1},
+        {"region_url": []},
+        {"custom_data": [1]},
+        {"custom_data": 1},
+        {"custom_data": "[]"},
+        {"custom_data": "{"},
+    ],
+)
+def test_a_field_of_the_wrong_kind_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest):
+        call(**fields)
+
+
+def test_a_callback_leads_back_to_the_same_flow_with_its_state() -> None:
+    parts = urlsplit(call().url("dtmf", attempt=2, name="Zoë & Co"))
+    assert (parts.scheme, parts.netloc, parts.path) == (
+        "https",
+        "voice.example.com",
+        "/webhooks/dtmf",
+    )
+    assert parse_qs(parts.query) == {"flow": ["greet"], "attempt": ["2"], "name": ["Zoë & Co"]}
+
+
+@pytest.mark.parametrize("name", ["flow", "to", "uuid", "payload", "SipHeader_X-Foo"])
+def test_state_may_not_use_a_name_of_the_webhook_s_own(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        call().url("dtmf", **{name: "x"})
+
+
+@pytest.mark.parametrize("door", ["fallback", "", "../calls", "answer?x="])
+def test_a_callback_leads_to_a_webhook(door: str) -> None:
+    with pytest.raises(ValueError, match="no webhook"):
+        call().url(door)
+
+
+@pytest.mark.parametrize(
+    ("text", "attempt"),
+    [
+        ("1", 1),
+        ("3", 3),
+        ("99", 99),
+        ("0", 1),
+        ("100", 1),
+        ("", 1),
+        ("-2", 1),
+        ("two", 1),
+        ("0055555", 1),
+        ("050" + "9" * 5000, 1),
+        ("\u0663", 1),
+        ("3\n", 1),
+    ],
+)
+def test_an_attempt_is_a_number_from_1_to_99(text: str, attempt: int) -> None:
+    assert call({"attempt": text}).attempt == attempt
+
+
+def test_the_first_attempt_is_1() -> None:
+    assert call().attempt == 1
+
+
+# What was gathered
+
+
+def test_keys() -> None:
+    gathered = input_of({"dtmf": {"digits": "12", "timed_out": True}, "speech": {"results": []}})
+    assert (gathered.digits, gathered.timed_out, gathered.speech) == ("12", True, ())
+
+
+@pytest.mark.parametrize("timed_out", [True, "true"])
+def test_keys_in_the_older_form(timed_out: object) -> None:
+    gathered = input_of({"dtmf": "1", "timed_out": timed_out})
+    assert (gathered.digits, gathered.timed_out) == ("1", True)
+
+
+def test_no_keys_are_null_where_only_speech_was_asked_for() -> None:
+    gathered = input_of(
+        {
+            "dtmf": {"digits": None, "timed_out": False},
+            "speech": {"timeout_reason": "start_timeout", "error": "ERR1"},
+        }
+    )
+    assert (gathered.digits, gathered.speech_error) == ("", "ERR1")
+    assert gathered.timeout_reason == "start_timeout"
+
+
+def test_the_likeliest_reading_comes_first() -> None:
+    readings = [
+        {"text": "fool", "confidence": "0.2"},
+        {"text": "full", "confidence": 0.9},
+        {"text": "none"},
+        {"text": "nan", "confidence": "NaN"},
+        {"text": "huge", "confidence": 10**400},
+        {"text": "list", "confidence": [1]},
+    ]
+    spoken = input_of({"speech": {"results": readings}}).speech
+    assert [reading.text for reading in spoken[:2]] == ["full", "fool"]
+    assert {reading.confidence for reading in spoken[2:]} == {0.0}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"dtmf": None, "speech": None},
+        {"dtmf": 1},
+        {"dtmf": ["1"]},
+        {"dtmf": {"digits": 1}},
+        {"speech": "hello"},
+        {"speech": {"results": "hello"}},
+        {"speech": {"results": {"text": "hello"}}},
+        {"speech": {"results": ["hello"]}},
+        {"speech": {"results": [{"confidence": 1}]}},
+        {"speech": {"results": [{"text": 1}]}},
+        {"speech": {"error": 1}},
+        {"speech": {"timeout_reason": []}},
+    ],
+)
+def test_input_of_another_form_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest):
+        input_of(fields)
+
+
+def test_an_event_tells_its_status_and_all_of_its_fields() -> None:
+    fields = {"status": "machine", "sub_state": "beep_start", "new": 1}
+    event = event_of(fields)
+    assert (event.status, event.sub_state, event.direction) == ("machine", "beep_start", None)
+    assert event.fields == fields
+
+
+@pytest.mark.parametrize("status", [None, "", 1, ["completed"]])
+def test_an_event_without_a_status_is_refused(status: object) -> None:
+    with pytest.raises(BadRequest):
+        event_of({"status": status})

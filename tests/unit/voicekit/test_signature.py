@@ -1,0 +1,301 @@
+"""voicekit.signature: what is believed, and the list of lies that are not."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.support import signing
+from voicekit import signature
+from voicekit.signature import Forged, Signed, SigningSecrets, UnknownKey, Unsigned
+
+NOW = 1_790_000_000
+BODY = b'{"to":"442079460000","uuid":"aaaaaaaa"}'
+OURS = signing.account()
+HELD = SigningSecrets((OURS.signature_secret,), OURS.api_key, OURS.application_id)
+POST = Signed("POST", "", BODY, frozenset())
+
+
+def told(payload: bytes = BODY, **lies: Any) -> str:
+    return signing.bearer(OURS, payload, **{"iat": NOW, **lies})
+
+
+def verified(
+    authorization: str | None, request: Signed = POST, held: SigningSecrets = HELD
+) -> bool:
+    return signature.verify(authorization, request, held, now=NOW, max_age=300)
+
+
+def test_what_vonage_signed_is_believed() -> None:
+    assert verified(told())
+
+
+def test_known_answer_made_with_nothing_but_the_standard_library() -> None:
+    # given a token put together by hand, byte by byte
+    claims = (
+        f'{{"iat":{NOW},"jti":"a","iss":"Vonage",'
+        f'"payload_hash":"{hashlib.sha256(b"{}").hexdigest()}"}}'
+    )
+    text = b".".join(
+        base64.urlsafe_b64encode(part).rstrip(b"=")
+        for part in (b'{"alg":"HS256","typ":"JWT"}', claims.encode())
+    )
+    mac = hmac.new(b"k" * 16, text, hashlib.sha256).digest()
+    token = (text + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")).decode()
+    # when it is verified with the same secret, then it is believed
+    assert verified(
+        f"Bearer {token}", POST._replace(body=b"{}"), SigningSecrets(("k" * 16,), "key", "app")
+    )
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_may_be_written_in_any_case(scheme: str) -> None:
+    assert verified(told().replace("Bearer", scheme))
+
+
+@pytest.mark.parametrize("age", [-30, 0, 300])
+def test_a_token_is_believed_up_to_300_s_after_and_30_s_before_its_time(age: int) -> None:
+    assert verified(told(iat=NOW - age))
+
+
+def test_iat_may_be_a_fraction() -> None:
+    assert verified(told(iat=NOW - 0.5))
+
+
+@pytest.mark.parametrize("missing", ["api_key", "application_id"])
+def test_account_and_application_need_not_be_named(missing: str) -> None:
+    assert verified(told(without=[missing]))
+
+
+def test_the_hash_may_be_written_in_capitals() -> None:
+    assert verified(told(payload_hash=hashlib.sha256(BODY).hexdigest().upper()))
+
+
+def test_the_previous_secret_is_accepted() -> None:
+    held = HELD._replace(secrets=("the new one, not yet in use", OURS.signature_secret))
+    assert verified(told(), held=held)
+
+
+def test_a_request_without_the_header_is_unsigned() -> None:
+    with pytest.raises(Unsigned):
+        verified(None)
+
+
+def test_another_secret_is_told_from_other_faults_so_that_a_rotated_one_can_be_fetched() -> None:
+    with pytest.raises(UnknownKey):
+        verified(told(secret="somebody else's secret, long enough"))
+
+
+def test_without_any_secret_nothing_is_believed() -> None:
+    with pytest.raises(UnknownKey):
+        verified(told(), held=HELD._replace(secrets=()))
+
+
+def test_an_empty_secret_signs_nothing() -> None:
+    # given a token signed with the empty text
+    head = told().rpartition(".")[0].removeprefix("Bearer ")
+    mac = hmac.digest(b"", head.encode(), "sha256")
+    token = f"Bearer {head}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    # when a store holds an empty secret, then it is not believed
+    with pytest.raises(Forged):
+        verified(token, held=HELD._replace(secrets=("",)))
+
+
+def test_an_empty_secret_does_not_hide_the_one_that_fits() -> None:
+    assert verified(told(), held=HELD._replace(secrets=("", OURS.signature_secret)))
+
+
+_GOOD = told()
+_TOKEN = _GOOD.removeprefix("Bearer ")
+_HEAD, _CLAIMS, _MAC = _TOKEN.split(".")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        f"Basic {_TOKEN}",
+        _TOKEN,
+        f"Bearer  {_TOKEN}",
+        f"Bearer\t{_TOKEN}",
+        f" {_GOOD}",
+        f"{_GOOD} ",
+        f"{_GOOD}\n",
+        f"{_GOOD},{_GOOD}",
+        f"{_GOOD}, {_GOOD}",
+        f"Basic YTpi,{_GOOD}",
+        f"{_GOOD},Basic YTpi",
+        f"{_GOOD},",
+        f"{_GOOD}=",
+        f"{_GOOD}!",
+        f"{_GOOD}.",
+        f"{_GOOD}.{_MAC}",
+        "Bearer ..",
+        "Bearer .",
+        f"Bearer {_HEAD}.{_CLAIMS}",
+        f"Bearer {_HEAD}.{_CLAIMS}.",
+        f"Bearer {_HEAD}..{_MAC}",
+        f"Bearer .{_CLAIMS}.{_MAC}",
+        f"Bearer {_HEAD}.{_CLAIMS}.{'A' * 43}",
+        f"Bearer {_HEAD}.{_CLAIMS[::-1]}.{_MAC}",
+        "Bearer " + "A" * 9000,
+        "Bearer " + "." * 9000,
+        "Bearer " + "\xff" * 9000,
+        "Bearer " + "\x00" * 9000,
+        "Bearer " + "\ud800" * 9000,
+        f"{_GOOD}{'A' * 9000}",
+        f"Bearer {'[' * 9000}",
+    ],
+)
+def test_anything_but_one_bearer_token_is_forged(header: str) -> None:
+    with pytest.raises(Forged):
+        verified(header)
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"iat": NOW - 301},
+        {"iat": NOW + 31},
+        {"iat": 0},
+        {"iat": -NOW},
+        {"iat": True},
+        {"iat": None},
+        {"iat": str(NOW)},
+        {"iat": [NOW]},
+        {"iat": {"at": NOW}},
+        {"iat": float("nan")},
+        {"iat": float("inf")},
+        {"iat": 10**400},
+        {"iss": "vonage"},
+        {"iss": None},
+        {"iss": ["Vonage"]},
+        {"jti": None},
+        {"jti": 1},
+        {"api_key": "deadbeef"},
+        {"api_key": None},
+        {"api_key": ""},
+        {"application_id": "00000000-0000-4000-8000-000000000000"},
+        {"application_id": [OURS.application_id]},
+        {"payload_hash": hashlib.sha256(b"").hexdigest()},
+        {"payload_hash": ""},
+        {"payload_hash": None},
+        {"payload_hash": 1},
+        {"payload_hash": "\u00e9" * 64},
+        {"payload_hash": "\ud800" * 64},
+        {"without": ["iat"]},
+        {"without": ["iss"]},
+        {"without": ["jti"]},
+        {"without": ["payload_hash"]},
+        {"claims": []},
+        {"claims": "claims"},
+        {"claims": 1},
+        {"claims": {}},
+        {"claims": False},
+        {"alg": "none"},
+        {"alg": "None"},
+        {"alg": "HS384"},
+        {"alg": "HS512"},
+        {"alg": "RS256"},
+        {"alg": "hs256"},
+        {"alg": None},
+        {"alg": ["HS256"]},
+        {"alg": {"HS256": 1}},
+        {"header": {"b64": False}},
+        {"header": {"b64": False, "crit": ["b64"]}},
+        {"header": {"crit": ["exp"]}},
+        {"header": {"kid": 1}},
+    ],
+    ids=lambda lies: "-".join(f"{name}={value!r}"[:40] for name, value in lies.items()),
+)
+def test_a_lie_in_the_token_is_forged_though_the_signature_fits(lies: dict[str, Any]) -> None:
+    with pytest.raises(Forged):
+        verified(told(**lies))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", BODY + b" ", BODY[:-1], BODY.replace(b"4", b"5", 1), b"\xff" + BODY]
+)
+def test_an_altered_body_is_forged(body: bytes) -> None:
+    with pytest.raises(Forged):
+        verified(told(), POST._replace(body=body))
+
+
+def test_a_token_without_payload_that_its_header_calls_detached_is_forged() -> None:
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","b64":false,"crit":["b64"]}').rstrip(b"=")
+    mac = hmac.digest(OURS.signature_secret.encode(), head + b".", "sha256")
+    token = head + b".." + base64.urlsafe_b64encode(mac).rstrip(b"=")
+    with pytest.raises(Forged):
+        verified(f"Bearer {token.decode()}")
+
+
+# GET: the hash stands for the query string, in one of four forms
+
+QUERY = "flow=greet&to=442079460000&from=Zo%C3%AB+X&custom_data=%7B%22a%22%3A%20%5B1%5D%7D&empty="
+GET = Signed("GET", QUERY, b"", frozenset(["flow"]))
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["nested as text", "nested as JSON"])
+@pytest.mark.parametrize("without", [[], ["flow"]], ids=["all parameters", "theirs alone"])
+def test_the_query_string_is_covered_in_each_of_four_forms(
+    nested: bool, without: list[str]
+) -> None:
+    hashed = signing.query_hash_text(QUERY, nested=nested, without=without)
+    assert verified(told(hashed), GET)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        QUERY.replace("442079460000", "442079460001"),
+        QUERY + "&more=1",
+        QUERY.replace("&empty=", ""),
+        "&".join(reversed(QUERY.split("&"))),
+        "",
+        "&".join(f"p{n}=" for n in range(201)),
+    ],
+)
+def test_an_altered_query_string_does_not_fit(query: str) -> None:
+    assert not verified(told(signing.query_hash_text(QUERY)), GET._replace(query=query))
+
+
+def test_only_our_own_parameters_may_be_left_out_of_the_hash() -> None:
+    hashed = signing.query_hash_text(QUERY, without=["to"])
+    assert not verified(told(hashed), GET)
+
+
+def test_a_get_request_is_not_judged_by_its_body() -> None:
+    assert not verified(told(BODY), GET._replace(body=BODY))
+
+
+def test_a_wrong_token_on_get_is_forged_before_any_hash() -> None:
+    with pytest.raises(Forged):
+        verified(told(signing.query_hash_text(QUERY), iss="Nexmo"), GET)
+
+
+def test_claims_of_a_real_clock_fit_a_real_clock() -> None:
+    header = signing.bearer(OURS, BODY)
+    assert signature.verify(header, POST, HELD, now=time.time(), max_age=300)
+
+
+def test_parameters_keep_their_order_and_their_repetitions() -> None:
+    assert signature.parameters("b=1&a=&b=%32") == [("b", "1"), ("a", ""), ("b", "2")]
+
+
+def test_no_error_repeats_the_token_or_the_secret() -> None:
+    tellings: list[dict[str, Any]] = [{"iss": "x"}, {"secret": "x" * 40}, {"alg": "none"}]
+    for lies in tellings:
+        header = told(**lies)
+        with pytest.raises(Forged) as raised:
+            verified(header)
+        text = json.dumps([str(raised.value), repr(raised.value)])
+        assert not any(part and part in text for part in header.removeprefix("Bearer ").split("."))
