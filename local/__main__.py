@@ -1,0 +1,105 @@
+"""``python -m local``: the platform in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from local.layers import LayerError
+from local.platform import Options, Platform
+from local.stack_file import AlreadyRunning
+from local.template import TemplateError
+
+
+def main() -> int:
+    """Run the platform; give the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    arguments = _parser().parse_args()
+    try:
+        asyncio.run(_run(arguments.root.resolve(), _options(arguments)))
+    except (AlreadyRunning, TemplateError, LayerError, OSError) as error:
+        _say(f"error: {error}")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="Run what template.yaml deploys on this machine, until Ctrl-C.",
+    )
+    parser.add_argument(
+        "parameter",
+        nargs="*",
+        type=_pair,
+        metavar="NAME=VALUE",
+        help="a value for a parameter of the template, such as DefaultFlow=voicemail",
+    )
+    parser.add_argument("--api-port", type=int, default=0, help="port of the API (a free one)")
+    parser.add_argument("--aws-port", type=int, default=0, help="port of the AWS APIs (a free one)")
+    parser.add_argument("--region", default="eu-west-1", help="AWS region (%(default)s)")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
+    )
+    return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
+    return name, value
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(
+        api_port=arguments.api_port,
+        aws_port=arguments.aws_port,
+        region=arguments.region,
+        parameters=dict(arguments.parameter),
+        say=_say,
+    )
+
+
+async def _run(root: Path, options: Options) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+    ready = False
+
+    def end() -> None:
+        ended.set()
+        if not ready and running is not None:
+            running.cancel()
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, end)
+    try:
+        async with Platform(root, options) as platform:
+            ready = True
+            _say(_welcome(platform))
+            await ended.wait()
+    except asyncio.CancelledError:
+        if not ended.is_set():
+            raise
+    _say("ended")
+
+
+def _welcome(platform: Platform) -> str:
+    lines = [f"API        {platform.api_url}", f"AWS        {platform.cloud.url}"]
+    lines += [f"  {route.key:32} {route.function}" for route in platform.stack.routes]
+    lines += [f"stack file {platform.file.path}", "ready; Ctrl-C ends it"]
+    return "\n".join(lines)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""The local platform as a whole: starts its parts in order, tells where they are, ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from local import credentials, layers, template
+from local.cloud import Cloud, Stack
+from local.gateway import Gateway
+from local.lambdas import Lambdas
+from local.sources import Sources
+from local.stack_file import StackFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+# Ofcom's numbers for drama: nobody has them.
+NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How the platform runs.
+
+    ``api_port`` and ``aws_port`` are on 127.0.0.1, 0 takes a free one. ``parameters`` are values for
+    the template's parameters, ``environment`` is added to that of every function. ``folder`` is for
+    what is kept while it runs, by default .local beside the template. ``workers`` is how many
+    invocations of one function run at once.
+    """
+
+    api_port: int = 0
+    aws_port: int = 0
+    region: str = "eu-west-1"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    workers: int = 4
+    say: Callable[[str], None] = lambda line: None
+
+
+class Platform:
+    """An async context manager; its parts are attributes once it has started.
+
+    Parameters
+    ----------
+    root
+        The folder with template.yaml, the functions and the layers.
+    options
+        How it runs.
+    """
+
+    credentials: credentials.Credentials
+    template: template.Template
+    cloud: Cloud
+    stack: Stack
+    lambdas: Lambdas
+    gateway: Gateway
+    sources: Sources
+    api_url: str
+
+    def __init__(self, root: Path, options: Options | None = None) -> None:
+        self.root = root
+        self.options = options or Options()
+        self.folder = self.options.folder or root / ".local"
+        self.file = StackFile(self.folder)
+        self._announced: dict[str, Any] = {}
+        self._exit = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start every part; when one fails, end those before it.
+
+        Raises
+        ------
+        AlreadyRunning, TemplateError, LayerError, OSError
+            Each with a text for the user.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End every part, the last one first, and remove the stack file."""
+        await self._exit.aclose()
+
+    def announce(self, **more: Any) -> None:
+        """Add to what the stack file tells: the addresses of a part that started later."""
+        self._announced.update(more)
+        self.file.write(self._announced)
+
+    async def _start(self) -> None:
+        self.file.claim()
+        self._exit.callback(self.file.release)
+        listening = self._exit.enter_context(_listen(self.options.api_port))
+        self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.credentials = credentials.make()
+        self.template = self._read_template()
+        await self._start_cloud()
+        await self._start_lambdas()
+        self.gateway = Gateway(
+            self.stack.routes, self.lambdas.invoke, self.credentials, self.options.region
+        )
+        self._exit.push_async_callback(self.gateway.stop)
+        await self.gateway.start(listening)
+        self.sources.start()
+        self.announce(**self._description())
+
+    def _read_template(self) -> template.Template:
+        path = self.root / "template.yaml"
+        given = dict(self.options.parameters)
+        # The template asks for https, and for numbers that only their renter knows.
+        forced = {"PublicBaseUrl": self.api_url}
+        forced |= {name: number for name, number in NUMBERS.items() if name not in given}
+        return template.read(path, self.options.region, given, forced)
+
+    async def _start_cloud(self) -> None:
+        self.cloud = Cloud(self.credentials, self.options.region, self.options.aws_port)
+        self._exit.push_async_callback(self._stop_cloud)
+        await self.cloud.start()
+        self.stack = await asyncio.to_thread(self.cloud.make, self.template, self.api_url)
+
+    async def _stop_cloud(self) -> None:
+        """End the cloud, and with it the long polls that threads are waiting in."""
+        await self.cloud.stop()
+        if hasattr(self, "sources"):
+            await self.sources.join()
+
+    async def _start_lambdas(self) -> None:
+        self.lambdas = Lambdas(
+            self.stack.functions,
+            await asyncio.to_thread(self._folders),
+            self._environment(),
+            self.folder / "logs",
+            self.options.workers,
+        )
+        self._exit.push_async_callback(self.lambdas.stop)
+        client = self.cloud.client("sqs")
+        self.sources = Sources(
+            self.stack.sources, self.lambdas.invoke, client, self.options.region
+        )
+        self._exit.push_async_callback(self.sources.stop)
+
+    def _folders(self) -> dict[str, tuple[Path, ...]]:
+        """Give each function's path: its code, its layers, then what Lambda's runtime brings."""
+        store = self.folder / "layers"
+        store.mkdir(parents=True, exist_ok=True)
+        wanted = {layer for one in self.stack.functions.values() for layer in one.layers}
+        installed = {
+            layer: layers.install(self.root / layer, store, self.options.say)
+            for layer in sorted(wanted)
+        }
+        runtime = layers.runtime(store)
+        return {
+            name: (
+                self.root / function.code,
+                *(installed[layer] for layer in function.layers),
+                runtime,
+            )
+            for name, function in self.stack.functions.items()
+        }
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": self.credentials.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.credentials.aws_secret_access_key,
+            "AWS_SESSION_TOKEN": self.credentials.aws_session_token,
+            "AWS_REGION": self.options.region,
+            "AWS_DEFAULT_REGION": self.options.region,
+            "AWS_ENDPOINT_URL": self.cloud.url,
+            **self.options.environment,
+        }
+
+    def _description(self) -> dict[str, Any]:
+        """Give what the stack file tells, but for the addresses of the simulated Vonage."""
+        key_file = self.folder / "private.key"
+        key_file.unlink(missing_ok=True)
+        key_file.touch(mode=0o600)
+        key_file.write_text(self.credentials.private_key, encoding="utf-8")
+        self._exit.callback(key_file.unlink, missing_ok=True)
+        known = dataclasses.asdict(self.credentials)
+        outputs = {
+            "table": "TableName",
+            "bucket": "BucketName",
+            "queue_url": "RecordingsQueueUrl",
+            "dead_letter_queue_url": "RecordingsDeadLetterQueueUrl",
+        }
+        numbers = {"vonage_number": "VonageNumber", "second_number": "SecondNumber"}
+        values = self.template.parameters
+        return {
+            "api_url": self.api_url,
+            "aws_url": self.cloud.url,
+            "region": self.options.region,
+            **{
+                name: known[name]
+                for name in (
+                    *("aws_access_key_id", "aws_secret_access_key"),
+                    *("application_id", "api_key", "api_secret", "signature_secret"),
+                )
+            },
+            "private_key_file": str(key_file),
+            **{key: values[name] for key, name in numbers.items() if name in values},
+            **{
+                key: self.stack.outputs[name]
+                for key, name in outputs.items()
+                if name in self.stack.outputs
+            },
+        }
+
+
+def _listen(port: int) -> socket.socket:
+    """Bind the port at once, so that the functions can be told of it before it serves."""
+    listening = socket.create_server(("127.0.0.1", port))
+    listening.setblocking(False)
+    return listening
