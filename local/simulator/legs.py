@@ -127,7 +127,7 @@ class Leg:
     voice: int
     event: Webhook | None
     ring_time: float = 60.0
-    limit: float = 7200.0
+    limit: float = 86_400.0  # no page limits inbound calls; this is the longest of length_timer
     synchronous: bool = False
     shown_caller: str | None = None
     answer_extra: dict[str, Any] = field(default_factory=dict)
