@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -64,7 +65,7 @@ class Call(NamedTuple):
     def attempt(self) -> int:
         """Which attempt at the same question this is, from 1, as `url` was told (1 to 99)."""
         text = self.state.get("attempt", "")
-        return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) <= 2 else 1
+        return int(text) if re.fullmatch("[1-9][0-9]?", text) else 1
 
     def url(self, door: str, **state: str | int) -> str:
         """Give the URL under which Vonage reaches the same flow again.
