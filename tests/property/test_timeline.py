@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.event import RANKS, Event, item, recognise
-from records.timeline import Timeline, fold
+from records.timeline import Leg, Timeline, fold
 
 FAILURES = ["busy", "cancelled", "timeout", "unanswered", "failed"]
 CONVERSATION = "CON-f972836a-550f-45fa-956c-12a2ab5b7d22"
@@ -125,7 +125,7 @@ def table_of(events: list[Event]) -> dict[tuple[object, object], dict[str, Any]]
     return table
 
 
-def leg_of(timeline: Timeline, leg: str = LEG) -> Any:
+def leg_of(timeline: Timeline, leg: str = LEG) -> Leg:
     return timeline.legs[leg]
 
 
@@ -299,7 +299,7 @@ def status(name: str, second: int = 0, /, **fields: Any) -> Fields:
     }
 
 
-def leg_after(*sent: Fields) -> Any:
+def leg_after(*sent: Fields) -> Leg:
     return leg_of(fold(map(recognise, sent)))
 
 

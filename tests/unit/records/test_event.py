@@ -324,6 +324,7 @@ def taken_by_dynamodb(made: dict[str, Any]) -> bool:
 @settings(deadline=None, max_examples=300)
 @given(fields=st.dictionaries(_names, _values, max_size=8))
 @example(fields={**STATUS, "conversation_uuid": "\U0001f642" * 256})
+@example(fields={**STATUS, "conversation_uuid": "\U0001f642" * 600})
 @example(fields={**STATUS, "conversation_uuid": "\ud800", "uuid": "\ud800"})
 @example(fields={**STATUS, "from": "\U0001f642" * 256, "to": "\U0001f642" * 256})
 @example(fields={"x" * 10_000: "\ud800" * 10_000})

@@ -1,6 +1,7 @@
 """The one write, against moto's DynamoDB and SQS as the template describes them, and against none.
 
-A service that is down is a port on which nobody listens.
+A service that is down is a port on which nobody listens; one that hangs takes connections and never
+answers.
 """
 
 from __future__ import annotations
@@ -236,6 +237,17 @@ def test_an_event_that_the_table_refuses_overflows(
     made = an_item()
 
     assert keep(aws(), "no-such-table", overflow, made, within=WITHIN) == "overflowed"
+    assert waiting() == [made]
+
+
+def test_an_event_for_which_the_table_takes_too_long_overflows(
+    aws: Callable[..., Aws], table: str, overflow: str, waiting: Callable[[], Any]
+) -> None:
+    made = an_item()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        caller = aws(dynamodb=f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+        assert keep(caller, table, overflow, made, within=0.3) == "overflowed"
     assert waiting() == [made]
 
 
