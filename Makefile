@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint format constraints clean
+.PHONY: help install demo up test lint format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install --group dev --constraint constraints.txt
 	@touch $@
+
+demo: install ## play every call flow on this machine and print what was heard
+	@$(RUN) -m local.demo
 
 test: install ## every test that needs no Docker and no long load
 	$(RUN) -m pytest -n auto

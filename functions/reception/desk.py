@@ -95,9 +95,9 @@ def _reply(door: str, webhook: Webhook, event: Event) -> Reply:
     if event.kind == "input":
         given = input_of(webhook.fields)
         hook = door if door in ("dtmf", "asr") else "asr" if given.speech else "dtmf"
-        return _ask(webhook, hook, given)
+        return _ask(webhook, hook, given, optional=door == "event")
     if event.kind == "notify":
-        return _ask(webhook, "notification", webhook.fields["payload"])
+        return _ask(webhook, "notification", webhook.fields["payload"], optional=door == "event")
     if event.kind == "status":
         return _ask(webhook, "event", event_of(webhook.fields), optional=True)
     return Reply(204)
@@ -146,11 +146,14 @@ def _keep(webhook: Webhook, event: Event, *, waiting: bool) -> str:
 
 
 def _ask_for_recording(webhook: Webhook, event: Event) -> Reply:
-    """Put a finished recording or transcript on the queue; whoever fetches it keeps the event."""
+    """Put a finished recording or transcript on the queue; whoever fetches it keeps the event.
+
+    With 256 KiB of body, each byte escaped at its worst, it is within the megabyte that SQS takes.
+    """
     job = {
         "method": webhook.request.method,
         "body": webhook.request.text,
-        "fields": webhook.fields,
+        "own": sorted(webhook.state),
         "received_at": webhook.request.received_at,
     }
     try:
