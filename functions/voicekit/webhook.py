@@ -163,8 +163,8 @@ def handler(
         deadline = started + context.get_remaining_time_in_millis() / 1000 - _SPARE
         noted: dict[str, Any] = {}
         try:
+            noted["route"] = (event.get("rawPath") or "").rpartition("/")[2]
             request = read(event)
-            noted["route"] = request.path.rpartition("/")[2]
             config = settings()
             own, state = _own_parameters(request)
             verified = _verify(request, own, config, secrets(), deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
@@ -43,7 +44,7 @@ class Cloud:
         host, port = server.get_host_and_port()
         endpoint = f"http://{host}:{port}"
         self.aws = self._open.enter_context(FaultyAws(endpoint))
-        self._dynamodb, self._sqs, secrets = (
+        self._dynamodb, self._sqs, self._secrets = (
             self._client(name, endpoint) for name in ("dynamodb", "sqs", "secretsmanager")
         )
         self._dynamodb.create_table(
@@ -60,7 +61,7 @@ class Cloud:
         )
         for name in ("overflow", "recordings"):
             self._queues[name] = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        secrets.create_secret(Name="signing", SecretString=self.account.secret_string())
+        self._secrets.create_secret(Name="signing", SecretString=self.account.secret_string())
         return self
 
     def __exit__(
@@ -81,6 +82,12 @@ class Cloud:
         self.aws.reset()
         for name in self._queues:
             self.messages(name)
+
+    def secret(self, text: str) -> str:
+        """Make another secret, and give its name."""
+        name = f"signing-{uuid.uuid4()}"
+        self._secrets.create_secret(Name=name, SecretString=text)
+        return name
 
     def items(self, conversation: str) -> list[dict[str, str]]:
         """Give what the table holds of a conversation."""
