@@ -235,8 +235,8 @@ def json_object(text: bytes | str, what: str) -> dict[str, Any]:
         level = [
             inner
             for outer in level
-            if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
         ]
         if not level:
             return value

@@ -222,6 +222,11 @@ def test_a_lie_in_the_token_is_forged_though_the_signature_fits(lies: dict[str, 
         verified(told(**lies))
 
 
+def test_true_is_no_time_even_in_the_year_1970() -> None:
+    with pytest.raises(Forged, match="iat is missing"):
+        signature.verify(told(iat=True), POST, HELD, now=1, max_age=300)
+
+
 @pytest.mark.parametrize(
     "body", [b"", BODY + b" ", BODY[:-1], BODY.replace(b"4", b"5", 1), b"\xff" + BODY]
 )
