@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Cloud:
     """A table, the queues `overflow` and `recordings`, and the secret of an account.
 
+    Their names are this stack's own, since all of moto's servers in a process share what they hold.
+
     Attributes
     ----------
     aws
@@ -36,6 +38,7 @@ class Cloud:
         self.account = account
         self._open = ExitStack()
         self._queues: dict[str, str] = {}
+        self._table = f"events-{uuid.uuid4()}"
 
     def __enter__(self) -> Self:
         server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
@@ -48,7 +51,7 @@ class Cloud:
             self._client(name, endpoint) for name in ("dynamodb", "sqs", "secretsmanager")
         )
         self._dynamodb.create_table(
-            TableName="events",
+            TableName=self._table,
             KeySchema=[
                 {"AttributeName": "pk", "KeyType": "HASH"},
                 {"AttributeName": "sk", "KeyType": "RANGE"},
@@ -60,8 +63,9 @@ class Cloud:
             BillingMode="PAY_PER_REQUEST",
         )
         for name in ("overflow", "recordings"):
-            self._queues[name] = self._sqs.create_queue(QueueName=name)["QueueUrl"]
-        self._secrets.create_secret(Name="signing", SecretString=self.account.secret_string())
+            made = self._sqs.create_queue(QueueName=f"{name}-{uuid.uuid4()}")
+            self._queues[name] = made["QueueUrl"]
+        self._signing = self.secret(self.account.secret_string())
         return self
 
     def __exit__(
@@ -74,8 +78,9 @@ class Cloud:
 
     def environment(self, **changes: str) -> dict[str, str]:
         """Give the environment of a function of this stack."""
-        queues = {f"{name.upper()}_QUEUE_URL": url for name, url in self._queues.items()}
-        return stack(**queues) | credentials(self.aws.url) | changes
+        own = {f"{name.upper()}_QUEUE_URL": url for name, url in self._queues.items()}
+        own |= {"TABLE_NAME": self._table, "SIGNING_SECRET_ID": self._signing}
+        return stack(**own) | credentials(self.aws.url) | changes
 
     def reset(self) -> None:
         """Let AWS be honest again, and empty the queues. What the table holds stays."""
@@ -92,7 +97,7 @@ class Cloud:
     def items(self, conversation: str) -> list[dict[str, str]]:
         """Give what the table holds of a conversation."""
         found = self._dynamodb.query(
-            TableName="events",
+            TableName=self._table,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": conversation}},
         )["Items"]

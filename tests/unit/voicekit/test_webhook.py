@@ -456,6 +456,7 @@ def test_what_is_no_identifier_is_not_logged_as_one(
         ('"my mother died"', "mother"),
         ("invalid literal for int() with base 10: 'four thousand'", "thousand"),
     ],
+    ids=lambda text: text[:12],
 )
 def test_an_exception_s_text_is_logged_without_numbers_tokens_and_what_it_quotes(
     text: str, hidden: str
