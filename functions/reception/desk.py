@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _WRITE_WHILE_A_CALLER_WAITS = 0.5
 _WRITE = 2.0
 
-# Doors at which a caller waits for the reply, and the kind of event that belongs there.
+# Doors at which a caller waits for the reply, and the kind of event that belongs there. Whether
+# somebody waits is told by the kind, since it may come to another door as well.
 _WAITING = {"dtmf": "input", "asr": "input", "notification": "notify"}
 
 
@@ -82,7 +83,7 @@ def _receive(door: str, webhook: Webhook) -> Reply:
         raise BadRequest(f"this is no {belongs} event")
     if event.kind in ("record", "transcription"):
         return _ask_for_recording(webhook, event)
-    outcome = _keep(webhook, event, waiting=belongs is not None)
+    outcome = _keep(webhook, event, waiting=event.kind in _WAITING.values())
     reply = _reply(door, webhook, event)
     noted = {"kind": event.kind, "event": event.status, "record": outcome, **reply.noted}
     return reply._replace(
@@ -117,9 +118,8 @@ def _ask(webhook: Webhook, hook: str, *arguments: object, optional: bool = False
         )
     except FlowFailed as failure:
         return apology(failure, flow)
-    if actions is None:
-        return Reply(204)
-    return Reply(200, actions, noted={"flow": flow})
+    noted = {"flow": flow}
+    return Reply(204, noted=noted) if actions is None else Reply(200, actions, noted=noted)
 
 
 def _number_called(webhook: Webhook) -> str | None:
@@ -136,7 +136,8 @@ def _keep(webhook: Webhook, event: Event, *, waiting: bool) -> str:
         webhook.request.received_at,
         config.keep_events_days,
     )
-    within = webhook.left(_WRITE_WHILE_A_CALLER_WAITS if waiting else _WRITE)
+    limit = _WRITE_WHILE_A_CALLER_WAITS if waiting else _WRITE
+    within = webhook.left(2 * limit) / 2  # the queue's turn comes in what is left as well
     try:
         return keep(_aws(), config.table_name, config.overflow_queue_url, kept, within=within)
     except AwsError as error:
