@@ -1,4 +1,4 @@
-"""The AWS services behind the functions: moto's server in a process of its own, and the stack in it.
+"""The AWS services behind the functions: moto in a process of its own, and the stack in it.
 
 moto's CloudFormation makes what keeps data; the secrets are made through their own API; the rest
 of the template needs no existence here beyond its name.

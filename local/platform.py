@@ -30,11 +30,11 @@ NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
 class Options:
     """How the platform runs.
 
-    The ports are on 127.0.0.1, 0 takes a free one. ``speed`` is how fast the simulated Vonage's clock
-    runs against real time, ``seed`` what its chances begin with. ``parameters`` are values for the
-    template's parameters, ``environment`` is added to that of every function. ``folder`` is for what
-    is kept while it runs, by default .local beside the template. ``workers`` is how many invocations
-    of one function run at once.
+    The ports are on 127.0.0.1, 0 takes a free one. ``speed`` is how fast the simulated Vonage's
+    clock runs against real time, ``seed`` what its chances begin with. ``parameters`` are values
+    for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
+    for what is kept while it runs, by default .local beside the template. ``workers`` is how many
+    invocations of one function run at once.
     """
 
     api_port: int = 0
@@ -183,7 +183,7 @@ class Platform:
         }
 
     async def _start_vonage(self) -> None:
-        """Start the simulated Vonage with an application that points at the API, as a user would."""
+        """Start the simulated Vonage with an application that points at the API."""
         values = self.template.parameters
         routed = [pair.partition("=")[0] for pair in values.get("NumberFlows", "").split(",")]
         self.vonage = Simulator(

@@ -89,7 +89,7 @@ def start(
     (code / "flows" / "faulty.py").write_text(_FAULTY)
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
-            Functions(cloud.environment(FLOW_TIME_LIMIT="0.5", **changes), layer, code=code)
+            Functions(cloud.environment(FLOW_TIME_LIMIT="500", **changes), layer, code=code)
         )
 
 
