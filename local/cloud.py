@@ -1,4 +1,4 @@
-"""The AWS services behind the functions: moto's server in a process of its own, and the stack in it.
+"""The AWS services behind the functions: moto's server in its own process, and the stack in it.
 
 moto's CloudFormation makes what keeps data; the secrets are made through their own API; the rest
 of the template needs no existence here beyond its name.
@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from local.template import Template
 
 MADE_BY_CLOUDFORMATION = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
-_START_LIMIT = 60.0
+_START_LIMIT = 60.0  # seconds
+_ROOT = Path(__file__).parent.parent
 _FUNCTION_ARN = re.compile(r":function:(?P<name>[^:/]+)")
 
 
@@ -47,7 +49,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Route:
-    """A route of the API; ``method`` is ANY for all, ``path`` $default for what nothing else takes."""
+    """A route of the API; ``method`` may be ANY, ``path`` $default for what no other takes."""
 
     method: str
     path: str
@@ -130,6 +132,7 @@ class Cloud:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            cwd=_ROOT,
             start_new_session=True,  # Ctrl-C is for the platform, which ends this in its turn
         )
         assert self._process.stdin is not None  # noqa: S101 - for mypy: asked for above
@@ -262,7 +265,7 @@ def _arn(service: str, region: str, rest: str) -> str:
 
 
 def _function_names(template: Template) -> dict[str, str]:
-    """Name the functions, and what else may stand for one: its alias, and layers by their folder."""
+    """Name the functions and their aliases, the layers by their folder, the log groups."""
     names = {logical: f"{STACK}-{logical}" for logical in template.of_type("AWS::Lambda::Function")}
     for logical, alias in template.of_type("AWS::Lambda::Alias").items():
         function = f"{STACK}-{alias['Properties']['FunctionName']['Ref']}"

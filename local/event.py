@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from local import samples
+from local.payload import request_time
 from local.template import ACCOUNT
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def event(sample: Sample, token: str, now: float) -> dict[str, Any]:
             "requestId": str(uuid.uuid4()),
             "routeKey": key,
             "stage": "$default",
-            "time": time.strftime("%d/%m/%Y:%H:%M:%S +0000", time.gmtime(now)),
+            "time": request_time(now),
             "timeEpoch": int(now * 1000),
         },
         "isBase64Encoded": False,

@@ -9,7 +9,8 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from local import credentials, layers, template
+from local import credentials, layers
+from local import template as templates
 from local.cloud import Cloud, Stack
 from local.gateway import Gateway
 from local.lambdas import Lambdas
@@ -28,10 +29,10 @@ NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
 class Options:
     """How the platform runs.
 
-    ``api_port`` and ``aws_port`` are on 127.0.0.1, 0 takes a free one. ``parameters`` are values for
-    the template's parameters, ``environment`` is added to that of every function. ``folder`` is for
-    what is kept while it runs, by default .local beside the template. ``workers`` is how many
-    invocations of one function run at once.
+    ``api_port`` and ``aws_port`` are on 127.0.0.1, 0 takes a free one. ``parameters`` are values
+    for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
+    for what is kept while it runs, by default .local beside the template. ``workers`` is how many
+    invocations of one function run at once, and ``say`` is told what takes a while.
     """
 
     api_port: int = 0
@@ -56,7 +57,7 @@ class Platform:
     """
 
     credentials: credentials.Credentials
-    template: template.Template
+    template: templates.Template
     cloud: Cloud
     stack: Stack
     lambdas: Lambdas
@@ -119,13 +120,13 @@ class Platform:
         self.sources.start()
         self.announce(**self._description())
 
-    def _read_template(self) -> template.Template:
+    def _read_template(self) -> templates.Template:
         path = self.root / "template.yaml"
         given = dict(self.options.parameters)
         # The template asks for https, and for numbers that only their renter knows.
         forced = {"PublicBaseUrl": self.api_url}
         forced |= {name: number for name, number in NUMBERS.items() if name not in given}
-        return template.read(path, self.options.region, given, forced)
+        return templates.read(path, self.options.region, given, forced)
 
     async def _start_cloud(self) -> None:
         self.cloud = Cloud(self.credentials, self.options.region, self.options.aws_port)
@@ -149,9 +150,7 @@ class Platform:
         )
         self._exit.push_async_callback(self.lambdas.stop)
         client = self.cloud.client("sqs")
-        self.sources = Sources(
-            self.stack.sources, self.lambdas.invoke, client, self.options.region
-        )
+        self.sources = Sources(self.stack.sources, self.lambdas.invoke, client, self.options.region)
         self._exit.push_async_callback(self.sources.stop)
 
     def _folders(self) -> dict[str, tuple[Path, ...]]:

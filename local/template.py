@@ -87,7 +87,7 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
 
 
 def _point_at_folders(source: dict[str, Any]) -> None:
-    """Write folders as S3 addresses, the only ones that the transform takes; the key is the folder."""
+    """Write folders as S3 addresses, which alone the transform takes; the key is the folder."""
     places = [source.get("Globals", {}).get(kind, {}) for kind in ("Function", "LayerVersion")]
     places += [one.get("Properties", {}) for one in source["Resources"].values()]
     for properties in places:
