@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from local.template import ACCOUNT, STACK, Resolver
+from local.names import ACCOUNT, STACK
+from local.template import Resolver
 
 if TYPE_CHECKING:
     from local.credentials import Credentials
@@ -119,13 +120,7 @@ class Cloud:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Start the server and wait until it listens.
-
-        Raises
-        ------
-        OSError
-            If it does not: the port is taken, most likely.
-        """
+        """Start the server; ``ready`` waits for it, so that something can be done meanwhile."""
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "ignore", "-m", "local.moto_process"),
             *("--port", str(self._port)),
@@ -135,9 +130,19 @@ class Cloud:
             cwd=_ROOT,
             start_new_session=True,  # Ctrl-C is for the platform, which ends this in its turn
         )
-        assert self._process.stdin is not None  # noqa: S101 - for mypy: asked for above
-        assert self._process.stdout is not None  # noqa: S101
-        self._process.stdin.write(self._credentials.aws_access_key_id.encode() + b"\n")
+        if self._process.stdin is not None:
+            self._process.stdin.write(self._credentials.aws_access_key_id.encode() + b"\n")
+
+    async def ready(self) -> None:
+        """Wait until the server listens.
+
+        Raises
+        ------
+        OSError
+            If it does not: the port is taken, most likely.
+        """
+        if self._process is None or self._process.stdout is None:
+            raise OSError("moto's server was not started")
         line = await asyncio.wait_for(self._process.stdout.readline(), _START_LIMIT)
         if not line:
             await self.stop()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from local import samples
+from local.names import ACCOUNT
 from local.payload import request_time
-from local.template import ACCOUNT
 
 if TYPE_CHECKING:
     from local.signing import Sample

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 from multidict import CIMultiDict
 
-from local.template import ACCOUNT
+from local.names import ACCOUNT
 
 if TYPE_CHECKING:
     from local.cloud import Route

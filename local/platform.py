@@ -109,7 +109,6 @@ class Platform:
         listening = self._exit.enter_context(_listen(self.options.api_port))
         self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self.credentials = credentials.make()
-        self.template = self._read_template()
         await self._start_cloud()
         await self._start_lambdas()
         self.gateway = Gateway(
@@ -132,6 +131,8 @@ class Platform:
         self.cloud = Cloud(self.credentials, self.options.region, self.options.aws_port)
         self._exit.push_async_callback(self._stop_cloud)
         await self.cloud.start()
+        self.template = await asyncio.to_thread(self._read_template)
+        await self.cloud.ready()
         self.stack = await asyncio.to_thread(self.cloud.make, self.template, self.api_url)
 
     async def _stop_cloud(self) -> None:

@@ -204,9 +204,7 @@ async def test_a_function_that_fails_is_500(http: aiohttp.ClientSession, path: s
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nothing"), ("DELETE", "/probe")])
-async def test_an_unknown_route_is_404(
-    http: aiohttp.ClientSession, method: str, path: str
-) -> None:
+async def test_an_unknown_route_is_404(http: aiohttp.ClientSession, method: str, path: str) -> None:
     async with http.request(method, path) as response:
         assert response.status == 404
         assert await response.read() == b'{"message":"Not Found"}'

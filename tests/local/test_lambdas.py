@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +12,8 @@ import pytest
 from local.platform import Options, Platform
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.lambdas import LogLine
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

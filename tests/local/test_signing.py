@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import jwt
 import pytest
 
+from local.event import event
 from local.signing import Sample, Signer, payload_hash, read_sample
 
 ROOT = Path(__file__).parents[2]
@@ -83,14 +84,19 @@ def test_sign_prints_a_curl_line_that_is_signed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_event_prints_a_signed_event_of_every_sample(name: str) -> None:
-    done = run("local.event", name)
-    event = json.loads(done.stdout)
-    token = event["headers"]["authorization"].removeprefix("Bearer ")
-    method = event["requestContext"]["http"]["method"]
-    body = event.get("body", "").encode()
-    sent = Sample(method, event["rawPath"], event["rawQueryString"], body)
-    assert claims(token)["payload_hash"] == payload_hash(sent)
+def test_the_event_of_every_sample_carries_what_was_signed(name: str) -> None:
+    sample = read_sample(ROOT / "events" / f"{name}.json")
+    made = event(sample, "a token", 0.0)
+    body = made.get("body", "").encode()
+    method = made["requestContext"]["http"]["method"]
+    assert Sample(method, made["rawPath"], made["rawQueryString"], body) == sample
+    assert made["requestContext"]["time"] == "01/Jan/1970:00:00:00 +0000"
+
+
+def test_event_prints_a_signed_event() -> None:
+    made = json.loads(run("local.event", "dtmf").stdout)
+    token = made["headers"]["authorization"].removeprefix("Bearer ")
+    assert claims(token)["payload_hash"] == hashlib.sha256(made["body"].encode()).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,9 @@ async def test_a_message_arrives_as_lambdas_record(platform: Platform) -> None:
     (record,) = await deliveries(platform, message_id, 1)
     assert record["body"] == '{"do": "ok"}'
     assert record["eventSource"] == "aws:sqs"
-    assert record["eventSourceARN"].startswith("arn:aws:sqs:eu-west-1:123456789012:voice-local-Jobs")
+    assert record["eventSourceARN"].startswith(
+        "arn:aws:sqs:eu-west-1:123456789012:voice-local-Jobs"
+    )
     assert record["awsRegion"] == "eu-west-1"
     assert record["messageAttributes"]["kind"] == {
         "stringListValues": [],
