@@ -41,6 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--api-port", type=_port, default=0, help="port of the API (a free one)")
     parser.add_argument("--aws-port", type=_port, default=0, help="port of AWS (a free one)")
+    parser.add_argument("--vonage-port", type=_port, default=0, help="port of Vonage (a free one)")
+    parser.add_argument("--speed", type=float, default=1.0, help="of Vonage's clock (%(default)s)")
     parser.add_argument("--region", default="eu-west-1", help="AWS region (%(default)s)")
     parser.add_argument(
         "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
@@ -65,6 +67,8 @@ def _options(arguments: argparse.Namespace) -> Options:
     return Options(
         api_port=arguments.api_port,
         aws_port=arguments.aws_port,
+        vonage_port=arguments.vonage_port,
+        speed=arguments.speed,
         region=arguments.region,
         parameters=dict(arguments.parameter),
         say=_say,
@@ -97,6 +101,7 @@ async def _run(root: Path, options: Options) -> None:
 
 def _welcome(platform: Platform) -> str:
     lines = [f"API        {platform.api_url}", f"AWS        {platform.cloud.url}"]
+    lines += [f"Vonage     {platform.vonage.http_url}"]
     lines += [f"  {route.key:32} {route.function}" for route in platform.stack.routes]
     lines += [f"stack file {platform.file.path}", "ready; Ctrl-C ends it"]
     return "\n".join(lines)

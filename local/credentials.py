@@ -21,6 +21,7 @@ class Credentials:
     aws_session_token: str = field(repr=False)
     application_id: str
     private_key: str = field(repr=False)
+    public_key: str
     api_key: str
     api_secret: str = field(repr=False)
     signature_secret: str = field(repr=False)
@@ -34,12 +35,16 @@ def make() -> Credentials:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     return Credentials(
         aws_access_key_id="AKIA" + "".join(secrets.choice(_BASE32) for _ in range(16)),
         aws_secret_access_key=secrets.token_urlsafe(30),
         aws_session_token=secrets.token_urlsafe(60),
         application_id=str(uuid.uuid4()),
         private_key=pem.decode(),
+        public_key=public.decode(),
         api_key=secrets.token_hex(4),
         api_secret=secrets.token_urlsafe(12),
         signature_secret=secrets.token_urlsafe(48),

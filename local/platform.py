@@ -14,6 +14,8 @@ from local import template as templates
 from local.cloud import Cloud, Stack
 from local.gateway import Gateway
 from local.lambdas import Lambdas
+from local.simulator import Simulator, SimulatorSettings
+from local.simulator.settings import Webhook
 from local.sources import Sources
 from local.stack_file import StackFile
 
@@ -29,7 +31,8 @@ NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
 class Options:
     """How the platform runs.
 
-    ``api_port`` and ``aws_port`` are on 127.0.0.1, 0 takes a free one. ``parameters`` are values
+    The ports are on 127.0.0.1, 0 takes a free one. ``speed`` is how fast the simulated Vonage's
+    clock runs against real time, ``seed`` what its chances begin with. ``parameters`` are values
     for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
     for what is kept while it runs, by default .local beside the template. ``workers`` is how many
     invocations of one function run at once, and ``say`` is told what takes a while.
@@ -37,6 +40,10 @@ class Options:
 
     api_port: int = 0
     aws_port: int = 0
+    vonage_port: int = 0
+    vonage_tls_port: int = 0
+    speed: float = 1.0
+    seed: int = 1
     region: str = "eu-west-1"
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -63,6 +70,7 @@ class Platform:
     lambdas: Lambdas
     gateway: Gateway
     sources: Sources
+    vonage: Simulator
     api_url: str
 
     def __init__(self, root: Path, options: Options | None = None) -> None:
@@ -117,6 +125,7 @@ class Platform:
         self._exit.push_async_callback(self.gateway.stop)
         await self.gateway.start(listening)
         self.sources.start()
+        await self._start_vonage()
         self.announce(**self._description())
 
     def _read_template(self) -> templates.Template:
@@ -173,6 +182,30 @@ class Platform:
             for name, function in self.stack.functions.items()
         }
 
+    async def _start_vonage(self) -> None:
+        """Start the simulated Vonage, its application pointing at the API as a user's does."""
+        values = self.template.parameters
+        routed = [pair.partition("=")[0] for pair in values.get("NumberFlows", "").split(",")]
+        self.vonage = Simulator(
+            SimulatorSettings(
+                http_port=self.options.vonage_port,
+                tls_port=self.options.vonage_tls_port,
+                application_id=self.credentials.application_id,
+                public_key=self.credentials.public_key,
+                api_key=self.credentials.api_key,
+                api_secret=self.credentials.api_secret,
+                signature_secret=self.credentials.signature_secret,
+                answer=Webhook(f"{self.api_url}/webhooks/answer"),
+                event=Webhook(f"{self.api_url}/webhooks/event", read_ms=10000),
+                fallback=Webhook(f"{self.api_url}/webhooks/fallback"),
+                numbers=tuple(filter(None, dict.fromkeys([values.get("VonageNumber"), *routed]))),
+                speed=self.options.speed,
+                seed=self.options.seed,
+            )
+        )
+        self._exit.push_async_callback(self.vonage.stop)
+        await self.vonage.start()
+
     def _environment(self) -> dict[str, str]:
         return {
             "AWS_ACCESS_KEY_ID": self.credentials.aws_access_key_id,
@@ -185,7 +218,7 @@ class Platform:
         }
 
     def _description(self) -> dict[str, Any]:
-        """Give what the stack file tells, but for the addresses of the simulated Vonage."""
+        """Give what the stack file tells."""
         key_file = self.folder / "private.key"
         key_file.unlink(missing_ok=True)
         key_file.touch(mode=0o600)
@@ -203,6 +236,9 @@ class Platform:
         return {
             "api_url": self.api_url,
             "aws_url": self.cloud.url,
+            "vonage_url": self.vonage.http_url,
+            "vonage_tls_url": self.vonage.tls_url,
+            "vonage_ca_file": self.vonage.ca_file,
             "region": self.options.region,
             **{
                 name: known[name]

@@ -36,7 +36,7 @@ def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:  # noqa: A002 - Vona
     if input.digits == "0":
         problem = "Sorry, there is nobody to speak to at the moment."
     elif input.digits:
-        problem = f"Sorry, {ncco.spell(input.digits)} is not one of the choices."
+        problem = "Sorry, that key is not one of the choices."
     else:
         problem = "Sorry, we did not hear a key."
     return _ask(call, problem, attempt=call.attempt + 1)

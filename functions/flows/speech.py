@@ -19,8 +19,8 @@ def answer(call: Call) -> list[dict[str, Any]]:
 
 def asr(call: Call, input: Input) -> list[dict[str, Any]]:  # noqa: A002 - Vonage's term
     """Say the likeliest reading back; ask again when nothing was understood, three times in all."""
-    if input.speech:
-        said = ncco.escape(input.speech[0].text[:200])
+    said = ncco.escape(input.speech[0].text[:200]).strip() if input.speech else ""
+    if said:
         return [ncco.talk(f"<speak>Hello, you said {said}.</speak>")]
     if call.attempt >= _ATTEMPTS:
         return [ncco.talk("Sorry, we still did not understand. Please call again. Goodbye.")]

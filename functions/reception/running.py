@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import flows
 from voicekit import ncco
 from voicekit.dialling import judge, policy_of
 from voicekit.webhook import Reply, describe
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from voicekit.call import Call
 
 APOLOGY = "We are sorry, something went wrong. Please call again later. Goodbye."
-_FLOWS = Path(__file__).parent.parent / "flows"
 
 
 class FlowFailed(Exception):
@@ -33,7 +33,12 @@ class FlowOverran(BaseException):
 
 def names() -> frozenset[str]:
     """Give the names of all flows: the modules of the package `flows`."""
-    return frozenset(path.stem for path in _FLOWS.glob("*.py") if not path.stem.startswith("_"))
+    return frozenset(
+        module.stem
+        for folder in flows.__path__
+        for module in Path(folder).glob("*.py")
+        if not module.stem.startswith("_")
+    )
 
 
 def choose(state: dict[str, str], number: str | None, call_settings: Any) -> str:
@@ -98,8 +103,15 @@ def apology(failure: FlowFailed, flow: str) -> Reply:
     """Give the reply to a caller whose flow failed."""
     noted: dict[str, Any] = {"flow": flow if flow in names() else "unknown"}
     if failure.__cause__ is not None:
-        noted |= describe(failure.__cause__)
+        noted |= _described(failure.__cause__)
     return Reply(200, [ncco.talk(APOLOGY)], "apology", noted)
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    try:
+        return describe(error)
+    except BaseException:  # what a flow raised may be of its own kind, and say itself wrongly
+        return {"error": type(error).__name__}
 
 
 def _load(flow: str) -> ModuleType:

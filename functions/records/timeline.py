@@ -7,6 +7,7 @@ uniqueness.
     started → ringing → answered → [human | machine] → completed
     started → (ringing) → busy | cancelled | timeout | unanswered | failed → completed
     started → rejected
+    started → answered → disconnected → completed        (a WebSocket that the other side closed)
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from records.event import Event
 
 _FAILURES = ("busy", "cancelled", "timeout", "unanswered", "failed", "rejected")
+_ANSWERED = ("answered", "human", "machine", "disconnected")  # the latter only follow the first
 _ENDED = ("rejected", "completed")
 _COSTS = ("duration", "rate", "price", "network", "disconnected_by")
 
@@ -35,7 +37,7 @@ class Leg(NamedTuple):
     state
         The furthest status that was reported, ``unknown`` if none that is known was.
     outcome
-        ``answered``, or the failure that ended it; None while it is open.
+        ``answered``, or the failure that ended it; None where no event tells of either.
     ended
         Whether no further status will follow.
     from_, to, direction
@@ -104,10 +106,11 @@ def _leg(name: str, events: list[Event]) -> Leg:
     # The furthest status counts, whatever came last: `started` often arrives after `ringing`.
     state = max(times, key=lambda status: (RANKS[status], status), default="unknown")
     failure = next((status for status in _FAILURES if status in times), None)
+    answered = "answered" if any(status in times for status in _ANSWERED) else None
     return Leg(
         leg=name,
         state=state,
-        outcome=failure or ("answered" if "answered" in times else None),
+        outcome=failure or answered,
         ended=state in _ENDED,
         from_=_first(events, "from"),
         to=_first(events, "to"),
@@ -121,4 +124,5 @@ def _leg(name: str, events: list[Event]) -> Leg:
 def _first(events: list[Event], name: str) -> str | None:
     """Give the first value that an event has for a field; Vonage leaves some out at times."""
     values = (event.fields.get(name) for event in events)
-    return next((value.strip() for value in values if isinstance(value, str) and value), None)
+    texts = (value.strip() for value in values if isinstance(value, str))
+    return next(filter(None, texts), None)

@@ -1,0 +1,46 @@
+"""Fetching the audio that a stream plays, with a cache that follows Cache-Control."""
+
+import re
+from collections import OrderedDict
+
+import aiohttp
+
+from .clock import Clock
+
+FILE_BYTES = 10 * 1024 * 1024
+FILES_KEPT = 20
+TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=3, sock_read=10)
+
+
+class AudioFiles:
+    """The files that were fetched and may still be used."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+
+    async def fetch(self, session: aiohttp.ClientSession, url: str) -> bytes | None:
+        """The file at an address, or None when it cannot be had or is too large."""
+        kept = self._kept.get(url)
+        if kept is not None and kept[0] > self._clock.now():
+            return kept[1]
+        try:
+            async with session.get(url, timeout=TIMEOUT) as response:
+                content = await response.content.read(FILE_BYTES + 1)
+                while len(content) <= FILE_BYTES and not response.content.at_eof():
+                    content += await response.content.read(FILE_BYTES + 1 - len(content))
+                if response.status != 200 or len(content) > FILE_BYTES:
+                    return None
+                self._keep(url, content, response.headers.get("Cache-Control", ""))
+                return content
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None
+
+    def _keep(self, url: str, content: bytes, control: str) -> None:
+        age = re.search(r"max-age=([0-9]{1,9})", control)
+        if age is None or "no-store" in control or "no-cache" in control:
+            return
+        self._kept[url] = (self._clock.now() + int(age[1]), content)
+        self._kept.move_to_end(url)
+        while len(self._kept) > FILES_KEPT:
+            self._kept.popitem(last=False)

@@ -1,0 +1,331 @@
+"""The simulator's own door, /sim: ring numbers, press keys, speak, look, break things."""
+
+import asyncio
+import json
+import re
+from dataclasses import asdict
+from typing import Any
+
+from aiohttp import web
+
+from . import engine, life, reading, sounds
+from .endpoints import Endpoint, phone_number
+from .errors import ApiError, invalid, not_found
+from .legs import Answer, Hangup, Leg, Sound
+from .platform import Platform
+from .reading import FieldError
+from .server_parts import read_object
+from .settings import Callee
+
+SIP_HEADER = re.compile(r"[A-Za-z0-9_-]{1,100}")
+BEHAVIOURS = (
+    "answer",
+    "busy",
+    "reject",
+    "no_answer",
+    "machine",
+    "unavailable",
+    "invalid",
+    "manual",
+)
+# A comment line at this interval, in real seconds, keeps a stream of events open.
+HEARTBEAT = 15.0
+
+
+class Control:
+    """The handlers, on one platform."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every path under /sim."""
+        return [
+            web.post("/sim/calls", self.ring),
+            web.get("/sim/calls", self.calls),
+            web.get("/sim/calls/{uuid}", self.call),
+            web.get("/sim/calls/{uuid}/events", self.call_events),
+            web.post("/sim/calls/{uuid}/digits", self.press),
+            web.post("/sim/calls/{uuid}/speech", self.speak),
+            web.post("/sim/calls/{uuid}/answer", self.answer),
+            web.post("/sim/calls/{uuid}/reject", self.reject),
+            web.post("/sim/calls/{uuid}/hangup", self.hang_up),
+            web.get("/sim/faults", self.faults),
+            web.put("/sim/faults", self.set_faults),
+            web.get("/sim/callees", self.callees),
+            web.put("/sim/callees/{number}", self.set_callee),
+            web.get("/sim/clock", self.clock),
+            web.post("/sim/clock", self.set_clock),
+            web.get("/sim/events", self.events),
+            web.get("/sim", self.about),
+        ]
+
+    async def about(self, request: web.Request) -> web.Response:
+        """What runs here, and how much of it."""
+        platform = self._platform
+        body = {
+            "numbers": platform.account.numbers,
+            "applications": list(platform.account.applications),
+            "calls": platform.calls,
+            "calls_open": sum(not leg.is_over for leg in platform.legs.values()),
+            "calls_forgotten": platform.forgotten,
+        }
+        return web.json_response(body)
+
+    async def ring(self, request: web.Request) -> web.Response:
+        """Somebody calls one of the numbers."""
+        fields = await read_object(request)
+        platform = self._platform
+        try:
+            caller, extra = _caller(fields)
+            number = phone_number(fields, "to")
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        application = platform.account.application_of(number)
+        if application is None:
+            raise ApiError(404, {"title": "No application is linked to that number"})
+        leg = engine.ring(platform, application, caller, Endpoint("phone", number))
+        leg.answer_extra = extra
+        engine.begin_inbound(platform, leg)
+        body = {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
+        return web.json_response(body, status=201)
+
+    async def calls(self, request: web.Request) -> web.Response:
+        """Every leg that is remembered, oldest first."""
+        found = [_summary(leg) for leg in self._platform.legs.values()]
+        return web.json_response({"calls": found, "forgotten": self._platform.forgotten})
+
+    async def call(self, request: web.Request) -> web.Response:
+        """One leg: its state, what it heard and said, the webhooks that were sent for it."""
+        leg = self._leg(request)
+        body = _summary(leg) | {
+            "muted": leg.muted,
+            "earmuffed": leg.earmuffed,
+            "heard": [_sound(leg, sound) for sound in leg.heard],
+            "said": [_sound(leg, sound) for sound in leg.said],
+            "webhooks": list(leg.deliveries),
+            "completed": leg.final,
+        }
+        return web.json_response(body)
+
+    async def call_events(self, request: web.Request) -> web.Response:
+        """What happened on one leg."""
+        leg = self._leg(request)
+        return web.json_response({"events": self._platform.journal.entries(leg.uuid)})
+
+    async def press(self, request: web.Request) -> web.Response:
+        """The person on the leg presses keys."""
+        leg = self._open_leg(request)
+        fields = await read_object(request)
+        digits = fields.get("digits")
+        if not isinstance(digits, str) or not reading.DIGITS.fullmatch(digits):
+            raise invalid("digits", "can contain the digits 0-9, * and #, and p")
+        sounds.press(self._platform, leg, digits[:500])
+        return web.Response(status=204)
+
+    async def speak(self, request: web.Request) -> web.Response:
+        """The person on the leg says something; it takes as long as its words do."""
+        leg = self._open_leg(request)
+        fields = await read_object(request)
+        text = fields.get("text")
+        if not isinstance(text, str) or not text.strip() or len(text) > 10_000:
+            raise invalid("text", "must be a text of 1 to 10000 characters")
+        begin = self._platform.clock.now()
+        end = sounds.say(self._platform, leg, text)
+        return web.json_response({"seconds": round(end - begin, 3)})
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """The called person answers."""
+        leg = self._ringing_leg(request)
+        leg.commands.put(Answer())
+        return web.Response(status=204)
+
+    async def reject(self, request: web.Request) -> web.Response:
+        """The called person declines, or is busy: {"reason": "busy"}."""
+        leg = self._ringing_leg(request)
+        fields = await read_object(request) if request.can_read_body else {}
+        reason = fields.get("reason", "reject")
+        if not isinstance(reason, str) or reason not in life.DECLINES:
+            raise invalid("reason", f"must be one of {', '.join(life.DECLINES)}")
+        leg.commands.put(life.DECLINES[reason])
+        return web.Response(status=204)
+
+    async def hang_up(self, request: web.Request) -> web.Response:
+        """The person on the leg hangs up; one who is still being called declines."""
+        leg = self._open_leg(request)
+        being_called = leg.direction == "outbound" and leg.answered_at is None
+        leg.commands.put(life.DECLINES["reject"] if being_called else Hangup("user"))
+        return web.Response(status=204)
+
+    async def faults(self, request: web.Request) -> web.Response:
+        """The fault knobs."""
+        return web.json_response(self._platform.faults.view())
+
+    async def set_faults(self, request: web.Request) -> web.Response:
+        """Turn exactly these knobs on."""
+        fields = await read_object(request)
+        try:
+            self._platform.faults.replace(fields)
+        except ValueError as error:
+            raise invalid("faults", str(error)) from error
+        return web.json_response(self._platform.faults.view())
+
+    async def callees(self, request: web.Request) -> web.Response:
+        """How those behave who are called."""
+        platform = self._platform
+        body = {
+            "default": asdict(platform.settings.default_callee),
+            "callees": {number: asdict(callee) for number, callee in platform.callees.items()},
+        }
+        return web.json_response(body)
+
+    async def set_callee(self, request: web.Request) -> web.Response:
+        """Set how a number or a user behaves when called."""
+        fields = await read_object(request)
+        try:
+            callee = _callee(fields)
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        self._platform.callees[request.match_info["number"]] = callee
+        return web.json_response(asdict(callee))
+
+    async def clock(self, request: web.Request) -> web.Response:
+        """The time and its speed."""
+        clock = self._platform.clock
+        return web.json_response({"now": clock.now(), "speed": clock.speed})
+
+    async def set_clock(self, request: web.Request) -> web.Response:
+        """Set the speed, or move a stopped clock on by some seconds."""
+        fields = await read_object(request)
+        clock = self._platform.clock
+        try:
+            speed = reading.number(fields, "speed", None, 0, 10_000)
+            step = reading.number(fields, "step", None, 0, 1e9)
+            if (speed is None) == (step is None):
+                raise FieldError("speed", "exactly one of speed and step is required")
+            if speed is not None:
+                clock.set_speed(speed)
+            elif step is not None:
+                await clock.step(step)
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        except ValueError as error:
+            raise invalid("step", str(error)) from error
+        return await self.clock(request)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Everything that happens, as server-sent events; Last-Event-ID or `after` resumes."""
+        after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
+        if not after.isdecimal() or len(after) > 18:
+            raise invalid("after", "must be the id of an entry")
+        journal = self._platform.journal
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        listener = journal.follow()
+        try:
+            earlier = journal.entries(after=int(after))
+            await response.prepare(request)
+            for entry in earlier:
+                await response.write(_event_line(entry))
+            while True:
+                try:
+                    entry = await asyncio.wait_for(listener.get(), HEARTBEAT)
+                    await response.write(_event_line(entry))
+                except TimeoutError:
+                    await response.write(b": still here\n\n")
+        except ConnectionError:
+            return response
+        finally:
+            journal.leave(listener)
+
+    def _leg(self, request: web.Request) -> Leg:
+        leg = self._platform.legs.get(request.match_info["uuid"])
+        if leg is None:
+            raise not_found()
+        return leg
+
+    def _open_leg(self, request: web.Request) -> Leg:
+        leg = self._leg(request)
+        if leg.is_over:
+            raise ApiError(409, {"title": "The call has ended"})
+        return leg
+
+    def _ringing_leg(self, request: web.Request) -> Leg:
+        leg = self._open_leg(request)
+        if leg.direction != "outbound" or leg.answered_at is not None or leg.line is not None:
+            raise ApiError(409, {"title": "Nobody is being called on this leg"})
+        return leg
+
+
+def _caller(fields: dict[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
+    """Who calls, and what the answer webhook says of it besides.
+
+    A number, a SIP URI with `sip_headers`, or a Client SDK user with `custom_data`.
+    """
+    extra: dict[str, Any] = {}
+    user = reading.text(fields, "from_user")
+    if user is not None:
+        custom = reading.mapping(fields, "custom_data")
+        return Endpoint("app", user), {} if custom is None else {"custom_data": custom}
+    sender = fields.get("from")
+    if isinstance(sender, str) and sender.startswith(("sip:", "sips:")):
+        for name, value in (reading.mapping(fields, "sip_headers") or {}).items():
+            if not isinstance(value, str) or not SIP_HEADER.fullmatch(name):
+                raise FieldError("sip_headers", "must be texts")
+            if name == "User-to-User":
+                extra[f"SipHeader_{name}"] = value[:256]
+            elif name.startswith("X-") and not name.startswith("X-Nexmo"):
+                extra[f"SipHeader_{name}"] = value
+        return Endpoint("sip", sender), extra
+    return Endpoint("phone", phone_number(fields, "from")), extra
+
+
+def _callee(fields: dict[str, Any]) -> Callee:
+    for name in fields:
+        if name not in Callee.__dataclass_fields__:
+            raise FieldError(name[:100], "Unknown parameter")
+    default = Callee()
+    after = reading.number(fields, "after", default.after, 0, 3600)
+    behaviour: Any = reading.choice(fields, "behaviour", "answer", BEHAVIOURS)
+    beep_after = default.beep_after
+    if "beep_after" in fields:
+        beep_after = reading.number(fields, "beep_after", None, 0, 3600)
+    return Callee(
+        behaviour=behaviour,
+        after=default.after if after is None else after,
+        greeting=reading.text(fields, "greeting") or default.greeting,
+        beep_after=beep_after,
+        says=reading.text(fields, "says"),
+    )
+
+
+def _summary(leg: Leg) -> dict[str, Any]:
+    return {
+        "uuid": leg.uuid,
+        "conversation_uuid": leg.conversation.uuid,
+        "application_id": leg.application.id,
+        "direction": leg.direction,
+        "from": leg.caller.view(),
+        "to": leg.callee.view(),
+        "status": leg.status,
+        "over": leg.is_over,
+        "created_at": leg.created_at,
+        "answered_at": leg.answered_at,
+        "ended_at": leg.ended_at,
+    }
+
+
+def _sound(leg: Leg, sound: Sound) -> dict[str, Any]:
+    """A sound with its times in milliseconds since the leg began."""
+    end = sound.end
+    return {
+        "kind": sound.kind,
+        **sound.details,
+        "from_ms": round((sound.begin - leg.created_at) * 1000),
+        "to_ms": None if end is None else round((end - leg.created_at) * 1000),
+    }
+
+
+def _event_line(entry: dict[str, Any]) -> bytes:
+    return f"id: {entry['id']}\nevent: {entry['kind']}\ndata: {json.dumps(entry)}\n\n".encode()

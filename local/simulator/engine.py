@@ -1,0 +1,347 @@
+"""Running NCCOs: fetching them, one action after the other, and the calls that begin with them."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from . import events, life, listening, ncco, rooms, sounds, taping
+from .account import Application
+from .detection import detect
+from .endpoints import Endpoint
+from .errors import NccoError
+from .legs import Hangup, Leg, Redirect, Script
+from .ncco import Action, MachineDetection
+from .platform import Platform
+from .settings import Webhook
+from .webhooks import Reply
+from .websockets import Line
+
+RATE_LIMITED = "Rate limit of outgoing calls exceeded."
+ROOM_FULL = "The conversation has no room for another member."
+NO_SUCH_CONVERSATION = "Conversation not found."
+
+
+# Calls
+
+
+def ring(platform: Platform, application: Application, caller: Endpoint, callee: Endpoint) -> Leg:
+    """A call comes in for an application."""
+    leg = platform.new_leg(application, "inbound", caller, callee)
+    platform.journal.write("call", uuid=leg.uuid, direction="inbound")
+    return leg
+
+
+def inbound_script(platform: Platform) -> Script:
+    """Ring, ask the answer URL what to do, answer, and do it."""
+
+    async def script(leg: Leg) -> None:
+        await life.announce(platform, leg)
+        program = await fetch(platform, leg, leg.application.answer)
+        if program is None:
+            await platform.clock.sleep(platform.settings.dropped_after)
+            return
+        life.answer(platform, leg)
+        leg.joined = True
+        await run(platform, leg, program)
+
+    return script
+
+
+def outbound_script(
+    platform: Platform, source: Webhook | list[Action], detection: MachineDetection | None
+) -> Script:
+    """After the callee answered: find out who it is, get the NCCO, and run it."""
+
+    async def script(leg: Leg) -> None:
+        leg.joined = True
+        if detection is not None:
+            await _detect(platform, leg, detection)
+        if leg.callee.dtmf_answer:
+            await sounds.send_digits(platform, leg, leg.callee.dtmf_answer).finish()
+        await ncco_script(platform, source)(leg)
+
+    return script
+
+
+def ncco_script(platform: Platform, source: Webhook | list[Action]) -> Script:
+    """Run an NCCO that is given, or one that an answer URL gives."""
+
+    async def script(leg: Leg) -> None:
+        program = await fetch(platform, leg, source) if isinstance(source, Webhook) else source
+        if program is None:
+            await platform.clock.sleep(platform.settings.dropped_after)
+            return
+        await run(platform, leg, program)
+
+    return script
+
+
+def transfer(platform: Platform, leg: Leg, source: Webhook | list[Action]) -> None:
+    """Give a leg a new NCCO, in a new conversation (Voice API: transfer)."""
+    leg.commands.put(Redirect(ncco_script(platform, source), new_conversation=True))
+
+
+async def _detect(platform: Platform, leg: Leg, detection: MachineDetection) -> None:
+    """Wait for the result, or let it come by itself and be answered with another NCCO."""
+    if detection.waits:
+        await detect(platform, leg, detection)
+        return
+
+    async def later() -> None:
+        reply = await detect(platform, leg, detection)
+        program = None if reply is None else await _program_of(platform, leg, reply)
+        if program is not None and not leg.is_over:
+            script = ncco_script(platform, program)
+            leg.commands.put(Redirect(script, new_conversation=False))
+
+    platform.spawn(later())
+
+
+# Asking for NCCOs
+
+
+async def fetch(platform: Platform, leg: Leg, target: Webhook | None) -> list[Action] | None:
+    """The NCCO of an answer URL or, failing that, of the fallback URL; None ends the call."""
+    if target is None:
+        return None
+    fields = events.answer_fields(leg, platform.base_url)
+    sending = platform.report(leg, target, fields, "answer")
+    reply: Reply | None = None if sending is None else await asyncio.shield(sending)
+    if reply is None:
+        return None
+    problem: NccoError | None = None
+    try:
+        return _answered(reply)
+    except NccoError as error:
+        problem = error
+    falling = platform.spawn(platform.sender.fall_back(leg, target, reply, fields, "answer"))
+    second: Reply | None = await asyncio.shield(falling)
+    if second is not None:
+        try:
+            return _answered(second)
+        except NccoError as error:
+            problem = error
+    if (second or reply).status == 200:
+        platform.report_error(leg, ncco.SYNTAX_ERROR, str(problem))
+    return None
+
+
+def _answered(reply: Reply) -> list[Action]:
+    if reply.status != 200:
+        raise NccoError(reply.reason)
+    try:
+        return ncco.parse(reply.ncco())
+    except (ValueError, RecursionError) as error:
+        raise NccoError(str(error)) from error
+
+
+async def ask(
+    platform: Platform, leg: Leg, target: Webhook | None, fields: dict[str, Any], kind: str
+) -> list[Action] | None:
+    """Send an event that may be answered with an NCCO; None lets the running one go on."""
+    sending = platform.report(leg, target, fields, kind)
+    if sending is None or target is None:
+        return None
+    reply = await asyncio.shield(sending)
+    if reply.received:
+        return await _program_of(platform, leg, reply)
+    falling = platform.spawn(platform.sender.fall_back(leg, target, reply, fields, kind))
+    second: Reply | None = await asyncio.shield(falling)
+    return None if second is None else await _program_of(platform, leg, second)
+
+
+async def _program_of(platform: Platform, leg: Leg, reply: Reply) -> list[Action] | None:
+    """The NCCO in the reply to an event; anything but a filled array is none."""
+    if not reply.received:
+        return None
+    try:
+        content = reply.ncco()
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, list) or not content:
+        return None
+    try:
+        return ncco.parse(content)
+    except NccoError as error:
+        platform.report_error(leg, ncco.SYNTAX_ERROR, str(error))
+        return None
+
+
+# Actions
+
+
+async def run(platform: Platform, leg: Leg, program: list[Action]) -> None:
+    """Run the actions in order; when they run out, the script of the leg is over."""
+    pending = deque(program)
+    while pending:
+        action = pending.popleft()
+        name = type(action).__name__.lower()
+        platform.journal.write("action", uuid=leg.uuid, action=name, state="started")
+        replacement = await _perform(platform, leg, action)
+        platform.journal.write("action", uuid=leg.uuid, action=name, state="ended")
+        if replacement is not None:
+            pending = deque(replacement)
+    await _prompt_over(leg)
+
+
+async def _perform(platform: Platform, leg: Leg, action: Action) -> list[Action] | None:
+    """Run one action; gives the NCCO that replaces the rest, where there is one."""
+    if isinstance(action, ncco.Input):
+        return await _input(platform, leg, action)
+    await _prompt_over(leg)
+    if isinstance(action, ncco.Talk):
+        playback = sounds.play_talk(platform, leg, action.text, action.language, action.loop)
+        await _play(leg, playback, action.barge_in)
+    elif isinstance(action, ncco.Stream):
+        streamed = await sounds.play_stream(platform, leg, action.url, action.loop)
+        if streamed is not None:
+            await _play(leg, streamed, action.barge_in)
+    elif isinstance(action, ncco.Record):
+        await taping.record(platform, leg, action)
+    elif isinstance(action, ncco.Connect):
+        return await _connect(platform, leg, action)
+    elif isinstance(action, ncco.Notify):
+        now = platform.clock.now()
+        target = taping.target_of(leg, action.callback)
+        body = events.notify_event(leg, now, action.payload)
+        return await ask(platform, leg, target, body, "notify")
+    elif isinstance(action, ncco.Wait):
+        await platform.clock.sleep(action.seconds)
+    elif isinstance(action, ncco.Conversation):
+        await _enter(platform, leg, action)
+    elif isinstance(action, ncco.Transfer):
+        if rooms.move_all(platform, leg, action):
+            await _stay()
+        platform.report_error(leg, NO_SUCH_CONVERSATION, action.conversation)
+    return None
+
+
+async def _play(leg: Leg, playback: sounds.Playback, barge_in: bool) -> None:
+    """Wait for a sound's end, unless the caller may interrupt it: then it runs beside the next."""
+    leg.barging = leg.barging or barge_in
+    if leg.barging:
+        leg.prompt = playback
+    else:
+        await playback.finish()
+
+
+async def _prompt_over(leg: Leg) -> None:
+    if leg.prompt is not None:
+        await leg.prompt.finish()
+        leg.prompt = None
+
+
+async def _input(platform: Platform, leg: Leg, action: ncco.Input) -> list[Action] | None:
+    target = taping.target_of(leg, action.callback)
+    if action.asynchronous:
+        leg.live_digits = target
+        if not leg.takes_live_digits:
+            leg.takes_live_digits = True
+            platform.spawn(listening.send_keys_as_they_come(platform, leg))
+        return None
+    got = await listening.collect(platform, leg, action)
+    if leg.prompt is not None:
+        leg.prompt.stop()
+        leg.prompt = None
+    body = await listening.result_of(platform, leg, action, got)
+    return await ask(platform, leg, target, body, "input")
+
+
+async def _enter(platform: Platform, leg: Leg, action: ncco.Conversation) -> None:
+    """Be in a room until the leg or the room ends; later actions are not reached."""
+    if not await rooms.enter(platform, leg, action):
+        platform.report_error(leg, ROOM_FULL, action.name)
+        return
+    await _stay()
+
+
+async def _stay() -> None:
+    """Wait until the leg is hung up or redirected."""
+    await asyncio.get_running_loop().create_future()
+
+
+async def _connect(platform: Platform, leg: Leg, action: ncco.Connect) -> list[Action] | None:
+    """Call somebody, join them, and wait until that call has ended or failed."""
+    if not platform.may_call(leg.application):
+        platform.report_error(leg, RATE_LIMITED)
+        return None
+    if len(leg.conversation.members) >= platform.settings.conversation_members:
+        platform.report_error(leg, ROOM_FULL)
+        return None
+    called = _called_leg(platform, leg, action)
+    ringing = sounds.ring(platform, leg, action.ringback_url)
+    life.begin(platform, called, called_script(platform, action.detection))
+    try:
+        await asyncio.wait({called.met, called.over}, return_when=asyncio.FIRST_COMPLETED)
+        ringing.stop()
+        await asyncio.shield(called.over)
+    finally:
+        ringing.stop()
+        # A leg that is transferred away leaves the other where it is; one that ends takes it along.
+        if not called.is_over and not leg.redirected:
+            called.commands.put(Hangup("platform"))
+    return None if called.reply is None else await _program_of(platform, leg, called.reply)
+
+
+def _called_leg(platform: Platform, leg: Leg, action: ncco.Connect) -> Leg:
+    caller = action.caller
+    if action.random_caller:
+        numbers = platform.account.numbers_of(leg.application)
+        caller = platform.chance.choice(numbers) if numbers else None
+    if caller is None:
+        caller = leg.callee.address if leg.direction == "inbound" else leg.caller.address
+    called = platform.new_leg(
+        leg.application,
+        "outbound",
+        Endpoint("phone", caller),
+        action.endpoint,
+        leg.conversation,
+        taping.target_of(leg, action.callback),
+    )
+    if action.caller is not None and action.caller not in platform.account.numbers:
+        called.shown_caller = "Unknown"  # NCCO reference: connect.from
+    called.ring_time = action.ring_time
+    called.limit = action.limit
+    called.synchronous = action.synchronous
+    if action.endpoint.kind == "websocket":
+        called.line = Line(platform, called)
+    return called
+
+
+def called_script(platform: Platform, detection: MachineDetection | None) -> Script:
+    """What a called leg does before it is joined to the others, and then stays."""
+
+    async def script(leg: Leg) -> None:
+        if detection is not None:
+            await _detect(platform, leg, detection)
+        if leg.callee.dtmf_answer:
+            await sounds.send_digits(platform, leg, leg.callee.dtmf_answer).finish()
+        if leg.callee.on_answer is not None:
+            target = Webhook(leg.callee.on_answer.url, "GET")
+            program = await fetch(platform, leg, target)
+            if program is None:
+                return
+            await run(platform, leg, program)
+        leg.joined = True
+        if not leg.met.done():
+            leg.met.set_result(None)
+        await _stay()
+
+    return script
+
+
+def begin_inbound(platform: Platform, leg: Leg) -> None:
+    """Let a call that came in live."""
+    life.begin(platform, leg, inbound_script(platform))
+
+
+def begin_outbound(
+    platform: Platform,
+    leg: Leg,
+    source: Webhook | list[Action],
+    detection: MachineDetection | None,
+) -> None:
+    """Let a call that the API placed live."""
+    if leg.callee.kind == "websocket":
+        leg.line = Line(platform, leg)
+    life.begin(platform, leg, outbound_script(platform, source, detection))

@@ -1,0 +1,144 @@
+"""The bodies of webhooks, field by field (webhook reference), and the arithmetic of their money."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from .legs import Conversation, Leg
+from .settings import SimulatorSettings
+
+MONEY = Decimal("0.00000001")
+
+
+def with_milliseconds(at: float) -> str:
+    """A time as most webhooks show it: `2021-03-29T21:20:05.582Z`."""
+    moment = datetime.fromtimestamp(round(at, 3), UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def whole_second(at: float) -> str:
+    """A time rounded to whole seconds, with zero milliseconds, as completed events show it."""
+    return with_milliseconds(rounded(at))
+
+
+def without_milliseconds(at: float) -> str:
+    """A time as record events show it: `2020-05-06T13:34:21Z`."""
+    return datetime.fromtimestamp(rounded(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rounded(at: float) -> int:
+    """A time rounded to whole seconds, halves up."""
+    return int(at + 0.5)
+
+
+def caller_of(leg: Leg) -> str:
+    """What a leg's events call its `from`."""
+    return leg.caller.address if leg.shown_caller is None else leg.shown_caller
+
+
+def status_event(leg: Leg, status: str, at: float, **extra: Any) -> dict[str, Any]:
+    """A status event of a leg."""
+    detected = status in ("human", "machine")
+    body: dict[str, Any] = {
+        "headers": leg.callee.headers if status == "disconnected" else {},
+        "from": caller_of(leg),
+        "to": leg.callee.address,
+        "call_uuid" if detected else "uuid": leg.uuid,
+        "conversation_uuid": leg.conversation.uuid,
+        "status": status,
+    }
+    if not detected and status != "disconnected":
+        body["direction"] = leg.direction
+    if status == "answered":
+        body |= {"start_time": None, "rate": None, "network": None}
+    return body | extra | {"timestamp": with_milliseconds(at)}
+
+
+def price_of(leg: Leg, settings: SimulatorSettings, ended_at: float) -> dict[str, Any]:
+    """start_time to network of a completed leg: price = rate * whole seconds / 60."""
+    began = rounded(ended_at if leg.answered_at is None else leg.answered_at)
+    seconds = max(0, rounded(ended_at) - began)
+    far_end = leg.caller if leg.direction == "inbound" else leg.callee
+    inbound = leg.direction == "inbound"
+    money: dict[str, Any] = {"rate": "0.00", "price": "0", "network": None}
+    if not far_end.is_free:
+        rate = settings.inbound_rate if inbound else settings.outbound_rate
+        price = (Decimal(rate) * seconds / 60).quantize(MONEY, ROUND_HALF_UP)
+        network = settings.inbound_network if inbound else settings.outbound_network
+        money = {"rate": rate, "price": str(price), "network": network}
+    return {
+        "start_time": with_milliseconds(began),
+        "end_time": with_milliseconds(rounded(ended_at)),
+        "duration": str(seconds),
+        **money,
+    }
+
+
+def answer_fields(leg: Leg, region_url: str) -> dict[str, Any]:
+    """What the answer webhook tells."""
+    user = leg.direction == "inbound" and leg.caller.kind == "app"
+    return {
+        "to": leg.callee.address,
+        "from_user" if user else "from": caller_of(leg),
+        "endpoint_type": leg.caller.kind if leg.direction == "inbound" else leg.callee.kind,
+        "uuid": leg.uuid,
+        "conversation_uuid": leg.conversation.uuid,
+        "region_url": region_url,
+        **leg.answer_extra,
+    }
+
+
+def input_event(
+    leg: Leg, at: float, speech: dict[str, Any] | None, dtmf: dict[str, Any]
+) -> dict[str, Any]:
+    """The result of an input action."""
+    heard = {} if speech is None else {"speech": speech}
+    return {
+        **heard,
+        "dtmf": dtmf,
+        "from": caller_of(leg),
+        "to": leg.callee.address,
+        "uuid": leg.uuid,
+        "conversation_uuid": leg.conversation.uuid,
+        "timestamp": with_milliseconds(at),
+    }
+
+
+def flat_input_event(leg: Leg, at: float, digits: str, timed_out: bool) -> dict[str, Any]:
+    """The result of an input action without `type`."""
+    return {
+        "dtmf": digits,
+        "timed_out": timed_out,
+        "uuid": leg.uuid,
+        "conversation_uuid": leg.conversation.uuid,
+        "timestamp": with_milliseconds(at),
+    }
+
+
+def notify_event(leg: Leg, at: float, payload: dict[str, Any]) -> dict[str, Any]:
+    """What a notify action sends."""
+    return {
+        "payload": payload,
+        "conversation_uuid": leg.conversation.uuid,
+        "timestamp": with_milliseconds(at),
+    }
+
+
+def transfer_event(leg: Leg, left: Conversation, at: float) -> dict[str, Any]:
+    """A leg has moved from one conversation to another."""
+    return {
+        "conversation_uuid_from": left.uuid,
+        "conversation_uuid_to": leg.conversation.uuid,
+        "uuid": leg.uuid,
+        "type": "transfer",
+        "timestamp": with_milliseconds(at),
+    }
+
+
+def error_event(leg: Leg, at: float, reason: str) -> dict[str, Any]:
+    """Something could not be done."""
+    return {
+        "reason": reason,
+        "conversation_uuid": leg.conversation.uuid,
+        "timestamp": with_milliseconds(at),
+    }

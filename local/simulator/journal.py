@@ -1,0 +1,48 @@
+"""What happened on the platform, in order: kept for a while, and handed to whoever listens."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from .clock import Clock
+
+# A listener that falls this far behind loses the oldest entries; the platform never waits for it.
+LISTENER_ENTRIES = 1000
+
+
+class Journal:
+    """A bounded list of entries `{"id", "at", "kind", ...}` and those who follow it."""
+
+    def __init__(self, clock: Clock, kept: int) -> None:
+        self._clock = clock
+        self._entries: deque[dict[str, Any]] = deque(maxlen=kept)
+        self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._count = 0
+
+    def write(self, kind: str, **details: Any) -> None:
+        """Add an entry."""
+        self._count += 1
+        entry = {"id": self._count, "at": self._clock.now(), "kind": kind, **details}
+        self._entries.append(entry)
+        for listener in self._listeners:
+            if listener.full():
+                listener.get_nowait()
+            listener.put_nowait(entry)
+
+    def entries(self, uuid: str | None = None, after: int = 0) -> list[dict[str, Any]]:
+        """The kept entries after one with that id, of one leg or of all."""
+        return [
+            entry
+            for entry in self._entries
+            if entry["id"] > after and (uuid is None or entry.get("uuid") == uuid)
+        ]
+
+    def follow(self) -> asyncio.Queue[dict[str, Any]]:
+        """A queue that gets every entry from now on; give it back to `leave`."""
+        listener: asyncio.Queue[dict[str, Any]] = asyncio.Queue(LISTENER_ENTRIES)
+        self._listeners.add(listener)
+        return listener
+
+    def leave(self, listener: asyncio.Queue[dict[str, Any]]) -> None:
+        """Stop filling that queue."""
+        self._listeners.discard(listener)

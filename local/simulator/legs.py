@@ -1,0 +1,217 @@
+"""The state of calls: legs, the conversations they are in, and what is heard on them. No behaviour
+beyond who hears whom.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .account import Application
+from .clock import Clock, Inbox, Timer
+from .endpoints import Endpoint
+from .settings import Webhook
+
+# What one leg remembers; the oldest goes first.
+SOUNDS_KEPT = 2000
+DELIVERIES_KEPT = 200
+
+
+@dataclass(eq=False)
+class Sound:
+    """Something that can be heard: `end` is None while it lasts.
+
+    `voice` is the frequency in Hz of the tone that stands for it in recordings; `pcm` is real
+    audio, 16-bit mono at 16 kHz, where some came in.
+    """
+
+    kind: str
+    begin: float
+    end: float | None
+    details: dict[str, Any]
+    voice: int
+    pcm: bytes = b""
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A key was pressed."""
+
+    digit: str
+    at: float
+
+
+@dataclass(frozen=True)
+class SpeechBegan:
+    """The person on the leg began to speak."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class SpeechEnded:
+    """The person on the leg fell silent after saying this."""
+
+    text: str
+    began: float
+    at: float
+
+
+Doing = Digit | SpeechBegan | SpeechEnded
+
+
+@dataclass(frozen=True)
+class Hangup:
+    """End the leg; `by` is platform or user."""
+
+    by: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The called side answers."""
+
+
+@dataclass(frozen=True)
+class Decline:
+    """The called side does not take the call: the status, and what comes with it."""
+
+    status: str
+    extra: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """Run another script on the leg, in a new conversation or where it is."""
+
+    script: "Script"
+    new_conversation: bool
+
+
+@dataclass(frozen=True)
+class ScriptEnded:
+    """The leg's script came to its end, in this task."""
+
+    task: "asyncio.Task[None]"
+
+
+Command = Hangup | Answer | Decline | Redirect | ScriptEnded
+
+
+@dataclass(eq=False)
+class Conversation:
+    """Legs that are together. A room has a name, and may wait for its moderator."""
+
+    uuid: str
+    name: str | None = None
+    members: list["Leg"] = field(default_factory=list)
+    everyone: list["Leg"] = field(default_factory=list)  # since it was last empty
+    started: bool = True
+    tape: Any = None  # recordings.Tape, while the room is recorded
+    used_at: float = 0.0
+
+
+@dataclass(eq=False)
+class Leg:
+    """One side of a call."""
+
+    uuid: str
+    application: Application
+    direction: str
+    caller: Endpoint
+    callee: Endpoint
+    conversation: Conversation
+    clock: Clock
+    created_at: float
+    voice: int
+    event: Webhook | None
+    ring_time: float = 60.0
+    limit: float = 86_400.0  # no page limits inbound calls; this is the longest of length_timer
+    synchronous: bool = False
+    shown_caller: str | None = None
+    answer_extra: dict[str, Any] = field(default_factory=dict)
+
+    status: str = "started"
+    answered_at: float | None = None
+    ended_at: float | None = None
+    disconnected_by: str = "platform"
+    joined: bool = False
+    muted: bool = False
+    earmuffed: bool = False
+    can_speak: tuple[str, ...] | None = None
+    can_hear: tuple[str, ...] | None = None
+    ends_room: bool = False
+    redirected: bool = False
+    barging: bool = False
+    speaking_until: float = 0.0
+    pressing_until: float = 0.0
+    prompt: Any = None  # sounds.Playback that an NCCO left running
+    talk: Any = None  # sounds.Playback of PUT /talk
+    stream: Any = None  # sounds.Playback of PUT /stream
+    music: Any = None  # sounds.Playback of a room that waits
+    live_digits: Webhook | None = None
+    takes_live_digits: bool = False
+    line: Any = None  # websockets.Line of a WebSocket leg
+    reply: Any = None  # what a synchronous event was answered with
+    length_timer: Timer | None = None
+    final: dict[str, Any] = field(default_factory=dict)
+
+    heard: deque[Sound] = field(default_factory=lambda: deque(maxlen=SOUNDS_KEPT))
+    said: deque[Sound] = field(default_factory=lambda: deque(maxlen=SOUNDS_KEPT))
+    deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=DELIVERIES_KEPT))
+    tapes: list[Any] = field(default_factory=list)  # recordings.Tape of this leg
+    watchers: set[Inbox[Doing]] = field(default_factory=set)
+    task: "asyncio.Task[None] | None" = None
+
+    def __post_init__(self) -> None:
+        self.commands: Inbox[Command] = Inbox(self.clock)
+        loop = asyncio.get_running_loop()
+        self.met: asyncio.Future[None] = loop.create_future()
+        self.over: asyncio.Future[None] = loop.create_future()
+
+    def join(self, conversation: Conversation) -> None:
+        """Become a member of a conversation."""
+        self.conversation = conversation
+        if not conversation.members:
+            conversation.everyone.clear()
+        conversation.members.append(self)
+        conversation.everyone.append(self)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the leg has ended."""
+        return self.ended_at is not None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the leg was answered and has not ended."""
+        return self.answered_at is not None and not self.is_over
+
+    def tell(self, doing: Doing) -> None:
+        """Let everything that listens to this leg know what its person did."""
+        for watcher in list(self.watchers):
+            watcher.put(doing)
+
+
+Script = Callable[[Leg], Awaitable[None]]
+
+
+def can_be_heard(speaker: Leg, listener: Leg) -> bool:
+    """Whether one leg hears what another says (NCCO reference: conversation)."""
+    return (
+        speaker is not listener
+        and speaker.conversation is listener.conversation
+        and speaker.conversation.started
+        and speaker.joined
+        and listener.joined
+        and not speaker.muted
+        and not listener.earmuffed
+        and (speaker.can_speak is None or listener.uuid in speaker.can_speak)
+        and (listener.can_hear is None or speaker.uuid in listener.can_hear)
+    )
+
+
+def listeners_of(speaker: Leg) -> list[Leg]:
+    """The legs that hear what this one says."""
+    return [leg for leg in speaker.conversation.members if can_be_heard(speaker, leg)]

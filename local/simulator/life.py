@@ -1,0 +1,199 @@
+"""The life of a leg from its start to its end: dialling, its script, hanging up, completed."""
+
+import asyncio
+import logging
+from typing import Any
+
+from . import events, rooms, taping
+from .legs import (
+    Answer,
+    Decline,
+    Hangup,
+    Leg,
+    Redirect,
+    Script,
+    ScriptEnded,
+)
+from .platform import Platform
+from .settings import Callee
+from .sounds import say, silence
+
+logger = logging.getLogger(__name__)
+
+# How a called side declines: the status, and what comes with it (webhook reference).
+DECLINES: dict[str, Decline] = {
+    "busy": Decline("busy", {"sip_code": 486}),
+    "reject": Decline("rejected", {"detail": "declined", "sip_code": 603}),
+    "unavailable": Decline("unanswered", {"detail": "unavailable", "sip_code": 480}),
+    "invalid": Decline("failed", {"detail": "cannot_route", "sip_code": 404}),
+}
+# Events of a called leg that a synchronous connect can answer (NCCO reference: connect.eventType).
+ANSWERABLE = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
+
+
+def begin(platform: Platform, leg: Leg, script: Script) -> None:
+    """Let a leg live, beside everything else."""
+    leg.task = platform.spawn(live(platform, leg, script))
+
+
+async def live(platform: Platform, leg: Leg, script: Script) -> None:
+    """Dial the leg where it is called, run its script, and finish it whatever happens."""
+    try:
+        if leg.direction == "inbound" or await dial(platform, leg):
+            leg.disconnected_by = await _run_until_over(platform, leg, script)
+    finally:
+        finish(platform, leg)
+
+
+async def _run_until_over(platform: Platform, leg: Leg, script: Script) -> str:
+    """Run the script, and another when one is sent; gives who ended the leg."""
+    while True:
+        runner = platform.spawn(_guarded(platform, leg, script))
+        runner.add_done_callback(lambda task: leg.commands.put(ScriptEnded(task)))
+        try:
+            command = await _next_command(leg, runner)
+        finally:
+            runner.cancel()
+            await asyncio.gather(runner, return_exceptions=True)
+            silence(leg)
+        if isinstance(command, Hangup):
+            return command.by
+        if not isinstance(command, Redirect):
+            return "platform"
+        leg.redirected = False
+        script = command.script
+        if command.new_conversation:
+            rooms.move(platform, leg, platform.new_conversation())
+            leg.can_speak = leg.can_hear = None
+            leg.joined = True
+
+
+async def _next_command(leg: Leg, runner: "asyncio.Task[None]") -> Any:
+    """The next command that ends or replaces the script that runs now."""
+    while True:
+        command = await leg.commands.get()
+        if isinstance(command, ScriptEnded) and command.task is not runner:
+            continue
+        if isinstance(command, Answer | Decline):
+            continue
+        leg.redirected = isinstance(command, Redirect)
+        return command
+
+
+async def _guarded(platform: Platform, leg: Leg, script: Script) -> None:
+    try:
+        await script(leg)
+    except Exception:
+        # A fault of the simulator's own must end this call alone, and be seen.
+        logger.exception("the script of leg %s failed", leg.uuid)
+        platform.journal.write("error", uuid=leg.uuid, reason="fault of the simulator")
+
+
+async def dial(platform: Platform, leg: Leg) -> bool:
+    """Ring the called side; True when it answers. Otherwise its last status is sent."""
+    await announce(platform, leg)
+    callee = platform.callee(leg.callee)
+    if leg.line is None:
+        _let_act(platform, leg, callee)
+    else:
+        leg.line.open()
+    until = platform.clock.now() + leg.ring_time
+    while True:
+        command = await leg.commands.get(until)
+        if isinstance(command, Answer):
+            answer(platform, leg)
+            _let_speak(platform, leg, callee)
+            return True
+        if command is None:
+            await _decline(platform, leg, Decline("timeout", {}))
+            return False
+        if isinstance(command, Decline):
+            await _decline(platform, leg, command)
+            return False
+        if isinstance(command, Hangup):
+            leg.disconnected_by = command.by
+            platform.report_status(leg, "cancelled")
+            return False
+
+
+async def announce(platform: Platform, leg: Leg) -> None:
+    """Tell that the leg has started and rings: often with the same time, in either order."""
+    swapped = platform.faults.strikes("swap_started_ringing")
+    if not swapped:
+        platform.report_status(leg, "started")
+    if platform.settings.ringing_after:
+        await platform.clock.sleep(platform.settings.ringing_after)
+    platform.report_status(leg, "ringing")
+    if swapped:
+        platform.report_status(leg, "started")
+        leg.status = "ringing"
+
+
+def _let_act(platform: Platform, leg: Leg, callee: Callee) -> None:
+    """Have the called side do what it is set to do, after its time."""
+    at = platform.clock.now() + callee.after
+    if callee.behaviour in ("answer", "machine"):
+        platform.clock.call_at(at, lambda: leg.commands.put(Answer()))
+    elif callee.behaviour in DECLINES:
+        decline = DECLINES[callee.behaviour]
+        platform.clock.call_at(at, lambda: leg.commands.put(decline))
+
+
+def _let_speak(platform: Platform, leg: Leg, callee: Callee) -> None:
+    if leg.line is not None:
+        return
+    if callee.behaviour == "machine":
+        say(platform, leg, callee.greeting)
+    elif callee.says:
+        say(platform, leg, callee.says)
+
+
+async def _decline(platform: Platform, leg: Leg, decline: Decline) -> None:
+    leg.disconnected_by = "user" if decline.status in ("busy", "rejected") else "platform"
+    if "sip_code" in decline.extra:
+        leg.final = {"sip_code": decline.extra["sip_code"]}
+    sending = platform.report_status(leg, decline.status, **decline.extra)
+    if leg.synchronous and decline.status in ANSWERABLE and sending is not None:
+        leg.reply = await asyncio.shield(sending)
+
+
+def answer(platform: Platform, leg: Leg) -> None:
+    """The leg is answered: it costs money from now on, and its length is limited."""
+    now = platform.clock.now()
+    leg.answered_at = now
+    platform.report_status(leg, "answered")
+    leg.length_timer = platform.clock.call_at(
+        now + leg.limit, lambda: leg.commands.put(Hangup("platform"))
+    )
+
+
+def finish(platform: Platform, leg: Leg) -> None:
+    """End a leg: nothing is heard on it any more, its recordings end, completed is sent."""
+    if leg.is_over:
+        return
+    now = platform.clock.now()
+    leg.ended_at = now
+    if leg.length_timer is not None:
+        leg.length_timer.cancel()
+    silence(leg)
+    for tape in list(leg.tapes):
+        taping.stop(platform, tape)
+    rooms.leave(platform, leg)
+    if leg.line is not None:
+        leg.line.close()
+    leg.final |= events.price_of(leg, platform.settings, now)
+    was_rejected = leg.status == "rejected"
+    if not was_rejected or platform.settings.rejected_completes:
+        _report_completed(platform, leg)
+    leg.watchers.clear()
+    platform.ended(leg)
+    if not leg.over.done():
+        leg.over.set_result(None)
+
+
+def _report_completed(platform: Platform, leg: Leg) -> None:
+    shown = dict(leg.final)
+    if platform.faults.strikes("late_end_time"):
+        late = events.rounded(platform.clock.now()) + 1
+        shown["end_time"] = events.with_milliseconds(late)
+    platform.report_status(leg, "completed", **shown, disconnected_by=leg.disconnected_by)

@@ -1,0 +1,138 @@
+"""Reading values from JSON as leniently as the platform does: numbers and booleans may be text.
+
+Each reader takes the object and the name of a field, gives the default where the field is absent or
+null, and raises `FieldError` with the field's name where the value will not do.
+"""
+
+import math
+import re
+from typing import Any, TypeGuard
+from urllib.parse import urlsplit
+
+NUMBER = re.compile(r"\+?[0-9]{7,15}")
+DIGITS = re.compile(r"[0-9*#pP]+")
+
+
+class FieldError(ValueError):
+    """A field is missing, of the wrong kind, or out of range."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+def number(
+    fields: dict[str, Any], name: str, default: float | None, low: float, high: float
+) -> float | None:
+    """A number from `low` to `high`, also as text."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise FieldError(name, "must be a number")
+    try:
+        parsed = float(value)
+    except (ValueError, OverflowError):
+        raise FieldError(name, "must be a number") from None
+    if not math.isfinite(parsed) or not low <= parsed <= high:
+        raise FieldError(name, f"must be between {low:g} and {high:g}")
+    return parsed
+
+
+def whole(
+    fields: dict[str, Any], name: str, default: int | None, low: int, high: int
+) -> int | None:
+    """A whole number from `low` to `high`, also as text."""
+    value = number(fields, name, default, low, high)
+    if value is None:
+        return None
+    if value != int(value):
+        raise FieldError(name, "must be a whole number")
+    return int(value)
+
+
+def boolean(fields: dict[str, Any], name: str, default: bool = False) -> bool:
+    """A boolean, also as the text true or false."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise FieldError(name, "must be true or false")
+
+
+def text(fields: dict[str, Any], name: str, longest: int = 8192) -> str | None:
+    """A text that is not empty."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or len(value) > longest:
+        raise FieldError(name, f"must be a text of 1 to {longest} characters")
+    return value
+
+
+def choice(
+    fields: dict[str, Any], name: str, default: str | None, allowed: tuple[str, ...]
+) -> str | None:
+    """One of a few texts."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if value not in allowed:
+        raise FieldError(name, f"must be one of {', '.join(allowed)}")
+    return str(value)
+
+
+def mapping(fields: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """A JSON object."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise FieldError(name, "must be an object")
+    return value
+
+
+def texts(fields: dict[str, Any], name: str) -> tuple[str, ...] | None:
+    """An array of texts."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise FieldError(name, "must be an array of texts")
+    return tuple(value)
+
+
+def only_url(fields: dict[str, Any], name: str) -> str | None:
+    """The address in an array of exactly one; a bare text is refused (java-sdk issue 63)."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, list) or len(value) != 1 or not is_url(value[0]):
+        raise FieldError(name, f"Invalid type parameter provided: {name} is an array of one URL")
+    return str(value[0])
+
+
+def method(fields: dict[str, Any], name: str, default: str) -> str:
+    """GET or POST, in whatever case."""
+    value = fields.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str) or value.upper() not in ("GET", "POST"):
+        raise FieldError(name, "must be GET or POST")
+    return value.upper()
+
+
+def is_url(value: Any) -> TypeGuard[str]:
+    """Whether this is an http or https address with a host."""
+    if not isinstance(value, str) or len(value) > 8192:
+        return False
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

@@ -1,0 +1,79 @@
+"""Fixtures for the simulator's tests: a stage with stopped time, set up as a test wants it."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from local.simulator import Simulator, SimulatorSettings, Webhook
+from tests.local.simulator.stage import NUMBER, SECOND_NUMBER, Stage
+
+SIGNATURE_SECRET = "a signature secret that is long enough"
+API_SECRET = "an api secret"
+START_TIME = 1_700_000_000.0
+
+
+@pytest.fixture(scope="session")
+def key_pair() -> tuple[str, str]:
+    """The application's private and public key in PEM, made once: making one is slow."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private_pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public_pem = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private_pem.decode(), public_pem.decode()
+
+
+@pytest.fixture
+async def make_stage(
+    key_pair: tuple[str, str],
+) -> AsyncIterator[Callable[..., Awaitable[Stage]]]:
+    """Makes a stage with other settings than the usual ones; time stands still on it."""
+    cleanups: list[Callable[[], Awaitable[Any]]] = []
+
+    async def make(
+        answer_method: str = "GET", fallback: bool = False, event: bool = True, **settings: Any
+    ) -> Stage:
+        client = aiohttp.ClientSession()
+        cleanups.append(client.close)
+        stage = Stage(key_pair[0], client)
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", stage.serve)
+        server = TestServer(app, host="127.0.0.1")
+        await server.start_server()
+        cleanups.append(server.close)
+        stage.base = f"http://127.0.0.1:{server.port}"
+        chosen: dict[str, Any] = {
+            "public_key": key_pair[1],
+            "api_secret": API_SECRET,
+            "signature_secret": SIGNATURE_SECRET,
+            "answer": Webhook(stage.url("/answer"), "POST" if answer_method == "POST" else "GET"),
+            "event": Webhook(stage.url("/event")) if event else None,
+            "fallback": Webhook(stage.url("/fallback"), "POST") if fallback else None,
+            "numbers": (NUMBER, SECOND_NUMBER),
+            "speed": 0.0,
+            "start_time": START_TIME,
+        }
+        stage.simulator = Simulator(SimulatorSettings(**(chosen | settings)))
+        cleanups.append(stage.simulator.stop)
+        await stage.simulator.start()
+        return stage
+
+    yield make
+    for cleanup in reversed(cleanups):
+        await cleanup()
+
+
+@pytest.fixture
+async def stage(make_stage: Callable[..., Awaitable[Stage]]) -> Stage:
+    """A stage with the usual settings."""
+    return await make_stage()

@@ -1,0 +1,151 @@
+"""What holds for each of the flows: its shape, and that every call gets a valid NCCO."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vonage_voice.models import ncco as official  # type: ignore[import-untyped] # has no types
+
+from reception.running import names
+from tests.unit.flows.calls import a_call, calls, events, inputs, payloads
+from voicekit import ncco
+from voicekit.call import event_of, input_of
+from voicekit.dialling import judge, policy_of
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pydantic import BaseModel
+
+    from voicekit.call import Call
+
+HOOKS = {
+    "answer": ["call"],
+    "dtmf": ["call", "input"],
+    "asr": ["call", "input"],
+    "notification": ["call", "payload"],
+    "event": ["call", "event"],
+}
+SNIPPETS = [
+    "conference",
+    "connect",
+    "dtmf_menu",
+    "greet",
+    "record_call",
+    "record_conversation",
+    "record_split",
+    "speech",
+    "track_progress",
+    "voicemail",
+]
+WHAT_COMES = {
+    "dtmf": inputs.map(input_of),
+    "asr": inputs.map(input_of),
+    "notification": payloads,
+    "event": events.map(event_of),
+}
+MODELS: dict[str, type[BaseModel]] = {
+    "talk": official.Talk,
+    "input": official.Input,
+    "record": official.Record,
+    "conversation": official.Conversation,
+    "connect": official.Connect,
+    "notify": official.Notify,
+}
+
+
+def flow(name: str) -> ModuleType:
+    return importlib.import_module(f"flows.{name}")
+
+
+def hooks(name: str) -> dict[str, Any]:
+    """The public functions that the module itself defines."""
+    return {
+        found: function
+        for found, function in inspect.getmembers(flow(name), inspect.isfunction)
+        if function.__module__ == f"flows.{name}" and not found.startswith("_")
+    }
+
+
+PAIRS = [(name, hook) for name in SNIPPETS for hook in hooks(name)]
+
+
+def valid(answer: object, call: Call) -> None:
+    """Fail unless this is an NCCO that may go out."""
+    checked = ncco.check(answer)
+    judge(checked, policy_of(call.settings, call.base_url))
+    json.dumps(checked, allow_nan=False)
+
+
+def test_each_webhook_snippet_has_its_flow_and_there_is_no_other() -> None:
+    assert names() == set(SNIPPETS)
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_a_flow_says_in_a_sentence_what_it_does(name: str) -> None:
+    assert (flow(name).__doc__ or "").endswith(".")
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_a_flow_can_be_answered(name: str) -> None:
+    assert "answer" in hooks(name)
+
+
+@pytest.mark.parametrize(("name", "hook"), PAIRS)
+def test_a_flow_has_no_public_function_but_those_that_are_called(name: str, hook: str) -> None:
+    assert hook in HOOKS
+    parameters = inspect.signature(hooks(name)[hook]).parameters
+    given_names = [parameter.lstrip("_") for parameter in parameters]
+    assert given_names == HOOKS[hook]
+
+
+@pytest.mark.parametrize(("name", "hook"), PAIRS)
+def test_a_function_of_a_flow_says_what_it_does(name: str, hook: str) -> None:
+    assert (hooks(name)[hook].__doc__ or "").endswith(".")
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_each_url_of_a_flow_leads_back_to_a_function_that_it_has(name: str) -> None:
+    urls = [url for action in flow(name).answer(a_call(name)) for url in action.get("eventUrl", [])]
+    doors = {url.partition("/webhooks/")[2].partition("?")[0] for url in urls}
+    assert doors - {"recordings"} <= set(hooks(name))
+    assert all(f"flow={name}" in url.partition("?")[2].split("&") for url in urls)
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+@settings(deadline=None, max_examples=50)
+@given(data=st.data())
+def test_any_call_is_answered_with_a_valid_ncco(name: str, data: st.DataObject) -> None:
+    call = data.draw(calls(name))
+
+    valid(flow(name).answer(call), call)
+
+
+@pytest.mark.parametrize(("name", "hook"), [pair for pair in PAIRS if pair[1] in WHAT_COMES])
+@settings(deadline=None, max_examples=150)
+@given(data=st.data())
+def test_whatever_comes_during_a_call_is_answered_with_a_valid_ncco(
+    name: str, hook: str, data: st.DataObject
+) -> None:
+    call = data.draw(calls(name))
+
+    answer = getattr(flow(name), hook)(call, data.draw(WHAT_COMES[hook]))
+
+    if hook == "event" and answer is None:
+        return
+    valid(answer, call)
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_the_official_sdk_reads_each_action_as_it_is(name: str) -> None:
+    for action in flow(name).answer(a_call(name)):
+        # "from" is no Python name; the SDK reads it under one of its own.
+        named = {"from_" if option == "from" else option: part for option, part in action.items()}
+        read = MODELS[action["action"]].model_validate(named)
+        assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == action

@@ -1,0 +1,351 @@
+"""What an event is, and the item under which it is kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from records.event import Event, item, recognise
+
+CONVERSATION = "CON-f972836a-550f-45fa-956c-12a2ab5b7d22"
+OTHER = "CON-00000000-550f-45fa-956c-12a2ab5b7d22"
+DASHED = "0779a56d-002f-1c7f-47f8-2ef5fe84ab79"
+LEG = DASHED.replace("-", "")
+TIME = "2021-03-29T21:20:05.582Z"
+NOW = 1617052806.25  # 2021-03-29T21:20:06.250Z
+
+STATUS = {
+    "headers": {},
+    "from": "447700900000",
+    "to": "442079460000",
+    "uuid": DASHED,
+    "conversation_uuid": CONVERSATION,
+    "status": "started",
+    "direction": "inbound",
+    "timestamp": TIME,
+}
+COMPLETED = {
+    **STATUS,
+    "status": "completed",
+    "start_time": "2021-03-29T21:20:00.000Z",
+    "end_time": "2021-03-29T21:20:06.000Z",
+    "duration": "6",
+    "rate": "0.00720000",
+    "price": "0.00072000",
+    "network": "GB-FIXED",
+    "disconnected_by": "user",
+}
+RECORD = {
+    "start_time": "2020-05-06T13:34:21Z",
+    "end_time": "2020-05-06T13:34:26Z",
+    "recording_url": "https://api.nexmo.com/v1/files/aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+    "recording_uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ff",
+    "size": 18990,
+    "conversation_uuid": CONVERSATION,
+    "timestamp": "2020-05-06T13:34:27.123Z",
+}
+TRANSCRIPTION = {
+    "conversation_uuid": CONVERSATION,
+    "type": "record",
+    "recording_uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ff",
+    "status": "transcribed",
+    "transcription_url": "https://api.nexmo.com/v1/files/aaaaaaaa-bbbb-cccc-dddd-0123456789aa",
+}
+CALLER = {"from": "447700900000", "to": "442079460000", "uuid": LEG, "timestamp": TIME}
+INPUT = {
+    **CALLER,
+    "conversation_uuid": CONVERSATION,
+    "dtmf": {"digits": "1", "timed_out": False},
+    "speech": {"results": []},
+}
+NOTIFY = {"payload": {"foo": "bar"}, "conversation_uuid": CONVERSATION, "timestamp": TIME}
+TRANSFER = {
+    "conversation_uuid_from": OTHER,
+    "conversation_uuid_to": CONVERSATION,
+    "uuid": DASHED,
+    "type": "transfer",
+    "timestamp": TIME,
+}
+PAYMENT = {**CALLER, "type": "payment", "status": "success", "conversation_uuid": CONVERSATION}
+ERROR = {
+    "reason": "Syntax error in NCCO. Invalid value type or action.",
+    "conversation_uuid": CONVERSATION,
+    "timestamp": TIME,
+}
+
+
+def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def kept(fields: dict[str, Any], received_at: float = NOW, keep_days: int = 90) -> dict[str, Any]:
+    return item(recognise(fields), json.dumps(fields), "POST", received_at, keep_days)
+
+
+# What it is
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        (STATUS, "status"),
+        (COMPLETED, "status"),
+        ({**STATUS, "status": "a status of tomorrow"}, "status"),
+        (RECORD, "record"),
+        ({**RECORD, "size": 0, "recording_url": ""}, "record"),
+        (TRANSCRIPTION, "transcription"),
+        (INPUT, "input"),
+        (without(INPUT, "dtmf"), "input"),
+        (without(INPUT, "speech"), "input"),
+        ({**INPUT, "dtmf": None}, "input"),
+        ({**INPUT, "dtmf": "5"}, "input"),
+        ({**INPUT, "speech": {"error": "Speech was not enabled"}}, "input"),
+        ({**INPUT, "speech": {"recording_url": "https://api.nexmo.com/v1/files/1"}}, "input"),
+        (NOTIFY, "notify"),
+        ({**NOTIFY, "payload": None}, "notify"),
+        (TRANSFER, "transfer"),
+        (PAYMENT, "payment"),
+        (ERROR, "error"),
+        ({**ERROR, "original_request": {"url": "https://a.b", "type": "event"}}, "unknown"),
+        ({}, "unknown"),
+        ({"type": ["transfer"]}, "unknown"),
+        ({"something": "of tomorrow", "conversation_uuid": CONVERSATION}, "unknown"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_event_is_recognised_by_what_it_carries(fields: dict[str, Any], kind: str) -> None:
+    assert recognise(fields).kind == kind
+
+
+@pytest.mark.parametrize("fields", [TRANSCRIPTION, PAYMENT, {**STATUS, "status": "on the moon"}])
+def test_only_a_known_status_of_a_leg_counts_as_one(fields: dict[str, Any]) -> None:
+    assert recognise(fields).status is None
+
+
+@pytest.mark.parametrize("status", [None, 7, ["started"], {"started": 1}, True, ""])
+def test_a_status_of_another_kind_is_none(status: object) -> None:
+    assert recognise({**STATUS, "status": status}).status is None
+
+
+# Whose it is
+
+
+def test_a_leg_is_the_same_with_and_without_dashes() -> None:
+    legs = {recognise({**STATUS, "uuid": uuid}).leg for uuid in (DASHED, LEG, DASHED.upper())}
+
+    assert legs == {LEG}
+
+
+def test_a_machine_that_answered_names_its_leg_as_call_uuid() -> None:
+    machine = {**without(STATUS, "uuid"), "status": "machine", "call_uuid": DASHED}
+
+    assert recognise(machine).leg == LEG
+
+
+def test_a_transfer_belongs_to_the_conversation_that_it_leads_to() -> None:
+    assert kept(TRANSFER)["pk"] == CONVERSATION
+
+
+def test_an_event_without_a_conversation_is_kept_with_its_leg() -> None:
+    assert kept(without(STATUS, "conversation_uuid"))["pk"] == LEG
+
+
+def test_an_event_of_nobody_is_kept_with_those_of_its_day() -> None:
+    assert kept({"timestamp": "2020-01-02T03:04:05Z"})["pk"] == "unknown#2020-01-02"
+
+
+def test_an_event_of_nobody_and_no_time_is_kept_with_those_of_the_day_it_came() -> None:
+    assert kept({})["pk"] == "unknown#2021-03-29"
+
+
+# When it happened
+
+
+@pytest.mark.parametrize(
+    ("given_as", "read_as"),
+    [
+        ("2021-03-29T21:20:05.582Z", "2021-03-29T21:20:05.582Z"),
+        ("2020-05-06T13:34:21Z", "2020-05-06T13:34:21.000Z"),
+        ("2021-03-29T21:20:05.582123Z", "2021-03-29T21:20:05.582Z"),
+        ("2021-03-29T21:20:05.5Z", "2021-03-29T21:20:05.500Z"),
+        ("2021-03-29T21:20:05.582+00:00", "2021-03-29T21:20:05.582Z"),
+        ("2021-03-29T21:20:05.582+0000", "2021-03-29T21:20:05.582Z"),
+        ("2021-03-29T23:20:05.582+02:00", "2021-03-29T21:20:05.582Z"),
+        ("2021-03-30T00:20:05+03:00", "2021-03-29T21:20:05.000Z"),
+        ("2021-03-29 21:20:05", "2021-03-29T21:20:05.000Z"),
+        (" 2021-03-29T21:20:05.582Z ", "2021-03-29T21:20:05.582Z"),
+    ],
+)
+def test_a_time_of_any_form_is_read_as_utc_with_milliseconds(given_as: str, read_as: str) -> None:
+    assert recognise({**STATUS, "timestamp": given_as}).timestamp == read_as
+
+
+@pytest.mark.parametrize(
+    "no_time",
+    [
+        None,
+        "",
+        " ",
+        "yesterday",
+        1617052805582,
+        1617052805.5,
+        True,
+        [TIME],
+        {"at": TIME},
+        "2021-02-30T00:00:00Z",
+        "2021-03-29T25:00:00Z",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "2021-03-29T21:20:05.582Z" + " " * 10_000,
+        "\ud800",
+        "2021-03-29\x0021:20:05.582Z#",
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_what_is_no_time_counts_as_none(no_time: object) -> None:
+    assert recognise({**STATUS, "timestamp": no_time}).timestamp is None
+
+
+# How it is kept
+
+
+def test_an_item_tells_all_of_its_event() -> None:
+    event = recognise(COMPLETED)
+
+    assert item(event, "the body", "POST", NOW, 90) == {
+        "pk": CONVERSATION,
+        "sk": f"{TIME}#status#{LEG}#{event.digest}",
+        "kind": "status",
+        "leg": LEG,
+        "method": "POST",
+        "body": "the body",
+        "received_at": "2021-03-29T21:20:06.250Z",
+        "expires_at": 1617052806 + 90 * 24 * 60 * 60,
+        "status": "completed",
+        "direction": "inbound",
+        "from": "447700900000",
+        "to": "442079460000",
+        "duration": "6",
+        "day": "2021-03-29",
+    }
+
+
+def test_the_same_event_sent_twice_has_one_key() -> None:
+    turned = dict(reversed(COMPLETED.items()))
+    first, again = kept(COMPLETED, NOW), kept(turned, NOW + 100_000)
+
+    assert (first["pk"], first["sk"]) == (again["pk"], again["sk"])
+
+
+@pytest.mark.parametrize("name", COMPLETED)
+def test_an_event_that_differs_in_anything_has_another_key(name: str) -> None:
+    first, other = kept(COMPLETED), kept({**COMPLETED, name: "something else"})
+
+    assert (first["pk"], first["sk"]) != (other["pk"], other["sk"])
+
+
+def test_items_of_a_conversation_stand_in_the_order_of_their_times() -> None:
+    times = ["2021-03-29T21:20:05Z", "2021-03-29 21:20:05.001", "2021-03-29T23:20:06+02:00"]
+    keys = [kept({**STATUS, "timestamp": time})["sk"] for time in times]
+
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("status", ["started", "completed"])
+def test_the_day_of_a_list_stands_on_the_beginning_and_the_end_of_a_leg(status: str) -> None:
+    assert kept({**STATUS, "status": status})["day"] == "2021-03-29"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        *({**STATUS, "status": status} for status in ("ringing", "answered", "busy", "rejected")),
+        {**STATUS, "status": ["started"]},
+        without(STATUS, "timestamp"),
+        {**PAYMENT, "status": "completed"},
+        {**TRANSCRIPTION, "status": "completed", "timestamp": TIME},
+        RECORD,
+        INPUT,
+        NOTIFY,
+        TRANSFER,
+    ],
+)
+def test_nothing_else_stands_in_a_list(fields: dict[str, Any]) -> None:
+    assert "day" not in kept(fields)
+
+
+def test_an_event_without_a_leg_is_in_no_index_of_legs() -> None:
+    assert "leg" not in kept(NOTIFY)
+
+
+@pytest.mark.parametrize("caller", [None, "", 447700900000, "x" * 10_000, "\ud800"])
+def test_a_list_shows_no_caller_whom_the_event_does_not_name(caller: object) -> None:
+    assert "from" not in kept({**STATUS, "from": caller})
+
+
+# Whatever comes
+
+_scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=20)
+    | st.sampled_from(["\ud800", "\udfff" * 10, "x" * 10_000, "\U0001f642" * 256, "", "#", "-"])
+    | st.sampled_from([LEG, DASHED, CONVERSATION, TIME, "started", "completed", "transfer"])
+)
+_values = st.recursive(
+    _scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+_names = st.sampled_from(
+    sorted({*COMPLETED, *RECORD, *TRANSCRIPTION, *INPUT, *NOTIFY, *TRANSFER, *ERROR, "call_uuid"})
+) | st.text(st.characters(), max_size=10)
+
+
+def taken_by_dynamodb(made: dict[str, Any]) -> bool:
+    """Whether DynamoDB's limits on keys and items are kept (Developer Guide: constraints)."""
+    size = 0
+    for name, value in made.items():
+        assert type(value) in (str, int)
+        size += len(name.encode()) + len(str(value).encode())
+    keys = {"pk": 2048, "sk": 1024, "leg": 2048, "day": 2048}
+    lengths = {key: len(made[key].encode()) for key in keys if key in made}
+    return size <= 400 * 1024 and all(0 < lengths[key] <= keys[key] for key in lengths)
+
+
+@settings(deadline=None, max_examples=300)
+@given(fields=st.dictionaries(_names, _values, max_size=8))
+@example(fields={**STATUS, "conversation_uuid": "\U0001f642" * 256})
+@example(fields={**STATUS, "conversation_uuid": "\U0001f642" * 600})
+@example(fields={**STATUS, "conversation_uuid": "\ud800", "uuid": "\ud800"})
+@example(fields={**STATUS, "from": "\U0001f642" * 256, "to": "\U0001f642" * 256})
+@example(fields={"x" * 10_000: "\ud800" * 10_000})
+@example(fields={"timestamp": float("inf"), "status": float("nan"), "uuid": 10**400})
+def test_any_event_gives_an_item_that_dynamodb_takes(fields: dict[str, Any]) -> None:
+    made = kept(fields)
+
+    assert {"pk", "sk"} <= made.keys()
+    assert taken_by_dynamodb(made)
+
+
+def test_the_largest_body_fits_into_an_item() -> None:
+    event = recognise(dict.fromkeys(COMPLETED, "🙂" * 256) | {"uuid": LEG})
+
+    assert taken_by_dynamodb(item(event, "\u00e9" * (128 * 1024), "POST", NOW, 90))
+
+
+@settings(deadline=None)
+@given(fields=st.dictionaries(_names, _values, max_size=8))
+def test_what_is_kept_is_recognised_as_what_came(fields: dict[str, Any]) -> None:
+    def key(event: Event) -> object:
+        return event.key, event.conversation
+
+    assert key(recognise(json.loads(kept(fields)["body"]))) == key(recognise(fields))
