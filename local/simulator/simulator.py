@@ -72,6 +72,10 @@ class Simulator:
         """The simulator's clock."""
         return self._running().clock
 
+    def application(self) -> Application:
+        """The application that exists from the start; its webhooks may be changed."""
+        return self._running().account.applications[self.application_id]
+
     async def start(self) -> None:
         """Listen on both ports.
 
