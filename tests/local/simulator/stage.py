@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 import jwt
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from local.simulator import Simulator
 
@@ -68,7 +69,7 @@ class Answered:
 class Stage:
     """Everything a test needs: the application's server, the simulator, and a client."""
 
-    private_key: str
+    private_key: RSAPrivateKey
     client: aiohttp.ClientSession
     base: str = ""
     received: list[Received] = field(default_factory=list)
