@@ -110,7 +110,7 @@ class Simulator:
         if self._platform is not None:
             await self._platform.stop()
         if self._runner is not None:
-            await self._runner.cleanup()
+            await self._close(self._runner)
             self._runner = None
         if self._platform is not None:
             await self._platform.stop()
@@ -169,10 +169,20 @@ class Simulator:
         await tls.start()
         self.tls_url = f"https://localhost:{_port(tls)}"
 
+    async def _close(self, runner: web.AppRunner) -> None:
+        """Stop listening, and cut the connections: TLS ones would wait for their clients."""
+        for site in list(runner.sites):
+            await site.stop()
+        for connection in runner.server.connections if runner.server is not None else []:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)
+        await runner.cleanup()
+
     def _certificate(self) -> ssl.SSLContext:
         assert self._folder is not None  # noqa: S101 start made it
         authority = trustme.CA()
-        path = self._folder / "ca.pem"
+        path = Path(self.settings.ca_file or self._folder / "ca.pem")
         authority.cert_pem.write_to_path(str(path))
         self.ca_file = str(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
