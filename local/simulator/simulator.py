@@ -108,6 +108,7 @@ class Simulator:
     async def stop(self) -> None:
         """End every call, stop listening, and remove the files. Can be called twice."""
         if self._platform is not None:
+            self._platform.journal.write("end")
             await self._platform.stop()
         if self._runner is not None:
             await self._close(self._runner)
@@ -173,6 +174,7 @@ class Simulator:
         """Stop listening, and cut the connections: TLS ones would wait for their clients."""
         for site in list(runner.sites):
             await site.stop()
+        await asyncio.sleep(0)
         for connection in runner.server.connections if runner.server is not None else []:
             if connection.transport is not None:
                 connection.transport.abort()

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qsl
 
 import aiohttp
@@ -144,7 +144,7 @@ class Stage:
         path: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        data: bytes | None = None,
+        data: bytes | IO[bytes] | None = None,
     ) -> Answered:
         """Send a request, without credentials."""
         async with self.client.request(
