@@ -97,7 +97,7 @@ async def test_huge_headers_are_400(stage: Stage) -> None:
 )
 @pytest.mark.parametrize("unknown", ["x", "..%2f..%2fetc", "%00", "a" * 3000, "é"])
 async def test_unknown_ids_are_404(stage: Stage, method: str, path: str, unknown: str) -> None:
-    body = None if method in ("GET", "DELETE") else {}
+    body: Any = None if method in ("GET", "DELETE") else {}
     assert (await stage.api(method, path.format(id=unknown), body)).status == 404
 
 

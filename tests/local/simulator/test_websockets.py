@@ -54,8 +54,10 @@ async def socket() -> Any:
     app = web.Application()
     app.router.add_get("/socket", one.serve)
     server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
+    await server.start_server(shutdown_timeout=0.1)
     yield one, f"ws://127.0.0.1:{server.port}/socket"
+    if one.socket is not None:
+        await one.socket.close()
     await server.close()
 
 
