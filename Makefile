@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install test up lint format constraints clean
+.PHONY: help install demo up test lint format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +22,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PIP) install --group dev --constraint constraints.txt
 	@touch $@
 
+demo: install ## play every call flow on this machine and print what was heard
+	@$(RUN) -m local.demo
+
 test: install ## every test that needs no Docker and no long load
 	$(RUN) -m pytest -n auto
-
-up: install ## the local platform in the foreground, until Ctrl-C
-	@$(RUN) -m local
 
 lint: install ## ruff, mypy, cfn-lint and the checks of the transformed template
 	$(RUN) -m ruff check .

@@ -131,12 +131,29 @@ class Stage:
         self.lines.append(Line(self.http, self.url, made["uuid"], made["conversation_uuid"]))
         return self.lines[-1]
 
-    async def second_number_is(self, behaviour: str, says: str | None = None) -> None:
+    async def second_number_is(self, behaviour: str) -> None:
         """Set what happens when the second number is called."""
-        body = {"behaviour": behaviour, "after": 2} | ({"says": says} if says else {})
         url = f"{self.url}/sim/callees/{self.second_number}"
-        async with self.http.put(url, json=body) as response:
+        async with self.http.put(url, json={"behaviour": behaviour, "after": 2}) as response:
             response.raise_for_status()
+
+    async def called(self) -> Line:
+        """Give the line of whoever was called and answered, waiting for it."""
+        await _until(self._somebody_answered, "nobody at the second number answered in time")
+        return self.lines[-1]
+
+    async def _somebody_answered(self) -> bool:
+        async with self.http.get(f"{self.url}/sim/calls") as response:
+            legs = (await response.json())["calls"]
+        answered = [
+            leg
+            for leg in legs
+            if leg["direction"] == "outbound" and leg["answered_at"] and not leg["over"]
+        ]
+        for leg in answered:
+            line = Line(self.http, self.url, leg["uuid"], leg["conversation_uuid"])
+            self.lines.append(line)
+        return bool(answered)
 
 
 async def _listen_to_the_end(stage: Stage) -> None:
@@ -144,11 +161,13 @@ async def _listen_to_the_end(stage: Stage) -> None:
 
 
 async def _talk_with_somebody(stage: Stage) -> None:
-    await stage.second_number_is("answer", says="Hello, who is there?")
+    await stage.second_number_is("answer")
     line = await stage.ring()
+    friend = await stage.called()
+    await friend.say("Hello, who is there?")
     await line.hear("who is there")
-    await line.say("It is me. Good to hear you.")
-    await asyncio.sleep(4 / SPEED)
+    await line.say("It is me.")
+    await friend.hear("It is me")
     await line.hang_up()
     await line.over()
 
@@ -175,7 +194,7 @@ async def _choose(stage: Stage) -> None:
     line = await stage.ring()
     await line.hear("Hello, and thank you")
     await line.press("7")
-    await line.hear("7 is not one of the choices")
+    await line.hear("not one of the choices")
     await line.press("1")
     await line.over()
 

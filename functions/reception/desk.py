@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 _WRITE_WHILE_A_CALLER_WAITS = 0.5
 _WRITE = 2.0
 
-# Doors at which a caller waits for the reply, and the kind of event that belongs there.
+# Doors at which a caller waits for the reply, and the kind of event that belongs there. Whether
+# somebody waits is told by the kind, since it may come to another door as well.
 _WAITING = {"dtmf": "input", "asr": "input", "notification": "notify"}
 
 
@@ -82,7 +83,7 @@ def _receive(door: str, webhook: Webhook) -> Reply:
         raise BadRequest(f"this is no {belongs} event")
     if event.kind in ("record", "transcription"):
         return _ask_for_recording(webhook, event)
-    outcome = _keep(webhook, event, waiting=belongs is not None)
+    outcome = _keep(webhook, event, waiting=event.kind in _WAITING.values())
     reply = _reply(door, webhook, event)
     noted = {"kind": event.kind, "event": event.status, "record": outcome, **reply.noted}
     return reply._replace(
@@ -95,9 +96,9 @@ def _reply(door: str, webhook: Webhook, event: Event) -> Reply:
     if event.kind == "input":
         given = input_of(webhook.fields)
         hook = door if door in ("dtmf", "asr") else "asr" if given.speech else "dtmf"
-        return _ask(webhook, hook, given)
+        return _ask(webhook, hook, given, optional=door == "event")
     if event.kind == "notify":
-        return _ask(webhook, "notification", webhook.fields["payload"])
+        return _ask(webhook, "notification", webhook.fields["payload"], optional=door == "event")
     if event.kind == "status":
         return _ask(webhook, "event", event_of(webhook.fields), optional=True)
     return Reply(204)
@@ -117,9 +118,8 @@ def _ask(webhook: Webhook, hook: str, *arguments: object, optional: bool = False
         )
     except FlowFailed as failure:
         return apology(failure, flow)
-    if actions is None:
-        return Reply(204)
-    return Reply(200, actions, noted={"flow": flow})
+    noted = {"flow": flow}
+    return Reply(204, noted=noted) if actions is None else Reply(200, actions, noted=noted)
 
 
 def _number_called(webhook: Webhook) -> str | None:
@@ -136,7 +136,8 @@ def _keep(webhook: Webhook, event: Event, *, waiting: bool) -> str:
         webhook.request.received_at,
         config.keep_events_days,
     )
-    within = webhook.left(_WRITE_WHILE_A_CALLER_WAITS if waiting else _WRITE)
+    limit = _WRITE_WHILE_A_CALLER_WAITS if waiting else _WRITE
+    within = webhook.left(2 * limit) / 2  # the queue's turn comes in what is left as well
     try:
         return keep(_aws(), config.table_name, config.overflow_queue_url, kept, within=within)
     except AwsError as error:
@@ -146,11 +147,14 @@ def _keep(webhook: Webhook, event: Event, *, waiting: bool) -> str:
 
 
 def _ask_for_recording(webhook: Webhook, event: Event) -> Reply:
-    """Put a finished recording or transcript on the queue; whoever fetches it keeps the event."""
+    """Put a finished recording or transcript on the queue; whoever fetches it keeps the event.
+
+    With 256 KiB of body, each byte escaped at its worst, it is within the megabyte that SQS takes.
+    """
     job = {
         "method": webhook.request.method,
         "body": webhook.request.text,
-        "fields": webhook.fields,
+        "own": sorted(webhook.state),
         "received_at": webhook.request.received_at,
     }
     try:

@@ -163,8 +163,8 @@ def handler(
         deadline = started + context.get_remaining_time_in_millis() / 1000 - _SPARE
         noted: dict[str, Any] = {}
         try:
+            noted["route"] = (event.get("rawPath") or "").rpartition("/")[2]
             request = read(event)
-            noted["route"] = request.path.rpartition("/")[2]
             config = settings()
             own, state = _own_parameters(request)
             verified = _verify(request, own, config, secrets(), deadline)
@@ -235,8 +235,8 @@ def json_object(text: bytes | str, what: str) -> dict[str, Any]:
         level = [
             inner
             for outer in level
-            if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
         ]
         if not level:
             return value

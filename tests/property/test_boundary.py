@@ -28,7 +28,7 @@ STATUSES = {200, 204, 400, 401, 413, 503}
 BODY = b'{"to":"442079460000"}'
 
 quick = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 anything = st.text(st.characters(), max_size=200) | st.binary(max_size=200).map(
     lambda data: data.decode("latin-1")

@@ -21,7 +21,7 @@ _STACK = {
     "KEEP_EVENTS_DAYS": "30",
     "SIGNATURE_MAX_AGE": "300",
     "ANSWER_GET_HASH": "report",
-    "FLOW_TIME_LIMIT": "2.5",
+    "FLOW_TIME_LIMIT": "2500",
 }
 
 

@@ -64,7 +64,7 @@ def test_a_function_starts_without_heavy_modules_and_without_an_environment(
 
 @pytest.mark.parametrize("function", WEBHOOKS)
 def test_no_flow_is_loaded_before_it_is_chosen(function: str, layer: Path) -> None:
-    assert not {n for n in loaded(f"{function}.app", FUNCTIONS, layer) if n.startswith("flows")}
+    assert not {n for n in loaded(f"{function}.app", FUNCTIONS, layer) if n.startswith("flows.")}
 
 
 def test_a_heavy_module_would_be_seen(tmp_path: Path, layer: Path) -> None:

@@ -41,9 +41,8 @@ _NAMES_OF_TYPES = (
     (dict, "an object"),
     (type(None), "null"),
 )
-
-# The patterns are texts, compiled (and kept) by `re` at their first use: an answer uses two or
-# three of them, and compiling all at import, with a caller waiting, took longer than all the rest.
+# The patterns are texts, compiled (and kept) by `re` at their first use: most answers use two or
+# three of them, and compiling all at import took longer than the rest, with a caller waiting.
 
 # A word as an author would mistype it; anything else is not repeated in an error.
 _WORD = r"[A-Za-z][A-Za-z_-]{0,29}"

@@ -95,7 +95,7 @@ def test_what_a_stack_need_not_have_may_be_empty(name: str) -> None:
         ("ANSWER_GET_HASH", ""),
         ("FLOW_TIME_LIMIT", "0"),
         ("FLOW_TIME_LIMIT", "-1"),
-        ("FLOW_TIME_LIMIT", "60"),
+        ("FLOW_TIME_LIMIT", "2.5"),
         ("FLOW_TIME_LIMIT", "nan"),
         ("FLOW_TIME_LIMIT", "inf"),
         ("FLOW_TIME_LIMIT", "soon"),

@@ -1,0 +1,127 @@
+"""Runs functions in a process of their own, as Lambda does: environment, layer, JSON logs.
+
+Run as a program it is that process; imported, it starts and asks one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+_ROOT = Path(__file__).parents[2]
+_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({})))
+
+
+class Outcome(NamedTuple):
+    """What one invocation gave: the reply, None where it raised; and its log lines."""
+
+    reply: Any
+    logs: list[dict[str, Any]]
+    raised: str | None
+
+    @property
+    def status(self) -> int:
+        """The status of the reply to a webhook."""
+        status: int = self.reply["statusCode"]
+        return status
+
+    @property
+    def ncco(self) -> Any:
+        """The JSON body of the reply."""
+        return json.loads(self.reply["body"])
+
+
+class Functions:
+    """A process in which functions run, one invocation at a time.
+
+    Parameters
+    ----------
+    environment
+        The environment variables: nothing else of this process's is passed on.
+    code
+        The folder of the functions.
+    layers
+        The folders that stand beside it on the path.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], *layers: Path, code: Path = _ROOT / "functions"
+    ) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, str(code), *map(str, layers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(environment),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.communicate(timeout=30)  # the end of its input ends it
+
+    def __call__(self, function: str, event: object, seconds_left: float = 6.0) -> Outcome:
+        """Invoke a function by the name of its folder."""
+        if self._process.stdin is None or self._process.stdout is None:
+            raise RuntimeError("the process has no pipes")
+        self._process.stdin.write(json.dumps([function, event, seconds_left]) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the process of the functions has ended")
+        return Outcome(*json.loads(line))
+
+
+class _Lines(logging.Handler):
+    """Keeps log records as Lambda's JSON format writes them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
+        line |= {"level": record.levelname, "message": record.getMessage()}
+        if record.exc_info:
+            line["stackTrace"] = logging.Formatter().formatException(record.exc_info)
+        self.lines.append(json.loads(json.dumps(line, default=str)))
+
+
+def _serve(requests: IO[str], answers: IO[str]) -> None:
+    from tests.support.context import LambdaContext
+
+    lines = _Lines()
+    logging.getLogger().addHandler(lines)
+    for text in requests:
+        function, event, seconds_left = json.loads(text)
+        lines.lines.clear()
+        reply, raised = None, None
+        try:
+            handler = importlib.import_module(f"{function}.app").handler
+            reply = handler(event, LambdaContext(seconds_left))
+        except BaseException as error:
+            raised = repr(error)
+        answers.write(json.dumps([reply, lines.lines, raised]) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    sys.path[:0] = sys.argv[1:]
+    sys.path.append(str(_ROOT))
+    pipe, sys.stdout = sys.stdout, sys.stderr  # what a flow prints is no answer
+    _serve(sys.stdin, pipe)

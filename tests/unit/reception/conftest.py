@@ -1,0 +1,99 @@
+"""The webhook functions in a process of their own, before an AWS that can fail."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jwt
+import pytest
+
+from tests.support import signing
+from tests.support.cloud import Cloud
+from tests.support.function import Functions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# A flow that does what its URL says, all of it wrong.
+_FAULTY = """
+import time
+
+def answer(call):
+    return _DO[call.state["how"]](call)
+
+def asr(call, input):
+    raise ValueError("cannot serve " + (call.from_ or "") + " who said " + repr(input.speech))
+
+def dtmf(call, input):
+    raise KeyError(input.digits)
+
+def event(call, event):
+    raise RuntimeError(f"what now, {call.from_}?")
+
+def _raise(error):
+    raise error
+
+def _swallow(call):
+    try:
+        time.sleep(60)
+    except BaseException:
+        time.sleep(60)
+
+def _recurse(call):
+    return _recurse(call)
+
+_DO = {
+    "raise": lambda call: _raise(ValueError("cannot serve " + call.from_)),
+    "exit": lambda call: _raise(SystemExit(call.from_)),
+    "interrupt": lambda call: _raise(KeyboardInterrupt()),
+    "recurse": _recurse,
+    "hang": lambda call: time.sleep(60),
+    "swallow": _swallow,
+    "print": lambda call: print(call.from_) or _raise(ValueError()),
+    "nothing": lambda call: None,
+    "text": lambda call: "hello",
+    "no action": lambda call: [{"text": "hello"}],
+    "no number": lambda call: [{"action": "connect", "endpoint": [{"type": "phone",
+        "number": "+" + call.from_}]}],
+    "forbidden": lambda call: [{"action": "connect", "endpoint": [{"type": "phone",
+        "number": call.from_}]}],
+    "surrogate": lambda call: [{"action": "talk", "text": "\\ud800"}],
+    "object": lambda call: [{"action": "talk", "text": object()}],
+}
+"""
+
+
+@pytest.fixture(scope="package")
+def cloud() -> Iterator[Cloud]:
+    with Cloud(signing.account()) as cloud:
+        yield cloud
+
+
+@pytest.fixture(autouse=True)
+def _honest(cloud: Cloud) -> None:
+    cloud.reset()
+
+
+@pytest.fixture(scope="package")
+def start(
+    cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Functions]]:
+    """Start the functions, with another environment where wanted."""
+    layer = tmp_path_factory.mktemp("layer")
+    (layer / "jwt").symlink_to(Path(jwt.__file__).parent)
+    code = tmp_path_factory.mktemp("code") / "functions"
+    shutil.copytree(Path(__file__).parents[3] / "functions", code)
+    (code / "flows" / "faulty.py").write_text(_FAULTY)
+    with ExitStack() as running:
+        yield lambda **changes: running.enter_context(
+            Functions(cloud.environment(FLOW_TIME_LIMIT="500", **changes), layer, code=code)
+        )
+
+
+@pytest.fixture(scope="package")
+def functions(start: Callable[..., Functions]) -> Functions:
+    """The functions, warm: they have their secret and their connections."""
+    return start()
