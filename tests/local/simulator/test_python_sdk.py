@@ -15,17 +15,17 @@ from tests.local.simulator.stage import CALLEE, NUMBER, Stage, talk
 with warnings.catch_warnings():
     # Fields of the SDK's own models shadow names of pydantic's. Its type hints are not marked.
     warnings.simplefilter("ignore")
-    from vonage import Auth, HttpClientOptions, Vonage  # type: ignore[import-untyped]
-    from vonage_application import ApplicationConfig  # type: ignore[import-untyped]
-    from vonage_http_client.errors import (  # type: ignore[import-untyped]
+    from vonage import Auth, HttpClientOptions, Vonage
+    from vonage_application import ApplicationConfig
+    from vonage_http_client.errors import (
         AuthenticationError,
         HttpRequestError,
         NotFoundError,
         RateLimitedError,
         ServerError,
     )
-    from vonage_numbers import UpdateNumberParams  # type: ignore[import-untyped]
-    from vonage_voice.models import (  # type: ignore[import-untyped]
+    from vonage_numbers import UpdateNumberParams
+    from vonage_voice.models import (
         AudioStreamOptions,
         Connect,
         CreateCallRequest,
