@@ -3,6 +3,8 @@
 Everything is 16-bit at 16 kHz, as Vonage's recordings are; mp3 is 32 kbit/s for each channel.
 """
 
+from __future__ import annotations
+
 import math
 import wave
 from array import array
