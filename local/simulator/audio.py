@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import wave
 from array import array
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import lameenc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 RATE = 16_000
 LOUDNESS = 8000
