@@ -7,7 +7,7 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint format constraints clean
+.PHONY: help install demo up test test-soak lint format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +25,21 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install ## play every call flow on this machine and print what was heard
 	@$(RUN) -m local.demo
 
+up: install ## the local platform in the foreground, until Ctrl-C
+	@$(RUN) -m local
+
 test: install ## every test that needs no Docker and no long load
 	$(RUN) -m pytest -n auto
+
+test-soak: install ## load, size and crash tests, a few minutes each
+	$(RUN) -m pytest -s tests/soak
 
 lint: install ## ruff, mypy, cfn-lint and the checks of the transformed template
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/cfn-lint template.yaml
+	$(RUN) -m pytest -q tests/template
 
 format: install ## let ruff put the code in order
 	$(RUN) -m ruff check --fix .

@@ -1,4 +1,4 @@
-"""What the transformed template promises: nothing that guards data or callers may vanish by accident."""
+"""What the transformed template promises: nothing that guards data or callers may vanish."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-
 from samtranslator.yaml_helper import yaml_parse
 
-from local.template import read
+from local import template as templates
 
 ROOT = Path(__file__).parents[2]
 Resources = dict[str, dict[str, Any]]
@@ -35,11 +33,11 @@ KEEPING = ("Dtmf", "Asr", "Notification", "Event", "Recordings")
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
     path = ROOT / "template.yaml"
-    made = read(path, "eu-west-2", {}, {})
+    made = templates.read(path, "eu-west-1", {}, {})
     return {
         "Resources": made.resources,
-        "Parameters": made.declared,
         "Outputs": made.outputs,
+        "Parameters": made.declared,
         "Metadata": yaml_parse(path.read_text())["Metadata"],
     }
 
@@ -422,7 +420,7 @@ def _needed(value: Any, names: set[str]) -> set[str]:
 
 
 def test_the_layers_pin_what_the_tests_run_with() -> None:
-    pins = yaml.safe_load(json.dumps(_pins(ROOT / "constraints.txt")))
+    pins = _pins(ROOT / "constraints.txt")
     for requirements in (ROOT / "layers").glob("*/requirements.txt"):
         for name, version in _pins(requirements).items():
             assert pins[name] == version, f"{requirements.parent.name}: {name}"
