@@ -16,12 +16,12 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from local.names import ACCOUNT, STACK
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-ACCOUNT = "123456789012"
-STACK = "voice-local"
 _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
@@ -69,10 +69,11 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
     declared = source.get("Parameters", {})
     parameters = _values(declared, given) | {k: v for k, v in forced.items() if k in declared}
     _point_at_folders(source)
-    session = boto3.Session(region_name=region)
+    # The policies that AWS manages, the first argument, give names that the platform ignores.
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     try:
-        # The policies that AWS manages are needed only for their names, which the platform ignores.
-        made = Translator({}, Parser(), boto_session=session).translate(source, dict(parameters))
+        made = translator.translate(source, dict(parameters))
+        translator.metrics.publish()  # to nobody; else it complains at the end
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise TemplateError(f"{path.name}: {causes or error.message}") from error
@@ -87,7 +88,7 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
 
 
 def _point_at_folders(source: dict[str, Any]) -> None:
-    """Write folders as S3 addresses, the only ones that the transform takes; the key is the folder."""
+    """Write folders as S3 addresses, which alone the transform takes; the key is the folder."""
     places = [source.get("Globals", {}).get(kind, {}) for kind in ("Function", "LayerVersion")]
     places += [one.get("Properties", {}) for one in source["Resources"].values()]
     for properties in places:

@@ -232,6 +232,8 @@ class Control:
                 try:
                     entry = await asyncio.wait_for(listener.get(), HEARTBEAT)
                     await response.write(_event_line(entry))
+                    if entry["kind"] == "end":
+                        return response
                 except TimeoutError:
                     await response.write(b": still here\n\n")
         except ConnectionError:
@@ -294,6 +296,7 @@ def _callee(fields: dict[str, Any]) -> Callee:
     return Callee(
         behaviour=behaviour,
         after=default.after if after is None else after,
+        detail=reading.text(fields, "detail", 100),
         greeting=reading.text(fields, "greeting") or default.greeting,
         beep_after=beep_after,
         says=reading.text(fields, "says"),

@@ -54,6 +54,8 @@ class Callee:
         it rings until somebody says otherwise.
     after
         Seconds of ringing before it happens.
+    detail
+        The `detail` of the event where a call is not taken, such as `number_out_of_service`.
     greeting
         What a machine says first.
     beep_after
@@ -66,6 +68,7 @@ class Callee:
         "answer", "busy", "reject", "no_answer", "machine", "unavailable", "invalid", "manual"
     ] = "answer"
     after: float = 1.0
+    detail: str | None = None
     greeting: str = "Nobody is here to take your call. Please speak after the tone."
     beep_after: float | None = 6.0
     says: str | None = None
@@ -87,6 +90,9 @@ class SimulatorSettings:
         How fast the clock runs against real time; 0 stops it, and only `step` moves it.
     start_time
         Where the clock starts, in seconds since 1970; None starts it at the real time.
+    ca_file
+        Where the certificate of the TLS listener's authority is written; None takes a temporary
+        file, which is removed at the end.
     public_scheme
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
     """
@@ -106,6 +112,7 @@ class SimulatorSettings:
     numbers: tuple[str, ...] = ("447700900001",)
     region: str = "eu-west"
     public_scheme: Scheme = "https"
+    ca_file: str | None = None
 
     seed: int = 1
     speed: float = 1.0
