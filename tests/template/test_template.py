@@ -242,7 +242,7 @@ def _longest(parameter: dict[str, Any]) -> int:
 
 
 def test_the_name_that_lets_the_local_platforms_host_in_is_nowhere_in_the_template() -> None:
-    assert "ALLOW_LOCAL" not in (ROOT / "template.yaml").read_text()
+    assert "VONAGE_LOCAL_HOST" not in (ROOT / "template.yaml").read_text()
 
 
 # The API
