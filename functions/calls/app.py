@@ -20,7 +20,6 @@ from calls.claims import Claims
 from calls.options import options
 from records.reading import Archive
 from vonage_client import KeyUnusable, Tokens, VoiceClient, session
-from vonage_client.client import API_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +49,7 @@ def _desk() -> Desk:
         chance=random.random,
     )
     archive = Archive(dynamodb, s3, stack.table_name, given.bucket)
-    local = given.vonage_local_host
-    vonage = VoiceClient(session(), tokens, base_url=f"http://{local}" if local else API_URL)
+    vonage = VoiceClient(session(), tokens, base_url=given.vonage_url)
     return Desk(given, claims, archive, vonage, tokens, time.sleep)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicekit.settings import Settings, SettingsError, from_environment
+from vonage_client.client import API_URL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,8 +24,8 @@ class Options(NamedTuple):
         How many telephones this API may ring in a day, by UTC; 0 for none at all.
     foreign_answer_urls
         Whether NCCOs may come from other hosts than this application, where nobody judges them.
-    vonage_local_host
-        Host and port of the simulated Vonage; set by the local platform alone.
+    vonage_url
+        Where the Voice API is; another place than Vonage's own on the local platform alone.
     """
 
     stack: Settings
@@ -32,7 +33,7 @@ class Options(NamedTuple):
     bucket: str
     calls_per_day: int
     foreign_answer_urls: bool
-    vonage_local_host: str | None
+    vonage_url: str
 
 
 def options(environment: Mapping[str, str]) -> Options:
@@ -61,7 +62,7 @@ def options(environment: Mapping[str, str]) -> Options:
         given["BUCKET_NAME"],
         int(given["CALLS_PER_DAY"]),
         given["FOREIGN_ANSWER_URLS"] == "allow",
-        environment.get("VONAGE_LOCAL_HOST"),
+        environment.get("VONAGE_API_URL", API_URL),
     )
 
 
