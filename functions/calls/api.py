@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from calls import asked, placing, problems
 from records.timeline import fold
 from voicekit import webhook as webhooks
-from voicekit.dialling import policy_of
+from voicekit.dialling import judge_source, policy_of
 from vonage_client import NotFound, VonageRefused
 
 if TYPE_CHECKING:
@@ -257,7 +257,9 @@ class _Request:
         return Reply(200, self._at.vonage.send_dtmf(uuid, digits))
 
     def listen(self, uuid: str) -> Reply:
-        self._at.vonage.subscribe_dtmf(uuid, asked.listening(self._body(), self._here))
+        url = asked.listening(self._body(), self._here)
+        judge_source("event_url", url, self._policy)
+        self._at.vonage.subscribe_dtmf(uuid, url)
         return Reply(204)
 
     def stop_listening(self, uuid: str) -> Reply:

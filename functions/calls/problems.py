@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from calls.asked import Invalid
 from calls.claims import CapSpent, Claim, NotWritten, SwitchedOff
 from records.reading import BadCursor, NotKept
@@ -203,6 +205,10 @@ _TABLE: tuple[
         ),
     ),
     (Unavailable, _says(502, "unavailable", "Vonage was not reached", _BY_ITSELF)),
+    (
+        (BotoCoreError, ClientError),
+        _says(503, "unavailable", "Not now", "AWS did not give what was asked for; ask again."),
+    ),
     (
         (NotWritten, SettingsError),
         _says(503, "unavailable", "Not now", "{error}; nothing was dialled."),

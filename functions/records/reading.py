@@ -8,11 +8,13 @@ from __future__ import annotations
 import base64
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl
+
+from botocore.exceptions import ClientError
 
 from records.archive import item_key
 from records.event import recognise
-from voicekit.webhook import is_vonages
+from voicekit.signature import parameters
+from voicekit.webhook import is_vonages, sent_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,15 +121,21 @@ class Archive:
             If the cursor is not one of this day.
         """
         start = {} if cursor is None else {"ExclusiveStartKey": _key_of(cursor, day)}
-        answer = self._dynamodb.query(
-            TableName=self._table,
-            IndexName="by-day",
-            KeyConditionExpression="#day = :day",
-            ExpressionAttributeNames={"#day": "day"},
-            ExpressionAttributeValues={":day": {"S": day}},
-            Limit=most,
-            **start,
-        )
+        try:
+            answer = self._dynamodb.query(
+                TableName=self._table,
+                IndexName="by-day",
+                KeyConditionExpression="#day = :day",
+                ExpressionAttributeNames={"#day": "day"},
+                ExpressionAttributeValues={":day": {"S": day}},
+                Limit=most,
+                **start,
+            )
+        except ClientError as error:
+            # A place in the index where nothing can stand: somebody made the cursor up.
+            if cursor and error.response["Error"]["Code"] == "ValidationException":
+                raise BadCursor from None
+            raise
         last = answer.get("LastEvaluatedKey")
         return Page([_row(_plain(item)) for item in answer["Items"]], last and _cursor_of(last))
 
@@ -196,19 +204,12 @@ def read(item: dict[str, Any]) -> Event:
 
 
 def fields_of(method: str, body: str) -> dict[str, Any]:
-    """Give what Vonage sent: the body's JSON object or, of a GET request, its query string.
+    """Give what Vonage sent, out of what was kept: the body, or the query string of a GET request.
 
-    In a query string Vonage writes objects as JSON.
+    Beside Vonage's fields, a query string holds the parameters of our own URL.
     """
-    if method != "GET":
-        fields: dict[str, Any] = json.loads(body)
-        return fields
-    pairs = parse_qsl(body, keep_blank_values=True)
-    return {
-        name: json.loads(value) if value[:1] == "{" else value
-        for name, value in pairs
-        if is_vonages(name)
-    }
+    own = [] if method != "GET" else [name for name, _ in parameters(body) if not is_vonages(name)]
+    return sent_fields(method, body, own)
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:
