@@ -71,7 +71,7 @@ class Vonage(BaseAdapter):
         return sum(one.method == "POST" for one in self.asked)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        path, _, query = (request.path_url or "").partition("?")
+        path, _, query = str(request.path_url).partition("?")
         body = json.loads(request.body) if request.body else None
         self.asked.append(Asked(request.method or "", path, query, body))
         if self.next:
