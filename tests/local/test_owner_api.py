@@ -301,7 +301,12 @@ async def test_a_function_that_is_killed_while_it_dials_leaves_the_key_closed(
     for worker in calls_workers(owner.platform):
         os.kill(worker, signal.SIGKILL)
     assert (await asking).status == 500
-    repeat = await owner.call(key, to=to)
+
+    async def answered_again() -> Reply | None:
+        reply = await owner.call(key, to=to)
+        return reply if reply.status != 500 else None  # from a worker that was killed as well
+
+    repeat = await until(answered_again)
     assert (repeat.status, repeat.body["state"]) == (409, "claimed")
     await asyncio.sleep(1.2)  # longer than the slow answer takes
     assert await rung_by(owner, number) <= 1
