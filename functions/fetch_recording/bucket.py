@@ -12,7 +12,7 @@ import hashlib
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, ClientError
 
 from fetch_recording import media
 from fetch_recording.faults import Permanent
