@@ -45,9 +45,8 @@ NUMBERS = {
         )
     )
 }
-# Doors whose webhooks are not kept as events: an answer has no side effect, and the event of a
-# recording is kept by whoever fetches the recording.
-NOT_KEPT = ("/webhooks/answer", "/webhooks/recordings")
+# The one door whose webhooks are not kept as events: an answer has no side effect.
+NOT_KEPT = "/webhooks/answer"
 
 
 class Disappointment(Exception):
@@ -260,8 +259,8 @@ class Books:
         self._vonage = platform.vonage.http_url
         self._dynamodb = platform.cloud.client("dynamodb")
         self._table = platform.stack.outputs["TableName"]
-        self._sqs = platform.cloud.client("sqs")
-        self._queue = platform.stack.outputs["RecordingsQueueUrl"]
+        self._s3 = platform.cloud.client("s3")
+        self._bucket = platform.stack.outputs["BucketName"]
 
     async def legs(self) -> list[dict[str, Any]]:
         """Give every leg that Vonage knows, with its webhooks."""
@@ -272,27 +271,21 @@ class Books:
     async def acknowledged(self) -> int:
         """Count the webhooks that are to be kept and that the application acknowledged."""
         hooks = [hook for leg in await self.legs() for hook in leg["webhooks"]]
-        return sum(
-            hook["status"] in (200, 204) and not any(door in hook["url"] for door in NOT_KEPT)
-            for hook in hooks
-        )
+        return sum(hook["status"] in (200, 204) and NOT_KEPT not in hook["url"] for hook in hooks)
 
     async def items(self) -> list[dict[str, Any]]:
-        """Give all items of the table."""
+        """Give all events of the table."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table)
         found = await asyncio.to_thread(lambda: [item for page in pages for item in page["Items"]])
-        return [
+        items = [
             {name: text for name, one in item.items() for text in one.values()} for item in found
         ]
+        return [item for item in items if item["kind"] != "archive"]
 
     async def recordings(self) -> int:
-        """Count the recordings that wait to be fetched."""
-        answer = await asyncio.to_thread(
-            self._sqs.get_queue_attributes,
-            QueueUrl=self._queue,
-            AttributeNames=["ApproximateNumberOfMessages"],
-        )
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        """Count the recordings in the bucket."""
+        answer = await asyncio.to_thread(self._s3.list_objects_v2, Bucket=self._bucket)
+        return int(answer["KeyCount"])
 
 
 async def _play(platform: Platform, http: aiohttp.ClientSession, scene: Scene) -> Outcome:
