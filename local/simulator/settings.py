@@ -138,7 +138,6 @@ class SimulatorSettings:
     default_beep_timeout: float = 45.0
     record_event_delay: tuple[float, float] = (0.4, 2.0)
     transcription_delay: float = 5.0
-    stream_seconds: float = 5.0
     barge_in_timers_wait_for_prompt: bool = True
     rejected_completes: bool = False
     href_prefix: str = "/v1/calls"
