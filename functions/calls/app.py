@@ -38,7 +38,7 @@ def _desk() -> Desk:
     dynamodb, s3, secrets = (
         boto3.client(name, config=_CONFIG) for name in ("dynamodb", "s3", "secretsmanager")
     )
-    tokens = Tokens(_secret(secrets, given.application_secret_id))
+    tokens = Tokens(secret_of(secrets, given.application_secret_id))
     claims = Claims(
         dynamodb,
         stack.table_name,
@@ -53,7 +53,9 @@ def _desk() -> Desk:
     return Desk(given, claims, archive, vonage, tokens, time.sleep)
 
 
-def _secret(client: Any, secret_id: str) -> Callable[[], str]:
+def secret_of(client: Any, secret_id: str) -> Callable[[], str]:
+    """Give what fetches the secret that places calls; whatever goes wrong is `KeyUnusable`."""
+
     def fetch() -> str:
         try:
             text: str = client.get_secret_value(SecretId=secret_id)["SecretString"]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 30  # days at least
 _DAY = 86400
-_ATTEMPTS = 8  # at a transaction that met another one, which is then sure not to have happened
+_ATTEMPTS = 7  # at a transaction that met another one, which is then sure not to have happened
 _PAUSE = 0.05  # seconds before the second attempt at most, twice as many before the third, …
 _MET_ANOTHER = frozenset(
     ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]

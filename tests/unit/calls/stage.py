@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,7 +72,7 @@ class Vonage(BaseAdapter):
         return sum(one.method == "POST" for one in self.asked)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        path, _, query = str(request.path_url).partition("?")
+        path, _mark, query = str(request.path_url).partition("?")
         body = json.loads(request.body) if request.body else None
         self.asked.append(Asked(request.method or "", path, query, body))
         if self.next:
@@ -204,6 +205,8 @@ class Stage:
         )
         text = query if isinstance(query, str) else urlencode(query)
         event = http_event(method, path, body=raw, query=text)
+        route = re.sub("^/(calls|recordings)/[^/]+", r"/\1/{uuid}", path)
+        event["routeKey"] = f"{method} {route}"
         if key is not None:
             event["headers"]["idempotency-key"] = key
         if signed:
