@@ -58,12 +58,13 @@ def test_no_line_holds_a_number_a_body_a_query_a_key_or_a_token(
     stage: Stage, lines: Callable[[], list[logging.LogRecord]]
 ) -> None:
     secret = "what only the owner knows"
+    token = f"eyJhbGciOiJSUzI1NiJ9.{'a' * 40}.{'b' * 40}"
     said = {"title": secret, "detail": f"{NUMBER} is wrong"}
     stage.vonage.next = [
         answer(400, said),
         answer(500, said),
         requests.ConnectionError(f"{NUMBER} {secret}"),
-        RuntimeError(f"'{secret}' {NUMBER} Bearer token"),
+        RuntimeError(f"'{secret}' {NUMBER} Bearer {token}"),
     ]
     for _ in range(5):
         stage.place("the-key-of-the-owner")
@@ -74,7 +75,7 @@ def test_no_line_holds_a_number_a_body_a_query_a_key_or_a_token(
     stage.ask("POST", "/calls", b"{" + secret.encode(), key="k")
     written = " ".join(str(vars(one)) for one in lines())
     assert lines()
-    for banned in (NUMBER, secret, "the-key-of-the-owner", "Bearer", "token"):
+    for banned in (NUMBER, secret, "the-key-of-the-owner", token):
         assert banned not in written
 
 

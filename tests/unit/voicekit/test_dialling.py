@@ -8,7 +8,16 @@ import pytest
 
 from tests.support.environment import stack
 from voicekit import ncco
-from voicekit.dialling import DiallingRefused, Policy, judge, judge_endpoint, policy_of
+from voicekit.dialling import (
+    DiallingRefused,
+    Policy,
+    dialled,
+    judge,
+    judge_endpoint,
+    judge_inline,
+    judge_source,
+    policy_of,
+)
 from voicekit.settings import from_environment
 
 HERE = "https://voice.example.com"
@@ -228,3 +237,50 @@ def test_every_connect_action_of_an_ncco_is_judged() -> None:
     judge(actions, policy("44"))
     with pytest.raises(DiallingRefused):
         judge(actions, CLOSED)
+
+
+# What came with a request
+
+
+def asking(url: str) -> list[dict[str, Any]]:
+    return [ncco.input(dtmf=ncco.dtmf(), event_url=url)]
+
+
+def test_a_flow_may_call_back_wherever_it_likes_and_a_request_may_not() -> None:
+    elsewhere = asking("https://elsewhere.example/ncco")
+    judge(elsewhere, CLOSED)
+    with pytest.raises(DiallingRefused):
+        judge_inline(elsewhere, CLOSED)
+
+
+def test_a_request_may_call_back_here() -> None:
+    judge_inline(asking(f"{HERE}/webhooks/dtmf?flow=speech"), CLOSED)
+
+
+def test_a_request_is_judged_by_whom_it_connects_to_as_well() -> None:
+    with pytest.raises(DiallingRefused):
+        judge_inline([ncco.connect(phone())], CLOSED)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example/webhooks/answer",
+        f"{HERE}.elsewhere.example/webhooks/answer",
+        f"{HERE}@elsewhere.example/webhooks/answer",
+        f"{HERE}/calls",
+        HERE,
+    ],
+)
+def test_an_ncco_is_fetched_from_the_webhooks_of_this_application_alone(url: str) -> None:
+    with pytest.raises(DiallingRefused):
+        judge_source("answer_url", url, CLOSED)
+    judge_source("answer_url", url, CLOSED._replace(foreign_nccos=True))
+
+
+def test_nccos_from_elsewhere_are_let_in_by_the_owners_api_alone() -> None:
+    assert policy_of(from_environment(stack()), HERE).foreign_nccos is False
+
+
+def test_every_endpoint_of_an_ncco_is_counted() -> None:
+    assert dialled([ncco.talk("Hello"), ncco.connect(phone()), ncco.connect(phone())]) == 2
