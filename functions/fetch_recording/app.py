@@ -12,7 +12,7 @@ import os
 import random
 from typing import TYPE_CHECKING, Any
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import (
@@ -20,7 +20,7 @@ from aws_lambda_powertools.utilities.batch import (
     EventType,
     process_partial_response,
 )
-from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.config import Config
 
 from fetch_recording import job as jobs
 from fetch_recording import settings as settings_module
@@ -43,7 +43,7 @@ _CONFIG = Config(
     retries={"total_max_attempts": 3, "mode": "standard"},
 )
 
-logger = Logger(service="fetch_recording", level="INFO")
+logger = Logger(service="fetch_recording", level="INFO", location=None)
 metrics = Metrics(namespace="VonageVoice", service="fetch_recording")
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
