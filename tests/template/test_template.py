@@ -16,6 +16,17 @@ ROOT = Path(__file__).parents[2]
 Resources = dict[str, dict[str, Any]]
 
 WEBHOOKS = ("Answer", "Dtmf", "Asr", "Notification", "Event", "Recordings", "Fallback")
+OWNERS = {
+    "/calls": ["get", "post"],
+    "/calls/{uuid}": ["get", "put"],
+    "/calls/{uuid}/talk": ["delete", "put"],
+    "/calls/{uuid}/stream": ["delete", "put"],
+    "/calls/{uuid}/dtmf": ["put"],
+    "/calls/{uuid}/input/dtmf": ["delete", "put"],
+    "/calls/{uuid}/events": ["get"],
+    "/history": ["get"],
+    "/recordings/{uuid}": ["get"],
+}
 KEEPING = ("Dtmf", "Asr", "Notification", "Event", "Recordings")
 
 
@@ -85,9 +96,9 @@ def test_every_statement_of_a_role_has_a_sid_and_names_its_actions_and_resources
 ) -> None:
     for name in of_type(resources, "AWS::IAM::Role"):
         for statement in statements(resources, name.removesuffix("Role")):
-            text = json.dumps([statement["Action"], statement["Resource"]])
             assert statement["Sid"]
             assert statement["Effect"] == "Allow"
+            text = json.dumps([statement["Action"], statement["Resource"]])
             assert "*" not in _FOLDERS_OF_THE_BUCKET.sub("", text)
 
 
@@ -156,6 +167,30 @@ def test_a_function_that_keeps_events_may_write_them_and_send_to_two_queues(
         '{"Fn::GetAtt": ["OverflowQueue", "Arn"]}',
         '{"Fn::GetAtt": ["RecordingsQueue", "Arn"]}',
     }
+
+
+def test_the_owners_api_reads_the_application_secret_and_the_table_and_claims_and_links(
+    resources: Resources,
+) -> None:
+    table = '{"Fn::GetAtt": ["EventsTable", "Arn"]}'
+    by_action = {action: on for action, on in granted(resources, "Calls") if "logs" not in action}
+    assert set(by_action) == {
+        "secretsmanager:GetSecretValue",
+        "dynamodb:Query",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "dynamodb:ConditionCheckItem",
+        "s3:GetObject",
+    }
+    assert by_action["secretsmanager:GetSecretValue"] == '{"Ref": "ApplicationSecret"}'
+    written = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+    assert {by_action[action] for action in written} == {table}
+
+
+def test_the_owners_api_can_change_no_event(resources: Resources) -> None:
+    (writing,) = [it for it in statements(resources, "Calls") if "dynamodb:PutItem" in it["Action"]]
+    keys = writing["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert keys == ["dialling", "idempotency#*"]
 
 
 # Functions
@@ -249,9 +284,20 @@ def test_the_name_that_lets_the_local_platforms_host_in_is_nowhere_in_the_templa
 
 def test_every_webhook_is_a_route_for_get_and_post(resources: Resources) -> None:
     paths = properties(resources, "Api")["Body"]["paths"]
-    assert {path: sorted(methods) for path, methods in paths.items()} == {
-        f"/webhooks/{name.lower()}": ["get", "post"] for name in WEBHOOKS
+    webhooks = {path: sorted(it) for path, it in paths.items() if path not in OWNERS}
+    assert webhooks == {f"/webhooks/{name.lower()}": ["get", "post"] for name in WEBHOOKS}
+
+
+def test_the_owners_routes_and_no_others_ask_for_a_signature_of_iam(resources: Resources) -> None:
+    paths = properties(resources, "Api")["Body"]["paths"]
+    signed = {
+        path: sorted(it)
+        for path, it in paths.items()
+        if all(route.get("security") == [{"AWS_IAM": []}] for route in it.values())
     }
+    assert signed == OWNERS
+    open_ones = [it for path, it in paths.items() if path not in OWNERS]
+    assert not [route for it in open_ones for route in it.values() if "security" in route]
 
 
 def test_every_route_has_payload_format_2(resources: Resources) -> None:
@@ -264,11 +310,13 @@ def test_reports_are_throttled_more_tightly_than_callers(resources: Resources) -
     stage = properties(resources, "ApiApiGatewayDefaultStage")
     callers = stage["DefaultRouteSettings"]["ThrottlingRateLimit"]
     routes = stage["RouteSettings"]
-    assert set(routes) == {
+    reports = {
         f"{method} /webhooks/{door}"
         for method in ("GET", "POST")
         for door in ("event", "recordings")
     }
+    owners = {f"{method.upper()} {path}" for path, methods in OWNERS.items() for method in methods}
+    assert set(routes) == reports | owners
     assert all(route["ThrottlingRateLimit"] < callers for route in routes.values())
 
 

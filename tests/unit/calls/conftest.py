@@ -1,0 +1,44 @@
+"""The owner's API, with moto's server and a Vonage that does as it is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.unit.calls.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def make_client() -> Iterator[Callable[[str], Any]]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    made: dict[str, Any] = {}
+
+    def make(service: str) -> Any:
+        if service in made:
+            return made[service]
+        made[service] = boto3.client(
+            service,
+            endpoint_url=f"http://{host}:{port}",
+            region_name="eu-west-2",
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="not-a-key",
+        )
+        return made[service]
+
+    yield make
+    for client in made.values():
+        client.close()
+    server.stop()
+
+
+@pytest.fixture
+def stage(make_client: Callable[[str], Any]) -> Stage:
+    return Stage(make_client)
