@@ -49,6 +49,23 @@ def guard(application: WSGIApplication, access_key: str, hosts: frozenset[str]) 
     return guarded
 
 
+def one_at_a_time(application: WSGIApplication) -> WSGIApplication:
+    """Let DynamoDB's requests in one after the other.
+
+    moto carries out a transaction without a lock, and takes a failed one back by putting the whole
+    table as it was: what another request wrote meanwhile would be lost.
+    """
+    turn = threading.Lock()
+
+    def serial(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        if not environment.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+            return application(environment, start)
+        with turn:
+            return application(environment, start)
+
+    return serial
+
+
 def end_with_parent(end: Callable[[int], None] = os._exit) -> None:
     """End this process as soon as its standard input closes."""
 
@@ -66,7 +83,7 @@ def main() -> None:
     port = parser.parse_args().port
     access_key = sys.stdin.readline().strip()
     end_with_parent()
-    dispatcher = DomainDispatcherApplication(create_backend_app)
+    dispatcher = one_at_a_time(DomainDispatcherApplication(create_backend_app))
     hosts: set[str] = set()
 
     def application(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:

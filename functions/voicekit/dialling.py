@@ -23,6 +23,9 @@ _SIP = (
 )
 _DIALLED = r"[0-9+*#(). -]+"  # what a gateway might dial
 _SHORTEST_NUMBER = 7  # digits; less is an extension
+# Actions whose callback may be answered with an NCCO (Vonage NCCO reference: input, notify, and
+# connect with the eventType synchronous or machine detection).
+_ANSWERED = ("input", "notify", "connect")
 
 
 class DiallingRefused(Exception):
@@ -44,6 +47,8 @@ class Policy(NamedTuple):
     own_address
         The address of this application. NCCOs that Vonage fetches for the called side
         (``onAnswer``) must come from there, where they are judged in their turn.
+    foreign_nccos
+        Whether NCCOs may be fetched from other hosts as well. Nobody judges those.
     """
 
     numbers: frozenset[str]
@@ -51,6 +56,7 @@ class Policy(NamedTuple):
     denied_prefixes: tuple[str, ...]
     sip_domains: frozenset[str]
     own_address: str
+    foreign_nccos: bool = False
 
 
 def policy_of(settings: Settings, own_address: str) -> Policy:
@@ -90,9 +96,44 @@ def judge_endpoint(endpoint: dict[str, Any], policy: Policy) -> None:
         _judge_number(endpoint["number"], policy)
     elif endpoint["type"] == "sip":
         _judge_sip(endpoint, policy)
-    on_answer = endpoint.get("onAnswer")
-    if on_answer and not on_answer["url"].startswith(f"{policy.own_address}/webhooks/"):
-        raise DiallingRefused("onAnswer: an NCCO from another host cannot be judged")
+    if endpoint.get("onAnswer"):
+        judge_source("onAnswer", endpoint["onAnswer"]["url"], policy)
+
+
+def judge_inline(ncco: Iterable[dict[str, Any]], policy: Policy) -> None:
+    """Judge a valid NCCO that came with a request, its callbacks included.
+
+    Flows are part of this application, and may call back wherever they like; a request may not:
+    Vonage takes the reply to a callback for the next NCCO, which nobody would have judged.
+
+    Raises
+    ------
+    DiallingRefused
+        If one of its endpoints may not be called, or the next NCCO could come from elsewhere.
+    """
+    actions = list(ncco)
+    judge(actions, policy)
+    for action in actions:
+        if action["action"] in _ANSWERED:
+            for url in action.get("eventUrl", []):
+                judge_source(f"{action['action']}.eventUrl", url, policy)
+
+
+def judge_source(what: str, url: str, policy: Policy) -> None:
+    """Judge an address from which Vonage takes an NCCO.
+
+    Raises
+    ------
+    DiallingRefused
+        If it is not this application's, and none other is let in.
+    """
+    if not policy.foreign_nccos and not url.startswith(f"{policy.own_address}/webhooks/"):
+        raise DiallingRefused(f"{what}: an NCCO from another host cannot be judged")
+
+
+def dialled(ncco: Iterable[dict[str, Any]]) -> int:
+    """Count the endpoints that a valid NCCO connects to."""
+    return sum(len(action["endpoint"]) for action in ncco if action["action"] == "connect")
 
 
 def _judge_number(number: str, policy: Policy) -> None:

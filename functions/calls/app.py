@@ -1,0 +1,67 @@
+"""The owner's API: places calls, steers them, and reads back what happened."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+)
+
+from calls.api import Desk, serving
+from calls.claims import Claims
+from calls.options import options
+from records.reading import Archive
+from vonage_client import KeyUnusable, Tokens, VoiceClient, session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+
+
+@functools.cache
+def _desk() -> Desk:
+    given = options(os.environ)
+    stack = given.stack
+    dynamodb, s3, secrets = (
+        boto3.client(name, config=_CONFIG) for name in ("dynamodb", "s3", "secretsmanager")
+    )
+    tokens = Tokens(_secret(secrets, given.application_secret_id))
+    claims = Claims(
+        dynamodb,
+        stack.table_name,
+        given.calls_per_day,
+        stack.keep_events_days,
+        now=time.time,
+        sleep=time.sleep,
+        chance=random.random,
+    )
+    archive = Archive(dynamodb, s3, stack.table_name, given.bucket)
+    vonage = VoiceClient(session(), tokens, base_url=given.vonage_url)
+    return Desk(given, claims, archive, vonage, tokens, time.sleep)
+
+
+def _secret(client: Any, secret_id: str) -> Callable[[], str]:
+    def fetch() -> str:
+        try:
+            text: str = client.get_secret_value(SecretId=secret_id)["SecretString"]
+        except (BotoCoreError, ClientError, KeyError) as error:
+            raise KeyUnusable("the application secret cannot be read") from error
+        return text
+
+    return fetch
+
+
+handler = serving(_desk)

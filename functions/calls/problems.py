@@ -1,0 +1,210 @@
+"""What goes wrong in the owner's API, as problem details (RFC 9457): the one table of its statuses.
+
+No exception of the rooms below knows HTTP; here each becomes a status and a text for the owner.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from calls.asked import Invalid
+from calls.claims import CapSpent, Claim, NotWritten, SwitchedOff
+from records.reading import BadCursor, NotKept
+from voicekit.dialling import DiallingRefused
+from voicekit.settings import SettingsError
+from voicekit.webhook import BadRequest, TooLarge
+from vonage_client import (
+    KeyUnusable,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    VonageRefused,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOOK = (
+    "GET /calls?date_start={since}&order=asc lists what Vonage placed since then,"
+    " GET /history the calls that it reported"
+)
+
+
+class NotSigned(Exception):
+    """No signature of AWS's stands behind the request."""
+
+
+class NoRoute(Exception):
+    """There is nothing at this path, or not by this method."""
+
+
+class KeyMisused(Exception):
+    """The key of another request."""
+
+
+class Undecided(Exception):
+    """Whether a call was placed for this key is not known."""
+
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(claim.state)
+        self.claim = claim
+
+
+class Problem(NamedTuple):
+    """A refusal as it goes out; ``outcome`` is the word for it in logs and metrics."""
+
+    status: int
+    body: dict[str, Any]
+    outcome: str
+    headers: dict[str, str]
+
+
+def _made(
+    status: int,
+    outcome: str,
+    title: str,
+    detail: str,
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> Problem:
+    body = {"title": title, "status": status, "detail": detail}
+    return Problem(
+        status,
+        body | {name: value for name, value in more.items() if value is not None},
+        outcome,
+        headers or {},
+    )
+
+
+def problem(error: Exception) -> Problem:
+    """Give what an exception is to the owner; anything unforeseen is 500, without a word of it."""
+    for kind, make in _TABLE:
+        if isinstance(error, kind):
+            return make(error)
+    return _made(500, "error", "Our fault", "Something went wrong here; the log says what.")
+
+
+def _invalid(error: Any) -> Problem:
+    return _made(400, "invalid", "Bad Request", str(error), field=error.field)
+
+
+def _undecided(error: Any) -> Problem:
+    claim: Claim = error.claim
+    said = (
+        "is being placed, or the function died while it was"
+        if claim.state == "claimed"
+        else "was asked for, and Vonage's answer got lost"
+    )
+    return _made(
+        409,
+        "undecided",
+        "Conflict",
+        f"A call with this Idempotency-Key {said}. It is not dialled again."
+        f" {_LOOK.format(since=claim.since)}. If it is not there, send it with a new key.",
+        state=claim.state,
+        since=claim.since,
+    )
+
+
+def _limited(error: Any) -> Problem:
+    wait = str(math.ceil(error.retry_after or 1))
+    return _made(
+        429,
+        "limited",
+        "Too Many Requests",
+        "Vonage takes 3 new calls and 15 other requests a second; nothing was carried out.",
+        {"Retry-After": wait},
+        trace_id=error.trace_id,
+    )
+
+
+def _refused(error: Any) -> Problem:
+    """Pass on what Vonage says is wrong with the request; its other refusals are ours to mend."""
+    status = error.status if error.status in (400, 403, 409, 422) else 502
+    fields = [{"field": name, "reason": reason} for name, reason in error.invalid]
+    return _made(
+        status,
+        "vonage_refused",
+        "Vonage refused",
+        str(error),
+        trace_id=error.trace_id,
+        invalid=fields or None,
+    )
+
+
+def _says(status: int, outcome: str, title: str, detail: str) -> Callable[[Any], Problem]:
+    return lambda error: _made(status, outcome, title, detail.format(error=error))
+
+
+_BY_ITSELF = "{error}"
+# The first that fits counts, so what is special stands before what is general.
+_TABLE: tuple[
+    tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Problem]], ...
+] = (
+    (
+        NotSigned,
+        _says(403, "unsigned", "Forbidden", "Sign the request with Signature Version 4."),
+    ),
+    (NoRoute, _says(404, "no_route", "Not Found", "There is nothing at this path.")),
+    (Invalid, _invalid),
+    (
+        BadCursor,
+        _says(400, "invalid", "Bad Request", "cursor: must be the `next` of an earlier page"),
+    ),
+    (BadRequest, _says(400, "invalid", "Bad Request", _BY_ITSELF)),
+    (TooLarge, _says(413, "invalid", "Content Too Large", "The body is larger than 256 KiB.")),
+    (DiallingRefused, _says(403, "not_allowed", "Dialling refused", _BY_ITSELF)),
+    (
+        SwitchedOff,
+        _says(403, "switched_off", "Dialling refused", "All dialling is switched off."),
+    ),
+    (
+        CapSpent,
+        _says(403, "cap_spent", "Dialling refused", "The calls of this day (UTC) are spent."),
+    ),
+    (
+        KeyMisused,
+        _says(
+            422,
+            "key_misused",
+            "Unprocessable Content",
+            "This Idempotency-Key came with another request before: each call needs its own.",
+        ),
+    ),
+    (Undecided, _undecided),
+    (NotKept, _says(404, "not_found", "Not Found", _BY_ITSELF)),
+    (RateLimited, _limited),
+    (
+        Unauthorized,
+        _says(
+            502,
+            "unauthorized",
+            "Vonage refused the key",
+            "Vonage did not accept the application's token. Put the application_id and the"
+            " private_key of the same Vonage application into the secret ApplicationSecretArn.",
+        ),
+    ),
+    (
+        NotFound,
+        _says(404, "not_found", "Not Found", "Vonage knows no such call: it may be over."),
+    ),
+    (VonageRefused, _refused),
+    (KeyUnusable, _says(502, "key_unusable", "No key for Vonage", _BY_ITSELF)),
+    (
+        OutcomeUnknown,
+        _says(
+            504,
+            "unknown",
+            "Vonage's answer got lost",
+            "{error}. It may have been carried out: look before you ask again.",
+        ),
+    ),
+    (Unavailable, _says(502, "unavailable", "Vonage was not reached", _BY_ITSELF)),
+    (
+        (NotWritten, SettingsError),
+        _says(503, "unavailable", "Not now", "{error}; nothing was dialled."),
+    ),
+)
