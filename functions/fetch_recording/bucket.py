@@ -10,6 +10,7 @@ import base64
 import contextlib
 import hashlib
 import zlib
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -36,7 +37,8 @@ class Tally:
         self.size = 0
         self.crc32 = 0
         self.head = b""
-        self.tail = b""
+        self._last: deque[bytes] = deque()
+        self._last_size = 0
         self._sha256 = hashlib.sha256()
 
     def over(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -47,8 +49,16 @@ class Tally:
             self._sha256.update(chunk)
             if len(self.head) < media.HEAD:
                 self.head = (self.head + chunk)[: media.HEAD]
-            self.tail = (self.tail + chunk)[-media.TAIL :]
+            self._last.append(chunk)
+            self._last_size += len(chunk)
+            while self._last_size - len(self._last[0]) >= media.TAIL:
+                self._last_size -= len(self._last.popleft())
             yield chunk
+
+    @property
+    def tail(self) -> bytes:
+        """The last bytes so far, `media.TAIL` or a little more, or all there are."""
+        return b"".join(self._last)
 
     @property
     def sha256(self) -> str:
@@ -73,7 +83,7 @@ class Bucket:
     name
         The bucket's name.
     check_time
-        Called before each piece of work; raises when too little time is left.
+        Called with each piece that comes; raises when too little time is left.
     """
 
     def __init__(self, client: Any, name: str, check_time: Callable[[], None]) -> None:
@@ -131,9 +141,8 @@ class Bucket:
             If other bytes are stored there already.
         """
         tally = Tally()
-        parts = _parts(tally.over(chunks))
+        parts = _parts(tally.over(chunks), self._check_time)
         first = next(parts, bytearray())
-        self._check_time()
         kind = recognise(tally.head)
         headers = _headers(place, kind, metadata)
         if len(first) < PART:
@@ -205,7 +214,6 @@ class Bucket:
         return True
 
     def _part(self, where: dict[str, str], number: int, part: bytearray) -> dict[str, Any]:
-        self._check_time()
         checksum = _base64(zlib.crc32(part))
         answer = self._client.upload_part(
             **where, PartNumber=number, Body=part, ChecksumCRC32=checksum
@@ -228,13 +236,14 @@ class Bucket:
             raise Permanent("differs", "other bytes are stored under the key of this recording")
 
 
-def _parts(chunks: Iterable[bytes]) -> Iterator[bytearray]:
+def _parts(chunks: Iterable[bytes], check_time: Callable[[], None]) -> Iterator[bytearray]:
     """Gather chunks to parts of `PART` bytes or a little more; the last one may be smaller.
 
     A part is to be used before the next one is asked for: its memory is used again.
     """
     part = bytearray()
     for chunk in chunks:
+        check_time()
         part += chunk
         if len(part) >= PART:
             yield part

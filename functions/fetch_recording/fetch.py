@@ -85,19 +85,20 @@ def fetch(tools: Tools, job: Job, attempt: int, time_left: Callable[[], float]) 
     _put_once(tools, job.item)
     bucket = Bucket(tools.s3, tools.settings.bucket, check_time)
     stored = bucket.look(job.place)
-    if stored is not None and _is_recorded(tools, job.place):
-        return Fetched("repeat", None)
-    tally = bucket.read(job.place) if stored else _download(tools, job, attempt, bucket)
-    content = _content(job, tally)
-    _put_once(
-        tools,
-        archive_item(
-            job.place, content, job.told, tools.now(), tools.settings.keep_recordings_days
-        ),
-    )
-    if content.size >= PART:
+    content = None
+    if stored is None or not _is_recorded(tools, job.place):
+        tally = bucket.read(job.place) if stored else _download(tools, job, attempt, bucket)
+        content = _content(job, tally)
+        _put_once(
+            tools,
+            archive_item(
+                job.place, content, job.told, tools.now(), tools.settings.keep_recordings_days
+            ),
+        )
+    size = content.size if content else stored.size if stored else 0
+    if size >= PART:  # what is smaller is never uploaded in parts
         bucket.clear(job.place)
-    return Fetched("stored", content)
+    return Fetched("stored" if content else "repeat", content)
 
 
 def _download(tools: Tools, job: Job, attempt: int, bucket: Bucket) -> Tally:

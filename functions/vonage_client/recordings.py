@@ -141,7 +141,8 @@ class Download(NamedTuple):
 
     def _read(self) -> bytes:
         try:
-            chunk: bytes = self.response.raw.read(_CHUNK, decode_content=False)
+            # What has come: waiting for all of a chunk could last as long as a slow sender likes.
+            chunk: bytes = self.response.raw.read1(_CHUNK, decode_content=False)
         except (HTTPError, OSError) as error:
             raise DownloadCut(f"the download broke off: {type(error).__name__}") from None
         return chunk

@@ -24,6 +24,11 @@ _ANSWERS: dict[str, tuple[int, bytes]] = {
 }
 
 
+_ANSWERS_OF_S3: dict[str, tuple[int, str]] = {
+    "throttle": (503, "SlowDown"),
+    "error": (500, "InternalError"),
+    "refuse": (403, "AccessDenied"),
+}
 Watch = Callable[[str, int, Literal["before", "after"]], "Fault | None"]
 
 
@@ -100,7 +105,9 @@ class FaultyAws:
                         proxy._released.wait(_HANGING_SECONDS)
                     self.close_connection = True
                     return
-                status, headers, answer = _refusal(fault) if fault else self._passed_on(body)
+                status, headers, answer = (
+                    _refusal(fault, self.headers) if fault else self._passed_on(body)
+                )
                 if proxy.watch(operation, count, "after"):
                     self.close_connection = True
                     return
@@ -138,9 +145,16 @@ def _nothing(operation: str, count: int, when: str) -> None:
     """No fault."""
 
 
-def _refusal(fault: Fault) -> tuple[int, list[tuple[str, str]], bytes]:
-    status, answer = _ANSWERS[fault]
-    return status, [("Content-Type", "application/x-amz-json-1.0")], answer
+def _refusal(fault: Fault, headers: Message) -> tuple[int, list[tuple[str, str]], bytes]:
+    if "X-Amz-Target" in headers:
+        status, answer = _ANSWERS[fault]
+        return status, [("Content-Type", "application/x-amz-json-1.0")], answer
+    status, code = _ANSWERS_OF_S3[fault]
+    return (
+        status,
+        [("Content-Type", "application/xml")],
+        f"<Error><Code>{code}</Code></Error>".encode(),
+    )
 
 
 def _operation(method: str, path: str, headers: Message) -> str:

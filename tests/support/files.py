@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-Fault = int | Literal["hang", "halt", "cut", "short", "long"]
+Fault = int | Literal["hang", "halt", "cut", "short", "long", "drip"]
 _LONGEST_HANG = 30.0
 
 
@@ -34,7 +34,7 @@ class Files:
     faults
         What to do with the next requests instead, in turn: answer with a status; ``hang`` without
         an answer; ``halt`` or ``cut`` the connection in the middle of the file; send fewer bytes
-        than said (``short``), or more (``long``).
+        than said (``short``), or more (``long``); send a byte every 50 ms (``drip``).
     asked
         The names that were asked for, and ``tokens`` with which tokens.
     """
@@ -105,6 +105,11 @@ class Files:
                     if fault == "halt":
                         self.wfile.flush()
                         files._released.wait(_LONGEST_HANG)
+                elif fault == "drip":
+                    self._answer(200, content[:1], len(content))
+                    for byte in content[1:]:
+                        if files._released.wait(0.05) or not self._send(bytes([byte])):
+                            return
                 elif fault == "short":
                     self._answer(200, content[:-1], len(content))
                 elif fault == "long":
@@ -117,10 +122,14 @@ class Files:
                 self.send_header("Content-Type", "audio/mpeg")
                 self.send_header("Content-Length", str(length))
                 self.end_headers()
+                self._send(body)
+
+            def _send(self, body: bytes) -> bool:
                 try:
                     self.wfile.write(body)
                 except OSError:
-                    return  # whoever asked has heard enough
+                    return False  # whoever asked has heard enough
+                return True
 
             def log_message(self, *_: object) -> None:
                 pass

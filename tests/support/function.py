@@ -75,6 +75,11 @@ class Functions:
     ) -> None:
         self._process.communicate(timeout=30)  # the end of its input ends it
 
+    @property
+    def process_id(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
     def __call__(self, function: str, event: object, seconds_left: float = 6.0) -> Outcome:
         """Invoke a function by the name of its folder."""
         if self._process.stdin is None or self._process.stdout is None:

@@ -124,15 +124,17 @@ class Storage:
             "awsRegion": "eu-west-2",
         }
 
-    def objects(self) -> dict[str, Object]:
-        """Give everything in the bucket by key."""
+    def objects(self, recording: str) -> dict[str, Object]:
+        """Give what is in the bucket of a recording, by key."""
         s3 = self.clients["s3"]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
         found = {}
-        for one in s3.list_objects_v2(Bucket=self.bucket).get("Contents", []):
-            answer = s3.get_object(Bucket=self.bucket, Key=one["Key"])
-            found[one["Key"]] = Object(
-                answer["Body"].read(), answer["ContentType"], answer["Metadata"]
-            )
+        for key in keys:
+            if recording in key:
+                answer = s3.get_object(Bucket=self.bucket, Key=key)
+                body = answer["Body"].read()
+                found[key] = Object(body, answer["ContentType"], answer["Metadata"])
         return found
 
     def uploads(self) -> list[str]:

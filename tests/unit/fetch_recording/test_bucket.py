@@ -1,0 +1,66 @@
+"""Storing a stream: what happens when the time is nearly over, and what is counted on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from fetch_recording import media
+from fetch_recording.bucket import PART, Bucket, Tally
+from fetch_recording.faults import NoTime
+from records.archive import Place
+
+from .conftest import wav
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.storage import Storage
+
+PLACE = Place("record", "CON-1", "recording-1")
+
+
+class Hourglass:
+    """Says that the time is over once it was asked so many times."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def __call__(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise NoTime("no time")
+
+
+def drops() -> Iterator[bytes]:
+    """Give a wav file that never ends, in small pieces."""
+    yield wav(1000)
+    while True:
+        yield bytes(64 * 1024)
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 10, PART // 65536 + 10, 3 * PART // 65536])
+def test_a_stream_is_left_when_the_time_is_nearly_over_and_nothing_stays_behind(
+    storage: Storage, pieces: int
+) -> None:
+    bucket = Bucket(storage.clients["s3"], storage.bucket, Hourglass(pieces))
+    with pytest.raises(NoTime):
+        bucket.store(PLACE, drops(), lambda head: media.Media("audio/wav", "wav", 1), {})
+    assert not storage.objects(PLACE.recording)
+    assert not storage.uploads()
+
+
+@given(some.lists(some.binary(max_size=3 * media.TAIL // 2), max_size=6))
+def test_what_is_counted_does_not_depend_on_the_pieces(chunks: list[bytes]) -> None:
+    whole, tally = b"".join(chunks), Tally()
+    assert b"".join(tally.over(chunks)) == whole
+    assert (tally.size, tally.crc32) == (len(whole), zlib.crc32(whole))
+    assert tally.sha256 == hashlib.sha256(whole).hexdigest()
+    assert tally.head == whole[: media.HEAD]
+    assert whole.endswith(tally.tail)
+    assert len(tally.tail) >= min(len(whole), media.TAIL)

@@ -1,0 +1,81 @@
+"""Downloads over real TLS connections, which hang, halt and break."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.files import Files
+from tests.support.vonage import secret
+from vonage_client import DownloadCut, Guard, Tokens, Unavailable, open_download, session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONTENT = bytes(range(256)) * 4096
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
+    with Files(tmp_path_factory.mktemp("files")) as made:
+        yield made
+
+
+def download(files: Files, fault: Any = None, *, trusted: bool = True) -> bytes:
+    http = session()
+    http.trust_env = False
+    if trusted:
+        http.verify = str(files.ca_file)
+    url = files.put("recording", CONTENT)
+    files.faults = [fault] if fault else []
+    files.asked.clear()
+    with (
+        http,
+        open_download(
+            http,
+            Tokens(secret),
+            Guard(files.host),
+            url,
+            max_bytes=len(CONTENT),
+            timeout=(2.0, 0.5),
+        ) as opened,
+    ):
+        return b"".join(opened.chunks())
+
+
+def test_a_download_gives_the_bytes_of_the_file(files: Files) -> None:
+    assert download(files) == CONTENT
+
+
+def test_a_vonage_that_does_not_answer_is_not_waited_for(files: Files) -> None:
+    with pytest.raises(Unavailable):
+        download(files, "hang")
+
+
+@pytest.mark.parametrize("fault", ["halt", "cut", "short"])
+def test_a_download_that_halts_or_breaks_is_not_taken_for_whole(files: Files, fault: str) -> None:
+    with pytest.raises(DownloadCut):
+        download(files, fault)
+
+
+def test_more_bytes_than_were_said_are_not_read(files: Files) -> None:
+    assert download(files, "long") == CONTENT
+
+
+def test_a_server_without_a_trusted_certificate_is_asked_nothing(files: Files) -> None:
+    with pytest.raises(Unavailable):
+        download(files, trusted=False)
+    assert not files.asked
+
+
+def test_a_slow_sender_does_not_keep_us_from_looking_at_the_clock(files: Files) -> None:
+    http = session()
+    http.trust_env = False
+    http.verify = str(files.ca_file)
+    url = files.put("recording", CONTENT)
+    files.faults = ["drip"]
+    guard = Guard(files.host)
+    with http, open_download(http, Tokens(secret), guard, url, max_bytes=len(CONTENT)) as opened:
+        chunks = opened.chunks()
+        assert sum(len(next(chunks)) for _ in range(3)) < 100
