@@ -183,7 +183,6 @@ class _Request:
         key = asked.idempotency_key(self._key)
         body = self._body()
         wanted = asked.call(body, self._here)
-        self._at.tokens.get()  # a key that is not there shall take no claim
         placed = placing.place(
             wanted,
             key,
@@ -191,6 +190,7 @@ class _Request:
             policy=self._policy,
             claims=self._at.claims,
             vonage=self._at.vonage,
+            tokens=self._at.tokens,
         )
         return _first_answer(placed)
 

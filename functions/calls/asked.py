@@ -72,12 +72,11 @@ class Wanted(NamedTuple):
     url: str | None
 
 
-class Place:
+class Place(NamedTuple):
     """The address of this application, and its number: what requests leave out."""
 
-    def __init__(self, base_url: str, number: str) -> None:
-        self.base_url = base_url
-        self.number = number
+    base_url: str
+    number: str
 
     def webhook(self, door: str, **state: str) -> str:
         """Give the address of a webhook of ours."""
@@ -106,8 +105,8 @@ def call(body: Mapping[str, Any], here: Place) -> Wanted:
     sent = {name: body[name] for name in _CALL if name in body}
     sent["to"] = [endpoint]
     sent |= _from(body, here)
-    events = here.webhook("event", **_named(body))
-    sent |= {"event_url": [events], "event_method": "POST"}
+    state = {"flow": body["flow"]} if "flow" in body else {}
+    sent |= {"event_url": [here.webhook("event", **state)], "event_method": "POST"}
     source = _source(body, "", ("flow", "answer_url", "ncco"))
     if source == "ncco":
         sent["ncco"] = body["ncco"]
@@ -424,10 +423,6 @@ def _source(body: Mapping[str, Any], before: str, choices: tuple[str, ...]) -> s
             f"{before}{(given or choices)[0]}", f"give exactly one of {', '.join(choices)}"
         )
     return given[0]
-
-
-def _named(body: Mapping[str, Any]) -> dict[str, str]:
-    return {"flow": body["flow"]} if "flow" in body else {}
 
 
 def _from(body: Mapping[str, Any], here: Place) -> dict[str, Any]:

@@ -9,7 +9,7 @@ key, counts the telephones that will ring, and looks at the switch; all of it ha
                     │
                     ├──────▶ unknown    the answer got lost: a repeat gets 409
                     │
-                    (x)                the function died: it stays claimed, a repeat gets 409
+                    └── (killed)        the function died: it stays claimed, a repeat gets 409
 
 Nothing leads back. Whoever finds out that nothing rang sends the request with a new key. A key is
 forgotten as long after as events are, but not before `_REMEMBERED`.
@@ -28,10 +28,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

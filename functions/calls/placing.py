@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from calls.asked import Wanted
     from calls.claims import Claim, Claims
     from voicekit.dialling import Policy
-    from vonage_client import VoiceClient
+    from vonage_client import Tokens, VoiceClient
 
 log = logging.getLogger("voice")
 _SETTLING = 3  # attempts at writing down what came of a call
@@ -28,7 +28,14 @@ class Placed(NamedTuple):
 
 
 def place(
-    wanted: Wanted, key: str, body: Any, *, policy: Policy, claims: Claims, vonage: VoiceClient
+    wanted: Wanted,
+    key: str,
+    body: Any,
+    *,
+    policy: Policy,
+    claims: Claims,
+    vonage: VoiceClient,
+    tokens: Tokens,
 ) -> Placed:
     """Place a call, unless one was placed for this key.
 
@@ -38,8 +45,8 @@ def place(
         The checked request.
     key, body
         The Idempotency-Key, and the request as it came: one key is for one request.
-    policy, claims, vonage
-        Whom this stack may call, what was claimed before, and who dials.
+    policy, claims, vonage, tokens
+        Whom this stack may call, what was claimed before, who dials, and by which right.
 
     Raises
     ------
@@ -47,6 +54,8 @@ def place(
         If the key was used before, and not for an answer that can be given again.
     DiallingRefused, SwitchedOff, CapSpent, NotWritten
         If it must not be placed; nothing was dialled.
+    VonageError
+        If Vonage refuses it, or there is no key with which to ask.
     OutcomeUnknown
         If nobody knows whether it was.
     """
@@ -57,6 +66,7 @@ def place(
     if before is not None:
         return Placed(_again(before, request), True)
     judge(wanted, policy)
+    tokens.get()  # where there is no key to sign with, nothing shall be claimed
     try:
         claims.take(key, request, telephones(wanted))
     except KeyTaken:

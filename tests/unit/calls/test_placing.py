@@ -186,7 +186,6 @@ def test_a_function_killed_before_the_call_was_written_down_leaves_the_key_close
 
 
 def test_a_function_killed_before_it_dialled_leaves_the_key_closed(stage: Stage) -> None:
-    stage.tokens.error = None
     taken = stage.plain.transact_write_items
 
     class KilledAfter:
@@ -245,6 +244,12 @@ def test_without_a_key_for_vonage_nothing_is_claimed(stage: Stage) -> None:
     stage.tokens.error = KeyUnusable("the application secret has no private_key")
     assert stage.place("k").status == 502
     stage.tokens.error = None
+    assert stage.place("k").status == 201
+
+
+def test_a_placed_call_stays_placed_without_a_key_for_vonage(stage: Stage) -> None:
+    stage.place("k")
+    stage.tokens.error = KeyUnusable("the application secret has no private_key")
     assert stage.place("k").status == 201
 
 
