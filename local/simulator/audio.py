@@ -88,7 +88,7 @@ def _blocks(samples: int, channels: Sequence[Sequence[Clip]]) -> Iterator[bytes]
         yield mixed.tobytes()
 
 
-def mix(clips: Sequence[Clip], start: int, count: int) -> "array[int]":
+def mix(clips: Sequence[Clip], start: int, count: int) -> array[int]:
     """`count` samples of all clips together, from the sample `start` on."""
     result = array("h", bytes(2 * count))
     used: list[tuple[int, int]] = []
@@ -107,7 +107,7 @@ def mix(clips: Sequence[Clip], start: int, count: int) -> "array[int]":
     return result
 
 
-def _piece(clip: Clip, first: int, count: int) -> "array[int]":
+def _piece(clip: Clip, first: int, count: int) -> array[int]:
     if clip.pcm:
         offset = first - round(clip.begin * RATE) + round(clip.pcm_from * RATE)
         piece = array("h")
@@ -118,7 +118,7 @@ def _piece(clip: Clip, first: int, count: int) -> "array[int]":
 
 
 @lru_cache(maxsize=WHOLE_TONES)
-def _tone(frequency: int) -> "array[int]":
+def _tone(frequency: int) -> array[int]:
     """Two seconds of a tone: with a whole frequency it repeats every second."""
     if not frequency:
         return array("h", bytes(4 * RATE))
@@ -147,7 +147,7 @@ def pcm_of(content: bytes) -> bytes:
     return resample(samples[::channels], rate).tobytes()
 
 
-def resample(samples: "array[int]", rate: int) -> "array[int]":
+def resample(samples: array[int], rate: int) -> array[int]:
     """Samples at 16 kHz from samples at another rate, each the nearest one before it."""
     if rate == RATE:
         return samples
