@@ -37,9 +37,7 @@ _REMEMBERED = 30  # days at least
 _DAY = 86400
 _ATTEMPTS = 7  # at a transaction that met another one, which is then sure not to have happened
 _PAUSE = 0.05  # seconds before the second attempt at most, twice as many before the third, …
-_MET_ANOTHER = frozenset(
-    ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"]
-)
+_MET_ANOTHER = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 
 CLAIMED, PLACED, REFUSED, UNKNOWN = "claimed", "placed", "refused", "unknown"
 
@@ -228,12 +226,9 @@ class Claims:
                 self._dynamodb.transact_write_items(TransactItems=[part for _, part in parts])
                 return
             except ClientError as error:
-                codes = [one.get("Code") for one in error.response.get("CancellationReasons", [])]
-                for (failed, _), code in zip(parts, codes, strict=False):
-                    if code == "ConditionalCheckFailed":
-                        raise failed from None
-                if not _MET_ANOTHER.intersection(codes):
-                    raise NotWritten("the claim could not be written") from error
+                reason, code = _reason(error, [failing for failing, _ in parts])
+                if code not in _MET_ANOTHER:
+                    raise reason from error
             except BotoCoreError as error:
                 raise NotWritten("the table could not be reached") from error
             self._sleep(_PAUSE * 2**attempt * self._chance())
@@ -265,6 +260,21 @@ class Claims:
             },
         }
         return {"Update": update}
+
+
+def _reason(error: ClientError, failures: list[type[Exception]]) -> tuple[Exception, str]:
+    """Give what a cancelled transaction means, and DynamoDB's code for it.
+
+    The first part that failed decides: while another request is taking the same key, a day that is
+    spent tells nothing yet.
+    """
+    for failing, part in zip(failures, error.response.get("CancellationReasons", []), strict=False):
+        code = part.get("Code", "None")
+        if code == "ConditionalCheckFailed":
+            return failing(), code
+        if code != "None":
+            return NotWritten("the claim could not be written"), code
+    return NotWritten("the claim could not be written"), ""
 
 
 def _name(key: str) -> dict[str, Any]:

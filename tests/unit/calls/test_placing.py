@@ -335,14 +335,36 @@ def test_the_switch_stops_dialling_whatever_but_on_is_written_there(
     assert stage.place("k").status == 201
 
 
-def test_a_transaction_that_met_another_one_is_tried_again(stage: Stage) -> None:
-    met = ClientError(
+def cancelled(*reasons: str) -> ClientError:
+    return ClientError(
         {
             "Error": {"Code": "TransactionCanceledException", "Message": ""},
-            "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict"}],
+            "CancellationReasons": [{"Code": reason} for reason in reasons],
         },
         "TransactWriteItems",
     )
+
+
+def test_while_another_request_takes_the_key_a_spent_day_tells_nothing(stage: Stage) -> None:
+    met = cancelled("TransactionConflict", "None", "ConditionalCheckFailed")
+    stage.dynamodb.fails["transact_write_items"] = [met]
+    assert stage.place().status == 201
+
+
+def test_a_transaction_that_always_meets_another_one_dials_nothing(stage: Stage) -> None:
+    met = cancelled("None", "None", "TransactionConflict")
+    stage.dynamodb.fails["transact_write_items"] = [met] * 99
+    assert (stage.place().status, stage.vonage.dialled) == (503, 0)
+    assert sum(stage.pauses) < 10  # seconds
+
+
+def test_a_transaction_that_is_refused_for_another_reason_dials_nothing(stage: Stage) -> None:
+    stage.dynamodb.fails["transact_write_items"] = [cancelled("ValidationError", "None", "None")]
+    assert (stage.place().status, stage.vonage.dialled) == (503, 0)
+
+
+def test_a_transaction_that_met_another_one_is_tried_again(stage: Stage) -> None:
+    met = cancelled("None", "None", "TransactionConflict")
     stage.dynamodb.fails["transact_write_items"] = [met, met]
     assert stage.place().status == 201
     assert stage.rung(DAY) == 1
