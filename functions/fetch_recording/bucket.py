@@ -10,7 +10,6 @@ import base64
 import contextlib
 import hashlib
 import zlib
-from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,34 +30,23 @@ _NOT_THERE = ("404", "NoSuchKey", "NotFound")
 
 
 class Tally:
-    """Counts and sums up the bytes of a stream while they pass."""
+    """What is known of a stream so far: its size, its checksums, its first and last bytes."""
 
     def __init__(self) -> None:
         self.size = 0
         self.crc32 = 0
         self.head = b""
-        self._last: deque[bytes] = deque()
-        self._last_size = 0
+        self.tail = b""
         self._sha256 = hashlib.sha256()
 
-    def over(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Give the same chunks."""
-        for chunk in chunks:
-            self.size += len(chunk)
-            self.crc32 = zlib.crc32(chunk, self.crc32)
-            self._sha256.update(chunk)
-            if len(self.head) < media.HEAD:
-                self.head = (self.head + chunk)[: media.HEAD]
-            self._last.append(chunk)
-            self._last_size += len(chunk)
-            while self._last_size - len(self._last[0]) >= media.TAIL:
-                self._last_size -= len(self._last.popleft())
-            yield chunk
-
-    @property
-    def tail(self) -> bytes:
-        """The last bytes so far, `media.TAIL` or a little more, or all there are."""
-        return b"".join(self._last)
+    def add(self, piece: bytes | bytearray) -> None:
+        """Count what came next."""
+        self.size += len(piece)
+        self.crc32 = zlib.crc32(piece, self.crc32)
+        self._sha256.update(piece)
+        if len(self.head) < media.HEAD:
+            self.head = (self.head + piece[: media.HEAD])[: media.HEAD]
+        self.tail = (self.tail + piece[-media.TAIL :])[-media.TAIL :]
 
     @property
     def sha256(self) -> str:
@@ -111,8 +99,9 @@ class Bucket:
         tally = Tally()
         body = self._client.get_object(Bucket=self._name, Key=place.object_key)["Body"]
         with contextlib.closing(body):
-            for _ in tally.over(body.iter_chunks(_CHUNK)):
+            for chunk in body.iter_chunks(_CHUNK):
                 self._check_time()
+                tally.add(chunk)
         return tally
 
     def store(
@@ -141,7 +130,7 @@ class Bucket:
             If other bytes are stored there already.
         """
         tally = Tally()
-        parts = _parts(tally.over(chunks), self._check_time)
+        parts = _parts(chunks, tally, self._check_time)
         first = next(parts, bytearray())
         kind = recognise(tally.head)
         headers = _headers(place, kind, metadata)
@@ -164,7 +153,7 @@ class Bucket:
             self._client.put_object(
                 Bucket=self._name,
                 Key=place.object_key,
-                Body=bytes(body),
+                Body=body,
                 ChecksumCRC32=_base64(tally.crc32),
                 IfNoneMatch="*",
                 **headers,
@@ -236,19 +225,29 @@ class Bucket:
             raise Permanent("differs", "other bytes are stored under the key of this recording")
 
 
-def _parts(chunks: Iterable[bytes], check_time: Callable[[], None]) -> Iterator[bytearray]:
-    """Gather chunks to parts of `PART` bytes or a little more; the last one may be smaller.
+def _parts(
+    chunks: Iterable[bytes], tally: Tally, check_time: Callable[[], None]
+) -> Iterator[bytearray]:
+    """Gather chunks to parts of `PART` bytes, counted; the last may be smaller.
 
-    A part is to be used before the next one is asked for: its memory is used again.
+    A part is to be used before the next one is asked for: they share one piece of memory.
     """
-    part = bytearray()
+    part, filled = bytearray(PART), 0
     for chunk in chunks:
         check_time()
-        part += chunk
-        if len(part) >= PART:
-            yield part
-            part.clear()
-    if part:
+        rest = memoryview(chunk)
+        while rest:
+            taken = rest[: PART - filled]
+            part[filled : filled + len(taken)] = taken
+            filled += len(taken)
+            rest = rest[len(taken) :]
+            if filled == PART:
+                tally.add(part)
+                yield part
+                filled = 0
+    if filled:
+        del part[filled:]
+        tally.add(part)
         yield part
 
 

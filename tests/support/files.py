@@ -17,6 +17,13 @@ Fault = int | Literal["hang", "halt", "cut", "short", "long", "drip"]
 _LONGEST_HANG = 30.0
 
 
+class _Server(ThreadingHTTPServer):
+    """A server that does not print what goes wrong on a connection: that is often the test."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass
+
+
 class Files:
     """A server of files.
 
@@ -50,7 +57,7 @@ class Files:
         authority.cert_pem.write_to_path(self.ca_file)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("localhost").configure_cert(context)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
