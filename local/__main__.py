@@ -39,9 +39,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a value for a parameter of the template, such as DefaultFlow=voicemail",
     )
-    parser.add_argument("--api-port", type=int, default=0, help="port of the API (a free one)")
-    parser.add_argument("--aws-port", type=int, default=0, help="port of the AWS APIs (a free one)")
-    parser.add_argument("--vonage-port", type=int, default=0, help="port of Vonage (a free one)")
+    parser.add_argument("--api-port", type=_port, default=0, help="port of the API (a free one)")
+    parser.add_argument("--aws-port", type=_port, default=0, help="port of AWS (a free one)")
+    parser.add_argument("--vonage-port", type=_port, default=0, help="port of Vonage (a free one)")
     parser.add_argument("--speed", type=float, default=1.0, help="of Vonage's clock (%(default)s)")
     parser.add_argument("--region", default="eu-west-1", help="AWS region (%(default)s)")
     parser.add_argument(
@@ -55,6 +55,12 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
     return name, value
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+    return int(text)
 
 
 def _options(arguments: argparse.Namespace) -> Options:

@@ -1,4 +1,4 @@
-"""The AWS services behind the functions: moto in a process of its own, and the stack in it.
+"""The AWS services behind the functions: moto's server in its own process, and the stack in it.
 
 moto's CloudFormation makes what keeps data; the secrets are made through their own API; the rest
 of the template needs no existence here beyond its name.
@@ -11,19 +11,22 @@ import json
 import re
 import sys
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
-from local.template import ACCOUNT, STACK, Resolver
+from local.names import ACCOUNT, STACK
+from local.template import Resolver
 
 if TYPE_CHECKING:
     from local.credentials import Credentials
     from local.template import Template
 
 MADE_BY_CLOUDFORMATION = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
-_START_LIMIT = 60.0
+_START_LIMIT = 60.0  # seconds
+_ROOT = Path(__file__).parent.parent
 _FUNCTION_ARN = re.compile(r":function:(?P<name>[^:/]+)")
 
 
@@ -47,7 +50,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Route:
-    """A route of the API; ``method`` is ANY for all, ``path`` $default for what nothing else takes."""
+    """A route of the API; ``method`` may be ANY, ``path`` $default for what no other takes."""
 
     method: str
     path: str
@@ -117,24 +120,29 @@ class Cloud:
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Start the server and wait until it listens.
-
-        Raises
-        ------
-        OSError
-            If it does not: the port is taken, most likely.
-        """
+        """Start the server; ``ready`` waits for it, so that something can be done meanwhile."""
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "ignore", "-m", "local.moto_process"),
             *("--port", str(self._port)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
+            cwd=_ROOT,
             start_new_session=True,  # Ctrl-C is for the platform, which ends this in its turn
         )
-        assert self._process.stdin is not None  # noqa: S101 - for mypy: asked for above
-        assert self._process.stdout is not None  # noqa: S101
-        self._process.stdin.write(self._credentials.aws_access_key_id.encode() + b"\n")
+        if self._process.stdin is not None:
+            self._process.stdin.write(self._credentials.aws_access_key_id.encode() + b"\n")
+
+    async def ready(self) -> None:
+        """Wait until the server listens.
+
+        Raises
+        ------
+        OSError
+            If it does not: the port is taken, most likely.
+        """
+        if self._process is None or self._process.stdout is None:
+            raise OSError("moto's server was not started")
         line = await asyncio.wait_for(self._process.stdout.readline(), _START_LIMIT)
         if not line:
             await self.stop()
@@ -262,7 +270,7 @@ def _arn(service: str, region: str, rest: str) -> str:
 
 
 def _function_names(template: Template) -> dict[str, str]:
-    """Name the functions, and what else may stand for one: its alias, and layers by their folder."""
+    """Name the functions and their aliases, the layers by their folder, the log groups."""
     names = {logical: f"{STACK}-{logical}" for logical in template.of_type("AWS::Lambda::Function")}
     for logical, alias in template.of_type("AWS::Lambda::Alias").items():
         function = f"{STACK}-{alias['Properties']['FunctionName']['Ref']}"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from local import samples
-from local.template import ACCOUNT
+from local.names import ACCOUNT
+from local.payload import request_time
 
 if TYPE_CHECKING:
     from local.signing import Sample
@@ -50,7 +51,7 @@ def event(sample: Sample, token: str, now: float) -> dict[str, Any]:
             "requestId": str(uuid.uuid4()),
             "routeKey": key,
             "stage": "$default",
-            "time": time.strftime("%d/%m/%Y:%H:%M:%S +0000", time.gmtime(now)),
+            "time": request_time(now),
             "timeEpoch": int(now * 1000),
         },
         "isBase64Encoded": False,

@@ -83,6 +83,7 @@ class Gateway:
             max_field_size=_PARSER_LIMIT,
             max_headers=10_000,
             keepalive_timeout=CLIENT_LIMIT,
+            auto_decompress=False,  # bodies go on as they came
             access_log=None,
         )
         self._runner = web.ServerRunner(self._server)
@@ -214,7 +215,7 @@ def _parameters(path: str, raw_path: str) -> dict[str, str] | None:
     if path == "$default":
         return {}
     wanted, given = path.split("/"), raw_path.split("/")
-    found = {}
+    found: dict[str, str] = {}
     for position, part in enumerate(wanted):
         if part.startswith("{") and part.endswith("+}"):
             rest = "/".join(given[position:])

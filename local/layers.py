@@ -69,7 +69,7 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
 
 
 def runtime(store: Path) -> Path:
-    """Give a folder with what Lambda's Python runtime brings besides Python: boto3 and its needs."""
+    """Give a folder with what Lambda's runtime brings besides Python: boto3 and its needs."""
     folder = store / "runtime"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

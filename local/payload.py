@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 from multidict import CIMultiDict
 
-from local.template import ACCOUNT
+from local.names import ACCOUNT
 
 if TYPE_CHECKING:
     from local.cloud import Route
@@ -96,7 +96,6 @@ def _headers(request: web.BaseRequest, source: str) -> dict[str, str]:
 
 def _context(request: web.BaseRequest, route: Route, source: str, now: float) -> dict[str, Any]:
     domain = request.headers["Host"]
-    moment = time.gmtime(now)
     return {
         "accountId": ACCOUNT,
         "apiId": "local",
@@ -112,14 +111,18 @@ def _context(request: web.BaseRequest, route: Route, source: str, now: float) ->
         "requestId": uuid.uuid4().hex[:15] + "=",
         "routeKey": route.key,
         "stage": "$default",
-        "time": f"{moment.tm_mday:02}/{_MONTHS[moment.tm_mon - 1]}/"
-        + time.strftime("%Y:%H:%M:%S +0000", moment),
+        "time": request_time(now),
         "timeEpoch": int(now * 1000),
     }
 
 
-# Not strftime's %b, which speaks the machine's language.
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+def request_time(now: float) -> str:
+    """Write a moment, seconds since 1970, as requestContext.time does."""
+    moment = time.gmtime(now)
+    # Not strftime's %b, which speaks the machine's language.
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    month = months[moment.tm_mon - 1]
+    return f"{moment.tm_mday:02}/{month}/" + time.strftime("%Y:%H:%M:%S +0000", moment)
 
 
 def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:

@@ -9,7 +9,8 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from local import credentials, layers, template
+from local import credentials, layers
+from local import template as templates
 from local.cloud import Cloud, Stack
 from local.gateway import Gateway
 from local.lambdas import Lambdas
@@ -34,7 +35,7 @@ class Options:
     clock runs against real time, ``seed`` what its chances begin with. ``parameters`` are values
     for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
     for what is kept while it runs, by default .local beside the template. ``workers`` is how many
-    invocations of one function run at once.
+    invocations of one function run at once, and ``say`` is told what takes a while.
     """
 
     api_port: int = 0
@@ -63,7 +64,7 @@ class Platform:
     """
 
     credentials: credentials.Credentials
-    template: template.Template
+    template: templates.Template
     cloud: Cloud
     stack: Stack
     lambdas: Lambdas
@@ -73,9 +74,9 @@ class Platform:
     api_url: str
 
     def __init__(self, root: Path, options: Options | None = None) -> None:
-        self.root = root.resolve()
+        self.root = root
         self.options = options or Options()
-        self.folder = self.options.folder or self.root / ".local"
+        self.folder = self.options.folder or root / ".local"
         self.file = StackFile(self.folder)
         self._announced: dict[str, Any] = {}
         self._exit = contextlib.AsyncExitStack()
@@ -116,7 +117,6 @@ class Platform:
         listening = self._exit.enter_context(_listen(self.options.api_port))
         self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self.credentials = credentials.make()
-        self.template = self._read_template()
         await self._start_cloud()
         await self._start_lambdas()
         self.gateway = Gateway(
@@ -128,18 +128,20 @@ class Platform:
         await self._start_vonage()
         self.announce(**self._description())
 
-    def _read_template(self) -> template.Template:
+    def _read_template(self) -> templates.Template:
         path = self.root / "template.yaml"
         given = dict(self.options.parameters)
         # The template asks for https, and for numbers that only their renter knows.
         forced = {"PublicBaseUrl": self.api_url}
         forced |= {name: number for name, number in NUMBERS.items() if name not in given}
-        return template.read(path, self.options.region, given, forced)
+        return templates.read(path, self.options.region, given, forced)
 
     async def _start_cloud(self) -> None:
         self.cloud = Cloud(self.credentials, self.options.region, self.options.aws_port)
         self._exit.push_async_callback(self._stop_cloud)
         await self.cloud.start()
+        self.template = await asyncio.to_thread(self._read_template)
+        await self.cloud.ready()
         self.stack = await asyncio.to_thread(self.cloud.make, self.template, self.api_url)
 
     async def _stop_cloud(self) -> None:
@@ -158,9 +160,7 @@ class Platform:
         )
         self._exit.push_async_callback(self.lambdas.stop)
         client = self.cloud.client("sqs")
-        self.sources = Sources(
-            self.stack.sources, self.lambdas.invoke, client, self.options.region
-        )
+        self.sources = Sources(self.stack.sources, self.lambdas.invoke, client, self.options.region)
         self._exit.push_async_callback(self.sources.stop)
 
     def _folders(self) -> dict[str, tuple[Path, ...]]:
@@ -183,7 +183,7 @@ class Platform:
         }
 
     async def _start_vonage(self) -> None:
-        """Start the simulated Vonage with an application that points at the API."""
+        """Start the simulated Vonage, its application pointing at the API as a user's does."""
         values = self.template.parameters
         routed = [pair.partition("=")[0] for pair in values.get("NumberFlows", "").split(",")]
         self.vonage = Simulator(

@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
 
-from local.template import ACCOUNT
+from local.names import ACCOUNT
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -190,5 +190,7 @@ def failures(answer: Any, ids: set[str]) -> set[str]:
         return set()
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         return ids
-    named = {one.get("itemIdentifier") for one in listed}
-    return named if named <= ids else ids
+    named = [one.get("itemIdentifier") for one in listed]
+    if not all(isinstance(one, str) and one in ids for one in named):
+        return ids
+    return set(named)

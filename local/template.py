@@ -16,12 +16,12 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from local.names import ACCOUNT, STACK
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-ACCOUNT = "123456789012"
-STACK = "voice-local"
 _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
@@ -87,7 +87,7 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
 
 
 def _point_at_folders(source: dict[str, Any]) -> None:
-    """Write folders as S3 addresses, the only ones that the transform takes; the key is the folder."""
+    """Write folders as S3 addresses, which alone the transform takes; the key is the folder."""
     places = [source.get("Globals", {}).get(kind, {}) for kind in ("Function", "LayerVersion")]
     places += [one.get("Properties", {}) for one in source["Resources"].values()]
     for properties in places:

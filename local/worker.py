@@ -18,9 +18,13 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
+from typing import Any
+
+Handler = Callable[[Any, Any], Any]
+Description = dict[str, Any]
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"aws_request_id", "message", "asctime"}
-_TELLING = {"errorType", "errorMessage", "stackTrace"}
 
 
 class Context:
@@ -100,7 +104,7 @@ def set_up_logging() -> Log:
     return log
 
 
-def failure(error: BaseException, kind: str | None = None, text: str | None = None) -> dict:
+def failure(error: BaseException, kind: str | None = None, text: str | None = None) -> Description:
     """Describe an exception as Lambda reports it to whoever invoked the function."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
@@ -111,33 +115,45 @@ def failure(error: BaseException, kind: str | None = None, text: str | None = No
     }
 
 
-def find_handler(name: str):
+class Unusable(Exception):
+    """The handler cannot be imported; ``description`` is what Lambda reports of that."""
+
+    def __init__(self, description: Description) -> None:
+        super().__init__(description["errorMessage"])
+        self.description = description
+
+
+def find_handler(name: str) -> Handler:
     """Import a handler such as ``answer.app.handler``.
 
-    Returns the function and None, or None and the failure, in the words of Lambda's runtime.
+    Raises
+    ------
+    Unusable
+        If that fails, described in the words of Lambda's runtime.
     """
     module_name, _, function_name = name.rpartition(".")
     try:
-        module = importlib.import_module(module_name)
+        handler: Handler = getattr(importlib.import_module(module_name), function_name)
     except ImportError as error:
         text = f"Unable to import module '{module_name}': {error}"
-        return None, failure(error, "Runtime.ImportModuleError", text)
+        raise Unusable(failure(error, "Runtime.ImportModuleError", text)) from error
     except SyntaxError as error:
         text = f"Syntax error in module '{module_name}': {error}"
-        return None, failure(error, "Runtime.UserCodeSyntaxError", text)
-    except Exception as error:
-        return None, failure(error)
-    try:
-        return getattr(module, function_name), None
+        raise Unusable(failure(error, "Runtime.UserCodeSyntaxError", text)) from error
     except AttributeError as error:
+        if error.name != function_name:
+            raise Unusable(failure(error)) from error
         text = f"Handler '{function_name}' missing on module '{module_name}'"
-        return None, failure(error, "Runtime.HandlerNotFound", text)
+        raise Unusable(failure(error, "Runtime.HandlerNotFound", text)) from error
+    except Exception as error:
+        raise Unusable(failure(error)) from error
+    return handler
 
 
-def encode(value) -> str:
+def encode(value: Any) -> str:
     """Write a handler's answer as JSON, decimals as numbers, as Lambda's runtime does."""
 
-    def number(one):
+    def number(one: Any) -> float:
         # Only whoever has imported decimal can have returned one.
         decimal = sys.modules.get("decimal")
         if decimal is not None and isinstance(one, decimal.Decimal):
@@ -147,7 +163,7 @@ def encode(value) -> str:
     return json.dumps(value, default=number, ensure_ascii=False, allow_nan=False)
 
 
-def answer(handler, event, context: Context) -> dict:
+def answer(handler: Handler, event: Any, context: Context) -> dict[str, Any]:
     """Invoke the handler; SystemExit and its like end the process, as they do in Lambda."""
     try:
         value = handler(event, context)
@@ -161,7 +177,7 @@ def answer(handler, event, context: Context) -> dict:
         return {"error": found | {"requestId": context.aws_request_id}}
 
 
-def tell(error: dict, request_id: str) -> None:
+def tell(error: Description, request_id: str) -> None:
     """Log a failure, as Lambda's runtime does before it reports it."""
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     line = {"timestamp": now, "level": "ERROR", **error, "requestId": request_id}
@@ -173,7 +189,7 @@ def receive(pipe: io.BufferedReader) -> bytes:
     return pipe.read(int.from_bytes(pipe.read(4), "big"))
 
 
-def send(pipe: io.BufferedWriter, value: dict) -> None:
+def send(pipe: io.BufferedWriter, value: dict[str, Any]) -> None:
     """Write one frame, after all that was logged before it."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -204,12 +220,13 @@ def main() -> None:
     replies = os.fdopen(int(sys.argv[2]), "wb")
     sys.path[:0] = sys.argv[3:]
     sys.argv = [sys.argv[0]]
-    sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout = io.TextIOWrapper(sys.stdout.buffer, "utf-8", "replace", line_buffering=True)
     log = set_up_logging()
-    handler, error = find_handler(os.environ["_HANDLER"])
-    if error:
-        tell(error, "")
-        send(replies, {"init_error": error})
+    try:
+        handler = find_handler(os.environ["_HANDLER"])
+    except Unusable as unusable:
+        tell(unusable.description, "")
+        send(replies, {"init_error": unusable.description})
         return
     send(replies, {"ready": True})
     while body := receive(requests):

@@ -170,9 +170,9 @@ def test_every_parameter_of_a_function_is_part_of_the_mark(
 ) -> None:
     mark = properties(resources, "SettingsMark")["Description"]["Fn::Sub"]
     functions = json.dumps(list(of_type(resources, "AWS::Lambda::Function").values()))
-    used = {
-        name for name in template["Parameters"] if json.dumps({"Ref": name}) in functions
-    } - {"ReservedConcurrency"}  # it belongs to the function, not to a version
+    used = {name for name in template["Parameters"] if json.dumps({"Ref": name}) in functions} - {
+        "ReservedConcurrency"
+    }  # it belongs to the function, not to a version
     assert used == set(re.findall(r"\$\{(\w+)\}", mark))
 
 

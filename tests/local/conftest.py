@@ -1,0 +1,45 @@
+"""A small application, and the platform that runs it: one for the whole session, or one's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from local.platform import Options, Platform
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PROJECT = Path(__file__).parent / "project"
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the small application, which nobody changes."""
+    return Path(shutil.copytree(PROJECT, tmp_path_factory.mktemp("project") / "copy"))
+
+
+@pytest.fixture
+def own_project(tmp_path: Path) -> Path:
+    """A copy of the small application for one test to change."""
+    return Path(shutil.copytree(PROJECT, tmp_path / "copy"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def platform(project: Path) -> AsyncIterator[Platform]:
+    """The platform that runs the small application."""
+    options = Options(parameters={"Colour": "green"}, environment={"EXTRA": "given"})
+    async with Platform(project, options) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def http(platform: Platform) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of the platform's API."""
+    async with aiohttp.ClientSession(platform.api_url) as session:
+        yield session

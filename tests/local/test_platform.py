@@ -1,0 +1,276 @@
+"""Starting and ending: the stack file, one platform at a time, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from local import credentials, template
+from local.cloud import Cloud
+from local.platform import Options, Platform
+from local.stack_file import AlreadyRunning, StackFile, read
+from local.template import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+ROOT = Path(__file__).parents[2]
+
+
+async def start(project: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+    """Start ``python -m local``; give the process and what it said until it was ready or ended."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "local", "--root", str(project), *arguments),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    said = ""
+    async with asyncio.timeout(60):
+        while "ready" not in said and (line := await process.stdout.readline()):
+            said += line.decode()
+    return process, said
+
+
+async def finish(process: asyncio.subprocess.Process) -> str:
+    """Wait for a process to end; give what else it said."""
+    rest, _ = await asyncio.wait_for(process.communicate(), 20)
+    return rest.decode()
+
+
+def descendants(process_id: int) -> set[int]:
+    """Give the ids of all processes below one, by what the system tells of parents."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(fields[1])
+    found: set[int] = set()
+    while new := {one for one, parent in parents.items() if parent in {process_id, *found}} - found:
+        found |= new
+    return found
+
+
+async def all_gone(process_ids: Iterable[int]) -> None:
+    """Wait until none of these processes runs."""
+    async with asyncio.timeout(10):
+        while any(running(one) for one in process_ids):
+            await asyncio.sleep(0.05)
+
+
+def running(process_id: int) -> bool:
+    try:
+        state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+async def invoke(project: Path) -> int:
+    """Call the function, so that there is a worker; give the status."""
+    url = read(project / ".local")["api_url"]
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/probe") as response:
+        return response.status
+
+
+async def test_the_stack_file_tells_where_everything_is(platform: Platform) -> None:
+    content = read(platform.folder)
+    assert content["api_url"] == platform.api_url
+    assert content["aws_url"] == platform.cloud.url
+    assert content["region"] == "eu-west-1"
+    assert content["table"] == platform.stack.outputs["TableName"]
+    assert {
+        *("aws_access_key_id", "aws_secret_access_key", "application_id", "private_key_file"),
+        *("api_key", "api_secret", "signature_secret"),
+    } <= set(content)
+
+
+async def test_the_stack_file_and_the_key_are_the_owners_alone(platform: Platform) -> None:
+    key_file = Path(read(platform.folder)["private_key_file"])
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (platform.file.path, key_file)]
+    assert modes == [0o600, 0o600]
+    assert key_file.read_text() == platform.credentials.private_key
+
+
+async def test_a_part_that_starts_later_adds_its_address(platform: Platform) -> None:
+    platform.announce(vonage_url="http://127.0.0.1:1")
+    content = read(platform.folder)
+    assert content["vonage_url"] == "http://127.0.0.1:1"
+    assert content["api_url"] == platform.api_url
+
+
+@pytest.mark.parametrize("option", ["--api-port", "--aws-port"])
+async def test_a_port_that_is_taken_is_explained(
+    platform: Platform, own_project: Path, option: str
+) -> None:
+    process, said = await start(own_project, option, platform.api_url.rpartition(":")[2])
+    await finish(process)
+    assert process.returncode == 1
+    assert said.startswith("error: ")
+
+
+async def test_nothing_but_logs_and_layers_is_left_when_it_ends(
+    tmp_path: Path, project: Path
+) -> None:
+    async with Platform(project, Options(folder=tmp_path)) as platform:
+        await platform.lambdas.invoke("Probe", {"do": "echo"})
+        processes = [*platform.lambdas.process_ids, platform.cloud.process_id or 0]
+    assert {path.name for path in tmp_path.iterdir()} == {"layers", "lock", "logs"}
+    assert not any(running(one) for one in processes)
+
+
+async def test_a_second_platform_is_refused_while_the_first_lives(platform: Platform) -> None:
+    with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"):
+        await Platform(platform.root).start()
+    assert read(platform.folder)["api_url"] == platform.api_url
+
+
+async def test_the_stack_file_of_a_dead_platform_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text("left behind")
+    file = StackFile(tmp_path)
+    file.claim()
+    assert not file.path.exists()
+    file.write({"api_url": "new"})
+    assert read(tmp_path) == {"api_url": "new"}
+    file.release()
+    assert not file.path.exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_ctrl_c_or_sigterm_ends_every_process_and_removes_the_stack_file(
+    own_project: Path, how: signal.Signals
+) -> None:
+    process, said = await start(own_project)
+    assert re.search(r"API +http://127\.0\.0\.1:\d+", said)
+    assert await invoke(own_project) == 200
+    below = descendants(process.pid)
+    assert len(below) == 2
+    process.send_signal(how)
+    assert await finish(process) == "ended\n"
+    assert process.returncode == 0
+    assert not [one for one in below if running(one)]
+    assert not (own_project / ".local" / "stack.json").exists()
+
+
+async def test_no_process_outlives_a_platform_that_was_killed(own_project: Path) -> None:
+    process, _ = await start(own_project)
+    assert await invoke(own_project) == 200
+    below = descendants(process.pid)
+    process.kill()
+    await finish(process)
+    await all_gone(below)
+    next_one = StackFile(own_project / ".local")
+    next_one.claim()
+    assert not next_one.path.exists()
+    next_one.release()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["Hue=red"], "no such parameter: Hue"),
+        (["Colour=blue"], "Colour must be one of red, green"),
+        (["--api-port", "70000"], "70000 is no port"),
+        (["nonsense"], "not of the form NAME=VALUE"),
+    ],
+)
+async def test_a_wrong_argument_is_explained_in_a_line(
+    own_project: Path, arguments: list[str], text: str
+) -> None:
+    process, said = await start(own_project, *arguments)
+    await finish(process)
+    assert process.returncode in (1, 2)
+    assert text in said
+    assert "Traceback" not in said
+
+
+async def test_the_aws_endpoint_answers_to_the_access_key_alone(platform: Platform) -> None:
+    async with aiohttp.ClientSession() as session, session.get(platform.cloud.url) as response:
+        assert response.status == 403
+
+
+@pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+async def test_the_aws_endpoint_refuses_pages_in_a_browser(
+    platform: Platform, header: dict[str, str]
+) -> None:
+    scope = f"Credential={platform.credentials.aws_access_key_id}/20260101/eu-west-1/s3"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}/aws4_request"}
+    async with aiohttp.ClientSession(platform.cloud.url, headers=headers) as session:
+        async with session.get("/") as response:
+            assert response.status == 200
+        async with session.get("/", headers=header) as response:
+            assert response.status == 403
+
+
+async def test_credentials_are_new_at_each_start(platform: Platform, tmp_path: Path) -> None:
+    async with Platform(platform.root, Options(folder=tmp_path)) as other:
+        assert other.credentials.aws_access_key_id != platform.credentials.aws_access_key_id
+        assert other.credentials.signature_secret != platform.credentials.signature_secret
+
+
+async def test_the_templates_secrets_hold_what_the_platform_made(platform: Platform) -> None:
+    client = platform.cloud.client("secretsmanager")
+    got = client.get_secret_value(SecretId=platform.stack.secrets["Signing"])
+    assert json.loads(got["SecretString"]) == {
+        "signature_secret": platform.credentials.signature_secret,
+        "previous_signature_secret": "",
+        "api_key": platform.credentials.api_key,
+    }
+
+
+async def test_a_template_that_sam_refuses_is_explained(own_project: Path) -> None:
+    path = own_project / "template.yaml"
+    path.write_text(path.read_text().replace("Handler: broken.app.handler", "Nonsense: 1"))
+    with pytest.raises(TemplateError, match="Broken"):
+        await Platform(own_project).start()
+    assert not (own_project / ".local" / "stack.json").exists()
+
+
+async def test_what_the_real_template_describes_is_made() -> None:
+    url = "http://127.0.0.1:1"
+    real = template.read(ROOT / "template.yaml", "eu-west-1", {}, {"PublicBaseUrl": url})
+    cloud = Cloud(credentials.make(), "eu-west-1")
+    await cloud.start()
+    try:
+        await cloud.ready()
+        stack = await asyncio.to_thread(cloud.make, real, url)
+        made: dict[str, Any] = {
+            "AWS::DynamoDB::Table": cloud.client("dynamodb").list_tables()["TableNames"],
+            "AWS::S3::Bucket": cloud.client("s3").list_buckets()["Buckets"],
+            "AWS::SQS::Queue": cloud.client("sqs").list_queues()["QueueUrls"],
+            "AWS::SecretsManager::Secret": cloud.client("secretsmanager").list_secrets()[
+                "SecretList"
+            ],
+        }
+        table = cloud.client("dynamodb").describe_table(TableName=stack.outputs["TableName"])
+    finally:
+        await cloud.stop()
+    assert {kind: len(ones) for kind, ones in made.items()} == {
+        kind: len(real.of_type(kind)) for kind in made
+    }
+    keys = {route.key: route.function for route in stack.routes}
+    assert keys["POST /webhooks/answer"] == keys["GET /webhooks/answer"] == "AnswerFunction"
+    answer = stack.functions["AnswerFunction"]
+    assert (answer.handler, answer.timeout) == ("answer.app.handler", 6)
+    assert answer.environment["PUBLIC_BASE_URL"] == url
+    assert answer.environment["TABLE_NAME"] == stack.outputs["TableName"]
+    assert answer.layers == ("layers/voice",)
+    assert "DrainFunction" in {source.function for source in stack.sources}
+    indexes = table["Table"]["GlobalSecondaryIndexes"]
+    assert {one["IndexName"] for one in indexes} == {"by-leg", "by-day"}
+    assert stack.outputs["AnswerUrl"] == f"{url}/webhooks/answer"
