@@ -25,6 +25,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install ## play every call flow on this machine and print what was heard
 	@$(RUN) -m local.demo
 
+up: install ## the local platform in the foreground, until Ctrl-C
+	@$(RUN) -m local
+
 test: install ## every test that needs no Docker and no long load
 	$(RUN) -m pytest -n auto
 

@@ -69,10 +69,11 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
     declared = source.get("Parameters", {})
     parameters = _values(declared, given) | {k: v for k, v in forced.items() if k in declared}
     _point_at_folders(source)
-    session = boto3.Session(region_name=region)
+    # The policies that AWS manages, the first argument, give names that the platform ignores.
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     try:
-        # The policies that AWS manages are needed only for their names, which the platform ignores.
-        made = Translator({}, Parser(), boto_session=session).translate(source, dict(parameters))
+        made = translator.translate(source, dict(parameters))
+        translator.metrics.publish()  # to nobody; else it complains at the end
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise TemplateError(f"{path.name}: {causes or error.message}") from error

@@ -3,7 +3,7 @@
 import math
 import re
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
@@ -168,8 +168,9 @@ class AccountApi:
     async def update_number(self, request: web.Request) -> web.Response:
         """Link a number to an application, or with none to nothing."""
         self._authorize(request)
-        form = dict(request.query)
-        form |= {name: str(value) for name, value in (await request.post()).items()}
+        # A form, whatever the header says: the Python SDK leaves one of an earlier request there.
+        body = (await request.read()).decode("utf-8", "replace")
+        form = dict(request.query) | dict(parse_qsl(body, keep_blank_values=True))
         number = form.get("msisdn", "")
         account = self._platform.account
         linked = form.get("app_id") or form.get("voiceCallbackValue")

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-import lameenc  # type: ignore[import-not-found] # a binary module without type hints
+import lameenc
 
 RATE = 16_000
 LOUDNESS = 8000

@@ -232,6 +232,8 @@ class Control:
                 try:
                     entry = await asyncio.wait_for(listener.get(), HEARTBEAT)
                     await response.write(_event_line(entry))
+                    if entry["kind"] == "end":
+                        return response
                 except TimeoutError:
                     await response.write(b": still here\n\n")
         except ConnectionError:

@@ -16,7 +16,10 @@ from .legs import (
 )
 from .platform import Platform
 from .settings import Callee
-from .sounds import say, silence
+from .sounds import answering_beep, say, silence
+
+# Nobody speaks in the moment in which they pick up.
+SECONDS_BEFORE_SPEAKING = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -140,12 +143,19 @@ def _let_act(platform: Platform, leg: Leg, callee: Callee) -> None:
 
 
 def _let_speak(platform: Platform, leg: Leg, callee: Callee) -> None:
+    """Have whoever answered say what they say, a moment later."""
     if leg.line is not None:
         return
-    if callee.behaviour == "machine":
-        say(platform, leg, callee.greeting)
-    elif callee.says:
-        say(platform, leg, callee.says)
+    now = platform.clock.now()
+    text = callee.greeting if callee.behaviour == "machine" else callee.says
+    if text:
+        platform.clock.call_at(now + SECONDS_BEFORE_SPEAKING, lambda: speak(text))
+    if callee.behaviour == "machine" and callee.beep_after is not None:
+        platform.clock.call_at(now + callee.beep_after, lambda: answering_beep(platform, leg))
+
+    def speak(what: str) -> None:
+        if not leg.is_over:
+            say(platform, leg, what)
 
 
 async def _decline(platform: Platform, leg: Leg, decline: Decline) -> None:

@@ -10,7 +10,7 @@ from .endpoints import Endpoint
 from .errors import NccoError
 from .ncco import Action, MachineDetection
 from .reading import FieldError
-from .settings import Webhook
+from .settings import Method, Webhook
 
 CREATE_FIELDS = frozenset(
     {
@@ -103,9 +103,10 @@ def new_call(
     caller = _caller(fields, application, account, choose)
     source = _source(fields)
     event_url = reading.only_url(fields, "event_url")
+    event_method = _method(fields, "event_method", "POST")
     event = application.event
     if event_url is not None:
-        event = Webhook(event_url, _method(fields, "event_method", "POST"), read_ms=10_000)
+        event = Webhook(event_url, event_method, read_ms=10_000)
     if event is None:
         raise FieldError("event_url", "is required")
     return NewCall(
@@ -281,8 +282,8 @@ def _moment(query: dict[str, str], name: str) -> float | None:
     return moment.timestamp()
 
 
-def _method(fields: dict[str, Any], name: str, default: str) -> Any:
-    return reading.method(fields, name, default)
+def _method(fields: dict[str, Any], name: str, default: Method) -> Method:
+    return "GET" if reading.method(fields, name, default) == "GET" else "POST"
 
 
 def _strict_whole(fields: dict[str, Any], name: str, default: int, low: int, high: int) -> int:

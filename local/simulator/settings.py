@@ -87,6 +87,9 @@ class SimulatorSettings:
         How fast the clock runs against real time; 0 stops it, and only `step` moves it.
     start_time
         Where the clock starts, in seconds since 1970; None starts it at the real time.
+    ca_file
+        Where the certificate of the TLS listener's authority is written; None takes a temporary
+        file, which is removed at the end.
     public_scheme
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
     """
@@ -106,6 +109,7 @@ class SimulatorSettings:
     numbers: tuple[str, ...] = ("447700900001",)
     region: str = "eu-west"
     public_scheme: Scheme = "https"
+    ca_file: str | None = None
 
     seed: int = 1
     speed: float = 1.0

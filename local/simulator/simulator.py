@@ -72,6 +72,10 @@ class Simulator:
         """The simulator's clock."""
         return self._running().clock
 
+    def application(self) -> Application:
+        """The application that exists from the start; its webhooks may be changed."""
+        return self._running().account.applications[self.application_id]
+
     async def start(self) -> None:
         """Listen on both ports.
 
@@ -104,9 +108,10 @@ class Simulator:
     async def stop(self) -> None:
         """End every call, stop listening, and remove the files. Can be called twice."""
         if self._platform is not None:
+            self._platform.journal.write("end")
             await self._platform.stop()
         if self._runner is not None:
-            await self._runner.cleanup()
+            await self._close(self._runner)
             self._runner = None
         if self._platform is not None:
             await self._platform.stop()
@@ -165,10 +170,21 @@ class Simulator:
         await tls.start()
         self.tls_url = f"https://localhost:{_port(tls)}"
 
+    async def _close(self, runner: web.AppRunner) -> None:
+        """Stop listening, and cut the connections: TLS ones would wait for their clients."""
+        for site in list(runner.sites):
+            await site.stop()
+        await asyncio.sleep(0)
+        for connection in runner.server.connections if runner.server is not None else []:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)
+        await runner.cleanup()
+
     def _certificate(self) -> ssl.SSLContext:
         assert self._folder is not None  # noqa: S101 start made it
         authority = trustme.CA()
-        path = self._folder / "ca.pem"
+        path = Path(self.settings.ca_file or self._folder / "ca.pem")
         authority.cert_pem.write_to_path(str(path))
         self.ca_file = str(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

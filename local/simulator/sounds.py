@@ -98,6 +98,17 @@ def beep(platform: Platform, leg: Leg) -> Playback:
     return Playback(platform, leg, "beep", {}, BEEP_VOICE, BEEP_SECONDS)
 
 
+def answering_beep(platform: Platform, leg: Leg) -> None:
+    """The tone of an answering machine, which those hear who are joined to it."""
+    now = platform.clock.now()
+    if leg.is_over:
+        return
+    sound = Sound("beep", now, now + BEEP_SECONDS, {"from": leg.uuid}, BEEP_VOICE)
+    leg.said.append(sound)
+    for listener in listeners_of(leg):
+        listener.heard.append(sound)
+
+
 def ring(platform: Platform, leg: Leg, url: str | None) -> Playback:
     """The ringback tone that a caller hears, until it is stopped."""
     return Playback(platform, leg, "ringing", {} if url is None else {"url": url}, RING_VOICE, None)

@@ -18,9 +18,10 @@ from .webhooks import sign
 
 FRAME_SECONDS = 0.02
 CONNECT_SECONDS = 3.0
+CLOSE_SECONDS = 1.0
 DIGIT_MILLISECONDS = 260
 PIECE_SECONDS = 10.0
-MESSAGE_BYTES = 256 * 1024
+MESSAGE_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class Line:
                     callee.address,
                     headers={"Authorization": self._authorization()},
                     max_msg_size=MESSAGE_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 ),
                 CONNECT_SECONDS,
             )

@@ -6,9 +6,9 @@ import datetime
 import string
 from unittest import mock
 
-import botocore.auth  # type: ignore[import-untyped]
-import botocore.awsrequest  # type: ignore[import-untyped]
-import botocore.credentials  # type: ignore[import-untyped]
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,7 +7,7 @@ import uuid
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3  # type: ignore[import-untyped]
+import boto3
 from moto.server import ThreadedMotoServer
 
 from tests.support.environment import credentials, stack

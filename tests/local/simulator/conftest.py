@@ -9,6 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from local.simulator import Simulator, SimulatorSettings, Webhook
 from tests.local.simulator.stage import NUMBER, SECOND_NUMBER, Stage
@@ -19,23 +20,34 @@ START_TIME = 1_700_000_000.0
 
 
 @pytest.fixture(scope="session")
-def key_pair() -> tuple[str, str]:
-    """The application's private and public key in PEM, made once: making one is slow."""
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private_pem = private.private_bytes(
+def private_key() -> RSAPrivateKey:
+    """The application's key, made and loaded once: both are slow."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.fixture(scope="session")
+def private_pem(private_key: RSAPrivateKey) -> str:
+    """The application's private key as it stands in a file."""
+    return private_key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
+    ).decode()
+
+
+@pytest.fixture(scope="session")
+def public_pem(private_key: RSAPrivateKey) -> str:
+    """The application's public key."""
+    return (
+        private_key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
     )
-    public_pem = private.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return private_pem.decode(), public_pem.decode()
 
 
 @pytest.fixture
 async def make_stage(
-    key_pair: tuple[str, str],
+    private_key: RSAPrivateKey, public_pem: str
 ) -> AsyncIterator[Callable[..., Awaitable[Stage]]]:
     """Makes a stage with other settings than the usual ones; time stands still on it."""
     cleanups: list[Callable[[], Awaitable[Any]]] = []
@@ -45,7 +57,7 @@ async def make_stage(
     ) -> Stage:
         client = aiohttp.ClientSession()
         cleanups.append(client.close)
-        stage = Stage(key_pair[0], client)
+        stage = Stage(private_key, client)
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", stage.serve)
         server = TestServer(app, host="127.0.0.1")
@@ -53,7 +65,7 @@ async def make_stage(
         cleanups.append(server.close)
         stage.base = f"http://127.0.0.1:{server.port}"
         chosen: dict[str, Any] = {
-            "public_key": key_pair[1],
+            "public_key": public_pem,
             "api_secret": API_SECRET,
             "signature_secret": SIGNATURE_SECRET,
             "answer": Webhook(stage.url("/answer"), "POST" if answer_method == "POST" else "GET"),

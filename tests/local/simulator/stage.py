@@ -5,12 +5,13 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 from urllib.parse import parse_qsl
 
 import aiohttp
 import jwt
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from local.simulator import Simulator
 
@@ -68,7 +69,7 @@ class Answered:
 class Stage:
     """Everything a test needs: the application's server, the simulator, and a client."""
 
-    private_key: str
+    private_key: RSAPrivateKey
     client: aiohttp.ClientSession
     base: str = ""
     received: list[Received] = field(default_factory=list)
@@ -143,7 +144,7 @@ class Stage:
         path: str,
         body: Any = None,
         headers: dict[str, str] | None = None,
-        data: bytes | None = None,
+        data: bytes | IO[bytes] | None = None,
     ) -> Answered:
         """Send a request, without credentials."""
         async with self.client.request(

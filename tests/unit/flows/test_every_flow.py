@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vonage_voice.models import ncco as official  # type: ignore[import-untyped] # has no types
+from vonage_voice.models import ncco as official
 
 from reception.running import names
 from tests.unit.flows.calls import a_call, calls, events, inputs, payloads

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from vonage_voice.models import ncco as official  # type: ignore[import-untyped] # has no types
+from vonage_voice.models import ncco as official
 
 from voicekit import ncco
 
