@@ -144,6 +144,8 @@ async def _start(options: Options, parts: contextlib.AsyncExitStack) -> None:
     file = StackFile(ROOT / ".local")
     file.claim()
     parts.callback(file.release)
+    api_url = f"http://127.0.0.1:{options.api_port}"
+    template = await asyncio.to_thread(_read_template, options, api_url)
     await _build(path)
 
     keys = credentials.make()
@@ -151,8 +153,6 @@ async def _start(options: Options, parts: contextlib.AsyncExitStack) -> None:
     cloud = Cloud(keys, options.region, options.aws_port, meeting.listens, meeting.called)
     parts.push_async_callback(cloud.stop)
     await cloud.start()
-    api_url = f"http://127.0.0.1:{options.api_port}"
-    template = await asyncio.to_thread(_read_template, options, api_url)
     await cloud.ready()
     stack = await asyncio.to_thread(cloud.make, template, api_url)
 
@@ -194,8 +194,8 @@ def _check_port(port: int) -> None:
     """
     try:
         socket.create_server(("127.0.0.1", port)).close()
-    except (OSError, OverflowError) as error:
-        raise SamError(f"port {port} cannot be had ({error}); --api-port takes another") from None
+    except (OSError, OverflowError):
+        raise SamError(f"port {port} cannot be had; --api-port names another") from None
 
 
 async def _meeting() -> Meeting:
