@@ -44,9 +44,7 @@ def copied(project: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def deployed(
-    sam_local: SamLocal, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[Path], Resources]:
+def deployed(sam_local: SamLocal) -> Callable[[Path], Resources]:
     """Package a built project for the cloud's S3, and give what CloudFormation would make of it."""
     sam_local.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": sam_local.stack["region"]}
@@ -59,7 +57,8 @@ def deployed(
         source = yaml_parse((project / "packaged.yaml").read_text(encoding="utf-8"))
         values = {name: str(one["Default"]) for name, one in source["Parameters"].items()}
         session = boto3.Session(region_name=sam_local.stack["region"])
-        made: Resources = Translator({}, Parser(), session).translate(source, values)["Resources"]
+        translator = Translator({}, Parser(), boto_session=session)
+        made: Resources = translator.translate(source, values)["Resources"]
         return made
 
     return package
