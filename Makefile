@@ -12,7 +12,7 @@ sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-sam lint format constraints clean
+.PHONY: help install demo up sam-local test test-sam test-soak lint format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,10 +55,15 @@ test-sam: install $(SAM_VENV)/.installed ## sam build, sam validate, and the tes
 	sam validate --lint
 	$(RUN) -m pytest tests/sam
 
+test-soak: install ## load, size and crash tests, a few minutes each
+	$(RUN) -m pytest -s tests/soak
+
 lint: install ## ruff, mypy, cfn-lint and the checks of the transformed template
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/cfn-lint template.yaml
+	$(RUN) -m pytest -q tests/template
 
 format: install ## let ruff put the code in order
 	$(RUN) -m ruff check --fix .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from local.layers import LayerError
@@ -43,9 +45,8 @@ NUMBERS = {
         )
     )
 }
-# Doors whose webhooks are not kept as events: an answer has no side effect, and the event of a
-# recording is kept by whoever fetches the recording.
-NOT_KEPT = ("/webhooks/answer", "/webhooks/recordings")
+# The one door whose webhooks are not kept as events: an answer has no side effect.
+NOT_KEPT = "/webhooks/answer"
 
 
 class Disappointment(Exception):
@@ -241,7 +242,7 @@ class Outcome:
     """What came of a scene; ``problem`` is None if all went as it should."""
 
     scene: Scene
-    heard: str
+    script: list[tuple[str, str]]
     acknowledged: int
     kept: int
     recordings: int
@@ -258,8 +259,8 @@ class Books:
         self._vonage = platform.vonage.http_url
         self._dynamodb = platform.cloud.client("dynamodb")
         self._table = platform.stack.outputs["TableName"]
-        self._sqs = platform.cloud.client("sqs")
-        self._queue = platform.stack.outputs["RecordingsQueueUrl"]
+        self._s3 = platform.cloud.client("s3")
+        self._bucket = platform.stack.outputs["BucketName"]
 
     async def legs(self) -> list[dict[str, Any]]:
         """Give every leg that Vonage knows, with its webhooks."""
@@ -270,27 +271,21 @@ class Books:
     async def acknowledged(self) -> int:
         """Count the webhooks that are to be kept and that the application acknowledged."""
         hooks = [hook for leg in await self.legs() for hook in leg["webhooks"]]
-        return sum(
-            hook["status"] in (200, 204) and not any(door in hook["url"] for door in NOT_KEPT)
-            for hook in hooks
-        )
+        return sum(hook["status"] in (200, 204) and NOT_KEPT not in hook["url"] for hook in hooks)
 
     async def items(self) -> list[dict[str, Any]]:
-        """Give all items of the table."""
+        """Give all events of the table."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table)
         found = await asyncio.to_thread(lambda: [item for page in pages for item in page["Items"]])
-        return [
+        items = [
             {name: text for name, one in item.items() for text in one.values()} for item in found
         ]
+        return [item for item in items if item["kind"] != "archive"]
 
     async def recordings(self) -> int:
-        """Count the recordings that wait to be fetched."""
-        answer = await asyncio.to_thread(
-            self._sqs.get_queue_attributes,
-            QueueUrl=self._queue,
-            AttributeNames=["ApproximateNumberOfMessages"],
-        )
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        """Count the recordings in the bucket."""
+        answer = await asyncio.to_thread(self._s3.list_objects_v2, Bucket=self._bucket)
+        return int(answer["KeyCount"])
 
 
 async def _play(platform: Platform, http: aiohttp.ClientSession, scene: Scene) -> Outcome:
@@ -316,7 +311,7 @@ async def _play(platform: Platform, http: aiohttp.ClientSession, scene: Scene) -
     except Disappointment as error:
         problem = str(error)
     looks = [await line.look() for line in stage.lines]
-    heard = " ".join(filter(None, (_words(sound) for sound in looks[0]["heard"])))
+    heard = " ".join(_words(sound) for sound in looks[0]["heard"])
     missing = [words for words in scene.heard if words not in heard]
     if missing and not problem:
         problem = f"not heard: {missing[0]}"
@@ -325,7 +320,7 @@ async def _play(platform: Platform, http: aiohttp.ClientSession, scene: Scene) -
     ]
     return Outcome(
         scene,
-        heard,
+        _script(looks[0]),
         await books.acknowledged() - acknowledged,
         len(await books.items()) - events,
         await books.recordings() - jobs,
@@ -342,8 +337,27 @@ def _reports(hook: dict[str, Any], status: str) -> bool:
 
 def _words(sound: dict[str, Any]) -> str:
     if sound["kind"] in ("talk", "speech"):
-        return str(sound["text"])
-    return {"beep": "(beep)", "ringing": "(ringing)"}.get(sound["kind"], "")
+        return re.sub("<[^>]*>", "", str(sound["text"]))
+    return {"beep": "(beep)", "ringing": "(ringing)"}.get(
+        sound["kind"], str(sound.get("digits", ""))
+    )
+
+
+def _actions(hook: dict[str, Any]) -> str:
+    """Name the actions of the NCCO that a webhook was answered with, empty where there was none."""
+    if hook["status"] != 200:
+        return ""
+    return ", ".join(action["action"] for action in json.loads(hook["reply"]["body"]))
+
+
+def _script(look: dict[str, Any]) -> list[tuple[str, str]]:
+    """Tell who said what on a leg and which NCCOs came, in the order of time."""
+    lines = [(sound["from_ms"], "line", _words(sound)) for sound in look["heard"]]
+    lines += [(sound["from_ms"], "caller", _words(sound)) for sound in look["said"]]
+    for hook in look["webhooks"]:
+        sent_ms = round((hook["at"] - look["created_at"]) * 1000)
+        lines.append((sent_ms, "NCCO", _actions(hook)))
+    return [(who, text) for _, who, text in sorted(lines) if text]
 
 
 def _state(items: list[dict[str, Any]], line: Line) -> str:
@@ -360,22 +374,30 @@ async def _until(holds: Callable[[], Awaitable[bool]], otherwise: str) -> None:
         await asyncio.sleep(0.1)
 
 
-def _table(outcomes: list[Outcome]) -> Table:
-    table = Table(show_lines=True)
-    for title in ("flow", "what the caller hears"):
-        table.add_column(title, overflow="fold")
-    for title in ("webhooks", "kept", "recordings", "state", "answer ms", ""):
+def _tell(console: Console, outcome: Outcome) -> None:
+    """Print what happened on a call."""
+    grid = Table.grid(padding=(0, 2))
+    for who, text in outcome.script:
+        grid.add_row(f"  [dim]{who}[/]", escape(text))
+    console.print(grid)
+    if outcome.problem:
+        console.print(f"  [red]{escape(outcome.problem)}[/]")
+
+
+def _summary(outcomes: list[Outcome]) -> Table:
+    table = Table(caption="webhooks: acknowledged; kept: in the table; ms: until the first NCCO")
+    table.add_column("flow", no_wrap=True)
+    for title in ("webhooks", "kept", "recordings", "state", "ms", ""):
         table.add_column(title, justify="right")
     for one in outcomes:
         table.add_row(
-            f"[bold]{one.scene.flow}[/]\n{one.scene.title}",
-            one.heard,
+            one.scene.flow,
             str(one.acknowledged),
             str(one.kept),
             str(one.recordings or ""),
             one.state,
             f"{one.answer_ms:.0f}",
-            f"[red]{one.problem}[/]" if one.problem else "[green]ok[/]",
+            "[red]failed[/]" if one.problem else "[green]ok[/]",
         )
     return table
 
@@ -393,9 +415,10 @@ async def _run(console: Console) -> int:
         async with Platform(Path(), options) as platform, aiohttp.ClientSession() as http:
             outcomes = []
             for scene in SCENES:
-                console.print(f"ringing {NUMBERS[scene.flow]}: {scene.flow}, {scene.title}")
+                console.print(f"\n[bold]{scene.flow}[/] {NUMBERS[scene.flow]}  {scene.title}")
                 outcomes.append(await _play(platform, http, scene))
-    console.print(_table(outcomes))
+                _tell(console, outcomes[-1])
+    console.print(_summary(outcomes))
     failed = sum(outcome.problem is not None for outcome in outcomes)
     console.print(f"{len(outcomes) - failed} of {len(outcomes)} calls went as they should")
     return 1 if failed else 0

@@ -118,6 +118,7 @@ class Platform:
         self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self.credentials = credentials.make()
         await self._start_cloud()
+        await self._start_vonage()
         await self._start_lambdas()
         self.gateway = Gateway(
             self.stack.routes, self.lambdas.invoke, self.credentials, self.options.region
@@ -125,7 +126,8 @@ class Platform:
         self._exit.push_async_callback(self.gateway.stop)
         await self.gateway.start(listening)
         self.sources.start()
-        await self._start_vonage()
+        # Calls are to end while there is still somebody to tell; the second time does nothing.
+        self._exit.push_async_callback(self.vonage.stop)
         self.announce(**self._description())
 
     def _read_template(self) -> templates.Template:
@@ -214,6 +216,10 @@ class Platform:
             "AWS_REGION": self.options.region,
             "AWS_DEFAULT_REGION": self.options.region,
             "AWS_ENDPOINT_URL": self.cloud.url,
+            # What lets the simulated Vonage pass for Vonage. Deployed, nothing sets these.
+            "VONAGE_API_URL": self.vonage.tls_url,
+            "VONAGE_LOCAL_HOST": self.vonage.tls_url.removeprefix("https://"),
+            "REQUESTS_CA_BUNDLE": self.vonage.ca_file,
             **self.options.environment,
         }
 

@@ -23,7 +23,7 @@ from voicekit.secrets import SecretUnavailable
 from voicekit.settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from voicekit.secrets import SecretStore
     from voicekit.settings import Settings
@@ -172,7 +172,8 @@ def handler(
                 noted["get_hash"] = "differs"
                 if config.enforce_answer_get_hash or not tolerates_get_hash:
                     raise signature.Forged("payload_hash does not fit the query string")
-            fields = _fields(request, own)
+            sent = request.query if request.method == "GET" else request.body
+            fields = sent_fields(request.method, sent, own)
             noted |= _who(fields)
             base_url = config.public_base_url or _base_url(request)
             if time.monotonic() >= deadline:
@@ -241,6 +242,27 @@ def json_object(text: bytes | str, what: str) -> dict[str, Any]:
         if not level:
             return value
     raise BadRequest(f"{what} is nested deeper than {MAX_DEPTH} levels")
+
+
+def sent_fields(method: str, sent: bytes | str, own: Collection[str]) -> dict[str, Any]:
+    """Read what Vonage sent: the body, or on GET the query string without our own parameters.
+
+    Raises
+    ------
+    BadRequest
+        If it cannot be read.
+    """
+    if method != "GET":
+        return json_object(sent, "the body")
+    try:
+        pairs = signature.parameters(sent if isinstance(sent, str) else sent.decode())
+    except ValueError:
+        raise BadRequest("the query string has too many parameters") from None
+    fields: dict[str, Any] = {name: value for name, value in pairs if name not in own}
+    for name in _NESTED_FIELDS:
+        if fields.get(name, "")[:1] == "{":
+            fields[name] = json_object(fields[name], name)
+    return fields
 
 
 def describe(error: BaseException) -> dict[str, Any]:
@@ -324,20 +346,6 @@ def _verify(
         if newer is None:
             raise
         return check(newer)
-
-
-def _fields(request: Request, own: frozenset[str]) -> dict[str, Any]:
-    if request.method != "GET":
-        return json_object(request.body, "the body")
-    try:
-        pairs = signature.parameters(request.query)
-    except ValueError:
-        raise BadRequest("the query string has too many parameters") from None
-    fields: dict[str, Any] = {name: value for name, value in pairs if name not in own}
-    for name in _NESTED_FIELDS:
-        if fields.get(name, "")[:1] == "{":
-            fields[name] = json_object(fields[name], name)
-    return fields
 
 
 def _base_url(request: Request) -> str:

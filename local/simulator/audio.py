@@ -3,16 +3,22 @@
 Everything is 16-bit at 16 kHz, as Vonage's recordings are; mp3 is 32 kbit/s for each channel.
 """
 
+from __future__ import annotations
+
 import math
 import wave
 from array import array
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import lameenc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+from . import ogg
 
 RATE = 16_000
 LOUDNESS = 8000
@@ -40,6 +46,8 @@ def write(path: Path, audio_format: str, seconds: float, channels: Sequence[Sequ
     with path.open("wb") as file:
         if audio_format == "mp3":
             _write_mp3(file, blocks, len(channels))
+        elif audio_format == "ogg":
+            ogg.write(file, blocks, len(channels), RATE, RATE, samples)
         else:
             _write_wav(file, blocks, len(channels))
     return path.stat().st_size
@@ -62,9 +70,12 @@ def _write_mp3(file: BinaryIO, blocks: Iterator[bytes], channels: int) -> None:
     encoder.set_channels(channels)
     encoder.set_quality(7)
     encoder.silence()
+    encoded = False
     for block in blocks:
         file.write(encoder.encode(block))
-    file.write(encoder.flush())
+        encoded = True
+    if encoded:  # the encoder cannot flush what never began
+        file.write(encoder.flush())
 
 
 def _blocks(samples: int, channels: Sequence[Sequence[Clip]]) -> Iterator[bytes]:

@@ -11,8 +11,8 @@ import heapq
 import itertools
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -75,6 +75,7 @@ class Clock:
         self._gates: dict[int, asyncio.Future[None]] = {}
         self._at_rest: asyncio.Future[None] | None = None
         self._stepping = asyncio.Lock()
+        self._turn = asyncio.Lock()
 
     @property
     def speed(self) -> float:
@@ -163,16 +164,17 @@ class Clock:
             await asyncio.sleep(0)
             quiet += 1
 
-    async def outside(self, work: Awaitable[T]) -> T:
+    async def outside(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for something that takes real time; `work` must give its errors as results.
 
-        While time is stepped, results are handed on only when all such work has ended, and in the
-        order in which it began: which reply was the first to arrive then changes nothing.
+        While time is stepped, such work is done one after the other, and results are handed on
+        only when all of it has ended, in the order in which it began: how long a reply takes then
+        changes nothing, neither here nor in the order in which requests arrive there.
         """
         ticket = next(self._orders)
         self._working.add(ticket)
         try:
-            result = await work
+            result = await self._in_turn(work)
             if not self._speed:
                 gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._gates[ticket] = gate
@@ -183,12 +185,24 @@ class Clock:
             self._gates.pop(ticket, None)
             self._leave(ticket)
 
+    async def _in_turn(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            if self._speed:
+                return await work
+            async with self._turn:
+                return await work
+        finally:
+            work.close()  # where the wait for its turn was given up
+
     def _leave(self, ticket: int) -> None:
         self._working.discard(ticket)
         if not self._working:
-            self._open_gates()
+            # Not at once: whoever was last would pass its own gate before the others wake.
+            asyncio.get_running_loop().call_soon(self._open_gates)
 
     def _open_gates(self) -> None:
+        if self._working and not self._speed:
+            return
         for ticket in sorted(self._gates):
             gate = self._gates[ticket]
             if not gate.done():

@@ -296,6 +296,7 @@ def _callee(fields: dict[str, Any]) -> Callee:
     return Callee(
         behaviour=behaviour,
         after=default.after if after is None else after,
+        detail=reading.text(fields, "detail", 100),
         greeting=reading.text(fields, "greeting") or default.greeting,
         beep_after=beep_after,
         says=reading.text(fields, "says"),

@@ -16,11 +16,6 @@ def with_milliseconds(at: float) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
-def whole_second(at: float) -> str:
-    """A time rounded to whole seconds, with zero milliseconds, as completed events show it."""
-    return with_milliseconds(rounded(at))
-
-
 def without_milliseconds(at: float) -> str:
     """A time as record events show it: `2020-05-06T13:34:21Z`."""
     return datetime.fromtimestamp(rounded(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

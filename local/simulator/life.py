@@ -139,6 +139,8 @@ def _let_act(platform: Platform, leg: Leg, callee: Callee) -> None:
         platform.clock.call_at(at, lambda: leg.commands.put(Answer()))
     elif callee.behaviour in DECLINES:
         decline = DECLINES[callee.behaviour]
+        if callee.detail is not None:
+            decline = Decline(decline.status, decline.extra | {"detail": callee.detail})
         platform.clock.call_at(at, lambda: leg.commands.put(decline))
 
 

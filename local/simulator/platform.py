@@ -126,8 +126,8 @@ class Platform:
 
     def conversation(self, application: Application, conversation_uuid: str) -> Conversation | None:
         """A conversation of the application that has members, or is a room that is kept."""
-        for room in self._rooms.values():
-            if room.uuid == conversation_uuid:
+        for (application_id, _), room in self._rooms.items():
+            if application_id == application.id and room.uuid == conversation_uuid:
                 return room
         for leg in self.legs.values():
             if leg.application is application and leg.conversation.uuid == conversation_uuid:

@@ -54,6 +54,8 @@ class Callee:
         it rings until somebody says otherwise.
     after
         Seconds of ringing before it happens.
+    detail
+        The `detail` of the event where a call is not taken, such as `number_out_of_service`.
     greeting
         What a machine says first.
     beep_after
@@ -66,6 +68,7 @@ class Callee:
         "answer", "busy", "reject", "no_answer", "machine", "unavailable", "invalid", "manual"
     ] = "answer"
     after: float = 1.0
+    detail: str | None = None
     greeting: str = "Nobody is here to take your call. Please speak after the tone."
     beep_after: float | None = 6.0
     says: str | None = None
@@ -135,7 +138,6 @@ class SimulatorSettings:
     default_beep_timeout: float = 45.0
     record_event_delay: tuple[float, float] = (0.4, 2.0)
     transcription_delay: float = 5.0
-    stream_seconds: float = 5.0
     barge_in_timers_wait_for_prompt: bool = True
     rejected_completes: bool = False
     href_prefix: str = "/v1/calls"

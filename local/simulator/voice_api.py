@@ -265,8 +265,7 @@ class VoiceApi:
     def _needs_age(self, leg: Leg) -> None:
         """A call that the API has just placed cannot be hung up yet."""
         age = self._platform.clock.now() - leg.created_at
-        placed = leg.direction == "outbound" and leg.answered_at is None
-        if placed and age < self._platform.settings.not_ready_for:
+        if leg.direction == "outbound" and age < self._platform.settings.not_ready_for:
             raise bad_state()
 
     def _needs_answer(self, leg: Leg) -> None:

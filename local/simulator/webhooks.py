@@ -202,8 +202,10 @@ class Sender:
                 allow_redirects=False,
             ) as response:
                 content = await _bounded(response, self._settings.webhook_reply_bytes)
+                if content is None:
+                    return Reply(None, error="Reply too long.")
                 return Reply(response.status, content, response.content_type)
-        except (aiohttp.ConnectionTimeoutError, ConnectionAbortedError):
+        except aiohttp.ConnectionTimeoutError:
             return Reply(None, error="Connection timeout.")
         except TimeoutError:
             return Reply(None, error="Read timeout.")
@@ -269,20 +271,20 @@ def form(target: Webhook, fields: dict[str, Any]) -> tuple[str, bytes | None]:
         if value is not None
     ]
     joint = "&" if urlsplit(target.url).query else "?"
-    return target.url + joint + urlencode(pairs, quote_via=quote), None
+    return target.url + joint + urlencode(pairs, quote_via=quote, errors="replace"), None
 
 
 def compact(value: Any) -> bytes:
-    """JSON without spaces, as Vonage sends it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON without spaces, as Vonage sends it; halves of characters become question marks."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
-async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
     content = b""
     async for piece in response.content.iter_chunked(65536):
         content += piece
         if len(content) > limit:
-            raise aiohttp.ClientPayloadError("the reply is too long")
+            return None
     return content
 
 

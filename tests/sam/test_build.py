@@ -26,12 +26,6 @@ UNCHECKED_HASH = 1  # PEP 552: the flags that follow the magic number
 Resources = dict[str, Any]
 
 
-def built(project: Path) -> Path:
-    """Build a project, and give the folder with what was built."""
-    run("sam", "build", cwd=project)
-    return project / ".aws-sam" / "build"
-
-
 def copied(project: Path) -> Path:
     """Copy what is deployed of this project."""
     project.mkdir()
@@ -51,7 +45,6 @@ def deployed(sam_local: SamLocal) -> Callable[[Path], Resources]:
     )
 
     def package(project: Path) -> Resources:
-        built(project)
         output = ("--s3-bucket", BUCKET, "--output-template-file", "packaged.yaml")
         run("sam", "package", *output, cwd=project, **sam_local.environment())
         source = yaml_parse((project / "packaged.yaml").read_text(encoding="utf-8"))
@@ -65,10 +58,17 @@ def deployed(sam_local: SamLocal) -> Callable[[Path], Resources]:
 
 
 @pytest.fixture(scope="module")
-def before(
-    deployed: Callable[[Path], Resources], tmp_path_factory: pytest.TempPathFactory
-) -> Resources:
-    return deployed(copied(tmp_path_factory.mktemp("before") / "project"))
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built project, with the bytecode in its folders that every test run leaves behind."""
+    project = copied(tmp_path_factory.mktemp("before") / "project")
+    compileall.compile_dir(project / "functions", quiet=1)
+    run("sam", "build", cwd=project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def before(project: Path, deployed: Callable[[Path], Resources]) -> Resources:
+    return deployed(project)
 
 
 def version(resources: Resources, function: str) -> str:
@@ -93,6 +93,7 @@ def test_a_flow_that_was_touched_publishes_a_new_version_of_answer(
     project = copied(tmp_path / "project")
     with (project / "functions/flows/greet.py").open("a", encoding="utf-8") as flow:
         flow.write("# touched\n")
+    run("sam", "build", cwd=project)
     after = deployed(project)
     assert version(after, "AnswerFunction") != version(before, "AnswerFunction")
 
@@ -100,33 +101,29 @@ def test_a_flow_that_was_touched_publishes_a_new_version_of_answer(
 def test_nothing_is_published_anew_where_nothing_was_touched(
     before: Resources, deployed: Callable[[Path], Resources], tmp_path: Path
 ) -> None:
-    project = copied(tmp_path / "project")
-    compileall.compile_dir(project / "functions", quiet=1)  # as every test run leaves behind
+    project = copied(tmp_path / "elsewhere")
+    run("sam", "build", cwd=project)
     assert versions(deployed(project)) == versions(before)
 
 
-def test_a_function_is_deployed_with_the_source_and_nothing_else(tmp_path: Path) -> None:
-    project = copied(tmp_path / "project")
-    source = {path.relative_to(project / "functions") for path in files(project / "functions")}
-    compileall.compile_dir(project / "functions", quiet=1)
-    build = built(project)
-    functions = [path for path in build.iterdir() if path.name.endswith("Function")]
+def test_a_function_is_deployed_with_the_source_and_nothing_else(project: Path) -> None:
+    source = files(project / "functions", "*.py")
+    functions = list((project / ".aws-sam/build").glob("*Function"))
     assert functions
     assert source
-    assert {path.suffix for path in source} == {".py"}
     for function in functions:
-        assert {path.relative_to(function) for path in files(function)} == source
+        assert files(function, "*") == source
 
 
-def test_the_layer_has_bytecode_that_is_never_compared_with_its_source(tmp_path: Path) -> None:
-    layer = built(copied(tmp_path / "project")) / "VoiceLayer" / "python"
-    sources = [path for path in files(layer) if path.suffix == ".py"]
-    assert sources
-    for source in sources:
+def test_a_layer_has_bytecode_that_is_never_compared_with_its_source(project: Path) -> None:
+    layers = list((project / ".aws-sam/build").glob("*Layer*"))
+    assert layers
+    for source in [path for layer in layers for path in layer.rglob("*.py")]:
         compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
         flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
         assert flags == UNCHECKED_HASH
 
 
-def files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+def files(folder: Path, pattern: str) -> set[Path]:
+    """Give the files below a folder, from there."""
+    return {path.relative_to(folder) for path in folder.rglob(pattern) if path.is_file()}

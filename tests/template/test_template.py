@@ -76,6 +76,10 @@ def test_no_role_carries_a_managed_policy(resources: Resources) -> None:
     assert not [role for role in roles if role["Properties"].get("ManagedPolicyArns")]
 
 
+# What is in a bucket can only be named by a pattern; of ours, only by one of these.
+_FOLDERS_OF_THE_BUCKET = re.compile(r"\$\{RecordingsBucket\.Arn\}/(?:recordings|transcripts)/\*")
+
+
 def test_every_statement_of_a_role_has_a_sid_and_names_its_actions_and_resources(
     resources: Resources,
 ) -> None:
@@ -84,7 +88,7 @@ def test_every_statement_of_a_role_has_a_sid_and_names_its_actions_and_resources
             text = json.dumps([statement["Action"], statement["Resource"]])
             assert statement["Sid"]
             assert statement["Effect"] == "Allow"
-            assert "*" not in text
+            assert "*" not in _FOLDERS_OF_THE_BUCKET.sub("", text)
 
 
 @pytest.mark.parametrize("function", ["Answer", *KEEPING])
@@ -107,6 +111,38 @@ def test_answer_may_do_nothing_but_read_the_signing_secret_and_log(resources: Re
 def test_fallback_may_do_nothing_but_log(resources: Resources) -> None:
     actions = {action for action, _ in granted(resources, "Fallback")}
     assert actions == {"logs:CreateLogStream", "logs:PutLogEvents"}
+
+
+def test_fetching_recordings_may_do_what_it_does_and_nothing_else(resources: Resources) -> None:
+    rights: dict[str, set[str]] = {}
+    for action, on in granted(resources, "FetchRecording"):
+        rights.setdefault(on, set()).add(action)
+    folders = json.dumps(
+        [
+            {"Fn::Sub": f"${{RecordingsBucket.Arn}}/{name}/*"}
+            for name in ("recordings", "transcripts")
+        ]
+    )
+    assert rights == {
+        '{"Fn::GetAtt": ["FetchRecordingLogs", "Arn"]}': {
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+        },
+        '{"Ref": "ApplicationSecret"}': {"secretsmanager:GetSecretValue"},
+        '{"Fn::GetAtt": ["EventsTable", "Arn"]}': {"dynamodb:PutItem", "dynamodb:GetItem"},
+        folders: {"s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload"},
+        '{"Fn::GetAtt": ["RecordingsBucket", "Arn"]}': {
+            "s3:ListBucket",
+            "s3:ListBucketMultipartUploads",
+        },
+        '{"Fn::GetAtt": ["RecordingsQueue", "Arn"]}': {
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ChangeMessageVisibility",
+        },
+        '{"Fn::GetAtt": ["RecordingsDeadLetterQueue", "Arn"]}': {"sqs:SendMessage"},
+    }
 
 
 @pytest.mark.parametrize("function", KEEPING)
@@ -205,7 +241,7 @@ def _longest(parameter: dict[str, Any]) -> int:
 
 
 def test_the_name_that_lets_the_local_platforms_host_in_is_nowhere_in_the_template() -> None:
-    assert "ALLOW_LOCAL" not in (ROOT / "template.yaml").read_text()
+    assert "VONAGE_LOCAL_HOST" not in (ROOT / "template.yaml").read_text()
 
 
 # The API
@@ -296,11 +332,24 @@ def test_every_queue_is_encrypted_and_covered_by_the_policy(resources: Resources
     assert all(it["Properties"]["MessageRetentionPeriod"] == 1209600 for it in queues.values())
 
 
+@pytest.mark.parametrize(
+    ("function", "queue"), [("Drain", "OverflowQueue"), ("FetchRecording", "RecordingsQueue")]
+)
 def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_take(
-    resources: Resources,
+    resources: Resources, function: str, queue: str
 ) -> None:
-    timeout = properties(resources, "DrainFunction")["Timeout"]
-    assert properties(resources, "OverflowQueue")["VisibilityTimeout"] >= 6 * timeout
+    timeout = properties(resources, f"{function}Function")["Timeout"]
+    assert properties(resources, queue)["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_each_processor_has_its_own_layer_of_compiled_packages(resources: Resources) -> None:
+    layers = of_type(resources, "AWS::Lambda::LayerVersion")
+    compiled = {
+        layer["Condition"]: layer["Properties"]["CompatibleArchitectures"]
+        for layer in layers.values()
+        if "Condition" in layer
+    }
+    assert compiled == {"RunsOnArm": ["arm64"], "RunsOnX86": ["x86_64"]}
 
 
 def test_the_first_values_of_the_secrets_never_change(resources: Resources) -> None:
@@ -379,7 +428,7 @@ def test_the_layers_pin_what_the_tests_run_with() -> None:
 def _pins(path: Path) -> dict[str, str]:
     lines = [line.partition("#")[0].strip() for line in path.read_text().splitlines()]
     return {
-        name.lower(): version
+        name.lower().replace("_", "-"): version
         for name, _, version in (line.partition("==") for line in lines if line)
     }
 

@@ -65,6 +65,24 @@ async def test_results_from_outside_are_handed_on_in_the_order_in_which_the_work
     assert order == ["slow", "fast"]
 
 
+async def test_work_outside_is_done_one_after_the_other_while_time_is_stepped() -> None:
+    clock = Clock(0, 0.0)
+    order: list[str] = []
+
+    async def work(name: str, seconds: float) -> None:
+        order.append(f"{name} begins")
+        await asyncio.sleep(seconds)
+        order.append(f"{name} ends")
+
+    tasks = [
+        asyncio.create_task(clock.outside(work("slow", 0.02))),
+        asyncio.create_task(clock.outside(work("fast", 0))),
+    ]
+    await clock.step(1)
+    await asyncio.gather(*tasks)
+    assert order == ["slow begins", "slow ends", "fast begins", "fast ends"]
+
+
 async def test_a_cancelled_timer_does_nothing() -> None:
     clock = Clock(0, 0.0)
     fired: list[int] = []

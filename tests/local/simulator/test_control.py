@@ -74,6 +74,13 @@ async def test_callee_answers_after_a_second_by_default(stage: Stage) -> None:
     assert await call.status() == "answered"
 
 
+async def test_callee_detail_is_told_in_the_event(stage: Stage) -> None:
+    await stage.callee(behaviour="invalid", detail="number_out_of_service")
+    await stage.place([talk("hello")])
+    await stage.step(2)
+    assert stage.events(status="failed")[0]["detail"] == "number_out_of_service"
+
+
 async def test_callee_says_something_after_answering(stage: Stage) -> None:
     await stage.callee(says="hello who is this")
     call = await stage.place([{"action": "input", "type": ["speech"]}])

@@ -135,6 +135,27 @@ async def test_a_webhook_url_that_cannot_be_reached_ends_the_call_in_order(
     assert await call.status() == "completed"
 
 
+async def test_a_reply_over_a_mebibyte_is_not_tried_again(stage: Stage) -> None:
+    stage.on("/answer", web.Response(body=b"x" * 1_048_577))
+    call = await stage.ring()
+    await stage.step(10)
+    answers = [w for w in (await call.view())["webhooks"] if w["kind"] == "answer"]
+    assert [w["error"] for w in answers] == ["Reply too long."]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_halves_of_characters_in_a_payload_are_sent_as_question_marks(
+    stage: Stage, method: str
+) -> None:
+    text = '[{"action":"notify","payload":{"a":"\\ud800"},"eventUrl":["%s"],"eventMethod":"%s"}]'
+    body = text % (stage.url("/notify"), method)
+    stage.on("/answer", web.Response(text=body, content_type="application/json"))
+    await stage.ring()
+    await stage.step(1)
+    payload = stage.sent_to("/notify")[0].fields["payload"]
+    assert payload == ({"a": "?"} if method == "POST" else '{"a":"?"}')
+
+
 async def test_a_bad_certificate_is_not_tried_again(make_stage: Any) -> None:
     first = await make_stage()
     stage = await make_stage(answer=Webhook(first.simulator.tls_url + "/answer", "GET"))

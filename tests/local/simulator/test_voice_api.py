@@ -320,6 +320,13 @@ async def test_modify_hangup_ends_the_leg_with_204(stage: Stage) -> None:
     assert stage.events(status="completed")[0]["disconnected_by"] == "platform"
 
 
+async def test_modify_hangup_too_early_is_400_also_when_it_was_answered(stage: Stage) -> None:
+    call = await stage.place(FOREVER)
+    await stage.step(1.2)
+    assert await call.status() == "answered"
+    assert (await call.put({"action": "hangup"})).status == 400
+
+
 async def test_modify_hangup_of_a_call_that_was_just_placed_is_400(stage: Stage) -> None:
     await stage.callee(behaviour="manual")
     call = await stage.place(FOREVER)

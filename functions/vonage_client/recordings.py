@@ -1,0 +1,253 @@
+"""Fetching recordings: which addresses are asked, and the download as a stream.
+
+The token that fetches a recording could also place calls, so it goes nowhere but to Vonage.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple, Self
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from vonage_client.client import Bearer
+from vonage_client.errors import DownloadCut, TooLarge, Unavailable, UrlRefused, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from vonage_client.token import Tokens
+
+_LONGEST_URL = 2048
+_VISIBLE_ASCII = re.compile(r"[!-\[\]-~]+")  # no space, no control, no backslash
+_VONAGE_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){0,5}(?:nexmo|vonage)\.com")
+_FILE_PATH = re.compile(r"/v[0-9]{1,2}/files/[A-Za-z0-9_-]{1,128}")
+_LOCAL_HOST = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\]):[0-9]{1,5}")
+_REDIRECTS = 3
+_REFUSAL_BYTES = 64 * 1024
+_CHUNK = 256 * 1024  # bytes read at once
+
+
+class Guard:
+    """Judges addresses before a connection is made.
+
+    Parameters
+    ----------
+    local_host
+        The host and port of the local platform's simulated Vonage (``127.0.0.1:8443``), which is
+        let in as well. The local platform alone sets it.
+    """
+
+    def __init__(self, local_host: str | None = None) -> None:
+        if local_host and not _LOCAL_HOST.fullmatch(local_host):
+            raise ValueError("only an address of this machine with its port can be let in")
+        self._local_host = local_host or None
+
+    def file(self, url: object) -> str:
+        """Give the address of a recording or a transcript as it may be asked.
+
+        Raises
+        ------
+        UrlRefused
+            If it is not ``https://<a host of Vonage's>/v1/files/<id>``.
+        """
+        host, path, query = self._judge(url)
+        if not _FILE_PATH.fullmatch(path):
+            raise UrlRefused("path", "the path is not that of a file")
+        return f"https://{host}{path}{'?' + query if query else ''}"
+
+    def base(self, url: object) -> str:
+        """Give the address of Vonage's API, as ``region_url`` of an event names it.
+
+        Raises
+        ------
+        UrlRefused
+            If it is not ``https://<a host of Vonage's>``.
+        """
+        host, path, query = self._judge(url)
+        if path not in ("", "/") or query:
+            raise UrlRefused("path", "the address of the API has a path")
+        return f"https://{host}"
+
+    def _judge(self, url: object) -> tuple[str, str, str]:
+        """Give host, path and query. What goes on is put together from these alone."""
+        if not isinstance(url, str) or not url:
+            raise UrlRefused("missing", "there is no address")
+        if len(url) > _LONGEST_URL or not _VISIBLE_ASCII.fullmatch(url):
+            raise UrlRefused("characters", "the address has characters that none of Vonage's has")
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise UrlRefused("malformed", "the address is malformed") from None
+        if parts.scheme != "https":
+            raise UrlRefused("scheme", "the address is not https")
+        if "@" in parts.netloc:
+            raise UrlRefused("user", "the address carries a user")
+        if "#" in url:
+            raise UrlRefused("fragment", "the address has a fragment")
+        if self._local_host is not None and parts.netloc == self._local_host:
+            return parts.netloc, parts.path, parts.query
+        host = (parts.hostname or "").lower()
+        if not _VONAGE_HOST.fullmatch(host):
+            raise UrlRefused("host", "the host is not one of Vonage's")
+        if port not in (None, 443) or parts.netloc.endswith(":"):
+            raise UrlRefused("port", "the address names another port")
+        return host, parts.path, parts.query
+
+
+class Download(NamedTuple):
+    """A download that has begun; close it, or use it in a ``with`` statement.
+
+    ``length`` is what Vonage says that it has in bytes, None where it does not say.
+    """
+
+    response: requests.Response
+    length: int | None
+    max_bytes: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """Give the bytes in pieces of 256 KiB at most.
+
+        Raises
+        ------
+        DownloadCut
+            If it ends before its end, or halts for longer than the read timeout.
+        TooLarge
+            If it has more bytes than allowed.
+        """
+        received = 0
+        while chunk := self._read():
+            received += len(chunk)
+            if received > self.max_bytes:
+                raise TooLarge(f"more than {self.max_bytes} bytes")
+            yield chunk
+        if self.length is not None and received != self.length:
+            raise DownloadCut(f"{received} bytes came of {self.length}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.response.close()
+
+    def _read(self) -> bytes:
+        try:
+            chunk: bytes = self.response.raw.read(_CHUNK, decode_content=False)
+        except (HTTPError, OSError) as error:
+            raise DownloadCut(f"the download broke off: {type(error).__name__}") from None
+        return chunk
+
+
+def open_download(
+    http: requests.Session,
+    tokens: Tokens,
+    guard: Guard,
+    url: object,
+    *,
+    max_bytes: int,
+    timeout: tuple[float, float] = (3.0, 20.0),
+) -> Download:
+    """Begin to download a recording or a transcript.
+
+    A redirect is followed with the token on the same host, and not at all to another.
+
+    Parameters
+    ----------
+    http
+        The session; `vonage_client.session` makes one.
+    tokens
+        Tokens, better short-lived ones (`token.DOWNLOAD_LIFETIME`).
+    guard, url
+        Who judges the address, and the address as the event has it.
+    max_bytes
+        More than these are not read.
+    timeout
+        Seconds to connect, and seconds between two pieces of the answer.
+
+    Raises
+    ------
+    UrlRefused
+        If the address, or one that it redirects to, is not to be asked.
+    TooLarge
+        If it is said to be larger than allowed.
+    Unavailable
+        If Vonage cannot be reached, or fails.
+    VonageRefused
+        If Vonage says no.
+    KeyUnusable
+        If no token can be made.
+    """
+    address = guard.file(url)
+    for _ in range(_REDIRECTS + 1):
+        response = _get(http, tokens, address, timeout)
+        if not response.is_redirect:
+            return _begun(response, max_bytes)
+        target = urljoin(address, response.headers["location"])
+        response.close()
+        address = _same_host(address, guard.file(target))
+    raise Unavailable("the recording was redirected too often", response.status_code)
+
+
+def _same_host(address: str, target: str) -> str:
+    if urlsplit(address).netloc != urlsplit(target).netloc:
+        raise UrlRefused("redirect", "a redirect leads to another host")
+    return target
+
+
+def _get(
+    http: requests.Session, tokens: Tokens, address: str, timeout: tuple[float, float]
+) -> requests.Response:
+    token = tokens.get()
+    response = _get_once(http, token, address, timeout)
+    if response.status_code != 401:
+        return response
+    newer = tokens.after_refusal(token)
+    if newer is None:
+        return response
+    response.close()
+    return _get_once(http, newer, address, timeout)
+
+
+def _get_once(
+    http: requests.Session, token: str, address: str, timeout: tuple[float, float]
+) -> requests.Response:
+    try:
+        return http.get(
+            address,
+            auth=Bearer(token),
+            headers={"Accept-Encoding": "identity"},
+            allow_redirects=False,
+            stream=True,
+            timeout=timeout,
+        )
+    except (requests.RequestException, HTTPError, OSError) as error:
+        raise Unavailable(f"Vonage did not answer: {type(error).__name__}") from None
+
+
+def _begun(response: requests.Response, max_bytes: int) -> Download:
+    status = response.status_code
+    if status == 200:
+        said = response.headers.get("content-length", "")
+        length = int(said) if said.isascii() and said.isdigit() else None
+        if length is not None and length > max_bytes:
+            response.close()
+            raise TooLarge(f"{length} bytes, more than {max_bytes}")
+        return Download(response, length, max_bytes)
+    try:
+        body = response.raw.read(_REFUSAL_BYTES)
+    except (HTTPError, OSError):
+        body = b""
+    finally:
+        response.close()
+    if status >= 500 or status < 400:
+        raise Unavailable(f"Vonage answered {status}", status)
+    raise refusal(status, response.headers, body)

@@ -1,0 +1,155 @@
+"""Every call flow through the real template's gateway, functions and table.
+
+Here the webhooks are made by hand, so that they can come as GET and as POST, out of order and
+twice; whole calls are played against the simulated Vonage by `python -m local.demo`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from local.platform import Options, Platform
+from local.signing import Sample, Signer
+from records.event import recognise
+from records.timeline import Timeline, fold
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ROOT = Path(__file__).parents[2]
+FLOWS = sorted(path.stem for path in (ROOT / "functions/flows").glob("[a-z]*.py"))
+STATUSES = ("started", "ringing", "answered", "completed")
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """The real application."""
+    options = Options(folder=tmp_path_factory.mktemp("platform"))
+    async with Platform(ROOT, options) as running:
+        yield running
+
+
+@dataclass
+class Caller:
+    """A call whose webhooks are sent by hand."""
+
+    platform: Platform
+    method: str
+    leg: str = field(default_factory=lambda: uuid.uuid4().hex)
+    conversation: str = field(default_factory=lambda: f"CON-{uuid.uuid4()}")
+
+    @property
+    def who(self) -> dict[str, Any]:
+        return {
+            "from": "447700900123",
+            "to": "447700900000",
+            "uuid": self.leg,
+            "conversation_uuid": self.conversation,
+        }
+
+    async def send(self, url: str, fields: dict[str, Any], method: str | None = None) -> Any:
+        """Send a webhook as Vonage does; give the NCCO of the answer, None if it has none."""
+        method = method or self.method
+        path, query, body = urlsplit(url).path, urlsplit(url).query, b""
+        if method == "GET":
+            texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in fields.items()}
+            query = "&".join(filter(None, (query, urlencode(texts))))
+        else:
+            body = json.dumps(fields, separators=(",", ":")).encode()
+        known = self.platform.credentials
+        signer = Signer(known.signature_secret, known.api_key, known.application_id)
+        token = signer.token(Sample(method, path, query, body))
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        address = f"{self.platform.api_url}{path}?{query}"
+        async with (
+            aiohttp.ClientSession() as http,
+            http.request(method, address, data=body or None, headers=headers) as reply,
+        ):
+            assert reply.status in (200, 204), await reply.text()
+            return json.loads(await reply.text() or "null")
+
+    async def report(self, seed: str) -> None:
+        """Send the events of the leg twice each and in any order."""
+        events = [
+            {
+                **self.who,
+                "headers": {},
+                "status": status,
+                "direction": "inbound",
+                "timestamp": f"2026-03-29T21:20:{second:02}.582Z",
+            }
+            for second, status in enumerate(STATUSES)
+        ] * 2
+        random.Random(seed).shuffle(events)
+        for event in events:
+            await self.send("/webhooks/event", event, "POST")
+
+    def timeline(self) -> Timeline:
+        """Fold what the table keeps of the conversation."""
+        found = self.platform.cloud.client("dynamodb").query(
+            TableName=self.platform.stack.outputs["TableName"],
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": self.conversation}},
+        )
+        kept = [item for item in found["Items"] if item["method"]["S"] == "POST"]
+        return fold(recognise(json.loads(item["body"]["S"])) for item in kept)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_a_call_is_answered_by_each_flow(platform: Platform, flow: str, method: str) -> None:
+    # given a caller
+    caller = Caller(platform, method)
+    # when the answer webhook asks
+    ncco = await caller.send(f"/webhooks/answer?flow={flow}", caller.who)
+    # then the caller hears something that is no apology, and callbacks lead to the same flow
+    assert ncco[0]["action"] in ("talk", "connect")
+    assert "something went wrong" not in json.dumps(ncco)
+    callbacks = [url for action in ncco for url in action.get("eventUrl", [])]
+    assert all(url.startswith(f"{platform.api_url}/webhooks/") for url in callbacks)
+    assert all(f"flow={flow}" in url for url in callbacks)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("flow", "fields", "heard"),
+    [
+        ("dtmf_menu", {"dtmf": {"digits": "1", "timed_out": False}}, "nine to five"),
+        ("speech", {"speech": {"results": [{"text": "hi", "confidence": "0.9"}]}}, "you said hi"),
+        ("track_progress", {"payload": {"stage": "greeted"}}, "loud and clear"),
+    ],
+)
+async def test_what_the_ncco_asks_for_is_answered_by_the_same_flow(
+    platform: Platform, flow: str, fields: dict[str, Any], heard: str, method: str
+) -> None:
+    caller = Caller(platform, method)
+    ncco = await caller.send(f"/webhooks/answer?flow={flow}", caller.who)
+    (callback,) = [url for action in ncco for url in action.get("eventUrl", [])]
+    timestamp = {"timestamp": "2026-03-29T21:20:01.582Z"}
+    reply = await caller.send(callback, {**caller.who, **timestamp, **fields})
+    assert heard in reply[0]["text"]
+
+
+@pytest.mark.parametrize("seed", ["one", "two", "three"])
+async def test_events_out_of_order_and_twice_are_kept_once_and_fold_to_what_happened(
+    platform: Platform, seed: str
+) -> None:
+    caller = Caller(platform, "POST")
+    await caller.report(seed)
+    timeline = caller.timeline()
+    assert len(timeline.events) == len(STATUSES)
+    leg = timeline.legs[caller.leg]
+    assert (leg.state, leg.outcome, leg.ended) == ("completed", "answered", True)
+    assert list(leg.times) == list(STATUSES)

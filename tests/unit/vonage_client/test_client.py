@@ -1,0 +1,289 @@
+"""The Voice client: what it sends, what it repeats, and what it says when things go wrong."""
+
+from __future__ import annotations
+
+import json
+from ssl import SSLCertVerificationError
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    SSLError,
+)
+
+from tests.support.vonage import Answer, Vonage, says, secret
+from vonage_client import (
+    Guard,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    Tokens,
+    Unauthorized,
+    Unavailable,
+    UrlRefused,
+    VoiceClient,
+    VonageRefused,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEG = "63f61863-4a51-4f6b-86e1-46edebcf9356"
+LOST = requests.ConnectionError(ProtocolError("Connection aborted."))
+HANGS = requests.ReadTimeout()
+
+
+def not_reached() -> requests.ConnectionError:
+    connection = HTTPSConnection("api.nexmo.com")
+    reason = NewConnectionError(connection, "refused")
+    return requests.ConnectionError(MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
+
+
+def not_connected() -> requests.ConnectTimeout:
+    reason = ConnectTimeoutError()
+    return requests.ConnectTimeout(MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
+
+
+def certificate_refused() -> requests.exceptions.SSLError:
+    reason = SSLError(SSLCertVerificationError())
+    return requests.exceptions.SSLError(MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
+
+
+def client(vonage: Vonage, now: Callable[[], float] = lambda: 1e9) -> VoiceClient:
+    return VoiceClient(vonage.session(), Tokens(secret, now=now), sleep=lambda _: None)
+
+
+Ask = Any  # a method of the client, with its arguments
+REQUESTS: dict[str, tuple[Ask, str, str, Any]] = {
+    "create": (
+        lambda c: c.create_call({"to": [], "ncco": []}),
+        "POST",
+        "",
+        {"to": [], "ncco": []},
+    ),
+    "list": (lambda c: c.list_calls(status="completed"), "GET", "?status=completed", None),
+    "get": (lambda c: c.get_call(LEG), "GET", f"/{LEG}", None),
+    "hang up": (lambda c: c.hang_up(LEG), "PUT", f"/{LEG}", {"action": "hangup"}),
+    "mute": (lambda c: c.mute(LEG), "PUT", f"/{LEG}", {"action": "mute"}),
+    "unmute": (lambda c: c.unmute(LEG), "PUT", f"/{LEG}", {"action": "unmute"}),
+    "earmuff": (lambda c: c.earmuff(LEG), "PUT", f"/{LEG}", {"action": "earmuff"}),
+    "unearmuff": (lambda c: c.unearmuff(LEG), "PUT", f"/{LEG}", {"action": "unearmuff"}),
+    "transfer by url": (
+        lambda c: c.transfer_to_url(LEG, "https://example.com/ncco"),
+        "PUT",
+        f"/{LEG}",
+        {
+            "action": "transfer",
+            "destination": {"type": "ncco", "url": ["https://example.com/ncco"]},
+        },
+    ),
+    "transfer by ncco": (
+        lambda c: c.transfer_to_ncco(LEG, [{"action": "talk", "text": "hi"}]),
+        "PUT",
+        f"/{LEG}",
+        {
+            "action": "transfer",
+            "destination": {"type": "ncco", "ncco": [{"action": "talk", "text": "hi"}]},
+        },
+    ),
+    "talk": (lambda c: c.start_talk(LEG, {"text": "hi"}), "PUT", f"/{LEG}/talk", {"text": "hi"}),
+    "stop talk": (lambda c: c.stop_talk(LEG), "DELETE", f"/{LEG}/talk", None),
+    "stream": (
+        lambda c: c.start_stream(LEG, {"stream_url": ["https://example.com/a.mp3"]}),
+        "PUT",
+        f"/{LEG}/stream",
+        {"stream_url": ["https://example.com/a.mp3"]},
+    ),
+    "stop stream": (lambda c: c.stop_stream(LEG), "DELETE", f"/{LEG}/stream", None),
+    "dtmf": (lambda c: c.send_dtmf(LEG, "1p#"), "PUT", f"/{LEG}/dtmf", {"digits": "1p#"}),
+    "subscribe": (
+        lambda c: c.subscribe_dtmf(LEG, "https://example.com/keys"),
+        "PUT",
+        f"/{LEG}/input/dtmf",
+        {"event_url": ["https://example.com/keys"]},
+    ),
+    "unsubscribe": (lambda c: c.unsubscribe_dtmf(LEG), "DELETE", f"/{LEG}/input/dtmf", None),
+}
+ONCE = ["create", "hang up", "transfer by url", "transfer by ncco", "talk", "stream", "dtmf"]
+AGAIN = sorted(set(REQUESTS) - set(ONCE))
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_is_sent_as_the_reference_has_it(name: str) -> None:
+    ask, method, path, body = REQUESTS[name]
+    vonage = Vonage(Answer(204))
+    ask(client(vonage))
+    (sent,) = vonage.asked
+    assert (sent.method, sent.url) == (method, f"https://api.nexmo.com/v1/calls{path}")
+    assert (json.loads(sent.body) if sent.body else None) == body
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_never_waits_without_a_limit(name: str) -> None:
+    vonage = Vonage(Answer(204))
+    REQUESTS[name][0](client(vonage))
+    assert vonage.timeouts == [(2.0, 6.0)]
+
+
+@pytest.mark.parametrize("fault", [LOST, HANGS, Answer(500), Answer(502), Answer(504)])
+@pytest.mark.parametrize("name", ONCE)
+def test_what_would_happen_twice_is_asked_once_and_its_outcome_is_unknown(
+    name: str, fault: Answer | Exception
+) -> None:
+    vonage = Vonage(fault)
+    with pytest.raises(OutcomeUnknown):
+        REQUESTS[name][0](client(vonage))
+    assert len(vonage.asked) == 1
+
+
+@pytest.mark.parametrize("fault", [LOST, HANGS, Answer(500), Answer(503)])
+@pytest.mark.parametrize("name", AGAIN)
+def test_what_changes_nothing_when_repeated_is_asked_up_to_three_times(
+    name: str, fault: Answer | Exception
+) -> None:
+    vonage = Vonage(fault)
+    with pytest.raises(Unavailable):
+        REQUESTS[name][0](client(vonage))
+    assert len(vonage.asked) == 3
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_a_repetition_that_succeeds_is_the_answer(name: str) -> None:
+    vonage = Vonage(LOST, Answer(503), Answer(200, b"{}"))
+    REQUESTS[name][0](client(vonage))
+    assert len(vonage.asked) == 3
+
+
+@pytest.mark.parametrize("fault", [not_reached, not_connected, certificate_refused])
+def test_a_call_that_was_never_sent_is_told_apart_from_one_whose_answer_was_lost(
+    fault: Callable[[], Exception],
+) -> None:
+    with pytest.raises(Unavailable):
+        client(Vonage(fault())).create_call({})
+
+
+def test_a_call_is_placed_on_a_new_connection() -> None:
+    vonage = Vonage(says(201, {"uuid": LEG}))
+    assert client(vonage).create_call({}) == {"uuid": LEG}
+    assert vonage.closed
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_refusal_is_not_repeated(name: str, status: int) -> None:
+    vonage = Vonage(Answer(status))
+    with pytest.raises(VonageRefused) as raised:
+        REQUESTS[name][0](client(vonage))
+    assert raised.value.status == status
+    assert len(vonage.asked) == 1
+
+
+def test_after_401_the_key_is_fetched_anew_and_the_request_made_again() -> None:
+    # given a key that was fetched a minute ago and has been rotated since
+    times = iter([1e9, 1e9, 1e9 + 60, 1e9 + 60, 1e9 + 60, 1e9 + 60, 1e9 + 60])
+    secrets = iter([secret(), secret("second")])
+    vonage = Vonage(Answer(401), says(201, {"uuid": LEG}))
+    tokens = Tokens(lambda: next(secrets), now=lambda: next(times))
+    made = VoiceClient(vonage.session(), tokens).create_call({})
+    # then the call is placed with a token of the new key
+    assert made["uuid"] == LEG
+    assert len(set(vonage.tokens)) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "title", "detail", "invalid"),
+    [
+        (
+            says(
+                400,
+                {
+                    "type": 400,
+                    "title": "Bad Request",
+                    "invalid_parameters": [{"reason": "Invalid type", "name": "stream_url"}],
+                },
+            ),
+            "Bad Request",
+            None,
+            (("stream_url", "Invalid type"),),
+        ),
+        (says(400, {"type": "BAD_REQUEST", "error_title": "Bad Request"}), "Bad Request", None, ()),
+        (
+            says(
+                403, {"type": "https://x", "title": "Forbidden", "detail": "No.", "instance": "t"}
+            ),
+            "Forbidden",
+            "No.",
+            (),
+        ),
+        (Answer(400, b"<html>"), "without a reason", None, ()),
+        (Answer(400, b"[" * 100_000), "without a reason", None, ()),
+        (says(400, {"title": 7, "invalid_parameters": ["x", 7]}), "without a reason", None, ()),
+    ],
+)
+def test_a_refusal_carries_what_vonage_says_in_each_of_its_styles(
+    answer: Answer, title: str, detail: str | None, invalid: tuple[tuple[str, str], ...]
+) -> None:
+    traced = answer._replace(headers={"x-nexmo-trace-id": "abc123"})
+    with pytest.raises(VonageRefused) as raised:
+        client(Vonage(traced)).hang_up(LEG)
+    error = raised.value
+    assert (error.title, error.detail, error.invalid) == (title, detail, invalid)
+    assert error.trace_id == "abc123"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, Unauthorized), (404, NotFound), (429, RateLimited)]
+)
+def test_refusals_that_callers_tell_apart_have_a_type(
+    status: int, kind: type[VonageRefused]
+) -> None:
+    with pytest.raises(kind):
+        client(Vonage(Answer(status))).get_call(LEG)
+
+
+def test_how_long_to_wait_is_passed_on() -> None:
+    with pytest.raises(RateLimited) as raised:
+        client(Vonage(Answer(429, headers={"retry-after": "3"}))).get_call(LEG)
+    assert raised.value.retry_after == 3
+
+
+def test_a_redirect_is_not_followed() -> None:
+    vonage = Vonage(Answer(302, headers={"location": "https://evil.test/"}))
+    with pytest.raises(Unavailable):
+        client(vonage).get_call(LEG)
+    assert {sent.url for sent in vonage.asked} == {f"https://api.nexmo.com/v1/calls/{LEG}"}
+
+
+def test_a_call_is_steered_in_its_region() -> None:
+    vonage = Vonage(Answer(204))
+    client(vonage).at("https://api-eu-3.vonage.com", Guard()).mute(LEG)
+    assert vonage.asked[0].url == f"https://api-eu-3.vonage.com/v1/calls/{LEG}"
+
+
+@pytest.mark.parametrize("url", ["https://evil.test", "http://api.nexmo.com", "", None])
+def test_a_region_that_is_not_vonages_is_refused(url: Any) -> None:
+    vonage = Vonage(Answer(204))
+    with pytest.raises(UrlRefused):
+        client(vonage).at(url, Guard())
+    assert not vonage.asked
+
+
+@pytest.mark.parametrize("uuid", ["", "../applications", "x" * 32, f"{LEG}/talk", f"{LEG}?a=b"])
+def test_what_is_no_identifier_never_becomes_part_of_an_address(uuid: str) -> None:
+    vonage = Vonage(Answer(204))
+    with pytest.raises(ValueError, match="identifier"):
+        client(vonage).hang_up(uuid)
+    assert not vonage.asked
+
+
+def test_no_error_holds_a_token() -> None:
+    vonage = Vonage(LOST)
+    with pytest.raises(OutcomeUnknown) as raised:
+        client(vonage).create_call({})
+    assert vonage.tokens[0] not in repr(raised.value) + repr(raised.value.__cause__)
