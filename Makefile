@@ -5,9 +5,14 @@ PYTHON ?= $(shell for p in python3.13 python3.14 python3.12 python3.11 python3; 
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check
+# The SAM CLI has an environment of its own, with the Python that Lambda runs: the build compiles
+# with it. No AWS account is asked for anything.
+SAM_VENV := .venv-sam
+sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
+sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-soak lint format constraints clean
+.PHONY: help install demo up sam-local test test-sam test-soak lint format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +33,27 @@ demo: install ## play every call flow on this machine and print what was heard
 up: install ## the local platform in the foreground, until Ctrl-C
 	@$(RUN) -m local
 
+$(SAM_VENV)/.installed: pyproject.toml constraints-sam.txt
+	@python3.13 -c '' 2>/dev/null || { echo "Python 3.13 is needed to build what Lambda runs: there is no python3.13 on the PATH" >&2; exit 1; }
+	@test -x $(SAM_VENV)/bin/python || python3.13 -m venv $(SAM_VENV)
+	@echo "installing the SAM CLI into $(SAM_VENV) (about a minute, once)"
+	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
+	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --group sam --constraint constraints-sam.txt
+	@touch $@
+
+sam-local: install $(SAM_VENV)/.installed ## the API in Lambda's runtime image, by sam local (Docker)
+	@$(RUN) -m local.sam
+
 test: install ## every test that needs no Docker and no long load
 	$(RUN) -m pytest -n auto
+
+test-sam: export AWS_ACCESS_KEY_ID := local
+test-sam: export AWS_SECRET_ACCESS_KEY := local
+test-sam: export AWS_DEFAULT_REGION := eu-west-1
+test-sam: install $(SAM_VENV)/.installed ## sam build, sam validate, and the tests against sam local (Docker)
+	sam build
+	sam validate --lint
+	$(RUN) -m pytest tests/sam
 
 test-soak: install ## load, size and crash tests, a few minutes each
 	$(RUN) -m pytest -s tests/soak
@@ -45,9 +69,11 @@ format: install ## let ruff put the code in order
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-constraints: install ## pin anew what pyproject.toml's groups bring with them
+constraints: install $(SAM_VENV)/.installed ## pin anew what pyproject.toml's groups bring with them
 	@{ sed -n '/^#/p' constraints.txt; $(RUN) -m pip freeze; } > constraints.new
 	@mv constraints.new constraints.txt
+	@{ sed -n '/^#/p' constraints-sam.txt; $(SAM_VENV)/bin/python -m pip freeze; } > constraints.new
+	@mv constraints.new constraints-sam.txt
 
 clean: ## remove everything that was built or installed
-	rm -rf $(VENV) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

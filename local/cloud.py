@@ -100,19 +100,32 @@ class Cloud:
     region
         The AWS region that it pretends to be.
     port
-        The port on 127.0.0.1; 0 takes a free one.
+        The port; 0 takes a free one.
+    host
+        The address that it listens on.
+    alias
+        Another name that it may be called by.
     """
 
-    def __init__(self, credentials: Credentials, region: str, port: int = 0) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        region: str,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        alias: str = "localhost",
+    ) -> None:
         self._credentials = credentials
         self._region = region
         self._port = port
+        self._host = host
+        self._alias = alias
         self._process: asyncio.subprocess.Process | None = None
 
     @property
     def url(self) -> str:
         """The endpoint of every service, for AWS_ENDPOINT_URL."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self._host}:{self._port}"
 
     @property
     def process_id(self) -> int | None:
@@ -123,7 +136,7 @@ class Cloud:
         """Start the server; ``ready`` waits for it, so that something can be done meanwhile."""
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "ignore", "-m", "local.moto_process"),
-            *("--port", str(self._port)),
+            *("--host", self._host, "--alias", self._alias, "--port", str(self._port)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -79,8 +79,10 @@ def end_with_parent(end: Callable[[int], None] = os._exit) -> None:
 def main() -> None:
     """Serve until standard input closes."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--alias", required=True)
     parser.add_argument("--port", type=int, required=True)
-    port = parser.parse_args().port
+    arguments = parser.parse_args()
     access_key = sys.stdin.readline().strip()
     end_with_parent()
     dispatcher = one_at_a_time(DomainDispatcherApplication(create_backend_app))
@@ -90,9 +92,13 @@ def main() -> None:
         return guard(dispatcher, access_key, frozenset(hosts))(environment, start)
 
     server = make_server(
-        "127.0.0.1", port, application, threaded=True, request_handler=QuietHandler
+        arguments.host,
+        arguments.port,
+        application,
+        threaded=True,
+        request_handler=QuietHandler,
     )
-    hosts.update((f"127.0.0.1:{server.port}", f"localhost:{server.port}"))
+    hosts.update(f"{name}:{server.port}" for name in (arguments.host, arguments.alias))
     sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
     server.serve_forever()

@@ -74,9 +74,9 @@ class Platform:
     api_url: str
 
     def __init__(self, root: Path, options: Options | None = None) -> None:
-        self.root = root.resolve()
+        self.root = root
         self.options = options or Options()
-        self.folder = self.options.folder or self.root / ".local"
+        self.folder = self.options.folder or root / ".local"
         self.file = StackFile(self.folder)
         self._announced: dict[str, Any] = {}
         self._exit = contextlib.AsyncExitStack()
@@ -230,37 +230,42 @@ class Platform:
         key_file.touch(mode=0o600)
         key_file.write_text(self.credentials.private_key, encoding="utf-8")
         self._exit.callback(key_file.unlink, missing_ok=True)
-        known = dataclasses.asdict(self.credentials)
-        outputs = {
-            "table": "TableName",
-            "bucket": "BucketName",
-            "queue_url": "RecordingsQueueUrl",
-            "dead_letter_queue_url": "RecordingsDeadLetterQueueUrl",
-        }
-        numbers = {"vonage_number": "VonageNumber", "second_number": "SecondNumber"}
-        values = self.template.parameters
         return {
-            "api_url": self.api_url,
-            "aws_url": self.cloud.url,
             "vonage_url": self.vonage.http_url,
             "vonage_tls_url": self.vonage.tls_url,
             "vonage_ca_file": self.vonage.ca_file,
-            "region": self.options.region,
-            **{
-                name: known[name]
-                for name in (
-                    *("aws_access_key_id", "aws_secret_access_key"),
-                    *("application_id", "api_key", "api_secret", "signature_secret"),
-                )
-            },
             "private_key_file": str(key_file),
-            **{key: values[name] for key, name in numbers.items() if name in values},
-            **{
-                key: self.stack.outputs[name]
-                for key, name in outputs.items()
-                if name in self.stack.outputs
-            },
+            "api_url": self.api_url,
+            "aws_url": self.cloud.url,
+            **describe(self.credentials, self.template, self.stack),
         }
+
+
+def describe(
+    keys: credentials.Credentials, template: templates.Template, stack: Stack
+) -> dict[str, str]:
+    """Give what the stack file tells of a stack, wherever its functions run."""
+    known = dataclasses.asdict(keys)
+    outputs = {
+        "table": "TableName",
+        "bucket": "BucketName",
+        "queue_url": "RecordingsQueueUrl",
+        "dead_letter_queue_url": "RecordingsDeadLetterQueueUrl",
+    }
+    numbers = {"vonage_number": "VonageNumber", "second_number": "SecondNumber"}
+    values = template.parameters
+    return {
+        "region": template.region,
+        **{
+            name: known[name]
+            for name in (
+                *("aws_access_key_id", "aws_secret_access_key"),
+                *("application_id", "api_key", "api_secret", "signature_secret"),
+            )
+        },
+        **{key: values[name] for key, name in numbers.items() if name in values},
+        **{key: stack.outputs[name] for key, name in outputs.items() if name in stack.outputs},
+    }
 
 
 def _listen(port: int) -> socket.socket:

@@ -1,0 +1,26 @@
+"""One `python -m local.sam` for the whole suite, and what is true once it has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sam.running import ROOT, SamLocal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
+    running = SamLocal(tmp_path_factory.mktemp("sam-local"))
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        status = running.end()
+    # It ends by itself when it is asked to, and leaves nothing behind.
+    assert status == 0
+    assert running.containers() == []
+    assert [path.name for path in (ROOT / ".local").glob("s*")] == []
