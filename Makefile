@@ -27,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PIP) install --group dev --constraint constraints.txt
 	@touch $@
 
-demo: install ## play every call flow on this machine and print what was heard
+demo: install ## play all of Vonage's Voice snippets as real calls and print what was heard
 	@$(RUN) -m local.demo
 
 up: install ## the local platform in the foreground, until Ctrl-C
