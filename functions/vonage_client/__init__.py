@@ -14,7 +14,8 @@ from vonage_client.errors import (
     VonageError,
     VonageRefused,
 )
-from vonage_client.recordings import Download, Guard, open_download
+from vonage_client.guard import Guard
+from vonage_client.recordings import Download, open_download
 from vonage_client.token import Tokens
 
 __all__ = [

@@ -23,7 +23,7 @@ from vonage_client.errors import OutcomeUnknown, Unavailable, refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vonage_client.recordings import Guard
+    from vonage_client.guard import Guard
     from vonage_client.token import Tokens
 
 API_URL = "https://api.nexmo.com"
