@@ -74,9 +74,9 @@ class Platform:
     api_url: str
 
     def __init__(self, root: Path, options: Options | None = None) -> None:
-        self.root = root
+        self.root = root.resolve()
         self.options = options or Options()
-        self.folder = self.options.folder or root / ".local"
+        self.folder = self.options.folder or self.root / ".local"
         self.file = StackFile(self.folder)
         self._announced: dict[str, Any] = {}
         self._exit = contextlib.AsyncExitStack()

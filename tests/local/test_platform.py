@@ -272,3 +272,15 @@ async def test_what_the_real_template_describes_is_made() -> None:
     indexes = table["Table"]["GlobalSecondaryIndexes"]
     assert {one["IndexName"] for one in indexes} == {"by-leg", "by-day"}
     assert stack.outputs["AnswerUrl"] == f"{url}/webhooks/answer"
+
+
+async def test_a_project_named_by_a_relative_path_is_run_all_the_same(
+    own_project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a platform that is told where the project is as seen from here
+    monkeypatch.chdir(own_project.parent)
+    async with Platform(Path(own_project.name)) as platform, aiohttp.ClientSession() as http:
+        # when a function is asked, whose process starts in another folder
+        async with http.get(f"{platform.api_url}/probe") as reply:
+            # then its code is found
+            assert reply.status == 200
