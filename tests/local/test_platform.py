@@ -279,8 +279,11 @@ async def test_a_project_named_by_a_relative_path_is_run_all_the_same(
 ) -> None:
     # given a platform that is told where the project is as seen from here
     monkeypatch.chdir(own_project.parent)
-    async with Platform(Path(own_project.name)) as platform, aiohttp.ClientSession() as http:
-        # when a function is asked, whose process starts in another folder
-        async with http.get(f"{platform.api_url}/probe") as reply:
-            # then its code is found
-            assert reply.status == 200
+    # when a function is asked, whose process starts in another folder
+    async with (
+        Platform(Path(own_project.name)) as platform,
+        aiohttp.ClientSession() as http,
+        http.get(f"{platform.api_url}/probe") as reply,
+    ):
+        # then its code is found
+        assert reply.status == 200
