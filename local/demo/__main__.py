@@ -175,8 +175,10 @@ async def _run(console: Console, scenes: Sequence[Scene]) -> int:
                 outcomes.append(await _play(platform, http, scene))
                 _tell(console, outcomes[-1])
     console.print(_summary(outcomes))
-    failed = sum(outcome.problem is not None for outcome in outcomes)
-    console.print(f"{len(outcomes) - failed} of {len(outcomes)} went as they should")
+    failed = [outcome for outcome in outcomes if outcome.problem]
+    snippets = {outcome.scene.snippet for outcome in outcomes}
+    working = snippets - {outcome.scene.snippet for outcome in failed}
+    console.print(f"{len(working)} of {len(snippets)} snippets work, in {len(outcomes)} calls")
     return 1 if failed else 0
 
 

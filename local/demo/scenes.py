@@ -57,6 +57,11 @@ class Scene:
     channels: int = 1
     flow: str = "greet"
 
+    @property
+    def snippet(self) -> str:
+        """The page without what sets one scene of it apart from another."""
+        return self.title.partition(":")[0]
+
 
 async def _pause(seconds: float) -> None:
     """Let so many seconds of the simulated Vonage's clock go by."""
@@ -281,7 +286,7 @@ def _owner(title: str, request: str, play: Any, *heard: str, flow: str = "greet"
 SCENES = (
     _flow("Receive an inbound call", "greet", _listen_to_the_end, "4 4 7 7 0 0 9 0 0 1 2 3"),
     _flow("Connect an inbound call", "connect", _talk_with_somebody, "who is there"),
-    _flow("… and nobody answers", "connect", _find_nobody, "The line is busy"),
+    _flow("Connect an inbound call: nobody answers", "connect", _find_nobody, "The line is busy"),
     _flow("Connect callers into a conference", "conference", _meet, "Good morning, everybody"),
     _flow("Handle user input with DTMF", "dtmf_menu", _choose, "from nine to five"),
     _flow("Handle user input with ASR", "speech", _speak, "you said good morning"),
