@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
-from local.signing import Signer
+from local.signing import Sample, Signer
 from records.event import recognise
 from records.timeline import fold
 from tests.sam.running import ROOT, SAMPLES, routes, run, sample
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tests.sam.running import SamLocal
 
 METHODS = ("POST", "GET")
-GUARDED = sorted({key.partition(" ")[2] for key in routes()} - {"/webhooks/fallback"})
+WEBHOOKS = sorted({key.partition(" ")[2] for key in routes() if " /webhooks/" in key})
+GUARDED = [path for path in WEBHOOKS if path != "/webhooks/fallback"]
+OWNERS = sorted(key for key in routes() if " /webhooks/" not in key)
 REPORTS = ("/webhooks/event", "/webhooks/recordings")  # nobody waits for their reply
 CALL = ("started", "ringing", "answered", "completed")
 
@@ -35,9 +37,9 @@ def of(path: str) -> str:
     return next(name for name in SAMPLES if sample(name).path == path)
 
 
-def test_every_route_has_a_sample() -> None:
-    assert {sample(name).path for name in SAMPLES} == {*GUARDED, "/webhooks/fallback"}
-    assert {key.partition(" ")[0] for key in routes()} == set(METHODS)
+def test_every_webhook_has_a_sample_and_is_a_route_for_get_and_post() -> None:
+    assert {sample(name).path for name in SAMPLES} == set(WEBHOOKS)
+    assert {f"{method} {path}" for method in METHODS for path in WEBHOOKS} <= set(routes())
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -49,6 +51,16 @@ def test_a_signed_webhook_is_answered(sam_local: SamLocal, name: str, method: st
     else:
         assert response.status_code == 200
         assert all("action" in action for action in response.json())
+
+
+@pytest.mark.parametrize("key", OWNERS)
+def test_the_owners_api_lets_nobody_in_whom_no_gateway_vouches_for(
+    sam_local: SamLocal, key: str
+) -> None:
+    """`sam local` checks no signature of AWS's, so the function refuses by itself."""
+    method, _, path = key.partition(" ")
+    request = Sample(method, path.replace("{uuid}", str(uuid.uuid4())), "", b"")
+    assert sam_local.send(request, token="").status_code == 403
 
 
 def test_the_curl_command_that_sign_prints_is_answered(sam_local: SamLocal) -> None:
