@@ -13,6 +13,7 @@ from local.layers import LayerError
 from local.platform import Options, Platform
 from local.stack_file import AlreadyRunning
 from local.template import TemplateError
+from local.terminal import say, welcome
 
 
 def main() -> int:
@@ -22,7 +23,7 @@ def main() -> int:
     try:
         asyncio.run(_run(arguments.root.resolve(), _options(arguments)))
     except (AlreadyRunning, TemplateError, LayerError, OSError) as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return 1
     return 0
 
@@ -71,7 +72,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         speed=arguments.speed,
         region=arguments.region,
         parameters=dict(arguments.parameter),
-        say=_say,
+        say=say,
     )
 
 
@@ -91,25 +92,17 @@ async def _run(root: Path, options: Options) -> None:
     try:
         async with Platform(root, options) as platform:
             ready = True
-            _say(_welcome(platform))
+            addresses = {
+                "API": platform.api_url,
+                "AWS": platform.cloud.url,
+                "Vonage": platform.vonage.http_url,
+            }
+            say(welcome(addresses, platform.stack, platform.file.path))
             await ended.wait()
     except asyncio.CancelledError:
         if not ended.is_set():
             raise
-    _say("ended")
-
-
-def _welcome(platform: Platform) -> str:
-    lines = [f"API        {platform.api_url}", f"AWS        {platform.cloud.url}"]
-    lines += [f"Vonage     {platform.vonage.http_url}"]
-    lines += [f"  {route.key:32} {route.function}" for route in platform.stack.routes]
-    lines += [f"stack file {platform.file.path}", "ready; Ctrl-C ends it"]
-    return "\n".join(lines)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    say("ended")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from local.cloud import Cloud
 from local.platform import NUMBERS, describe
 from local.stack_file import AlreadyRunning, StackFile
 from local.template import TemplateError
+from local.terminal import say, welcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -75,7 +76,7 @@ def main() -> int:
     try:
         asyncio.run(_run(_options()))
     except (SamError, AlreadyRunning, TemplateError, OSError) as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return 1
     return 0
 
@@ -133,7 +134,7 @@ async def _run(options: Options) -> None:
     except asyncio.CancelledError:
         if not asked_to_end:
             raise
-        _say("ended")
+        say("ended")
 
 
 async def _start(options: Options, parts: contextlib.AsyncExitStack) -> None:
@@ -149,7 +150,7 @@ async def _start(options: Options, parts: contextlib.AsyncExitStack) -> None:
     await _build(path)
 
     keys = credentials.make()
-    _say("starting the cloud")
+    say("starting the cloud")
     cloud = Cloud(keys, options.region, options.aws_port, meeting.listens, meeting.called)
     parts.push_async_callback(cloud.stop)
     await cloud.start()
@@ -162,10 +163,10 @@ async def _start(options: Options, parts: contextlib.AsyncExitStack) -> None:
     for name, content in ((_ENVIRONMENT, json.dumps(environment, indent=2)), (_TEMPLATE, declared)):
         parts.enter_context(_private_file(ROOT / ".local" / name, content))
 
-    _say("starting sam local start-api")
+    say("starting sam local start-api")
     sam = await parts.enter_async_context(_start_api(path, options.api_port))
     file.write({"api_url": api_url, "aws_url": cloud.url, **describe(keys, template, stack)})
-    _say(_welcome(api_url, cloud.url, stack, file.path))
+    say(welcome({"API": api_url, "AWS": cloud.url}, stack, file.path))
     raise SamError(f"sam local start-api ended by itself with status {await sam.wait()}")
 
 
@@ -303,7 +304,7 @@ def _private_file(path: Path, content: str) -> Iterator[None]:
 
 
 async def _build(path: str) -> None:
-    _say("building (sam build)")
+    say("building (sam build)")
     architecture = f"Architecture={_architecture()}"
     command = ("sam", "build", *_CONFIG, "--parameter-overrides", architecture)
     await _output(*command, environment=_sam_environment(path))
@@ -353,7 +354,7 @@ async def _end(sam: asyncio.subprocess.Process) -> None:
         try:
             await asyncio.wait_for(sam.wait(), _END_LIMIT)
         except TimeoutError:
-            _say("sam does not end; `docker ps` shows what it may have left behind")
+            say("sam does not end; `docker ps` shows what it may have left behind")
             sam.kill()
             await sam.wait()
 
@@ -391,18 +392,6 @@ def _sam_environment(path: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     nobody = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     return {**kept, **nobody, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
-
-
-def _welcome(api_url: str, aws_url: str, stack: Stack, file: Path) -> str:
-    lines = [f"API        {api_url}", f"AWS        {aws_url}"]
-    lines += [f"  {route.key:32} {route.function}" for route in stack.routes]
-    lines += [f"stack file {file}", "ready; Ctrl-C ends it"]
-    return "\n".join(lines)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

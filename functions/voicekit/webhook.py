@@ -105,7 +105,6 @@ class Request(NamedTuple):
     authorization: str | None
     body: bytes
     host: str
-    request_id: str
     received_at: float
 
     @property
@@ -209,7 +208,6 @@ def read(event: dict[str, Any]) -> Request:
         authorization=headers.get("authorization"),
         body=_body(event),
         host=context.get("domainName") or "",
-        request_id=context.get("requestId") or "",
         received_at=time.time(),
     )
 

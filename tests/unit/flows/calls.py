@@ -52,7 +52,7 @@ def a_call(
 ) -> Call:
     """A call as the flow is given it, by default an inbound one from a telephone."""
     webhook = Webhook(
-        Request("POST", "/live/webhooks/answer", "", None, b"", "", "", 0.0),
+        Request("POST", "/live/webhooks/answer", "", None, b"", "", 0.0),
         dict(fields),
         dict(state or {}),
         BASE,

@@ -17,7 +17,7 @@ UUID = "0779a56d002f1c7f47f82ef5fe84ab79"
 
 
 def call(state: Any = None, **fields: Any) -> Call:
-    request = Request("POST", "/webhooks/answer", "", None, b"", "host", "id", 0.0)
+    request = Request("POST", "/webhooks/answer", "", None, b"", "host", 0.0)
     webhook = Webhook(request, fields, state or {}, "https://voice.example.com", 0.0)
     return from_webhook(webhook, "greet", SETTINGS)
 
