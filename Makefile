@@ -12,7 +12,7 @@ sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-sam test-soak lint format constraints clean
+.PHONY: help install demo up sam-local test test-browser pictures test-sam test-soak lint format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,16 @@ sam-local: install $(SAM_VENV)/.installed ## the API in Lambda's runtime image, 
 
 test: install ## every test that needs no Docker and no long load
 	$(RUN) -m pytest -n auto
+
+chromium = command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "Chromium is needed: apt-get install chromium, or name one in CHROMIUM" >&2; exit 1; }
+
+test-browser: install ## the page with the telephone, in Chromium
+	@$(chromium)
+	$(RUN) -m pytest tests/browser
+
+pictures: install ## make the pictures in docs/pictures anew
+	@$(chromium)
+	PICTURES=docs/pictures $(RUN) -m pytest -q tests/browser/test_seen.py
 
 test-sam: export AWS_ACCESS_KEY_ID := local
 test-sam: export AWS_SECRET_ACCESS_KEY := local
