@@ -181,7 +181,7 @@ class Lambdas:
     async def _take(self, pool: _Pool) -> _Worker:
         """Give the worker used last, if it runs the present code, else a new one."""
         folders = self._folders[pool.function.logical_id]
-        code = _state_of(folders[0])
+        code = state_of(folders[0])
         while pool.idle:
             worker = pool.idle.pop()
             if worker.code == code and worker.execution.alive:
@@ -238,7 +238,7 @@ class Lambdas:
         }
 
 
-def _state_of(folder: Path) -> int:
+def state_of(folder: Path) -> int:
     """Sum up the source files below a folder, so that any change of them gives another number."""
     found = []
     pending = [str(folder)]
