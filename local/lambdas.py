@@ -7,6 +7,7 @@ were started before the code changed are retired.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import json
 import os
@@ -243,14 +244,16 @@ def state_of(folder: Path) -> int:
     found = []
     pending = [str(folder)]
     while pending:
-        with os.scandir(pending.pop()) as entries:
+        # What an editor removes meanwhile is not there.
+        with contextlib.suppress(FileNotFoundError), os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name != "__pycache__":
                         pending.append(entry.path)
                 else:
-                    status = entry.stat()
-                    found.append((entry.path, status.st_mtime_ns, status.st_size))
+                    with contextlib.suppress(FileNotFoundError):
+                        status = entry.stat()
+                        found.append((entry.path, status.st_mtime_ns, status.st_size))
     return hash(tuple(sorted(found)))
 
 
