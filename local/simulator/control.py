@@ -69,6 +69,7 @@ class Control:
             "calls": platform.calls,
             "calls_open": sum(not leg.is_over for leg in platform.legs.values()),
             "calls_forgotten": platform.forgotten,
+            "entries": platform.journal.count,
         }
         return web.json_response(body)
 
@@ -168,6 +169,7 @@ class Control:
             self._platform.faults.replace(fields)
         except ValueError as error:
             raise invalid("faults", str(error)) from error
+        self._platform.journal.write("faults")
         return web.json_response(self._platform.faults.view())
 
     async def callees(self, request: web.Request) -> web.Response:
@@ -187,6 +189,7 @@ class Control:
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         self._platform.callees[request.match_info["number"]] = callee
+        self._platform.journal.write("callees")
         return web.json_response(asdict(callee))
 
     async def clock(self, request: web.Request) -> web.Response:
@@ -324,6 +327,7 @@ def _sound(leg: Leg, sound: Sound) -> dict[str, Any]:
     end = sound.end
     return {
         "kind": sound.kind,
+        **({} if sound.sound_id is None else {"sound_id": sound.sound_id}),
         **sound.details,
         "from_ms": round((sound.begin - leg.created_at) * 1000),
         "to_ms": None if end is None else round((end - leg.created_at) * 1000),

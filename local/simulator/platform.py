@@ -1,6 +1,7 @@
 """What the whole platform shares: clock, account, legs, conversations, and its background tasks."""
 
 import asyncio
+import itertools
 import logging
 import random
 import uuid
@@ -57,6 +58,7 @@ class Platform:
         self.forgotten = 0
         self.calls = 0
         self.base_url = ""
+        self.sound_ids = itertools.count(1)
         self._ended: deque[Leg] = deque()
         self._rooms: dict[tuple[str, str], Conversation] = {}
         self._buckets: dict[tuple[str, str], TokenBucket] = {}

@@ -36,9 +36,15 @@ async def test_call_shows_status_heard_said_and_webhooks(stage: Stage) -> None:
     await stage.step(5)
     view = await call.view()
     assert view["status"] == "completed"
-    assert view["heard"] == [
-        {"kind": "talk", "text": "hello", "language": "en-US", "from_ms": 0, "to_ms": 375}
-    ]
+    (heard,) = view["heard"]
+    assert heard == {
+        "kind": "talk",
+        "sound_id": heard["sound_id"],
+        "text": "hello",
+        "language": "en-US",
+        "from_ms": 0,
+        "to_ms": 375,
+    }
     assert [sound["text"] for sound in view["said"]] == ["hi"]
     webhook = next(one for one in view["webhooks"] if one["kind"] == "answer")
     assert webhook["url"].startswith(stage.url("/answer?"))
