@@ -54,6 +54,7 @@ class Platform:
             settings, account, clock, wall, self.faults, self.journal, self._token_id
         )
         self.callees: dict[str, Callee] = dict(settings.callees)
+        self.default_callee = settings.default_callee
         self.legs: dict[str, Leg] = {}
         self.forgotten = 0
         self.calls = 0
@@ -154,7 +155,7 @@ class Platform:
 
     def callee(self, endpoint: Endpoint) -> Callee:
         """How somebody who is called behaves."""
-        return self.callees.get(endpoint.address, self.settings.default_callee)
+        return self.callees.get(endpoint.address, self.default_callee)
 
     # Limits
 

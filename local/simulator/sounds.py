@@ -115,6 +115,7 @@ async def play_stream(platform: Platform, leg: Leg, url: str, loop: int) -> Play
     if content is None or once is None:
         platform.journal.write("error", uuid=leg.uuid, reason="no audio", detail=url)
         return None
+    platform.audio_files.add_played(url, content)
     pcm = audio.pcm_of(content) if loop == 1 else b""
     seconds = once * loop if loop else None
     return Playback(platform, leg, "stream", {"url": url}, STREAM_VOICE, seconds, pcm)
