@@ -50,7 +50,7 @@ export function loading(title, load) {
  * @param {() => Promise<any>} load
  */
 export async function loadInto(node, load) {
-  if (!node.hasChildNodes()) fill(node, h("p", { class: "quiet" }, "Loading…"));
+  if (!node.hasChildNodes()) fill(node, h("p", { class: "muted" }, "Loading…"));
   try {
     fill(node, await load());
   } catch (error) {
@@ -60,7 +60,7 @@ export async function loadInto(node, load) {
 
 /** The sentence of an error. */
 export function problem(error) {
-  return h("p", { class: "problem" }, error.message);
+  return h("p", { class: "note bad" }, error.message);
 }
 
 /** A button. */
