@@ -3,7 +3,7 @@
 // @ts-check
 
 import { fill, h, write } from "./dom.js";
-import { plural, seconds, timeOfDay } from "./words.js";
+import { plural, seconds, timeOfDay } from "./phrases.js";
 
 /**
  * @param {{store: import("./store.js").Store, choose: (key: string) => void}} options

@@ -6,7 +6,7 @@ import { explainedAction } from "./explained.js";
 import { button, facts, loading, verbatim } from "./parts.js";
 import { recordingPart } from "./recording.js";
 import { webhookParts } from "./webhook.js";
-import { plural, seconds, timeOfDay } from "./words.js";
+import { plural, seconds, timeOfDay } from "./phrases.js";
 
 const KINDS = {
   status: "Status of the leg",

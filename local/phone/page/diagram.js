@@ -4,7 +4,7 @@
 
 import { h, set, write } from "./dom.js";
 import { createTimeline, isRunning } from "./timeline.js";
-import { milliseconds, seconds, timeOfDay } from "./words.js";
+import { elapsed, milliseconds, seconds } from "./phrases.js";
 
 // A pause shorter than this, in seconds, is not worth a line.
 const GAP = 1;
@@ -65,7 +65,8 @@ export function createDiagram({ now, choose }) {
     if (lane === undefined) return;
     if (state.last && row.at - state.last.at >= GAP) appendGap(row.at - state.last.at);
     const line = ++state.lines;
-    const view = buildRow(row, lane, line, () => pick(row));
+    state.origin ??= row.at;
+    const view = buildRow(row, { lane, line, origin: state.origin, click: () => pick(row) });
     if (row.end !== undefined) Object.assign(view, barOf(row, lane, line));
     state.views.set(row.id, view);
     state.last = row;
@@ -97,6 +98,7 @@ export function createDiagram({ now, choose }) {
     set(view.item, "class", classOf(row));
     write(view.title, row.title);
     write(view.note, noteOf(row));
+    if (view.outcome) write(view.outcome, outcomeOf(row));
     const isOver = row.end !== null;
     if (isOver && state.running.delete(row)) view.bar?.style.setProperty("--until", String(state.lines + 1));
     progress(row);
@@ -138,7 +140,7 @@ export function createDiagram({ now, choose }) {
 }
 
 function emptyState() {
-  return { timeline: createTimeline(), lanes: new Map(), views: new Map(), running: new Set(), lines: 0, last: null, chosen: null };
+  return { timeline: createTimeline(), lanes: new Map(), views: new Map(), running: new Set(), lines: 0, origin: null, last: null, chosen: null };
 }
 
 function headOf(name, side, lane) {
@@ -153,16 +155,18 @@ function lifeline(lane) {
   return line;
 }
 
-function buildRow(row, lane, line, click) {
+function buildRow(row, { lane, line, origin, click }) {
   const title = h("span", { class: "title" });
   const note = h("span", { class: "note-text" });
   const time = row.end === undefined ? null : h("span", { class: "spent" });
-  const button = h("button", { type: "button", tabindex: "-1", on: { click } }, title, note, time);
-  const at = h("time", {}, timeOfDay(row.at));
-  const item = h("li", {}, at, button);
+  const outcome = row.kind === "webhook" ? h("span", { class: "reply" }) : null;
+  const arrow = outcome && h("span", { class: "arrow", "aria-hidden": "true" });
+  const words = h("span", { class: "words" }, title, " ", note, time && " ", time);
+  const button = h("button", { type: "button", tabindex: "-1", on: { click } }, words, outcome && " ", outcome, arrow);
+  const item = h("li", {}, h("time", {}, elapsed(row.at - origin)), button);
   item.style.setProperty("--line", String(line));
   item.style.setProperty("--lane", String(lane));
-  return { item, button, title, note, time };
+  return { item, button, title, note, time, outcome };
 }
 
 function classOf(row) {
@@ -171,10 +175,14 @@ function classOf(row) {
 }
 
 function noteOf(row) {
-  if (row.kind !== "webhook") return row.sound?.interrupted || row.interrupted ? `${row.note} · interrupted` : row.note;
-  const { status, error, ms } = row.entry.webhook;
-  const outcome = error ?? (status === null ? "waiting…" : `${row.failed ? "failed " : ""}${status}`);
-  return [row.note, outcome, ms === null ? "" : milliseconds(ms)].filter(Boolean).join(" · ");
+  const isCut = row.sound?.interrupted || row.interrupted;
+  return [row.note, isCut && "interrupted"].filter(Boolean).join(" · ");
+}
+
+function outcomeOf({ failed, entry }) {
+  const { status, error, ms } = entry.webhook;
+  const outcome = error ?? status ?? "waiting…";
+  return [failed ? `failed: ${outcome}` : outcome, ms === null ? "" : milliseconds(ms)].filter(Boolean).join(" · ");
 }
 
 /** The arrow keys move among the rows, as in a list. */

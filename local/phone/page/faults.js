@@ -4,7 +4,7 @@
 import { fill, h, set, write } from "./dom.js";
 import { createClockControls } from "./clock-controls.js";
 import { button, problem } from "./parts.js";
-import { plural } from "./words.js";
+import { plural } from "./phrases.js";
 
 const GROUPS = [
   ["Webhooks", /^(swap|duplicate|delay|slow|webhook)_/],

@@ -4,7 +4,7 @@
 import { fill, h, set, write } from "./dom.js";
 import { chain } from "./explained.js";
 import { button, facts, folding, loadInto, problem, verbatim } from "./parts.js";
-import { joined, milliseconds, plural } from "./words.js";
+import { joined, milliseconds, plural } from "./phrases.js";
 
 /**
  * @param {HTMLElement} root

@@ -7,7 +7,7 @@ import { followClock } from "./clock.js";
 import { createDetails } from "./details.js";
 import { createDiagram } from "./diagram.js";
 import { h, set, write } from "./dom.js";
-import { plural } from "./words.js";
+import { plural } from "./phrases.js";
 
 // Wider than this, the details stand beside the diagram (as in inspector.css).
 const BESIDE = "(min-width: 90rem)";

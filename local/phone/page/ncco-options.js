@@ -1,6 +1,6 @@
 // What each option of each NCCO action means, with its value and its range (Vonage NCCO reference).
 
-import { clip, joined, plural, seconds, times } from "./words.js";
+import { clip, joined, plural, seconds, times } from "./phrases.js";
 
 const yes = (value) => value === true || value === "true";
 const first = (value) => (Array.isArray(value) ? value[0] : value);

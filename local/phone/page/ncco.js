@@ -2,7 +2,7 @@
 // The meaning of single options is in ncco-options.js; nothing here touches the document.
 
 import { meaningOf } from "./ncco-options.js";
-import { clip, hostOf, joined, plural, seconds, times } from "./words.js";
+import { clip, hostOf, joined, plural, seconds, times } from "./phrases.js";
 
 const KNOWN = {
   talk: { brief: (a) => quoted(a.text, 40), sentence: talk },

@@ -4,7 +4,7 @@
 import { fill, h } from "./dom.js";
 import { facts, folding, loadInto, problem, verbatim } from "./parts.js";
 import { waveform } from "./waveform.js";
-import { bytes, plural, seconds } from "./words.js";
+import { bytes, plural, seconds } from "./phrases.js";
 
 // A recording is fetched some seconds after it ended; until then it is asked for again.
 const PAUSE = 1000;

@@ -4,7 +4,7 @@
 // @ts-check
 
 import { brief } from "./ncco.js";
-import { addressOf, clip, plural, seconds } from "./words.js";
+import { addressOf, clip, plural, seconds } from "./phrases.js";
 
 /**
  * @typedef {object} Row

@@ -2,7 +2,7 @@
 // @ts-check
 
 import { fill, h } from "./dom.js";
-import { joined, plural, seconds } from "./words.js";
+import { joined, plural, seconds } from "./phrases.js";
 
 const HEIGHT = 56;
 const COLUMNS = 600;

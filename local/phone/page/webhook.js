@@ -7,7 +7,7 @@ import { explained } from "./explained.js";
 import { nccoIn } from "./ncco.js";
 import { button, facts, folding, loadInto, part, problem, verbatim } from "./parts.js";
 import { recordingPart } from "./recording.js";
-import { addressOf, milliseconds, pretty, timeOfDay } from "./words.js";
+import { addressOf, milliseconds, pretty, timeOfDay } from "./phrases.js";
 
 /**
  * @param {import("./timeline.js").Row} row
@@ -50,11 +50,12 @@ function decoded(query) {
 
 function requestPart({ request }) {
   const token = request.headers.Authorization;
+  const headers = Object.entries(request.headers).map(([name, value]) => [name, value === token ? "the signature below" : h("code", {}, value)]);
   return folding(
     "Request",
     true,
-    facts(Object.entries(request.headers).map(([name, value]) => [name, h("code", {}, value)])),
-    token ? folding("Claims of the signature", false, verbatim(claimsOf(token))) : h("p", { class: "note warn" }, "Not signed"),
+    facts(headers),
+    token ? folding("Signature", false, verbatim(claimsOf(token)), verbatim(token)) : h("p", { class: "note warn" }, "Not signed"),
     request.body === null ? h("p", { class: "muted" }, "No body; the fields are in the query.") : verbatim(pretty(request.body)),
   );
 }

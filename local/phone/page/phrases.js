@@ -62,11 +62,18 @@ export function bytes(size) {
   return `${Math.round(size / 1e5) / 10} MB`;
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 /** The time of day of a moment in seconds since 1970. */
 export function timeOfDay(at) {
   return CLOCK.format(new Date(at * 1000));
+}
+
+/** How long after the beginning something was: "0:07.2". */
+export function elapsed(since) {
+  const tenths = Math.max(0, Math.round(since * 10));
+  const minutes = Math.floor(tenths / 600);
+  return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
 }
 
 /** Text as JSON with indents where it is JSON, else as it is. */
