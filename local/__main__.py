@@ -2,107 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import logging
+import os
 import signal
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from local.layers import LayerError
-from local.platform import Options, Platform
-from local.stack_file import AlreadyRunning
-from local.template import TemplateError
-from local.terminal import say, welcome
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    """End at once: nothing was started yet."""
+    try:
+        os.write(1, b"ended\n")
+    finally:
+        os._exit(0)
 
 
 def main() -> int:
     """Run the platform; give the exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    arguments = _parser().parse_args()
-    try:
-        asyncio.run(_run(arguments.root.resolve(), _options(arguments)))
-    except (AlreadyRunning, TemplateError, LayerError, OSError) as error:
-        say(f"error: {error}")
-        return 1
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m local",
-        description="Run what template.yaml deploys on this machine, until Ctrl-C.",
-    )
-    parser.add_argument(
-        "parameter",
-        nargs="*",
-        type=_pair,
-        metavar="NAME=VALUE",
-        help="a value for a parameter of the template, such as DefaultFlow=voicemail",
-    )
-    parser.add_argument("--api-port", type=_port, default=0, help="port of the API (a free one)")
-    parser.add_argument("--aws-port", type=_port, default=0, help="port of AWS (a free one)")
-    parser.add_argument("--vonage-port", type=_port, default=0, help="port of Vonage (a free one)")
-    parser.add_argument("--speed", type=float, default=1.0, help="of Vonage's clock (%(default)s)")
-    parser.add_argument("--region", default="eu-west-1", help="AWS region (%(default)s)")
-    parser.add_argument(
-        "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
-    )
-    return parser
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
-    return name, value
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
-    return int(text)
-
-
-def _options(arguments: argparse.Namespace) -> Options:
-    return Options(
-        api_port=arguments.api_port,
-        aws_port=arguments.aws_port,
-        vonage_port=arguments.vonage_port,
-        speed=arguments.speed,
-        region=arguments.region,
-        parameters=dict(arguments.parameter),
-        say=say,
-    )
-
-
-async def _run(root: Path, options: Options) -> None:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    running = asyncio.current_task()
-    ready = False
-
-    def end() -> None:
-        ended.set()
-        if not ready and running is not None:
-            running.cancel()
-
+    # What is imported below takes seconds, and its importing may be interrupted anywhere.
     for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, end)
-    try:
-        async with Platform(root, options) as platform:
-            ready = True
-            addresses = {
-                "API": platform.api_url,
-                "AWS": platform.cloud.url,
-                "Vonage": platform.vonage.http_url,
-            }
-            say(welcome(addresses, platform.stack, platform.file.path))
-            await ended.wait()
-    except asyncio.CancelledError:
-        if not ended.is_set():
-            raise
-    say("ended")
+        signal.signal(one, _end)
+    from local import foreground
+
+    return foreground.main()
 
 
 if __name__ == "__main__":

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from aiohttp import web
 
 from local import payload, sigv4
+from local.exchanges import Exchange, Exchanges
 from local.lambdas import PayloadTooLarge
 from local.throttle import Bucket
 
@@ -36,8 +37,17 @@ _PARSER_LIMIT = 1024 * 1024  # so that the answer to a long header is ours
 logger = logging.getLogger(__name__)
 
 
+class _Outcome(NamedTuple):
+    """What became of a request; ``event`` and ``result`` are None as far as it did not come."""
+
+    response: web.Response
+    route: Route | None = None
+    event: dict[str, Any] | None = None
+    result: Result | None = None
+
+
 class Gateway:
-    """The server of the API.
+    """The server of the API; its ``exchanges`` are what it was asked and answered of late.
 
     Parameters
     ----------
@@ -68,6 +78,7 @@ class Gateway:
         self._buckets = {
             route: Bucket(route.rate, route.burst or 1, clock) for route in routes if route.rate
         }
+        self.exchanges = Exchanges()
         self._invocations: set[asyncio.Future[Result]] = set()
         self._hosts: frozenset[str] = frozenset()
         self._server: _Server | None = None
@@ -101,42 +112,48 @@ class Gateway:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._server is not None:
             self._server.silent.discard(request.protocol)
-        response = await self._answer(request)
-        response.headers["Apigw-Requestid"] = _request_id()
+        request_id = uuid.uuid4().hex[:15] + "="
+        begun = time.monotonic()
+        outcome = await self._answer(request, request_id)
+        response = outcome.response
+        response.headers["Apigw-Requestid"] = request_id
+        self._keep(request_id, outcome, (time.monotonic() - begun) * 1000)
         async with asyncio.timeout(CLIENT_LIMIT):
             await response.prepare(request)
             await response.write_eof()
         return response
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, request: web.BaseRequest, request_id: str) -> _Outcome:
         if not self._is_for_us(request):
-            return _message(403, "Forbidden")
+            return _Outcome(_message(403, "Forbidden"))
         if _header_size(request) > HEADER_LIMIT:
-            return _message(431, "Request Header Fields Too Large")
+            return _Outcome(_message(431, "Request Header Fields Too Large"))
         found = match(self._routes, request.method, request.raw_path.split("?")[0])
         if found is None:
-            return _message(404, "Not Found")
+            return _Outcome(_message(404, "Not Found"))
         route, path_parameters = found
         try:
             async with asyncio.timeout(CLIENT_LIMIT):
                 body = await _read(request)
         except TimeoutError:
-            return _message(408, "Request Timeout")
+            return _Outcome(_message(408, "Request Timeout"), route)
         except web.RequestPayloadError:
-            return _message(400, "Bad Request")
+            return _Outcome(_message(400, "Bad Request"), route)
         if body is None:
-            return _message(413, "Request Entity Too Large")
+            return _Outcome(_message(413, "Request Entity Too Large"), route)
         identity = None
         if route.iam:
             identity = sigv4.identity(request, body, self._credentials, self._region, time.time())
             if identity is None:
-                return _message(403, "Forbidden")
+                return _Outcome(_message(403, "Forbidden"), route)
         if route in self._buckets and not self._buckets[route].take():
-            return _message(429, "Too Many Requests")
-        event = payload.event(request, body, route, path_parameters, identity, time.time())
+            return _Outcome(_message(429, "Too Many Requests"), route)
+        event = payload.event(
+            request, body, route, path_parameters, identity, request_id, time.time()
+        )
         return await self._integrate(route, event)
 
-    async def _integrate(self, route: Route, event: dict[str, Any]) -> web.Response:
+    async def _integrate(self, route: Route, event: dict[str, Any]) -> _Outcome:
         # The function goes on when the gateway has given up waiting for it.
         invocation = asyncio.ensure_future(self._invoke(route.function, event))
         self._invocations.add(invocation)
@@ -144,16 +161,35 @@ class Gateway:
         try:
             result = await asyncio.wait_for(asyncio.shield(invocation), INTEGRATION_LIMIT)
         except PayloadTooLarge:
-            return _message(413, "Request Entity Too Large")
+            return _Outcome(_message(413, "Request Entity Too Large"), route)
         except TimeoutError:
-            return _message(503, "Service Unavailable")
+            return _Outcome(_message(503, "Service Unavailable"), route, event)
         if result.error is not None:
-            return _message(500, "Internal Server Error")
+            return _Outcome(_message(500, "Internal Server Error"), route, event, result)
         try:
-            return payload.response(result.payload)
+            return _Outcome(payload.response(result.payload), route, event, result)
         except payload.AnswerError as error:
             logger.warning("%s answered %s", route.function, error)
-            return _message(500, "Internal Server Error")
+            return _Outcome(_message(500, "Internal Server Error"), route, event, result)
+
+    def _keep(self, request_id: str, outcome: _Outcome, ms: float) -> None:
+        response, route, event, result = outcome
+        if route is None:
+            return
+        self.exchanges.add(
+            Exchange(
+                id=request_id,
+                route=route.key,
+                function=route.function,
+                request_id=result.request_id if result else None,
+                log=result.log if result else (),
+                event=event,
+                status=response.status,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=response.body if isinstance(response.body, bytes) else b"",
+                ms=round(ms, 1),
+            )
+        )
 
     def _is_for_us(self, request: web.BaseRequest) -> bool:
         """Refuse pages in a browser: those of other origins, and those whose name points here."""
@@ -245,10 +281,6 @@ async def _read(request: web.BaseRequest) -> bytes | None:
             return None
         parts.append(part)
     return b"".join(parts)
-
-
-def _request_id() -> str:
-    return uuid.uuid4().hex[:15] + "="
 
 
 def _message(status: int, text: str) -> web.Response:

@@ -7,6 +7,7 @@ were started before the code changed are retired.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import json
 import os
@@ -181,7 +182,7 @@ class Lambdas:
     async def _take(self, pool: _Pool) -> _Worker:
         """Give the worker used last, if it runs the present code, else a new one."""
         folders = self._folders[pool.function.logical_id]
-        code = _state_of(folders[0])
+        code = state_of(folders[0])
         while pool.idle:
             worker = pool.idle.pop()
             if worker.code == code and worker.execution.alive:
@@ -238,19 +239,21 @@ class Lambdas:
         }
 
 
-def _state_of(folder: Path) -> int:
+def state_of(folder: Path) -> int:
     """Sum up the source files below a folder, so that any change of them gives another number."""
     found = []
     pending = [str(folder)]
     while pending:
-        with os.scandir(pending.pop()) as entries:
+        # What an editor removes meanwhile is not there.
+        with contextlib.suppress(FileNotFoundError), os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name != "__pycache__":
                         pending.append(entry.path)
                 else:
-                    status = entry.stat()
-                    found.append((entry.path, status.st_mtime_ns, status.st_size))
+                    with contextlib.suppress(FileNotFoundError):
+                        status = entry.stat()
+                        found.append((entry.path, status.st_mtime_ns, status.st_size))
     return hash(tuple(sorted(found)))
 
 

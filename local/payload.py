@@ -36,6 +36,7 @@ def event(
     route: Route,
     path_parameters: dict[str, str],
     identity: dict[str, Any] | None,
+    request_id: str,
     now: float,
 ) -> dict[str, Any]:
     """Make the event of a request.
@@ -52,6 +53,8 @@ def event(
         The values of the route's parameters.
     identity
         Who signed it, on an AWS_IAM route.
+    request_id
+        What the answer's header ``apigw-requestid`` will say.
     now
         Seconds since 1970.
     """
@@ -63,7 +66,7 @@ def event(
         "rawPath": unquote(raw_path),
         "rawQueryString": query,
         "headers": _headers(request, source),
-        "requestContext": _context(request, route, source, now),
+        "requestContext": _context(request, route, source, request_id, now),
     }
     if cookies := request.headers.getall("Cookie", []):
         made["cookies"] = [one.strip() for line in cookies for one in line.split(";")]
@@ -94,7 +97,9 @@ def _headers(request: web.BaseRequest, source: str) -> dict[str, str]:
     }
 
 
-def _context(request: web.BaseRequest, route: Route, source: str, now: float) -> dict[str, Any]:
+def _context(
+    request: web.BaseRequest, route: Route, source: str, request_id: str, now: float
+) -> dict[str, Any]:
     domain = request.headers["Host"]
     return {
         "accountId": ACCOUNT,
@@ -108,7 +113,7 @@ def _context(request: web.BaseRequest, route: Route, source: str, now: float) ->
             "sourceIp": source,
             "userAgent": request.headers.get("User-Agent", ""),
         },
-        "requestId": uuid.uuid4().hex[:15] + "=",
+        "requestId": request_id,
         "routeKey": route.key,
         "stage": "$default",
         "time": request_time(now),

@@ -14,6 +14,8 @@ from local import template as templates
 from local.cloud import Cloud, Stack
 from local.gateway import Gateway
 from local.lambdas import Lambdas
+from local.phone import Phone, Surroundings
+from local.signing import Signer
 from local.simulator import Simulator, SimulatorSettings
 from local.simulator.settings import Webhook
 from local.sources import Sources
@@ -23,8 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from local.cloud import Function
+
 # Ofcom's numbers for drama: nobody has them.
 NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
+
+# Of the credentials, what opens something.
+_SECRETS = (
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "private_key",
+    "api_secret",
+    "signature_secret",
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +56,7 @@ class Options:
     aws_port: int = 0
     vonage_port: int = 0
     vonage_tls_port: int = 0
+    phone_port: int = 0
     speed: float = 1.0
     seed: int = 1
     region: str = "eu-west-1"
@@ -71,6 +86,7 @@ class Platform:
     gateway: Gateway
     sources: Sources
     vonage: Simulator
+    phone: Phone
     api_url: str
 
     def __init__(self, root: Path, options: Options | None = None) -> None:
@@ -128,6 +144,7 @@ class Platform:
         self.sources.start()
         # Calls are to end while there is still somebody to tell; the second time does nothing.
         self._exit.push_async_callback(self.vonage.stop)
+        await self._start_phone()
         self.announce(**self._description())
 
     def _read_template(self) -> templates.Template:
@@ -187,7 +204,7 @@ class Platform:
     async def _start_vonage(self) -> None:
         """Start the simulated Vonage, its application pointing at the API as a user's does."""
         values = self.template.parameters
-        routed = [pair.partition("=")[0] for pair in values.get("NumberFlows", "").split(",")]
+        routed = _flows_of_numbers(values)
         self.vonage = Simulator(
             SimulatorSettings(
                 http_port=self.options.vonage_port,
@@ -207,6 +224,52 @@ class Platform:
         )
         self._exit.push_async_callback(self.vonage.stop)
         await self.vonage.start()
+
+    async def _start_phone(self) -> None:
+        """Serve the page, the last to start and the first to end."""
+        listening = self._exit.enter_context(_listen(self.options.phone_port))
+        keys = self.credentials
+        self.phone = Phone(
+            Surroundings(
+                about=self._about(),
+                secrets=tuple(dataclasses.asdict(keys)[name] for name in _SECRETS),
+                signer=Signer(keys.signature_secret, keys.api_key, keys.application_id),
+                exchanges=self.gateway.exchanges,
+                listen=self.lambdas.listen,
+                code=self.root / self._answering().code,
+                dynamodb=self.cloud.client("dynamodb"),
+                s3=self.cloud.client("s3"),
+            )
+        )
+        self._exit.push_async_callback(self.phone.stop)
+        await self.phone.start(listening)
+
+    def _answering(self) -> Function:
+        """Give the function that runs the flows: the one whom callers reach first."""
+        routed = {route.path: route.function for route in self.stack.routes}
+        name = routed.get("/webhooks/answer", next(iter(self.stack.functions)))
+        return self.stack.functions[name]
+
+    def _about(self) -> dict[str, Any]:
+        """Give what the page may know of the platform."""
+        values, outputs = self.template.parameters, self.stack.outputs
+        default = values.get("DefaultFlow")
+        flows = _flows_of_numbers(values)
+        return {
+            "numbers": [
+                {"number": number, "flow": flows.get(number, default)}
+                for number in self.vonage.settings.numbers
+            ],
+            "second_number": values.get("SecondNumber"),
+            "default_flow": default,
+            "api_url": self.api_url,
+            "vonage_url": self.vonage.http_url,
+            "aws_url": self.cloud.url,
+            "table": outputs.get("TableName"),
+            "bucket": outputs.get("BucketName"),
+            "speed": self.options.speed,
+            "region": self.options.region,
+        }
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -231,6 +294,7 @@ class Platform:
         key_file.write_text(self.credentials.private_key, encoding="utf-8")
         self._exit.callback(key_file.unlink, missing_ok=True)
         return {
+            "phone_url": self.phone.url,
             "vonage_url": self.vonage.http_url,
             "vonage_tls_url": self.vonage.tls_url,
             "vonage_ca_file": self.vonage.ca_file,
@@ -266,6 +330,12 @@ def describe(
         **{key: values[name] for key, name in numbers.items() if name in values},
         **{key: stack.outputs[name] for key, name in outputs.items() if name in stack.outputs},
     }
+
+
+def _flows_of_numbers(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Read the template's parameter NumberFlows: pairs number=flow."""
+    pairs = (pair.partition("=") for pair in parameters.get("NumberFlows", "").split(","))
+    return {number: flow for number, _, flow in pairs if number}
 
 
 def _listen(port: int) -> socket.socket:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -16,7 +17,12 @@ from urllib.parse import parse_qsl, urlencode
 import jwt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+# What a URL takes as it is (RFC 3986); a path may not look like a host.
+_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@%-][A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,2000})?")
+_QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,8000}")
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,46 @@ def read_sample(path: Path, method: str | None = None) -> Sample:
         If the file is not such an object.
     """
     content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds no JSON object")
+    return make_sample(content | ({"method": method} if method else {}))
+
+
+def make_sample(content: Mapping[str, Any]) -> Sample:
+    """Make a sample of ``method``, ``path``, ``query`` and ``body``.
+
+    Parameters
+    ----------
+    content
+        The method is GET or POST. The path and the query are as they stand in a URL. The body is
+        a text, which is sent as it is, or what JSON can write; with GET it becomes parameters of
+        the query, and with POST None takes the query's parameters.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or of another kind.
+    """
     missing = {"method", "path", "query", "body"} - set(content)
     if missing:
-        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
-    query, body = content["query"], content["body"]
-    method = method or content["method"]
+        raise ValueError(f"{', '.join(sorted(missing))} is missing")
+    method, path, query, body = (content[name] for name in ("method", "path", "query", "body"))
+    if method not in ("GET", "POST"):
+        raise ValueError("method must be GET or POST")
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise ValueError("path must begin with a slash and be as it stands in a URL")
+    if not isinstance(query, str) or not _QUERY.fullmatch(query):
+        raise ValueError("query must be as it stands in a URL, after the question mark")
     if method == "GET" and body is not None:
+        if not isinstance(body, dict):
+            raise ValueError("body must be an object or null with GET")
         query = "&".join(filter(None, (query, urlencode(_texts(body)))))
     if method == "POST" and body is None:
         query, body = "", dict(parse_qsl(query, keep_blank_values=True))
-    raw = b"" if method == "GET" else _compact(body).encode()
-    return Sample(method, content["path"], query, raw)
+    if method == "GET":
+        return Sample(method, path, query, b"")
+    text = body if isinstance(body, str) else _compact(body)
+    return Sample(method, path, query, text.encode())
 
 
 def _texts(fields: dict[str, Any]) -> dict[str, str]:

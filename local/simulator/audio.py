@@ -135,6 +135,11 @@ def seconds_of(content: bytes) -> float | None:
     return _mp3_seconds(content)
 
 
+def type_of(content: bytes) -> str:
+    """The content type of a file that `seconds_of` knows the length of."""
+    return CONTENT_TYPES["wav" if content[:4] == b"RIFF" else "mp3"]
+
+
 def pcm_of(content: bytes) -> bytes:
     """A 16-bit wav file as mono samples at 16 kHz; nothing for other files."""
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":

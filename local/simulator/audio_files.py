@@ -1,4 +1,4 @@
-"""Fetching the audio that a stream plays, with a cache that follows Cache-Control."""
+"""Fetching the audio that a stream plays, with a cache that follows Cache-Control; what was played."""
 
 import re
 from collections import OrderedDict
@@ -9,6 +9,9 @@ from .clock import Clock
 
 FILE_BYTES = 10 * 1024 * 1024
 FILES_KEPT = 20
+# What was played is kept besides, for those who want to hear it again.
+PLAYED_FILES = 50
+PLAYED_BYTES = 32 * 1024 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=3, sock_read=10)
 
 
@@ -18,6 +21,21 @@ class AudioFiles:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._played: OrderedDict[str, bytes] = OrderedDict()
+
+    def add_played(self, url: str, content: bytes) -> None:
+        """Keep a file that is being played, and let go of those that were played long ago."""
+        self._played[url] = content
+        self._played.move_to_end(url)
+        while (
+            len(self._played) > PLAYED_FILES
+            or sum(len(kept) for kept in self._played.values()) > PLAYED_BYTES
+        ):
+            self._played.popitem(last=False)
+
+    def played(self, url: str) -> bytes | None:
+        """The file at an address as it was when it was last played, or None."""
+        return self._played.get(url)
 
     async def fetch(self, session: aiohttp.ClientSession, url: str) -> bytes | None:
         """The file at an address, or None when it cannot be had or is too large."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import engine, life, reading, sounds
+from . import audio, engine, life, reading, sounds
 from .endpoints import Endpoint, phone_number
 from .errors import ApiError, invalid, not_found
 from .legs import Answer, Hangup, Leg, Sound
@@ -28,6 +28,8 @@ BEHAVIOURS = (
     "invalid",
     "manual",
 )
+# The name in a path that stands for all who are not named.
+EVERYBODY_ELSE = "default"
 # A comment line at this interval, in real seconds, keeps a stream of events open.
 HEARTBEAT = 15.0
 
@@ -54,6 +56,8 @@ class Control:
             web.put("/sim/faults", self.set_faults),
             web.get("/sim/callees", self.callees),
             web.put("/sim/callees/{number}", self.set_callee),
+            web.delete("/sim/callees/{number}", self.reset_callee),
+            web.get("/sim/audio", self.audio_file),
             web.get("/sim/clock", self.clock),
             web.post("/sim/clock", self.set_clock),
             web.get("/sim/events", self.events),
@@ -69,6 +73,7 @@ class Control:
             "calls": platform.calls,
             "calls_open": sum(not leg.is_over for leg in platform.legs.values()),
             "calls_forgotten": platform.forgotten,
+            "entries": platform.journal.count,
         }
         return web.json_response(body)
 
@@ -168,26 +173,52 @@ class Control:
             self._platform.faults.replace(fields)
         except ValueError as error:
             raise invalid("faults", str(error)) from error
+        self._platform.journal.write("faults")
         return web.json_response(self._platform.faults.view())
 
     async def callees(self, request: web.Request) -> web.Response:
         """How those behave who are called."""
         platform = self._platform
         body = {
-            "default": asdict(platform.settings.default_callee),
+            "default": asdict(platform.default_callee),
             "callees": {number: asdict(callee) for number, callee in platform.callees.items()},
         }
         return web.json_response(body)
 
     async def set_callee(self, request: web.Request) -> web.Response:
-        """Set how a number or a user behaves when called."""
+        """Set how a number or a user behaves when called; `default` sets all who are not named."""
         fields = await read_object(request)
         try:
             callee = _callee(fields)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        self._platform.callees[request.match_info["number"]] = callee
+        platform, number = self._platform, request.match_info["number"]
+        if number == EVERYBODY_ELSE:
+            platform.default_callee = callee
+        else:
+            platform.callees[number] = callee
+        platform.journal.write("callees")
         return web.json_response(asdict(callee))
+
+    async def reset_callee(self, request: web.Request) -> web.Response:
+        """Let a number, or `default`, behave as the settings say."""
+        platform, number = self._platform, request.match_info["number"]
+        if number == EVERYBODY_ELSE:
+            platform.default_callee = platform.settings.default_callee
+        else:
+            platform.callees.pop(number, None)
+            if number in platform.settings.callees:
+                platform.callees[number] = platform.settings.callees[number]
+        platform.journal.write("callees")
+        return web.Response(status=204)
+
+    async def audio_file(self, request: web.Request) -> web.Response:
+        """An audio file that a stream lately played; nothing is fetched for it."""
+        content = self._platform.audio_files.played(request.query.get("url", ""))
+        if content is None:
+            raise not_found()
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        return web.Response(body=content, content_type=audio.type_of(content), headers=headers)
 
     async def clock(self, request: web.Request) -> web.Response:
         """The time and its speed."""
@@ -324,6 +355,7 @@ def _sound(leg: Leg, sound: Sound) -> dict[str, Any]:
     end = sound.end
     return {
         "kind": sound.kind,
+        **({} if sound.sound_id is None else {"sound_id": sound.sound_id}),
         **sound.details,
         "from_ms": round((sound.begin - leg.created_at) * 1000),
         "to_ms": None if end is None else round((end - leg.created_at) * 1000),

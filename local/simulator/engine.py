@@ -9,8 +9,9 @@ from .account import Application
 from .detection import detect
 from .endpoints import Endpoint
 from .errors import NccoError
+from .journal import shown
 from .legs import Hangup, Leg, Redirect, Script
-from .ncco import Action, MachineDetection
+from .ncco import Action, MachineDetection, Step
 from .platform import Platform
 from .settings import Webhook
 from .webhooks import Reply
@@ -48,7 +49,7 @@ def inbound_script(platform: Platform) -> Script:
 
 
 def outbound_script(
-    platform: Platform, source: Webhook | list[Action], detection: MachineDetection | None
+    platform: Platform, source: Webhook | list[Step], detection: MachineDetection | None
 ) -> Script:
     """After the callee answered: find out who it is, get the NCCO, and run it."""
 
@@ -63,7 +64,7 @@ def outbound_script(
     return script
 
 
-def ncco_script(platform: Platform, source: Webhook | list[Action]) -> Script:
+def ncco_script(platform: Platform, source: Webhook | list[Step]) -> Script:
     """Run an NCCO that is given, or one that an answer URL gives."""
 
     async def script(leg: Leg) -> None:
@@ -76,7 +77,7 @@ def ncco_script(platform: Platform, source: Webhook | list[Action]) -> Script:
     return script
 
 
-def transfer(platform: Platform, leg: Leg, source: Webhook | list[Action]) -> None:
+def transfer(platform: Platform, leg: Leg, source: Webhook | list[Step]) -> None:
     """Give a leg a new NCCO, in a new conversation (Voice API: transfer)."""
     leg.commands.put(Redirect(ncco_script(platform, source), new_conversation=True))
 
@@ -100,7 +101,7 @@ async def _detect(platform: Platform, leg: Leg, detection: MachineDetection) -> 
 # Asking for NCCOs
 
 
-async def fetch(platform: Platform, leg: Leg, target: Webhook | None) -> list[Action] | None:
+async def fetch(platform: Platform, leg: Leg, target: Webhook | None) -> list[Step] | None:
     """The NCCO of an answer URL or, failing that, of the fallback URL; None ends the call."""
     if target is None:
         return None
@@ -126,7 +127,7 @@ async def fetch(platform: Platform, leg: Leg, target: Webhook | None) -> list[Ac
     return None
 
 
-def _answered(reply: Reply) -> list[Action]:
+def _answered(reply: Reply) -> list[Step]:
     if reply.status != 200:
         raise NccoError(reply.reason)
     try:
@@ -137,7 +138,7 @@ def _answered(reply: Reply) -> list[Action]:
 
 async def ask(
     platform: Platform, leg: Leg, target: Webhook | None, fields: dict[str, Any], kind: str
-) -> list[Action] | None:
+) -> list[Step] | None:
     """Send an event that may be answered with an NCCO; None lets the running one go on."""
     sending = platform.report(leg, target, fields, kind)
     if sending is None or target is None:
@@ -150,7 +151,7 @@ async def ask(
     return None if second is None else await _program_of(platform, leg, second)
 
 
-async def _program_of(platform: Platform, leg: Leg, reply: Reply) -> list[Action] | None:
+async def _program_of(platform: Platform, leg: Leg, reply: Reply) -> list[Step] | None:
     """The NCCO in the reply to an event; anything but a filled array is none."""
     if not reply.received:
         return None
@@ -170,21 +171,33 @@ async def _program_of(platform: Platform, leg: Leg, reply: Reply) -> list[Action
 # Actions
 
 
-async def run(platform: Platform, leg: Leg, program: list[Action]) -> None:
+async def run(platform: Platform, leg: Leg, program: list[Step]) -> None:
     """Run the actions in order; when they run out, the script of the leg is over."""
-    pending = deque(program)
+    pending = _numbered(leg, program)
     while pending:
-        action = pending.popleft()
-        name = type(action).__name__.lower()
-        platform.journal.write("action", uuid=leg.uuid, action=name, state="started")
-        replacement = await _perform(platform, leg, action)
-        platform.journal.write("action", uuid=leg.uuid, action=name, state="ended")
+        ncco_number, position, step = pending.popleft()
+        about = {
+            "uuid": leg.uuid,
+            "action": type(step.action).__name__.lower(),
+            "ncco": ncco_number,
+            "position": position,
+            "details": shown(step.source),
+        }
+        platform.journal.write("action", state="started", **about)
+        replacement = await _perform(platform, leg, step.action)
+        platform.journal.write("action", state="ended", **about)
         if replacement is not None:
-            pending = deque(replacement)
+            pending = _numbered(leg, replacement)
     await _prompt_over(leg)
 
 
-async def _perform(platform: Platform, leg: Leg, action: Action) -> list[Action] | None:
+def _numbered(leg: Leg, program: list[Step]) -> deque[tuple[int, int, Step]]:
+    """The steps of an NCCO, each with how many ran on the leg before and its own position."""
+    leg.nccos += 1
+    return deque((leg.nccos, position, step) for position, step in enumerate(program))
+
+
+async def _perform(platform: Platform, leg: Leg, action: Action) -> list[Step] | None:
     """Run one action; gives the NCCO that replaces the rest, where there is one."""
     if isinstance(action, ncco.Input):
         return await _input(platform, leg, action)
@@ -231,7 +244,7 @@ async def _prompt_over(leg: Leg) -> None:
         leg.prompt = None
 
 
-async def _input(platform: Platform, leg: Leg, action: ncco.Input) -> list[Action] | None:
+async def _input(platform: Platform, leg: Leg, action: ncco.Input) -> list[Step] | None:
     target = taping.target_of(leg, action.callback)
     if action.asynchronous:
         leg.live_digits = target
@@ -260,7 +273,7 @@ async def _stay() -> None:
     await asyncio.get_running_loop().create_future()
 
 
-async def _connect(platform: Platform, leg: Leg, action: ncco.Connect) -> list[Action] | None:
+async def _connect(platform: Platform, leg: Leg, action: ncco.Connect) -> list[Step] | None:
     """Call somebody, join them, and wait until that call has ended or failed."""
     if not platform.may_call(leg.application):
         platform.report_error(leg, RATE_LIMITED)
@@ -338,7 +351,7 @@ def begin_inbound(platform: Platform, leg: Leg) -> None:
 def begin_outbound(
     platform: Platform,
     leg: Leg,
-    source: Webhook | list[Action],
+    source: Webhook | list[Step],
     detection: MachineDetection | None,
 ) -> None:
     """Let a call that the API placed live."""

@@ -1,6 +1,7 @@
 """What happened on the platform, in order: kept for a while, and handed to whoever listens."""
 
 import asyncio
+import json
 from collections import deque
 from typing import Any
 
@@ -8,6 +9,22 @@ from .clock import Clock
 
 # A listener that falls this far behind loses the oldest entries; the platform never waits for it.
 LISTENER_ENTRIES = 1000
+# The longest JSON from outside that an entry holds, in characters.
+SHOWN_CHARACTERS = 65_536
+
+
+def shown(fields: dict[str, Any]) -> dict[str, Any]:
+    """An object that came in, as an entry holds it: null for what JSON cannot say (NaN, infinity),
+    and `{}` where it is too long or too deep.
+    """
+    try:
+        text = json.dumps(fields)
+        if len(text) > SHOWN_CHARACTERS:
+            return {}
+        copy: dict[str, Any] = json.loads(text, parse_constant=lambda name: None)
+    except RecursionError:
+        return {}
+    return copy
 
 
 class Journal:
@@ -17,12 +34,12 @@ class Journal:
         self._clock = clock
         self._entries: deque[dict[str, Any]] = deque(maxlen=kept)
         self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
-        self._count = 0
+        self.count = 0  # entries so far, and the id of the latest
 
     def write(self, kind: str, **details: Any) -> None:
         """Add an entry."""
-        self._count += 1
-        entry = {"id": self._count, "at": self._clock.now(), "kind": kind, **details}
+        self.count += 1
+        entry = {"id": self.count, "at": self._clock.now(), "kind": kind, **details}
         self._entries.append(entry)
         for listener in self._listeners:
             if listener.full():

@@ -32,6 +32,7 @@ class Sound:
     details: dict[str, Any]
     voice: int
     pcm: bytes = b""
+    sound_id: int | None = None  # of those that the platform plays
 
 
 @dataclass(frozen=True)
@@ -144,12 +145,14 @@ class Leg:
     ends_room: bool = False
     redirected: bool = False
     barging: bool = False
+    nccos: int = 0  # that were run on the leg
     speaking_until: float = 0.0
     pressing_until: float = 0.0
     prompt: Any = None  # sounds.Playback that an NCCO left running
     talk: Any = None  # sounds.Playback of PUT /talk
     stream: Any = None  # sounds.Playback of PUT /stream
     music: Any = None  # sounds.Playback of a room that waits
+    playbacks: list[Any] = field(default_factory=list)  # each sounds.Playback that goes on
     live_digits: Webhook | None = None
     takes_live_digits: bool = False
     line: Any = None  # websockets.Line of a WebSocket leg

@@ -183,7 +183,15 @@ class Transfer:
 Action = Talk | Stream | Input | Record | Conversation | Connect | Notify | Wait | Transfer
 
 
-def parse(ncco: Any) -> list[Action]:
+@dataclass(frozen=True)
+class Step:
+    """One action of an NCCO, and the JSON that it was read from."""
+
+    action: Action
+    source: dict[str, Any]
+
+
+def parse(ncco: Any) -> list[Step]:
     """The actions of an NCCO.
 
     Raises
@@ -193,7 +201,7 @@ def parse(ncco: Any) -> list[Action]:
     """
     if not isinstance(ncco, list):
         raise NccoError("an NCCO is an array")
-    actions: list[Action] = []
+    steps: list[Step] = []
     for position, fields in enumerate(ncco, 1):
         if not isinstance(fields, dict):
             raise NccoError(f"action {position} is not an object")
@@ -201,10 +209,10 @@ def parse(ncco: Any) -> list[Action]:
         if reader is None:
             raise NccoError(f"action {position}: no action is called {fields.get('action')!r}")
         try:
-            actions.append(reader(fields))
+            steps.append(Step(reader(fields), fields))
         except FieldError as error:
             raise NccoError(f"action {position} ({fields['action']}): {error}") from error
-    return actions
+    return steps
 
 
 def _talk(fields: dict[str, Any]) -> Talk:

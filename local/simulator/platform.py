@@ -1,6 +1,7 @@
 """What the whole platform shares: clock, account, legs, conversations, and its background tasks."""
 
 import asyncio
+import itertools
 import logging
 import random
 import uuid
@@ -53,10 +54,12 @@ class Platform:
             settings, account, clock, wall, self.faults, self.journal, self._token_id
         )
         self.callees: dict[str, Callee] = dict(settings.callees)
+        self.default_callee = settings.default_callee
         self.legs: dict[str, Leg] = {}
         self.forgotten = 0
         self.calls = 0
         self.base_url = ""
+        self.sound_ids = itertools.count(1)
         self._ended: deque[Leg] = deque()
         self._rooms: dict[tuple[str, str], Conversation] = {}
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
@@ -152,7 +155,7 @@ class Platform:
 
     def callee(self, endpoint: Endpoint) -> Callee:
         """How somebody who is called behaves."""
-        return self.callees.get(endpoint.address, self.settings.default_callee)
+        return self.callees.get(endpoint.address, self.default_callee)
 
     # Limits
 

@@ -8,7 +8,7 @@ from . import endpoints, ncco, reading
 from .account import Account, Application
 from .endpoints import Endpoint
 from .errors import NccoError
-from .ncco import Action, MachineDetection
+from .ncco import MachineDetection, Step
 from .reading import FieldError
 from .settings import Method, Webhook
 
@@ -65,7 +65,7 @@ class NewCall:
 
     caller: Endpoint
     callee: Endpoint
-    source: Webhook | list[Action]
+    source: Webhook | list[Step]
     event: Webhook | None
     detection: MachineDetection | None
     limit: float
@@ -143,7 +143,7 @@ def _caller(
     return Endpoint("phone", endpoints.phone_number(given, "number"))
 
 
-def _source(fields: dict[str, Any]) -> Webhook | list[Action]:
+def _source(fields: dict[str, Any]) -> Webhook | list[Step]:
     if ("ncco" in fields) == ("answer_url" in fields):
         raise FieldError("ncco", "exactly one of ncco and answer_url is required")
     if "ncco" in fields:
@@ -154,7 +154,7 @@ def _source(fields: dict[str, Any]) -> Webhook | list[Action]:
     return Webhook(url, _method(fields, "answer_method", "GET"))
 
 
-def inline_ncco(fields: dict[str, Any]) -> list[Action]:
+def inline_ncco(fields: dict[str, Any]) -> list[Step]:
     """The NCCO in a request.
 
     Raises
@@ -168,7 +168,7 @@ def inline_ncco(fields: dict[str, Any]) -> list[Action]:
         raise FieldError("ncco", str(error)) from error
 
 
-def transfer_source(fields: dict[str, Any]) -> Webhook | list[Action]:
+def transfer_source(fields: dict[str, Any]) -> Webhook | list[Step]:
     """Where a transfer leads.
 
     Raises

@@ -34,13 +34,26 @@ class Playback:
         pcm: bytes = b"",
     ) -> None:
         self._clock = platform.clock
+        self._journal = platform.journal
+        self._leg = leg
+        self._told = False
         begin = self._clock.now()
         self.ends_at = None if seconds is None else begin + seconds
-        self.sound = Sound(kind, begin, None, details, voice, pcm)
+        sound_id = next(platform.sound_ids)
+        self.sound = Sound(kind, begin, None, details, voice, pcm, sound_id)
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not leg.earmuffed:
             leg.heard.append(self.sound)
-        platform.journal.write("sound", uuid=leg.uuid, sound=kind, details=details)
+        leg.playbacks.append(self)
+        self._journal.write(
+            "sound",
+            uuid=leg.uuid,
+            sound=kind,
+            details=details,
+            sound_id=sound_id,
+            seconds=None if seconds is None else round(seconds, 3),
+            heard_by=[] if leg.earmuffed else [leg.uuid],
+        )
         self._timer = None if self.ends_at is None else self._clock.call_at(self.ends_at, self.stop)
 
     def stop(self) -> None:
@@ -51,7 +64,21 @@ class Playback:
         self.sound.end = now if self.ends_at is None else min(now, self.ends_at)
         if self._timer is not None:
             self._timer.cancel()
+        self._leg.playbacks.remove(self)
+        self.tell_end(interrupted=self.ends_at is None or now < self.ends_at)
         self.done.set_result(None)
+
+    def tell_end(self, *, interrupted: bool) -> None:
+        """Write into the journal, once, that it is not heard any more."""
+        if self._told:
+            return
+        self._told = True
+        self._journal.write(
+            "sound_ended",
+            uuid=self._leg.uuid,
+            sound_id=self.sound.sound_id,
+            interrupted=interrupted,
+        )
 
     async def finish(self) -> None:
         """Wait for its end; when the waiting is given up, the sound stops."""
@@ -88,6 +115,7 @@ async def play_stream(platform: Platform, leg: Leg, url: str, loop: int) -> Play
     if content is None or once is None:
         platform.journal.write("error", uuid=leg.uuid, reason="no audio", detail=url)
         return None
+    platform.audio_files.add_played(url, content)
     pcm = audio.pcm_of(content) if loop == 1 else b""
     seconds = once * loop if loop else None
     return Playback(platform, leg, "stream", {"url": url}, STREAM_VOICE, seconds, pcm)
@@ -132,10 +160,16 @@ def say(platform: Platform, leg: Leg, text: str) -> float:
             return
         sound = Sound("speech", begin, end, {"text": text, "from": leg.uuid}, leg.voice)
         leg.said.append(sound)
-        if not leg.muted:
-            for listener in listeners_of(leg):
-                listener.heard.append(sound)
-        platform.journal.write("speech", uuid=leg.uuid, text=text)
+        listeners = listeners_of(leg)
+        for listener in listeners:
+            listener.heard.append(sound)
+        platform.journal.write(
+            "speech",
+            uuid=leg.uuid,
+            text=text,
+            seconds=round(end - begin, 3),
+            heard_by=[listener.uuid for listener in listeners],
+        )
         _interrupt(leg)
         leg.tell(SpeechBegan(begin))
         clock.call_at(end, stop)
@@ -170,11 +204,13 @@ def _press_at(platform: Platform, leg: Leg, digit: str, at: float) -> None:
         details = {"digits": digit, "from": leg.uuid}
         sound = Sound("dtmf", at, at + DIGIT_SECONDS, details, DTMF_VOICE)
         leg.said.append(sound)
-        for listener in listeners_of(leg):
+        listeners = listeners_of(leg)
+        for listener in listeners:
             listener.heard.append(sound)
             if listener.line is not None:
                 listener.line.send_digit(digit)
-        platform.journal.write("digit", uuid=leg.uuid, digit=digit)
+        heard_by = [listener.uuid for listener in listeners]
+        platform.journal.write("digit", uuid=leg.uuid, digit=digit, heard_by=heard_by)
         _interrupt(leg)
         leg.tell(Digit(digit, at))
 
@@ -195,14 +231,11 @@ def stop_hearing(leg: Leg, at: float) -> None:
     for position, sound in enumerate(leg.heard):
         if sound.end is None or sound.end > at:
             leg.heard[position] = replace(sound, end=at)
+    for playback in leg.playbacks:
+        playback.tell_end(interrupted=True)
 
 
 def silence(leg: Leg) -> None:
     """Stop everything that the platform plays to a leg."""
-    for playback in (leg.prompt, leg.talk, leg.stream, leg.music):
-        if playback is not None:
-            playback.stop()
-    now = leg.clock.now()
-    for sound in leg.heard:
-        if sound.end is None:
-            sound.end = now
+    for playback in list(leg.playbacks):
+        playback.stop()

@@ -67,8 +67,13 @@ def start(
         leg.tapes.append(tape)
     else:
         room.tape = tape
-    platform.journal.write("recording", uuid=leg.uuid, recording_uuid=tape.recording_uuid)
+    _write(platform, tape, state="started")
     return tape
+
+
+def _write(platform: Platform, tape: Tape, **more: str) -> None:
+    about = {"uuid": tape.leg.uuid, "recording_uuid": tape.recording_uuid}
+    platform.journal.write("recording", **about, **more)
 
 
 def stop(platform: Platform, tape: Tape) -> None:
@@ -85,6 +90,7 @@ def stop(platform: Platform, tape: Tape) -> None:
     if platform.faults.strikes("record_late"):
         delay += platform.faults.value("record_late")
     file_id = platform.make_uuid()
+    _write(platform, tape, state="ended", file_id=file_id)
     platform.spawn(_deliver(platform, tape, file_id, end + delay))
 
 

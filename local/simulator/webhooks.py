@@ -9,8 +9,8 @@ import hashlib
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -31,6 +31,9 @@ RETRIED_ERRORS = frozenset({"Connection timeout.", "Read timeout.", "Connection 
 NOT_NCCO_TYPES = frozenset({"text/html", "application/xml", "text/xml"})
 # Statuses that count as received (webhooks guide).
 RECEIVED = range(200, 206)
+# What is kept of a reply's headers: so many names, each value cut to so many characters.
+REPLY_HEADERS = 50
+REPLY_HEADER_CHARACTERS = 500
 # The server of a webhook may close a connection that is not used for long.
 KEEP_ALIVE_SECONDS = 2.0
 
@@ -43,6 +46,7 @@ class Reply:
     body: bytes = b""
     content_type: str = ""
     error: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def may_be_tried_again(self) -> bool:
@@ -171,6 +175,7 @@ class Sender:
         record["ms"] = round((time.monotonic() - began) * 1000, 1)
         record["reply"] = {
             "content_type": reply.content_type,
+            "headers": reply.headers,
             "body": reply.body[: self._settings.webhook_kept_bytes].decode("utf-8", "replace"),
         }
         self._journal.write("webhook", uuid=leg.uuid, webhook=dict(record))
@@ -204,7 +209,9 @@ class Sender:
                 content = await _bounded(response, self._settings.webhook_reply_bytes)
                 if content is None:
                     return Reply(None, error="Reply too long.")
-                return Reply(response.status, content, response.content_type)
+                return Reply(
+                    response.status, content, response.content_type, headers=_kept(response.headers)
+                )
         except aiohttp.ConnectionTimeoutError:
             return Reply(None, error="Connection timeout.")
         except TimeoutError:
@@ -277,6 +284,18 @@ def form(target: Webhook, fields: dict[str, Any]) -> tuple[str, bytes | None]:
 def compact(value: Any) -> bytes:
     """JSON without spaces, as Vonage sends it; halves of characters become question marks."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers by their lower-case names; values of the same name are joined."""
+    kept: dict[str, str] = {}
+    for name, value in headers.items():
+        name = name.lower()
+        if name in kept:
+            kept[name] = f"{kept[name]}, {value}"[:REPLY_HEADER_CHARACTERS]
+        elif len(kept) < REPLY_HEADERS:
+            kept[name] = value[:REPLY_HEADER_CHARACTERS]
+    return kept
 
 
 async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes | None:

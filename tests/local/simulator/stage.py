@@ -206,6 +206,22 @@ class Stage:
         answered = await self.sim("PUT", "/faults", knobs)
         assert answered.status == 200, answered.raw
 
+    async def entries(self, kind: str, uuid: str | None = None) -> list[dict[str, Any]]:
+        """What the journal tells of this kind, of one leg or of all."""
+        latest = (await self.sim("GET", "")).json["entries"]
+        found: list[dict[str, Any]] = []
+        async with self.client.get(self.simulator.http_url + "/sim/events") as response:
+            while not found or found[-1]["id"] < latest:
+                line = await response.content.readline()
+                assert line, "the stream ended too early"
+                if line.startswith(b"data: "):
+                    found.append(json.loads(line.removeprefix(b"data: ")))
+        return [
+            entry
+            for entry in found
+            if entry["kind"] == kind and (uuid is None or entry.get("uuid") == uuid)
+        ]
+
     async def callee(self, number: str = CALLEE, **how: Any) -> None:
         """Set how a number behaves when it is called."""
         answered = await self.sim("PUT", f"/callees/{number}", how)

@@ -3,10 +3,14 @@
 import asyncio
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from aiohttp import web
 
-from tests.local.simulator.stage import CALLEE, CALLER, NUMBER, Stage, talk
+from local.simulator.settings import Callee
+from tests.local.simulator.stage import CALLEE, CALLER, NUMBER, Answered, Stage, talk
+from tests.local.simulator.test_ncco_talk_and_stream import wav
 
 
 async def test_ring_gives_uuid_and_conversation(stage: Stage) -> None:
@@ -36,9 +40,15 @@ async def test_call_shows_status_heard_said_and_webhooks(stage: Stage) -> None:
     await stage.step(5)
     view = await call.view()
     assert view["status"] == "completed"
-    assert view["heard"] == [
-        {"kind": "talk", "text": "hello", "language": "en-US", "from_ms": 0, "to_ms": 375}
-    ]
+    (heard,) = view["heard"]
+    assert heard == {
+        "kind": "talk",
+        "sound_id": heard["sound_id"],
+        "text": "hello",
+        "language": "en-US",
+        "from_ms": 0,
+        "to_ms": 375,
+    }
     assert [sound["text"] for sound in view["said"]] == ["hi"]
     webhook = next(one for one in view["webhooks"] if one["kind"] == "answer")
     assert webhook["url"].startswith(stage.url("/answer?"))
@@ -102,6 +112,34 @@ async def test_callees_are_listed(stage: Stage) -> None:
     body = (await stage.sim("GET", "/callees")).json
     assert body["callees"][CALLEE]["behaviour"] == "busy"
     assert body["default"]["behaviour"] == "answer"
+
+
+async def test_callee_default_is_how_everybody_else_behaves(stage: Stage) -> None:
+    await stage.callee("default", behaviour="busy")
+    await stage.callee(NUMBER, behaviour="reject")
+    call = await stage.place([talk("hello")])
+    named = await stage.place([talk("hello")], to=[{"type": "phone", "number": NUMBER}])
+    await stage.step(2)
+    assert (await call.status(), await named.status()) == ("completed", "rejected")
+    assert "busy" in stage.statuses(call.uuid)
+    assert (await stage.sim("GET", "/callees")).json["default"]["behaviour"] == "busy"
+
+
+async def test_callee_delete_puts_back_what_the_settings_say(make_stage: Any) -> None:
+    stage = await make_stage(
+        callees={CALLEE: Callee(behaviour="busy")}, default_callee=Callee(after=7)
+    )
+    for number in (CALLEE, CALLER, "default"):
+        await stage.callee(number, behaviour="manual")
+        assert (await stage.sim("DELETE", f"/callees/{number}")).status == 204
+    body = (await stage.sim("GET", "/callees")).json
+    assert body["default"]["after"] == 7
+    assert {number: how["behaviour"] for number, how in body["callees"].items()} == {CALLEE: "busy"}
+    assert len(await stage.entries("callees")) == 6
+
+
+async def test_callee_delete_of_one_who_was_not_set_changes_nothing(stage: Stage) -> None:
+    assert (await stage.sim("DELETE", f"/callees/{CALLEE}")).status == 204
 
 
 async def test_hangup_of_a_ringing_callee_declines(stage: Stage) -> None:
@@ -173,6 +211,47 @@ async def test_old_calls_are_forgotten_and_counted(make_stage: Any) -> None:
     assert [call["uuid"] for call in shown["calls"]] == [call.uuid for call in calls[2:]]
     assert shown["forgotten"] == 2
     assert (await stage.sim("GET", f"/calls/{calls[0].uuid}")).status == 404
+
+
+# Audio files
+
+
+async def heard_again(stage: Stage, path: str) -> Answered:
+    """GET /sim/audio of a file of the application's."""
+    return await stage.sim("GET", f"/audio?url={quote(stage.url(path), safe='')}")
+
+
+async def test_audio_is_the_file_that_a_stream_played(stage: Stage) -> None:
+    stage.on("/prompt.wav", web.Response(body=wav(2)))
+    await stage.ring([{"action": "stream", "streamUrl": [stage.url("/prompt.wav")]}])
+    answered = await heard_again(stage, "/prompt.wav")
+    assert (answered.status, answered.raw) == (200, wav(2))
+    assert answered.headers["Content-Type"] == "audio/wav"
+    assert answered.headers["X-Content-Type-Options"] == "nosniff"
+    assert len(stage.sent_to("/prompt.wav")) == 1
+
+
+async def test_audio_that_was_never_played_is_404_and_not_fetched(stage: Stage) -> None:
+    stage.on("/prompt.wav", web.Response(body=wav(2)))
+    assert (await heard_again(stage, "/prompt.wav")).status == 404
+    assert (await stage.sim("GET", "/audio")).status == 404
+    assert stage.sent_to("/prompt.wav") == []
+
+
+async def test_audio_that_is_none_is_404(stage: Stage) -> None:
+    stage.on("/page", web.Response(text="<script>alert(1)</script>", content_type="text/html"))
+    await stage.ring([{"action": "stream", "streamUrl": [stage.url("/page")]}])
+    assert (await heard_again(stage, "/page")).status == 404
+
+
+async def test_audio_is_kept_up_to_32_mib(stage: Stage) -> None:
+    paths = [f"/{number}.wav" for number in range(4)]
+    for path in paths:
+        stage.on(path, web.Response(body=wav(300)))
+    await stage.ring([{"action": "stream", "streamUrl": [stage.url(path)]} for path in paths])
+    await stage.step(901)
+    statuses = [(await heard_again(stage, path)).status for path in paths]
+    assert statuses == [404, 200, 200, 200]
 
 
 # The guard

@@ -1,0 +1,203 @@
+// The sequence diagram of one call: a grid with a lane for the application and one for each leg, a
+// button for each thing that happened, and bars beside them for what lasts.
+// @ts-check
+
+import { h, set, write } from "./dom.js";
+import { createTimeline, isRunning } from "./timeline.js";
+import { elapsed, milliseconds, seconds } from "./phrases.js";
+
+// A pause shorter than this, in seconds, is not worth a line.
+const GAP = 1;
+const TRACKS = 3;
+// Rows that are shown at once; older ones come on request.
+const SHOWN = 400;
+const TICK = 250;
+
+/**
+ * An empty diagram.
+ *
+ * @param {{now: () => number, choose: (row: import("./timeline.js").Row) => void}} options
+ */
+export function createDiagram({ now, choose }) {
+  const heads = h("div", { class: "heads", "aria-hidden": "true" });
+  const list = h("ol", { class: "sequence", "aria-label": "What happened" });
+  const element = h("div", { class: "diagram" }, heads, list);
+  /** @type {any} */
+  let state = emptyState();
+
+  element.addEventListener("keydown", (event) => moveFocus(list, event));
+
+  /** Shows another call from its beginning. */
+  function show(legs, entries) {
+    state = emptyState();
+    list.replaceChildren();
+    heads.replaceChildren(headOf("Application", ""));
+    for (const leg of legs) addLane(leg);
+    for (const entry of entries) state.timeline.add(entry);
+    const hidden = Math.max(0, state.timeline.rows.length - SHOWN);
+    for (const row of state.timeline.rows.slice(hidden)) append(row);
+    if (hidden) list.prepend(h("li", { class: "gap" }, `${hidden} earlier rows are not shown`));
+    settle();
+  }
+
+  /** Adds what happened now. */
+  function add(entry) {
+    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
+    for (const row of state.timeline.add(entry)) {
+      if (state.views.has(row.id)) update(row);
+      else append(row);
+    }
+    settle();
+    if (isAtEnd) element.scrollTop = element.scrollHeight;
+  }
+
+  function addLane(leg) {
+    if (state.lanes.has(leg.uuid)) return;
+    state.lanes.set(leg.uuid, state.lanes.size);
+    element.style.setProperty("--lanes", String(state.lanes.size));
+    const [name, side] = leg.direction === "inbound" ? [leg.from, "caller"] : [leg.to, "called"];
+    heads.append(headOf(name || "unknown", side, state.lanes.size - 1));
+    list.append(lifeline(state.lanes.size - 1));
+  }
+
+  function append(row) {
+    const lane = state.lanes.get(row.lane);
+    if (lane === undefined) return;
+    if (state.last && row.at - state.last.at >= GAP) appendGap(row.at - state.last.at);
+    const line = ++state.lines;
+    state.origin ??= row.at;
+    const view = buildRow(row, { lane, line, origin: state.origin, click: () => pick(row) });
+    if (row.end !== undefined) Object.assign(view, barOf(row, lane, line));
+    state.views.set(row.id, view);
+    state.last = row;
+    list.append(...[view.bar, view.item].filter(Boolean));
+    if (isRunning(row)) state.running.add(row);
+    update(row);
+  }
+
+  function appendGap(length) {
+    const gap = h("li", { class: "gap" }, h("span", {}, `${seconds(length)} later`));
+    gap.style.setProperty("--line", String(++state.lines));
+    gap.style.setProperty("--gap", String(Math.min(6, Math.log2(1 + length)).toFixed(2)));
+    list.append(gap);
+  }
+
+  function barOf(row, lane, line) {
+    const taken = new Set([...state.running].filter((other) => other.lane === row.lane).map((other) => state.views.get(other.id).track));
+    const track = [...Array(TRACKS).keys()].find((free) => !taken.has(free)) ?? TRACKS - 1;
+    const bar = h("li", { class: `bar ${row.kind} is-${row.title}`, "aria-hidden": "true" }, h("span", {}));
+    bar.style.setProperty("--lane", String(lane));
+    bar.style.setProperty("--track", String(track));
+    bar.style.setProperty("--line", String(line));
+    return { bar, track, line };
+  }
+
+  function update(row) {
+    const view = state.views.get(row.id);
+    if (!view) return;
+    set(view.item, "class", classOf(row));
+    write(view.title, row.title);
+    write(view.note, noteOf(row));
+    if (view.outcome) write(view.outcome, outcomeOf(row));
+    const isOver = row.end !== null;
+    if (isOver && state.running.delete(row)) view.bar?.style.setProperty("--until", String(state.lines + 1));
+    progress(row);
+  }
+
+  /** Gives the running bars the length of the diagram, and shows how far they are. */
+  function settle() {
+    list.style.setProperty("--lines", String(state.lines + 1));
+    for (const row of state.running) state.views.get(row.id).bar?.style.setProperty("--until", String(state.lines + 1));
+    if (!list.querySelector('[tabindex="0"]')) list.querySelector("button")?.setAttribute("tabindex", "0");
+  }
+
+  function progress(row) {
+    const view = state.views.get(row.id);
+    if (row.end === undefined || !view.time) return;
+    const spent = Math.max(0, (row.end ?? now()) - row.at);
+    const done = row.seconds ? Math.min(1, spent / row.seconds) : isRunning(row) ? 0 : 1;
+    const isKnown = Boolean(row.seconds) || !isRunning(row);
+    view.bar.classList.toggle("is-endless", !isKnown);
+    view.bar.classList.toggle("is-running", isRunning(row));
+    view.bar.style.setProperty("--done", String(done));
+    view.item.style.setProperty("--done", String(done));
+    write(view.time, isRunning(row) && row.seconds ? `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}` : seconds(spent));
+  }
+
+  function pick(row) {
+    state.chosen?.button.removeAttribute("aria-current");
+    state.chosen = state.views.get(row.id);
+    state.chosen.button.setAttribute("aria-current", "true");
+    giveFocusTo(list, state.chosen.button);
+    choose(row);
+  }
+
+  setInterval(() => {
+    if (!document.hidden) for (const row of state.running) progress(row);
+  }, TICK);
+
+  return { element, show, add, addLane, chosenButton: () => state.chosen?.button ?? null };
+}
+
+function emptyState() {
+  return { timeline: createTimeline(), lanes: new Map(), views: new Map(), running: new Set(), lines: 0, origin: null, last: null, chosen: null };
+}
+
+function headOf(name, side, lane) {
+  const head = h("div", { class: lane === undefined ? "head is-application" : "head" }, h("span", {}, name), side ? h("small", {}, side) : null);
+  if (lane !== undefined) head.style.setProperty("--lane", String(lane));
+  return head;
+}
+
+function lifeline(lane) {
+  const line = h("li", { class: "lifeline", "aria-hidden": "true" });
+  line.style.setProperty("--lane", String(lane));
+  return line;
+}
+
+function buildRow(row, { lane, line, origin, click }) {
+  const title = h("span", { class: "title" });
+  const note = h("span", { class: "note-text" });
+  const time = row.end === undefined ? null : h("span", { class: "spent" });
+  const outcome = row.kind === "webhook" ? h("span", { class: "reply" }) : null;
+  const arrow = outcome && h("span", { class: "arrow", "aria-hidden": "true" });
+  const words = h("span", { class: "words" }, title, " ", note, time && " ", time);
+  const button = h("button", { type: "button", tabindex: "-1", on: { click } }, words, outcome && " ", outcome, arrow);
+  const item = h("li", {}, h("time", {}, elapsed(row.at - origin)), button);
+  item.style.setProperty("--line", String(line));
+  item.style.setProperty("--lane", String(lane));
+  return { item, button, title, note, time, outcome };
+}
+
+function classOf(row) {
+  const kind = row.kind === "action" ? `action is-${row.title}` : row.kind;
+  return `event ${kind}${row.failed ? " is-failed" : ""}`;
+}
+
+function noteOf(row) {
+  const isCut = row.sound?.interrupted || row.interrupted;
+  return [row.note, isCut && "interrupted"].filter(Boolean).join(" · ");
+}
+
+function outcomeOf({ failed, entry }) {
+  const { status, error, ms } = entry.webhook;
+  const outcome = error ?? status ?? "waiting…";
+  return [failed ? `failed: ${outcome}` : outcome, ms === null ? "" : milliseconds(ms)].filter(Boolean).join(" · ");
+}
+
+/** The arrow keys move among the rows, as in a list. */
+function moveFocus(list, event) {
+  const buttons = [...list.querySelectorAll("button")];
+  const here = buttons.indexOf(document.activeElement);
+  const goals = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: buttons.length - 1 };
+  const goal = buttons[goals[event.key]];
+  if (here < 0 || !goal) return;
+  event.preventDefault();
+  giveFocusTo(list, goal);
+  goal.focus();
+}
+
+function giveFocusTo(list, button) {
+  list.querySelector('button[tabindex="0"]')?.setAttribute("tabindex", "-1");
+  button.setAttribute("tabindex", "0");
+}

@@ -1,0 +1,41 @@
+// Shows an NCCO: as a short chain of actions, or at length with the meaning of every option.
+// @ts-check
+
+import { h } from "./dom.js";
+import { brief, nameOf, optionsOf, sentence } from "./ncco.js";
+
+/** The actions one below the other, each with what it does and what its options mean. */
+export function explained(ncco) {
+  if (!ncco.length) return h("p", { class: "muted" }, "An empty NCCO: nothing is done, and the NCCO that runs goes on.");
+  return h("ol", { class: "ncco" }, ncco.map((action) => h("li", {}, explainedAction(action))));
+}
+
+/** One action with its options. */
+export function explainedAction(action) {
+  const options = optionsOf(action);
+  return h(
+    "div",
+    { class: "explained" },
+    h("p", {}, h("strong", { class: `name is-${nameOf(action)}` }, nameOf(action)), " ", sentence(action)),
+    options.length ? h("dl", { class: "options" }, options.map(optionOf)) : null,
+  );
+}
+
+/** The actions as a chain of small boxes, in the order in which they run. */
+export function chain(ncco) {
+  return h("ol", { class: "chain" }, ncco.map(link), h("li", { class: "end" }, "the call ends"));
+}
+
+function link(action) {
+  return h(
+    "li",
+    { class: `link is-${nameOf(action)}` },
+    h("strong", {}, nameOf(action)),
+    h("span", { class: "brief" }, brief(action)),
+    h("span", { class: "meaning" }, sentence(action)),
+  );
+}
+
+function optionOf({ name, value, meaning }) {
+  return h("div", {}, h("dt", {}, h("code", {}, name), " ", h("code", { class: "value" }, JSON.stringify(value))), h("dd", {}, meaning || "Not in Vonage's reference"));
+}
