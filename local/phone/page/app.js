@@ -34,7 +34,7 @@ async function introduce() {
 /** @param {any} message */
 function receive(message) {
   if (message.type !== "hello") return store.take(message);
-  if (message.reset) store.reset();
+  if (message.reset) store.reset(message.platform);
   void introduce();
 }
 

@@ -19,10 +19,10 @@ export function createConversation({ store, lines, sound, transcript }) {
   const flow = h("span", { class: "tag info" });
   const state = h("span", { class: "tag", role: "status" });
   const time = h("span", { class: "numbers muted", role: "timer" });
-  const say = h("input", { type: "text", autocomplete: "off", maxlength: 1000 });
+  const say = h("input", { id: "say", type: "text", autocomplete: "off", maxlength: 1000 });
   const sayForm = h(
     "form", { class: "say", on: { submit } },
-    h("label", { class: "field" }, h("span", {}, "Say something"), say),
+    h("div", { class: "field" }, h("label", { for: "say" }, "Say something"), say),
     h("button", { type: "submit" }, "Say"),
   );
   const mute = h("button", { type: "button", on: { click: toggleMute } }, "Mute");
@@ -30,11 +30,11 @@ export function createConversation({ store, lines, sound, transcript }) {
   const close = h("button", { type: "button", on: { click: put } }, "Close");
   const keypad = createKeypad(press);
   const element = h(
-    "section", { class: "card line", "aria-label": "Line", hidden: true },
+    "section", { class: "card phone-line", "aria-label": "Line", hidden: true },
     chooser.element,
-    h("div", { class: "row head" }, title, flow, state, time),
+    h("div", { class: "row line-head" }, title, flow, state, time),
     transcript, sayForm, keypad,
-    h("div", { class: "row actions" }, mute, hangUp, close),
+    h("div", { class: "row line-actions" }, mute, hangUp, close),
   );
 
   /** @param {(line: import("./lines.js").Line) => void} act */

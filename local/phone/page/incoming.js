@@ -55,7 +55,7 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
     const quieten = h("button", { type: "button", on: { click: () => silence(leg.uuid, quieten) } },
       "Let it ring");
     return h(
-      "section", { class: "card ringing", "aria-label": "Incoming call" },
+      "section", { class: "card ringing-call", "aria-label": "Incoming call" },
       h("p", { role: "alert" }, h("b", {}, `${leg.from} is calling`), h("br"),
         h("span", { class: "small muted" }, `to ${leg.to}`)),
       h("div", { class: "row" },
@@ -100,7 +100,10 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
   function note(text) {
     const close = h("button", { type: "button", class: "little quiet" }, "Dismiss");
     const added = h("p", { class: "note row" }, h("span", { class: "grow" }, text), close);
-    close.addEventListener("click", () => added.remove());
+    close.addEventListener("click", () => {
+      added.remove();
+      show();
+    });
     notes.append(added);
     if (notes.children.length > NOTES_KEPT) notes.children[0].remove();
   }
@@ -129,6 +132,7 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
       shown.set(leg.uuid, card(leg));
       cards.append(/** @type {HTMLElement} */ (shown.get(leg.uuid)));
     }
+    element.hidden = shown.size === 0 && notes.children.length === 0;
     ring();
     write(title, shown.size > 0 ? "Ringing" : store.link === "lost" ? "Lost" : "Phone");
   }
@@ -137,10 +141,5 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
   store.subscribe("stack", ask);
   store.subscribe("entry", ({ kind }) => void (kind === "callees" && ask()));
   store.subscribe("link", (state) => void (state === "connected" && announce()));
-  store.subscribe("reset", () => {
-    for (const known of [silenced, rejected]) known.clear();
-    show();
-  });
-
   return { element, option, show };
 }

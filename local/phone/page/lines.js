@@ -7,7 +7,7 @@ import { tab } from "./settings.js";
 
 /**
  * @typedef {{uuid: string, side: "caller"|"called", other: string, muted: boolean,
- *   hungUp: boolean, failure: string}} Line
+ *   hungUp: boolean, failure: string, phase: Phase}} Line
  * @typedef {"calling"|"talking"|"ended"} Phase
  * @typedef {ReturnType<typeof createLines>} Lines
  */
@@ -36,17 +36,19 @@ export function createLines({ store, api }) {
     for (const listener of listeners) listener();
   }
 
-  /** @param {Line} line @returns {Phase} */
-  function phase({ uuid, failure }) {
-    const leg = store.legs.get(uuid);
-    if (failure || leg?.over) return "ended";
-    return leg?.answered_at == null ? "calling" : "talking";
+  /** @param {Line} line @returns {Phase} The last one known, while the store learns anew. */
+  function phase(line) {
+    const leg = store.legs.get(line.uuid);
+    if (line.failure || leg?.over) line.phase = "ended";
+    else if (leg) line.phase = leg.answered_at === null ? "calling" : "talking";
+    return line.phase;
   }
 
   /** @param {string} uuid @param {Line["side"]} side @param {string} other */
   function hold(uuid, side, other, failure = "") {
     for (const line of held.values()) if (phase(line) === "ended") held.delete(line.uuid);
-    held.set(uuid, { uuid, side, other, muted: false, hungUp: false, failure });
+    const fresh = { muted: false, hungUp: false, phase: /** @type {Phase} */ ("calling") };
+    held.set(uuid, { uuid, side, other, failure, ...fresh });
     selected = uuid;
     changed();
   }
@@ -74,7 +76,7 @@ export function createLines({ store, api }) {
   /** Asks before it rings: a refused request would be an error in the browser's console. */
   async function isLinked(/** @type {string} */ number) {
     const known = (store.stack?.numbers ?? []).some((/** @type {any} */ one) => one.number === number);
-    return known || (await api.get("/sim")).numbers.includes(number);
+    return known || Boolean((await api.get("/sim")).numbers[number]);
   }
 
   /** @param {string} from @param {string} to */
@@ -103,8 +105,9 @@ export function createLines({ store, api }) {
     changed();
   }
 
-  /** Another platform: what this one held is gone with the old one. */
-  function leave() {
+  /** Where it is another platform now, what this tab held is gone with the old one. */
+  function leave(/** @type {string} */ now) {
+    if (now === platform || platform === "") return;
     const lost = [...held.values()].some((line) => !line.failure);
     held.clear();
     selected = "";

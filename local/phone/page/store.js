@@ -174,12 +174,12 @@ export function createStore() {
       store.link = state;
       tell("link", state);
     },
-    /** Forgets everything: the platform is another one now. */
-    reset() {
+    /** Forgets everything. @param {string} platform The start of the platform that tells from now on. */
+    reset(platform) {
       for (const known of [calls, legs, journal, exchanges, keys]) known.clear();
       newest = 0;
       forget();
-      tell("reset", undefined);
+      tell("reset", platform);
     },
   };
   return store;

@@ -17,7 +17,7 @@ const KEPT = 300; // rows of a line
 /** @param {{store: import("./store.js").Store, lines: import("./lines.js").Lines}} parts */
 export function createTranscript({ store, lines }) {
   const element = h("div", {
-    ...{ class: "transcript", role: "log", tabindex: 0, "aria-label": "What you hear" },
+    ...{ class: "heard-log", role: "log", tabindex: 0, "aria-label": "What you hear" },
   });
   /** @type {Map<string, HTMLElement>} */
   const parts = new Map();
@@ -30,7 +30,7 @@ export function createTranscript({ store, lines }) {
   function partOf(line) {
     const known = parts.get(line.uuid);
     if (known) return known;
-    const part = h("div", { class: "part" }, h("h3", { class: "small muted" }, line.other));
+    const part = h("div", { class: "line-part" }, h("h3", { class: "small muted" }, line.other));
     parts.set(line.uuid, part);
     element.append(part);
     return part;
@@ -50,7 +50,7 @@ export function createTranscript({ store, lines }) {
   /** @param {Line} line @param {string} kind @param {string} who @param {string} text */
   function words(line, kind, who, text, /** @type {Entry} */ entry) {
     const shown = timed(spoken(text), entry.seconds ?? null);
-    const spans = shown.map(({ text: word }) => h("span", { class: "word" }, `${word} `));
+    const spans = shown.map(({ text: word }) => h("span", { class: "spoken-word" }, `${word} `));
     const added = row(line, kind, who && h("b", {}, `${who}: `), spans);
     const speed = store.clock.speed || 1;
     const age = store.clock.speed === 1 ? Math.max(0, store.now() - entry.at) : 0;
