@@ -5,7 +5,7 @@ import { h, write } from "./dom.js";
 import { whyStopped } from "./reasons.js";
 import { choices } from "./settings.js";
 
-const NOTES_KEPT = 3;
+const NOTES_KEPT = 1;
 
 /**
  * @param {object} parts
@@ -52,16 +52,16 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
 
   /** @param {import("./store.js").Leg} leg */
   function card(leg) {
-    const quieten = h("button", { type: "button", on: { click: () => silence(leg.uuid, quieten) } },
+    const quieten = h("button", { type: "button", class: "quiet little", on: { click: () => silence(leg.uuid, quieten) } },
       "Let it ring");
     return h(
       "section", { class: "card ringing-call", "aria-label": "Incoming call" },
       h("p", { role: "alert" }, h("b", {}, `${leg.from} is calling`), h("br"),
         h("span", { class: "small muted" }, `to ${leg.to}`)),
-      h("div", { class: "row" },
+      h("div", { class: "row line-actions" },
         h("button", { type: "button", class: "main", on: { click: () => answer(leg) } }, "Answer"),
-        h("button", { type: "button", class: "danger", on: { click: () => reject(leg) } }, "Reject"),
-        quieten),
+        h("button", { type: "button", class: "danger", on: { click: () => reject(leg) } }, "Reject")),
+      quieten,
     );
   }
 

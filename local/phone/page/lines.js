@@ -6,7 +6,7 @@ import * as reasons from "./reasons.js";
 import { tab } from "./settings.js";
 
 /**
- * @typedef {{uuid: string, side: "caller"|"called", other: string, muted: boolean,
+ * @typedef {{uuid: string, side: "caller"|"called", own: string, other: string, muted: boolean,
  *   hungUp: boolean, failure: string, phase: Phase}} Line
  * @typedef {"calling"|"talking"|"ended"} Phase
  * @typedef {ReturnType<typeof createLines>} Lines
@@ -44,19 +44,20 @@ export function createLines({ store, api }) {
     return line.phase;
   }
 
-  /** @param {string} uuid @param {Line["side"]} side @param {string} other */
-  function hold(uuid, side, other, failure = "") {
-    for (const line of held.values()) if (phase(line) === "ended") held.delete(line.uuid);
+  /** @param {Pick<Line, "uuid"|"side"|"own"|"other"|"failure">} line */
+  function hold(line) {
+    const { uuid } = line;
+    for (const one of held.values()) if (phase(one) === "ended") held.delete(one.uuid);
     const fresh = { muted: false, hungUp: false, phase: /** @type {Phase} */ ("calling") };
-    held.set(uuid, { uuid, side, other, failure, ...fresh });
+    held.set(uuid, { ...line, ...fresh });
     selected = uuid;
     changed();
   }
 
-  /** @param {string} other @param {string} why */
-  function fail(other, why) {
+  /** @param {string} own @param {string} other @param {string} failure */
+  function fail(own, other, failure) {
     failures += 1;
-    hold(`failed-${failures}`, "caller", other, why);
+    hold({ uuid: `failed-${failures}`, side: "caller", own, other, failure });
   }
 
   /** Does something for the person; what goes wrong becomes the problem that is shown. */
@@ -82,13 +83,13 @@ export function createLines({ store, api }) {
   /** @param {string} from @param {string} to */
   async function ring(from, to) {
     store.setClock(await api.get("/sim/clock"));
-    if (!(await isLinked(to))) return fail(to, reasons.noApplication(to));
+    if (!(await isLinked(to))) return fail(from, to, reasons.noApplication(to));
     try {
       const { uuid } = await api.post("/sim/calls", { from, to });
-      return hold(uuid, "caller", to);
+      return hold({ uuid, side: "caller", own: from, other: to, failure: "" });
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      return fail(to, `${error.message}.`);
+      return fail(from, to, `${error.message}.`);
     }
   }
 
@@ -160,8 +161,9 @@ export function createLines({ store, api }) {
     call: (from, to) => attempt(() => ring(from, to)),
     /** @param {import("./store.js").Leg} leg */
     answer(leg) {
-      hold(leg.uuid, "called", leg.from);
-      return attempt(() => api.post(`/sim/calls/${leg.uuid}/answer`));
+      const { uuid, from: other, to: own } = leg;
+      hold({ uuid, side: "called", own, other, failure: "" });
+      return attempt(() => api.post(`/sim/calls/${uuid}/answer`));
     },
     /** @param {import("./store.js").Leg} leg */
     reject: (leg) => attempt(() => api.post(`/sim/calls/${leg.uuid}/reject`)),
