@@ -8,6 +8,8 @@ import { elapsed, milliseconds, seconds } from "./phrases.js";
 
 // A pause shorter than this, in seconds, is not worth a line.
 const GAP = 1;
+// What lasted less, in seconds, took no time.
+const INSTANT = 0.05;
 const TRACKS = 3;
 // Rows that are shown at once; older ones come on request.
 const SHOWN = 400;
@@ -121,7 +123,7 @@ export function createDiagram({ now, choose }) {
     view.bar.classList.toggle("is-running", isRunning(row));
     view.bar.style.setProperty("--done", String(done));
     view.item.style.setProperty("--done", String(done));
-    write(view.time, isRunning(row) && row.seconds ? `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}` : seconds(spent));
+    write(view.time, spentOf(row, spent));
   }
 
   function pick(row) {
@@ -137,6 +139,11 @@ export function createDiagram({ now, choose }) {
   }, TICK);
 
   return { element, show, add, addLane, chosenButton: () => state.chosen?.button ?? null };
+}
+
+function spentOf(row, spent) {
+  if (isRunning(row) && row.seconds) return `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}`;
+  return isRunning(row) || spent >= INSTANT ? seconds(spent) : "";
 }
 
 function emptyState() {
@@ -175,8 +182,7 @@ function classOf(row) {
 }
 
 function noteOf(row) {
-  const isCut = row.sound?.interrupted || row.interrupted;
-  return [row.note, isCut && "interrupted"].filter(Boolean).join(" · ");
+  return [row.note, row.interrupted && "interrupted"].filter(Boolean).join(" · ");
 }
 
 function outcomeOf({ failed, entry }) {
