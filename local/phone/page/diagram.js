@@ -2,7 +2,7 @@
 // button for each thing that happened, and bars beside them for what lasts.
 // @ts-check
 
-import { h, set, write } from "./dom.js";
+import { fill, h, set, write } from "./dom.js";
 import { createTimeline, isRunning } from "./timeline.js";
 import { elapsed, milliseconds, seconds } from "./phrases.js";
 
@@ -98,7 +98,7 @@ export function createDiagram({ now, choose }) {
     const view = state.views.get(row.id);
     if (!view) return;
     set(view.item, "class", classOf(row));
-    write(view.title, row.title);
+    if (view.title.textContent !== row.title) fill(view.title, breakable(row.title));
     write(view.note, noteOf(row));
     if (view.outcome) write(view.outcome, outcomeOf(row));
     const isOver = row.end !== null;
@@ -174,6 +174,11 @@ function buildRow(row, { lane, line, origin, click }) {
   item.style.setProperty("--line", String(line));
   item.style.setProperty("--lane", String(lane));
   return { item, button, title, note, time, outcome };
+}
+
+/** A text that may be broken after each slash. */
+function breakable(text) {
+  return text.split(/(?<=\/)/).flatMap((piece) => [piece, h("wbr")]);
 }
 
 function classOf(row) {
