@@ -26,6 +26,17 @@ export const put = (path, body) => request("PUT", path, body);
 export const del = (path) => request("DELETE", path);
 
 /**
+ * Gives the bytes of an answer, null where there are none.
+ *
+ * @param {string} path
+ * @returns {Promise<ArrayBuffer|null>}
+ */
+export async function getBytes(path) {
+  const response = await send("GET", path).catch(() => null);
+  return response?.ok ? response.arrayBuffer().catch(() => null) : null;
+}
+
+/**
  * Sends a request and gives its JSON, null where the answer is empty.
  *
  * @param {string} method
@@ -43,7 +54,7 @@ async function request(method, path, body) {
 }
 
 /** @param {string} method @param {string} path @param {any} body */
-async function send(method, path, body) {
+async function send(method, path, body = undefined) {
   const content = body === undefined ? {} : json(body);
   try {
     return await fetch(path, { method, cache: "no-store", credentials: "same-origin", ...content });

@@ -21,7 +21,9 @@ const place = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 /** Asks for what the link does not tell: the stack, and calls whose beginning is forgotten. */
 async function introduce() {
   try {
-    const [stack, { calls }] = await Promise.all([api.get("/api/stack"), api.get("/sim/calls")]);
+    const paths = ["/api/stack", "/sim/calls", "/sim/clock"];
+    const [stack, { calls }, clock] = await Promise.all(paths.map(api.get));
+    store.setClock(clock);
     store.introduce(stack, calls);
   } catch (error) {
     // The link was lost again in this moment; its next hello asks again.

@@ -1,18 +1,89 @@
-// The phone: lines to the platform's numbers, and calls that ring here.
+// The phone: puts its parts together and has them follow what happens on the platform.
 // @ts-check
 
-import { fill, h } from "./dom.js";
+import { createConversation } from "./conversation.js";
+import { createDial } from "./dial.js";
+import { fill, h, write } from "./dom.js";
+import { createFeed } from "./feed.js";
+import { createHearing } from "./hearing.js";
+import { createIncoming } from "./incoming.js";
+import { createLines } from "./lines.js";
+import { speedNote } from "./reasons.js";
+import { choices } from "./settings.js";
+import { createSound } from "./sound.js";
+import { createSpeaking } from "./speaking.js";
+import { createTranscript } from "./transcript.js";
+import { createVoice } from "./voice.js";
+import { createVoices } from "./voices.js";
 
 /**
  * @param {HTMLElement} root
  * @param {{store: import("./store.js").Store, api: typeof import("./api.js"),
  *   send: (message: any) => void}} parts
  */
-export function mount(root, { store }) {
-  const numbers = h("ul");
-  fill(root, h("h2", {}, "Phone"), numbers);
-  store.subscribe("stack", (stack) => {
-    const shown = stack.numbers.map((/** @type {any} */ { number }) => h("li", {}, number));
-    fill(numbers, shown);
+export function mount(root, { store, api, send }) {
+  const lines = createLines({ store, api });
+  const sound = createSound(lines.isHeard);
+  const voice = createVoice(show);
+  const hearing = createHearing({ store, lines, api, sound, voice });
+  const transcript = createTranscript({ store, lines });
+  const voices = createVoices({ store, lines, sound });
+  const speaking = createSpeaking({ store, voices });
+  const conversation = createConversation({ store, lines, sound, transcript: transcript.element });
+  const focus = conversation.focus;
+  const incoming = createIncoming({ store, api, lines, sound, send, answered: focus });
+  const dial = createDial({ store, lines, called: focus });
+  const quiet = createQuiet(hearing);
+  const problem = h("p", { class: "note bad", role: "alert" });
+  const speed = h("p", { class: "note warn", role: "status" });
+  const noVoice = h("p", { class: "small muted" });
+
+  const feed = createFeed({
+    store,
+    lines,
+    take(line, entry) {
+      transcript.take(line, entry);
+      hearing.take(line, entry);
+    },
   });
+
+  function show() {
+    feed();
+    hearing.update();
+    voices.update();
+    for (const part of [incoming, transcript, conversation, dial]) part.show();
+    speaking.update();
+    tell(problem, lines.problem());
+    tell(speed, store.clock.speed === 1 ? "" : speedNote(store.clock.speed));
+    tell(noVoice, voice.isThere() ? "" : "This browser has no voice of its own: words are shown.");
+  }
+
+  fill(
+    root,
+    h("h2", {}, "Phone"),
+    h("div", { class: "stack" }, problem, speed, incoming.element, conversation.element),
+    h("div", { class: "card stack" }, dial.element),
+    h("div", { class: "options" }, quiet, incoming.option, speaking.element, noVoice),
+  );
+  lines.subscribe(show);
+  for (const kind of ["frame", "link", "stack", "clock", "reset"]) store.subscribe(kind, show);
+  show();
+}
+
+/** @param {ReturnType<typeof createHearing>} hearing */
+function createQuiet(hearing) {
+  const box = h("input", { type: "checkbox", on: { change: follow } });
+  box.checked = choices.get("quiet", false);
+  function follow() {
+    choices.set("quiet", box.checked);
+    hearing.setQuiet(box.checked);
+  }
+  follow();
+  return h("label", { class: "check" }, box, "Quiet");
+}
+
+/** @param {HTMLElement} place @param {string} text */
+function tell(place, text) {
+  write(place, text);
+  place.hidden = !text;
 }

@@ -155,6 +155,14 @@ export function createStore() {
       else if (message.type === "log") later("log", message);
       else if (message.type === "flows") later("flows", message);
     },
+    /** The platform's clock: its speed, and how far it is ahead of this machine's, in seconds. */
+    clock: { speed: 1, ahead: 0 },
+    now: () => Date.now() / 1000 + store.clock.ahead,
+    /** @param {{now: number, speed: number}} clock GET /sim/clock */
+    setClock({ now, speed }) {
+      store.clock = { speed, ahead: now - Date.now() / 1000 };
+      tell("clock", store.clock);
+    },
     /** @param {any} stack GET /api/stack @param {any[]} summaries GET /sim/calls */
     introduce(stack, summaries) {
       store.stack = stack;
@@ -221,7 +229,8 @@ function createNews() {
     },
     /**
      * Calls `listener` with each piece of news of a kind: "entry", "leg", "exchange", "log", "flows"
-     * (gathered), "frame" (after those of a frame), "link", "stack", "reset" (at once).
+     * (gathered), "frame" (after those of a frame), "link", "stack",
+     * "clock", "reset" (at once).
      *
      * @param {string} kind
      * @param {(news: any) => void} listener

@@ -1,0 +1,85 @@
+// The form that begins a call: from which number, to which, and so to which flow.
+// @ts-check
+
+import { h, fill, write } from "./dom.js";
+import { choices } from "./settings.js";
+
+const NUMBER = /^[0-9]{7,15}$/;
+const ANOTHER = "another number";
+
+/**
+ * @param {object} parts
+ * @param {import("./store.js").Store} parts.store
+ * @param {import("./lines.js").Lines} parts.lines
+ * @param {() => void} parts.called
+ */
+export function createDial({ store, lines, called }) {
+  const from = h("input", { ...field("tel"), value: choices.get("from", "447700900999") });
+  const to = h("input", { ...field("tel"), on: { input: match } });
+  const flow = h("select", { on: { change: choose } });
+  const problem = h("p", { class: "small bad", role: "alert" });
+  const button = h("button", { type: "submit", class: "main wide" }, "Call");
+  const element = h(
+    "form", { class: "dial", novalidate: true, on: { submit } },
+    labelled("Your number", from), labelled("Flow", flow), labelled("Number to call", to),
+    button, problem,
+  );
+
+  /** @param {SubmitEvent} event */
+  async function submit(event) {
+    event.preventDefault();
+    const [caller, callee] = [addressIn(from.value), numberIn(to.value)];
+    const wrong = !caller ? from : !callee ? to : null;
+    for (const input of [from, to]) input.setAttribute("aria-invalid", String(input === wrong));
+    write(problem, wrong ? "A number has 7 to 15 digits, with the country's code." : "");
+    if (wrong) return wrong.focus();
+    choices.set("from", caller);
+    button.disabled = true;
+    await lines.call(caller, callee);
+    button.disabled = false;
+    if (!lines.problem()) called();
+  }
+
+  function choose() {
+    if (flow.value) to.value = flow.value;
+  }
+
+  function match() {
+    const known = [...flow.options].some(({ value }) => value === to.value.trim());
+    flow.value = known ? to.value.trim() : "";
+  }
+
+  store.subscribe("stack", ({ numbers }) => {
+    const options = numbers.map((/** @type {any} */ one) =>
+      h("option", { value: one.number }, `${one.flow ?? "default"} · ${one.number}`),
+    );
+    fill(flow, options, h("option", { value: "" }, ANOTHER));
+    if (!to.value && numbers.length > 0) to.value = numbers[0].number;
+    match();
+  });
+
+  return {
+    element,
+    /** A call needs the platform. */
+    show() {
+      element.dataset.lost = String(store.link === "lost");
+    },
+  };
+}
+
+/** @param {string} type */
+const field = (type) => ({ type, autocomplete: "off", spellcheck: "false", inputmode: "tel" });
+
+/** @param {string} text @param {HTMLElement} input */
+const labelled = (text, input) => h("label", { class: "field" }, h("span", {}, text), input);
+
+/** @param {string} text @returns {string} The number in it, or nothing. */
+function numberIn(text) {
+  const digits = text.replace(/[\s()./+-]/g, "");
+  return NUMBER.test(digits) ? digits : "";
+}
+
+/** @param {string} text A number, or the SIP address of a caller. */
+function addressIn(text) {
+  return /^sips?:\S+$/.test(text.trim()) ? text.trim() : numberIn(text);
+}

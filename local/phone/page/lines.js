@@ -1,0 +1,179 @@
+// The lines of this phone: which legs it holds, which one is heard, and what can be done with them.
+// Knows no elements; what the platform tells of the legs is in the store.
+// @ts-check
+
+import * as reasons from "./reasons.js";
+import { tab } from "./settings.js";
+
+/**
+ * @typedef {{uuid: string, side: "caller"|"called", other: string, muted: boolean,
+ *   hungUp: boolean, failure: string}} Line
+ * @typedef {"calling"|"talking"|"ended"} Phase
+ * @typedef {ReturnType<typeof createLines>} Lines
+ */
+
+/**
+ * @param {object} parts
+ * @param {import("./store.js").Store} parts.store
+ * @param {typeof import("./api.js")} parts.api
+ */
+export function createLines({ store, api }) {
+  /** @type {Map<string, Line>} */
+  const held = new Map();
+  /** @type {Set<() => void>} */
+  const listeners = new Set();
+  /** @type {Map<string, Promise<void>>} keys are sent one after the other */
+  const pressing = new Map();
+  let selected = "";
+  let hearAll = false;
+  let problem = "";
+  let platform = "";
+  let failures = 0;
+
+  function changed() {
+    const kept = [...held.values()].filter((line) => phase(line) !== "ended");
+    if (platform) tab.set("lines", { platform, selected, hearAll, kept });
+    for (const listener of listeners) listener();
+  }
+
+  /** @param {Line} line @returns {Phase} */
+  function phase({ uuid, failure }) {
+    const leg = store.legs.get(uuid);
+    if (failure || leg?.over) return "ended";
+    return leg?.answered_at == null ? "calling" : "talking";
+  }
+
+  /** @param {string} uuid @param {Line["side"]} side @param {string} other */
+  function hold(uuid, side, other, failure = "") {
+    for (const line of held.values()) if (phase(line) === "ended") held.delete(line.uuid);
+    held.set(uuid, { uuid, side, other, muted: false, hungUp: false, failure });
+    selected = uuid;
+    changed();
+  }
+
+  /** @param {string} other @param {string} why */
+  function fail(other, why) {
+    failures += 1;
+    hold(`failed-${failures}`, "caller", other, why);
+  }
+
+  /** Does something for the person; what goes wrong becomes the problem that is shown. */
+  async function attempt(/** @type {() => Promise<any>} */ work) {
+    problem = "";
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      problem = `${error.message}.`;
+      return null;
+    } finally {
+      changed();
+    }
+  }
+
+  /** Asks before it rings: a refused request would be an error in the browser's console. */
+  async function isLinked(/** @type {string} */ number) {
+    const known = (store.stack?.numbers ?? []).some((/** @type {any} */ one) => one.number === number);
+    return known || (await api.get("/sim")).numbers.includes(number);
+  }
+
+  /** @param {string} from @param {string} to */
+  async function ring(from, to) {
+    store.setClock(await api.get("/sim/clock"));
+    if (!(await isLinked(to))) return fail(to, reasons.noApplication(to));
+    try {
+      const { uuid } = await api.post("/sim/calls", { from, to });
+      return hold(uuid, "caller", to);
+    } catch (error) {
+      if (!(error instanceof api.ApiError)) throw error;
+      return fail(to, `${error.message}.`);
+    }
+  }
+
+  /** Takes back the lines that this tab held before it was loaded again. */
+  function restore() {
+    if (platform === store.stack.platform) return;
+    platform = store.stack.platform;
+    const before = tab.get("lines", null);
+    if (before?.platform === platform) {
+      for (const line of before.kept) if (store.legs.has(line.uuid)) held.set(line.uuid, line);
+      selected = held.has(before.selected) ? before.selected : (held.keys().next().value ?? "");
+      hearAll = before.hearAll;
+    }
+    changed();
+  }
+
+  /** Another platform: what this one held is gone with the old one. */
+  function leave() {
+    const lost = [...held.values()].some((line) => !line.failure);
+    held.clear();
+    selected = "";
+    problem = lost ? reasons.RESTARTED : "";
+    changed();
+  }
+
+  store.subscribe("reset", leave);
+  store.subscribe("stack", restore);
+
+  return {
+    phase,
+    all: () => [...held.values()],
+    get: (/** @type {string} */ uuid) => held.get(uuid),
+    selected: () => held.get(selected),
+    hearAll: () => hearAll,
+    problem: () => problem,
+    holds: (/** @type {string} */ uuid) => held.has(uuid),
+    isHeard: (/** @type {string} */ uuid) => held.has(uuid) && (hearAll || uuid === selected),
+    /** @param {() => void} listener */
+    subscribe: (listener) => listeners.add(listener),
+    /** @param {Line} line */
+    why(line) {
+      const leg = store.legs.get(line.uuid);
+      return line.failure || (leg ? reasons.whyEnded(leg, store.entries(line.uuid), line.hungUp) : "");
+    },
+    /** @param {string} uuid */
+    select(uuid) {
+      selected = uuid;
+      changed();
+    },
+    /** @param {boolean} all */
+    setHearAll(all) {
+      hearAll = all;
+      changed();
+    },
+    /** @param {Line} line @param {boolean} muted */
+    mute(line, muted) {
+      line.muted = muted;
+      changed();
+    },
+    /** @param {Line} line */
+    close(line) {
+      held.delete(line.uuid);
+      problem = "";
+      if (selected === line.uuid) selected = held.keys().next().value ?? "";
+      changed();
+    },
+    /** @param {string} from @param {string} to */
+    call: (from, to) => attempt(() => ring(from, to)),
+    /** @param {import("./store.js").Leg} leg */
+    answer(leg) {
+      hold(leg.uuid, "called", leg.from);
+      return attempt(() => api.post(`/sim/calls/${leg.uuid}/answer`));
+    },
+    /** @param {import("./store.js").Leg} leg */
+    reject: (leg) => attempt(() => api.post(`/sim/calls/${leg.uuid}/reject`)),
+    /** @param {Line} line */
+    hangUp(line) {
+      line.hungUp = true;
+      return attempt(() => api.post(`/sim/calls/${line.uuid}/hangup`));
+    },
+    /** @param {Line} line @param {string} digit */
+    press(line, digit) {
+      const before = pressing.get(line.uuid) ?? Promise.resolve();
+      const send = () => attempt(() => api.post(`/sim/calls/${line.uuid}/digits`, { digits: digit }));
+      pressing.set(line.uuid, before.then(send));
+    },
+    /** @param {Line} line @param {string} text */
+    say: (line, text) => attempt(() => api.post(`/sim/calls/${line.uuid}/speech`, { text })),
+  };
+}

@@ -1,0 +1,44 @@
+// Speech recognition, only where the browser does it on this machine.
+// @ts-check
+
+/**
+ * Recognises what is said until it is stopped.
+ *
+ * @param {string} language
+ * @param {(text: string) => void} give
+ * @returns {Promise<(() => void)|null>} Stops it; null where the browser cannot do it here.
+ */
+export async function recognise(language, give) {
+  const Recognition = /** @type {any} */ (window).SpeechRecognition;
+  if (!(await isLocal(Recognition, language))) return null;
+  const recognition = new Recognition();
+  recognition.processLocally = true;
+  recognition.lang = language;
+  recognition.continuous = true;
+  let stopped = false;
+  recognition.addEventListener("result", (/** @type {any} */ { results, resultIndex }) => {
+    for (const result of [...results].slice(resultIndex)) {
+      const text = result.isFinal ? result[0].transcript.trim() : "";
+      if (text) give(text);
+    }
+  });
+  recognition.addEventListener("error", () => {
+    stopped = true;
+  });
+  recognition.addEventListener("end", () => {
+    if (!stopped) recognition.start();
+  });
+  recognition.start();
+  return () => {
+    stopped = true;
+    recognition.stop();
+  };
+}
+
+/** @param {any} Recognition @param {string} language */
+async function isLocal(Recognition, language) {
+  if (!Recognition?.available || !("processLocally" in Recognition.prototype)) return false;
+  const options = { langs: [language], processLocally: true };
+  const state = await Recognition.available(options).catch(() => "unavailable");
+  return state === "available";
+}

@@ -1,0 +1,162 @@
+// Everything that sounds by Web Audio: DTMF, ring, ringback and busy tones, beeps, files and voices.
+// Each sound belongs to a line; lines that are not heard go on without sound.
+// @ts-check
+
+// Two frequencies in hertz for each key (ITU-T Q.23).
+const LOW = [697, 770, 852, 941];
+const HIGH = [1209, 1336, 1477];
+const KEYS = ["123", "456", "789", "*0#"];
+const DTMF_SECONDS = 0.2;
+
+// Tones with their seconds of sound and of silence.
+const RINGING = { frequencies: [400, 450], on: 0.4, off: 0.2, pairs: 2, pause: 2 };
+const RINGBACK = { frequencies: [425], on: 1, off: 4, pairs: 1, pause: 0 };
+const BUSY = { frequencies: [425], on: 0.48, off: 0.48, pairs: 1, pause: 0 };
+const LATENCY = 0.12; // seconds that voices wait, so that late pieces leave no gaps
+
+/**
+ * @typedef {{frequencies: number[], on: number, off: number, pairs: number, pause: number}} Cadence
+ * @typedef {() => void} Stop
+ * @typedef {ReturnType<typeof createSound>} Sound
+ */
+
+/** @param {(line: string) => boolean} isHeard */
+export function createSound(isHeard) {
+  /** @type {AudioContext|null} */
+  let context = null;
+  let quiet = false;
+  /** @type {Map<GainNode, string>} */
+  const playing = new Map();
+  /** @type {Map<string, number>} when the last piece of a voice ends */
+  const voices = new Map();
+
+  /** Browsers let a page sound only after somebody has touched it. */
+  function ready() {
+    if (!navigator.userActivation?.hasBeenActive || !window.AudioContext) return null;
+    context ??= new AudioContext();
+    if (context.state === "suspended") void context.resume().catch(() => {});
+    return context;
+  }
+
+  /** @param {AudioContext} audio @param {string} line @param {number} volume */
+  function output(audio, line, volume) {
+    const gain = audio.createGain();
+    const level = audio.createGain();
+    level.gain.value = volume;
+    gain.gain.value = audible(line) ? 1 : 0;
+    level.connect(gain).connect(audio.destination);
+    playing.set(gain, line);
+    return { level, end: () => playing.delete(gain) && gain.disconnect() };
+  }
+
+  /** @param {string} line */
+  const audible = (line) => !quiet && (line === "" || isHeard(line));
+
+  /** @param {string} line @param {number[]} frequencies @param {number} seconds @returns {Stop} */
+  function tone(line, frequencies, seconds, volume = 0.12) {
+    const audio = ready();
+    if (!audio) return () => {};
+    const { level, end } = output(audio, line, volume / frequencies.length);
+    const sources = frequencies.map((frequency) => {
+      const source = new OscillatorNode(audio, { frequency });
+      source.connect(level);
+      source.start();
+      source.stop(audio.currentTime + seconds);
+      return source;
+    });
+    sources[0].addEventListener("ended", end);
+    return () => sources.forEach((source) => source.stop());
+  }
+
+  /** @param {string} line @param {Cadence} cadence @returns {Stop} */
+  function repeated(line, { frequencies, on, off, pairs, pause }) {
+    /** @type {Stop} */
+    let stop = () => {};
+    /** @type {number} */
+    let timer;
+    let count = 0;
+    const next = () => {
+      stop = tone(line, frequencies, on);
+      count += 1;
+      const wait = on + off + (count % pairs === 0 ? pause : 0);
+      timer = window.setTimeout(next, wait * 1000);
+    };
+    next();
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }
+
+  /**
+   * Plays the bytes of an audio file from where it is now.
+   *
+   * @param {string} line
+   * @param {ArrayBuffer} bytes
+   * @param {number|null} seconds How long it is to play, null for ever.
+   * @param {number} offset Seconds that have gone by.
+   * @returns {Promise<Stop>}
+   */
+  async function file(line, bytes, seconds, offset) {
+    const audio = ready();
+    const buffer = audio && (await audio.decodeAudioData(bytes).catch(() => null));
+    if (!audio || !buffer) return () => {};
+    const loop = seconds === null || seconds > buffer.duration + 0.1;
+    const { level, end } = output(audio, line, 0.9);
+    const source = new AudioBufferSourceNode(audio, { buffer, loop });
+    source.connect(level);
+    source.addEventListener("ended", end);
+    source.start(0, loop ? offset % buffer.duration : Math.min(offset, buffer.duration));
+    return () => source.stop();
+  }
+
+  /** Plays a piece of somebody's voice after the one before (16 kHz). */
+  function voice(/** @type {string} */ line, /** @type {string} */ speaker, /** @type {Int16Array} */ pcm) {
+    const audio = ready();
+    if (!audio || pcm.length === 0) return;
+    const buffer = audio.createBuffer(1, pcm.length, 16000);
+    buffer.copyToChannel(Float32Array.from(pcm, (sample) => sample / 32768), 0);
+    const { level, end } = output(audio, line, 1);
+    const source = new AudioBufferSourceNode(audio, { buffer });
+    source.connect(level);
+    source.addEventListener("ended", end);
+    const key = `${line} ${speaker}`;
+    const due = voices.get(key) ?? 0;
+    const at = due > audio.currentTime ? due : audio.currentTime + LATENCY;
+    source.start(at);
+    voices.set(key, at + buffer.duration);
+  }
+
+  /** @param {string} line @param {string} digit */
+  function dtmf(line, digit) {
+    const row = KEYS.findIndex((keys) => keys.includes(digit));
+    if (row < 0) return;
+    tone(line, [LOW[row], HIGH[KEYS[row].indexOf(digit)]], DTMF_SECONDS);
+  }
+
+  /** Lets be heard what is to be heard now. */
+  function update() {
+    for (const [gain, line] of playing) gain.gain.value = audible(line) ? 1 : 0;
+  }
+
+  return {
+    dtmf,
+    file,
+    voice,
+    update,
+    beep: (/** @type {string} */ line, /** @type {number} */ seconds) => tone(line, [1000], seconds),
+    ringing: () => repeated("", RINGING),
+    ringback: (/** @type {string} */ line) => repeated(line, RINGBACK),
+    /** @param {string} line */
+    busy(line) {
+      const stop = repeated(line, BUSY);
+      setTimeout(stop, 3000);
+      return stop;
+    },
+    /** @param {boolean} on */
+    setQuiet(on) {
+      quiet = on;
+      update();
+    },
+  };
+}

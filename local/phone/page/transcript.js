@@ -1,0 +1,178 @@
+// What is heard and said on the lines, in words: those of the platform appear as they are said.
+// @ts-check
+
+import { h, write } from "./dom.js";
+import { spoken, timed } from "./words.js";
+
+const TICK = 80; // milliseconds
+const KEPT = 300; // rows of a line
+
+/**
+ * @typedef {import("./lines.js").Line} Line
+ * @typedef {import("./store.js").Entry} Entry
+ * @typedef {{element: HTMLElement, begin: number, from: number,
+ *   words: {at: number, span: HTMLElement}[]}} Saying
+ */
+
+/** @param {{store: import("./store.js").Store, lines: import("./lines.js").Lines}} parts */
+export function createTranscript({ store, lines }) {
+  const element = h("div", {
+    ...{ class: "transcript", role: "log", tabindex: 0, "aria-label": "What you hear" },
+  });
+  /** @type {Map<string, HTMLElement>} */
+  const parts = new Map();
+  /** @type {Map<number, Saying>} what is being said, by sound */
+  const saying = new Map();
+  /** @type {number|undefined} */
+  let timer;
+
+  /** @param {Line} line */
+  function partOf(line) {
+    const known = parts.get(line.uuid);
+    if (known) return known;
+    const part = h("div", { class: "part" }, h("h3", { class: "small muted" }, line.other));
+    parts.set(line.uuid, part);
+    element.append(part);
+    return part;
+  }
+
+  /** @param {Line} line @param {string} kind @param {...any} content */
+  function row(line, kind, ...content) {
+    const part = partOf(line);
+    const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
+    const added = h("p", { class: `said ${kind}`, dir: "auto" }, content);
+    part.append(added);
+    if (part.children.length > KEPT) part.children[1].remove();
+    if (atEnd) element.scrollTop = element.scrollHeight;
+    return added;
+  }
+
+  /** @param {Line} line @param {string} kind @param {string} who @param {string} text */
+  function words(line, kind, who, text, /** @type {Entry} */ entry) {
+    const shown = timed(spoken(text), entry.seconds ?? null);
+    const spans = shown.map(({ text: word }) => h("span", { class: "word" }, `${word} `));
+    const added = row(line, kind, who && h("b", {}, `${who}: `), spans);
+    const speed = store.clock.speed || 1;
+    const age = store.clock.speed === 1 ? Math.max(0, store.now() - entry.at) : 0;
+    saying.set(entry.sound_id ?? -entry.id, {
+      ...{ element: added, from: entry.at, begin: performance.now() / 1000 - age },
+      words: shown.map(({ at }, index) => ({ at: at / speed, span: spans[index] })),
+    });
+    tick();
+    timer ??= window.setInterval(tick, TICK);
+  }
+
+  /** Shows the words whose time has come. */
+  function tick() {
+    const now = performance.now() / 1000;
+    for (const [id, { words: waiting, begin }] of saying) {
+      while (waiting.length > 0 && begin + waiting[0].at <= now) {
+        waiting.shift()?.span.classList.add("now");
+      }
+      if (waiting.length === 0) saying.delete(id);
+    }
+    if (saying.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  }
+
+  /** @param {Entry} entry The end of a sound: what was not said till then is not shown. */
+  function end({ sound_id, at, interrupted }) {
+    const known = saying.get(sound_id);
+    if (!known) return;
+    saying.delete(sound_id);
+    const lasted = (at - known.from) / (store.clock.speed || 1);
+    const cut = known.words.filter((word) => interrupted && word.at > lasted);
+    for (const { span } of known.words) span.classList.add("now");
+    for (const { span } of cut) span.remove();
+    if (cut.length > 0) known.element.append("…");
+  }
+
+  /** @param {Line} line @param {Entry} entry */
+  function sound(line, entry) {
+    const details = entry.details ?? {};
+    if (entry.sound === "talk") words(line, "heard", "", details.text ?? "", entry);
+    else if (entry.sound === "stream") row(line, "heard aside", `Plays ${fileOf(details.url)}`);
+    else if (entry.sound === "dtmf") row(line, "heard aside", `Tones ${details.digits}`);
+    else if (entry.sound === "beep") row(line, "heard aside", "Beep");
+    else if (entry.sound === "ringing") row(line, "heard aside", "It rings at the other end");
+  }
+
+  /** @param {Line} line @param {Entry} entry */
+  function keys(line, { uuid, digit }) {
+    const own = uuid === line.uuid;
+    const last = partOf(line).lastElementChild;
+    const beginning = own ? "You press" : `${nameOf(uuid)} presses`;
+    if (last?.classList.contains("keys") && last.textContent?.startsWith(beginning)) {
+      last.append(` ${digit}`);
+    } else {
+      row(line, own ? "own aside keys" : "heard aside keys", `${beginning} ${digit}`);
+    }
+  }
+
+  /** @param {string|undefined} uuid */
+  function nameOf(uuid) {
+    const leg = store.legs.get(uuid ?? "");
+    return (leg?.direction === "inbound" ? leg.from : leg?.to) || "Somebody";
+  }
+
+  /** @type {Record<string, (line: Line, entry: Entry) => void>} */
+  const kinds = {
+    sound,
+    sound_ended: (line, entry) => end(entry),
+    digit: keys,
+    speech(line, entry) {
+      const own = entry.uuid === line.uuid;
+      words(line, own ? "own" : "heard", own ? "You" : nameOf(entry.uuid), entry.text, entry);
+    },
+    voice(line, entry) {
+      if (entry.state !== "started") return;
+      const own = entry.uuid === line.uuid;
+      row(line, own ? "own aside" : "heard aside", own ? "You speak" : `${nameOf(entry.uuid)} speaks`);
+    },
+    leg(line, { uuid, status }) {
+      if (uuid !== line.uuid) return;
+      if (status === "ringing" && line.side === "caller") row(line, "note", "It rings");
+      if (status === "answered") row(line, "note", "Answered");
+    },
+    recording: (line, { state }) => {
+      row(line, "note", state === "ended" ? "Recording ended" : "Recording");
+    },
+    modified(line, { action }) {
+      if (/mute|earmuff/.test(action)) row(line, "note", `The application: ${action}`);
+    },
+    error: (line, { reason }) => row(line, "note bad", reason),
+  };
+
+  return {
+    element,
+    /** @param {Line} line @param {Entry} entry */
+    take(line, entry) {
+      if (entry.uuid === line.uuid || entry.heard_by) kinds[entry.kind]?.(line, entry);
+    },
+    /** Shows the parts of the lines that are heard, and how ended lines ended. */
+    show() {
+      const all = lines.all();
+      const heard = all.filter((line) => lines.isHeard(line.uuid));
+      for (const [uuid, part] of parts) {
+        if (!lines.holds(uuid)) parts.delete(uuid) && part.remove();
+      }
+      for (const line of all) {
+        const part = partOf(line);
+        part.hidden = !lines.isHeard(line.uuid);
+        part.children[0].hidden = heard.length < 2;
+        if (lines.phase(line) === "ended" && !part.dataset.ended) {
+          part.dataset.ended = "yes";
+          row(line, line.hungUp ? "note" : "note bad", lines.why(line));
+        }
+        write(part.children[0], line.other);
+      }
+    },
+  };
+}
+
+/** @param {string|undefined} url */
+function fileOf(url) {
+  const path = (url ?? "").split(/[?#]/)[0];
+  return path.split("/").pop() || "a file";
+}
