@@ -35,8 +35,8 @@ export function createConversation({ store, lines, sound, transcript }) {
     chooser.element,
     h("div", { class: "line-head" }, title, time),
     h("div", { class: "row" }, state, flow, own),
-    transcript, sayForm, keypad,
     h("div", { class: "row line-actions" }, mute, hangUp, close),
+    transcript, sayForm, keypad,
   );
 
   /** @param {(line: import("./lines.js").Line) => void} act */

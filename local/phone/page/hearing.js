@@ -23,8 +23,8 @@ export function createHearing({ store, lines, api, sound, voice }) {
   const states = new Map();
   let quiet = false;
 
-  /** @param {Entry} entry Seconds since it happened; a clock that does not run as ours tells nothing. */
-  const ageOf = ({ at }) => (store.clock.speed === 1 ? Math.max(0, store.now() - at) : 0);
+  /** @param {Entry} entry Seconds since it happened. */
+  const ageOf = ({ at }) => Math.max(0, store.now() - at);
 
   /** @param {Line} line @param {Entry} entry */
   function begin(line, entry) {
@@ -77,7 +77,7 @@ export function createHearing({ store, lines, api, sound, voice }) {
 
   /** @param {Line} line */
   function followState(line) {
-    const phase = lines.phase(line);
+    const phase = store.link === "lost" ? "lost" : lines.phase(line);
     if (states.get(line.uuid)?.phase === phase) return;
     states.get(line.uuid)?.stop();
     states.set(line.uuid, { phase, stop: beginTone(line, phase) });

@@ -62,13 +62,12 @@ export function createLines({ store, api }) {
 
   /** Does something for the person; what goes wrong becomes the problem that is shown. */
   async function attempt(/** @type {() => Promise<any>} */ work) {
-    problem = "";
+    problem = store.link === "lost" ? reasons.AWAY : "";
     try {
-      return await work();
+      if (!problem) await work();
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       problem = `${error.message}.`;
-      return null;
     } finally {
       changed();
     }

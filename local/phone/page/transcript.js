@@ -10,7 +10,7 @@ const KEPT = 500; // rows
 /**
  * @typedef {import("./lines.js").Line} Line
  * @typedef {import("./store.js").Entry} Entry
- * @typedef {{element: HTMLElement, begin: number, from: number,
+ * @typedef {{element: HTMLElement, begin: number, from: number, speed: number,
  *   words: {at: number, span: HTMLElement}[]}} Saying
  */
 
@@ -48,9 +48,9 @@ export function createTranscript({ store, lines }) {
     const spans = shown.map(({ text: word }) => h("span", { class: "spoken-word" }, `${word} `));
     const added = row(line, kind, who && h("b", {}, `${who}: `), spans);
     const speed = store.clock.speed || 1;
-    const age = store.clock.speed === 1 ? Math.max(0, store.now() - entry.at) : 0;
+    const age = Math.max(0, store.now() - entry.at) / speed;
     saying.set(entry.sound_id ?? -entry.id, {
-      ...{ element: added, from: entry.at, begin: performance.now() / 1000 - age },
+      ...{ element: added, from: entry.at, begin: performance.now() / 1000 - age, speed },
       words: shown.map(({ at }, index) => ({ at: at / speed, span: spans[index] })),
     });
     tick();
@@ -76,7 +76,7 @@ export function createTranscript({ store, lines }) {
     const known = saying.get(sound_id);
     if (!known) return;
     saying.delete(sound_id);
-    const lasted = (at - known.from) / (store.clock.speed || 1);
+    const lasted = (at - known.from) / known.speed;
     const cut = known.words.filter((word) => interrupted && word.at > lasted);
     for (const { span } of known.words) span.classList.add("now");
     for (const { span } of cut) span.remove();
@@ -129,16 +129,16 @@ export function createTranscript({ store, lines }) {
     },
     leg(line, { uuid, status }) {
       if (uuid !== line.uuid) return;
-      if (status === "ringing" && line.side === "caller") row(line, "note", "It rings");
-      if (status === "answered") row(line, "note", "Answered");
+      if (status === "ringing" && line.side === "caller") row(line, "remark", "It rings");
+      if (status === "answered") row(line, "remark", "Answered");
     },
     recording(line, { uuid, state }) {
-      if (uuid === line.uuid) row(line, "note", state === "ended" ? "Recording ended" : "Recording");
+      if (uuid === line.uuid) row(line, "remark", state === "ended" ? "Recording ended" : "Recording");
     },
     modified(line, { action }) {
-      if (/mute|earmuff/.test(action)) row(line, "note", `The application: ${action}`);
+      if (/mute|earmuff/.test(action)) row(line, "remark", `The application: ${action}`);
     },
-    error: (line, { reason }) => row(line, "note bad", reason),
+    error: (line, { reason }) => row(line, "remark bad", reason),
   };
 
   return {
@@ -152,7 +152,7 @@ export function createTranscript({ store, lines }) {
       for (const line of lines.all()) {
         if (lines.phase(line) !== "ended" || ended.has(line.uuid)) continue;
         ended.add(line.uuid);
-        row(line, line.hungUp ? "note" : "note bad", lines.why(line));
+        row(line, line.hungUp ? "remark" : "remark bad", lines.why(line));
       }
       const heard = lines.all().filter(({ uuid }) => lines.isHeard(uuid));
       element.classList.toggle("several", heard.length > 1);
