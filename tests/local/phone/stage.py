@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from local.exchanges import Exchange, Exchanges
 
@@ -36,7 +37,8 @@ class Page:
 
     async def send(self, method: str, path: str, body: Any = None, expect: int = 200) -> Any:
         """Send JSON and give the JSON of the answer, None where it has none."""
-        async with self.http.request(method, f"{self.url}{path}", json=body) as reply:
+        address = URL(f"{self.url}{path}", encoded=True)
+        async with self.http.request(method, address, json=body) as reply:
             text = await reply.text()
             assert reply.status == expect, f"{method} {path}: {reply.status} {text}"
             return json.loads(text) if text else None
@@ -63,7 +65,7 @@ class Line:
     async def __aexit__(self, *_: object) -> None:
         await self.socket.close()
 
-    async def next(self, kind: str, **wanted: Any) -> Any:
+    async def next(self, kind: str, /, **wanted: Any) -> Any:
         """Wait for a message of a kind whose content says all that is wanted; give the content."""
         async with asyncio.timeout(PATIENCE):
             while True:

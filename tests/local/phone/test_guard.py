@@ -34,11 +34,11 @@ SOCKETS = ["/api/socket", "/sim/calls/known/audio"]
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost:{port}", "127.0.0.1", "127.0.0.1:1", "[::1]:{port}", ""]
+    "host", ["evil.example", "localhost:{port}", "127.0.0.1", "127.0.0.1:1", "[::1]:{port}"]
 )
 async def test_another_host_is_refused(booth: Booth, path: str, host: str) -> None:
     named = host.format(port=urlsplit(booth.page.url).port)
-    status, _ = await raw(booth.page.url, f"GET {path}", host=named or "evil.example:80")
+    status, _ = await raw(booth.page.url, f"GET {path}", host=named)
     assert status == 403
     assert not booth.vonage.requests
 
@@ -125,7 +125,7 @@ async def test_a_body_over_a_mebibyte_is_refused(booth: Booth, path: str) -> Non
     body = io.BytesIO(b"x" * (1024 * 1024 + 1))
     async with booth.page.http.post(f"{booth.page.url}{path}", data=body) as reply:
         assert reply.status == 413
-        assert (await reply.json())["title"] == "Content Too Large"
+        assert (await reply.json())["title"] == "Request Entity Too Large"
     assert not booth.vonage.requests
 
 
