@@ -74,6 +74,7 @@ async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
         await phone.start(socket.create_server(("127.0.0.1", 0)))
         parts.push_async_callback(phone.stop)
         http = await parts.enter_async_context(aiohttp.ClientSession())
-        yield Booth(vonage, exchanges, Page(http, phone.url), tmp_path, phone, listeners)
+        page = Page(http, phone.url)
+        yield Booth(vonage, exchanges, page, tmp_path, phone, listeners, runner.cleanup)
 
 

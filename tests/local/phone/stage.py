@@ -145,6 +145,7 @@ class Booth:
     folder: Path
     phone: Phone
     listeners: list[Callable[[LogLine], None]]
+    end_vonage: Callable[[], Awaitable[None]]
 
 
 def exchange(number: int = 1, **more: Any) -> Exchange:

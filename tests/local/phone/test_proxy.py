@@ -91,9 +91,10 @@ async def test_the_stream_of_events_comes_through_as_it_happens(page: Page) -> N
                 pass
 
 
-async def test_a_simulator_that_is_gone_is_told(booth: Booth, unused_tcp_port: int) -> None:
-    told = await booth.page.get("/sim/gone", 418)
-    assert told == {"title": "odd"}
+async def test_a_simulator_that_is_gone_is_told(booth: Booth) -> None:
+    await booth.end_vonage()
+    told = await booth.page.get("/sim/calls", 502)
+    assert told["title"] == "The simulated Vonage does not answer"
 
 
 async def test_sound_goes_both_ways_and_ends_as_the_simulator_ends_it(booth: Booth) -> None:
