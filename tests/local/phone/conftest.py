@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import pytest
 import pytest_asyncio
 from aiohttp import web
 
@@ -20,6 +19,8 @@ from tests.local.phone.stage import Booth, Page, Vonage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import pytest
 
 ROOT = Path(__file__).parents[3]
 SPEED = 10.0
@@ -52,7 +53,7 @@ async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
         await web.SockSite(runner, listening).start()
         vonage_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         exchanges, listeners = Exchanges(), list[Any]()
-        about = {
+        about: dict[str, Any] = {
             **{"numbers": [], "table": None, "bucket": None},
             **{"api_url": "http://127.0.0.1:1", "vonage_url": vonage_url},
         }
@@ -62,7 +63,7 @@ async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
             Surroundings(
                 about=about,
                 secrets=("0123456789abcdefghij",),
-                signer=Signer("secret", "key", "application"),
+                signer=Signer("s" * 32, "key", "application"),
                 exchanges=exchanges,
                 listen=listeners.append,
                 code=tmp_path / "code",
@@ -76,5 +77,3 @@ async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
         http = await parts.enter_async_context(aiohttp.ClientSession())
         page = Page(http, phone.url)
         yield Booth(vonage, exchanges, page, tmp_path, phone, listeners, runner.cleanup)
-
-

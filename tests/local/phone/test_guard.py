@@ -79,9 +79,7 @@ async def test_a_websocket_of_another_origin_is_refused(
 
 async def test_a_second_host_or_origin_beside_the_right_one_is_refused(booth: Booth) -> None:
     for header in ("Host: evil.example", "Origin: https://evil.example"):
-        status, _ = await raw(
-            booth.page.url, "GET /api/stack", f"Origin: {booth.page.url}", header
-        )
+        status, _ = await raw(booth.page.url, "GET /api/stack", f"Origin: {booth.page.url}", header)
         assert status in (400, 403)
 
 

@@ -199,9 +199,7 @@ async def test_a_part_of_another_object_than_the_browser_has_is_not_sent(
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "text/javascript", ""])
-async def test_what_could_be_a_page_is_sent_as_none(
-    page: Page, real: Platform, kind: str
-) -> None:
+async def test_what_could_be_a_page_is_sent_as_none(page: Page, real: Platform, kind: str) -> None:
     other = Shelf(str(uuid.uuid4()), real)
     await asyncio.to_thread(other.put, "record", f"recordings/{other.recording}", b"<b>", kind)
     reply, _ = await get(page, other)

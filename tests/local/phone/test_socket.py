@@ -255,15 +255,17 @@ async def test_pages_are_let_go_and_the_bell_is_put_back_when_the_platform_ends(
     own_project: Path, tmp_path: Path
 ) -> None:
     told: dict[str, Any] = {}
-    async with Platform(own_project, Options(folder=tmp_path / "kept")) as platform:
-        async with aiohttp.ClientSession() as http:
-            socket = await http.ws_connect(f"{platform.phone.url}/api/socket")
-            await socket.send_json({"type": "ring", "on": True})
-            while told.get("entry", {}).get("kind") != "callees":
-                told = await socket.receive_json()
-            # when the phone ends before the rest
-            ending = asyncio.create_task(platform.phone.stop())
-            assert await Line(socket).closed() == 1001
-            await ending
-            async with http.get(f"{platform.vonage.http_url}/sim/callees") as reply:
-                assert (await reply.json())["default"]["behaviour"] == "answer"
+    async with (
+        Platform(own_project, Options(folder=tmp_path / "kept")) as platform,
+        aiohttp.ClientSession() as http,
+    ):
+        socket = await http.ws_connect(f"{platform.phone.url}/api/socket")
+        await socket.send_json({"type": "ring", "on": True})
+        while told.get("entry", {}).get("kind") != "callees":
+            told = await socket.receive_json()
+        # when the phone ends before the rest
+        ending = asyncio.create_task(platform.phone.stop())
+        assert await Line(socket).closed() == 1001
+        await ending
+        async with http.get(f"{platform.vonage.http_url}/sim/callees") as reply:
+            assert (await reply.json())["default"]["behaviour"] == "answer"
