@@ -42,7 +42,7 @@ export function createDetails({ store, api, close }) {
    * @param {string[]} conversations Of the call, for the items in DynamoDB.
    */
   function show(row, conversations) {
-    const title = h("h3", { tabindex: "-1" }, `${KINDS[row.kind]}: ${row.title}`);
+    const title = h("h3", { tabindex: "-1" }, row.kind === "recording" ? KINDS.recording : `${KINDS[row.kind]}: ${row.title}`);
     const head = h("div", { class: "details-head" }, title, button("Close", close, { class: "quiet little" }));
     fill(element, head, ...contentOf(row, { store, api }), itemsPart(api, conversations));
     element.scrollTop = 0;
@@ -71,7 +71,7 @@ function timesOf(row) {
     ["At", timeOfDay(row.at)],
     ["Lasted", long],
     ["Lasts", row.end === null && row.seconds ? `${seconds(row.seconds)}, still going on` : null],
-    ["Interrupted", row.sound?.interrupted || row.interrupted ? "yes" : null],
+    ["Interrupted", row.interrupted ? "yes" : null],
     ["Leg", row.lane],
   ]);
 }

@@ -2,12 +2,14 @@
 // button for each thing that happened, and bars beside them for what lasts.
 // @ts-check
 
-import { h, set, write } from "./dom.js";
+import { fill, h, set, write } from "./dom.js";
 import { createTimeline, isRunning } from "./timeline.js";
 import { elapsed, milliseconds, seconds } from "./phrases.js";
 
 // A pause shorter than this, in seconds, is not worth a line.
 const GAP = 1;
+// What lasted less, in seconds, took no time.
+const INSTANT = 0.05;
 const TRACKS = 3;
 // Rows that are shown at once; older ones come on request.
 const SHOWN = 400;
@@ -96,7 +98,7 @@ export function createDiagram({ now, choose }) {
     const view = state.views.get(row.id);
     if (!view) return;
     set(view.item, "class", classOf(row));
-    write(view.title, row.title);
+    if (view.title.textContent !== row.title) fill(view.title, breakable(row.title));
     write(view.note, noteOf(row));
     if (view.outcome) write(view.outcome, outcomeOf(row));
     const isOver = row.end !== null;
@@ -121,7 +123,7 @@ export function createDiagram({ now, choose }) {
     view.bar.classList.toggle("is-running", isRunning(row));
     view.bar.style.setProperty("--done", String(done));
     view.item.style.setProperty("--done", String(done));
-    write(view.time, isRunning(row) && row.seconds ? `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}` : seconds(spent));
+    write(view.time, spentOf(row, spent));
   }
 
   function pick(row) {
@@ -137,6 +139,11 @@ export function createDiagram({ now, choose }) {
   }, TICK);
 
   return { element, show, add, addLane, chosenButton: () => state.chosen?.button ?? null };
+}
+
+function spentOf(row, spent) {
+  if (isRunning(row) && row.seconds) return `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}`;
+  return isRunning(row) || spent >= INSTANT ? seconds(spent) : "";
 }
 
 function emptyState() {
@@ -169,14 +176,18 @@ function buildRow(row, { lane, line, origin, click }) {
   return { item, button, title, note, time, outcome };
 }
 
+/** A text that may be broken after each slash. */
+function breakable(text) {
+  return text.split(/(?<=\/)/).flatMap((piece) => [piece, h("wbr")]);
+}
+
 function classOf(row) {
   const kind = row.kind === "action" ? `action is-${row.title}` : row.kind;
   return `event ${kind}${row.failed ? " is-failed" : ""}`;
 }
 
 function noteOf(row) {
-  const isCut = row.sound?.interrupted || row.interrupted;
-  return [row.note, isCut && "interrupted"].filter(Boolean).join(" · ");
+  return [row.note, row.interrupted && "interrupted"].filter(Boolean).join(" · ");
 }
 
 function outcomeOf({ failed, entry }) {

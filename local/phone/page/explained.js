@@ -2,7 +2,7 @@
 // @ts-check
 
 import { h } from "./dom.js";
-import { brief, nameOf, optionsOf, sentence } from "./ncco.js";
+import { nameOf, optionsOf, sentence } from "./ncco.js";
 
 /** The actions one below the other, each with what it does and what its options mean. */
 export function explained(ncco) {
@@ -23,7 +23,15 @@ export function explainedAction(action) {
 
 /** The actions as a chain of small boxes, in the order in which they run. */
 export function chain(ncco) {
-  return h("ol", { class: "chain" }, ncco.map(link), h("li", { class: "end" }, "the call ends"));
+  const end = endOf(ncco.at(-1));
+  return h("ol", { class: "chain" }, ncco.map(link), end ? h("li", { class: "end" }, end) : null);
+}
+
+/** What follows the last action. */
+function endOf(action) {
+  const name = nameOf(action);
+  if (name === "conversation" || name === "transfer") return "";
+  return name === "input" || name === "notify" ? "goes on with the reply" : "the call ends";
 }
 
 function link(action) {
@@ -31,7 +39,6 @@ function link(action) {
     "li",
     { class: `link is-${nameOf(action)}` },
     h("strong", {}, nameOf(action)),
-    h("span", { class: "brief" }, brief(action)),
     h("span", { class: "meaning" }, sentence(action)),
   );
 }

@@ -89,7 +89,7 @@ function createKnob(name, about, changed) {
   const id = `fault-${name}`;
   const box = h("input", { type: "checkbox", id, on: { change: changed } });
   const probability = numberField("Probability", `${id}-probability`, { min: "0", max: "1", step: "0.05", value: "1" }, changed);
-  const value = numberField("Value", `${id}-value`, { min: "0", step: "any", placeholder: "default" }, changed);
+  const value = numberField(labelOfValue(about), `${id}-value`, { min: "0", step: "any", placeholder: "default" }, changed);
   const times = numberField("Times at most", `${id}-times`, { min: "0", step: "1", placeholder: "no limit" }, changed);
   const struck = h("p", { class: "small struck" });
   const takesValue = about.includes("`value`");
@@ -114,6 +114,12 @@ function createKnob(name, about, changed) {
   }
 
   return { element, update, wanted, isOn: () => box.checked };
+}
+
+/** What the value counts, as the words about the knob say it. */
+function labelOfValue(about) {
+  const unit = /`value` (?:real )?(seconds|bytes)/.exec(about)?.[1];
+  return unit ? `Value, ${unit}` : "Value";
 }
 
 function numberField(label, id, attributes, changed) {

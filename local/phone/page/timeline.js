@@ -18,7 +18,8 @@ import { addressOf, clip, plural, seconds } from "./phrases.js";
  * @property {string} note
  * @property {boolean} failed
  * @property {any} entry The newest journal entry about it.
- * @property {any} [sound] The sound that an action plays, `{id, ended, interrupted}`.
+ * @property {{id: number, ended: boolean}} [sound] The sound that an action plays.
+ * @property {boolean} [interrupted] Whether its sound was stopped before its end.
  */
 
 const OVER = new Set(["completed", "rejected", "busy", "timeout", "unanswered", "failed", "cancelled"]);
@@ -143,7 +144,7 @@ function sound(state, entry) {
   const current = state.open.get(`action ${uuid}`);
   const isOwn = current && SOUNDING[current.title] === kind && !current.sound;
   if (isOwn) {
-    current.sound = { id, ended: false, interrupted: false };
+    current.sound = { id, ended: false };
     if (kind !== "ringing") current.seconds = entry.seconds ?? null;
     state.open.set(`sound ${id}`, current);
     return [current];
@@ -165,11 +166,10 @@ function sound_ended(state, entry) {
   const row = state.open.get(name);
   if (!row) return [];
   state.open.delete(name);
-  if (row.kind !== "action") {
-    row.interrupted = entry.interrupted;
-    return [finish(row, entry.at)];
-  }
-  Object.assign(row.sound, { ended: true, interrupted: entry.interrupted });
+  // What would go on for ever, such as a ringback tone, is always stopped.
+  row.interrupted = entry.interrupted && row.seconds !== null;
+  if (row.kind !== "action") return [finish(row, entry.at)];
+  row.sound.ended = true;
   const isDone = row.actionEnd !== undefined;
   return isDone ? [finish(row, entry.at)] : [row];
 }

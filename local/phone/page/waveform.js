@@ -57,7 +57,7 @@ function peaksOf(samples) {
 
 function describe(channels, length) {
   const about = `${seconds(length)}, ${plural(channels.length, "channel")}.`;
-  const told = channels.map((peaks, number) => `${channels.length > 1 ? `Channel ${number + 1}: ` : ""}${soundsIn(peaks, length)}`);
+  const told = channels.map((peaks, number) => `${channels.length > 1 ? `Channel ${number + 1}: ` : ""}${soundsIn(peaks, length)}.`);
   return [about, ...told].join(" ");
 }
 
@@ -70,10 +70,10 @@ function soundsIn(peaks, length) {
     if (last && column * step - last.end < PAUSE) last.end = (column + 1) * step;
     else parts.push({ begin: column * step, end: (column + 1) * step });
   });
-  if (!parts.length) return "silence.";
+  if (!parts.length) return "Silence";
   const told = parts.slice(0, PARTS_TOLD).map(({ begin, end }) => `${begin.toFixed(1)} to ${end.toFixed(1)} s`);
   const rest = parts.length - told.length;
-  return `sound from ${joined(rest ? [...told, `${rest} more`] : told)}.`;
+  return `Sound from ${joined(rest ? [...told, `${rest} more`] : told)}`;
 }
 
 function draw(canvas, channels) {
