@@ -185,7 +185,6 @@ class _Walk:
         self,
         place: Place,
         rest: Program,
-        waits_for: str,
         callback: ncco.Callback,
         ask: Any,
         of: Any,
