@@ -11,10 +11,10 @@ from local.explore.tree import FAULT, grouped
 if TYPE_CHECKING:
     from local.explore.tree import Place, Tree
 
-WIDTH = 34  # characters in a box
+_WIDTH = 40  # characters in a box
 _LINE = 16  # pixels
-_BOX = 260
-_ACROSS = 420
+_BOX = 300
+_ACROSS = 380
 _GAP = 22
 _STYLE = """
   svg { font: 13px system-ui, sans-serif; background: #fff }
@@ -24,7 +24,6 @@ _STYLE = """
   text { fill: #1b2230 }
   .label { fill: #44506a; font-size: 12px }
   path { fill: none; stroke: #7484a5 }
-  .back { stroke-dasharray: 4 4 }
 """
 
 
@@ -57,79 +56,85 @@ def _said(place: Place) -> list[str]:
 
 
 def as_svg(tree: Tree) -> str:
-    """Draw the tree as a picture: places from left to right by how far from the start they are."""
-    columns = _columns(tree)
-    boxes: dict[int, tuple[int, int, list[str]]] = {}
-    height = 0
+    """Draw the tree as a picture: places from left to right by how far from the start they are.
+
+    Each place lists what can happen there; an arrow is drawn to where it leads for the first time,
+    and the number tells the rest.
+    """
+    columns, found_from = _columns(tree)
+    boxes: dict[int, _Box] = {}
     for column, numbers in enumerate(columns):
         top = _GAP
         for number in numbers:
-            lines = _wrapped(tree.places[number - 1])
-            boxes[number] = (_GAP + column * _ACROSS, top, lines)
-            top += _box_height(lines) + _GAP
-        height = max(height, top)
-    width = _GAP + len(columns) * _ACROSS
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
-        f' width="{width}" height="{height}" role="img">',
-        f"<title>Every path through {escape(tree.flow)}</title><style>{_STYLE}</style>",
-    ]
-    for place in tree.places:
-        if place.number in boxes:
-            parts += _edges(place, boxes)
-    parts += [_box(tree.places[number - 1], *box) for number, box in boxes.items()]
-    return "\n".join([*parts, "</svg>\n"])
+            boxes[number] = _Box(tree.places[number - 1], _GAP + column * _ACROSS, top)
+            top += boxes[number].height + _GAP
+    width = len(columns) * _ACROSS + _GAP
+    height = max(box.y + box.height for box in boxes.values()) + _GAP
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"'
+            f' width="{width}" height="{height}" role="img">',
+            f"<title>Every path through {escape(tree.flow)}</title><style>{_STYLE}</style>",
+            *(box.drawn() for box in boxes.values()),
+            *(_arrow(boxes[start], boxes[end]) for end, start in found_from.items()),
+            "</svg>\n",
+        ]
+    )
 
 
-def _columns(tree: Tree) -> list[list[int]]:
-    """The places by their distance from the start."""
-    far = {1: 0}
-    pending = [1]
+def _columns(tree: Tree) -> tuple[list[list[int]], dict[int, int]]:
+    """The places by their distance from the start, and from where each was first come to."""
+    far, found_from, pending = {1: 0}, {}, [1]
     for number in pending:
         for branch in tree.places[number - 1].branches:
             if branch.to not in far:
                 far[branch.to] = far[number] + 1
+                found_from[branch.to] = number
                 pending.append(branch.to)
-    return [
+    columns = [
         [number for number in pending if far[number] == column]
         for column in range(max(far.values()) + 1)
     ]
+    return columns, found_from
 
 
-def _wrapped(place: Place) -> list[str]:
-    return [line for said in _said(place) for line in textwrap.wrap(said, WIDTH)] or [""]
+class _Box:
+    """The picture of one place: where it is, its lines, and the line of each branch."""
 
+    def __init__(self, place: Place, x: int, y: int) -> None:
+        self.number, self.x, self.y = place.number, x, y
+        self._kind = "fault" if place.ending == FAULT else "end" if place.ending else "place"
+        self._lines = [line for said in _said(place) for line in textwrap.wrap(said, _WIDTH)]
+        self._branches: dict[int, int] = {}
+        for what, branch in grouped(place.branches):
+            self._branches.setdefault(branch.to, len(self._lines))
+            shown = textwrap.shorten(what, _WIDTH - 6, placeholder="\u2026")
+            self._lines.append(f"{shown} \u2192 {branch.to}")
 
-def _box_height(lines: list[str]) -> int:
-    return _LINE * len(lines) + 14
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return _LINE * len(self._lines) + 14
 
+    def line_to(self, number: int) -> int:
+        """The height at which the branch to a place stands."""
+        return self.y + 15 + _LINE * self._branches[number]
 
-def _box(place: Place, x: int, y: int, lines: list[str]) -> str:
-    kind = "fault" if place.ending == FAULT else "end" if place.ending else "place"
-    text = "".join(
-        f'<text x="{x + 10}" y="{y + 20 + _LINE * n}">{escape(line)}</text>'
-        for n, line in enumerate(lines)
-    )
-    return (
-        f'<g class="{kind}"><rect x="{x}" y="{y}" width="{_BOX}" height="{_box_height(lines)}"'
-        f' rx="6"/>{text}</g>'
-    )
-
-
-def _edges(place: Place, boxes: dict[int, tuple[int, int, list[str]]]) -> list[str]:
-    """The arrows from a place, each with its words where it begins."""
-    x, y, _ = boxes[place.number]
-    drawn = []
-    for position, (what, branch) in enumerate(grouped(place.branches)):
-        to_x, to_y, _ = boxes[branch.to]
-        start, at = x + _BOX, y + 16 + 18 * position
-        back = to_x <= x
-        end_x, end_y = (to_x + _BOX, to_y + 8) if back else (to_x, to_y + 16)
-        bend = start + 60 if back else end_x - 60
-        label = textwrap.shorten(what, 24, placeholder="\u2026")
-        drawn.append(
-            f'<path class="{"back" if back else "on"}" d="M{start} {at} C{start + 60} {at},'
-            f' {bend} {end_y}, {end_x} {end_y}"/>'
-            f'<text class="label" x="{start + 6}" y="{at - 4}">{escape(label)}</text>'
+    def drawn(self) -> str:
+        """The box and its text."""
+        first_branch = min(self._branches.values(), default=len(self._lines))
+        text = "".join(
+            f'<text class="{"label" if n >= first_branch else "said"}" x="{self.x + 10}"'
+            f' y="{self.y + 20 + _LINE * n}">{escape(line)}</text>'
+            for n, line in enumerate(self._lines)
         )
-    return drawn
+        return (
+            f'<g class="{self._kind}"><rect x="{self.x}" y="{self.y}" width="{_BOX}"'
+            f' height="{self.height}" rx="6"/>{text}</g>'
+        )
+
+
+def _arrow(start: _Box, end: _Box) -> str:
+    x, y = start.x + _BOX, start.line_to(end.number)
+    to_x, to_y = end.x, end.y + 15
+    return f'<path d="M{x} {y} C{x + 60} {y}, {to_x - 60} {to_y}, {to_x} {to_y}"/>'

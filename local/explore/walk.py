@@ -171,9 +171,7 @@ class _Walk:
                 await self._branch(place, rest, action.callback, _notified, action)
                 return
             elif isinstance(action, ncco.Connect):
-                await self._branch(
-                    place, rest, "whoever is called", action.callback, _called, action
-                )
+                await self._branch(place, rest, action.callback, _called, action)
                 return
             elif isinstance(action, ncco.Input) and not action.asynchronous:
                 told = _Listening(action, fields, self._say)
@@ -182,12 +180,7 @@ class _Walk:
         place.ending = HANG_UP
 
     async def _branch(
-        self,
-        place: Place,
-        rest: Program,
-        callback: ncco.Callback,
-        ask: Any,
-        of: Any,
+        self, place: Place, rest: Program, callback: ncco.Callback, ask: Any, of: Any
     ) -> None:
         """Let everything happen that can, and note where each leads."""
         self._note_handler(callback.url)
