@@ -70,7 +70,8 @@ async def _explore(root: Path, flows: Sequence[str], arguments: argparse.Namespa
         async with Platform(root, options) as platform:
             wrong = [await _one(platform, root, flow, arguments) for flow in flows]
     found = sum(wrong)
-    say(f"{len(flows)} flows walked, {found or 'nothing'} found wrong")
+    walked = "1 flow" if len(flows) == 1 else f"{len(flows)} flows"
+    say(f"{walked} walked, {found or 'nothing'} found wrong")
     return 1 if found else 0
 
 

@@ -13,7 +13,7 @@ from local.simulator import ncco
 from local.simulator.errors import NccoError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 KEYS = "1234567890*#"
 # What is said where a flow gives no words to listen for (input.speech.context).
@@ -50,7 +50,7 @@ async def walk(
     application: Application,
     flow: str,
     say: Sequence[str] = (),
-    progress: Callable[[str], None] = lambda line: None,
+    limit: int = PLACES,
 ) -> Tree:
     """Walk every path of a flow.
 
@@ -62,25 +62,19 @@ async def walk(
         The flow's name.
     say
         What callers say besides what the flow listens for, where it takes speech.
-    progress
-        Told of each new place.
+    limit
+        How many places it looks at before it says that they have no end.
     """
-    return await _Walk(application, flow, say, progress).run()
+    return await _Walk(application, flow, say, limit).run()
 
 
 class _Walk:
     """The state of one walk: what was found, and what is still to be looked at."""
 
-    def __init__(
-        self,
-        application: Application,
-        flow: str,
-        say: Sequence[str],
-        progress: Callable[[str], None],
-    ) -> None:
+    def __init__(self, application: Application, flow: str, say: Sequence[str], limit: int) -> None:
         self._application = application
         self._say = say
-        self._progress = progress
+        self._limit = limit
         self._tree = Tree(flow)
         self._known: dict[Any, int] = {}
         self._pending: deque[tuple[Place, Program]] = deque()
@@ -93,11 +87,10 @@ class _Walk:
         tree.handlers.add("answer")
         self._arrive(await self._application.answer(tree.flow), None)
         while self._pending:
-            if len(tree.places) > PLACES:
+            if len(tree.places) > self._limit:
                 tree.unbounded = True
                 break
             place, program = self._pending.popleft()
-            self._progress(f"{tree.flow}: place {place.number}")
             await self._look(place, program)
         if not tree.unbounded:
             self._note_unreached()
