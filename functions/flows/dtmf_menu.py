@@ -30,6 +30,8 @@ def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:  # noqa: A002 - Vona
             ncco.connect(
                 ncco.phone(call.settings.second_number), from_=call.settings.vonage_number or None
             ),
+            # Heard when nobody takes the call, and by a caller whose other side hung up.
+            ncco.talk("Nobody is on the line any more. Goodbye."),
         ]
     if call.attempt >= _ATTEMPTS:
         return [ncco.talk("Sorry, we did not get your choice. Please call again. Goodbye.")]

@@ -20,4 +20,6 @@ def answer(call: Call) -> list[dict[str, Any]]:
         ncco.connect(
             ncco.phone(call.settings.second_number), from_=call.settings.vonage_number or None
         ),
+        # Heard when nobody takes the call, and by a caller whose other side hung up.
+        ncco.talk("Nobody is on the line any more. Goodbye."),
     ]

@@ -216,7 +216,8 @@ def recognise(platform: Platform, leg: Leg, text: str, began: float, ended: floa
         heard_by=[],
         recognised=True,
     )
-    interrupt(leg)
+    if began == ended:  # otherwise the voice has interrupted what was played then
+        interrupt(leg)
     leg.tell(SpeechBegan(began))
     leg.tell(SpeechEnded(text, began, ended))
 

@@ -389,6 +389,21 @@ async def test_a_room_is_recorded_with_all_voices_together_also_of_those_who_lef
     assert len(set(content[1000:3000])) > 50
 
 
+async def test_voices_at_the_same_time_are_mixed_in_one_channel(world: World) -> None:
+    call, other = await world.connected(record())
+    one, two = await world.microphone(call), await world.microphone(other)
+    voices = array("h", tone(1, 300)), array("h", tone(1, 500))
+    for start in range(0, 32_000, 3200):
+        await world.pass_time(0.1)
+        await one.send(voices[0].tobytes()[start : start + 3200])
+        await two.send(voices[1].tobytes()[start : start + 3200])
+    await world.stop()
+    await call.hang_up()
+    ((channel,),) = await world.recordings()
+    together = array("h", (first + second for first, second in zip(*voices, strict=True)))
+    assert at(channel, 2, 1) == together.tobytes()
+
+
 async def test_a_muted_voice_is_not_recorded(world: World) -> None:
     call, _ = await world.connected(record())
     microphone = await world.microphone(call)
@@ -617,6 +632,16 @@ async def test_words_without_a_voice_are_recognised_too(world: World) -> None:
     await world.stage.step(5)
     (body,) = [body for body in world.stage.events() if "speech" in body]
     assert body["speech"]["results"][0]["text"] == "typed"
+
+
+async def test_words_that_come_late_do_not_stop_the_next_prompt(world: World) -> None:
+    stay = {"action": "input", "type": ["dtmf"], "dtmf": {"timeOut": 10}}
+    call = await world.call(talk(words(4)), talk(words(80), bargeIn=True), stay)
+    microphone = await world.microphone(call)
+    await microphone.say(tone(1) + quiet(1))
+    await microphone.mean("what was that")
+    prompts = await call.heard("talk")
+    assert [prompt["to_ms"] is None for prompt in prompts] == [False, True]
 
 
 async def test_words_stand_in_the_transcript(world: World) -> None:

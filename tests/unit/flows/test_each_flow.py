@@ -28,6 +28,8 @@ CONNECTED = {
     "from": OURS,
     "endpoint": [{"type": "phone", "number": SECOND}],
 }
+# A caller whose call nobody takes is told so.
+NOBODY = {"action": "talk", "text": "Nobody is on the line any more. Goodbye."}
 
 
 def heard(ncco: NCCO | None) -> str:
@@ -174,7 +176,7 @@ def test_key_2_tells_the_address_and_ends() -> None:
 
 
 def test_key_0_puts_through_to_the_second_number() -> None:
-    assert pressed("0")[1:] == [CONNECTED]
+    assert pressed("0")[1:] == [CONNECTED, NOBODY]
 
 
 def test_key_0_without_a_second_number_says_so_and_asks_again() -> None:
@@ -332,6 +334,7 @@ def test_record_call_says_so_then_records_and_connects_as_the_snippet_does() -> 
     assert ncco[1:] == [
         {"action": "record", "eventUrl": url("record_call", "recordings")},
         CONNECTED,
+        NOBODY,
     ]
 
 
@@ -347,6 +350,7 @@ def test_record_split_says_so_then_records_each_side_and_connects_as_the_snippet
             "eventUrl": url("record_split", "recordings"),
         },
         CONNECTED,
+        NOBODY,
     ]
 
 

@@ -1,0 +1,93 @@
+"""``python -m local.explore FLOW``: every path through a flow, drawn, with what is wrong in it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.explore.asking import Application
+from local.explore.drawing import as_svg, as_text
+from local.explore.findings import findings
+from local.explore.walk import walk
+from local.layers import LayerError
+from local.platform import Options, Platform
+from local.template import TemplateError
+from local.terminal import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main() -> int:
+    """Explore the flows that the arguments name; 1 if something is wrong with one of them."""
+    arguments = _parser().parse_args()
+    root = arguments.root.resolve()
+    known = sorted(
+        path.stem
+        for path in (root / "functions/flows").glob("*.py")
+        if not path.stem.startswith("_")
+    )
+    unknown = sorted(set(arguments.flow) - set(known))
+    if unknown:
+        say(f"error: there is no flow {unknown[0]}; there are {', '.join(known)}")
+        return 2
+    try:
+        return asyncio.run(_explore(root, arguments.flow or known, arguments))
+    except KeyboardInterrupt:
+        say("ended")
+        return 130
+    except (TemplateError, LayerError, OSError) as error:
+        say(f"error: {error}")
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local.explore",
+        description="Walk every path of a call flow: each key, silence, speech, no answer.",
+        epilog="Ends with 1 if a caller would meet a dead end, an endless loop or a silent ending.",
+    )
+    parser.add_argument("flow", nargs="*", help="names of flows (all)")
+    parser.add_argument(
+        "--say", action="append", default=[], metavar="TEXT", help="something callers say as well"
+    )
+    parser.add_argument("--svg", type=Path, metavar="FOLDER", help="write FLOW.svg for each there")
+    parser.add_argument("--check", action="store_true", help="say only what is wrong")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
+    )
+    return parser
+
+
+async def _explore(root: Path, flows: Sequence[str], arguments: argparse.Namespace) -> int:
+    # A folder of its own, so that it runs beside `make up`.
+    with tempfile.TemporaryDirectory(prefix="explored-") as folder:
+        options = Options(folder=Path(folder), say=say)
+        async with Platform(root, options) as platform:
+            wrong = [await _one(platform, root, flow, arguments) for flow in flows]
+    found = sum(wrong)
+    walked = "1 flow" if len(flows) == 1 else f"{len(flows)} flows"
+    say(f"{walked} walked, {found or 'nothing'} found wrong")
+    return 1 if found else 0
+
+
+async def _one(platform: Platform, root: Path, flow: str, arguments: argparse.Namespace) -> int:
+    tree = await walk(Application(platform), flow, arguments.say)
+    source = (root / "functions/flows" / f"{flow}.py").read_text(encoding="utf-8")
+    found = findings(tree, source)
+    if not arguments.check:
+        say(f"\n{as_text(tree)}\n")
+    if arguments.svg:
+        arguments.svg.mkdir(parents=True, exist_ok=True)
+        (arguments.svg / f"{flow}.svg").write_text(as_svg(tree), encoding="utf-8")
+    for line in found:
+        say(f"{flow}: {line}")
+    return len(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

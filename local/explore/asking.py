@@ -1,0 +1,126 @@
+"""Asks the application's functions as Vonage's webhooks do, with no call and in no time."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from local import event as events
+from local.gateway import match
+from local.signing import Sample, Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.platform import Platform
+
+# A number of Ofcom's for drama: nobody has it.
+CALLER = "447700900789"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a webhook was answered: ``ncco`` is None where it carries none, ``fault`` says what
+    Vonage, or a caller, would find wrong with it.
+    """
+
+    ncco: tuple[dict[str, Any], ...] | None = None
+    fault: str = ""
+
+
+class Elsewhere(Exception):
+    """The address is not this application's, so nothing is known of what it answers."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """The functions of a running platform, and one caller who rings it."""
+
+    platform: Platform
+    leg: str = field(default_factory=lambda: uuid.uuid4().hex)
+    conversation: str = field(default_factory=lambda: f"CON-{uuid.uuid4()}")
+
+    async def answer(self, flow: str) -> Reply:
+        """Ask the answer webhook what a flow does first."""
+        url = f"{self.platform.api_url}/webhooks/answer?{urlencode({'flow': flow})}"
+        return await self.ask(url, "POST", {"endpoint_type": "phone", **self._who()})
+
+    async def event(self, url: str | None, method: str, **fields: Any) -> Reply:
+        """Report something to an address of the application, or to its event webhook.
+
+        Raises
+        ------
+        Elsewhere
+            If the address belongs to somebody else.
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        target = url or f"{self.platform.api_url}/webhooks/event"
+        return await self.ask(target, method, {**self._who(), **fields, "timestamp": now})
+
+    async def ask(self, url: str, method: str, fields: Mapping[str, Any]) -> Reply:
+        """Send one signed webhook and read what came back."""
+        if not url.startswith(f"{self.platform.api_url}/"):
+            raise Elsewhere(url)
+        parts, body, query = urlsplit(url), b"", urlsplit(url).query
+        if method == "GET":
+            texts = {k: v if isinstance(v, str) else _compact(v) for k, v in fields.items()}
+            query = "&".join(filter(None, (query, urlencode(texts))))
+        else:
+            body = _compact(fields).encode()
+        sample = Sample(method, parts.path, query, body)
+        found = match(self.platform.stack.routes, method, parts.path)
+        if found is None:
+            return Reply(fault=f"{method} {parts.path} is no route of the API")
+        known = self.platform.credentials
+        signer = Signer(known.signature_secret, known.api_key, known.application_id)
+        event = events.event(sample, signer.token(sample), time.time())
+        # Addresses that the flow makes lead back here.
+        event["requestContext"]["domainName"] = urlsplit(self.platform.api_url).netloc
+        result = await self.platform.lambdas.invoke(found[0].function, event)
+        if result.error is not None:
+            return Reply(fault=f"{found[0].function}: {result.error.get('errorMessage', '')}")
+        return _read(result.payload, result.log)
+
+    def _who(self) -> dict[str, str]:
+        number = self.platform.template.parameters["VonageNumber"]
+        return {
+            "from": CALLER,
+            "to": number,
+            "uuid": self.leg,
+            "conversation_uuid": self.conversation,
+        }
+
+
+def _read(payload: Mapping[str, Any], log: tuple[str, ...]) -> Reply:
+    status = int(payload.get("statusCode", 200))
+    if status not in (200, 204):
+        return Reply(fault=f"the webhook is answered {status}: {payload.get('body', '')}")
+    if said := _apology(log):
+        return Reply(fault=said)
+    text = str(payload.get("body") or "")
+    ncco = json.loads(text) if text else None
+    # An event may be answered with nothing, or with an empty array: what runs goes on.
+    return Reply(tuple(ncco) if isinstance(ncco, list) and ncco else None)
+
+
+def _apology(log: tuple[str, ...]) -> str:
+    """Say why the caller would hear an apology, as the function's own log tells it."""
+    for line in log:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("outcome") == "apology":
+            at = next(iter(reversed(entry.get("at", []))), "")
+            what = " ".join(str(entry.get(name, "")) for name in ("error", "detail")).strip()
+            return f"the caller hears an apology: {what}" + (f" ({at})" if at else "")
+    return ""
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,114 @@
+"""What is wrong with a flow, told from its tree."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from local.explore.tree import FAULT, HANG_UP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.explore.tree import Branch, Place, Tree
+
+# Functions of a flow that the platform calls by themselves, whether or not an NCCO asks for it.
+_UNASKED = {"answer", "event"}
+_DOORS = {"dtmf", "asr", "notification"}
+
+
+def findings(tree: Tree, source: str) -> list[str]:
+    """Say everything that is wrong, in sentences, the worst first.
+
+    Parameters
+    ----------
+    tree
+        The flow's tree.
+    source
+        The flow's Python source, whose functions are compared with what was asked for.
+    """
+    found = [
+        f"dead end: {_path(tree, place)}: {place.problem}"
+        for place in tree.places
+        if place.ending == FAULT
+    ]
+    found += _loops(tree)
+    if not tree.unbounded:
+        found += _silent_endings(tree)
+        found += [f"no caller reaches: {what}" for what in tree.unreached]
+        found += [
+            f"no caller reaches: the function {name}, since no NCCO names its webhook"
+            for name in sorted((_functions(source) & _DOORS) - tree.handlers - _UNASKED)
+        ]
+    return found
+
+
+def _loops(tree: Tree) -> list[str]:
+    if tree.unbounded:
+        return [f"endless: {len(tree.places)} places, and every one led to a new one"]
+    ends = _leading_to(tree, lambda place: bool(place.ending), lambda branch: True)
+    quiet = _leading_to(tree, lambda place: bool(place.ending), lambda branch: branch.passive)
+    found = []
+    for place in tree.places:
+        if place.number not in ends:
+            found.append(f"endless: {_path(tree, place)}: no way from here ends the call")
+            break
+        if place.number not in quiet and any(branch.passive for branch in place.branches):
+            found.append(
+                f"endless: {_path(tree, place)}: a caller who does nothing never gets away"
+            )
+            break
+    return found
+
+
+def _leading_to(
+    tree: Tree, ends: Callable[[Place], bool], counts: Callable[[Branch], bool]
+) -> set[int]:
+    """The places from which branches that count lead to an end."""
+    found = {place.number for place in tree.places if ends(place)}
+    grown = True
+    while grown:
+        more = {
+            place.number
+            for place in tree.places
+            if any(counts(branch) and branch.to in found for branch in place.branches)
+        }
+        grown = not more <= found
+        found |= more
+    return found
+
+
+def _silent_endings(tree: Tree) -> list[str]:
+    """Endings before which the caller, having done something, hears not a word."""
+    found = []
+    first = tree.places[0]
+    if first.ending == HANG_UP and not first.heard:
+        found.append("silent ending: at once: the call is answered and ends without a word")
+    for place in tree.places:
+        for branch in place.branches:
+            end = tree.places[branch.to - 1]
+            if end.ending == HANG_UP and not end.heard and not branch.talked:
+                path = branch.what if place is first else f"{_path(tree, place)}, {branch.what}"
+                found.append(f"silent ending: {path}: the call ends without a word")
+    return list(dict.fromkeys(found))
+
+
+def _path(tree: Tree, wanted: Place) -> str:
+    """The shortest way to a place, in what happens on it."""
+    ways: dict[int, str] = {1: "at once"}
+    pending = [1]
+    for number in pending:
+        for branch in tree.places[number - 1].branches:
+            if branch.to not in ways:
+                before = "" if number == 1 else f"{ways[number]}, "
+                ways[branch.to] = f"{before}{branch.what}"
+                pending.append(branch.to)
+    return ways.get(wanted.number, f"place {wanted.number}")
+
+
+def _functions(source: str) -> set[str]:
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return set()
+    return {one.name for one in body if isinstance(one, ast.FunctionDef)}

@@ -1,0 +1,34 @@
+"""The explorer as a command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local.explore", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_command_draws_a_flow_and_ends_well(tmp_path: Path) -> None:
+    done = run("greet", "--svg", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Thank you for calling from" in done.stdout
+    assert "1 flow walked, nothing found wrong" in done.stdout
+    assert (tmp_path / "greet.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_the_command_names_the_flows_when_there_is_none_of_that_name() -> None:
+    done = run("gret")
+    assert done.returncode == 2
+    assert "there is no flow gret; there are conference, connect" in done.stdout
