@@ -28,23 +28,22 @@ export function createHearing({ store, lines, api, sound, voice }) {
 
   /** @param {Line} line @param {Entry} entry */
   function begin(line, entry) {
-    const age = ageOf(entry);
-    if (entry.seconds != null && age >= entry.seconds) return;
+    if (entry.seconds !== null && ageOf(entry) >= entry.seconds) return;
     const how = kinds[entry.sound];
-    if (how) playing.set(entry.sound_id, Promise.resolve(how(line, entry, age)));
+    if (how) playing.set(entry.sound_id, Promise.resolve(how(line, entry)));
   }
 
-  /** @type {Record<string, (line: Line, entry: Entry, age: number) => any>} */
+  /** @type {Record<string, (line: Line, entry: Entry) => any>} */
   const kinds = {
     talk(line, { details }) {
       say(line, details.text, details.language);
       // A voice of this machine may be slower than the platform's: it may end its sentence.
       return (/** @type {boolean} */ interrupted) => interrupted && voice.stop(line.uuid);
     },
-    async stream(line, { details, seconds }, age) {
-      const path = `/sim/audio?${new URLSearchParams({ url: details.url })}`;
+    async stream(line, entry) {
+      const path = `/sim/audio?${new URLSearchParams({ url: entry.details.url })}`;
       const bytes = await api.getBytes(path);
-      return bytes ? sound.file(line.uuid, bytes, seconds, age) : () => {};
+      return bytes ? sound.file(line.uuid, bytes, entry.seconds, () => ageOf(entry)) : () => {};
     },
     ringing: (line) => sound.ringback(line.uuid),
     beep: (line, { seconds }) => sound.beep(line.uuid, seconds),

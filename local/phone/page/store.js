@@ -161,8 +161,9 @@ export function createStore() {
     now: () => store.clock.now + ((performance.now() - store.clock.at) / 1000) * store.clock.speed,
     /** @param {{now: number, speed: number}} clock GET /sim/clock */
     setClock({ now, speed }) {
+      const changed = speed !== store.clock.speed;
       store.clock = { speed, now, at: performance.now() };
-      tell("clock", store.clock);
+      if (changed) tell("clock", store.clock);
     },
     /** @param {any} stack GET /api/stack @param {any[]} summaries GET /sim/calls */
     introduce(stack, summaries) {
@@ -231,7 +232,7 @@ function createNews() {
     /**
      * Calls `listener` with each piece of news of a kind: "entry", "leg", "exchange", "log", "flows"
      * (gathered), "frame" (after those of a frame), "link", "stack",
-     * "clock", "reset" (at once).
+     * "clock" (its speed), "reset" (at once).
      *
      * @param {string} kind
      * @param {(news: any) => void} listener

@@ -2,6 +2,8 @@
 // what is said to somebody else.
 // @ts-check
 
+import { isTouched } from "./sound.js";
+
 /** @typedef {ReturnType<typeof createVoice>} Voice */
 
 /** @param {() => void} changed Called when the browser has found its voices. */
@@ -44,7 +46,7 @@ export function createVoice(changed) {
      */
     say(line, text, language, number = 0) {
       const voice = choose(language, number);
-      if (!voice || !text || !navigator.userActivation?.hasBeenActive) return;
+      if (!voice || !text || !isTouched()) return;
       stop(line);
       const utterance = new SpeechSynthesisUtterance(text);
       utterance.voice = voice;
