@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from local.platform import Options, Platform
-from tests.browser.conftest import NUMBERS, PATIENCE, ROOT
+from tests.browser.conftest import NUMBERS, PATIENCE, ROOT, calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,7 +47,7 @@ async def test_an_edited_flow_is_seen_in_the_page_and_heard_in_the_next_call(
 ) -> None:
     flow = own_root / "functions/flows/greet.py"
     async with Platform(own_root, Options(parameters={"DefaultFlow": "greet"})) as platform:
-        person = await people(platform.phone_url)
+        person = await people(platform.phone.url)
         number = platform.template.parameters["VonageNumber"]
         flows = person.page.get_by_role("region", name="Flows")
         await expect(flows).to_contain_text("Greets the caller")
@@ -74,7 +74,7 @@ async def test_an_edited_flow_is_seen_in_the_page_and_heard_in_the_next_call(
 
 async def test_a_new_flow_shows_without_reloading_the_page(people: People, own_root: Path) -> None:
     async with Platform(own_root, Options()) as platform:
-        person = await people(platform.phone_url)
+        person = await people(platform.phone.url)
         flow = own_root / "functions/flows/newest.py"
         flow.write_text(
             '"""Says the newest thing."""\n\nfrom voicekit import ncco\n\n\n'
@@ -92,7 +92,7 @@ async def test_the_page_comes_back_when_the_platform_was_restarted(
         port = taken.getsockname()[1]
     options = Options(folder=tmp_path, phone_port=port, parameters={"DefaultFlow": "conference"})
     async with Platform(ROOT, options) as platform:
-        person = await people(platform.phone_url)
+        person = await people(platform.phone.url)
         number = platform.template.parameters["VonageNumber"]
         await person.ring(number)
         await person.hears("Please wait while we connect you")
@@ -108,17 +108,12 @@ async def test_the_page_comes_back_when_the_platform_was_restarted(
         await person.hangs_up()
 
 
-def calls_of(person: Person):  # type: ignore[no-untyped-def]
-    """The rows of the list of calls."""
-    return person.page.get_by_role("region", name="Calls").get_by_role("listitem")
-
-
 async def test_two_hundred_calls_are_listed_and_an_event_touches_the_row_of_its_call_alone(
     people: People, tmp_path: Path
 ) -> None:
     options = Options(folder=tmp_path, speed=20, parameters={"DefaultFlow": "conference"})
     async with Platform(ROOT, options) as platform:
-        person = await people(platform.phone_url)
+        person = await people(platform.phone.url)
         number = platform.template.parameters["VonageNumber"]
         async with aiohttp.ClientSession(platform.vonage.http_url) as http:
             legs = []
@@ -149,11 +144,11 @@ async def test_two_hundred_calls_are_listed_and_an_event_touches_the_row_of_its_
 
 
 WATCH_ROWS = """() => {
-  const list = document.querySelector('[aria-label="Calls"], [aria-labelledby="calls-heading"]');
+  const list = document.querySelector('#inspector [role=listbox]');
   window.touchedRows = new Set();
   const note = (node) => {
     const element = node instanceof Element ? node : node.parentElement;
-    const row = element && element.closest('li, [role=listitem]');
+    const row = element && element.closest('[role=option]');
     if (row) window.touchedRows.add(row);
   };
   new MutationObserver((records) => {
@@ -181,10 +176,11 @@ async def test_calls_are_found_by_number_flow_and_state(people: People) -> None:
 async def test_a_fault_that_is_switched_on_in_the_page_strikes(people: People) -> None:
     person = await people()
     faults = person.page.get_by_role("region", name="Faults")
-    await faults.get_by_label("unsigned", exact=True).check()
+    unsigned = faults.get_by_role("checkbox", name="unsigned a webhook")
+    await unsigned.check()
     await person.ring(NUMBERS["speech"])
     conversation = person.page.get_by_role("region", name="Conversation")
-    await person.page.get_by_role("region", name="Calls").get_by_role("button").first.click()
+    await calls_of(person).first.click()
     await expect(conversation).to_contain_text("503")
     await faults.get_by_role("button", name="All off").click()
-    await expect(faults.get_by_label("unsigned", exact=True)).not_to_be_checked()
+    await expect(unsigned).not_to_be_checked()

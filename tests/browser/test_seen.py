@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
-from tests.browser.conftest import NUMBERS
+from tests.browser.conftest import NUMBERS, calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,20 +72,20 @@ async def test_the_page_at_rest_and_in_a_call(
 async def test_the_inspector_with_a_recording(people: People, pictures: Path, scheme: str) -> None:
     person = await people(color_scheme=scheme, viewport=WIDE, reduced_motion="reduce")
     await person.ring(NUMBERS["voicemail"])
-    await expect(person.heard).to_contain_text("beep")
+    await expect(person.heard).to_contain_text("Recording")
     await person.says("This is Ada. Please call me back about the engine.")
     await person.page.wait_for_timeout(1000)
     await person.button("#").click()
     await person.hears("Thank you for your message.")
-    await person.page.get_by_role("region", name="Calls").get_by_role("button").first.click()
+    await calls_of(person).first.click()
     conversation = person.page.get_by_role("region", name="Conversation")
-    await conversation.get_by_role("button", name="/webhooks/recordings").first.click()
+    await conversation.get_by_role("button", name="POST /webhooks/recordings").first.click()
     details = person.page.get_by_role("region", name="Details")
     await expect(details.get_by_role("img", name="Waveform")).to_be_visible()
     await expect(details.locator("audio")).to_be_visible()
     await person.page.screenshot(path=pictures / f"inspector-{scheme}.png")
     assert await problems(person) == []
-    await conversation.get_by_role("button", name="/webhooks/answer").first.click()
+    await conversation.get_by_role("button", name="POST /webhooks/answer").first.click()
     await expect(details).to_contain_text("Please leave a message")
     await person.page.screenshot(path=pictures / f"webhook-{scheme}.png")
     assert await problems(person) == []
