@@ -132,7 +132,9 @@ function createChooser(lines) {
     const pressed = String(lines.selected() === line);
     if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
     const [from, to] = line.side === "caller" ? [line.own, line.other] : [line.other, line.own];
-    write(button, `${from} → ${to}, ${PHASES[lines.phase(line)].toLowerCase()}`);
+    const phase = lines.phase(line);
+    const more = phase === "talking" ? "" : `, ${PHASES[phase].toLowerCase()}`;
+    write(button, `${from} → ${to}${more}`);
     return button;
   }
 

@@ -5,9 +5,9 @@ import { h, write } from "./dom.js";
 import { whyStopped } from "./reasons.js";
 import { choices } from "./settings.js";
 
-/**
- * @typedef {import("./store.js").Leg} Leg
- */
+const PAUSE = 100; // milliseconds
+
+/** @typedef {import("./store.js").Leg} Leg */
 
 /**
  * @param {object} parts
@@ -35,11 +35,19 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
   let callees = null;
   /** @type {(() => void)|null} */
   let stopSound = null;
+  /** @type {number|undefined} */
+  let asking;
 
   function announce() {
     choices.set("ringHere", box.checked);
     send({ type: "ring", on: box.checked });
     show();
+  }
+
+  /** Asks a moment later, once for many changes, and not a platform that has just gone. */
+  function askSoon() {
+    clearTimeout(asking);
+    asking = window.setTimeout(() => void (store.link === "connected" && ask()), PAUSE);
   }
 
   async function ask() {
@@ -131,7 +139,7 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
 
   note.element.addEventListener("dismiss", show);
   store.subscribe("stack", ask);
-  store.subscribe("entry", ({ kind }) => void (kind === "callees" && ask()));
+  store.subscribe("entry", ({ kind }) => void (kind === "callees" && askSoon()));
   store.subscribe("link", (state) => void (state === "connected" && announce()));
 
   return { element, option, show };
