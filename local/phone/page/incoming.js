@@ -89,12 +89,20 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
       h("button", { type: "button", class: look, on: { click: how } }, name);
     const quieten = act("Let it ring", "quiet little", () => silence(leg, quieten));
     return h(
-      "section", { class: "card ringing-call", "aria-label": "Incoming call" },
-      h("div", { role: "alert" },
+      "section",
+      { class: "card ringing-call", "aria-label": "Incoming call" },
+      h(
+        "div",
+        { role: "alert" },
         h("p", {}, h("b", {}, `${leg.from} is calling`)),
-        h("p", { class: "small muted" }, `to ${leg.to}`)),
-      h("div", { class: "row line-actions" },
-        act("Answer", "main", () => answer(leg)), act("Reject", "danger", () => reject(leg))),
+        h("p", { class: "small muted" }, `to ${leg.to}`),
+      ),
+      h(
+        "div",
+        { class: "row line-actions" },
+        act("Answer", "main", () => answer(leg)),
+        act("Reject", "danger", () => reject(leg)),
+      ),
       quieten,
     );
   }
@@ -148,7 +156,11 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
 /** What became of the last call that rang here and was not answered here. */
 function createNote() {
   const text = h("span", { class: "grow", role: "status" });
-  const close = h("button", { type: "button", class: "little quiet", on: { click: dismiss } }, "Dismiss");
+  const close = h(
+    "button",
+    { type: "button", class: "little quiet", on: { click: dismiss } },
+    "Dismiss",
+  );
   const element = h("p", { class: "note row", hidden: true }, text, close);
 
   function dismiss() {

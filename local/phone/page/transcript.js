@@ -134,7 +134,11 @@ export function createTranscript({ store, lines }) {
     voice(line, entry) {
       if (entry.state !== "started") return;
       const own = entry.uuid === line.uuid;
-      row(line, own ? "own aside" : "heard aside", own ? "You speak" : `${nameOf(entry.uuid)} speaks`);
+      row(
+        line,
+        own ? "own aside" : "heard aside",
+        own ? "You speak" : `${nameOf(entry.uuid)} speaks`,
+      );
     },
     leg(line, { uuid, status }) {
       if (uuid !== line.uuid) return;
@@ -142,7 +146,8 @@ export function createTranscript({ store, lines }) {
       if (status === "answered") row(line, "remark", "Answered");
     },
     recording(line, { uuid, state }) {
-      if (uuid === line.uuid) row(line, "remark", state === "ended" ? "Recording ended" : "Recording");
+      if (uuid === line.uuid)
+        row(line, "remark", state === "ended" ? "Recording ended" : "Recording");
     },
     modified(line, { action }) {
       if (/mute|earmuff/.test(action)) row(line, "remark", `The application: ${action}`);
