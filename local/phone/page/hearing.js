@@ -17,7 +17,7 @@ import { spoken } from "./words.js";
  * @param {import("./voice.js").Voice} parts.voice
  */
 export function createHearing({ store, lines, api, sound, voice }) {
-  /** @type {Map<number, Promise<(interrupted: boolean) => void>>} how to stop what plays, by sound */
+  /** @type {Map<number, Promise<(interrupted: boolean) => void>>} how to stop each sound */
   const playing = new Map();
   /** @type {Map<string, {phase: string, stop: () => void}>} each line's state and its tone */
   const states = new Map();
@@ -64,7 +64,8 @@ export function createHearing({ store, lines, api, sound, voice }) {
 
   /** @param {Line} line @param {string} text @param {string} language */
   function say(line, text, language, number = 0) {
-    if (!quiet && lines.isHeard(line.uuid)) voice.say(line.uuid, spoken(text).text, language, number);
+    if (!quiet && lines.isHeard(line.uuid))
+      voice.say(line.uuid, spoken(text).text, language, number);
   }
 
   /** @param {Line} line Begins the tone of a state: ringing, or ended by somebody else. */

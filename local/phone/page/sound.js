@@ -1,5 +1,5 @@
-// Everything that sounds by Web Audio: DTMF, ring, ringback and busy tones, beeps, files and voices.
-// Each sound belongs to a line; lines that are not heard go on without sound.
+// Everything that sounds by Web Audio: DTMF, ring, ringback and busy tones, beeps, files and
+// voices. Each sound belongs to a line; lines that are not heard go on without sound.
 // @ts-check
 
 // Two frequencies in hertz for each key (ITU-T Q.23).
@@ -43,11 +43,13 @@ export function createSound(isHeard) {
   const voices = new Map();
 
   /** Settled when somebody has touched the page. */
-  const touched = isTouched() ? Promise.resolve() : new Promise((resolve) => {
-    for (const event of ["pointerup", "keyup"]) {
-      document.addEventListener(event, resolve, { once: true, capture: true });
-    }
-  });
+  const touched = isTouched()
+    ? Promise.resolve()
+    : new Promise((resolve) => {
+        for (const event of ["pointerup", "keyup"]) {
+          document.addEventListener(event, resolve, { once: true, capture: true });
+        }
+      });
 
   /** Browsers let a page sound only after somebody has touched it. */
   function ready() {
@@ -133,11 +135,18 @@ export function createSound(isHeard) {
   }
 
   /** Plays a piece of somebody's voice after the one before (16 kHz). */
-  function voice(/** @type {string} */ line, /** @type {string} */ speaker, /** @type {Int16Array} */ pcm) {
+  function voice(
+    /** @type {string} */ line,
+    /** @type {string} */ speaker,
+    /** @type {Int16Array} */ pcm,
+  ) {
     const audio = ready();
     if (!audio || pcm.length === 0) return;
     const buffer = audio.createBuffer(1, pcm.length, 16000);
-    buffer.copyToChannel(Float32Array.from(pcm, (sample) => sample / 32768), 0);
+    buffer.copyToChannel(
+      Float32Array.from(pcm, (sample) => sample / 32768),
+      0,
+    );
     const { level, end } = output(audio, line, 1);
     const source = new AudioBufferSourceNode(audio, { buffer });
     source.connect(level);
@@ -167,7 +176,8 @@ export function createSound(isHeard) {
     file,
     voice,
     update,
-    beep: (/** @type {string} */ line, /** @type {number} */ seconds) => tone(line, [1000], seconds),
+    beep: (/** @type {string} */ line, /** @type {number} */ seconds) =>
+      tone(line, [1000], seconds),
     ringing: () => repeated("", RINGING),
     ringback: (/** @type {string} */ line) => repeated(line, RINGBACK),
     /** @param {string} line */

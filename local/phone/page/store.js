@@ -1,10 +1,8 @@
-// What the page knows of the platform: calls, their legs, what happened on each, and the exchanges of
-// the API. Changes are gathered and told once in an animation frame.
+// What the page knows of the platform: calls, their legs, what happened on each, and the exchanges
+// of the API. Changes are gathered and told once in an animation frame.
 // @ts-check
 
-const OVER = new Set(
-  "completed rejected busy timeout unanswered failed cancelled".split(" "),
-);
+const OVER = new Set("completed rejected busy timeout unanswered failed cancelled".split(" "));
 const CALLS_KEPT = 1000;
 const EXCHANGES_KEPT = 2000;
 const GATHERED = ["entry", "leg", "exchange", "log", "flows"];
@@ -176,7 +174,7 @@ export function createStore() {
       store.link = state;
       tell("link", state);
     },
-    /** Forgets everything. @param {string} platform The start of the platform that tells from now on. */
+    /** Forgets everything. @param {string} platform The one that tells from now on. */
     reset(platform) {
       for (const known of [calls, legs, journal, exchanges, keys]) known.clear();
       newest = 0;
@@ -230,9 +228,9 @@ function createNews() {
       for (const news of waiting.values()) news.clear();
     },
     /**
-     * Calls `listener` with each piece of news of a kind: "entry", "leg", "exchange", "log", "flows"
-     * (gathered), "frame" (after those of a frame), "link", "stack",
-     * "clock" (its speed), "reset" (at once).
+     * Calls `listener` with each piece of news of a kind: "entry", "leg", "exchange", "log",
+     * "flows" (gathered), "frame" (after those of a frame), "link", "stack", "clock" (its speed),
+     * "reset" (at once).
      *
      * @param {string} kind
      * @param {(news: any) => void} listener

@@ -9,7 +9,7 @@ import { isTouched } from "./sound.js";
 /** @param {() => void} changed Called when the browser has found its voices. */
 export function createVoice(changed) {
   const synthesis = window.speechSynthesis;
-  /** @type {Map<string, SpeechSynthesisUtterance>} what each line is saying, kept from collection */
+  /** @type {Map<string, SpeechSynthesisUtterance>} what each line is saying */
   const speaking = new Map();
   synthesis?.addEventListener?.("voiceschanged", changed);
 
@@ -19,7 +19,8 @@ export function createVoice(changed) {
   function choose(language, number) {
     const voices = local();
     const wanted = language.toLowerCase();
-    const spoken = (/** @type {SpeechSynthesisVoice} */ { lang }) => lang.toLowerCase().replace("_", "-");
+    const spoken = (/** @type {SpeechSynthesisVoice} */ { lang }) =>
+      lang.toLowerCase().replace("_", "-");
     const exact = voices.filter((voice) => spoken(voice) === wanted);
     const near = voices.filter((voice) => spoken(voice).split("-")[0] === wanted.split("-")[0]);
     const fitting = [exact, near, voices].find((some) => some.length > 0) ?? [];
