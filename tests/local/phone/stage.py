@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from local.phone import Phone
 
 PATIENCE = 20.0  # seconds within which anything that is waited for must happen
+SPEED = 10.0  # of the clock of the real application's platform
 
 
 @dataclass(frozen=True)
