@@ -102,7 +102,7 @@ class Vonage:
         return app
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Tell the entries of the first list, and end; each time one list less is left."""
+        """Tell the entries after the one that is named, and stay open."""
         self.connections += 1
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
