@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from local.cloud import Function
-
 # Ofcom's numbers for drama: nobody has them.
 NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
 
@@ -236,19 +234,13 @@ class Platform:
                 signer=Signer(keys.signature_secret, keys.api_key, keys.application_id),
                 exchanges=self.gateway.exchanges,
                 listen=self.lambdas.listen,
-                code=self.root / self._answering().code,
+                code=self.root / "functions",
                 dynamodb=self.cloud.client("dynamodb"),
                 s3=self.cloud.client("s3"),
             )
         )
         self._exit.push_async_callback(self.phone.stop)
         await self.phone.start(listening)
-
-    def _answering(self) -> Function:
-        """Give the function that runs the flows: the one whom callers reach first."""
-        routed = {route.path: route.function for route in self.stack.routes}
-        name = routed.get("/webhooks/answer", next(iter(self.stack.functions)))
-        return self.stack.functions[name]
 
     def _about(self) -> dict[str, Any]:
         """Give what the page may know of the platform."""

@@ -118,9 +118,18 @@ class Flows:
             return await asyncio.to_thread(read_all, self._folder)
 
 
-async def watch(folder: Path, changed: Callable[[], None]) -> None:
-    """Look at the files below a folder once a second, and call when one of them changed."""
-    known = await asyncio.to_thread(state_of, folder)
+async def watch(folder: Path, known: int, changed: Callable[[], None]) -> None:
+    """Look at the files below a folder once a second, and call when one of them changed.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    known
+        Its ``state_of`` at the beginning.
+    changed
+        Called after a change.
+    """
     while True:
         await asyncio.sleep(_PAUSE)
         state = await asyncio.to_thread(state_of, folder)

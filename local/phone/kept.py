@@ -92,7 +92,7 @@ class Kept:
 
     async def _object(self, request: web.Request, name: str) -> web.StreamResponse:
         item = (await self._archived(request))[name]
-        if item is None or self._bucket is None:
+        if item is None or "key" not in item or self._bucket is None:
             raise Refusal(404, "Not Found", f"no {name} of this recording is kept")
         where = {"Bucket": self._bucket, "Key": str(item["key"])}
         try:

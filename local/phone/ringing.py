@@ -51,14 +51,15 @@ class Ringing:
         async with self._session.get(self._address, timeout=_TIMEOUT) as answer:
             answer.raise_for_status()
             default = (await answer.json())["default"]
+        # Whatever cuts this off in between, what is to be put back stays known until it is.
         if wanted:
-            await self._put({**default, "behaviour": _RINGS})
             self._before = default
+            await self._put({**default, "behaviour": _RINGS})
             return
-        before, self._before = self._before, None
         # Somebody may have set something else meanwhile, which stays.
-        if before is not None and default["behaviour"] == _RINGS:
-            await self._put(before)
+        if self._before is not None and default["behaviour"] == _RINGS:
+            await self._put(self._before)
+        self._before = None
 
     async def _put(self, callee: dict[str, Any]) -> None:
         address = f"{self._address}/default"

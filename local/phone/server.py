@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import web
 
+from local.lambdas import state_of
 from local.phone import guard
 from local.phone.answers import Answers, Refusal
 from local.phone.exchanges import whole
@@ -92,7 +93,10 @@ class Phone:
         """Serve on a socket that is bound to a loopback address."""
         host = f"127.0.0.1:{listening.getsockname()[1]}"
         session = await self._exit.enter_async_context(
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),  # a page's streams hold up no other page
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         )
         app = web.Application(
             middlewares=[guard.refusals, guard.guard(host)], client_max_size=BODY_LIMIT
@@ -106,8 +110,10 @@ class Phone:
         await runner.setup()
         self._exit.push_async_callback(runner.cleanup)
         self._exit.callback(live.end)
+        code = self._surroundings.code
+        state = await asyncio.to_thread(state_of, code)
         await web.SockSite(runner, listening).start()
-        watching = asyncio.create_task(watch(self._surroundings.code, live.tell_of_flows))
+        watching = asyncio.create_task(watch(code, state, live.tell_of_flows))
         self._exit.push_async_callback(_end, watching)
         self.url = f"http://{host}"
 

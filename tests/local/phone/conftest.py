@@ -15,7 +15,7 @@ from local.exchanges import Exchanges
 from local.phone import Phone, Surroundings
 from local.platform import Options, Platform
 from local.signing import Signer
-from tests.local.phone.stage import Booth, Page, Vonage
+from tests.local.phone.stage import SPEED, Booth, Page, Vonage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).parents[3]
-SPEED = 10.0
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from local.phone import Phone
 
 PATIENCE = 20.0  # seconds within which anything that is waited for must happen
+SPEED = 10.0  # of the clock of the real application's platform
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Vonage:
         return app
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Tell the entries of the first list, and end; each time one list less is left."""
+        """Tell the entries after the one that is named, and stay open."""
         self.connections += 1
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 
-from tests.local.phone.stage import PATIENCE, raw, until
+from tests.local.phone.stage import PATIENCE, SPEED, raw, until
 
 if TYPE_CHECKING:
     from local.platform import Platform
@@ -139,3 +139,24 @@ async def test_a_socket_that_the_simulator_refuses_is_refused(real: Platform, pa
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await page.http.ws_connect(f"{page.url}/sim/calls/nobody/audio")
     assert refused.value.status == 404
+
+
+async def test_a_voice_goes_through_to_the_call_and_the_line_ends_with_it(page: Page) -> None:
+    # given somebody on the line with a microphone, at the speed of real time
+    await page.send("POST", "/sim/clock", {"speed": 1})
+    try:
+        async with await page.connect() as line:
+            leg = (await page.ring())["uuid"]
+            await line.next("entry", kind="leg", uuid=leg, status="answered")
+            url = f"{page.url}/sim/calls/{leg}/audio"
+            async with page.http.ws_connect(url) as microphone:
+                # when they say something
+                await microphone.send_bytes(b"\x00\x40" * 3200)
+                # then it is heard in the call, and the microphone's line ends with the call
+                await line.next("entry", kind="voice", uuid=leg, state="started")
+                await page.send("POST", f"/sim/calls/{leg}/hangup", expect=204)
+                message = await microphone.receive(timeout=PATIENCE)
+                assert message.type is aiohttp.WSMsgType.CLOSE
+                assert microphone.close_code == 1000
+    finally:
+        await page.send("POST", "/sim/clock", {"speed": SPEED})
