@@ -29,8 +29,10 @@ export function createDiagram({ now, choose }) {
 
   element.addEventListener("keydown", (event) => moveFocus(list, event));
 
-  /** Shows another call from its beginning. */
+  /** Shows a call from its beginning; a row that was chosen stays so where it is in there. */
   function show(legs, entries) {
+    const chosen = state.chosen?.id;
+    const hadFocus = list.contains(document.activeElement);
     state = emptyState();
     list.replaceChildren();
     heads.replaceChildren(headOf("Application", ""));
@@ -39,11 +41,16 @@ export function createDiagram({ now, choose }) {
     const hidden = Math.max(0, state.timeline.rows.length - SHOWN);
     for (const row of state.timeline.rows.slice(hidden)) append(row);
     if (hidden) list.prepend(h("li", { class: "gap" }, `${hidden} earlier rows are not shown`));
+    state.newest = entries.at(-1)?.id ?? 0;
     settle();
+    if (state.views.has(chosen)) mark(state.views.get(chosen));
+    if (state.chosen && hadFocus) state.chosen.button.focus({ preventScroll: true });
   }
 
-  /** Adds what happened now. */
+  /** Adds what happened now; what is shown already is left alone. */
   function add(entry) {
+    if (entry.id <= state.newest) return;
+    state.newest = entry.id;
     const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
     for (const row of state.timeline.add(entry)) {
       if (state.views.has(row.id)) update(row);
@@ -126,11 +133,15 @@ export function createDiagram({ now, choose }) {
     write(view.time, spentOf(row, spent));
   }
 
-  function pick(row) {
+  function mark(view) {
     state.chosen?.button.removeAttribute("aria-current");
-    state.chosen = state.views.get(row.id);
-    state.chosen.button.setAttribute("aria-current", "true");
-    giveFocusTo(list, state.chosen.button);
+    state.chosen = view;
+    view.button.setAttribute("aria-current", "true");
+    giveFocusTo(list, view.button);
+  }
+
+  function pick(row) {
+    mark(state.views.get(row.id));
     choose(row);
   }
 
@@ -138,7 +149,15 @@ export function createDiagram({ now, choose }) {
     if (!document.hidden) for (const row of state.running) progress(row);
   }, TICK);
 
-  return { element, show, add, addLane, chosenButton: () => state.chosen?.button ?? null };
+  return {
+    element,
+    show,
+    add,
+    addLane,
+    hasLane: (uuid) => state.lanes.has(uuid),
+    newest: () => state.newest,
+    chosenButton: () => state.chosen?.button ?? null,
+  };
 }
 
 function spentOf(row, spent) {
@@ -147,7 +166,7 @@ function spentOf(row, spent) {
 }
 
 function emptyState() {
-  return { timeline: createTimeline(), lanes: new Map(), views: new Map(), running: new Set(), lines: 0, origin: null, last: null, chosen: null };
+  return { timeline: createTimeline(), lanes: new Map(), views: new Map(), running: new Set(), lines: 0, newest: 0, origin: null, last: null, chosen: null };
 }
 
 function headOf(name, side, lane) {
@@ -173,12 +192,12 @@ function buildRow(row, { lane, line, origin, click }) {
   const item = h("li", {}, h("time", {}, elapsed(row.at - origin)), button);
   item.style.setProperty("--line", String(line));
   item.style.setProperty("--lane", String(lane));
-  return { item, button, title, note, time, outcome };
+  return { id: row.id, item, button, title, note, time, outcome };
 }
 
-/** A text that may be broken after each slash. */
+/** A text that may be broken after its inner slashes. */
 function breakable(text) {
-  return text.split(/(?<=\/)/).flatMap((piece) => [piece, h("wbr")]);
+  return text.split(/(?<=\w\/)/).flatMap((piece) => [piece, h("wbr")]);
 }
 
 function classOf(row) {

@@ -4,7 +4,7 @@
 import { fill, h, set, write } from "./dom.js";
 import { chain } from "./explained.js";
 import { button, facts, folding, loadInto, problem, verbatim } from "./parts.js";
-import { joined, milliseconds, plural } from "./phrases.js";
+import { joined, milliseconds, plural, pretty, timeOfDay } from "./phrases.js";
 
 /**
  * @param {HTMLElement} root
@@ -48,7 +48,7 @@ export function mount(root, { store, api }) {
     const now = new Map(flows.map((flow) => [flow.name, JSON.stringify(flow)]));
     const broken = flows.filter(({ error }) => error).map(({ name }) => name);
     const news = broken.length ? `${joined(broken)} cannot be read.` : "The next call uses what the files say now.";
-    write(told, `A file changed at ${new Date().toLocaleTimeString()}. ${changesOf(before, now)}${news}`);
+    write(told, `A file changed at ${timeOfDay(Date.now() / 1000)}. ${changesOf(before, now)}${news}`);
     before = now;
   }
 
@@ -129,7 +129,7 @@ function answerOf({ status, ms, ncco, apology, log }) {
     apology ? h("p", { class: "note warn" }, "The flow failed: the caller hears an apology.") : null,
     ncco ? chain(ncco) : h("p", { class: "note bad" }, `Answered ${status}, without an NCCO.`),
     h("p", { class: "small muted" }, `${ncco ? plural(ncco.length, "action") : "Answered"} in ${milliseconds(ms)}`),
-    log?.length && (apology || !ncco) ? folding("Log of the function", true, log.map((line) => verbatim(line))) : null,
+    log?.length && (apology || !ncco) ? folding("Log of the function", true, log.map((line) => verbatim(pretty(line)))) : null,
   ].filter(Boolean);
 }
 

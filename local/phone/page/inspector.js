@@ -94,9 +94,14 @@ export function mount(root, { store, api }) {
     return call.legs.flatMap((uuid) => store.entries(uuid)).sort((one, other) => one.id - other.id);
   }
 
+  /** Takes in legs that came to the call; one that has been elsewhere brings its past along. */
   function addLanes() {
     const call = store.calls.get(chosen);
-    if (call) legsOf(call).forEach(diagram.addLane);
+    if (!call) return;
+    const added = legsOf(call).filter(({ uuid }) => !diagram.hasLane(uuid));
+    const hasPast = added.some(({ uuid }) => (store.entries(uuid)[0]?.id ?? Infinity) < diagram.newest());
+    if (hasPast) diagram.show(legsOf(call), entriesOf(call));
+    else added.forEach(diagram.addLane);
   }
 
   function addEntry(entry) {

@@ -37,6 +37,11 @@ export function nameOf(action) {
   return isObject(action) && typeof action.action === "string" ? action.action : "unknown action";
 }
 
+/** A class for its colour; one for all that are unknown. */
+export function toneOf(action) {
+  return known(action) ? `is-${nameOf(action)}` : "is-other";
+}
+
 /** A few words for a small box: what is said, who is called, which room. */
 export function brief(action) {
   return known(action)?.brief(action) ?? "";

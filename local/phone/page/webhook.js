@@ -2,7 +2,7 @@
 // it: copied as curl or as an event file, sent again.
 // @ts-check
 
-import { fill, h } from "./dom.js";
+import { fill, h, write } from "./dom.js";
 import { explained } from "./explained.js";
 import { nccoIn } from "./ncco.js";
 import { button, facts, folding, loadInto, part, problem, verbatim } from "./parts.js";
@@ -112,34 +112,47 @@ function fieldsOf({ request, url }) {
   }
 }
 
-/** The buttons, and below them what came of them. */
+/** The buttons, and below them what came of them: a sentence, and what it speaks of. */
 function actionsPart(webhook, api, functionName) {
-  const outcome = h("div", { class: "outcome", role: "status" });
+  const said = h("p", { role: "status" });
+  const shown = h("div", { class: "outcome" });
   const asked = requestOf(webhook);
-  const copy = async (kind, intro) => {
+
+  async function attempt(waiting, work) {
+    write(said, waiting);
+    fill(shown);
     try {
-      const { text } = await api.post(`/api/webhooks/${kind}`, asked);
-      fill(outcome, h("p", {}, await copied(text)), intro(), verbatim(text));
+      await work();
     } catch (error) {
-      fill(outcome, problem(error));
+      write(said, "");
+      fill(shown, problem(error));
     }
-  };
-  const again = async () => {
-    fill(outcome, h("p", { class: "muted" }, "Sending…"));
-    await loadInto(outcome, async () => outcomeOf(await api.post("/api/webhooks/send", asked)));
-  };
-  return h(
-    "div",
-    { class: "part" },
-    h(
-      "div",
-      { class: "buttons" },
-      button("Copy as curl", () => copy("curl", () => h("p", {}, "Signed anew; it is good for a few minutes.")), { class: "little" }),
-      button("Copy event file", () => copy("event", () => invocation(functionName())), { class: "little" }),
-      button("Send again", again, { class: "little" }),
-    ),
-    outcome,
-  );
+  }
+
+  const copy = (kind, hint) => () =>
+    attempt("", async () => {
+      const { text } = await api.post(`/api/webhooks/${kind}`, asked);
+      write(said, await copied(text));
+      fill(shown, hint(), verbatim(text));
+    });
+
+  const again = () =>
+    attempt("Sending…", async () => {
+      const reply = await api.post("/api/webhooks/send", asked);
+      write(said, `Answered ${reply.status} in ${milliseconds(reply.ms)}`);
+      fill(shown, outcomeOf(reply));
+    });
+
+  const buttons = [
+    button("Copy as curl", copy("curl", validity), { class: "little" }),
+    button("Copy event file", copy("event", () => invocation(functionName())), { class: "little" }),
+    button("Send again", again, { class: "little" }),
+  ];
+  return h("div", { class: "part" }, h("div", { class: "buttons" }, buttons), said, shown);
+}
+
+function validity() {
+  return h("p", {}, "Signed anew; it is good for a few minutes.");
 }
 
 function invocation(name) {
@@ -147,11 +160,11 @@ function invocation(name) {
   return h("p", {}, "Keep it as event.json and run ", h("code", {}, command), ".");
 }
 
-function outcomeOf({ status, ms, body }) {
+function outcomeOf({ status, body }) {
   const ncco = nccoIn(body);
   const isGood = status >= 200 && status <= 205;
   return [
-    h("p", {}, "Answered ", h("span", { class: `tag ${isGood ? "good" : "bad"}` }, status), ` in ${milliseconds(ms)}.`),
+    isGood ? null : h("p", { class: "note bad" }, "Vonage takes this for a failure."),
     ncco ? explained(ncco) : null,
     body ? folding("Body", !ncco, verbatim(pretty(body))) : null,
   ];
