@@ -39,8 +39,9 @@ export function createDiagram({ now, choose }) {
     for (const leg of legs) addLane(leg);
     for (const entry of entries) state.timeline.add(entry);
     const hidden = Math.max(0, state.timeline.rows.length - SHOWN);
+    if (hidden) appendLine(`${hidden} earlier rows are not shown`, 0);
     for (const row of state.timeline.rows.slice(hidden)) append(row);
-    if (hidden) list.prepend(h("li", { class: "gap" }, `${hidden} earlier rows are not shown`));
+    if (!state.timeline.rows.length) appendLine("The simulator does not remember what happened on this call.", 0);
     state.newest = entries.at(-1)?.id ?? 0;
     settle();
     if (state.views.has(chosen)) mark(state.views.get(chosen));
@@ -54,7 +55,7 @@ export function createDiagram({ now, choose }) {
     const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
     for (const row of state.timeline.add(entry)) {
       if (state.views.has(row.id)) update(row);
-      else append(row);
+      else if (row.id === entry.id) append(row);
     }
     settle();
     if (isAtEnd) element.scrollTop = element.scrollHeight;
@@ -72,7 +73,7 @@ export function createDiagram({ now, choose }) {
   function append(row) {
     const lane = state.lanes.get(row.lane);
     if (lane === undefined) return;
-    if (state.last && row.at - state.last.at >= GAP) appendGap(row.at - state.last.at);
+    if (state.last && row.at - state.last.at >= GAP) appendLine(`${seconds(row.at - state.last.at)} later`, row.at - state.last.at);
     const line = ++state.lines;
     state.origin ??= row.at;
     const view = buildRow(row, { lane, line, origin: state.origin, click: () => pick(row) });
@@ -84,11 +85,12 @@ export function createDiagram({ now, choose }) {
     update(row);
   }
 
-  function appendGap(length) {
-    const gap = h("li", { class: "gap" }, h("span", {}, `${seconds(length)} later`));
-    gap.style.setProperty("--line", String(++state.lines));
-    gap.style.setProperty("--gap", String(Math.min(6, Math.log2(1 + length)).toFixed(2)));
-    list.append(gap);
+  /** A line across all lanes, higher the longer the time is that it stands for. */
+  function appendLine(text, length) {
+    const line = h("li", { class: "gap" }, h("span", {}, text));
+    line.style.setProperty("--line", String(++state.lines));
+    line.style.setProperty("--gap", Math.min(6, Math.log2(1 + length)).toFixed(2));
+    list.append(line);
   }
 
   function barOf(row, lane, line) {

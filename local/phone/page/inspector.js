@@ -66,7 +66,7 @@ export function mount(root, { store, api }) {
   function chooseNewest() {
     const current = store.calls.get(chosen);
     if (chosen && !current) return choose(store.callOf(chosen)?.key ?? "");
-    if (!follow.checked || (current && isLive(current))) return;
+    if (current && (!follow.checked || isLive(current))) return;
     const key = [...store.calls.keys()].at(-1);
     if (key && key !== chosen) choose(key);
   }
