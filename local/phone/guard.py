@@ -37,7 +37,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_TITLES = {404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
 
 
 async def carry_headers(_request: web.Request, response: web.StreamResponse) -> None:
@@ -75,6 +74,7 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
     except Refusal as refusal:
         return refused(refusal.status, refusal.title, refusal.detail)
     except web.HTTPException as error:
-        if error.status not in _TITLES:
-            raise
-        return refused(error.status, _TITLES[error.status])
+        response = refused(error.status, error.reason)
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response

@@ -54,7 +54,7 @@ class _Page:
                 await self.socket.send_str(text)
         except TimeoutError:
             self.cut()
-            raise
+            raise ConnectionResetError("a page takes nothing any more") from None
 
     def tell(self, text: str) -> None:
         """Put a message to those that wait, or cut the page off where too many do."""
@@ -167,6 +167,7 @@ class Live:
 
     async def _keep_up(self, page: _Page, after: int) -> int:
         """Tell a page everything until one side has enough; give the code to close with."""
+        await self._greet(page, reset=after == 0)
         work = (
             self._tell_entries(page, after),
             self._tell_news(page),
@@ -198,7 +199,6 @@ class Live:
 
     async def _tell_entries(self, page: _Page, after: int) -> None:
         """Pass on the journal from the entry after ``after``, until the simulator ends."""
-        await self._greet(page, reset=after == 0)
         known = 0
         async with self._session.get(
             self._address,

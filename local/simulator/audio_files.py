@@ -1,4 +1,6 @@
-"""Fetching the audio that a stream plays, with a cache that follows Cache-Control; what was played."""
+"""The audio that streams play: fetching it, with a cache that follows Cache-Control, and keeping it
+for those who want to hear it again.
+"""
 
 import re
 from collections import OrderedDict

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import audio, engine, life, reading, sounds
+from . import audio, engine, life, microphones, reading, sounds
 from .endpoints import Endpoint, phone_number
 from .errors import ApiError, invalid, not_found
 from .legs import Answer, Hangup, Leg, Sound
@@ -49,6 +49,7 @@ class Control:
             web.get("/sim/calls/{uuid}/events", self.call_events),
             web.post("/sim/calls/{uuid}/digits", self.press),
             web.post("/sim/calls/{uuid}/speech", self.speak),
+            web.get("/sim/calls/{uuid}/audio", self.microphone),
             web.post("/sim/calls/{uuid}/answer", self.answer),
             web.post("/sim/calls/{uuid}/reject", self.reject),
             web.post("/sim/calls/{uuid}/hangup", self.hang_up),
@@ -138,6 +139,15 @@ class Control:
         begin = self._platform.clock.now()
         end = sounds.say(self._platform, leg, text)
         return web.json_response({"seconds": round(end - begin, 3)})
+
+    async def microphone(self, request: web.Request) -> web.WebSocketResponse:
+        """The person on the leg speaks into a microphone, and hears other people's ones."""
+        leg = self._open_leg(request)
+        if leg.line is not None:
+            raise ApiError(409, {"title": "Nobody is on this leg"})
+        if self._platform.clock.speed != 1:
+            raise ApiError(409, {"title": "A microphone needs a clock that runs at speed 1"})
+        return await microphones.serve(self._platform, leg, request)
 
     async def answer(self, request: web.Request) -> web.Response:
         """The called person answers."""

@@ -252,11 +252,12 @@ async def _input(platform: Platform, leg: Leg, action: ncco.Input) -> list[Step]
             leg.takes_live_digits = True
             platform.spawn(listening.send_keys_as_they_come(platform, leg))
         return None
-    got = await listening.collect(platform, leg, action)
-    if leg.prompt is not None:
-        leg.prompt.stop()
-        leg.prompt = None
-    body = await listening.result_of(platform, leg, action, got)
+    with listening.keeping_speech(leg, action):
+        got = await listening.collect(platform, leg, action)
+        if leg.prompt is not None:
+            leg.prompt.stop()
+            leg.prompt = None
+        body = await listening.result_of(platform, leg, action, got)
     return await ask(platform, leg, target, body, "input")
 
 

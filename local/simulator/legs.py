@@ -4,7 +4,8 @@ beyond who hears whom.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +20,39 @@ DELIVERIES_KEPT = 200
 
 
 @dataclass(eq=False)
+class Samples:
+    """Real audio of a sound, 16-bit mono at 16 kHz: held only while somebody keeps it."""
+
+    pcm: bytes = b""
+    keepers: set["Keeper"] = field(default_factory=set)
+
+
+@dataclass(eq=False)
+class Keeper:
+    """Whoever needs real audio for a while, such as a recording."""
+
+    kept: set[Samples] = field(default_factory=set)
+
+    def keep(self, samples: Samples) -> None:
+        """Hold on to these samples, and to what is added to them."""
+        self.kept.add(samples)
+        samples.keepers.add(self)
+
+    def let_go(self) -> None:
+        """Need them no more: what nobody else keeps is gone."""
+        for samples in self.kept:
+            samples.keepers.discard(self)
+            if not samples.keepers:
+                samples.pcm = b""
+        self.kept.clear()
+
+
+@dataclass(eq=False)
 class Sound:
     """Something that can be heard: `end` is None while it lasts.
 
-    `voice` is the frequency in Hz of the tone that stands for it in recordings; `pcm` is real
-    audio, 16-bit mono at 16 kHz, where some came in.
+    `voice` is the frequency in Hz of the tone that stands for it in recordings, 0 for none;
+    `samples` is the real audio, where some came in.
     """
 
     kind: str
@@ -31,7 +60,7 @@ class Sound:
     end: float | None
     details: dict[str, Any]
     voice: int
-    pcm: bytes = b""
+    samples: Samples = field(default_factory=Samples)
     sound_id: int | None = None  # of those that the platform plays
 
 
@@ -59,7 +88,21 @@ class SpeechEnded:
     at: float
 
 
-Doing = Digit | SpeechBegan | SpeechEnded
+@dataclass(frozen=True)
+class VoiceBegan:
+    """The microphone of the person on the leg became loud; nobody knows what is said."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class VoiceEnded:
+    """The microphone of the person on the leg became quiet at that time, a moment ago."""
+
+    at: float
+
+
+Doing = Digit | SpeechBegan | SpeechEnded | VoiceBegan | VoiceEnded
 
 
 @dataclass(frozen=True)
@@ -110,6 +153,7 @@ class Conversation:
     everyone: list["Leg"] = field(default_factory=list)  # since it was last empty
     started: bool = True
     tape: Any = None  # recordings.Tape, while the room is recorded
+    keepers: list[Keeper] = field(default_factory=list)
     used_at: float = 0.0
 
 
@@ -156,6 +200,8 @@ class Leg:
     live_digits: Webhook | None = None
     takes_live_digits: bool = False
     line: Any = None  # websockets.Line of a WebSocket leg
+    microphone: Any = None  # microphones.Microphone, while one is connected
+    has_voice: bool = False  # whether that microphone is loud
     reply: Any = None  # what a synchronous event was answered with
     length_timer: Timer | None = None
     final: dict[str, Any] = field(default_factory=dict)
@@ -164,6 +210,7 @@ class Leg:
     said: deque[Sound] = field(default_factory=lambda: deque(maxlen=SOUNDS_KEPT))
     deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=DELIVERIES_KEPT))
     tapes: list[Any] = field(default_factory=list)  # recordings.Tape of this leg
+    keepers: list[Keeper] = field(default_factory=list)
     watchers: set[Inbox[Doing]] = field(default_factory=set)
     task: "asyncio.Task[None] | None" = None
 
@@ -218,3 +265,24 @@ def can_be_heard(speaker: Leg, listener: Leg) -> bool:
 def listeners_of(speaker: Leg) -> list[Leg]:
     """The legs that hear what this one says."""
     return [leg for leg in speaker.conversation.members if can_be_heard(speaker, leg)]
+
+
+def keepers_of(leg: Leg) -> list[Keeper]:
+    """Who keeps the real audio of what is heard in the leg's conversation now."""
+    conversation = leg.conversation
+    return [
+        *conversation.keepers,
+        *(keeper for member in conversation.members for keeper in member.keepers),
+    ]
+
+
+@contextmanager
+def keeping(leg: Leg) -> Iterator[None]:
+    """Keep the real audio of the leg's conversation for a while."""
+    keeper = Keeper()
+    leg.keepers.append(keeper)
+    try:
+        yield
+    finally:
+        leg.keepers.remove(keeper)
+        keeper.let_go()

@@ -188,6 +188,8 @@ def finish(platform: Platform, leg: Leg) -> None:
     if leg.length_timer is not None:
         leg.length_timer.cancel()
     silence(leg)
+    if leg.microphone is not None:
+        leg.microphone.close()
     for tape in list(leg.tapes):
         taping.stop(platform, tape)
     rooms.leave(platform, leg)

@@ -1,14 +1,15 @@
 """The input action: keys and speech, what ends it, and what it sends."""
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from . import events
-from .audio import Clip
-from .legs import Digit, Leg, SpeechBegan, SpeechEnded
+from .legs import Digit, Leg, SpeechBegan, SpeechEnded, keeping
 from .ncco import DtmfOptions, Input, SpeechOptions
 from .platform import Platform
+from .recordings import clips_of
 from .settings import Webhook
 from .taping import file_url, leg_watcher
 
@@ -27,6 +28,12 @@ class Collected:
     began: float | None = None
     ended: float | None = None
     timeout_reason: str | None = None
+
+
+def keeping_speech(leg: Leg, action: Input) -> AbstractContextManager[None]:
+    """Keep the real audio of what is said where the action saves it (NCCO reference: saveAudio)."""
+    saves = action.speech is not None and action.speech.save_audio
+    return keeping(leg) if saves else nullcontext()
 
 
 async def collect(platform: Platform, leg: Leg, action: Input) -> Collected:
@@ -169,11 +176,8 @@ def _speech(platform: Platform, got: Collected) -> dict[str, Any]:
 async def _save_speech(platform: Platform, leg: Leg, got: Collected) -> str:
     began = got.began or leg.clock.now()
     ended = max(began, got.ended or leg.clock.now())
-    clips = [
-        Clip(max(0.0, sound.begin - began), (sound.end or ended) - began, sound.voice)
-        for sound in leg.said
-        if sound.kind == "speech" and (sound.end or ended) > began
-    ]
+    spoken = [sound for sound in leg.said if sound.kind == "speech" or sound.samples.pcm]
+    clips = clips_of(spoken, began, ended)
     file_id = platform.make_uuid()
     application = leg.application.id
     await platform.recordings.add_audio(file_id, application, "mp3", ended - began, [clips])

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import audio
 from .audio import Clip
 from .clock import Clock
-from .legs import Conversation, Leg, Sound
+from .legs import Conversation, Keeper, Leg, Sound
 
 # Files on disk at most; Vonage's 30 days are kept besides.
 FILES_KEPT = 5000
@@ -97,6 +98,7 @@ class Tape:
     transcription: Any
     end: float | None = None
     others: tuple[Leg, ...] = ()
+    keeper: Keeper = field(default_factory=Keeper)
 
     def stop(self, at: float) -> None:
         """End the tape, with everybody who was there on it."""
@@ -113,13 +115,16 @@ class Tape:
         end = self.begin if self.end is None else self.end
         if self.room is not None or not self.split or self.channels == 1:
             sounds = [sound for leg in self.people() for sound in self._heard_and_said(leg)]
-            return [self._clips(sounds, end)]
+            return [clips_of(sounds, self.begin, end)]
         if self.channels == 2:
-            return [self._clips(self.leg.said, end), self._clips(self.leg.heard, end)]
+            return [
+                clips_of(self.leg.said, self.begin, end),
+                clips_of(self.leg.heard, self.begin, end),
+            ]
         tracks: list[list[Clip]] = [[] for _ in range(self.channels)]
         for position, leg in enumerate(self.people()):
             # People beyond the last channel share it.
-            tracks[min(position, self.channels - 1)] += self._clips(leg.said, end)
+            tracks[min(position, self.channels - 1)] += clips_of(leg.said, self.begin, end)
         return tracks
 
     def said(self) -> list[tuple[Leg, list[Sound]]]:
@@ -137,13 +142,15 @@ class Tape:
             return [*leg.said, *(sound for sound in leg.heard if "from" not in sound.details)]
         return list(leg.said)
 
-    def _clips(self, sounds: Any, end: float) -> list[Clip]:
-        clips = []
-        for sound in sounds:
-            begin = max(sound.begin, self.begin)
-            stop = end if sound.end is None else min(sound.end, end)
-            if begin < stop:
-                skipped = begin - sound.begin
-                offset = self.begin
-                clips.append(Clip(begin - offset, stop - offset, sound.voice, sound.pcm, skipped))
-        return clips
+
+def clips_of(sounds: Iterable[Sound], begin: float, end: float) -> list[Clip]:
+    """What is to be heard of some sounds between two times, in a file that begins at the first."""
+    clips = []
+    for sound in sounds:
+        first = max(sound.begin, begin)
+        last = end if sound.end is None else min(sound.end, end)
+        pcm = sound.samples.pcm
+        if first < last and (pcm or sound.voice):
+            skipped = first - sound.begin
+            clips.append(Clip(first - begin, last - begin, sound.voice, pcm, skipped))
+    return clips

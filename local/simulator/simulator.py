@@ -6,6 +6,7 @@ import shutil
 import ssl
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -39,8 +40,13 @@ class Simulator:
     ...     print(simulator.http_url)
     """
 
-    def __init__(self, settings: SimulatorSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: SimulatorSettings | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings or SimulatorSettings()
+        self._monotonic = monotonic
         self.private_key: str | None = None
         self.api_key = self.settings.api_key
         self.api_secret = self.settings.api_secret or secrets.token_hex(8)
@@ -89,7 +95,7 @@ class Simulator:
         settings = self.settings
         self._folder = Path(tempfile.mkdtemp(prefix="simulated-vonage-"))
         start_time = time.time() if settings.start_time is None else settings.start_time
-        clock = Clock(settings.speed, start_time)
+        clock = Clock(settings.speed, start_time, self._monotonic)
         account = Account(self.api_key, self.api_secret, self.signature_secret)
         recordings_folder = self._folder / "files"
         recordings_folder.mkdir()

@@ -6,7 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from . import audio
-from .legs import Digit, Leg, Sound, SpeechBegan, SpeechEnded, listeners_of
+from .legs import (
+    Digit,
+    Keeper,
+    Leg,
+    Samples,
+    Sound,
+    SpeechBegan,
+    SpeechEnded,
+    keepers_of,
+    listeners_of,
+)
 from .platform import Platform
 
 TALK_VOICE = 740
@@ -14,6 +24,7 @@ STREAM_VOICE = 880
 BEEP_VOICE = 1000
 DTMF_VOICE = 1200
 RING_VOICE = 425
+SILENT_VOICE = 0
 
 BEEP_SECONDS = 0.4
 DIGIT_SECONDS = 0.2
@@ -40,7 +51,9 @@ class Playback:
         begin = self._clock.now()
         self.ends_at = None if seconds is None else begin + seconds
         sound_id = next(platform.sound_ids)
-        self.sound = Sound(kind, begin, None, details, voice, pcm, sound_id)
+        self.sound = Sound(kind, begin, None, details, voice, Samples(pcm), sound_id)
+        self._keeper = Keeper()
+        self._keeper.keep(self.sound.samples)
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not leg.earmuffed:
             leg.heard.append(self.sound)
@@ -65,6 +78,9 @@ class Playback:
         if self._timer is not None:
             self._timer.cancel()
         self._leg.playbacks.remove(self)
+        for keeper in keepers_of(self._leg):
+            keeper.keep(self.sound.samples)
+        self._keeper.let_go()
         self.tell_end(interrupted=self.ends_at is None or now < self.ends_at)
         self.done.set_result(None)
 
@@ -170,7 +186,7 @@ def say(platform: Platform, leg: Leg, text: str) -> float:
             seconds=round(end - begin, 3),
             heard_by=[listener.uuid for listener in listeners],
         )
-        _interrupt(leg)
+        interrupt(leg)
         leg.tell(SpeechBegan(begin))
         clock.call_at(end, stop)
 
@@ -183,6 +199,26 @@ def say(platform: Platform, leg: Leg, text: str) -> float:
     else:
         clock.call_at(begin, start)
     return end
+
+
+def recognise(platform: Platform, leg: Leg, text: str, began: float, ended: float) -> None:
+    """Take what was heard from a microphone between two times as these words.
+
+    They make no sound, and so nobody hears them: the voice was the sound.
+    """
+    details = {"text": text, "from": leg.uuid}
+    leg.said.append(Sound("speech", began, ended, details, SILENT_VOICE))
+    platform.journal.write(
+        "speech",
+        uuid=leg.uuid,
+        text=text,
+        seconds=round(ended - began, 3),
+        heard_by=[],
+        recognised=True,
+    )
+    interrupt(leg)
+    leg.tell(SpeechBegan(began))
+    leg.tell(SpeechEnded(text, began, ended))
 
 
 def press(platform: Platform, leg: Leg, digits: str) -> None:
@@ -211,7 +247,7 @@ def _press_at(platform: Platform, leg: Leg, digit: str, at: float) -> None:
                 listener.line.send_digit(digit)
         heard_by = [listener.uuid for listener in listeners]
         platform.journal.write("digit", uuid=leg.uuid, digit=digit, heard_by=heard_by)
-        _interrupt(leg)
+        interrupt(leg)
         leg.tell(Digit(digit, at))
 
     if at <= platform.clock.now():
@@ -220,8 +256,8 @@ def _press_at(platform: Platform, leg: Leg, digit: str, at: float) -> None:
         platform.clock.call_at(at, act)
 
 
-def _interrupt(leg: Leg) -> None:
-    """Keys and speech stop a prompt that lets them (NCCO reference: bargeIn)."""
+def interrupt(leg: Leg) -> None:
+    """Keys and voices stop a prompt that lets them (NCCO reference: bargeIn)."""
     if leg.prompt is not None:
         leg.prompt.stop()
 

@@ -1,8 +1,18 @@
 """Starting and stopping recordings, and the events that tell of them."""
 
 from . import events
+from .audio import Clip
 from .clock import Inbox
-from .legs import Conversation, Digit, Doing, Leg, SpeechBegan, SpeechEnded
+from .legs import (
+    Conversation,
+    Digit,
+    Doing,
+    Leg,
+    SpeechBegan,
+    SpeechEnded,
+    VoiceBegan,
+    VoiceEnded,
+)
 from .ncco import Callback, Record, Transcription
 from .platform import Platform
 from .recordings import Tape
@@ -65,8 +75,10 @@ def start(
     )
     if room is None:
         leg.tapes.append(tape)
+        leg.keepers.append(tape.keeper)
     else:
         room.tape = tape
+        room.keepers.append(tape.keeper)
     _write(platform, tape, state="started")
     return tape
 
@@ -84,14 +96,18 @@ def stop(platform: Platform, tape: Tape) -> None:
     tape.stop(end)
     if tape.room is None:
         tape.leg.tapes.remove(tape)
+        tape.leg.keepers.remove(tape.keeper)
     else:
         tape.room.tape = None
+        tape.room.keepers.remove(tape.keeper)
+    tracks = tape.tracks()
+    tape.keeper.let_go()
     delay = platform.chance.uniform(*platform.settings.record_event_delay)
     if platform.faults.strikes("record_late"):
         delay += platform.faults.value("record_late")
     file_id = platform.make_uuid()
     _write(platform, tape, state="ended", file_id=file_id)
-    platform.spawn(_deliver(platform, tape, file_id, end + delay))
+    platform.spawn(_deliver(platform, tape, tracks, file_id, end + delay))
 
 
 async def _until_done(leg: Leg, action: Record) -> None:
@@ -100,7 +116,7 @@ async def _until_done(leg: Leg, action: Record) -> None:
     began = clock.now()
     latest = began + (action.time_out or LONGEST_SECONDS)
     watcher = leg_watcher(leg)
-    quiet_since: float | None = None if leg.speaking_until > began else began
+    quiet_since = _quiet_since(leg, began)
     try:
         while True:
             until = latest
@@ -111,12 +127,19 @@ async def _until_done(leg: Leg, action: Record) -> None:
                 return
             if isinstance(doing, Digit) and doing.digit == action.end_on_key:
                 return
-            if isinstance(doing, SpeechBegan):
+            if isinstance(doing, SpeechBegan | VoiceBegan):
                 quiet_since = None
-            elif isinstance(doing, SpeechEnded):
-                quiet_since = None if leg.speaking_until > doing.at else doing.at
+            elif isinstance(doing, SpeechEnded | VoiceEnded):
+                quiet_since = _quiet_since(leg, doing.at)
     finally:
         leg.watchers.discard(watcher)
+
+
+def _quiet_since(leg: Leg, at: float) -> float | None:
+    """Since when nothing is said on a leg where something ended at that time; None while it is."""
+    if leg.has_voice or leg.speaking_until > max(at, leg.clock.now()):
+        return None
+    return max(at, leg.speaking_until)
 
 
 def leg_watcher(leg: Leg) -> Inbox[Doing]:
@@ -126,11 +149,13 @@ def leg_watcher(leg: Leg) -> Inbox[Doing]:
     return watcher
 
 
-async def _deliver(platform: Platform, tape: Tape, file_id: str, at: float) -> None:
+async def _deliver(
+    platform: Platform, tape: Tape, tracks: list[list[Clip]], file_id: str, at: float
+) -> None:
     end = tape.begin if tape.end is None else tape.end
     application = tape.leg.application
     stored = await platform.recordings.add_audio(
-        file_id, application.id, tape.audio_format, end - tape.begin, tape.tracks()
+        file_id, application.id, tape.audio_format, end - tape.begin, tracks
     )
     await platform.clock.sleep_until(at)
     size, url = stored.size, file_url(platform, file_id)

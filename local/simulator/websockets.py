@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 from array import array
 from collections import deque
 from dataclasses import dataclass
@@ -12,15 +11,18 @@ import aiohttp
 
 from . import audio
 from .audio import Clip
-from .legs import Answer, Decline, Hangup, Leg, Sound, listeners_of
+from .legs import Answer, Decline, Hangup, Leg
 from .platform import Platform
+from .voices import Voice
 from .webhooks import sign
 
 FRAME_SECONDS = 0.02
 CONNECT_SECONDS = 3.0
 CLOSE_SECONDS = 1.0
 DIGIT_MILLISECONDS = 260
-PIECE_SECONDS = 10.0
+# The real audio that a socket hears comes at 16 kHz; who falls a second behind loses the oldest.
+HEARD_FRAME_BYTES = int(audio.RATE * FRAME_SECONDS) * 2
+HEARD_BYTES = audio.RATE * 2
 MESSAGE_BYTES = 4 * 1024 * 1024
 
 
@@ -39,6 +41,8 @@ class Line:
         self._leg = leg
         self._rate = int(leg.callee.content_type.rpartition("=")[2])
         self._frame_bytes = int(self._rate * FRAME_SECONDS) * 2
+        self._voice = Voice(leg, leg.voice)
+        self._heard: dict[str, bytearray] = {}
         self._outgoing: deque[str] = deque()
         self._buffer: deque[bytes | Marker] = deque()
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -52,6 +56,14 @@ class Line:
         """Hang up."""
         if self._task is not None:
             self._task.cancel()
+        self._buffer.clear()
+        self._heard.clear()
+
+    def hear(self, speaker: str, pcm: bytes) -> None:
+        """Take in a voice of the call, to be sent in the frames that follow."""
+        voice = self._heard.setdefault(speaker, bytearray())
+        voice += pcm
+        del voice[:-HEARD_BYTES]
 
     def send_digit(self, digit: str) -> None:
         """Tell the application of a key."""
@@ -165,18 +177,19 @@ class Line:
             return
         samples = array("h")
         samples.frombytes(frame[: len(frame) // 2 * 2])
-        leg = self._leg
-        taped = leg.conversation.tape or any(member.tapes for member in leg.conversation.members)
-        pcm = audio.resample(samples, self._rate).tobytes() if taped else b""
-        last = leg.said[-1] if leg.said else None
-        if last is not None and _goes_on(last, at, bool(taped)):
-            last.end = at + FRAME_SECONDS
-            last.pcm += pcm
-            return
-        sound = Sound("audio", at, at + FRAME_SECONDS, {"from": leg.uuid}, leg.voice, pcm)
-        leg.said.append(sound)
-        for listener in listeners_of(leg):
-            listener.heard.append(sound)
+        needed = self._voice.is_needed
+        pcm = audio.resample(samples, self._rate).tobytes() if needed else b""
+        self._voice.lay(pcm, at, at + FRAME_SECONDS)
+
+    def _voices_now(self) -> list[bytes]:
+        """The next 20 ms of each voice that is heard."""
+        pieces = []
+        for speaker, voice in list(self._heard.items()):
+            pieces.append(bytes(voice[:HEARD_FRAME_BYTES]))
+            del voice[:HEARD_FRAME_BYTES]
+            if not voice:
+                del self._heard[speaker]
+        return pieces
 
     def _next_frame(self) -> bytes | None:
         while self._buffer:
@@ -192,19 +205,11 @@ class Line:
         clips = [
             Clip(sound.begin - at, sound.end - at if sound.end else 1.0, sound.voice)
             for sound in list(self._leg.heard)[-8:]
-            if sound.begin < at + FRAME_SECONDS and (sound.end is None or sound.end > at)
+            if sound.kind != "audio"
+            and sound.begin < at + FRAME_SECONDS
+            and (sound.end is None or sound.end > at)
         ]
+        clips += [Clip(0.0, FRAME_SECONDS, 0, piece) for piece in self._voices_now()]
         samples = audio.mix(clips, 0, int(audio.RATE * FRAME_SECONDS))
         count = int(self._rate * FRAME_SECONDS)
         return array("h", (samples[n * len(samples) // count] for n in range(count))).tobytes()
-
-
-def _goes_on(sound: Sound, at: float, taped: bool) -> bool:
-    """Whether audio that begins now continues a sound, which stays shorter than ten seconds."""
-    return (
-        sound.kind == "audio"
-        and sound.end is not None
-        and math.isclose(sound.end, at, abs_tol=FRAME_SECONDS / 2)
-        and at - sound.begin < PIECE_SECONDS
-        and bool(sound.pcm) == taped
-    )

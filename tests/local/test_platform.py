@@ -92,6 +92,7 @@ async def test_the_stack_file_tells_where_everything_is(platform: Platform) -> N
     content = read(platform.folder)
     assert content["api_url"] == platform.api_url
     assert content["aws_url"] == platform.cloud.url
+    assert content["phone_url"] == platform.phone.url
     assert content["region"] == "eu-west-1"
     assert content["table"] == platform.stack.outputs["TableName"]
     assert {
@@ -114,7 +115,7 @@ async def test_a_part_that_starts_later_adds_its_address(platform: Platform) -> 
     assert content["api_url"] == platform.api_url
 
 
-@pytest.mark.parametrize("option", ["--api-port", "--aws-port"])
+@pytest.mark.parametrize("option", ["--api-port", "--aws-port", "--phone-port"])
 async def test_a_port_that_is_taken_is_explained(
     platform: Platform, own_project: Path, option: str
 ) -> None:
@@ -156,6 +157,7 @@ async def test_ctrl_c_or_sigterm_ends_every_process_and_removes_the_stack_file(
     own_project: Path, how: signal.Signals
 ) -> None:
     process, said = await start(own_project)
+    assert re.match(r"open this +http://127\.0\.0\.1:\d+\n", said)
     assert re.search(r"API +http://127\.0\.0\.1:\d+", said)
     assert await invoke(own_project) == 200
     below = descendants(process.pid)
@@ -165,6 +167,28 @@ async def test_ctrl_c_or_sigterm_ends_every_process_and_removes_the_stack_file(
     assert process.returncode == 0
     assert not [one for one in below if running(one)]
     assert not (own_project / ".local" / "stack.json").exists()
+
+
+async def test_ctrl_c_while_modules_are_imported_ends_it_without_a_word_of_python(
+    own_project: Path,
+) -> None:
+    # given a platform that has only begun to import what it needs, and says what it imports
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-X", "importtime", "-m", "local", "--root", str(own_project)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(60):
+        while b" asyncio" not in await process.stderr.readline():
+            pass
+    # when it is interrupted
+    process.send_signal(signal.SIGINT)
+    out, errors = await asyncio.wait_for(process.communicate(), 20)
+    # then it ends in order
+    assert (process.returncode, out) == (0, b"ended\n")
+    assert b"Traceback" not in errors
 
 
 async def test_no_process_outlives_a_platform_that_was_killed(own_project: Path) -> None:

@@ -12,6 +12,9 @@ import { createStore } from "./store.js";
 
 const LINK_STATES = { connected: "Connected", lost: "Connection lost; trying again" };
 
+const DRIFT = 1; // seconds
+const CLOCK_PAUSE = 1000; // milliseconds between two questions
+
 const store = createStore();
 const parts = { phone, inspector, flows, faults };
 
@@ -31,13 +34,24 @@ async function introduce() {
   }
 }
 
+/** Asks for the clock where an entry shows that it runs otherwise than is thought. */
+async function followClock(/** @type {import("./store.js").Entry} */ { kind, at }) {
+  const isStrange = kind === "clock" || Math.abs(at - store.now()) > DRIFT;
+  if (!isStrange || performance.now() - clockAsked < CLOCK_PAUSE) return;
+  clockAsked = performance.now();
+  const clock = await api.get("/sim/clock").catch(() => null);
+  if (clock) store.setClock(clock);
+}
+let clockAsked = 0;
+
 /** @param {any} message */
 function receive(message) {
   if (message.type !== "hello") return store.take(message);
-  if (message.reset) store.reset();
+  if (message.reset) store.reset(message.platform);
   void introduce();
 }
 
+store.subscribe("entry", followClock);
 store.subscribe("link", (state) => {
   const shown = place("link");
   shown.dataset.state = state;

@@ -16,13 +16,14 @@ const PHASES = { calling: "Ringing", talking: "In a call", ended: "Ended" };
 export function createConversation({ store, lines, sound, transcript }) {
   const chooser = createChooser(lines);
   const title = h("h3", { tabindex: -1 });
+  const own = h("span", { class: "small muted numbers" });
   const flow = h("span", { class: "tag info" });
   const state = h("span", { class: "tag", role: "status" });
   const time = h("span", { class: "numbers muted", role: "timer" });
-  const say = h("input", { type: "text", autocomplete: "off", maxlength: 1000 });
+  const say = h("input", { id: "say", type: "text", autocomplete: "off", maxlength: 1000 });
   const sayForm = h(
     "form", { class: "say", on: { submit } },
-    h("label", { class: "field" }, h("span", {}, "Say something"), say),
+    h("div", { class: "field" }, h("label", { for: "say" }, "Say something"), say),
     h("button", { type: "submit" }, "Say"),
   );
   const mute = h("button", { type: "button", on: { click: toggleMute } }, "Mute");
@@ -30,11 +31,12 @@ export function createConversation({ store, lines, sound, transcript }) {
   const close = h("button", { type: "button", on: { click: put } }, "Close");
   const keypad = createKeypad(press);
   const element = h(
-    "section", { class: "card line", "aria-label": "Line", hidden: true },
+    "section", { class: "card phone-line", "aria-label": "Line", hidden: true },
     chooser.element,
-    h("div", { class: "row head" }, title, flow, state, time),
+    h("div", { class: "line-head" }, title, time),
+    h("div", { class: "row" }, state, flow, own),
+    h("div", { class: "row line-actions" }, mute, hangUp, close),
     transcript, sayForm, keypad,
-    h("div", { class: "row actions" }, mute, hangUp, close),
   );
 
   /** @param {(line: import("./lines.js").Line) => void} act */
@@ -92,6 +94,7 @@ export function createConversation({ store, lines, sound, transcript }) {
     const focused = element.contains(document.activeElement);
     element.dataset.phase = phase;
     write(title, line.other);
+    write(own, `${line.side === "caller" ? "from" : "at"} ${line.own}`);
     write(flow, store.flowOf(line.uuid) ?? "");
     flow.hidden = !flow.textContent;
     write(state, PHASES[phase]);
@@ -128,7 +131,8 @@ function createChooser(lines) {
     known.set(line.uuid, button);
     const pressed = String(lines.selected() === line);
     if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
-    write(button, `${line.other}, ${PHASES[lines.phase(line)].toLowerCase()}`);
+    const [from, to] = line.side === "caller" ? [line.own, line.other] : [line.other, line.own];
+    write(button, `${from} → ${to}, ${PHASES[lines.phase(line)].toLowerCase()}`);
     return button;
   }
 

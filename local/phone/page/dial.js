@@ -14,11 +14,12 @@ const ANOTHER = "another number";
  * @param {() => void} parts.called
  */
 export function createDial({ store, lines, called }) {
-  const from = h("input", { ...field("tel"), value: choices.get("from", "447700900999") });
-  const to = h("input", { ...field("tel"), on: { input: match } });
-  const flow = h("select", { on: { change: choose } });
+  const from = h("input", { ...field("from"), value: choices.get("from", "447700900999") });
+  const to = h("input", { ...field("to"), on: { input: match } });
+  const flow = h("select", { id: "dial-flow", on: { change: choose } });
   const problem = h("p", { class: "small bad", role: "alert" });
   const button = h("button", { type: "submit", class: "main wide" }, "Call");
+  let calling = false;
   const element = h(
     "form", { class: "dial", novalidate: true, on: { submit } },
     labelled("Your number", from), labelled("Flow", flow), labelled("Number to call", to),
@@ -34,9 +35,10 @@ export function createDial({ store, lines, called }) {
     write(problem, wrong ? "A number has 7 to 15 digits, with the country's code." : "");
     if (wrong) return wrong.focus();
     choices.set("from", caller);
-    button.disabled = true;
+    if (calling) return;
+    calling = true;
     await lines.call(caller, callee);
-    button.disabled = false;
+    calling = false;
     if (!lines.problem()) called();
   }
 
@@ -67,11 +69,14 @@ export function createDial({ store, lines, called }) {
   };
 }
 
-/** @param {string} type */
-const field = (type) => ({ type, autocomplete: "off", spellcheck: "false", inputmode: "tel" });
+/** @param {string} name */
+const field = (name) => ({
+  ...{ id: `dial-${name}`, type: "tel", autocomplete: "off", spellcheck: "false" },
+});
 
 /** @param {string} text @param {HTMLElement} input */
-const labelled = (text, input) => h("label", { class: "field" }, h("span", {}, text), input);
+const labelled = (text, input) =>
+  h("div", { class: "field" }, h("label", { for: input.id }, text), input);
 
 /** @param {string} text @returns {string} The number in it, or nothing. */
 function numberIn(text) {

@@ -19,17 +19,15 @@ export function createFeed({ store, lines, take }) {
     return legs
       .flatMap((leg) => store.entries(leg))
       .filter(({ id }) => id > after)
-      .filter((entry) => entry.uuid === uuid || entry.heard_by?.includes(uuid))
-      .sort((one, other) => one.id - other.id);
+      .filter((entry) => entry.uuid === uuid || entry.heard_by?.includes(uuid));
   }
 
   return () => {
     for (const uuid of given.keys()) if (!lines.holds(uuid)) given.delete(uuid);
-    for (const line of lines.all()) {
-      for (const entry of unseen(line.uuid)) {
-        given.set(line.uuid, entry.id);
-        take(line, entry);
-      }
+    const all = lines.all().flatMap((line) => unseen(line.uuid).map((entry) => ({ line, entry })));
+    for (const { line, entry } of all.sort((one, other) => one.entry.id - other.entry.id)) {
+      given.set(line.uuid, entry.id);
+      take(line, entry);
     }
   };
 }

@@ -23,8 +23,8 @@ export function createHearing({ store, lines, api, sound, voice }) {
   const states = new Map();
   let quiet = false;
 
-  /** @param {Entry} entry Seconds since it happened; a clock that does not run as ours tells nothing. */
-  const ageOf = ({ at }) => (store.clock.speed === 1 ? Math.max(0, store.now() - at) : 0);
+  /** @param {Entry} entry Seconds since it happened. */
+  const ageOf = ({ at }) => Math.max(0, store.now() - at);
 
   /** @param {Line} line @param {Entry} entry */
   function begin(line, entry) {
@@ -39,7 +39,7 @@ export function createHearing({ store, lines, api, sound, voice }) {
     talk(line, { details }) {
       say(line, details.text, details.language);
       // A voice of this machine may be slower than the platform's: it may end its sentence.
-      return (interrupted) => interrupted && voice.stop(line.uuid);
+      return (/** @type {boolean} */ interrupted) => interrupted && voice.stop(line.uuid);
     },
     async stream(line, { details, seconds }, age) {
       const path = `/sim/audio?${new URLSearchParams({ url: details.url })}`;
@@ -77,7 +77,7 @@ export function createHearing({ store, lines, api, sound, voice }) {
 
   /** @param {Line} line */
   function followState(line) {
-    const phase = lines.phase(line);
+    const phase = store.link === "lost" ? "lost" : lines.phase(line);
     if (states.get(line.uuid)?.phase === phase) return;
     states.get(line.uuid)?.stop();
     states.set(line.uuid, { phase, stop: beginTone(line, phase) });
@@ -96,7 +96,7 @@ export function createHearing({ store, lines, api, sound, voice }) {
   return {
     /** @param {Line} line @param {Entry} entry */
     take(line, entry) {
-      if (entry.kind === "sound" && entry.uuid === line.uuid) begin(line, entry);
+      if (entry.kind === "sound" && entry.heard_by?.includes(line.uuid)) begin(line, entry);
       else if (entry.kind === "sound_ended" && entry.uuid === line.uuid) stop(entry);
       else if (entry.uuid === line.uuid || ageOf(entry) > 2) return;
       else if (entry.kind === "digit") sound.dtmf(line.uuid, entry.digit);

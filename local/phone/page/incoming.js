@@ -5,7 +5,9 @@ import { h, write } from "./dom.js";
 import { whyStopped } from "./reasons.js";
 import { choices } from "./settings.js";
 
-const NOTES_KEPT = 3;
+/**
+ * @typedef {import("./store.js").Leg} Leg
+ */
 
 /**
  * @param {object} parts
@@ -18,19 +20,21 @@ const NOTES_KEPT = 3;
  */
 export function createIncoming({ store, api, lines, sound, send, answered }) {
   const cards = h("div", { class: "stack" });
-  const notes = h("div", { role: "status", class: "stack tight" });
-  const element = h("div", { class: "stack incoming" }, cards, notes);
+  const note = createNote();
+  const element = h("div", { class: "stack incoming" }, cards, note.element);
   const box = h("input", { type: "checkbox", on: { change: announce } });
   const option = h("label", { class: "check" }, box, "Ring here");
   box.checked = choices.get("ringHere", true);
-  /** @type {Map<string, HTMLElement>} */
+  /** @type {Map<string, HTMLElement>} the cards, by leg */
   const shown = new Map();
-  /** @type {Set<string>} */
+  /** @type {Set<string>} legs that ring on without a sound */
   const silenced = new Set();
+  /** @type {Set<string>} legs that were rejected here */
+  const rejected = new Set();
   /** @type {any} how those behave who are called, as the platform tells */
   let callees = null;
   /** @type {(() => void)|null} */
-  let stopRinging = null;
+  let stopSound = null;
 
   function announce() {
     choices.set("ringHere", box.checked);
@@ -43,104 +47,114 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
     show();
   }
 
-  /** @param {import("./store.js").Leg} leg */
+  /** @param {Leg} leg */
   function rings({ uuid, to, direction, over, answered_at }) {
     if (!box.checked || over || answered_at !== null || direction !== "outbound") return false;
-    if (lines.holds(uuid) || /^wss?:/.test(to)) return false;
+    if (lines.holds(uuid) || rejected.has(uuid) || /^wss?:/.test(to)) return false;
     return (callees?.callees[to] ?? callees?.default)?.behaviour === "manual";
   }
 
-  /** @param {import("./store.js").Leg} leg */
-  function card(leg) {
-    const quieten = h("button", { type: "button", on: { click: () => silence(leg.uuid, quieten) } },
-      "Let it ring");
-    return h(
-      "section", { class: "card ringing", "aria-label": "Incoming call" },
-      h("p", { role: "alert" }, h("b", {}, `${leg.from} is calling`), h("br"),
-        h("span", { class: "small muted" }, `to ${leg.to}`)),
-      h("div", { class: "row" },
-        h("button", { type: "button", class: "main", on: { click: () => answer(leg) } }, "Answer"),
-        h("button", { type: "button", class: "danger", on: { click: () => reject(leg) } }, "Reject"),
-        quieten),
-    );
-  }
-
-  /** @param {import("./store.js").Leg} leg */
+  /** @param {Leg} leg */
   function answer(leg) {
-    remove(leg.uuid);
     void lines.answer(leg);
+    show();
     answered();
   }
 
-  /** @param {import("./store.js").Leg} leg */
+  /** @param {Leg} leg */
   function reject(leg) {
-    remove(leg.uuid);
-    silenced.add(leg.uuid);
     rejected.add(leg.uuid);
     void lines.reject(leg);
-    ring();
+    show();
   }
-  /** @type {Set<string>} */
-  const rejected = new Set();
 
-  /** @param {string} uuid @param {any} button */
-  function silence(uuid, button) {
-    silenced.add(uuid);
+  /** @param {Leg} leg @param {any} button */
+  function silence(leg, button) {
+    silenced.add(leg.uuid);
     button.disabled = true;
     ring();
   }
 
-  /** @param {string} uuid */
-  function remove(uuid) {
+  /** @param {Leg} leg */
+  function cardOf(leg) {
+    const act = (/** @type {string} */ name, /** @type {string} */ look, /** @type {any} */ how) =>
+      h("button", { type: "button", class: look, on: { click: how } }, name);
+    const quieten = act("Let it ring", "quiet little", () => silence(leg, quieten));
+    return h(
+      "section", { class: "card ringing-call", "aria-label": "Incoming call" },
+      h("div", { role: "alert" },
+        h("p", {}, h("b", {}, `${leg.from} is calling`)),
+        h("p", { class: "small muted" }, `to ${leg.to}`)),
+      h("div", { class: "row line-actions" },
+        act("Answer", "main", () => answer(leg)), act("Reject", "danger", () => reject(leg))),
+      quieten,
+    );
+  }
+
+  /** Takes away the card of a call that rings no more, and says why where it was not done here. */
+  function remove(/** @type {string} */ uuid) {
+    const leg = store.legs.get(uuid);
+    const here = lines.holds(uuid) || rejected.has(uuid);
+    if (leg && box.checked && !here) note.tell(whyStopped(leg, store.entries(uuid)));
     shown.get(uuid)?.remove();
     shown.delete(uuid);
   }
 
-  /** @param {string} text */
-  function note(text) {
-    const close = h("button", { type: "button", class: "little quiet" }, "Dismiss");
-    const added = h("p", { class: "note row" }, h("span", { class: "grow" }, text), close);
-    close.addEventListener("click", () => added.remove());
-    notes.append(added);
-    if (notes.children.length > NOTES_KEPT) notes.children[0].remove();
+  /** @param {Leg} leg */
+  function add(leg) {
+    const card = cardOf(leg);
+    shown.set(leg.uuid, card);
+    cards.append(card);
   }
 
   /** Sounds while a call rings that nobody has silenced. */
   function ring() {
-    const wanted = [...shown.keys()].some((uuid) => !silenced.has(uuid));
-    if (wanted) stopRinging ??= sound.ringing();
-    else {
-      stopRinging?.();
-      stopRinging = null;
+    if ([...shown.keys()].some((uuid) => !silenced.has(uuid))) {
+      stopSound ??= sound.ringing();
+    } else {
+      stopSound?.();
+      stopSound = null;
     }
   }
 
   function show() {
-    const ringing = [...store.legs.values()].filter((leg) => rings(leg) && !rejected.has(leg.uuid));
-    const now = new Set(ringing.map(({ uuid }) => uuid));
+    const ringing = [...store.legs.values()].filter(rings);
     for (const uuid of [...shown.keys()]) {
-      if (now.has(uuid)) continue;
-      const leg = store.legs.get(uuid);
-      if (leg && box.checked && !lines.holds(uuid)) note(whyStopped(leg, store.entries(uuid)));
-      remove(uuid);
+      if (!ringing.some((leg) => leg.uuid === uuid)) remove(uuid);
     }
-    for (const leg of ringing) {
-      if (shown.has(leg.uuid)) continue;
-      shown.set(leg.uuid, card(leg));
-      cards.append(/** @type {HTMLElement} */ (shown.get(leg.uuid)));
-    }
+    for (const leg of ringing) if (!shown.has(leg.uuid)) add(leg);
+    cards.hidden = shown.size === 0;
+    element.hidden = cards.hidden && note.element.hidden;
+    document.title = shown.size > 0 ? "Ringing" : "Phone";
     ring();
-    write(title, shown.size > 0 ? "Ringing" : store.link === "lost" ? "Lost" : "Phone");
   }
-  const title = /** @type {Element} */ (document.querySelector("title"));
 
+  note.element.addEventListener("dismiss", show);
   store.subscribe("stack", ask);
   store.subscribe("entry", ({ kind }) => void (kind === "callees" && ask()));
   store.subscribe("link", (state) => void (state === "connected" && announce()));
-  store.subscribe("reset", () => {
-    for (const known of [silenced, rejected]) known.clear();
-    show();
-  });
 
   return { element, option, show };
+}
+
+/** What became of the last call that rang here and was not answered here. */
+function createNote() {
+  const text = h("span", { class: "grow", role: "status" });
+  const close = h("button", { type: "button", class: "little quiet", on: { click: dismiss } }, "Dismiss");
+  const element = h("p", { class: "note row", hidden: true }, text, close);
+
+  function dismiss() {
+    element.hidden = true;
+    write(text, "");
+    element.dispatchEvent(new Event("dismiss"));
+  }
+
+  return {
+    element,
+    /** @param {string} what */
+    tell(what) {
+      element.hidden = false;
+      write(text, what);
+    },
+  };
 }

@@ -19,7 +19,7 @@ export function createKeypad(press) {
   for (const [digit, letters] of KEYS) {
     const small = h("small", { "aria-hidden": "true" }, letters);
     const on = { click: () => press(digit) };
-    keys.set(digit, h("button", { type: "button", class: "key", on }, h("span", {}, digit), small));
+    keys.set(digit, h("button", { type: "button", class: "digit-key", on }, h("span", {}, digit), small));
   }
   const element = h("div", { class: "keypad", role: "group", "aria-label": "Keypad" }, ...keys.values());
 

@@ -6,8 +6,8 @@ import * as reasons from "./reasons.js";
 import { tab } from "./settings.js";
 
 /**
- * @typedef {{uuid: string, side: "caller"|"called", other: string, muted: boolean,
- *   hungUp: boolean, failure: string}} Line
+ * @typedef {{uuid: string, side: "caller"|"called", own: string, other: string, muted: boolean,
+ *   hungUp: boolean, failure: string, phase: Phase}} Line
  * @typedef {"calling"|"talking"|"ended"} Phase
  * @typedef {ReturnType<typeof createLines>} Lines
  */
@@ -36,36 +36,38 @@ export function createLines({ store, api }) {
     for (const listener of listeners) listener();
   }
 
-  /** @param {Line} line @returns {Phase} */
-  function phase({ uuid, failure }) {
-    const leg = store.legs.get(uuid);
-    if (failure || leg?.over) return "ended";
-    return leg?.answered_at == null ? "calling" : "talking";
+  /** @param {Line} line @returns {Phase} The last one known, while the store learns anew. */
+  function phase(line) {
+    const leg = store.legs.get(line.uuid);
+    if (line.failure || leg?.over) line.phase = "ended";
+    else if (leg) line.phase = leg.answered_at === null ? "calling" : "talking";
+    return line.phase;
   }
 
-  /** @param {string} uuid @param {Line["side"]} side @param {string} other */
-  function hold(uuid, side, other, failure = "") {
-    for (const line of held.values()) if (phase(line) === "ended") held.delete(line.uuid);
-    held.set(uuid, { uuid, side, other, muted: false, hungUp: false, failure });
+  /** @param {Pick<Line, "uuid"|"side"|"own"|"other"|"failure">} line */
+  function hold(line) {
+    const { uuid } = line;
+    for (const one of held.values()) if (phase(one) === "ended") held.delete(one.uuid);
+    const fresh = { muted: false, hungUp: false, phase: /** @type {Phase} */ ("calling") };
+    held.set(uuid, { ...line, ...fresh });
     selected = uuid;
     changed();
   }
 
-  /** @param {string} other @param {string} why */
-  function fail(other, why) {
+  /** @param {string} own @param {string} other @param {string} failure */
+  function fail(own, other, failure) {
     failures += 1;
-    hold(`failed-${failures}`, "caller", other, why);
+    hold({ uuid: `failed-${failures}`, side: "caller", own, other, failure });
   }
 
   /** Does something for the person; what goes wrong becomes the problem that is shown. */
   async function attempt(/** @type {() => Promise<any>} */ work) {
-    problem = "";
+    problem = store.link === "lost" ? reasons.AWAY : "";
     try {
-      return await work();
+      if (!problem) await work();
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       problem = `${error.message}.`;
-      return null;
     } finally {
       changed();
     }
@@ -74,19 +76,19 @@ export function createLines({ store, api }) {
   /** Asks before it rings: a refused request would be an error in the browser's console. */
   async function isLinked(/** @type {string} */ number) {
     const known = (store.stack?.numbers ?? []).some((/** @type {any} */ one) => one.number === number);
-    return known || (await api.get("/sim")).numbers.includes(number);
+    return known || Boolean((await api.get("/sim")).numbers[number]);
   }
 
   /** @param {string} from @param {string} to */
   async function ring(from, to) {
     store.setClock(await api.get("/sim/clock"));
-    if (!(await isLinked(to))) return fail(to, reasons.noApplication(to));
+    if (!(await isLinked(to))) return fail(from, to, reasons.noApplication(to));
     try {
       const { uuid } = await api.post("/sim/calls", { from, to });
-      return hold(uuid, "caller", to);
+      return hold({ uuid, side: "caller", own: from, other: to, failure: "" });
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      return fail(to, `${error.message}.`);
+      return fail(from, to, `${error.message}.`);
     }
   }
 
@@ -103,8 +105,9 @@ export function createLines({ store, api }) {
     changed();
   }
 
-  /** Another platform: what this one held is gone with the old one. */
-  function leave() {
+  /** Where it is another platform now, what this tab held is gone with the old one. */
+  function leave(/** @type {string} */ now) {
+    if (now === platform || platform === "") return;
     const lost = [...held.values()].some((line) => !line.failure);
     held.clear();
     selected = "";
@@ -157,8 +160,9 @@ export function createLines({ store, api }) {
     call: (from, to) => attempt(() => ring(from, to)),
     /** @param {import("./store.js").Leg} leg */
     answer(leg) {
-      hold(leg.uuid, "called", leg.from);
-      return attempt(() => api.post(`/sim/calls/${leg.uuid}/answer`));
+      const { uuid, from: other, to: own } = leg;
+      hold({ uuid, side: "called", own, other, failure: "" });
+      return attempt(() => api.post(`/sim/calls/${uuid}/answer`));
     },
     /** @param {import("./store.js").Leg} leg */
     reject: (leg) => attempt(() => api.post(`/sim/calls/${leg.uuid}/reject`)),

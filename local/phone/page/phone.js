@@ -63,7 +63,7 @@ export function mount(root, { store, api, send }) {
     h("h2", {}, "Phone"),
     h("div", { class: "stack" }, problem, speed, incoming.element, conversation.element),
     h("div", { class: "card stack" }, dial.element),
-    h("div", { class: "options" }, quiet, incoming.option, speaking.element, noVoice),
+    h("div", { class: "phone-options" }, quiet, incoming.option, speaking.element, noVoice),
   );
   lines.subscribe(show);
   for (const kind of ["frame", "link", "stack", "clock", "reset"]) store.subscribe(kind, show);

@@ -18,6 +18,8 @@ export const speedNote = (speed) =>
 /** @param {string} number */
 export const noApplication = (number) => `No application is linked to ${number}.`;
 
+export const AWAY = "The platform does not answer.";
+
 export const RESTARTED = "The platform was started anew; calls from before are gone.";
 
 /**

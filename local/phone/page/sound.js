@@ -7,6 +7,7 @@ const LOW = [697, 770, 852, 941];
 const HIGH = [1209, 1336, 1477];
 const KEYS = ["123", "456", "789", "*0#"];
 const DTMF_SECONDS = 0.2;
+const EDGE = 0.008; // seconds
 
 // Tones with their seconds of sound and of silence.
 const RINGING = { frequencies: [400, 450], on: 0.4, off: 0.2, pairs: 2, pause: 2 };
@@ -19,6 +20,14 @@ const LATENCY = 0.12; // seconds that voices wait, so that late pieces leave no 
  * @typedef {() => void} Stop
  * @typedef {ReturnType<typeof createSound>} Sound
  */
+
+/** Lets a tone begin and end without a click. @param {AudioParam} gain @param {number} at */
+function shape(gain, at, /** @type {number} */ seconds, /** @type {number} */ volume) {
+  gain.setValueAtTime(0, at);
+  gain.linearRampToValueAtTime(volume, at + EDGE);
+  gain.setValueAtTime(volume, at + seconds - EDGE);
+  gain.linearRampToValueAtTime(0, at + seconds);
+}
 
 /** @param {(line: string) => boolean} isHeard */
 export function createSound(isHeard) {
@@ -53,10 +62,11 @@ export function createSound(isHeard) {
   const audible = (line) => !quiet && (line === "" || isHeard(line));
 
   /** @param {string} line @param {number[]} frequencies @param {number} seconds @returns {Stop} */
-  function tone(line, frequencies, seconds, volume = 0.12) {
+  function tone(line, frequencies, seconds, volume = 0.15) {
     const audio = ready();
     if (!audio) return () => {};
-    const { level, end } = output(audio, line, volume / frequencies.length);
+    const { level, end } = output(audio, line, 0);
+    shape(level.gain, audio.currentTime, seconds, volume / frequencies.length);
     const sources = frequencies.map((frequency) => {
       const source = new OscillatorNode(audio, { frequency });
       source.connect(level);

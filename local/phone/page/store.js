@@ -155,12 +155,13 @@ export function createStore() {
       else if (message.type === "log") later("log", message);
       else if (message.type === "flows") later("flows", message);
     },
-    /** The platform's clock: its speed, and how far it is ahead of this machine's, in seconds. */
-    clock: { speed: 1, ahead: 0 },
-    now: () => Date.now() / 1000 + store.clock.ahead,
+    /** The platform's clock as it was last told: `now` in seconds since 1970, `at` of this page. */
+    clock: { speed: 1, now: Date.now() / 1000, at: performance.now() },
+    /** The time there, in seconds since 1970. */
+    now: () => store.clock.now + ((performance.now() - store.clock.at) / 1000) * store.clock.speed,
     /** @param {{now: number, speed: number}} clock GET /sim/clock */
     setClock({ now, speed }) {
-      store.clock = { speed, ahead: now - Date.now() / 1000 };
+      store.clock = { speed, now, at: performance.now() };
       tell("clock", store.clock);
     },
     /** @param {any} stack GET /api/stack @param {any[]} summaries GET /sim/calls */
@@ -174,12 +175,12 @@ export function createStore() {
       store.link = state;
       tell("link", state);
     },
-    /** Forgets everything: the platform is another one now. */
-    reset() {
+    /** Forgets everything. @param {string} platform The start of the platform that tells from now on. */
+    reset(platform) {
       for (const known of [calls, legs, journal, exchanges, keys]) known.clear();
       newest = 0;
       forget();
-      tell("reset", undefined);
+      tell("reset", platform);
     },
   };
   return store;

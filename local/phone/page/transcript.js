@@ -1,48 +1,43 @@
 // What is heard and said on the lines, in words: those of the platform appear as they are said.
 // @ts-check
 
-import { h, write } from "./dom.js";
+import { h } from "./dom.js";
 import { spoken, timed } from "./words.js";
 
 const TICK = 80; // milliseconds
-const KEPT = 300; // rows of a line
+const KEPT = 500; // rows
 
 /**
  * @typedef {import("./lines.js").Line} Line
  * @typedef {import("./store.js").Entry} Entry
- * @typedef {{element: HTMLElement, begin: number, from: number,
+ * @typedef {{element: HTMLElement, begin: number, from: number, speed: number,
  *   words: {at: number, span: HTMLElement}[]}} Saying
  */
 
 /** @param {{store: import("./store.js").Store, lines: import("./lines.js").Lines}} parts */
 export function createTranscript({ store, lines }) {
   const element = h("div", {
-    ...{ class: "transcript", role: "log", tabindex: 0, "aria-label": "What you hear" },
+    ...{ class: "heard-log", role: "log", tabindex: 0, "aria-label": "What you hear" },
   });
-  /** @type {Map<string, HTMLElement>} */
-  const parts = new Map();
+  /** @type {Map<string, Element>} */
+  const last = new Map();
+  /** @type {Set<string>} */
+  const ended = new Set();
   /** @type {Map<number, Saying>} what is being said, by sound */
   const saying = new Map();
   /** @type {number|undefined} */
   let timer;
 
-  /** @param {Line} line */
-  function partOf(line) {
-    const known = parts.get(line.uuid);
-    if (known) return known;
-    const part = h("div", { class: "part" }, h("h3", { class: "small muted" }, line.other));
-    parts.set(line.uuid, part);
-    element.append(part);
-    return part;
-  }
-
   /** @param {Line} line @param {string} kind @param {...any} content */
   function row(line, kind, ...content) {
-    const part = partOf(line);
+    const which = h("small", { class: "which-line" }, `${line.own} `);
+    const added = h("p", { class: `said ${kind}`, dir: "auto" }, which, content);
+    added.dataset.line = line.uuid;
+    added.hidden = !lines.isHeard(line.uuid);
     const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
-    const added = h("p", { class: `said ${kind}`, dir: "auto" }, content);
-    part.append(added);
-    if (part.children.length > KEPT) part.children[1].remove();
+    element.append(added);
+    last.set(line.uuid, added);
+    if (element.children.length > KEPT) element.children[0].remove();
     if (atEnd) element.scrollTop = element.scrollHeight;
     return added;
   }
@@ -50,12 +45,12 @@ export function createTranscript({ store, lines }) {
   /** @param {Line} line @param {string} kind @param {string} who @param {string} text */
   function words(line, kind, who, text, /** @type {Entry} */ entry) {
     const shown = timed(spoken(text), entry.seconds ?? null);
-    const spans = shown.map(({ text: word }) => h("span", { class: "word" }, `${word} `));
+    const spans = shown.map(({ text: word }) => h("span", { class: "spoken-word" }, `${word} `));
     const added = row(line, kind, who && h("b", {}, `${who}: `), spans);
     const speed = store.clock.speed || 1;
-    const age = store.clock.speed === 1 ? Math.max(0, store.now() - entry.at) : 0;
+    const age = Math.max(0, store.now() - entry.at) / speed;
     saying.set(entry.sound_id ?? -entry.id, {
-      ...{ element: added, from: entry.at, begin: performance.now() / 1000 - age },
+      ...{ element: added, from: entry.at, begin: performance.now() / 1000 - age, speed },
       words: shown.map(({ at }, index) => ({ at: at / speed, span: spans[index] })),
     });
     tick();
@@ -81,7 +76,7 @@ export function createTranscript({ store, lines }) {
     const known = saying.get(sound_id);
     if (!known) return;
     saying.delete(sound_id);
-    const lasted = (at - known.from) / (store.clock.speed || 1);
+    const lasted = (at - known.from) / known.speed;
     const cut = known.words.filter((word) => interrupted && word.at > lasted);
     for (const { span } of known.words) span.classList.add("now");
     for (const { span } of cut) span.remove();
@@ -101,13 +96,13 @@ export function createTranscript({ store, lines }) {
   /** @param {Line} line @param {Entry} entry */
   function keys(line, { uuid, digit }) {
     const own = uuid === line.uuid;
-    const last = partOf(line).lastElementChild;
-    const beginning = own ? "You press" : `${nameOf(uuid)} presses`;
-    if (last?.classList.contains("keys") && last.textContent?.startsWith(beginning)) {
-      last.append(` ${digit}`);
-    } else {
-      row(line, own ? "own aside keys" : "heard aside keys", `${beginning} ${digit}`);
+    const before = last.get(line.uuid);
+    if (before instanceof HTMLElement && before.dataset.keysOf === uuid) {
+      before.append(` ${digit}`);
+      return;
     }
+    const who = own ? "You press" : `${nameOf(uuid)} presses`;
+    row(line, own ? "own aside" : "heard aside", `${who} ${digit}`).dataset.keysOf = uuid;
   }
 
   /** @param {string|undefined} uuid */
@@ -118,7 +113,9 @@ export function createTranscript({ store, lines }) {
 
   /** @type {Record<string, (line: Line, entry: Entry) => void>} */
   const kinds = {
-    sound,
+    sound(line, entry) {
+      if (entry.heard_by?.includes(line.uuid)) sound(line, entry);
+    },
     sound_ended: (line, entry) => end(entry),
     digit: keys,
     speech(line, entry) {
@@ -132,40 +129,37 @@ export function createTranscript({ store, lines }) {
     },
     leg(line, { uuid, status }) {
       if (uuid !== line.uuid) return;
-      if (status === "ringing" && line.side === "caller") row(line, "note", "It rings");
-      if (status === "answered") row(line, "note", "Answered");
+      if (status === "ringing" && line.side === "caller") row(line, "remark", "It rings");
+      if (status === "answered") row(line, "remark", "Answered");
     },
-    recording: (line, { state }) => {
-      row(line, "note", state === "ended" ? "Recording ended" : "Recording");
+    recording(line, { uuid, state }) {
+      if (uuid === line.uuid) row(line, "remark", state === "ended" ? "Recording ended" : "Recording");
     },
     modified(line, { action }) {
-      if (/mute|earmuff/.test(action)) row(line, "note", `The application: ${action}`);
+      if (/mute|earmuff/.test(action)) row(line, "remark", `The application: ${action}`);
     },
-    error: (line, { reason }) => row(line, "note bad", reason),
+    error: (line, { reason }) => row(line, "remark bad", reason),
   };
 
   return {
     element,
     /** @param {Line} line @param {Entry} entry */
     take(line, entry) {
-      if (entry.uuid === line.uuid || entry.heard_by) kinds[entry.kind]?.(line, entry);
+      kinds[entry.kind]?.(line, entry);
     },
-    /** Shows the parts of the lines that are heard, and how ended lines ended. */
+    /** Shows what belongs to the lines that are heard, and how ended lines ended. */
     show() {
-      const all = lines.all();
-      const heard = all.filter((line) => lines.isHeard(line.uuid));
-      for (const [uuid, part] of parts) {
-        if (!lines.holds(uuid)) parts.delete(uuid) && part.remove();
+      for (const line of lines.all()) {
+        if (lines.phase(line) !== "ended" || ended.has(line.uuid)) continue;
+        ended.add(line.uuid);
+        row(line, line.hungUp ? "remark" : "remark bad", lines.why(line));
       }
-      for (const line of all) {
-        const part = partOf(line);
-        part.hidden = !lines.isHeard(line.uuid);
-        part.children[0].hidden = heard.length < 2;
-        if (lines.phase(line) === "ended" && !part.dataset.ended) {
-          part.dataset.ended = "yes";
-          row(line, line.hungUp ? "note" : "note bad", lines.why(line));
-        }
-        write(part.children[0], line.other);
+      const heard = lines.all().filter(({ uuid }) => lines.isHeard(uuid));
+      element.classList.toggle("several", heard.length > 1);
+      for (const shown of [...element.children]) {
+        const { line = "" } = /** @type {HTMLElement} */ (shown).dataset;
+        if (lines.holds(line)) /** @type {HTMLElement} */ (shown).hidden = !lines.isHeard(line);
+        else shown.remove();
       }
     },
   };

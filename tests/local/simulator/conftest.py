@@ -1,5 +1,6 @@
 """Fixtures for the simulator's tests: a stage with stopped time, set up as a test wants it."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -53,7 +54,11 @@ async def make_stage(
     cleanups: list[Callable[[], Awaitable[Any]]] = []
 
     async def make(
-        answer_method: str = "GET", fallback: bool = False, event: bool = True, **settings: Any
+        answer_method: str = "GET",
+        fallback: bool = False,
+        event: bool = True,
+        monotonic: Callable[[], float] = time.monotonic,
+        **settings: Any,
     ) -> Stage:
         client = aiohttp.ClientSession()
         cleanups.append(client.close)
@@ -75,7 +80,7 @@ async def make_stage(
             "speed": 0.0,
             "start_time": START_TIME,
         }
-        stage.simulator = Simulator(SimulatorSettings(**(chosen | settings)))
+        stage.simulator = Simulator(SimulatorSettings(**(chosen | settings)), monotonic)
         cleanups.append(stage.simulator.stop)
         await stage.simulator.start()
         return stage

@@ -1,0 +1,79 @@
+"""The phone of a whole platform, and one alone beside a simulated Vonage of a few lines."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest_asyncio
+from aiohttp import web
+
+from local.exchanges import Exchanges
+from local.phone import Phone, Surroundings
+from local.platform import Options, Platform
+from local.signing import Signer
+from tests.local.phone.stage import Booth, Page, Vonage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import pytest
+
+ROOT = Path(__file__).parents[3]
+SPEED = 10.0
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """The platform with the real application."""
+    options = Options(folder=tmp_path_factory.mktemp("platform"), speed=SPEED)
+    async with Platform(ROOT, options) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def page(real: Platform) -> AsyncIterator[Page]:
+    """The page of the real application's platform."""
+    async with aiohttp.ClientSession() as http:
+        yield Page(http, real.phone.url)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
+    """A phone without a platform."""
+    async with contextlib.AsyncExitStack() as parts:
+        vonage = Vonage()
+        runner = web.AppRunner(vonage.app(), shutdown_timeout=0.1, handler_cancellation=True)
+        await runner.setup()
+        parts.push_async_callback(runner.cleanup)
+        listening = socket.create_server(("127.0.0.1", 0))
+        await web.SockSite(runner, listening).start()
+        vonage_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        exchanges, listeners = Exchanges(), list[Any]()
+        about: dict[str, Any] = {
+            **{"numbers": [], "table": None, "bucket": None},
+            **{"api_url": "http://127.0.0.1:1", "vonage_url": vonage_url},
+        }
+        for name in ("page", "code"):
+            (tmp_path / name).mkdir()
+        phone = Phone(
+            Surroundings(
+                about=about,
+                secrets=("0123456789abcdefghij",),
+                signer=Signer("s" * 32, "key", "application"),
+                exchanges=exchanges,
+                listen=listeners.append,
+                code=tmp_path / "code",
+                dynamodb=None,
+                s3=None,
+            ),
+            tmp_path / "page",
+        )
+        await phone.start(socket.create_server(("127.0.0.1", 0)))
+        parts.push_async_callback(phone.stop)
+        http = await parts.enter_async_context(aiohttp.ClientSession())
+        page = Page(http, phone.url)
+        yield Booth(vonage, exchanges, page, tmp_path, phone, listeners, runner.cleanup)
