@@ -10,11 +10,24 @@ import { plural, seconds, timeOfDay } from "./phrases.js";
  *   `choose` is told when somebody chooses a call, not when the page does.
  */
 export function createCallList({ store, choose }) {
-  const search = h("input", { type: "search", id: "search-calls", autocomplete: "off", placeholder: "number, flow or state", on: { input: filterAll } });
+  const search = h("input", {
+    type: "search",
+    id: "search-calls",
+    autocomplete: "off",
+    placeholder: "number, flow or state",
+    on: { input: filterAll },
+  });
   const count = h("p", { class: "small muted", role: "status" });
   const list = h("div", { class: "calls", role: "listbox", "aria-label": "Calls", tabindex: "0" });
   const empty = h("p", { class: "empty muted" });
-  const element = h("div", { class: "call-list" }, h("div", { class: "field" }, h("label", { for: "search-calls" }, "Search calls"), search), count, list, empty);
+  const element = h(
+    "div",
+    { class: "call-list" },
+    h("div", { class: "field" }, h("label", { for: "search-calls" }, "Search calls"), search),
+    count,
+    list,
+    empty,
+  );
   /** @type {Map<string, any>} */
   const rows = new Map();
   /** @type {Set<string>} */
@@ -58,8 +71,17 @@ export function createCallList({ store, choose }) {
   }
 
   function insert(key) {
-    const [time, who, state, more] = ["time", "who", "tag", "more"].map((name) => h("span", { class: name }));
-    const option = h("div", { role: "option", id: `call-${++ids}`, "aria-selected": "false", dataset: { key } }, time, who, state, more);
+    const [time, who, state, more] = ["time", "who", "tag", "more"].map((name) =>
+      h("span", { class: name }),
+    );
+    const option = h(
+      "div",
+      { role: "option", id: `call-${++ids}`, "aria-selected": "false", dataset: { key } },
+      time,
+      who,
+      state,
+      more,
+    );
     const row = { option, time, who, state, more, text: "" };
     rows.set(key, row);
     list.prepend(option);
@@ -86,9 +108,21 @@ export function createCallList({ store, choose }) {
   }
 
   function countAll() {
-    const found = words.length ? [...rows.values()].filter((row) => !row.option.hidden).length : rows.size;
-    write(count, words.length ? `${found} of ${plural(rows.size, "call")}` : plural(rows.size, "call"));
-    write(empty, rows.size === 0 ? "No call yet. Ring the number with the phone, and it shows here." : found ? "" : "No call fits.");
+    const found = words.length
+      ? [...rows.values()].filter((row) => !row.option.hidden).length
+      : rows.size;
+    write(
+      count,
+      words.length ? `${found} of ${plural(rows.size, "call")}` : plural(rows.size, "call"),
+    );
+    write(
+      empty,
+      rows.size === 0
+        ? "No call yet. Ring the number with the phone, and it shows here."
+        : found
+          ? ""
+          : "No call fits.",
+    );
     empty.hidden = found > 0;
     list.hidden = found === 0;
   }
@@ -112,7 +146,14 @@ export function createCallList({ store, choose }) {
   function moveByKey(event) {
     const options = [...list.children].filter((option) => !option.hidden);
     const here = options.findIndex((option) => option.dataset.key === chosen);
-    const goals = { ArrowDown: here + 1, ArrowUp: Math.max(0, here - 1), Home: 0, End: options.length - 1, PageDown: Math.min(options.length - 1, here + 10), PageUp: Math.max(0, here - 10) };
+    const goals = {
+      ArrowDown: here + 1,
+      ArrowUp: Math.max(0, here - 1),
+      Home: 0,
+      End: options.length - 1,
+      PageDown: Math.min(options.length - 1, here + 10),
+      PageUp: Math.max(0, here - 10),
+    };
     const goal = Object.hasOwn(goals, event.key) ? options[goals[event.key]] : undefined;
     if (!goal) return;
     event.preventDefault();
@@ -143,9 +184,21 @@ export function aboutCall(store, call) {
   const flow = legs.map((leg) => store.flowOf(leg.uuid)).find(Boolean) ?? "";
   const state = open ? open.status : (first?.status ?? "");
   const who = `${first?.from || "unknown"} → ${first?.to ?? ""}`;
-  const long = first?.answered_at && first.ended_at ? seconds(Math.max(0, first.ended_at - first.answered_at)) : "";
-  const more = [flow, legs.length > 1 ? plural(legs.length, "leg") : "", long].filter(Boolean).join(" · ");
-  const every = legs.flatMap((leg) => [leg.from, leg.to, leg.status, leg.direction, leg.uuid, leg.conversation_uuid]);
+  const long =
+    first?.answered_at && first.ended_at
+      ? seconds(Math.max(0, first.ended_at - first.answered_at))
+      : "";
+  const more = [flow, legs.length > 1 ? plural(legs.length, "leg") : "", long]
+    .filter(Boolean)
+    .join(" · ");
+  const every = legs.flatMap((leg) => [
+    leg.from,
+    leg.to,
+    leg.status,
+    leg.direction,
+    leg.uuid,
+    leg.conversation_uuid,
+  ]);
   const text = [...every, flow, open ? "live" : "over"].join(" ").toLowerCase();
   return { who, state, flow, more, long, text, tone: toneOf(state, Boolean(open)) };
 }

@@ -41,7 +41,8 @@ export function createDiagram({ now, choose }) {
     const hidden = Math.max(0, state.timeline.rows.length - SHOWN);
     if (hidden) appendLine(`${hidden} earlier rows are not shown`, 0);
     for (const row of state.timeline.rows.slice(hidden)) append(row);
-    if (!state.timeline.rows.length) appendLine("The simulator does not remember what happened on this call.", 0);
+    if (!state.timeline.rows.length)
+      appendLine("The simulator does not remember what happened on this call.", 0);
     state.newest = entries.at(-1)?.id ?? 0;
     settle();
     if (state.views.has(chosen)) mark(state.views.get(chosen));
@@ -73,7 +74,8 @@ export function createDiagram({ now, choose }) {
   function append(row) {
     const lane = state.lanes.get(row.lane);
     if (lane === undefined) return;
-    if (state.last && row.at - state.last.at >= GAP) appendLine(`${seconds(row.at - state.last.at)} later`, row.at - state.last.at);
+    if (state.last && row.at - state.last.at >= GAP)
+      appendLine(`${seconds(row.at - state.last.at)} later`, row.at - state.last.at);
     const line = ++state.lines;
     state.origin ??= row.at;
     const view = buildRow(row, { lane, line, origin: state.origin, click: () => pick(row) });
@@ -94,9 +96,17 @@ export function createDiagram({ now, choose }) {
   }
 
   function barOf(row, lane, line) {
-    const taken = new Set([...state.running].filter((other) => other.lane === row.lane).map((other) => state.views.get(other.id).track));
+    const taken = new Set(
+      [...state.running]
+        .filter((other) => other.lane === row.lane)
+        .map((other) => state.views.get(other.id).track),
+    );
     const track = [...Array(TRACKS).keys()].find((free) => !taken.has(free)) ?? TRACKS - 1;
-    const bar = h("li", { class: `bar ${row.kind} is-${row.title}`, "aria-hidden": "true" }, h("span", {}));
+    const bar = h(
+      "li",
+      { class: `bar ${row.kind} is-${row.title}`, "aria-hidden": "true" },
+      h("span", {}),
+    );
     bar.style.setProperty("--lane", String(lane));
     bar.style.setProperty("--track", String(track));
     bar.style.setProperty("--line", String(line));
@@ -111,15 +121,18 @@ export function createDiagram({ now, choose }) {
     write(view.note, noteOf(row));
     if (view.outcome) write(view.outcome, outcomeOf(row));
     const isOver = row.end !== null;
-    if (isOver && state.running.delete(row)) view.bar?.style.setProperty("--until", String(state.lines + 1));
+    if (isOver && state.running.delete(row))
+      view.bar?.style.setProperty("--until", String(state.lines + 1));
     progress(row);
   }
 
   /** Gives the running bars the length of the diagram, and shows how far they are. */
   function settle() {
     list.style.setProperty("--lines", String(state.lines + 1));
-    for (const row of state.running) state.views.get(row.id).bar?.style.setProperty("--until", String(state.lines + 1));
-    if (!list.querySelector('[tabindex="0"]')) list.querySelector("button")?.setAttribute("tabindex", "0");
+    for (const row of state.running)
+      state.views.get(row.id).bar?.style.setProperty("--until", String(state.lines + 1));
+    if (!list.querySelector('[tabindex="0"]'))
+      list.querySelector("button")?.setAttribute("tabindex", "0");
   }
 
   function progress(row) {
@@ -163,16 +176,32 @@ export function createDiagram({ now, choose }) {
 }
 
 function spentOf(row, spent) {
-  if (isRunning(row) && row.seconds) return `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}`;
+  if (isRunning(row) && row.seconds)
+    return `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}`;
   return isRunning(row) || spent >= INSTANT ? seconds(spent) : "";
 }
 
 function emptyState() {
-  return { timeline: createTimeline(), lanes: new Map(), views: new Map(), running: new Set(), lines: 0, newest: 0, origin: null, last: null, chosen: null };
+  return {
+    timeline: createTimeline(),
+    lanes: new Map(),
+    views: new Map(),
+    running: new Set(),
+    lines: 0,
+    newest: 0,
+    origin: null,
+    last: null,
+    chosen: null,
+  };
 }
 
 function headOf(name, side, lane) {
-  const head = h("div", { class: lane === undefined ? "head is-application" : "head" }, h("span", {}, name), side ? h("small", {}, side) : null);
+  const head = h(
+    "div",
+    { class: lane === undefined ? "head is-application" : "head" },
+    h("span", {}, name),
+    side ? h("small", {}, side) : null,
+  );
   if (lane !== undefined) head.style.setProperty("--lane", String(lane));
   return head;
 }
@@ -190,7 +219,14 @@ function buildRow(row, { lane, line, origin, click }) {
   const outcome = row.kind === "webhook" ? h("span", { class: "reply" }) : null;
   const arrow = outcome && h("span", { class: "arrow", "aria-hidden": "true" });
   const words = h("span", { class: "words" }, title, " ", note, time && " ", time);
-  const button = h("button", { type: "button", tabindex: "-1", on: { click } }, words, outcome && " ", outcome, arrow);
+  const button = h(
+    "button",
+    { type: "button", tabindex: "-1", on: { click } },
+    words,
+    outcome && " ",
+    outcome,
+    arrow,
+  );
   const item = h("li", {}, h("time", {}, elapsed(row.at - origin)), button);
   item.style.setProperty("--line", String(line));
   item.style.setProperty("--lane", String(lane));
@@ -214,7 +250,9 @@ function noteOf(row) {
 function outcomeOf({ failed, entry }) {
   const { status, error, ms } = entry.webhook;
   const outcome = error ?? status ?? "waiting…";
-  return [failed ? `failed: ${outcome}` : outcome, ms === null ? "" : milliseconds(ms)].filter(Boolean).join(" · ");
+  return [failed ? `failed: ${outcome}` : outcome, ms === null ? "" : milliseconds(ms)]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /** The arrow keys move among the rows, as in a list. */

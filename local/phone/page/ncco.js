@@ -12,9 +12,15 @@ const KNOWN = {
   conversation: { brief: (a) => quoted(a.name, 40), sentence: conversation },
   connect: { brief: (a) => endpointOf(a), sentence: connect },
   notify: { brief: (a) => clip(JSON.stringify(a.payload ?? {}), 40), sentence: notify },
-  wait: { brief: (a) => seconds(a.timeout ?? 10), sentence: (a) => `Does nothing for ${seconds(a.timeout ?? 10)}.` },
+  wait: {
+    brief: (a) => seconds(a.timeout ?? 10),
+    sentence: (a) => `Does nothing for ${seconds(a.timeout ?? 10)}.`,
+  },
   transfer: { brief: (a) => clip(String(a.conversationId ?? ""), 40), sentence: transfer },
-  pay: { brief: (a) => `${a.amount ?? ""} ${a.currency ?? ""}`.trim(), sentence: () => "Takes a payment by card (retired by Vonage)." },
+  pay: {
+    brief: (a) => `${a.amount ?? ""} ${a.currency ?? ""}`.trim(),
+    sentence: () => "Takes a payment by card (retired by Vonage).",
+  },
 };
 
 /** The actions of an NCCO, or null where the value is no NCCO. */
@@ -49,7 +55,9 @@ export function brief(action) {
 
 /** What the action does, in a sentence or two with its values. */
 export function sentence(action) {
-  return known(action)?.sentence(action) ?? "Vonage's reference has no such action; the call fails here.";
+  return (
+    known(action)?.sentence(action) ?? "Vonage's reference has no such action; the call fails here."
+  );
 }
 
 /** The options that an action was given: `{name, value, meaning}` for each. */
@@ -103,7 +111,9 @@ function record(a) {
   const ends = recordEnds(a);
   const kind = a.split === "conversation" ? `, ${plural(a.channels ?? 2, "channel")},` : "";
   const beep = isTrue(a.beepStart) ? " after a beep" : "";
-  const until = ends.length ? `until ${joined(ends, "or")}` : "until the call ends, while the NCCO goes on";
+  const until = ends.length
+    ? `until ${joined(ends, "or")}`
+    : "until the call ends, while the NCCO goes on";
   return `Records the call${kind} as ${a.format ?? "mp3"}${beep}, ${until}. Where the file is goes to ${target(a)}.`;
 }
 
@@ -122,7 +132,8 @@ function recordBrief(a) {
 
 function conversation(a) {
   const parts = [`Puts the leg into the room ${quoted(a.name, 60)}`];
-  if (a.startOnEnter === false || a.startOnEnter === "false") parts.push("which waits for its moderator");
+  if (a.startOnEnter === false || a.startOnEnter === "false")
+    parts.push("which waits for its moderator");
   if (isTrue(a.endOnExit)) parts.push("which ends when this leg leaves");
   if (isTrue(a.mute)) parts.push("muted");
   if (isTrue(a.record)) parts.push("and records the room");
@@ -131,7 +142,10 @@ function conversation(a) {
 
 function connect(a) {
   const ring = a.timeout ?? 60;
-  const same = a.eventType === "synchronous" ? " If nobody takes the call, the event's reply may be a new NCCO." : "";
+  const same =
+    a.eventType === "synchronous"
+      ? " If nobody takes the call, the event's reply may be a new NCCO."
+      : "";
   return `Calls ${endpointOf(a)} and joins it to the call; it may ring for ${seconds(ring)}. The next action runs when that side has ended.${same}`;
 }
 
@@ -176,7 +190,11 @@ function quoted(text, length) {
 }
 
 function fileOf(url) {
-  const name = String(url ?? "").split(/[?#]/)[0].split("/").filter(Boolean).pop();
+  const name = String(url ?? "")
+    .split(/[?#]/)[0]
+    .split("/")
+    .filter(Boolean)
+    .pop();
   return clip(name ?? "", 60);
 }
 

@@ -35,7 +35,14 @@ function summaryOf(row, exchange) {
     ["Query", query && decoded(query)],
     ["Sent", timeOfDay(at)],
     ["Attempt", attempt],
-    ["Status", h("span", { class: `tag ${row.failed ? "bad" : status ? "good" : "info"}` }, error ?? status ?? "waiting…")],
+    [
+      "Status",
+      h(
+        "span",
+        { class: `tag ${row.failed ? "bad" : status ? "good" : "info"}` },
+        error ?? status ?? "waiting…",
+      ),
+    ],
     ["Took", ms === null ? null : milliseconds(ms)],
     ["Function", exchange?.function],
     ["Flow", exchange?.flow],
@@ -45,25 +52,38 @@ function summaryOf(row, exchange) {
 
 function decoded(query) {
   const pairs = [...new URLSearchParams(query)];
-  return h("ul", { class: "pairs" }, pairs.map(([name, value]) => h("li", {}, h("code", {}, name), " = ", value)));
+  return h(
+    "ul",
+    { class: "pairs" },
+    pairs.map(([name, value]) => h("li", {}, h("code", {}, name), " = ", value)),
+  );
 }
 
 function requestPart({ request }) {
   const token = request.headers.Authorization;
-  const headers = Object.entries(request.headers).map(([name, value]) => [name, value === token ? "the signature below" : h("code", {}, value)]);
+  const headers = Object.entries(request.headers).map(([name, value]) => [
+    name,
+    value === token ? "the signature below" : h("code", {}, value),
+  ]);
   return folding(
     "Request",
     true,
     facts(headers),
-    token ? folding("Signature", false, verbatim(claimsOf(token)), verbatim(token)) : h("p", { class: "note warn" }, "Not signed"),
-    request.body === null ? h("p", { class: "muted" }, "No body; the fields are in the query.") : verbatim(pretty(request.body)),
+    token
+      ? folding("Signature", false, verbatim(claimsOf(token)), verbatim(token))
+      : h("p", { class: "note warn" }, "Not signed"),
+    request.body === null
+      ? h("p", { class: "muted" }, "No body; the fields are in the query.")
+      : verbatim(pretty(request.body)),
   );
 }
 
 function claimsOf(authorization) {
   try {
     const [, claims] = authorization.split(".");
-    const bytes = Uint8Array.from(atob(claims.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(claims.replaceAll("-", "+").replaceAll("_", "/")), (c) =>
+      c.charCodeAt(0),
+    );
     return pretty(new TextDecoder().decode(bytes));
   } catch {
     return "The token cannot be read.";
@@ -78,7 +98,12 @@ function replyPart({ reply, error }) {
     "div",
     {},
     ncco ? folding("NCCO", true, explained(ncco)) : null,
-    folding("Reply", !ncco, repliedHeaders(reply), reply.body ? verbatim(pretty(reply.body)) : h("p", { class: "muted" }, "No body.")),
+    folding(
+      "Reply",
+      !ncco,
+      repliedHeaders(reply),
+      reply.body ? verbatim(pretty(reply.body)) : h("p", { class: "muted" }, "No body."),
+    ),
   );
 }
 
@@ -90,10 +115,21 @@ function repliedHeaders({ headers, content_type: type }) {
 function logPart(api, id) {
   const content = h("div", {});
   loadInto(content, async () => {
-    const { function: name, request_id: request, ms, log } = await api.get(`/api/exchanges/${encodeURIComponent(id)}`);
+    const {
+      function: name,
+      request_id: request,
+      ms,
+      log,
+    } = await api.get(`/api/exchanges/${encodeURIComponent(id)}`);
     return [
-      facts([["Function", name], ["Request id", request], ["Took", ms === null || ms === undefined ? null : milliseconds(ms)]]),
-      log?.length ? log.map((line) => verbatim(pretty(line))) : h("p", { class: "muted" }, "It wrote nothing."),
+      facts([
+        ["Function", name],
+        ["Request id", request],
+        ["Took", ms === null || ms === undefined ? null : milliseconds(ms)],
+      ]),
+      log?.length
+        ? log.map((line) => verbatim(pretty(line)))
+        : h("p", { class: "muted" }, "It wrote nothing."),
     ];
   });
   return folding("Log of the function", true, content);
@@ -101,12 +137,16 @@ function logPart(api, id) {
 
 function recordingOf(webhook, api) {
   const fields = fieldsOf(webhook);
-  return typeof fields?.recording_uuid === "string" ? recordingPart(api, fields.recording_uuid) : null;
+  return typeof fields?.recording_uuid === "string"
+    ? recordingPart(api, fields.recording_uuid)
+    : null;
 }
 
 function fieldsOf({ request, url }) {
   try {
-    return request.body === null ? Object.fromEntries(new URL(url).searchParams) : JSON.parse(request.body);
+    return request.body === null
+      ? Object.fromEntries(new URL(url).searchParams)
+      : JSON.parse(request.body);
   } catch {
     return null;
   }
@@ -145,7 +185,11 @@ function actionsPart(webhook, api, functionName) {
 
   const buttons = [
     button("Copy as curl", copy("curl", validity), { class: "little" }),
-    button("Copy event file", copy("event", () => invocation(functionName())), { class: "little" }),
+    button(
+      "Copy event file",
+      copy("event", () => invocation(functionName())),
+      { class: "little" },
+    ),
     button("Send again", again, { class: "little" }),
   ];
   return h("div", { class: "part" }, h("div", { class: "buttons" }, buttons), said, shown);
