@@ -22,9 +22,10 @@ const KINDS = {
 };
 
 /**
- * The region; `show` fills it.
+ * The region; `show` fills it, `close` is called when somebody closes it.
  *
- * @param {{store: import("./store.js").Store, api: typeof import("./api.js"), close: () => void}} options
+ * @param {{store: import("./store.js").Store, api: typeof import("./api.js"),
+ *   close: () => void}} options
  */
 export function createDetails({ store, api, close }) {
   const element = h("section", { class: "details card", "aria-label": "Details" });

@@ -106,7 +106,7 @@ const OPTIONS = {
   },
 };
 
-/** The meaning of an option of an action with this value; "" where the reference has no such option. */
+/** The meaning of an option with this value; "" where the reference has no such option. */
 export function meaningOf(action, option, value) {
   const options = Object.hasOwn(OPTIONS, action) ? OPTIONS[action] : {};
   return Object.hasOwn(options, option) ? options[option](value) : "";
@@ -114,7 +114,8 @@ export function meaningOf(action, option, value) {
 
 function dtmf(v) {
   const hash = yes(v?.submitOnHash) ? "; # ends it" : "";
-  return `Keys: ${v?.maxDigits ?? 4} at most, until ${seconds(v?.timeOut ?? 3)} after the last one${hash}`;
+  const pause = seconds(v?.timeOut ?? 3);
+  return `Keys: ${v?.maxDigits ?? 4} at most, until ${pause} after the last one${hash}`;
 }
 
 function speech(v) {
@@ -151,5 +152,6 @@ function machine(v) {
     detect_beep: "before the NCCO, waiting for the beep",
   };
   const mode = Object.hasOwn(modes, v?.mode) ? modes[v.mode] : modes.detect;
-  return `Finds out whether a machine answered, ${mode}; then ${v?.behavior === "hangup" ? "hangs up" : "goes on"}`;
+  const then = v?.behavior === "hangup" ? "hangs up" : "goes on";
+  return `Finds out whether a machine answered, ${mode}; then ${then}`;
 }

@@ -80,7 +80,8 @@ function talk(a) {
 
 function stream(a) {
   const again = repeated(a.loop);
-  return `Plays the audio file ${fileOf(first(a.streamUrl))}${again ? `, ${again}` : ""}.${interruptible(a)}`;
+  const how = again ? `, ${again}` : "";
+  return `Plays the audio file ${fileOf(first(a.streamUrl))}${how}.${interruptible(a)}`;
 }
 
 function input(a) {
@@ -91,7 +92,8 @@ function input(a) {
   const parts = [];
   if (kinds.includes("keys")) parts.push(keys(a.type === undefined ? a : (a.dtmf ?? {})));
   if (kinds.includes("speech")) parts.push(speech(a.speech ?? {}));
-  return `Waits for ${parts.join(", or ") || "nothing"}. The result goes to ${target(a)}, whose reply may be a new NCCO.`;
+  const what = parts.join(", or ") || "nothing";
+  return `Waits for ${what}. The result goes to ${target(a)}, whose reply may be a new NCCO.`;
 }
 
 function keys(dtmf) {
@@ -101,9 +103,13 @@ function keys(dtmf) {
 }
 
 function speech(wanted) {
+  const language = wanted.language ?? "en-US";
+  const start = seconds(wanted.startTimeout ?? 10);
+  const silence = seconds(wanted.endOnSilence ?? 2);
+  const longest = seconds(wanted.maxDuration ?? 60);
   return (
-    `speech in ${wanted.language ?? "en-US"} that starts within ${seconds(wanted.startTimeout ?? 10)}, ` +
-    `until ${seconds(wanted.endOnSilence ?? 2)} of silence, ${seconds(wanted.maxDuration ?? 60)} at most`
+    `speech in ${language} that starts within ${start}, ` +
+    `until ${silence} of silence, ${longest} at most`
   );
 }
 
@@ -114,7 +120,8 @@ function record(a) {
   const until = ends.length
     ? `until ${joined(ends, "or")}`
     : "until the call ends, while the NCCO goes on";
-  return `Records the call${kind} as ${a.format ?? "mp3"}${beep}, ${until}. Where the file is goes to ${target(a)}.`;
+  const how = `Records the call${kind} as ${a.format ?? "mp3"}${beep}, ${until}.`;
+  return `${how} Where the file is goes to ${target(a)}.`;
 }
 
 function recordEnds(a) {
@@ -146,11 +153,15 @@ function connect(a) {
     a.eventType === "synchronous"
       ? " If nobody takes the call, the event's reply may be a new NCCO."
       : "";
-  return `Calls ${endpointOf(a)} and joins it to the call; it may ring for ${seconds(ring)}. The next action runs when that side has ended.${same}`;
+  return (
+    `Calls ${endpointOf(a)} and joins it to the call; it may ring for ${seconds(ring)}. ` +
+    `The next action runs when that side has ended.${same}`
+  );
 }
 
 function notify(a) {
-  return `Sends the payload ${clip(JSON.stringify(a.payload ?? {}), 120)} to ${target(a)} and waits; the reply may be a new NCCO.`;
+  const payload = clip(JSON.stringify(a.payload ?? {}), 120);
+  return `Sends the payload ${payload} to ${target(a)} and waits; the reply may be a new NCCO.`;
 }
 
 function transfer(a) {

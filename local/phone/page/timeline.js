@@ -1,6 +1,6 @@
 // Turns the journal of a call into the rows of a sequence diagram. Data in, data out: nothing here
-// touches the document. Rows are added at the end and changed in place, so a live call costs no more
-// than what is new.
+// touches the document. Rows are added at the end and changed in place, so a live call costs no
+// more than what is new.
 // @ts-check
 
 import { brief } from "./ncco.js";
@@ -9,7 +9,7 @@ import { addressOf, clip, plural, seconds } from "./phrases.js";
 /**
  * @typedef {object} Row
  * @property {number} id The journal entry that began it.
- * @property {string} kind status, webhook, action, sound, key, speech, recording, transfer, change, error
+ * @property {string} kind One of the titles in details.js: status, webhook, action, …
  * @property {string} lane The uuid of the leg.
  * @property {number} at When it began, in seconds of the simulator's clock.
  * @property {number|null|undefined} end When it ended; null while it lasts, undefined for a moment.

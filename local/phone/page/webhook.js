@@ -1,5 +1,5 @@
-// The details of a webhook: request, signature, reply, the function's log, and what can be done with
-// it: copied as curl or as an event file, sent again.
+// The details of a webhook: request, signature, reply, the function's log, and what can be done
+// with it: copied as curl or as an event file, sent again.
 // @ts-check
 
 import { fill, h, write } from "./dom.js";
