@@ -8,7 +8,10 @@ const SPEEDS = [0, 0.5, 1, 2, 5, 20, 100];
 
 /** @param {{store: import("./store.js").Store, api: typeof import("./api.js")}} parts */
 export function createClockControls({ store, api }) {
-  const speed = h("select", { id: "clock-speed", on: { change: () => change({ speed: Number(speed.value) }) } });
+  const speed = h("select", {
+    id: "clock-speed",
+    on: { change: () => change({ speed: Number(speed.value) }) },
+  });
   const step = h("input", { type: "number", id: "clock-step", min: "0", step: "any", value: "10" });
   const told = h("p", { class: "small muted", role: "status" });
   const trouble = h("div", { role: "alert" });
@@ -19,14 +22,32 @@ export function createClockControls({ store, api }) {
     step,
     button("Move on", () => change({ step: step.valueAsNumber || 0 }), { class: "little" }),
   );
-  const field = h("div", { class: "field inline" }, h("label", { for: "clock-speed" }, "Clock speed"), speed);
+  const field = h(
+    "div",
+    { class: "field inline" },
+    h("label", { for: "clock-speed" }, "Clock speed"),
+    speed,
+  );
 
   function show({ speed: now }) {
-    const known = SPEEDS.includes(now) ? SPEEDS : [...SPEEDS, now].sort((one, other) => one - other);
-    if (speed.options.length !== known.length) fill(speed, known.map((number) => h("option", { value: String(number) }, labelOf(number))));
+    const known = SPEEDS.includes(now)
+      ? SPEEDS
+      : [...SPEEDS, now].sort((one, other) => one - other);
+    if (speed.options.length !== known.length)
+      fill(
+        speed,
+        known.map((number) => h("option", { value: String(number) }, labelOf(number))),
+      );
     speed.value = String(now);
     set(stepping, "hidden", now !== 0);
-    write(told, now === 0 ? "The clock stands still: timers fire when it is moved on." : now === 1 ? "" : "Sounds and microphones need the speed 1.");
+    write(
+      told,
+      now === 0
+        ? "The clock stands still: timers fire when it is moved on."
+        : now === 1
+          ? ""
+          : "Sounds and microphones need the speed 1.",
+    );
   }
 
   async function attempt(work) {

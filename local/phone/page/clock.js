@@ -5,10 +5,10 @@
 const DRIFT = 1;
 
 /**
- * Follows the clock.
+ * Follows the clock; `now` gives seconds since 1970.
  *
  * @param {{store: import("./store.js").Store, api: typeof import("./api.js")}} parts
- * @returns {{now: () => number, speed: () => number, ask: () => Promise<void>}} `now` in seconds since 1970.
+ * @returns {{now: () => number, speed: () => number, ask: () => Promise<void>}}
  */
 export function followClock({ store, api }) {
   let known = { now: Date.now() / 1000, speed: 1, at: performance.now() };

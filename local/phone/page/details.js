@@ -22,9 +22,10 @@ const KINDS = {
 };
 
 /**
- * The region; `show` fills it.
+ * The region; `show` fills it, `close` is called when somebody closes it.
  *
- * @param {{store: import("./store.js").Store, api: typeof import("./api.js"), close: () => void}} options
+ * @param {{store: import("./store.js").Store, api: typeof import("./api.js"),
+ *   close: () => void}} options
  */
 export function createDetails({ store, api, close }) {
   const element = h("section", { class: "details card", "aria-label": "Details" });
@@ -34,7 +35,15 @@ export function createDetails({ store, api, close }) {
   clear();
 
   function clear() {
-    fill(element, h("h3", {}, "Details"), h("p", { class: "muted" }, "Choose a row of the conversation to see all that is known of it."));
+    fill(
+      element,
+      h("h3", {}, "Details"),
+      h(
+        "p",
+        { class: "muted" },
+        "Choose a row of the conversation to see all that is known of it.",
+      ),
+    );
   }
 
   /**
@@ -42,8 +51,17 @@ export function createDetails({ store, api, close }) {
    * @param {string[]} conversations Of the call, for the items in DynamoDB.
    */
   function show(row, conversations) {
-    const title = h("h3", { tabindex: "-1" }, row.kind === "recording" ? KINDS.recording : `${KINDS[row.kind]}: ${row.title}`);
-    const head = h("div", { class: "details-head" }, title, button("Close", close, { class: "quiet little" }));
+    const title = h(
+      "h3",
+      { tabindex: "-1" },
+      row.kind === "recording" ? KINDS.recording : `${KINDS[row.kind]}: ${row.title}`,
+    );
+    const head = h(
+      "div",
+      { class: "details-head" },
+      title,
+      button("Close", close, { class: "quiet little" }),
+    );
     fill(element, head, ...contentOf(row, { store, api }), itemsPart(api, conversations));
     element.scrollTop = 0;
   }
@@ -60,7 +78,8 @@ export function createDetails({ store, api, close }) {
 function contentOf(row, parts) {
   if (row.kind === "webhook") return webhookParts(row, parts);
   if (row.kind === "action") return [timesOf(row), actionPart(row)];
-  if (row.kind === "recording") return [timesOf(row), recordingPart(parts.api, row.entry.recording_uuid), entryPart(row.entry)];
+  if (row.kind === "recording")
+    return [timesOf(row), recordingPart(parts.api, row.entry.recording_uuid), entryPart(row.entry)];
   if (row.kind === "status") return [legFacts(row, parts.store), entryPart(row.entry)];
   return [timesOf(row), saidPart(row.entry), entryPart(row.entry)];
 }
@@ -80,11 +99,22 @@ function actionPart(row) {
   const { details, ncco, position } = row.entry;
   if (!details) return entryPart(row.entry);
   const place = ncco ? `Action ${position + 1} of NCCO ${ncco} on this leg` : null;
-  return h("div", { class: "part" }, place ? h("p", { class: "small muted" }, place) : null, explainedAction(details), foldedJson(details));
+  return h(
+    "div",
+    { class: "part" },
+    place ? h("p", { class: "small muted" }, place) : null,
+    explainedAction(details),
+    foldedJson(details),
+  );
 }
 
 function foldedJson(value) {
-  return h("details", { class: "part" }, h("summary", {}, "JSON"), verbatim(JSON.stringify(value, null, 2)));
+  return h(
+    "details",
+    { class: "part" },
+    h("summary", {}, "JSON"),
+    verbatim(JSON.stringify(value, null, 2)),
+  );
 }
 
 function saidPart({ text, digit, heard_by: listeners, details, reason, detail }) {
@@ -113,13 +143,20 @@ function legFacts(row, store) {
 }
 
 function entryPart(entry) {
-  return h("details", { class: "part" }, h("summary", {}, "Journal entry"), verbatim(JSON.stringify(entry, null, 2)));
+  return h(
+    "details",
+    { class: "part" },
+    h("summary", {}, "Journal entry"),
+    verbatim(JSON.stringify(entry, null, 2)),
+  );
 }
 
 /** The items of the table that belong to these conversations. */
 function itemsPart(api, conversations) {
   return loading("Items in DynamoDB", async () => {
-    const answers = await Promise.all(conversations.map((id) => api.get(`/api/conversations/${encodeURIComponent(id)}/items`)));
+    const answers = await Promise.all(
+      conversations.map((id) => api.get(`/api/conversations/${encodeURIComponent(id)}/items`)),
+    );
     const items = answers.flatMap((answer) => answer.items);
     if (!items.length) return h("p", { class: "muted" }, "None yet.");
     return [h("p", { class: "small muted" }, plural(items.length, "item")), items.map(itemOf)];
@@ -128,9 +165,16 @@ function itemsPart(api, conversations) {
 
 function itemOf(item) {
   const { kind, leg, status, received_at: received } = item;
-  const title = [kind, status, leg && `leg ${leg.slice(0, 8)}`, received].filter(Boolean).join(" · ");
+  const title = [kind, status, leg && `leg ${leg.slice(0, 8)}`, received]
+    .filter(Boolean)
+    .join(" · ");
   const shown = typeof item.body === "string" ? { ...item, body: parsed(item.body) } : item;
-  return h("details", { class: "item" }, h("summary", {}, title || "item"), verbatim(JSON.stringify(shown, null, 2)));
+  return h(
+    "details",
+    { class: "item" },
+    h("summary", {}, title || "item"),
+    verbatim(JSON.stringify(shown, null, 2)),
+  );
 }
 
 function parsed(text) {
@@ -140,4 +184,3 @@ function parsed(text) {
     return text;
   }
 }
-

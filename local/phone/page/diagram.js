@@ -29,25 +29,34 @@ export function createDiagram({ now, choose }) {
 
   element.addEventListener("keydown", (event) => moveFocus(list, event));
 
-  /** Shows another call from its beginning. */
+  /** Shows a call from its beginning; a row that was chosen stays so where it is in there. */
   function show(legs, entries) {
+    const chosen = state.chosen?.id;
+    const hadFocus = list.contains(document.activeElement);
     state = emptyState();
     list.replaceChildren();
     heads.replaceChildren(headOf("Application", ""));
     for (const leg of legs) addLane(leg);
     for (const entry of entries) state.timeline.add(entry);
     const hidden = Math.max(0, state.timeline.rows.length - SHOWN);
+    if (hidden) appendLine(`${hidden} earlier rows are not shown`, 0);
     for (const row of state.timeline.rows.slice(hidden)) append(row);
-    if (hidden) list.prepend(h("li", { class: "gap" }, `${hidden} earlier rows are not shown`));
+    if (!state.timeline.rows.length)
+      appendLine("The simulator does not remember what happened on this call.", 0);
+    state.newest = entries.at(-1)?.id ?? 0;
     settle();
+    if (state.views.has(chosen)) mark(state.views.get(chosen));
+    if (state.chosen && hadFocus) state.chosen.button.focus({ preventScroll: true });
   }
 
-  /** Adds what happened now. */
+  /** Adds what happened now; what is shown already is left alone. */
   function add(entry) {
+    if (entry.id <= state.newest) return;
+    state.newest = entry.id;
     const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
     for (const row of state.timeline.add(entry)) {
       if (state.views.has(row.id)) update(row);
-      else append(row);
+      else if (row.id === entry.id) append(row);
     }
     settle();
     if (isAtEnd) element.scrollTop = element.scrollHeight;
@@ -65,7 +74,8 @@ export function createDiagram({ now, choose }) {
   function append(row) {
     const lane = state.lanes.get(row.lane);
     if (lane === undefined) return;
-    if (state.last && row.at - state.last.at >= GAP) appendGap(row.at - state.last.at);
+    if (state.last && row.at - state.last.at >= GAP)
+      appendLine(`${seconds(row.at - state.last.at)} later`, row.at - state.last.at);
     const line = ++state.lines;
     state.origin ??= row.at;
     const view = buildRow(row, { lane, line, origin: state.origin, click: () => pick(row) });
@@ -77,17 +87,26 @@ export function createDiagram({ now, choose }) {
     update(row);
   }
 
-  function appendGap(length) {
-    const gap = h("li", { class: "gap" }, h("span", {}, `${seconds(length)} later`));
-    gap.style.setProperty("--line", String(++state.lines));
-    gap.style.setProperty("--gap", String(Math.min(6, Math.log2(1 + length)).toFixed(2)));
-    list.append(gap);
+  /** A line across all lanes, higher the longer the time is that it stands for. */
+  function appendLine(text, length) {
+    const line = h("li", { class: "gap" }, h("span", {}, text));
+    line.style.setProperty("--line", String(++state.lines));
+    line.style.setProperty("--gap", Math.min(6, Math.log2(1 + length)).toFixed(2));
+    list.append(line);
   }
 
   function barOf(row, lane, line) {
-    const taken = new Set([...state.running].filter((other) => other.lane === row.lane).map((other) => state.views.get(other.id).track));
+    const taken = new Set(
+      [...state.running]
+        .filter((other) => other.lane === row.lane)
+        .map((other) => state.views.get(other.id).track),
+    );
     const track = [...Array(TRACKS).keys()].find((free) => !taken.has(free)) ?? TRACKS - 1;
-    const bar = h("li", { class: `bar ${row.kind} is-${row.title}`, "aria-hidden": "true" }, h("span", {}));
+    const bar = h(
+      "li",
+      { class: `bar ${row.kind} is-${row.title}`, "aria-hidden": "true" },
+      h("span", {}),
+    );
     bar.style.setProperty("--lane", String(lane));
     bar.style.setProperty("--track", String(track));
     bar.style.setProperty("--line", String(line));
@@ -102,15 +121,18 @@ export function createDiagram({ now, choose }) {
     write(view.note, noteOf(row));
     if (view.outcome) write(view.outcome, outcomeOf(row));
     const isOver = row.end !== null;
-    if (isOver && state.running.delete(row)) view.bar?.style.setProperty("--until", String(state.lines + 1));
+    if (isOver && state.running.delete(row))
+      view.bar?.style.setProperty("--until", String(state.lines + 1));
     progress(row);
   }
 
   /** Gives the running bars the length of the diagram, and shows how far they are. */
   function settle() {
     list.style.setProperty("--lines", String(state.lines + 1));
-    for (const row of state.running) state.views.get(row.id).bar?.style.setProperty("--until", String(state.lines + 1));
-    if (!list.querySelector('[tabindex="0"]')) list.querySelector("button")?.setAttribute("tabindex", "0");
+    for (const row of state.running)
+      state.views.get(row.id).bar?.style.setProperty("--until", String(state.lines + 1));
+    if (!list.querySelector('[tabindex="0"]'))
+      list.querySelector("button")?.setAttribute("tabindex", "0");
   }
 
   function progress(row) {
@@ -126,11 +148,15 @@ export function createDiagram({ now, choose }) {
     write(view.time, spentOf(row, spent));
   }
 
-  function pick(row) {
+  function mark(view) {
     state.chosen?.button.removeAttribute("aria-current");
-    state.chosen = state.views.get(row.id);
-    state.chosen.button.setAttribute("aria-current", "true");
-    giveFocusTo(list, state.chosen.button);
+    state.chosen = view;
+    view.button.setAttribute("aria-current", "true");
+    giveFocusTo(list, view.button);
+  }
+
+  function pick(row) {
+    mark(state.views.get(row.id));
     choose(row);
   }
 
@@ -138,20 +164,44 @@ export function createDiagram({ now, choose }) {
     if (!document.hidden) for (const row of state.running) progress(row);
   }, TICK);
 
-  return { element, show, add, addLane, chosenButton: () => state.chosen?.button ?? null };
+  return {
+    element,
+    show,
+    add,
+    addLane,
+    hasLane: (uuid) => state.lanes.has(uuid),
+    newest: () => state.newest,
+    chosenButton: () => state.chosen?.button ?? null,
+  };
 }
 
 function spentOf(row, spent) {
-  if (isRunning(row) && row.seconds) return `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}`;
+  if (isRunning(row) && row.seconds)
+    return `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}`;
   return isRunning(row) || spent >= INSTANT ? seconds(spent) : "";
 }
 
 function emptyState() {
-  return { timeline: createTimeline(), lanes: new Map(), views: new Map(), running: new Set(), lines: 0, origin: null, last: null, chosen: null };
+  return {
+    timeline: createTimeline(),
+    lanes: new Map(),
+    views: new Map(),
+    running: new Set(),
+    lines: 0,
+    newest: 0,
+    origin: null,
+    last: null,
+    chosen: null,
+  };
 }
 
 function headOf(name, side, lane) {
-  const head = h("div", { class: lane === undefined ? "head is-application" : "head" }, h("span", {}, name), side ? h("small", {}, side) : null);
+  const head = h(
+    "div",
+    { class: lane === undefined ? "head is-application" : "head" },
+    h("span", {}, name),
+    side ? h("small", {}, side) : null,
+  );
   if (lane !== undefined) head.style.setProperty("--lane", String(lane));
   return head;
 }
@@ -169,16 +219,23 @@ function buildRow(row, { lane, line, origin, click }) {
   const outcome = row.kind === "webhook" ? h("span", { class: "reply" }) : null;
   const arrow = outcome && h("span", { class: "arrow", "aria-hidden": "true" });
   const words = h("span", { class: "words" }, title, " ", note, time && " ", time);
-  const button = h("button", { type: "button", tabindex: "-1", on: { click } }, words, outcome && " ", outcome, arrow);
+  const button = h(
+    "button",
+    { type: "button", tabindex: "-1", on: { click } },
+    words,
+    outcome && " ",
+    outcome,
+    arrow,
+  );
   const item = h("li", {}, h("time", {}, elapsed(row.at - origin)), button);
   item.style.setProperty("--line", String(line));
   item.style.setProperty("--lane", String(lane));
-  return { item, button, title, note, time, outcome };
+  return { id: row.id, item, button, title, note, time, outcome };
 }
 
-/** A text that may be broken after each slash. */
+/** A text that may be broken after its inner slashes. */
 function breakable(text) {
-  return text.split(/(?<=\/)/).flatMap((piece) => [piece, h("wbr")]);
+  return text.split(/(?<=\w\/)/).flatMap((piece) => [piece, h("wbr")]);
 }
 
 function classOf(row) {
@@ -193,7 +250,9 @@ function noteOf(row) {
 function outcomeOf({ failed, entry }) {
   const { status, error, ms } = entry.webhook;
   const outcome = error ?? status ?? "waiting…";
-  return [failed ? `failed: ${outcome}` : outcome, ms === null ? "" : milliseconds(ms)].filter(Boolean).join(" · ");
+  return [failed ? `failed: ${outcome}` : outcome, ms === null ? "" : milliseconds(ms)]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /** The arrow keys move among the rows, as in a list. */

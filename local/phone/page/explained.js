@@ -2,12 +2,21 @@
 // @ts-check
 
 import { h } from "./dom.js";
-import { nameOf, optionsOf, sentence } from "./ncco.js";
+import { nameOf, optionsOf, sentence, toneOf } from "./ncco.js";
 
 /** The actions one below the other, each with what it does and what its options mean. */
 export function explained(ncco) {
-  if (!ncco.length) return h("p", { class: "muted" }, "An empty NCCO: nothing is done, and the NCCO that runs goes on.");
-  return h("ol", { class: "ncco" }, ncco.map((action) => h("li", {}, explainedAction(action))));
+  if (!ncco.length)
+    return h(
+      "p",
+      { class: "muted" },
+      "An empty NCCO: nothing is done, and the NCCO that runs goes on.",
+    );
+  return h(
+    "ol",
+    { class: "ncco" },
+    ncco.map((action) => h("li", { class: toneOf(action) }, explainedAction(action))),
+  );
 }
 
 /** One action with its options. */
@@ -16,7 +25,13 @@ export function explainedAction(action) {
   return h(
     "div",
     { class: "explained" },
-    h("p", {}, h("strong", { class: `name is-${nameOf(action)}` }, nameOf(action)), " ", sentence(action)),
+    h(
+      "p",
+      {},
+      h("strong", { class: `name ${toneOf(action)}` }, nameOf(action)),
+      " ",
+      sentence(action),
+    ),
     options.length ? h("dl", { class: "options" }, options.map(optionOf)) : null,
   );
 }
@@ -37,12 +52,17 @@ function endOf(action) {
 function link(action) {
   return h(
     "li",
-    { class: `link is-${nameOf(action)}` },
+    { class: `link ${toneOf(action)}` },
     h("strong", {}, nameOf(action)),
     h("span", { class: "meaning" }, sentence(action)),
   );
 }
 
 function optionOf({ name, value, meaning }) {
-  return h("div", {}, h("dt", {}, h("code", {}, name), " ", h("code", { class: "value" }, JSON.stringify(value))), h("dd", {}, meaning || "Not in Vonage's reference"));
+  return h(
+    "div",
+    {},
+    h("dt", {}, h("code", {}, name), " ", h("code", { class: "value" }, JSON.stringify(value))),
+    h("dd", {}, meaning || "Not in Vonage's reference"),
+  );
 }

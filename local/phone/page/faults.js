@@ -27,8 +27,25 @@ export function mount(root, { store, api }) {
   const off = button("All off", () => replace({ seed: seedOf(seed) }));
   const groups = h("div", { class: "fault-groups" });
   const clock = createClockControls({ store, api });
-  const head = h("div", { class: "fault-head" }, told, h("div", { class: "field inline" }, h("label", { for: "fault-seed" }, "Seed"), seed), off);
-  root.append(h("h2", {}, "Faults"), h("p", { class: "muted" }, "What the simulated Vonage does wrong on purpose. A change holds at once."), clock, head, trouble, groups);
+  const head = h(
+    "div",
+    { class: "fault-head" },
+    told,
+    h("div", { class: "field inline" }, h("label", { for: "fault-seed" }, "Seed"), seed),
+    off,
+  );
+  root.append(
+    h("h2", {}, "Faults"),
+    h(
+      "p",
+      { class: "muted" },
+      "What the simulated Vonage does wrong on purpose. A change holds at once.",
+    ),
+    clock,
+    head,
+    trouble,
+    groups,
+  );
   /** @type {Map<string, ReturnType<typeof createKnob>>} */
   const knobs = new Map();
   const askSoon = atMostEvery(PAUSE, ask);
@@ -38,7 +55,9 @@ export function mount(root, { store, api }) {
   }
 
   function apply() {
-    const wanted = [...knobs].filter(([, knob]) => knob.isOn()).map(([name, knob]) => [name, knob.wanted()]);
+    const wanted = [...knobs]
+      .filter(([, knob]) => knob.isOn())
+      .map(([name, knob]) => [name, knob.wanted()]);
     return replace({ seed: seedOf(seed), ...Object.fromEntries(wanted) });
   }
 
@@ -68,7 +87,13 @@ export function mount(root, { store, api }) {
       const names = [...left.keys()].filter((name) => pattern.test(name));
       for (const name of names) knobs.set(name, createKnob(name, left.get(name), apply));
       names.forEach((name) => left.delete(name));
-      if (names.length) groups.append(groupOf(title, names.map((name) => knobs.get(name).element)));
+      if (names.length)
+        groups.append(
+          groupOf(
+            title,
+            names.map((name) => knobs.get(name).element),
+          ),
+        );
     }
   }
 
@@ -88,13 +113,40 @@ function groupOf(title, knobs) {
 function createKnob(name, about, changed) {
   const id = `fault-${name}`;
   const box = h("input", { type: "checkbox", id, on: { change: changed } });
-  const probability = numberField("Probability", `${id}-probability`, { min: "0", max: "1", step: "0.05", value: "1" }, changed);
-  const value = numberField(labelOfValue(about), `${id}-value`, { min: "0", step: "any", placeholder: "default" }, changed);
-  const times = numberField("Times at most", `${id}-times`, { min: "0", step: "1", placeholder: "no limit" }, changed);
+  const probability = numberField(
+    "Probability",
+    `${id}-probability`,
+    { min: "0", max: "1", step: "0.05", value: "1" },
+    changed,
+  );
+  const value = numberField(
+    labelOfValue(about),
+    `${id}-value`,
+    { min: "0", step: "any", placeholder: "default" },
+    changed,
+  );
+  const times = numberField(
+    "Times at most",
+    `${id}-times`,
+    { min: "0", step: "1", placeholder: "no limit" },
+    changed,
+  );
   const struck = h("p", { class: "small struck" });
   const takesValue = about.includes("`value`");
-  const options = h("div", { class: "knob-options", role: "group", "aria-label": name }, probability.element, takesValue ? value.element : null, times.element, struck);
-  const words = h("label", { class: "check", for: id }, box, h("span", {}, h("code", {}, name), h("span", { class: "about" }, about.replaceAll("`", ""))));
+  const options = h(
+    "div",
+    { class: "knob-options", role: "group", "aria-label": name },
+    probability.element,
+    takesValue ? value.element : null,
+    times.element,
+    struck,
+  );
+  const words = h(
+    "label",
+    { class: "check", for: id },
+    box,
+    h("span", {}, h("code", {}, name), h("span", { class: "about" }, about.replaceAll("`", ""))),
+  );
   const element = h("div", { class: "knob" }, words, options);
 
   function update(on) {
@@ -109,7 +161,11 @@ function createKnob(name, about, changed) {
   }
 
   function wanted() {
-    const read = { probability: probability.read() ?? 1, value: takesValue ? value.read() : null, times: times.read() };
+    const read = {
+      probability: probability.read() ?? 1,
+      value: takesValue ? value.read() : null,
+      times: times.read(),
+    };
     return Object.fromEntries(Object.entries(read).filter(([, given]) => given !== null));
   }
 
@@ -128,7 +184,8 @@ function numberField(label, id, attributes, changed) {
     element: h("div", { class: "field" }, h("label", { for: id }, label), input),
     read: () => (input.value === "" || !input.validity.valid ? null : input.valueAsNumber),
     show(number) {
-      if (document.activeElement !== input) input.value = number === null || number === undefined ? "" : String(number);
+      if (document.activeElement !== input)
+        input.value = number === null || number === undefined ? "" : String(number);
     },
   };
 }

@@ -4,7 +4,7 @@
 import { fill, h, set, write } from "./dom.js";
 import { chain } from "./explained.js";
 import { button, facts, folding, loadInto, problem, verbatim } from "./parts.js";
-import { joined, milliseconds, plural } from "./phrases.js";
+import { joined, milliseconds, plural, pretty, timeOfDay } from "./phrases.js";
 
 /**
  * @param {HTMLElement} root
@@ -13,7 +13,16 @@ import { joined, milliseconds, plural } from "./phrases.js";
 export function mount(root, { store, api }) {
   const told = h("p", { class: "small muted", role: "status" });
   const list = h("ul", { class: "flows" });
-  root.append(h("h2", {}, "Flows"), h("p", { class: "muted" }, "Each is a module below functions/flows. Change its file, and the next call uses it."), told, list);
+  root.append(
+    h("h2", {}, "Flows"),
+    h(
+      "p",
+      { class: "muted" },
+      "Each is a module below functions/flows. Change its file, and the next call uses it.",
+    ),
+    told,
+    list,
+  );
   /** @type {Map<string, any>} */
   const cards = new Map();
   const ask = askInTurn(api);
@@ -39,7 +48,10 @@ export function mount(root, { store, api }) {
     }
     const names = new Set(flows.map(({ name }) => name));
     for (const name of cards.keys()) if (!names.has(name)) cards.delete(name);
-    fill(list, [...cards.values()].map(({ element }) => element));
+    fill(
+      list,
+      [...cards.values()].map(({ element }) => element),
+    );
     if (seen) for (const card of cards.values()) card.draw();
   }
 
@@ -47,8 +59,13 @@ export function mount(root, { store, api }) {
     const flows = await refresh();
     const now = new Map(flows.map((flow) => [flow.name, JSON.stringify(flow)]));
     const broken = flows.filter(({ error }) => error).map(({ name }) => name);
-    const news = broken.length ? `${joined(broken)} cannot be read.` : "The next call uses what the files say now.";
-    write(told, `A file changed at ${new Date().toLocaleTimeString()}. ${changesOf(before, now)}${news}`);
+    const news = broken.length
+      ? `${joined(broken)} cannot be read.`
+      : "The next call uses what the files say now.";
+    write(
+      told,
+      `A file changed at ${timeOfDay(Date.now() / 1000)}. ${changesOf(before, now)}${news}`,
+    );
     before = now;
   }
 
@@ -73,10 +90,16 @@ function numbersOf(stack, name) {
 }
 
 function changesOf(before, now) {
-  const changed = [...now.keys()].filter((name) => before.has(name) && before.get(name) !== now.get(name));
+  const changed = [...now.keys()].filter(
+    (name) => before.has(name) && before.get(name) !== now.get(name),
+  );
   const added = [...now.keys()].filter((name) => !before.has(name));
   const gone = [...before.keys()].filter((name) => !now.has(name));
-  const parts = [added.length && `New: ${joined(added)}. `, gone.length && `Gone: ${joined(gone)}. `, changed.length && `Changed: ${joined(changed)}. `];
+  const parts = [
+    added.length && `New: ${joined(added)}. `,
+    gone.length && `Gone: ${joined(gone)}. `,
+    changed.length && `Changed: ${joined(changed)}. `,
+  ];
   return parts.filter(Boolean).join("");
 }
 
@@ -96,7 +119,16 @@ function createCard(name, ask) {
   const drawn = h("div", { class: "drawn" });
   const more = h("div", {});
   const reached = h("p", { class: "small muted" });
-  const element = h("li", { class: "flow card" }, h("h3", {}, name), reached, first, broken, drawn, folding("More", false, more));
+  const element = h(
+    "li",
+    { class: "flow card" },
+    h("h3", {}, name),
+    reached,
+    first,
+    broken,
+    drawn,
+    folding("More", false, more),
+  );
 
   function update({ doc, handlers, error }, numbers) {
     const { head, rest } = firstSentence(doc ?? "");
@@ -108,7 +140,10 @@ function createCard(name, ask) {
     fill(
       more,
       rest ? h("p", { class: "doc" }, rest) : null,
-      facts([["File", `functions/flows/${name}.py`], ["Handlers", joined(handlers ?? [])]]),
+      facts([
+        ["File", `functions/flows/${name}.py`],
+        ["Handlers", joined(handlers ?? [])],
+      ]),
       button("Ask for the NCCO again", draw, { class: "little" }),
     );
   }
@@ -121,20 +156,41 @@ function createCard(name, ask) {
 }
 
 function errorOf(name, { line, text }) {
-  return [h("strong", {}, line ? `functions/flows/${name}.py, line ${line}` : `functions/flows/${name}.py`), verbatim(text)];
+  return [
+    h(
+      "strong",
+      {},
+      line ? `functions/flows/${name}.py, line ${line}` : `functions/flows/${name}.py`,
+    ),
+    verbatim(text),
+  ];
 }
 
 function answerOf({ status, ms, ncco, apology, log }) {
   return [
-    apology ? h("p", { class: "note warn" }, "The flow failed: the caller hears an apology.") : null,
+    apology
+      ? h("p", { class: "note warn" }, "The flow failed: the caller hears an apology.")
+      : null,
     ncco ? chain(ncco) : h("p", { class: "note bad" }, `Answered ${status}, without an NCCO.`),
-    h("p", { class: "small muted" }, `${ncco ? plural(ncco.length, "action") : "Answered"} in ${milliseconds(ms)}`),
-    log?.length && (apology || !ncco) ? folding("Log of the function", true, log.map((line) => verbatim(line))) : null,
+    h(
+      "p",
+      { class: "small muted" },
+      `${ncco ? plural(ncco.length, "action") : "Answered"} in ${milliseconds(ms)}`,
+    ),
+    log?.length && (apology || !ncco)
+      ? folding(
+          "Log of the function",
+          true,
+          log.map((line) => verbatim(pretty(line))),
+        )
+      : null,
   ].filter(Boolean);
 }
 
 function firstSentence(doc) {
   const text = doc.trim();
   const end = text.search(/\.(\s|$)/);
-  return end < 0 ? { head: text, rest: "" } : { head: text.slice(0, end + 1), rest: text.slice(end + 1).trim() };
+  return end < 0
+    ? { head: text, rest: "" }
+    : { head: text.slice(0, end + 1), rest: text.slice(end + 1).trim() };
 }

@@ -27,8 +27,18 @@ export function mount(root, { store, api }) {
   const answered = new Map();
   let chosen = "";
 
-  const hint = h("p", { class: "hint small muted" }, "Choose a row for its details. Arrow keys move between rows.");
-  const conversation = h("section", { class: "conversation card", "aria-label": "Conversation" }, head.element, hint, diagram.element);
+  const hint = h(
+    "p",
+    { class: "hint small muted" },
+    "Choose a row for its details. Arrow keys move between rows.",
+  );
+  const conversation = h(
+    "section",
+    { class: "conversation card", "aria-label": "Conversation" },
+    head.element,
+    hint,
+    diagram.element,
+  );
   const newest = h("label", { class: "check" }, follow, "Show each new call");
   const calls = h("div", { class: "calls-side card" }, h("h2", {}, "Calls"), newest, list.element);
   root.append(h("div", { class: "inspector" }, calls, conversation, details.element));
@@ -66,7 +76,7 @@ export function mount(root, { store, api }) {
   function chooseNewest() {
     const current = store.calls.get(chosen);
     if (chosen && !current) return choose(store.callOf(chosen)?.key ?? "");
-    if (!follow.checked || (current && isLive(current))) return;
+    if (current && (!follow.checked || isLive(current))) return;
     const key = [...store.calls.keys()].at(-1);
     if (key && key !== chosen) choose(key);
   }
@@ -94,9 +104,16 @@ export function mount(root, { store, api }) {
     return call.legs.flatMap((uuid) => store.entries(uuid)).sort((one, other) => one.id - other.id);
   }
 
+  /** Takes in legs that came to the call; one that has been elsewhere brings its past along. */
   function addLanes() {
     const call = store.calls.get(chosen);
-    if (call) legsOf(call).forEach(diagram.addLane);
+    if (!call) return;
+    const added = legsOf(call).filter(({ uuid }) => !diagram.hasLane(uuid));
+    const hasPast = added.some(
+      ({ uuid }) => (store.entries(uuid)[0]?.id ?? Infinity) < diagram.newest(),
+    );
+    if (hasPast) diagram.show(legsOf(call), entriesOf(call));
+    else added.forEach(diagram.addLane);
   }
 
   function addEntry(entry) {
@@ -143,7 +160,14 @@ function createHead() {
     write(state, about?.state ?? "");
     state.className = `tag ${about?.tone ?? ""}`;
     state.hidden = !about;
-    write(more, about ? [about.flow && `flow ${about.flow}`, plural(call.legs.length, "leg"), about.long, key].filter(Boolean).join(" · ") : empty);
+    write(
+      more,
+      about
+        ? [about.flow && `flow ${about.flow}`, plural(call.legs.length, "leg"), about.long, key]
+            .filter(Boolean)
+            .join(" · ")
+        : empty,
+    );
   }
 
   update({ calls: new Map() }, "");

@@ -15,7 +15,10 @@ const callback = {
 const playing = {
   bargeIn: (v) => (yes(v) ? "A key or speech stops it" : "Keys and speech do not stop it"),
   level: (v) => `Volume ${v}, of −1 to 1; 0 is as recorded`,
-  loop: (v) => (Number(v) === 0 ? "Repeated until something stops it" : `Played ${Number(v) === 1 ? "once" : times(v)}`),
+  loop: (v) =>
+    Number(v) === 0
+      ? "Repeated until something stops it"
+      : `Played ${Number(v) === 1 ? "once" : times(v)}`,
 };
 
 const hearing = {
@@ -29,7 +32,10 @@ const transcription = (v) => `The recording is transcribed in ${v?.language ?? "
 const OPTIONS = {
   talk: {
     ...playing,
-    text: (v) => (String(v).trimStart().startsWith("<speak") ? "Speech with SSML marks" : `Spoken text, ${plural([...String(v)].length, "character")} of 1500 at most`),
+    text: (v) =>
+      String(v).trimStart().startsWith("<speak")
+        ? "Speech with SSML marks"
+        : `Spoken text, ${plural([...String(v)].length, "character")} of 1500 at most`,
     language: (v) => `Spoken in ${v}; en-US where nothing is said`,
     style: (v) => `Voice number ${v} of that language`,
     premium: (v) => (yes(v) ? "A premium voice, where there is one" : "A standard voice"),
@@ -40,8 +46,10 @@ const OPTIONS = {
   stream: { ...playing, streamUrl: (v) => `The file, mp3 or 16-bit wav: ${text(first(v))}` },
   input: {
     ...callback,
-    type: (v) => `Listens for ${joined([v].flat().map((kind) => (kind === "dtmf" ? "keys" : text(kind))))}`,
-    mode: (v) => (v === "asynchronous" ? "Each key is sent as it comes" : "Waits, and sends everything at once"),
+    type: (v) =>
+      `Listens for ${joined([v].flat().map((kind) => (kind === "dtmf" ? "keys" : text(kind))))}`,
+    mode: (v) =>
+      v === "asynchronous" ? "Each key is sent as it comes" : "Waits, and sends everything at once",
     dtmf: dtmf,
     speech: speech,
     timeOut: (v) => `Ends ${seconds(v)} after the last key`,
@@ -64,29 +72,41 @@ const OPTIONS = {
     ...hearing,
     name: (v) => `The room ${text(v)}, made when the first leg comes`,
     musicOnHoldUrl: (v) => `Played until the room starts: ${text(first(v))}`,
-    startOnEnter: (v) => (v === false || v === "false" ? "The room waits for somebody else to start it" : "The room starts when this leg enters"),
-    endOnExit: (v) => (yes(v) ? "The room ends when this leg leaves" : "The room goes on without this leg"),
-    record: (v) => (yes(v) ? "The room is recorded until the last one leaves" : "The room is not recorded"),
+    startOnEnter: (v) =>
+      v === false || v === "false"
+        ? "The room waits for somebody else to start it"
+        : "The room starts when this leg enters",
+    endOnExit: (v) =>
+      yes(v) ? "The room ends when this leg leaves" : "The room goes on without this leg",
+    record: (v) =>
+      yes(v) ? "The room is recorded until the last one leaves" : "The room is not recorded",
     transcription,
   },
   connect: {
     ...callback,
     endpoint: endpoint,
     from: (v) => `The number that the called side sees: ${text(v)}`,
-    randomFromNumber: (v) => (yes(v) ? "Shows one of the account's numbers by chance" : "Shows the number named in from"),
+    randomFromNumber: (v) =>
+      yes(v) ? "Shows one of the account's numbers by chance" : "Shows the number named in from",
     eventType: (v) => (v === "synchronous" ? "The reply to a failure may be a new NCCO" : text(v)),
     timeout: (v) => `Rings for ${seconds(v)}; 60 s where nothing is said`,
     limit: (v) => `The joined call lasts ${seconds(v)} at most; 2 h where nothing is said`,
-    machineDetection: (v) => (v === "hangup" ? "Hangs up on an answering machine" : "Tells of an answering machine and goes on"),
+    machineDetection: (v) =>
+      v === "hangup"
+        ? "Hangs up on an answering machine"
+        : "Tells of an answering machine and goes on",
     advancedMachineDetection: machine,
     ringbackTone: (v) => `What the caller hears while it rings: ${text(first(v))}`,
   },
   notify: { ...callback, payload: () => "Sent as it is" },
   wait: { timeout: (v) => `${seconds(v)}, of 0.1 s to 2 h` },
-  transfer: { ...hearing, conversationId: (v) => `The conversation that everybody moves to: ${text(v)}` },
+  transfer: {
+    ...hearing,
+    conversationId: (v) => `The conversation that everybody moves to: ${text(v)}`,
+  },
 };
 
-/** The meaning of an option of an action with this value; "" where the reference has no such option. */
+/** The meaning of an option with this value; "" where the reference has no such option. */
 export function meaningOf(action, option, value) {
   const options = Object.hasOwn(OPTIONS, action) ? OPTIONS[action] : {};
   return Object.hasOwn(options, option) ? options[option](value) : "";
@@ -94,7 +114,8 @@ export function meaningOf(action, option, value) {
 
 function dtmf(v) {
   const hash = yes(v?.submitOnHash) ? "; # ends it" : "";
-  return `Keys: ${v?.maxDigits ?? 4} at most, until ${seconds(v?.timeOut ?? 3)} after the last one${hash}`;
+  const pause = seconds(v?.timeOut ?? 3);
+  return `Keys: ${v?.maxDigits ?? 4} at most, until ${pause} after the last one${hash}`;
 }
 
 function speech(v) {
@@ -125,7 +146,12 @@ function endpoint(v) {
 }
 
 function machine(v) {
-  const modes = { default: "beside the NCCO", detect: "before the NCCO", detect_beep: "before the NCCO, waiting for the beep" };
+  const modes = {
+    default: "beside the NCCO",
+    detect: "before the NCCO",
+    detect_beep: "before the NCCO, waiting for the beep",
+  };
   const mode = Object.hasOwn(modes, v?.mode) ? modes[v.mode] : modes.detect;
-  return `Finds out whether a machine answered, ${mode}; then ${v?.behavior === "hangup" ? "hangs up" : "goes on"}`;
+  const then = v?.behavior === "hangup" ? "hangs up" : "goes on";
+  return `Finds out whether a machine answered, ${mode}; then ${then}`;
 }

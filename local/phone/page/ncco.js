@@ -12,9 +12,15 @@ const KNOWN = {
   conversation: { brief: (a) => quoted(a.name, 40), sentence: conversation },
   connect: { brief: (a) => endpointOf(a), sentence: connect },
   notify: { brief: (a) => clip(JSON.stringify(a.payload ?? {}), 40), sentence: notify },
-  wait: { brief: (a) => seconds(a.timeout ?? 10), sentence: (a) => `Does nothing for ${seconds(a.timeout ?? 10)}.` },
+  wait: {
+    brief: (a) => seconds(a.timeout ?? 10),
+    sentence: (a) => `Does nothing for ${seconds(a.timeout ?? 10)}.`,
+  },
   transfer: { brief: (a) => clip(String(a.conversationId ?? ""), 40), sentence: transfer },
-  pay: { brief: (a) => `${a.amount ?? ""} ${a.currency ?? ""}`.trim(), sentence: () => "Takes a payment by card (retired by Vonage)." },
+  pay: {
+    brief: (a) => `${a.amount ?? ""} ${a.currency ?? ""}`.trim(),
+    sentence: () => "Takes a payment by card (retired by Vonage).",
+  },
 };
 
 /** The actions of an NCCO, or null where the value is no NCCO. */
@@ -37,6 +43,11 @@ export function nameOf(action) {
   return isObject(action) && typeof action.action === "string" ? action.action : "unknown action";
 }
 
+/** A class for its colour; one for all that are unknown. */
+export function toneOf(action) {
+  return known(action) ? `is-${nameOf(action)}` : "is-other";
+}
+
 /** A few words for a small box: what is said, who is called, which room. */
 export function brief(action) {
   return known(action)?.brief(action) ?? "";
@@ -44,7 +55,9 @@ export function brief(action) {
 
 /** What the action does, in a sentence or two with its values. */
 export function sentence(action) {
-  return known(action)?.sentence(action) ?? "Vonage's reference has no such action; the call fails here.";
+  return (
+    known(action)?.sentence(action) ?? "Vonage's reference has no such action; the call fails here."
+  );
 }
 
 /** The options that an action was given: `{name, value, meaning}` for each. */
@@ -67,7 +80,8 @@ function talk(a) {
 
 function stream(a) {
   const again = repeated(a.loop);
-  return `Plays the audio file ${fileOf(first(a.streamUrl))}${again ? `, ${again}` : ""}.${interruptible(a)}`;
+  const how = again ? `, ${again}` : "";
+  return `Plays the audio file ${fileOf(first(a.streamUrl))}${how}.${interruptible(a)}`;
 }
 
 function input(a) {
@@ -78,7 +92,8 @@ function input(a) {
   const parts = [];
   if (kinds.includes("keys")) parts.push(keys(a.type === undefined ? a : (a.dtmf ?? {})));
   if (kinds.includes("speech")) parts.push(speech(a.speech ?? {}));
-  return `Waits for ${parts.join(", or ") || "nothing"}. The result goes to ${target(a)}, whose reply may be a new NCCO.`;
+  const what = parts.join(", or ") || "nothing";
+  return `Waits for ${what}. The result goes to ${target(a)}, whose reply may be a new NCCO.`;
 }
 
 function keys(dtmf) {
@@ -88,9 +103,13 @@ function keys(dtmf) {
 }
 
 function speech(wanted) {
+  const language = wanted.language ?? "en-US";
+  const start = seconds(wanted.startTimeout ?? 10);
+  const silence = seconds(wanted.endOnSilence ?? 2);
+  const longest = seconds(wanted.maxDuration ?? 60);
   return (
-    `speech in ${wanted.language ?? "en-US"} that starts within ${seconds(wanted.startTimeout ?? 10)}, ` +
-    `until ${seconds(wanted.endOnSilence ?? 2)} of silence, ${seconds(wanted.maxDuration ?? 60)} at most`
+    `speech in ${language} that starts within ${start}, ` +
+    `until ${silence} of silence, ${longest} at most`
   );
 }
 
@@ -98,8 +117,11 @@ function record(a) {
   const ends = recordEnds(a);
   const kind = a.split === "conversation" ? `, ${plural(a.channels ?? 2, "channel")},` : "";
   const beep = isTrue(a.beepStart) ? " after a beep" : "";
-  const until = ends.length ? `until ${joined(ends, "or")}` : "until the call ends, while the NCCO goes on";
-  return `Records the call${kind} as ${a.format ?? "mp3"}${beep}, ${until}. Where the file is goes to ${target(a)}.`;
+  const until = ends.length
+    ? `until ${joined(ends, "or")}`
+    : "until the call ends, while the NCCO goes on";
+  const how = `Records the call${kind} as ${a.format ?? "mp3"}${beep}, ${until}.`;
+  return `${how} Where the file is goes to ${target(a)}.`;
 }
 
 function recordEnds(a) {
@@ -117,7 +139,8 @@ function recordBrief(a) {
 
 function conversation(a) {
   const parts = [`Puts the leg into the room ${quoted(a.name, 60)}`];
-  if (a.startOnEnter === false || a.startOnEnter === "false") parts.push("which waits for its moderator");
+  if (a.startOnEnter === false || a.startOnEnter === "false")
+    parts.push("which waits for its moderator");
   if (isTrue(a.endOnExit)) parts.push("which ends when this leg leaves");
   if (isTrue(a.mute)) parts.push("muted");
   if (isTrue(a.record)) parts.push("and records the room");
@@ -126,12 +149,19 @@ function conversation(a) {
 
 function connect(a) {
   const ring = a.timeout ?? 60;
-  const same = a.eventType === "synchronous" ? " If nobody takes the call, the event's reply may be a new NCCO." : "";
-  return `Calls ${endpointOf(a)} and joins it to the call; it may ring for ${seconds(ring)}. The next action runs when that side has ended.${same}`;
+  const same =
+    a.eventType === "synchronous"
+      ? " If nobody takes the call, the event's reply may be a new NCCO."
+      : "";
+  return (
+    `Calls ${endpointOf(a)} and joins it to the call; it may ring for ${seconds(ring)}. ` +
+    `The next action runs when that side has ended.${same}`
+  );
 }
 
 function notify(a) {
-  return `Sends the payload ${clip(JSON.stringify(a.payload ?? {}), 120)} to ${target(a)} and waits; the reply may be a new NCCO.`;
+  const payload = clip(JSON.stringify(a.payload ?? {}), 120);
+  return `Sends the payload ${payload} to ${target(a)} and waits; the reply may be a new NCCO.`;
 }
 
 function transfer(a) {
@@ -171,7 +201,11 @@ function quoted(text, length) {
 }
 
 function fileOf(url) {
-  const name = String(url ?? "").split(/[?#]/)[0].split("/").filter(Boolean).pop();
+  const name = String(url ?? "")
+    .split(/[?#]/)[0]
+    .split("/")
+    .filter(Boolean)
+    .pop();
   return clip(name ?? "", 60);
 }
 

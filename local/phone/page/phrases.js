@@ -3,7 +3,9 @@
 /** At most `length` characters; what is longer ends with an ellipsis. */
 export function clip(text, length) {
   const characters = [...String(text)];
-  return characters.length <= length ? String(text) : `${characters.slice(0, length - 1).join("")}…`;
+  return characters.length <= length
+    ? String(text)
+    : `${characters.slice(0, length - 1).join("")}…`;
 }
 
 /** "a, b and c", or with another word in place of "and". */
@@ -29,7 +31,10 @@ export function seconds(value) {
   if (number > 0 && number < 0.995) return `${Math.round(number * 1000)} ms`;
   if (number < 60) return `${Math.round(number * 10) / 10} s`;
   const whole = Math.round(number);
-  if (whole < 3600) return [`${Math.floor(whole / 60)} min`, whole % 60 && `${whole % 60} s`].filter(Boolean).join(" ");
+  if (whole < 3600)
+    return [`${Math.floor(whole / 60)} min`, whole % 60 && `${whole % 60} s`]
+      .filter(Boolean)
+      .join(" ");
   const minutes = Math.floor((whole % 3600) / 60);
   return [`${Math.floor(whole / 3600)} h`, minutes && `${minutes} min`].filter(Boolean).join(" ");
 }
@@ -62,7 +67,12 @@ export function bytes(size) {
   return `${Math.round(size / 1e5) / 10} MB`;
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 
 /** The time of day of a moment in seconds since 1970. */
 export function timeOfDay(at) {

@@ -18,7 +18,11 @@ const ASKED = 120;
  */
 export function recordingPart(api, uuid) {
   const path = `/api/recordings/${encodeURIComponent(uuid)}`;
-  const audio = h("div", {}, h("p", { class: "muted", role: "status" }, "Waiting for the recording to be kept…"));
+  const audio = h(
+    "div",
+    {},
+    h("p", { class: "muted", role: "status" }, "Waiting for the recording to be kept…"),
+  );
   const words = h("div", {});
   const element = folding("Recording", true, facts([["Recording", uuid]]), audio, words);
   follow(element, async () => {
@@ -69,8 +73,26 @@ function transcriptOf(transcript) {
   const sentences = channels
     .flatMap(({ transcript: said }, channel) => (said ?? []).map((one) => ({ ...one, channel })))
     .sort((one, other) => one.timestamp - other.timestamp);
-  if (!sentences.length) return h("div", {}, h("h4", {}, "Transcript"), h("p", { class: "muted" }, "Nobody said anything."));
+  if (!sentences.length)
+    return h(
+      "div",
+      {},
+      h("h4", {}, "Transcript"),
+      h("p", { class: "muted" }, "Nobody said anything."),
+    );
   const line = ({ timestamp, sentence, channel }) =>
-    h("li", {}, h("span", { class: "muted numbers" }, `${seconds(timestamp / 1000)} `), channels.length > 1 ? `channel ${channel + 1}: ` : null, sentence);
-  return h("div", {}, h("h4", {}, "Transcript"), h("p", { class: "small muted" }, plural(sentences.length, "sentence")), h("ol", { class: "transcript" }, sentences.map(line)));
+    h(
+      "li",
+      {},
+      h("span", { class: "muted numbers" }, `${seconds(timestamp / 1000)} `),
+      channels.length > 1 ? `channel ${channel + 1}: ` : null,
+      sentence,
+    );
+  return h(
+    "div",
+    {},
+    h("h4", {}, "Transcript"),
+    h("p", { class: "small muted" }, plural(sentences.length, "sentence")),
+    h("ol", { class: "transcript" }, sentences.map(line)),
+  );
 }

@@ -1,6 +1,6 @@
 // Turns the journal of a call into the rows of a sequence diagram. Data in, data out: nothing here
-// touches the document. Rows are added at the end and changed in place, so a live call costs no more
-// than what is new.
+// touches the document. Rows are added at the end and changed in place, so a live call costs no
+// more than what is new.
 // @ts-check
 
 import { brief } from "./ncco.js";
@@ -9,7 +9,7 @@ import { addressOf, clip, plural, seconds } from "./phrases.js";
 /**
  * @typedef {object} Row
  * @property {number} id The journal entry that began it.
- * @property {string} kind status, webhook, action, sound, key, speech, recording, transfer, change, error
+ * @property {string} kind One of the titles in details.js: status, webhook, action, …
  * @property {string} lane The uuid of the leg.
  * @property {number} at When it began, in seconds of the simulator's clock.
  * @property {number|null|undefined} end When it ended; null while it lasts, undefined for a moment.
@@ -22,12 +22,34 @@ import { addressOf, clip, plural, seconds } from "./phrases.js";
  * @property {boolean} [interrupted] Whether its sound was stopped before its end.
  */
 
-const OVER = new Set(["completed", "rejected", "busy", "timeout", "unanswered", "failed", "cancelled"]);
+const OVER = new Set([
+  "completed",
+  "rejected",
+  "busy",
+  "timeout",
+  "unanswered",
+  "failed",
+  "cancelled",
+]);
 const UNHAPPY = new Set(["failed", "rejected", "timeout", "unanswered"]);
 // Actions whose sound is their own: it is not shown a second time.
 const SOUNDING = { talk: "talk", stream: "stream", connect: "ringing" };
 
-const READERS = { leg, webhook_sent, webhook, action, sound, sound_ended, digit, speech, voice, recording, transfer, modified, error };
+const READERS = {
+  leg,
+  webhook_sent,
+  webhook,
+  action,
+  sound,
+  sound_ended,
+  digit,
+  speech,
+  voice,
+  recording,
+  transfer,
+  modified,
+  error,
+};
 
 /** An empty timeline; `add` gives the rows that an entry made or changed. */
 export function createTimeline() {
@@ -53,7 +75,17 @@ export function isRunning(row) {
 }
 
 function begin(state, entry, row) {
-  const made = { id: entry.id, lane: entry.uuid, at: entry.at, end: undefined, seconds: null, note: "", failed: false, entry, ...row };
+  const made = {
+    id: entry.id,
+    lane: entry.uuid,
+    at: entry.at,
+    end: undefined,
+    seconds: null,
+    note: "",
+    failed: false,
+    entry,
+    ...row,
+  };
   state.rows.push(made);
   return made;
 }
@@ -66,7 +98,12 @@ function finish(row, at) {
 function leg(state, entry) {
   const { status, uuid } = entry;
   const note = status === "started" ? `${entry.from ?? "unknown"} to ${entry.to}` : "";
-  const row = begin(state, entry, { kind: "status", title: status, note, failed: UNHAPPY.has(status) });
+  const row = begin(state, entry, {
+    kind: "status",
+    title: status,
+    note,
+    failed: UNHAPPY.has(status),
+  });
   return OVER.has(status) ? [row, ...endAll(state, uuid, entry.at)] : [row];
 }
 
@@ -150,14 +187,25 @@ function sound(state, entry) {
     return [current];
   }
   const lasts = id === undefined ? undefined : null;
-  const row = begin(state, entry, { kind: "sound", ...heard(entry), end: lasts, seconds: entry.seconds ?? null });
+  const row = begin(state, entry, {
+    kind: "sound",
+    ...heard(entry),
+    end: lasts,
+    seconds: entry.seconds ?? null,
+  });
   if (lasts === null) state.open.set(`sound ${id}`, row);
   return [row];
 }
 
 function heard({ sound: kind, details = {} }) {
   const { text, url, digits } = details;
-  const titles = { talk: "speech played", stream: "audio played", dtmf: "keys played", beep: "beep", ringing: "ringback" };
+  const titles = {
+    talk: "speech played",
+    stream: "audio played",
+    dtmf: "keys played",
+    beep: "beep",
+    ringing: "ringback",
+  };
   return { title: titles[kind] ?? kind, note: clip(text ?? url ?? digits ?? "", 80) };
 }
 
@@ -175,12 +223,20 @@ function sound_ended(state, entry) {
 }
 
 function digit(state, entry) {
-  return [begin(state, entry, { kind: "key", title: `key ${entry.digit}`, note: listeners(entry) })];
+  return [
+    begin(state, entry, { kind: "key", title: `key ${entry.digit}`, note: listeners(entry) }),
+  ];
 }
 
 function speech(state, entry) {
   const long = entry.seconds ? ` · ${seconds(entry.seconds)}` : "";
-  return [begin(state, entry, { kind: "speech", title: "says", note: `“${clip(entry.text ?? "", 120)}”${long}` })];
+  return [
+    begin(state, entry, {
+      kind: "speech",
+      title: "says",
+      note: `“${clip(entry.text ?? "", 120)}”${long}`,
+    }),
+  ];
 }
 
 function voice(state, entry) {
@@ -190,7 +246,12 @@ function voice(state, entry) {
     state.open.delete(name);
     return [row];
   }
-  const row = begin(state, entry, { kind: "speech", title: "speaks", note: "into the microphone", end: null });
+  const row = begin(state, entry, {
+    kind: "speech",
+    title: "speaks",
+    note: "into the microphone",
+    end: null,
+  });
   state.open.set(name, row);
   return [row];
 }
@@ -213,7 +274,13 @@ function recording(state, entry) {
 }
 
 function transfer(state, entry) {
-  return [begin(state, entry, { kind: "transfer", title: "moves", note: `to ${clip(entry.conversation_uuid, 16)}` })];
+  return [
+    begin(state, entry, {
+      kind: "transfer",
+      title: "moves",
+      note: `to ${clip(entry.conversation_uuid, 16)}`,
+    }),
+  ];
 }
 
 function modified(state, entry) {
@@ -222,5 +289,7 @@ function modified(state, entry) {
 
 function error(state, entry) {
   const note = [entry.reason, entry.detail].filter(Boolean).join(" ");
-  return [begin(state, entry, { kind: "error", title: "error", note: clip(note, 200), failed: true })];
+  return [
+    begin(state, entry, { kind: "error", title: "error", note: clip(note, 200), failed: true }),
+  ];
 }

@@ -18,10 +18,18 @@ const PARTS_TOLD = 8;
  * @param {string} source
  */
 export function waveform(source) {
-  const figure = h("figure", { class: "waveform" }, h("p", { class: "muted" }, "Reading the audio…"));
+  const figure = h(
+    "figure",
+    { class: "waveform" },
+    h("p", { class: "muted" }, "Reading the audio…"),
+  );
   read(source).then(
     (audio) => show(figure, audio),
-    () => fill(figure, h("p", { class: "muted" }, "The audio cannot be drawn; it can still be played.")),
+    () =>
+      fill(
+        figure,
+        h("p", { class: "muted" }, "The audio cannot be drawn; it can still be played."),
+      ),
   );
   return figure;
 }
@@ -34,14 +42,17 @@ async function read(source) {
 }
 
 function show(figure, audio) {
-  const channels = [...Array(audio.numberOfChannels).keys()].map((number) => peaksOf(audio.getChannelData(number)));
+  const channels = [...Array(audio.numberOfChannels).keys()].map((number) =>
+    peaksOf(audio.getChannelData(number)),
+  );
   const words = describe(channels, audio.duration);
   const canvas = h("canvas", { role: "img", "aria-label": `Waveform. ${words}` });
   const redraw = () => draw(canvas, channels);
   fill(figure, canvas, h("figcaption", { class: "small muted" }, words));
   new ResizeObserver(redraw).observe(canvas);
   const scheme = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => (canvas.isConnected ? redraw() : scheme.removeEventListener("change", follow));
+  const follow = () =>
+    canvas.isConnected ? redraw() : scheme.removeEventListener("change", follow);
   scheme.addEventListener("change", follow);
 }
 
@@ -57,7 +68,10 @@ function peaksOf(samples) {
 
 function describe(channels, length) {
   const about = `${seconds(length)}, ${plural(channels.length, "channel")}.`;
-  const told = channels.map((peaks, number) => `${channels.length > 1 ? `Channel ${number + 1}: ` : ""}${soundsIn(peaks, length)}.`);
+  const told = channels.map(
+    (peaks, number) =>
+      `${channels.length > 1 ? `Channel ${number + 1}: ` : ""}${soundsIn(peaks, length)}.`,
+  );
   return [about, ...told].join(" ");
 }
 
@@ -71,7 +85,9 @@ function soundsIn(peaks, length) {
     else parts.push({ begin: column * step, end: (column + 1) * step });
   });
   if (!parts.length) return "Silence";
-  const told = parts.slice(0, PARTS_TOLD).map(({ begin, end }) => `${begin.toFixed(1)} to ${end.toFixed(1)} s`);
+  const told = parts
+    .slice(0, PARTS_TOLD)
+    .map(({ begin, end }) => `${begin.toFixed(1)} to ${end.toFixed(1)} s`);
   const rest = parts.length - told.length;
   return `Sound from ${joined(rest ? [...told, `${rest} more`] : told)}`;
 }

@@ -1,8 +1,8 @@
-// The details of a webhook: request, signature, reply, the function's log, and what can be done with
-// it: copied as curl or as an event file, sent again.
+// The details of a webhook: request, signature, reply, the function's log, and what can be done
+// with it: copied as curl or as an event file, sent again.
 // @ts-check
 
-import { fill, h } from "./dom.js";
+import { fill, h, write } from "./dom.js";
 import { explained } from "./explained.js";
 import { nccoIn } from "./ncco.js";
 import { button, facts, folding, loadInto, part, problem, verbatim } from "./parts.js";
@@ -35,7 +35,14 @@ function summaryOf(row, exchange) {
     ["Query", query && decoded(query)],
     ["Sent", timeOfDay(at)],
     ["Attempt", attempt],
-    ["Status", h("span", { class: `tag ${row.failed ? "bad" : status ? "good" : "info"}` }, error ?? status ?? "waiting…")],
+    [
+      "Status",
+      h(
+        "span",
+        { class: `tag ${row.failed ? "bad" : status ? "good" : "info"}` },
+        error ?? status ?? "waiting…",
+      ),
+    ],
     ["Took", ms === null ? null : milliseconds(ms)],
     ["Function", exchange?.function],
     ["Flow", exchange?.flow],
@@ -45,25 +52,38 @@ function summaryOf(row, exchange) {
 
 function decoded(query) {
   const pairs = [...new URLSearchParams(query)];
-  return h("ul", { class: "pairs" }, pairs.map(([name, value]) => h("li", {}, h("code", {}, name), " = ", value)));
+  return h(
+    "ul",
+    { class: "pairs" },
+    pairs.map(([name, value]) => h("li", {}, h("code", {}, name), " = ", value)),
+  );
 }
 
 function requestPart({ request }) {
   const token = request.headers.Authorization;
-  const headers = Object.entries(request.headers).map(([name, value]) => [name, value === token ? "the signature below" : h("code", {}, value)]);
+  const headers = Object.entries(request.headers).map(([name, value]) => [
+    name,
+    value === token ? "the signature below" : h("code", {}, value),
+  ]);
   return folding(
     "Request",
     true,
     facts(headers),
-    token ? folding("Signature", false, verbatim(claimsOf(token)), verbatim(token)) : h("p", { class: "note warn" }, "Not signed"),
-    request.body === null ? h("p", { class: "muted" }, "No body; the fields are in the query.") : verbatim(pretty(request.body)),
+    token
+      ? folding("Signature", false, verbatim(claimsOf(token)), verbatim(token))
+      : h("p", { class: "note warn" }, "Not signed"),
+    request.body === null
+      ? h("p", { class: "muted" }, "No body; the fields are in the query.")
+      : verbatim(pretty(request.body)),
   );
 }
 
 function claimsOf(authorization) {
   try {
     const [, claims] = authorization.split(".");
-    const bytes = Uint8Array.from(atob(claims.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(claims.replaceAll("-", "+").replaceAll("_", "/")), (c) =>
+      c.charCodeAt(0),
+    );
     return pretty(new TextDecoder().decode(bytes));
   } catch {
     return "The token cannot be read.";
@@ -78,7 +98,12 @@ function replyPart({ reply, error }) {
     "div",
     {},
     ncco ? folding("NCCO", true, explained(ncco)) : null,
-    folding("Reply", !ncco, repliedHeaders(reply), reply.body ? verbatim(pretty(reply.body)) : h("p", { class: "muted" }, "No body.")),
+    folding(
+      "Reply",
+      !ncco,
+      repliedHeaders(reply),
+      reply.body ? verbatim(pretty(reply.body)) : h("p", { class: "muted" }, "No body."),
+    ),
   );
 }
 
@@ -90,10 +115,21 @@ function repliedHeaders({ headers, content_type: type }) {
 function logPart(api, id) {
   const content = h("div", {});
   loadInto(content, async () => {
-    const { function: name, request_id: request, ms, log } = await api.get(`/api/exchanges/${encodeURIComponent(id)}`);
+    const {
+      function: name,
+      request_id: request,
+      ms,
+      log,
+    } = await api.get(`/api/exchanges/${encodeURIComponent(id)}`);
     return [
-      facts([["Function", name], ["Request id", request], ["Took", ms === null || ms === undefined ? null : milliseconds(ms)]]),
-      log?.length ? log.map((line) => verbatim(pretty(line))) : h("p", { class: "muted" }, "It wrote nothing."),
+      facts([
+        ["Function", name],
+        ["Request id", request],
+        ["Took", ms === null || ms === undefined ? null : milliseconds(ms)],
+      ]),
+      log?.length
+        ? log.map((line) => verbatim(pretty(line)))
+        : h("p", { class: "muted" }, "It wrote nothing."),
     ];
   });
   return folding("Log of the function", true, content);
@@ -101,45 +137,66 @@ function logPart(api, id) {
 
 function recordingOf(webhook, api) {
   const fields = fieldsOf(webhook);
-  return typeof fields?.recording_uuid === "string" ? recordingPart(api, fields.recording_uuid) : null;
+  return typeof fields?.recording_uuid === "string"
+    ? recordingPart(api, fields.recording_uuid)
+    : null;
 }
 
 function fieldsOf({ request, url }) {
   try {
-    return request.body === null ? Object.fromEntries(new URL(url).searchParams) : JSON.parse(request.body);
+    return request.body === null
+      ? Object.fromEntries(new URL(url).searchParams)
+      : JSON.parse(request.body);
   } catch {
     return null;
   }
 }
 
-/** The buttons, and below them what came of them. */
+/** The buttons, and below them what came of them: a sentence, and what it speaks of. */
 function actionsPart(webhook, api, functionName) {
-  const outcome = h("div", { class: "outcome", role: "status" });
+  const said = h("p", { role: "status" });
+  const shown = h("div", { class: "outcome" });
   const asked = requestOf(webhook);
-  const copy = async (kind, intro) => {
+
+  async function attempt(waiting, work) {
+    write(said, waiting);
+    fill(shown);
     try {
-      const { text } = await api.post(`/api/webhooks/${kind}`, asked);
-      fill(outcome, h("p", {}, await copied(text)), intro(), verbatim(text));
+      await work();
     } catch (error) {
-      fill(outcome, problem(error));
+      write(said, "");
+      fill(shown, problem(error));
     }
-  };
-  const again = async () => {
-    fill(outcome, h("p", { class: "muted" }, "Sending…"));
-    await loadInto(outcome, async () => outcomeOf(await api.post("/api/webhooks/send", asked)));
-  };
-  return h(
-    "div",
-    { class: "part" },
-    h(
-      "div",
-      { class: "buttons" },
-      button("Copy as curl", () => copy("curl", () => h("p", {}, "Signed anew; it is good for a few minutes.")), { class: "little" }),
-      button("Copy event file", () => copy("event", () => invocation(functionName())), { class: "little" }),
-      button("Send again", again, { class: "little" }),
+  }
+
+  const copy = (kind, hint) => () =>
+    attempt("", async () => {
+      const { text } = await api.post(`/api/webhooks/${kind}`, asked);
+      write(said, await copied(text));
+      fill(shown, hint(), verbatim(text));
+    });
+
+  const again = () =>
+    attempt("Sending…", async () => {
+      const reply = await api.post("/api/webhooks/send", asked);
+      write(said, `Answered ${reply.status} in ${milliseconds(reply.ms)}`);
+      fill(shown, outcomeOf(reply));
+    });
+
+  const buttons = [
+    button("Copy as curl", copy("curl", validity), { class: "little" }),
+    button(
+      "Copy event file",
+      copy("event", () => invocation(functionName())),
+      { class: "little" },
     ),
-    outcome,
-  );
+    button("Send again", again, { class: "little" }),
+  ];
+  return h("div", { class: "part" }, h("div", { class: "buttons" }, buttons), said, shown);
+}
+
+function validity() {
+  return h("p", {}, "Signed anew; it is good for a few minutes.");
 }
 
 function invocation(name) {
@@ -147,11 +204,11 @@ function invocation(name) {
   return h("p", {}, "Keep it as event.json and run ", h("code", {}, command), ".");
 }
 
-function outcomeOf({ status, ms, body }) {
+function outcomeOf({ status, body }) {
   const ncco = nccoIn(body);
   const isGood = status >= 200 && status <= 205;
   return [
-    h("p", {}, "Answered ", h("span", { class: `tag ${isGood ? "good" : "bad"}` }, status), ` in ${milliseconds(ms)}.`),
+    isGood ? null : h("p", { class: "note bad" }, "Vonage takes this for a failure."),
     ncco ? explained(ncco) : null,
     body ? folding("Body", !ncco, verbatim(pretty(body))) : null,
   ];
