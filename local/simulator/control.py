@@ -252,6 +252,7 @@ class Control:
             raise invalid(error.name, error.reason) from error
         except ValueError as error:
             raise invalid("step", str(error)) from error
+        self._platform.journal.write("clock")
         return await self.clock(request)
 
     async def events(self, request: web.Request) -> web.StreamResponse:

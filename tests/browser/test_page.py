@@ -63,7 +63,7 @@ async def test_an_edited_flow_is_seen_in_the_page_and_heard_in_the_next_call(
         line = source.count("\n") + 2
         await expect(flows).to_contain_text(f"line {line}")
         await person.ring(number)
-        await person.hears("Sorry")
+        await person.hears("We are sorry, something went wrong.")
 
         flow.write_text(source)
         await expect(flows).not_to_contain_text(f"line {line}")
@@ -96,7 +96,7 @@ async def test_the_page_comes_back_when_the_platform_was_restarted(
         number = platform.template.parameters["VonageNumber"]
         await person.ring(number)
         await person.hears("Please wait while we connect you")
-    await expect(person.page.get_by_text("The platform does not answer")).to_be_visible()
+    await expect(person.page.get_by_text("Connection lost; trying again")).to_be_visible()
     async with Platform(ROOT, options):
         await expect(person.button("Call")).to_be_enabled()
         # The call went with the platform; what the page shows is that of the new one.
@@ -111,7 +111,7 @@ async def test_the_page_comes_back_when_the_platform_was_restarted(
 async def test_two_hundred_calls_are_listed_and_an_event_touches_the_row_of_its_call_alone(
     people: People, tmp_path: Path
 ) -> None:
-    options = Options(folder=tmp_path, speed=20, parameters={"DefaultFlow": "conference"})
+    options = Options(folder=tmp_path, parameters={"DefaultFlow": "speech"})
     async with Platform(ROOT, options) as platform:
         person = await people(platform.phone.url)
         number = platform.template.parameters["VonageNumber"]

@@ -12,8 +12,6 @@ import { createStore } from "./store.js";
 
 const LINK_STATES = { connected: "Connected", lost: "Connection lost; trying again" };
 
-const CLOCK_PAUSE = 2000; // milliseconds between two questions
-
 const store = createStore();
 const parts = { phone, inspector, flows, faults };
 
@@ -33,9 +31,9 @@ async function introduce() {
   }
 }
 
-/** Asks how the clock runs now: nothing tells when somebody changes its speed. */
-async function followClock() {
-  if (document.hidden || store.link === "lost") return;
+/** @param {import("./store.js").Entry} entry Somebody may have changed how the clock runs. */
+async function followClock({ kind }) {
+  if (kind !== "clock" || store.link === "lost") return;
   const clock = await api.get("/sim/clock").catch(() => null);
   if (clock) store.setClock(clock);
 }
@@ -57,4 +55,4 @@ const link = openLink({ after: store.newest, receive, changed: store.linked });
 for (const [id, part] of Object.entries(parts)) {
   part.mount(place(id), { store, api, send: link.send });
 }
-setInterval(followClock, CLOCK_PAUSE);
+store.subscribe("entry", followClock);

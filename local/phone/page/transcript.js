@@ -145,6 +145,10 @@ export function createTranscript({ store, lines }) {
       if (status === "ringing" && line.side === "caller") row(line, "remark", "It rings");
       if (status === "answered") row(line, "remark", "Answered");
     },
+    action(line, { uuid, action, state, details }) {
+      if (uuid !== line.uuid || action !== "conversation" || state !== "started") return;
+      row(line, "remark", `In the conversation ${details?.name ?? ""}`);
+    },
     recording(line, { uuid, state }) {
       if (uuid === line.uuid)
         row(line, "remark", state === "ended" ? "Recording ended" : "Recording");

@@ -238,8 +238,11 @@ async def test_webhooks_without_a_reply_have_no_headers(stage: Stage) -> None:
     assert (await stage.entries("webhook"))[0]["webhook"]["reply"]["headers"] == {}
 
 
-async def test_changes_of_faults_and_callees_are_told(stage: Stage) -> None:
+async def test_changes_of_faults_callees_and_clock_are_told(stage: Stage) -> None:
     await stage.faults(unsigned=1)
     await stage.callee(behaviour="busy")
+    before = len(await stage.entries("clock"))
+    await stage.sim("POST", "/clock", {"step": 1})
+    assert len(await stage.entries("clock")) == before + 1
     assert len(await stage.entries("faults")) == 1
     assert len(await stage.entries("callees")) == 1
