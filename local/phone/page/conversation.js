@@ -22,7 +22,8 @@ export function createConversation({ store, lines, sound, transcript }) {
   const time = h("span", { class: "numbers muted", role: "timer" });
   const say = h("input", { id: "say", type: "text", autocomplete: "off", maxlength: 1000 });
   const sayForm = h(
-    "form", { class: "say", on: { submit } },
+    "form",
+    { class: "say", on: { submit } },
     h("div", { class: "field" }, h("label", { for: "say" }, "Say something"), say),
     h("button", { type: "submit" }, "Say"),
   );
@@ -31,12 +32,15 @@ export function createConversation({ store, lines, sound, transcript }) {
   const close = h("button", { type: "button", on: { click: put } }, "Close");
   const keypad = createKeypad(press);
   const element = h(
-    "section", { class: "card phone-line", "aria-label": "Line", hidden: true },
+    "section",
+    { class: "card phone-line", "aria-label": "Line", hidden: true },
     chooser.element,
     h("div", { class: "line-head" }, title, time),
     h("div", { class: "row" }, state, flow, own),
     h("div", { class: "row line-actions" }, mute, hangUp, close),
-    transcript, sayForm, keypad,
+    transcript,
+    sayForm,
+    keypad,
   );
 
   /** @param {(line: import("./lines.js").Line) => void} act */
@@ -118,8 +122,10 @@ function createChooser(lines) {
   const buttons = h("div", { class: "row" });
   const all = h("input", { type: "checkbox", on: { change: () => lines.setHearAll(all.checked) } });
   const element = h(
-    "div", { class: "chooser", role: "group", "aria-label": "Lines", hidden: true },
-    buttons, h("label", { class: "check" }, all, "Hear all lines"),
+    "div",
+    { class: "chooser", role: "group", "aria-label": "Lines", hidden: true },
+    buttons,
+    h("label", { class: "check" }, all, "Hear all lines"),
   );
   /** @type {Map<string, any>} */
   const known = new Map();
@@ -130,9 +136,12 @@ function createChooser(lines) {
     const button = known.get(line.uuid) ?? h("button", { type: "button", on: { click: choose } });
     known.set(line.uuid, button);
     const pressed = String(lines.selected() === line);
-    if (button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
+    if (button.getAttribute("aria-pressed") !== pressed)
+      button.setAttribute("aria-pressed", pressed);
     const [from, to] = line.side === "caller" ? [line.own, line.other] : [line.other, line.own];
-    write(button, `${from} → ${to}, ${PHASES[lines.phase(line)].toLowerCase()}`);
+    const phase = lines.phase(line);
+    const more = phase === "talking" ? "" : `, ${PHASES[phase].toLowerCase()}`;
+    write(button, `${from} → ${to}${more}`);
     return button;
   }
 
@@ -144,7 +153,8 @@ function createChooser(lines) {
       all.checked = lines.hearAll();
       for (const uuid of known.keys()) if (!lines.holds(uuid)) known.delete(uuid);
       const wanted = shown.map(buttonOf);
-      const same = wanted.length === buttons.children.length &&
+      const same =
+        wanted.length === buttons.children.length &&
         wanted.every((button, index) => buttons.children[index] === button);
       if (!same) fill(buttons, wanted);
     },

@@ -21,9 +21,13 @@ export function createDial({ store, lines, called }) {
   const button = h("button", { type: "submit", class: "main wide" }, "Call");
   let calling = false;
   const element = h(
-    "form", { class: "dial", novalidate: true, on: { submit } },
-    labelled("Your number", from), labelled("Flow", flow), labelled("Number to call", to),
-    button, problem,
+    "form",
+    { class: "dial", novalidate: true, on: { submit } },
+    labelled("Your number", from),
+    labelled("Flow", flow),
+    labelled("Number to call", to),
+    button,
+    problem,
   );
 
   /** @param {SubmitEvent} event */

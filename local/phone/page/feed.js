@@ -1,4 +1,5 @@
-// Hands each line what happened on it, in order and once: also what happened before a page was loaded.
+// Hands each line what happened on it, in order and once: also what happened before a page was
+// loaded.
 // @ts-check
 
 /**

@@ -17,7 +17,7 @@ import { spoken } from "./words.js";
  * @param {import("./voice.js").Voice} parts.voice
  */
 export function createHearing({ store, lines, api, sound, voice }) {
-  /** @type {Map<number, Promise<(interrupted: boolean) => void>>} how to stop what plays, by sound */
+  /** @type {Map<number, Promise<(interrupted: boolean) => void>>} how to stop each sound */
   const playing = new Map();
   /** @type {Map<string, {phase: string, stop: () => void}>} each line's state and its tone */
   const states = new Map();
@@ -28,23 +28,22 @@ export function createHearing({ store, lines, api, sound, voice }) {
 
   /** @param {Line} line @param {Entry} entry */
   function begin(line, entry) {
-    const age = ageOf(entry);
-    if (entry.seconds != null && age >= entry.seconds) return;
+    if (entry.seconds !== null && ageOf(entry) >= entry.seconds) return;
     const how = kinds[entry.sound];
-    if (how) playing.set(entry.sound_id, Promise.resolve(how(line, entry, age)));
+    if (how) playing.set(entry.sound_id, Promise.resolve(how(line, entry)));
   }
 
-  /** @type {Record<string, (line: Line, entry: Entry, age: number) => any>} */
+  /** @type {Record<string, (line: Line, entry: Entry) => any>} */
   const kinds = {
     talk(line, { details }) {
       say(line, details.text, details.language);
       // A voice of this machine may be slower than the platform's: it may end its sentence.
       return (/** @type {boolean} */ interrupted) => interrupted && voice.stop(line.uuid);
     },
-    async stream(line, { details, seconds }, age) {
-      const path = `/sim/audio?${new URLSearchParams({ url: details.url })}`;
+    async stream(line, entry) {
+      const path = `/sim/audio?${new URLSearchParams({ url: entry.details.url })}`;
       const bytes = await api.getBytes(path);
-      return bytes ? sound.file(line.uuid, bytes, seconds, age) : () => {};
+      return bytes ? sound.file(line.uuid, bytes, entry.seconds, () => ageOf(entry)) : () => {};
     },
     ringing: (line) => sound.ringback(line.uuid),
     beep: (line, { seconds }) => sound.beep(line.uuid, seconds),
@@ -65,7 +64,8 @@ export function createHearing({ store, lines, api, sound, voice }) {
 
   /** @param {Line} line @param {string} text @param {string} language */
   function say(line, text, language, number = 0) {
-    if (!quiet && lines.isHeard(line.uuid)) voice.say(line.uuid, spoken(text).text, language, number);
+    if (!quiet && lines.isHeard(line.uuid))
+      voice.say(line.uuid, spoken(text).text, language, number);
   }
 
   /** @param {Line} line Begins the tone of a state: ringing, or ended by somebody else. */

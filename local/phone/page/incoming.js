@@ -5,9 +5,9 @@ import { h, write } from "./dom.js";
 import { whyStopped } from "./reasons.js";
 import { choices } from "./settings.js";
 
-/**
- * @typedef {import("./store.js").Leg} Leg
- */
+const PAUSE = 100; // milliseconds
+
+/** @typedef {import("./store.js").Leg} Leg */
 
 /**
  * @param {object} parts
@@ -35,11 +35,19 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
   let callees = null;
   /** @type {(() => void)|null} */
   let stopSound = null;
+  /** @type {number|undefined} */
+  let asking;
 
   function announce() {
     choices.set("ringHere", box.checked);
     send({ type: "ring", on: box.checked });
     show();
+  }
+
+  /** Asks a moment later, once for many changes, and not a platform that has just gone. */
+  function askSoon() {
+    clearTimeout(asking);
+    asking = window.setTimeout(() => void (store.link === "connected" && ask()), PAUSE);
   }
 
   async function ask() {
@@ -81,12 +89,20 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
       h("button", { type: "button", class: look, on: { click: how } }, name);
     const quieten = act("Let it ring", "quiet little", () => silence(leg, quieten));
     return h(
-      "section", { class: "card ringing-call", "aria-label": "Incoming call" },
-      h("div", { role: "alert" },
+      "section",
+      { class: "card ringing-call", "aria-label": "Incoming call" },
+      h(
+        "div",
+        { role: "alert" },
         h("p", {}, h("b", {}, `${leg.from} is calling`)),
-        h("p", { class: "small muted" }, `to ${leg.to}`)),
-      h("div", { class: "row line-actions" },
-        act("Answer", "main", () => answer(leg)), act("Reject", "danger", () => reject(leg))),
+        h("p", { class: "small muted" }, `to ${leg.to}`),
+      ),
+      h(
+        "div",
+        { class: "row line-actions" },
+        act("Answer", "main", () => answer(leg)),
+        act("Reject", "danger", () => reject(leg)),
+      ),
       quieten,
     );
   }
@@ -131,7 +147,7 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
 
   note.element.addEventListener("dismiss", show);
   store.subscribe("stack", ask);
-  store.subscribe("entry", ({ kind }) => void (kind === "callees" && ask()));
+  store.subscribe("entry", ({ kind }) => void (kind === "callees" && askSoon()));
   store.subscribe("link", (state) => void (state === "connected" && announce()));
 
   return { element, option, show };
@@ -140,7 +156,11 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
 /** What became of the last call that rang here and was not answered here. */
 function createNote() {
   const text = h("span", { class: "grow", role: "status" });
-  const close = h("button", { type: "button", class: "little quiet", on: { click: dismiss } }, "Dismiss");
+  const close = h(
+    "button",
+    { type: "button", class: "little quiet", on: { click: dismiss } },
+    "Dismiss",
+  );
   const element = h("p", { class: "note row", hidden: true }, text, close);
 
   function dismiss() {

@@ -75,7 +75,9 @@ export function createLines({ store, api }) {
 
   /** Asks before it rings: a refused request would be an error in the browser's console. */
   async function isLinked(/** @type {string} */ number) {
-    const known = (store.stack?.numbers ?? []).some((/** @type {any} */ one) => one.number === number);
+    const known = (store.stack?.numbers ?? []).some(
+      (/** @type {any} */ one) => one.number === number,
+    );
     return known || Boolean((await api.get("/sim")).numbers[number]);
   }
 
@@ -132,7 +134,9 @@ export function createLines({ store, api }) {
     /** @param {Line} line */
     why(line) {
       const leg = store.legs.get(line.uuid);
-      return line.failure || (leg ? reasons.whyEnded(leg, store.entries(line.uuid), line.hungUp) : "");
+      return (
+        line.failure || (leg ? reasons.whyEnded(leg, store.entries(line.uuid), line.hungUp) : "")
+      );
     },
     /** @param {string} uuid */
     select(uuid) {
@@ -174,7 +178,8 @@ export function createLines({ store, api }) {
     /** @param {Line} line @param {string} digit */
     press(line, digit) {
       const before = pressing.get(line.uuid) ?? Promise.resolve();
-      const send = () => attempt(() => api.post(`/sim/calls/${line.uuid}/digits`, { digits: digit }));
+      const send = () =>
+        attempt(() => api.post(`/sim/calls/${line.uuid}/digits`, { digits: digit }));
       pressing.set(line.uuid, before.then(send));
     },
     /** @param {Line} line @param {string} text */

@@ -1,4 +1,5 @@
-// The WebSocket to the platform: what happens there comes in, and it is opened again when it breaks.
+// The WebSocket to the platform: what happens there comes in, and it is opened again when it
+// breaks.
 // @ts-check
 
 const SHORTEST = 500;

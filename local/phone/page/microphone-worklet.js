@@ -1,4 +1,5 @@
-// Runs beside the page, on the audio thread: turns what the microphone gives into 16-bit PCM at 16 kHz.
+// Runs beside the page, on the audio thread: turns what the microphone gives into 16-bit PCM at 16
+// kHz.
 // @ts-check
 
 const RATE = 16000;

@@ -10,7 +10,7 @@ import { createIncoming } from "./incoming.js";
 import { createLines } from "./lines.js";
 import { speedNote } from "./reasons.js";
 import { choices } from "./settings.js";
-import { createSound } from "./sound.js";
+import { createSound, isTouched } from "./sound.js";
 import { createSpeaking } from "./speaking.js";
 import { createTranscript } from "./transcript.js";
 import { createVoice } from "./voice.js";
@@ -36,6 +36,7 @@ export function mount(root, { store, api, send }) {
   const quiet = createQuiet(hearing);
   const problem = h("p", { class: "note bad", role: "alert" });
   const speed = h("p", { class: "note warn", role: "status" });
+  const silent = h("p", { class: "note" });
   const noVoice = h("p", { class: "small muted" });
 
   const feed = createFeed({
@@ -55,16 +56,19 @@ export function mount(root, { store, api, send }) {
     speaking.update();
     tell(problem, lines.problem());
     tell(speed, store.clock.speed === 1 ? "" : speedNote(store.clock.speed));
+    const isMute = lines.all().length > 0 && !isTouched();
+    tell(silent, isMute ? "Click, or press a key, to hear this call." : "");
     tell(noVoice, voice.isThere() ? "" : "This browser has no voice of its own: words are shown.");
   }
 
   fill(
     root,
     h("h2", {}, "Phone"),
-    h("div", { class: "stack" }, problem, speed, incoming.element, conversation.element),
+    h("div", { class: "stack" }, problem, speed, silent, incoming.element, conversation.element),
     h("div", { class: "card stack" }, dial.element),
     h("div", { class: "phone-options" }, quiet, incoming.option, speaking.element, noVoice),
   );
+  void sound.touched.then(show);
   lines.subscribe(show);
   for (const kind of ["frame", "link", "stack", "clock", "reset"]) store.subscribe(kind, show);
   show();

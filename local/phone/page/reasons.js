@@ -54,7 +54,8 @@ function failureIn(entries) {
   const failed = entries.findLast(({ kind, webhook }) => kind === "webhook" && isFailure(webhook));
   if (!failed) return undefined;
   const { status, error: reason } = failed.webhook;
-  return status === null ? `the ${failed.webhook.kind} webhook: ${trimmed(reason)}`
+  return status === null
+    ? `the ${failed.webhook.kind} webhook: ${trimmed(reason)}`
     : `the ${failed.webhook.kind} webhook gave ${status}`;
 }
 

@@ -1,5 +1,5 @@
-// Everything that sounds by Web Audio: DTMF, ring, ringback and busy tones, beeps, files and voices.
-// Each sound belongs to a line; lines that are not heard go on without sound.
+// Everything that sounds by Web Audio: DTMF, ring, ringback and busy tones, beeps, files and
+// voices. Each sound belongs to a line; lines that are not heard go on without sound.
 // @ts-check
 
 // Two frequencies in hertz for each key (ITU-T Q.23).
@@ -21,6 +21,9 @@ const LATENCY = 0.12; // seconds that voices wait, so that late pieces leave no 
  * @typedef {ReturnType<typeof createSound>} Sound
  */
 
+/** Whether somebody has touched the page, before which browsers keep it silent. */
+export const isTouched = () => Boolean(navigator.userActivation?.hasBeenActive);
+
 /** Lets a tone begin and end without a click. @param {AudioParam} gain @param {number} at */
 function shape(gain, at, /** @type {number} */ seconds, /** @type {number} */ volume) {
   gain.setValueAtTime(0, at);
@@ -39,9 +42,18 @@ export function createSound(isHeard) {
   /** @type {Map<string, number>} when the last piece of a voice ends */
   const voices = new Map();
 
+  /** Settled when somebody has touched the page. */
+  const touched = isTouched()
+    ? Promise.resolve()
+    : new Promise((resolve) => {
+        for (const event of ["pointerup", "keyup"]) {
+          document.addEventListener(event, resolve, { once: true, capture: true });
+        }
+      });
+
   /** Browsers let a page sound only after somebody has touched it. */
   function ready() {
-    if (!navigator.userActivation?.hasBeenActive || !window.AudioContext) return null;
+    if (!isTouched() || !window.AudioContext) return null;
     context ??= new AudioContext();
     if (context.state === "suspended") void context.resume().catch(() => {});
     return context;
@@ -104,13 +116,15 @@ export function createSound(isHeard) {
    * @param {string} line
    * @param {ArrayBuffer} bytes
    * @param {number|null} seconds How long it is to play, null for ever.
-   * @param {number} offset Seconds that have gone by.
+   * @param {() => number} age Seconds since it began.
    * @returns {Promise<Stop>}
    */
-  async function file(line, bytes, seconds, offset) {
+  async function file(line, bytes, seconds, age) {
+    await touched;
     const audio = ready();
     const buffer = audio && (await audio.decodeAudioData(bytes).catch(() => null));
-    if (!audio || !buffer) return () => {};
+    const offset = age();
+    if (!audio || !buffer || (seconds !== null && offset > seconds)) return () => {};
     const loop = seconds === null || seconds > buffer.duration + 0.1;
     const { level, end } = output(audio, line, 0.9);
     const source = new AudioBufferSourceNode(audio, { buffer, loop });
@@ -121,11 +135,18 @@ export function createSound(isHeard) {
   }
 
   /** Plays a piece of somebody's voice after the one before (16 kHz). */
-  function voice(/** @type {string} */ line, /** @type {string} */ speaker, /** @type {Int16Array} */ pcm) {
+  function voice(
+    /** @type {string} */ line,
+    /** @type {string} */ speaker,
+    /** @type {Int16Array} */ pcm,
+  ) {
     const audio = ready();
     if (!audio || pcm.length === 0) return;
     const buffer = audio.createBuffer(1, pcm.length, 16000);
-    buffer.copyToChannel(Float32Array.from(pcm, (sample) => sample / 32768), 0);
+    buffer.copyToChannel(
+      Float32Array.from(pcm, (sample) => sample / 32768),
+      0,
+    );
     const { level, end } = output(audio, line, 1);
     const source = new AudioBufferSourceNode(audio, { buffer });
     source.connect(level);
@@ -150,11 +171,13 @@ export function createSound(isHeard) {
   }
 
   return {
+    touched,
     dtmf,
     file,
     voice,
     update,
-    beep: (/** @type {string} */ line, /** @type {number} */ seconds) => tone(line, [1000], seconds),
+    beep: (/** @type {string} */ line, /** @type {number} */ seconds) =>
+      tone(line, [1000], seconds),
     ringing: () => repeated("", RINGING),
     ringback: (/** @type {string} */ line) => repeated(line, RINGBACK),
     /** @param {string} line */

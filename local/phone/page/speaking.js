@@ -31,8 +31,12 @@ export function createSpeaking({ store, voices }) {
     const stop = await recognise(navigator.language, voices.mean).catch(() => null);
     if (stop) closing.push(stop);
     if (!box.checked) return close();
-    return write(state, stop ? "The microphone is on, and speech is recognised on this machine."
-      : "The microphone is on. What you say is recorded; type words that are to be understood.");
+    return write(
+      state,
+      stop
+        ? "The microphone is on, and speech is recognised on this machine."
+        : "The microphone is on. What you say is recorded; type words that are to be understood.",
+    );
   }
 
   function close() {

@@ -1,10 +1,8 @@
-// What the page knows of the platform: calls, their legs, what happened on each, and the exchanges of
-// the API. Changes are gathered and told once in an animation frame.
+// What the page knows of the platform: calls, their legs, what happened on each, and the exchanges
+// of the API. Changes are gathered and told once in an animation frame.
 // @ts-check
 
-const OVER = new Set(
-  "completed rejected busy timeout unanswered failed cancelled".split(" "),
-);
+const OVER = new Set("completed rejected busy timeout unanswered failed cancelled".split(" "));
 const CALLS_KEPT = 1000;
 const EXCHANGES_KEPT = 2000;
 const GATHERED = ["entry", "leg", "exchange", "log", "flows"];
@@ -161,8 +159,9 @@ export function createStore() {
     now: () => store.clock.now + ((performance.now() - store.clock.at) / 1000) * store.clock.speed,
     /** @param {{now: number, speed: number}} clock GET /sim/clock */
     setClock({ now, speed }) {
+      const changed = speed !== store.clock.speed;
       store.clock = { speed, now, at: performance.now() };
-      tell("clock", store.clock);
+      if (changed) tell("clock", store.clock);
     },
     /** @param {any} stack GET /api/stack @param {any[]} summaries GET /sim/calls */
     introduce(stack, summaries) {
@@ -175,7 +174,7 @@ export function createStore() {
       store.link = state;
       tell("link", state);
     },
-    /** Forgets everything. @param {string} platform The start of the platform that tells from now on. */
+    /** Forgets everything. @param {string} platform The one that tells from now on. */
     reset(platform) {
       for (const known of [calls, legs, journal, exchanges, keys]) known.clear();
       newest = 0;
@@ -229,9 +228,9 @@ function createNews() {
       for (const news of waiting.values()) news.clear();
     },
     /**
-     * Calls `listener` with each piece of news of a kind: "entry", "leg", "exchange", "log", "flows"
-     * (gathered), "frame" (after those of a frame), "link", "stack",
-     * "clock", "reset" (at once).
+     * Calls `listener` with each piece of news of a kind: "entry", "leg", "exchange", "log",
+     * "flows" (gathered), "frame" (after those of a frame), "link", "stack", "clock" (its speed),
+     * "reset" (at once).
      *
      * @param {string} kind
      * @param {(news: any) => void} listener

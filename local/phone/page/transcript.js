@@ -6,6 +6,7 @@ import { spoken, timed } from "./words.js";
 
 const TICK = 80; // milliseconds
 const KEPT = 500; // rows
+const NEAR = 40; // pixels
 
 /**
  * @typedef {import("./lines.js").Line} Line
@@ -27,6 +28,7 @@ export function createTranscript({ store, lines }) {
   const saying = new Map();
   /** @type {number|undefined} */
   let timer;
+  let atEnd = true;
 
   /** @param {Line} line @param {string} kind @param {...any} content */
   function row(line, kind, ...content) {
@@ -34,13 +36,20 @@ export function createTranscript({ store, lines }) {
     const added = h("p", { class: `said ${kind}`, dir: "auto" }, which, content);
     added.dataset.line = line.uuid;
     added.hidden = !lines.isHeard(line.uuid);
-    const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 40;
     element.append(added);
     last.set(line.uuid, added);
     if (element.children.length > KEPT) element.children[0].remove();
-    if (atEnd) element.scrollTop = element.scrollHeight;
+    follow();
     return added;
   }
+
+  /** Keeps the newest row in sight, unless somebody has gone back to read. */
+  function follow() {
+    if (atEnd) element.scrollTop = element.scrollHeight;
+  }
+  element.addEventListener("scroll", () => {
+    atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
+  });
 
   /** @param {Line} line @param {string} kind @param {string} who @param {string} text */
   function words(line, kind, who, text, /** @type {Entry} */ entry) {
@@ -125,7 +134,11 @@ export function createTranscript({ store, lines }) {
     voice(line, entry) {
       if (entry.state !== "started") return;
       const own = entry.uuid === line.uuid;
-      row(line, own ? "own aside" : "heard aside", own ? "You speak" : `${nameOf(entry.uuid)} speaks`);
+      row(
+        line,
+        own ? "own aside" : "heard aside",
+        own ? "You speak" : `${nameOf(entry.uuid)} speaks`,
+      );
     },
     leg(line, { uuid, status }) {
       if (uuid !== line.uuid) return;
@@ -133,7 +146,8 @@ export function createTranscript({ store, lines }) {
       if (status === "answered") row(line, "remark", "Answered");
     },
     recording(line, { uuid, state }) {
-      if (uuid === line.uuid) row(line, "remark", state === "ended" ? "Recording ended" : "Recording");
+      if (uuid === line.uuid)
+        row(line, "remark", state === "ended" ? "Recording ended" : "Recording");
     },
     modified(line, { action }) {
       if (/mute|earmuff/.test(action)) row(line, "remark", `The application: ${action}`);
@@ -161,6 +175,7 @@ export function createTranscript({ store, lines }) {
         if (lines.holds(line)) /** @type {HTMLElement} */ (shown).hidden = !lines.isHeard(line);
         else shown.remove();
       }
+      follow();
     },
   };
 }

@@ -2,12 +2,14 @@
 // what is said to somebody else.
 // @ts-check
 
+import { isTouched } from "./sound.js";
+
 /** @typedef {ReturnType<typeof createVoice>} Voice */
 
 /** @param {() => void} changed Called when the browser has found its voices. */
 export function createVoice(changed) {
   const synthesis = window.speechSynthesis;
-  /** @type {Map<string, SpeechSynthesisUtterance>} what each line is saying, kept from collection */
+  /** @type {Map<string, SpeechSynthesisUtterance>} what each line is saying */
   const speaking = new Map();
   synthesis?.addEventListener?.("voiceschanged", changed);
 
@@ -17,7 +19,8 @@ export function createVoice(changed) {
   function choose(language, number) {
     const voices = local();
     const wanted = language.toLowerCase();
-    const spoken = (/** @type {SpeechSynthesisVoice} */ { lang }) => lang.toLowerCase().replace("_", "-");
+    const spoken = (/** @type {SpeechSynthesisVoice} */ { lang }) =>
+      lang.toLowerCase().replace("_", "-");
     const exact = voices.filter((voice) => spoken(voice) === wanted);
     const near = voices.filter((voice) => spoken(voice).split("-")[0] === wanted.split("-")[0]);
     const fitting = [exact, near, voices].find((some) => some.length > 0) ?? [];
@@ -44,7 +47,7 @@ export function createVoice(changed) {
      */
     say(line, text, language, number = 0) {
       const voice = choose(language, number);
-      if (!voice || !text || !navigator.userActivation?.hasBeenActive) return;
+      if (!voice || !text || !isTouched()) return;
       stop(line);
       const utterance = new SpeechSynthesisUtterance(text);
       utterance.voice = voice;

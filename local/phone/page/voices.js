@@ -1,5 +1,5 @@
-// The voices of the lines: each answered line has a WebSocket to the platform, which takes what this
-// person says and gives what others say into their microphones.
+// The voices of the lines: each answered line has a WebSocket to the platform, which takes what
+// this person says and gives what others say into their microphones.
 // @ts-check
 
 const UUID = 36; // bytes before the samples of somebody's voice
@@ -22,7 +22,9 @@ export function createVoices({ store, lines, sound }) {
 
   /** @param {string} uuid */
   function open(uuid) {
-    const socket = new WebSocket(`ws://${location.host}/sim/calls/${encodeURIComponent(uuid)}/audio`);
+    const socket = new WebSocket(
+      `ws://${location.host}/sim/calls/${encodeURIComponent(uuid)}/audio`,
+    );
     socket.binaryType = "arraybuffer";
     socket.addEventListener("message", ({ data }) => {
       if (typeof data === "string" || data.byteLength <= UUID) return;

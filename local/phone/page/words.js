@@ -1,4 +1,5 @@
-// What is said of a text, and when: SSML becomes words and pauses, in the time that the platform gives.
+// What is said of a text, and when: SSML becomes words and pauses, in the time that the platform
+// gives.
 // @ts-check
 
 const WORD = 60 / 160; // seconds of a word at the platform's pace
