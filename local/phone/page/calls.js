@@ -5,8 +5,8 @@
 import { fill, h, set, write } from "./dom.js";
 import { plural, seconds, timeOfDay } from "./phrases.js";
 
-// Options that are laid out at first, and how many more when somebody comes to their end: a thousand
-// would cost every frame of a live call more than all else in it.
+// Options that are laid out at first, and how many more when somebody comes to their end: a
+// thousand would cost every frame of a live call more than all else in it.
 const PAGE = 200;
 const NONE = "No call yet. Ring the number with the phone, and it shows here.";
 

@@ -33,11 +33,12 @@ export function createClockControls({ store, api }) {
     const known = SPEEDS.includes(now)
       ? SPEEDS
       : [...SPEEDS, now].sort((one, other) => one - other);
-    if (speed.options.length !== known.length)
+    if (speed.options.length !== known.length) {
       fill(
         speed,
         known.map((number) => h("option", { value: String(number) }, labelOf(number))),
       );
+    }
     speed.value = String(now);
     set(stepping, "hidden", now !== 0);
     write(

@@ -78,8 +78,9 @@ export function createDetails({ store, api, close }) {
 function contentOf(row, parts) {
   if (row.kind === "webhook") return webhookParts(row, parts);
   if (row.kind === "action") return [timesOf(row), actionPart(row)];
-  if (row.kind === "recording")
+  if (row.kind === "recording") {
     return [timesOf(row), recordingPart(parts.api, row.entry.recording_uuid), entryPart(row.entry)];
+  }
   if (row.kind === "status") return [legFacts(row, parts.store), entryPart(row.entry)];
   return [timesOf(row), saidPart(row.entry), entryPart(row.entry)];
 }

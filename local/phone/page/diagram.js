@@ -11,9 +11,10 @@ const GAP = 1;
 // What lasted less, in seconds, took no time.
 const INSTANT = 0.05;
 const TRACKS = 3;
-// Rows that are shown at once; older ones come on request.
+// Rows that are drawn when a call is chosen; older ones are left out.
 const SHOWN = 400;
 const TICK = 250;
+const FORGOTTEN = "The simulator does not remember what happened on this call.";
 
 /**
  * An empty diagram.
@@ -41,8 +42,8 @@ export function createDiagram({ now, choose }) {
     const hidden = Math.max(0, state.timeline.rows.length - SHOWN);
     if (hidden) appendLine(`${hidden} earlier rows are not shown`, 0);
     for (const row of state.timeline.rows.slice(hidden)) append(row);
-    if (!state.timeline.rows.length)
-      appendLine("The simulator does not remember what happened on this call.", 0);
+    if (!state.rows.length) appendLine(FORGOTTEN, 0);
+    for (const row of state.rows) update(row);
     state.newest = entries.at(-1)?.id ?? 0;
     settle();
     if (state.views.has(chosen)) mark(state.views.get(chosen));
@@ -74,16 +75,17 @@ export function createDiagram({ now, choose }) {
   function append(row) {
     const lane = state.lanes.get(row.lane);
     if (lane === undefined) return;
-    if (state.last && row.at - state.last.at >= GAP)
-      appendLine(`${seconds(row.at - state.last.at)} later`, row.at - state.last.at);
+    const pause = row.at - (state.rows.at(-1)?.at ?? row.at);
+    const hasPause = pause >= GAP;
+    if (hasPause) appendLine(`${seconds(pause)} later`, pause);
     const line = ++state.lines;
-    state.origin ??= row.at;
-    const view = buildRow(row, { lane, line, origin: state.origin, click: () => pick(row) });
+    const origin = state.rows[0]?.at ?? row.at;
+    const view = buildRow(row, { lane, line, origin, click: () => pick(row) });
+    view.hasPause = hasPause;
     if (row.end !== undefined) Object.assign(view, barOf(row, lane, line));
     state.views.set(row.id, view);
-    state.last = row;
+    state.rows.push(row);
     list.append(...[view.bar, view.item].filter(Boolean));
-    if (isRunning(row)) state.running.add(row);
     update(row);
   }
 
@@ -96,17 +98,12 @@ export function createDiagram({ now, choose }) {
   }
 
   function barOf(row, lane, line) {
-    const taken = new Set(
-      [...state.running]
-        .filter((other) => other.lane === row.lane)
-        .map((other) => state.views.get(other.id).track),
+    const beside = state.rows.filter(
+      (other) => other.lane === row.lane && lastsUntil(other, row.at),
     );
+    const taken = new Set(beside.map((other) => state.views.get(other.id).track));
     const track = [...Array(TRACKS).keys()].find((free) => !taken.has(free)) ?? TRACKS - 1;
-    const bar = h(
-      "li",
-      { class: `bar ${row.kind} is-${row.title}`, "aria-hidden": "true" },
-      h("span", {}),
-    );
+    const bar = h("li", { class: `bar ${toneOf(row)}`, "aria-hidden": "true" }, h("span", {}));
     bar.style.setProperty("--lane", String(lane));
     bar.style.setProperty("--track", String(track));
     bar.style.setProperty("--line", String(line));
@@ -120,31 +117,41 @@ export function createDiagram({ now, choose }) {
     if (view.title.textContent !== row.title) fill(view.title, breakable(row.title));
     write(view.note, noteOf(row));
     if (view.outcome) write(view.outcome, outcomeOf(row));
-    const isOver = row.end !== null;
-    if (isOver && state.running.delete(row))
-      view.bar?.style.setProperty("--until", String(state.lines + 1));
+    if (!view.bar) return;
+    if (isRunning(row)) {
+      state.running.add(row);
+    } else {
+      state.running.delete(row);
+      view.bar.style.setProperty("--until", String(lineAfter(row)));
+    }
     progress(row);
+  }
+
+  /** The line before which the bar of a row that is over ends: that of what came next. */
+  function lineAfter({ id, end }) {
+    const next = state.rows.find((row) => row.id > id && row.at >= end);
+    if (!next) return state.lines + 1;
+    const { line, hasPause } = state.views.get(next.id);
+    // The pause before it belongs to the bar only where the bar lasted until then.
+    return hasPause && next.at - end >= GAP ? line - 1 : line;
   }
 
   /** Gives the running bars the length of the diagram, and shows how far they are. */
   function settle() {
-    list.style.setProperty("--lines", String(state.lines + 1));
-    for (const row of state.running)
-      state.views.get(row.id).bar?.style.setProperty("--until", String(state.lines + 1));
-    if (!list.querySelector('[tabindex="0"]'))
-      list.querySelector("button")?.setAttribute("tabindex", "0");
+    for (const row of state.running) {
+      state.views.get(row.id).bar.style.setProperty("--until", String(state.lines + 1));
+    }
+    if (!list.querySelector('[tabindex="0"]')) giveFocusTo(list, list.querySelector("button"));
   }
 
   function progress(row) {
     const view = state.views.get(row.id);
-    if (row.end === undefined || !view.time) return;
     const spent = Math.max(0, (row.end ?? now()) - row.at);
     const done = row.seconds ? Math.min(1, spent / row.seconds) : isRunning(row) ? 0 : 1;
     const isKnown = Boolean(row.seconds) || !isRunning(row);
     view.bar.classList.toggle("is-endless", !isKnown);
     view.bar.classList.toggle("is-running", isRunning(row));
     view.bar.style.setProperty("--done", String(done));
-    view.item.style.setProperty("--done", String(done));
     write(view.time, spentOf(row, spent));
   }
 
@@ -175,9 +182,14 @@ export function createDiagram({ now, choose }) {
   };
 }
 
+function lastsUntil(row, at) {
+  return row.end === null || row.end > at;
+}
+
 function spentOf(row, spent) {
-  if (isRunning(row) && row.seconds)
+  if (isRunning(row) && row.seconds) {
     return `${seconds(Math.min(spent, row.seconds))} of ${seconds(row.seconds)}`;
+  }
   return isRunning(row) || spent >= INSTANT ? seconds(spent) : "";
 }
 
@@ -185,12 +197,12 @@ function emptyState() {
   return {
     timeline: createTimeline(),
     lanes: new Map(),
+    /** The rows that are drawn, oldest first, and what each is drawn with. */
+    rows: [],
     views: new Map(),
     running: new Set(),
     lines: 0,
     newest: 0,
-    origin: null,
-    last: null,
     chosen: null,
   };
 }
@@ -230,7 +242,7 @@ function buildRow(row, { lane, line, origin, click }) {
   const item = h("li", {}, h("time", {}, elapsed(row.at - origin)), button);
   item.style.setProperty("--line", String(line));
   item.style.setProperty("--lane", String(lane));
-  return { id: row.id, item, button, title, note, time, outcome };
+  return { id: row.id, line, item, button, title, note, time, outcome };
 }
 
 /** A text that may be broken after its inner slashes. */
@@ -239,8 +251,12 @@ function breakable(text) {
 }
 
 function classOf(row) {
-  const kind = row.kind === "action" ? `action is-${row.title}` : row.kind;
-  return `event ${kind}${row.failed ? " is-failed" : ""}`;
+  return `event ${toneOf(row)}${row.failed ? " is-failed" : ""}`;
+}
+
+/** The kind of a row and, for an action, its colour. */
+function toneOf(row) {
+  return row.kind === "action" ? `action is-${row.title}` : row.kind;
 }
 
 function noteOf(row) {
@@ -269,5 +285,5 @@ function moveFocus(list, event) {
 
 function giveFocusTo(list, button) {
   list.querySelector('button[tabindex="0"]')?.setAttribute("tabindex", "-1");
-  button.setAttribute("tabindex", "0");
+  button?.setAttribute("tabindex", "0");
 }

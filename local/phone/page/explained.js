@@ -6,12 +6,13 @@ import { nameOf, optionsOf, sentence, toneOf } from "./ncco.js";
 
 /** The actions one below the other, each with what it does and what its options mean. */
 export function explained(ncco) {
-  if (!ncco.length)
+  if (!ncco.length) {
     return h(
       "p",
       { class: "muted" },
       "An empty NCCO: nothing is done, and the NCCO that runs goes on.",
     );
+  }
   return h(
     "ol",
     { class: "ncco" },

@@ -87,13 +87,14 @@ export function mount(root, { store, api }) {
       const names = [...left.keys()].filter((name) => pattern.test(name));
       for (const name of names) knobs.set(name, createKnob(name, left.get(name), apply));
       names.forEach((name) => left.delete(name));
-      if (names.length)
+      if (names.length) {
         groups.append(
           groupOf(
             title,
             names.map((name) => knobs.get(name).element),
           ),
         );
+      }
     }
   }
 
@@ -184,8 +185,9 @@ function numberField(label, id, attributes, changed) {
     element: h("div", { class: "field" }, h("label", { for: id }, label), input),
     read: () => (input.value === "" || !input.validity.valid ? null : input.valueAsNumber),
     show(number) {
-      if (document.activeElement !== input)
+      if (document.activeElement !== input) {
         input.value = number === null || number === undefined ? "" : String(number);
+      }
     },
   };
 }

@@ -139,8 +139,9 @@ function recordBrief(a) {
 
 function conversation(a) {
   const parts = [`Puts the leg into the room ${quoted(a.name, 60)}`];
-  if (a.startOnEnter === false || a.startOnEnter === "false")
+  if (a.startOnEnter === false || a.startOnEnter === "false") {
     parts.push("which waits for its moderator");
+  }
   if (isTrue(a.endOnExit)) parts.push("which ends when this leg leaves");
   if (isTrue(a.mute)) parts.push("muted");
   if (isTrue(a.record)) parts.push("and records the room");

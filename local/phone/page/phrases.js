@@ -30,13 +30,15 @@ export function seconds(value) {
   if (value === null || value === "" || !Number.isFinite(number)) return String(value);
   if (number > 0 && number < 0.995) return `${Math.round(number * 1000)} ms`;
   if (number < 60) return `${Math.round(number * 10) / 10} s`;
-  const whole = Math.round(number);
-  if (whole < 3600)
-    return [`${Math.floor(whole / 60)} min`, whole % 60 && `${whole % 60} s`]
-      .filter(Boolean)
-      .join(" ");
+  return minutesOf(Math.round(number));
+}
+
+function minutesOf(whole) {
+  const hours = Math.floor(whole / 3600);
   const minutes = Math.floor((whole % 3600) / 60);
-  return [`${Math.floor(whole / 3600)} h`, minutes && `${minutes} min`].filter(Boolean).join(" ");
+  const rest = whole % 60;
+  const parts = [hours && `${hours} h`, minutes && `${minutes} min`, !hours && rest && `${rest} s`];
+  return parts.filter(Boolean).join(" ");
 }
 
 /** Milliseconds, without digits that say nothing. */

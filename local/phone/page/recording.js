@@ -36,7 +36,9 @@ export function recordingPart(api, uuid) {
       loadInto(words, async () => transcriptOf(await api.get(`${path}/transcript`)));
     }
     return Boolean(archive && transcript);
-  }).catch((error) => fill(audio, problem(error)));
+  })
+    .then(() => audio.dataset.kept ?? fill(audio, h("p", { class: "muted" }, "It was not kept.")))
+    .catch((error) => fill(audio, problem(error)));
   return element;
 }
 
@@ -73,13 +75,14 @@ function transcriptOf(transcript) {
   const sentences = channels
     .flatMap(({ transcript: said }, channel) => (said ?? []).map((one) => ({ ...one, channel })))
     .sort((one, other) => one.timestamp - other.timestamp);
-  if (!sentences.length)
+  if (!sentences.length) {
     return h(
       "div",
       {},
       h("h4", {}, "Transcript"),
       h("p", { class: "muted" }, "Nobody said anything."),
     );
+  }
   const line = ({ timestamp, sentence, channel }) =>
     h(
       "li",
