@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from aiohttp import web
@@ -15,7 +15,7 @@ from .legs import Answer, Hangup, Leg, Sound
 from .platform import Platform
 from .reading import FieldError
 from .server_parts import read_object
-from .settings import Callee
+from .settings import Callee, Webhook
 
 SIP_HEADER = re.compile(r"[A-Za-z0-9_-]{1,100}")
 BEHAVIOURS = (
@@ -79,12 +79,15 @@ class Control:
         return web.json_response(body)
 
     async def ring(self, request: web.Request) -> web.Response:
-        """Somebody calls one of the numbers."""
+        """Somebody calls one of the numbers; `answer_url` answers this one call."""
         fields = await read_object(request)
         platform = self._platform
         try:
             caller, extra = _caller(fields)
             number = phone_number(fields, "to")
+            answer_url = reading.text(fields, "answer_url", 8192)
+            if answer_url is not None and not reading.is_url(answer_url):
+                raise FieldError("answer_url", "must be a URL")
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         application = platform.account.application_of(number)
@@ -92,6 +95,9 @@ class Control:
             raise ApiError(404, {"title": "No application is linked to that number"})
         leg = engine.ring(platform, application, caller, Endpoint("phone", number))
         leg.answer_extra = extra
+        if answer_url is not None:
+            usual = application.answer or Webhook(answer_url)
+            leg.answer = replace(usual, url=answer_url)
         engine.begin_inbound(platform, leg)
         body = {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
         return web.json_response(body, status=201)

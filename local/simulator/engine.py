@@ -37,7 +37,7 @@ def inbound_script(platform: Platform) -> Script:
 
     async def script(leg: Leg) -> None:
         await life.announce(platform, leg)
-        program = await fetch(platform, leg, leg.application.answer)
+        program = await fetch(platform, leg, leg.answer or leg.application.answer)
         if program is None:
             await platform.clock.sleep(platform.settings.dropped_after)
             return

@@ -175,6 +175,7 @@ class Leg:
     limit: float = 86_400.0  # no page limits inbound calls; this is the longest of length_timer
     synchronous: bool = False
     shown_caller: str | None = None
+    answer: Webhook | None = None  # asked for this call's NCCO in place of the application's
     answer_extra: dict[str, Any] = field(default_factory=dict)
 
     status: str = "started"

@@ -98,6 +98,13 @@ async def test_the_keys_of_the_page_reach_the_menu(people: People) -> None:
     await caller.hears("We are open from Monday to Friday")
 
 
+async def test_any_flow_can_be_tried_on_any_number(people: People, platform: Platform) -> None:
+    caller = await people()
+    await caller.page.get_by_label("Flow", exact=True).select_option("track_progress")
+    await caller.ring(platform.template.parameters["VonageNumber"])
+    await caller.hears("Thanks for calling the notification line.")
+
+
 async def test_what_a_person_says_is_understood_and_said_back(people: People) -> None:
     caller = await people()
     await caller.ring(NUMBERS["speech"])

@@ -83,6 +83,7 @@ async def test_the_inspector_with_a_recording(people: People, pictures: Path, sc
     details = person.page.get_by_role("region", name="Details")
     await expect(details.get_by_role("img", name="Waveform")).to_be_visible()
     await expect(details.locator("audio")).to_be_visible()
+    await details.get_by_role("img", name="Waveform").scroll_into_view_if_needed()
     await person.page.screenshot(path=pictures / f"inspector-{scheme}.png")
     assert await problems(person) == []
     await conversation.get_by_role("button", name="POST /webhooks/answer").first.click()

@@ -1,22 +1,24 @@
-// The form that begins a call: from which number, to which, and so to which flow.
+// The form that begins a call: from which number, to which, and by which flow it is answered.
 // @ts-check
 
 import { h, fill, write } from "./dom.js";
 import { choices } from "./settings.js";
 
 const NUMBER = /^[0-9]{7,15}$/;
-const ANOTHER = "another number";
+const AS_SET = "as the number is set";
 
 /**
  * @param {object} parts
  * @param {import("./store.js").Store} parts.store
+ * @param {typeof import("./api.js")} parts.api
  * @param {import("./lines.js").Lines} parts.lines
  * @param {() => void} parts.called
  */
-export function createDial({ store, lines, called }) {
+export function createDial({ store, api, lines, called }) {
   const from = h("input", { ...field("from"), value: choices.get("from", "447700900999") });
-  const to = h("input", { ...field("to"), on: { input: match } });
-  const flow = h("select", { id: "dial-flow", on: { change: choose } });
+  const to = h("input", { ...field("to"), list: "dial-numbers" });
+  const numbers = h("datalist", { id: "dial-numbers" });
+  const flow = h("select", { id: "dial-flow" }, h("option", { value: "" }, AS_SET));
   const problem = h("p", { class: "small bad", role: "alert" });
   const button = h("button", { type: "submit", class: "main wide" }, "Call");
   let calling = false;
@@ -26,6 +28,7 @@ export function createDial({ store, lines, called }) {
     labelled("Your number", from),
     labelled("Flow", flow),
     labelled("Number to call", to),
+    numbers,
     button,
     problem,
   );
@@ -41,28 +44,30 @@ export function createDial({ store, lines, called }) {
     choices.set("from", caller);
     if (calling) return;
     calling = true;
-    await lines.call(caller, callee);
+    await lines.call(caller, callee, flow.value);
     calling = false;
     if (!lines.problem()) called();
   }
 
-  function choose() {
-    if (flow.value) to.value = flow.value;
+  /** Lists the flows; the one that was chosen stays so while it is there. */
+  async function listFlows() {
+    const { flows } = await api.get("/api/flows").catch(() => ({ flows: [] }));
+    const names = flows.map((/** @type {any} */ one) => one.name);
+    const chosen = names.includes(flow.value) ? flow.value : "";
+    const options = names.map((/** @type {string} */ name) => h("option", { value: name }, name));
+    fill(flow, h("option", { value: "" }, AS_SET), options);
+    flow.value = chosen;
   }
 
-  function match() {
-    const known = [...flow.options].some(({ value }) => value === to.value.trim());
-    flow.value = known ? to.value.trim() : "";
-  }
-
-  store.subscribe("stack", ({ numbers }) => {
-    const options = numbers.map((/** @type {any} */ one) =>
-      h("option", { value: one.number }, `${one.flow ?? "default"} · ${one.number}`),
+  store.subscribe("stack", (stack) => {
+    const options = stack.numbers.map((/** @type {any} */ one) =>
+      h("option", { value: one.number }, one.flow ?? "default"),
     );
-    fill(flow, options, h("option", { value: "" }, ANOTHER));
-    if (!to.value && numbers.length > 0) to.value = numbers[0].number;
-    match();
+    fill(numbers, options);
+    if (!to.value && options.length > 0) to.value = stack.numbers[0].number;
+    void listFlows();
   });
+  store.subscribe("flows", listFlows);
 
   return {
     element,

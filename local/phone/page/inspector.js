@@ -3,7 +3,6 @@
 // @ts-check
 
 import { aboutCall, createCallList } from "./calls.js";
-import { followClock } from "./clock.js";
 import { createDetails } from "./details.js";
 import { createDiagram } from "./diagram.js";
 import { h, set, write } from "./dom.js";
@@ -17,12 +16,11 @@ const BESIDE = "(min-width: 90rem)";
  * @param {{store: import("./store.js").Store, api: typeof import("./api.js")}} parts
  */
 export function mount(root, { store, api }) {
-  const clock = followClock({ store, api });
   const list = createCallList({ store, choose: chooseByHand });
   const head = createHead();
   const follow = h("input", { type: "checkbox", checked: true });
   const details = createDetails({ store, api, close: closeDetails });
-  const diagram = createDiagram({ now: clock.now, choose: showDetails });
+  const diagram = createDiagram({ now: store.now, choose: showDetails });
   /** @type {Map<string, string>} the leg whose webhook the API answered under an id */
   const answered = new Map();
   let chosen = "";

@@ -81,18 +81,23 @@ export function createLines({ store, api }) {
     return known || Boolean((await api.get("/sim")).numbers[number]);
   }
 
-  /** @param {string} from @param {string} to */
-  async function ring(from, to) {
+  /** @param {string} from @param {string} to @param {string} flow One for this call, or nothing. */
+  async function ring(from, to, flow) {
     store.setClock(await api.get("/sim/clock"));
     if (!(await isLinked(to))) return fail(from, to, reasons.noApplication(to));
     try {
-      const { uuid } = await api.post("/sim/calls", { from, to });
+      const answer = flow && { answer_url: answerUrl(flow) };
+      const { uuid } = await api.post("/sim/calls", { from, to, ...answer });
       return hold({ uuid, side: "caller", own: from, other: to, failure: "" });
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       return fail(from, to, `${error.message}.`);
     }
   }
+
+  /** @param {string} flow */
+  const answerUrl = (flow) =>
+    `${store.stack.api_url}/webhooks/answer?flow=${encodeURIComponent(flow)}`;
 
   /** Takes back the lines that this tab held before it was loaded again. */
   function restore() {
@@ -160,8 +165,8 @@ export function createLines({ store, api }) {
       if (selected === line.uuid) selected = held.keys().next().value ?? "";
       changed();
     },
-    /** @param {string} from @param {string} to */
-    call: (from, to) => attempt(() => ring(from, to)),
+    /** @param {string} from @param {string} to @param {string} flow */
+    call: (from, to, flow) => attempt(() => ring(from, to, flow)),
     /** @param {import("./store.js").Leg} leg */
     answer(leg) {
       const { uuid, from: other, to: own } = leg;

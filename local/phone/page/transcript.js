@@ -170,7 +170,8 @@ export function createTranscript({ store, lines }) {
       for (const line of lines.all()) {
         if (lines.phase(line) !== "ended" || ended.has(line.uuid)) continue;
         ended.add(line.uuid);
-        row(line, line.hungUp ? "remark" : "remark bad", lines.why(line));
+        const answered = store.legs.get(line.uuid)?.answered_at != null;
+        row(line, line.hungUp || answered ? "remark" : "remark bad", lines.why(line));
       }
       const heard = lines.all().filter(({ uuid }) => lines.isHeard(uuid));
       element.classList.toggle("several", heard.length > 1);

@@ -24,6 +24,22 @@ async def test_ring_takes_numbers_with_a_plus(stage: Stage) -> None:
     assert (await stage.sim("POST", "/calls", body)).status == 201
 
 
+async def test_ring_can_name_the_answer_url_of_this_call_alone(stage: Stage) -> None:
+    stage.on("/other", [{"action": "talk", "text": "The other one."}])
+    body = {"from": "447700900999", "to": "447700900001", "answer_url": stage.url("/other")}
+    assert (await stage.sim("POST", "/calls", body)).status == 201
+    await stage.step(1)
+    assert len(stage.sent_to("/other")) == 1
+    assert stage.sent_to("/answer") == []
+    await stage.ring()
+    assert len(stage.sent_to("/answer")) == 1
+
+
+async def test_ring_refuses_an_answer_url_that_is_none(stage: Stage) -> None:
+    body = {"from": "447700900999", "to": "447700900001", "answer_url": "javascript:alert(1)"}
+    assert (await stage.sim("POST", "/calls", body)).status == 400
+
+
 async def test_ring_a_number_that_is_not_the_accounts_is_404(stage: Stage) -> None:
     answered = await stage.sim("POST", "/calls", {"from": CALLER, "to": "15551234567"})
     assert answered.status == 404
