@@ -146,8 +146,9 @@ export function createTranscript({ store, lines }) {
       if (status === "answered") row(line, "remark", "Answered");
     },
     action(line, { uuid, action, state, details }) {
-      if (uuid !== line.uuid || action !== "conversation" || state !== "started") return;
-      row(line, "remark", `In the conversation ${details?.name ?? ""}`);
+      if (uuid !== line.uuid || state !== "started") return;
+      if (action === "conversation") row(line, "remark", `In the conversation ${details?.name ?? ""}`);
+      if (action === "input") row(line, "remark", `The line waits for ${awaited(details)}`);
     },
     recording(line, { uuid, state }) {
       if (uuid === line.uuid)
@@ -183,6 +184,12 @@ export function createTranscript({ store, lines }) {
       follow();
     },
   };
+}
+
+/** @param {any} details An input action; without a type it takes keys. */
+function awaited(details) {
+  const names = { dtmf: "keys", speech: "speech" };
+  return [details?.type ?? "dtmf"].flat().map((type) => names[type] ?? type).join(" or ");
 }
 
 /** @param {string|undefined} url */
