@@ -366,10 +366,11 @@ def test_the_bucket_is_private_encrypted_and_forgets(resources: Resources) -> No
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
 
 
-@pytest.mark.parametrize("name", ["RecordingsBucketPolicy", "QueuePolicy"])
-def test_bucket_and_queues_refuse_plain_http(resources: Resources, name: str) -> None:
-    (statement,) = properties(resources, name)["PolicyDocument"]["Statement"]
-    assert statement["Effect"] == "Deny"
+@pytest.mark.parametrize("name", ["RecordingsBucketPolicy", "QueuePolicy", "AlarmTopicPolicy"])
+def test_bucket_queues_and_topic_refuse_plain_http(production: Resources, name: str) -> None:
+    found = properties(production, name)["PolicyDocument"]["Statement"]
+    (statement,) = [one for one in found if one["Sid"] == "OnlyOverTls"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": False}}
 
 
