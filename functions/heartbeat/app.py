@@ -1,4 +1,4 @@
-"""Rings the application once a minute, as Vonage would, and says whether a caller hears something."""
+"""Rings the application as Vonage would, once a minute, and tells whether a caller is answered."""
 
 from __future__ import annotations
 

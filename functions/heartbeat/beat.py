@@ -127,7 +127,7 @@ def _authorization(body: bytes, secrets: SigningSecrets, now: float) -> str:
 
 
 def _judge(answer: Answer) -> Heard:
-    """Say whether a caller would hear something. An apology is heard; it has an alarm of its own."""
+    """Say whether a caller would hear something, if only the apology: that has its own alarm."""
     if answer.status != 200:
         return Heard("silent", answer.status, "not 200")
     try:

@@ -1,15 +1,17 @@
 """What CloudWatch makes of log lines and metrics: the patterns of filters, and an alarm's sums.
 
-As much of it as template.yaml uses; everything else is refused, so that nothing is guessed. Sources:
-CloudWatch Logs user guide, "Filter pattern syntax"; CloudWatch user guide, "Alarm evaluation" and
-"Using metric math".
+As much of it as template.yaml uses; everything else is refused, so that nothing is guessed.
+Sources: CloudWatch Logs user guide, "Filter pattern syntax"; CloudWatch user guide, "Alarm
+evaluation" and "Using metric math".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 _TERM = re.compile(r'\$\.(?P<field>\w+) (?P<sign>=|>=) (?:"(?P<text>[^"]*)"|(?P<number>\d+))')
 _SUM = re.compile(r"SUM\(\[(?P<terms>FILL\(\w+, 0\)(?:, FILL\(\w+, 0\))*)\]\)")
@@ -51,7 +53,8 @@ def matches(pattern: str, line: Mapping[str, Any]) -> bool:
     if pattern[:2] != "{ " or pattern[-2:] != " }":
         raise ValueError(f"not a JSON pattern: {pattern}")
     terms = [_TERM.fullmatch(term) for term in pattern[2:-2].split(" && ")]
-    return all([_holds(pattern, term, line) for term in terms])
+    held = [_holds(pattern, term, line) for term in terms]  # each, so that each is understood
+    return all(held)
 
 
 def _holds(pattern: str, term: re.Match[str] | None, line: Mapping[str, Any]) -> bool:
@@ -59,8 +62,9 @@ def _holds(pattern: str, term: re.Match[str] | None, line: Mapping[str, Any]) ->
         raise ValueError(f"this pattern is not known here: {pattern}")
     value = line.get(term["field"])
     if term["text"] is None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and value >= int(term["number"])
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return value >= int(term["number"])
     wanted = ".*".join(re.escape(part) for part in term["text"].split("*"))
     return isinstance(value, str) and re.fullmatch(wanted, value, re.DOTALL) is not None
 
@@ -140,11 +144,11 @@ def _value(alarm: Mapping[str, Any], points: Sequence[Point], period: int) -> fl
 def _statistic(
     metric: Metric, statistic: str, seconds: int, points: Sequence[Point], period: int
 ) -> float | None:
-    end = period * seconds
+    begin = (period - 1) * seconds
     values = [
         point.value
         for point in points
-        if point.metric == metric and end - seconds <= point.at < end
+        if point.metric == metric and 0 <= point.at - begin < seconds
     ]
     return _STATISTICS[statistic](values) if values else None
 

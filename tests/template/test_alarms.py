@@ -335,7 +335,7 @@ def a_heart_that_does_not_beat(stack: Stack) -> None:
     stack.silence_the_heart()
 
 
-FAULTS = {
+FAULTS: dict[Callable[[Stack], None], str] = {
     a_flow_that_fails: "ApologiesAlarm",
     a_flow_that_nobody_wrote: "ApologiesAlarm",
     a_request_that_nobody_foresaw: "UnforeseenErrorsAlarm",

@@ -1,4 +1,4 @@
-"""The stand-in for CloudWatch: what its filters match and its alarms sum up, and what it refuses."""
+"""The stand-in for CloudWatch: what filters match, what alarms sum up, and what it refuses."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_a_filter_counts_by_the_dimension_that_the_line_names() -> None:
             }
         ],
     }
-    (point,) = counted(filter_, {"outcome": "kept"}, -5)
-    assert point == (("Ours", "Webhooks", frozenset({("outcome", "kept")})), -5, 1)
+    kept = Metric("Ours", "Webhooks", frozenset({("outcome", "kept")}))
+    assert counted(filter_, {"outcome": "kept"}, -5) == [Point(kept, -5, 1)]
     assert counted(filter_, {"message": "INIT_START"}, -5) == []
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     Resources = dict[str, dict[str, Any]]
 
 FUNCTIONS = TEMPLATE.parent / "functions"
-# The metrics that AWS publishes, with their one dimension: user guides of Lambda, SQS, DynamoDB, and
-# API Gateway ("HTTP API metrics").
+# The metrics that AWS publishes, with their one dimension: user guides of Lambda, SQS, DynamoDB,
+# and API Gateway ("HTTP API metrics").
 AWS = {
     "AWS/Lambda": (
         "FunctionName",
@@ -54,9 +54,8 @@ def exists(metric: Metric, resources: Resources) -> bool:
         dimension, kind, names = AWS[metric.namespace]
         called = {name.removesuffix(".QueueName") for _, name in metric.dimensions}
         keys = {key for key, _ in metric.dimensions}
-        return (
-            metric.name in names and keys == {dimension} and called <= set(of_type(resources, kind))
-        )
+        known = set(of_type(resources, kind))
+        return metric.name in names and keys == {dimension} and called <= known
     for one in of_type(resources, "AWS::Logs::MetricFilter").values():
         (made,) = one["MetricTransformations"]
         keys = {dimension["Key"] for dimension in made.get("Dimensions", [])}

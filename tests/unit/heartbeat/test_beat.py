@@ -31,7 +31,7 @@ NCCO = b'[{"action": "talk", "text": "Hello"}]'
 
 
 class Store:
-    """Secrets that are there, or not; ``newer_one`` is what is found when they are asked for anew."""
+    """Secrets that are there, or not; ``newer_one`` is what is found when asked for anew."""
 
     def __init__(self, secrets: SigningSecrets | None = OURS) -> None:
         self.secrets = secrets
