@@ -1,4 +1,4 @@
-"""The transformed template as a file that a reviewer reads: ``python -m tests.template.golden``.
+"""The transformed template as a file that a reviewer reads: ``make golden``.
 
 It writes the golden file anew; with ``--of-production`` it writes to standard output what
 scanners read: the same with the parameters of a stack that has everything.

@@ -10,7 +10,7 @@ import pytest
 
 from tests.template.golden import GOLDEN, normal, transformed
 
-RENEW = "if that is what you want: .venv/bin/python -m tests.template.golden"
+RENEW = "if that is what you want: make golden"
 
 
 @pytest.fixture(scope="module")
