@@ -6,6 +6,7 @@ import base64
 import json
 import secrets
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -54,6 +55,17 @@ def test_checkov_finds_a_bucket_that_is_open_to_all(tmp_path: Path) -> None:
     status, said = scan("checkov", template(tmp_path, AccessControl="PublicRead"))
     assert status == 1
     assert "CKV_AWS_20" in said
+
+
+def test_cfn_lint_finds_a_property_that_does_not_exist(tmp_path: Path) -> None:
+    def lint(path: Path) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("cfn-lint")), str(path)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+    assert lint(template(tmp_path)).returncode == 0
+    done = lint(template(tmp_path, PublicAcessBlock=True))
+    assert done.returncode != 0
+    assert "PublicAcessBlock" in done.stdout
 
 
 def test_bandit_finds_a_shell_that_is_given_what_came(tmp_path: Path) -> None:
