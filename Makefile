@@ -8,11 +8,14 @@ PIP := $(RUN) -m pip --quiet --disable-pip-version-check
 # The SAM CLI has an environment of its own, with the Python that Lambda runs: the build compiles
 # with it. No AWS account is asked for anything.
 SAM_VENV := .venv-sam
+# So have the scanners, since they pin other versions of what the project uses.
+SCAN_VENV := .venv-scan
+SCAN := $(SCAN_VENV)/bin/python -m tests.scans
 sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-browser pictures test-sam test-soak lint format constraints clean
+.PHONY: help install demo up sam-local test test-browser pictures test-sam test-soak lint scan golden format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,22 +71,47 @@ test-sam: install $(SAM_VENV)/.installed ## sam build, sam validate, and the tes
 test-soak: install ## load, size and crash tests, a few minutes each
 	$(RUN) -m pytest -s tests/soak
 
-lint: install ## ruff, mypy, cfn-lint and the checks of the transformed template
+lint: install ## ruff, mypy, cfn-lint, checks of the template and of every flow's paths, scans
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/cfn-lint template.yaml
-	$(RUN) -m pytest -q tests/template
+	$(RUN) -m pytest -q -n auto tests/template
+	$(RUN) -m local.explore --check
+	@$(MAKE) --no-print-directory scan
+
+$(SCAN_VENV)/.installed: pyproject.toml constraints-scan.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: none was found on the PATH" >&2; exit 1; }
+	@test -x $(SCAN_VENV)/bin/python || $(PYTHON) -m venv $(SCAN_VENV)
+	@echo "installing the scanners into $(SCAN_VENV) (about a minute, once)"
+	@$(SCAN_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
+	@$(SCAN_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --group scan --constraint constraints-scan.txt
+	@touch $@
+
+scan: install $(SCAN_VENV)/.installed ## checkov, bandit, pip-audit, secrets; and that each finds a planted fault
+	@$(RUN) -m tests.template.golden --of-production > $(SCAN_VENV)/template.json
+	$(SCAN) checkov $(SCAN_VENV)/template.json
+	$(SCAN) bandit functions local $(wildcard connect)
+	$(SCAN) audit constraints.txt
+	@echo "$(SCAN) secrets (every file)"
+	@git ls-files --cached --others --exclude-standard -z | xargs -0 $(SCAN) secrets
+	$(RUN) -m pytest -q tests/scans
+
+golden: install ## write anew what the template becomes, for the reviewer of a change
+	@$(RUN) -m tests.template.golden
+	@git --no-pager diff --stat -- tests/template/golden
 
 format: install ## let ruff put the code in order
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-constraints: install $(SAM_VENV)/.installed ## pin anew what pyproject.toml's groups bring with them
+constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## pin anew what pyproject.toml's groups bring with them
 	@{ sed -n '/^#/p' constraints.txt; $(RUN) -m pip freeze; } > constraints.new
 	@mv constraints.new constraints.txt
 	@{ sed -n '/^#/p' constraints-sam.txt; $(SAM_VENV)/bin/python -m pip freeze; } > constraints.new
 	@mv constraints.new constraints-sam.txt
+	@{ sed -n '/^#/p' constraints-scan.txt; $(SCAN_VENV)/bin/python -m pip freeze; } > constraints.new
+	@mv constraints.new constraints-scan.txt
 
 clean: ## remove everything that was built or installed
-	rm -rf $(VENV) $(SAM_VENV) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,6 +7,7 @@ of the template needs no existence here beyond its name.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import sys
@@ -18,7 +19,7 @@ import boto3
 from botocore.config import Config
 
 from local.names import ACCOUNT, STACK
-from local.template import Resolver
+from local.template import Resolver, TemplateError
 
 if TYPE_CHECKING:
     from local.credentials import Credentials
@@ -206,11 +207,7 @@ class Cloud:
             functions=_functions(template, resolver, names),
             routes=_routes(template, resolver, names),
             sources=_sources(template, resolver, names, attributes),
-            outputs={
-                name: str(resolver.resolve(output["Value"]))
-                for name, output in template.outputs.items()
-                if "Condition" not in output or resolver.holds(output["Condition"])
-            },
+            outputs=_outputs(template, resolver),
             names=names,
             secrets=secrets,
         )
@@ -325,6 +322,16 @@ def _functions(
             log_level=logging.get("ApplicationLogLevel", "INFO"),
         )
     return functions
+
+
+def _outputs(template: Template, resolver: Resolver) -> dict[str, str]:
+    """Give the outputs, without those that name what is only in AWS, such as a dashboard."""
+    outputs = {}
+    for name, output in template.outputs.items():
+        if "Condition" not in output or resolver.holds(output["Condition"]):
+            with contextlib.suppress(TemplateError):
+                outputs[name] = str(resolver.resolve(output["Value"]))
+    return outputs
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,385 @@
+"""Each fault raises exactly its alarm: real log lines, the template's filters, the alarms' sums."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from tests.support import signing, vonage, webhooks
+from tests.support.cloud import Cloud
+from tests.support.events import http_event
+from tests.support.function import Functions, Outcome
+from tests.support.metrics import Metric, Point, counted, state
+from tests.support.signing import bearer
+from tests.support.webhooks import post
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Resources = dict[str, dict[str, Any]]
+
+OF = "CON-4b8b1f0e-0d4c-4d4a-9a3e-1f2e3d4c5b6a"
+PACKAGES = Path(boto3.__file__).parents[1]
+JUST_NOW = -30.0  # seconds
+HALF_AN_HOUR = range(30)  # minutes
+_FAULTY = """
+import time
+
+def answer(call):
+    if call.state["how"] == "slow":
+        time.sleep(3.01)
+        return [{"action": "talk", "text": "At last."}]
+    raise ValueError("cannot serve")
+"""
+
+
+class Stack:
+    """The functions of a stack in production, and what CloudWatch has heard of them.
+
+    Attributes
+    ----------
+    points
+        The values of all metrics; at first those of a stack that is well.
+    """
+
+    def __init__(self, resources: Resources, functions: Functions, cloud: Cloud) -> None:
+        self._resources = resources
+        self._functions = functions
+        self.cloud = cloud
+        self.points: list[Point] = []
+        self.hear({"outcome": "heard"}, "HeartbeatFunction", minutes=HALF_AN_HOUR)
+        for queue in self._of_type("AWS::SQS::Queue"):
+            for name in ("Visible", "NotVisible"):
+                self.gauge(queue, f"ApproximateNumberOfMessages{name}", 0)
+            self.gauge(queue, "ApproximateAgeOfOldestMessage", 0)
+
+    def _of_type(self, kind: str) -> Resources:
+        return {name: one for name, one in self._resources.items() if one["Type"] == kind}
+
+    def invoke(self, folder: str, event: dict[str, Any], times: int = 1) -> Outcome:
+        """Invoke a function; what it did once counts as often as is said."""
+        done = self._functions(folder, event)
+        (function,) = [
+            name
+            for name, one in self._of_type("AWS::Lambda::Function").items()
+            if one["Properties"]["Handler"] == f"{folder}.app.handler"
+        ]
+        for _ in range(times):
+            self.measure(function, "Invocations", 1)
+            self.measure(function, "Errors", 0 if done.raised is None else 1)
+            for line in done.logs:
+                self.hear(line, function)
+        return done
+
+    def measure(self, function: str, name: str, value: float) -> None:
+        """Have Lambda publish a metric of a function."""
+        metric = Metric("AWS/Lambda", name, frozenset({("FunctionName", function)}))
+        self.points.append(Point(metric, JUST_NOW, value))
+
+    def gauge(self, queue: str, name: str, value: float) -> None:
+        """Have SQS publish a metric of a queue, each minute."""
+        dimension = ("QueueName", f"{queue}.QueueName")
+        metric = Metric("AWS/SQS", name, frozenset({dimension}))
+        self.points += [Point(metric, -60 * minute - 30, value) for minute in HALF_AN_HOUR]
+
+    def hear(
+        self, line: dict[str, Any], function: str, minutes: range | tuple[int, ...] = (0,)
+    ) -> None:
+        """Take a line into the log group of a function."""
+        logging = self._resources[function]["Properties"]["LoggingConfig"]
+        for one in self._of_type("AWS::Logs::MetricFilter").values():
+            if one["Properties"]["LogGroupName"] == logging["LogGroup"]:
+                for minute in minutes:
+                    at = -60.0 * minute + JUST_NOW
+                    self.points += counted(one["Properties"], line, at)
+
+    def silence_the_heart(self) -> None:
+        """Forget all beats."""
+        self.points = [one for one in self.points if one.metric.name != "BeatsHeard"]
+
+    def ringing(self) -> set[str]:
+        """Give the alarms that ring now."""
+        alarms = self._of_type("AWS::CloudWatch::Alarm")
+        return {name for name, one in alarms.items() if self._rings(one["Properties"])}
+
+    def _rings(self, alarm: dict[str, Any]) -> bool:
+        return state(alarm, self.points) == "ALARM"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with Cloud(signing.account()) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def start(
+    cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Functions]]:
+    """Start the functions, with another environment where wanted."""
+    code = tmp_path_factory.mktemp("code") / "functions"
+    shutil.copytree(Path(__file__).parents[2] / "functions", code)
+    (code / "flows" / "faulty.py").write_text(_FAULTY)
+    more = {
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "FLOW_TIME_LIMIT": "4000",
+        "APPLICATION_SECRET_ID": cloud.secret(vonage.secret()),
+        "BUCKET_NAME": "recordings",
+        "CALLS_PER_DAY": "0",
+        "FOREIGN_ANSWER_URLS": "refuse",
+        "ALLOWED_PREFIXES": "44",
+        "ANSWER_URL": "http://127.0.0.1:9/webhooks/answer",
+    }
+    with ExitStack() as running:
+        yield lambda **changes: running.enter_context(
+            Functions(cloud.environment(**more | changes), PACKAGES, code=code)
+        )
+
+
+@pytest.fixture(scope="module")
+def functions(start: Callable[..., Functions]) -> Functions:
+    return start()
+
+
+@pytest.fixture
+def stack(production: Resources, functions: Functions, cloud: Cloud) -> Stack:
+    cloud.reset()
+    return Stack(production, functions, cloud)
+
+
+def answered(stack: Stack, query: str = "") -> dict[str, Any]:
+    return post(stack.cloud.account, "answer", webhooks.answer(OF), query)
+
+
+def status(stack: Stack, **changes: Any) -> dict[str, Any]:
+    return post(stack.cloud.account, "event", webhooks.status(OF, **changes))
+
+
+def forged(stack: Stack) -> dict[str, Any]:
+    event = status(stack)
+    event["headers"]["authorization"] = bearer(stack.cloud.account, b"", secret="not ours" * 4)
+    return event
+
+
+# What raises no alarm
+
+
+def ordinary_calls(stack: Stack) -> None:
+    """A hundred calls that are served, with keys, notifications and a recording."""
+    account = stack.cloud.account
+    stack.invoke("answer", answered(stack), times=100)
+    stack.invoke("event", status(stack), times=100)
+    stack.invoke("event", status(stack), times=100)
+    stack.invoke("dtmf", post(account, "dtmf", webhooks.keys(OF), "flow=dtmf_menu"), times=100)
+    stack.invoke("recordings", post(account, "recordings", webhooks.recorded(OF)), times=100)
+
+
+def webhooks_without_a_signature(stack: Stack) -> None:
+    event = status(stack)
+    del event["headers"]["authorization"]
+    stack.invoke("event", event, times=100)
+
+
+def a_stranger_who_tries_a_few_signatures(stack: Stack) -> None:
+    stack.invoke("event", forged(stack), times=9)
+
+
+def requests_that_are_no_webhooks(stack: Stack) -> None:
+    body = b"[]"
+    event = http_event(
+        "POST",
+        "/webhooks/event",
+        body=body,
+        authorization=bearer(stack.cloud.account, body),
+    )
+    stack.invoke("event", event, times=100)
+
+
+def a_burst_that_the_table_throttled_for_a_moment(stack: Stack) -> None:
+    stack.cloud.aws.faults["PutItem"] = "throttle"
+    done = stack.invoke("event", status(stack), times=100)
+    assert done.logs[0]["outcome"] == "overflowed"
+
+
+def a_webhook_that_aws_failed_once(stack: Stack) -> None:
+    stack.cloud.aws.faults |= {"PutItem": "refuse", "SendMessage": "refuse"}
+    stack.invoke("event", status(stack), times=4)
+
+
+def one_slow_reply(stack: Stack) -> None:
+    stack.invoke("answer", answered(stack, "flow=faulty&how=slow"), times=2)
+
+
+def a_beat_that_was_missed_twice(stack: Stack) -> None:
+    heart = [one for one in stack.points if one.metric.name == "BeatsHeard"]
+    stack.points = [one for one in stack.points if one not in heart[:2]]
+
+
+QUIET = [
+    ordinary_calls,
+    webhooks_without_a_signature,
+    a_stranger_who_tries_a_few_signatures,
+    requests_that_are_no_webhooks,
+    a_burst_that_the_table_throttled_for_a_moment,
+    a_webhook_that_aws_failed_once,
+    one_slow_reply,
+    a_beat_that_was_missed_twice,
+]
+
+
+@pytest.mark.parametrize("happening", QUIET, ids=lambda it: it.__name__)
+def test_what_callers_do_not_suffer_from_raises_no_alarm(
+    stack: Stack, happening: Callable[[Stack], None]
+) -> None:
+    happening(stack)
+    assert stack.ringing() == set()
+
+
+def test_a_stack_that_nobody_calls_raises_no_alarm(stack: Stack) -> None:
+    assert stack.ringing() == set()
+
+
+# What raises one
+
+
+def a_flow_that_fails(stack: Stack) -> None:
+    stack.invoke("answer", answered(stack, "flow=faulty&how=raise"))
+
+
+def a_flow_that_nobody_wrote(stack: Stack) -> None:
+    stack.invoke("answer", answered(stack, "flow=none_such"))
+
+
+def a_request_that_nobody_foresaw(stack: Stack) -> None:
+    stack.invoke("event", {"rawPath": "/webhooks/event", "headers": "none"})
+
+
+def a_table_and_a_queue_that_take_nothing(stack: Stack) -> None:
+    stack.cloud.aws.faults |= {"PutItem": "refuse", "SendMessage": "refuse"}
+    stack.invoke("event", status(stack), times=5)
+
+
+def a_signature_secret_that_is_not_vonages(stack: Stack) -> None:
+    stack.invoke("event", forged(stack), times=10)
+
+
+def a_call_that_went_to_the_fallback(stack: Stack) -> None:
+    stack.invoke("fallback", answered(stack))
+
+
+def an_ncco_that_vonage_could_not_carry_out(stack: Stack) -> None:
+    fields = {"reason": "Syntax error in NCCO.", "conversation_uuid": OF}
+    stack.invoke("event", post(stack.cloud.account, "event", fields))
+
+
+def callers_who_wait(stack: Stack) -> None:
+    stack.invoke("answer", answered(stack, "flow=faulty&how=slow"), times=3)
+
+
+def keys_that_nothing_keeps(stack: Stack) -> None:
+    stack.cloud.aws.faults |= {"PutItem": "refuse", "SendMessage": "refuse"}
+    keys = post(stack.cloud.account, "dtmf", webhooks.keys(OF), "flow=dtmf_menu")
+    stack.invoke("dtmf", keys)
+
+
+def a_table_that_takes_nothing_for_long(stack: Stack) -> None:
+    stack.cloud.aws.faults["PutItem"] = "refuse"
+    stack.invoke("event", status(stack, timestamp="2026-03-29T21:20:06.000Z"))
+    waiting = len(stack.cloud.messages("overflow"))
+    stack.gauge("OverflowQueue", "ApproximateNumberOfMessagesNotVisible", waiting)
+
+
+def an_event_that_was_given_up(stack: Stack) -> None:
+    stack.gauge("OverflowDeadLetterQueue", "ApproximateNumberOfMessagesVisible", 1)
+
+
+def a_recording_that_was_given_up(stack: Stack) -> None:
+    stack.gauge("RecordingsDeadLetterQueue", "ApproximateNumberOfMessagesVisible", 1)
+
+
+def recordings_that_nobody_fetches(stack: Stack) -> None:
+    stack.gauge("RecordingsQueue", "ApproximateNumberOfMessagesVisible", 7)
+    stack.gauge("RecordingsQueue", "ApproximateAgeOfOldestMessage", 3600)
+
+
+def a_function_that_dies(stack: Stack) -> None:
+    stack.measure("DtmfFunction", "Invocations", 1)
+    stack.measure("DtmfFunction", "Errors", 1)
+
+
+def an_account_without_an_instance_left(stack: Stack) -> None:
+    stack.measure("AnswerFunction", "Throttles", 1)
+
+
+def a_day_whose_calls_are_spent(stack: Stack) -> None:
+    body = b'{"to": [{"type": "phone", "number": "447700900123"}], "flow": "greet"}'
+    event = http_event("POST", "/calls", body=body)
+    event["headers"]["idempotency-key"] = "one"
+    arn = "arn:aws:iam::123456789012:user/owner"
+    event["requestContext"]["authorizer"] = {"iam": {"userArn": arn}}
+    assert stack.invoke("calls", event).status == 403
+
+
+def a_heart_that_beats_against_a_closed_door(stack: Stack) -> None:
+    stack.silence_the_heart()
+    done = stack.invoke("heartbeat", {})
+    assert done.logs[0]["outcome"] == "silent"
+
+
+def a_heart_that_does_not_beat(stack: Stack) -> None:
+    stack.silence_the_heart()
+
+
+FAULTS: dict[Callable[[Stack], None], str] = {
+    a_flow_that_fails: "ApologiesAlarm",
+    a_flow_that_nobody_wrote: "ApologiesAlarm",
+    a_request_that_nobody_foresaw: "UnforeseenErrorsAlarm",
+    a_table_and_a_queue_that_take_nothing: "TransientFaultsAlarm",
+    a_signature_secret_that_is_not_vonages: "RejectedSignaturesAlarm",
+    a_call_that_went_to_the_fallback: "FallbackUsedAlarm",
+    an_ncco_that_vonage_could_not_carry_out: "NccoErrorsAlarm",
+    callers_who_wait: "SlowRepliesAlarm",
+    keys_that_nothing_keeps: "LostInputsAlarm",
+    a_table_that_takes_nothing_for_long: "OverflowDepthAlarm",
+    an_event_that_was_given_up: "EventsDeadAlarm",
+    a_recording_that_was_given_up: "RecordingsDeadAlarm",
+    recordings_that_nobody_fetches: "OldestRecordingAlarm",
+    a_function_that_dies: "FunctionErrorsAlarm",
+    an_account_without_an_instance_left: "ThrottlesAlarm",
+    a_day_whose_calls_are_spent: "DiallingCapAlarm",
+    a_heart_that_beats_against_a_closed_door: "CallersHearNothingAlarm",
+    a_heart_that_does_not_beat: "CallersHearNothingAlarm",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda it: it.__name__)
+def test_a_fault_raises_its_alarm_and_no_other(
+    stack: Stack, fault: Callable[[Stack], None]
+) -> None:
+    fault(stack)
+    assert stack.ringing() == {FAULTS[fault]}
+
+
+def test_there_is_a_fault_for_every_alarm(production: Resources) -> None:
+    alarms = {n for n, one in production.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    assert set(FAULTS.values()) == alarms
+
+
+@pytest.mark.parametrize("alarm", ["EventsDeadAlarm", "RecordingsDeadAlarm", "OverflowDepthAlarm"])
+def test_a_queue_that_nobody_touched_for_hours_does_not_end_its_alarm(
+    production: Resources, alarm: str
+) -> None:
+    assert state(production[alarm]["Properties"], [], "ALARM") == "ALARM"
+
+
+def test_a_function_that_nobody_invoked_does_not_hide_the_error_of_another(
+    production: Resources,
+) -> None:
+    failing = Metric("AWS/Lambda", "Errors", frozenset({("FunctionName", "AsrFunction")}))
+    points = [Point(failing, JUST_NOW, 1)]
+    assert state(production["FunctionErrorsAlarm"]["Properties"], points) == "ALARM"
