@@ -108,7 +108,7 @@ class _Walk:
 
     def _at(self, program: Program) -> int:
         try:
-            ncco.parse(list(program.actions))
+            _actions(program.actions)
         except NccoError as error:
             return self._fault(f"Vonage refuses the NCCO: {error}")
         self._seen.setdefault(program.origin, program.actions)
@@ -143,7 +143,7 @@ class _Walk:
 
     async def _look(self, place: Place, program: Program) -> None:
         """Run the actions from where the program stands until something must happen."""
-        parsed = ncco.parse(list(program.actions))
+        parsed = _actions(program.actions)
         for position in range(program.start, len(parsed)):
             action, fields = parsed[position], program.actions[position]
             self._reached.add((program.origin, position))
@@ -205,7 +205,7 @@ class _Walk:
         reached; what follows a conversation never runs.
         """
         for origin, actions in self._seen.items():
-            parsed = ncco.parse(list(actions))
+            parsed = _actions(actions)
             for position, fields in enumerate(actions):
                 before = parsed[:position]
                 answered = any(isinstance(one, ncco.Input | ncco.Notify) for one in before)
@@ -285,6 +285,10 @@ async def _input(
         return reply
     reply = await report(dtmf=dtmf, speech={"results": []} if speech is None else speech)
     return reply
+
+
+def _actions(program: tuple[dict[str, Any], ...]) -> list[ncco.Action]:
+    return [step.action for step in ncco.parse(list(program))]
 
 
 def _key(actions: Any) -> str:
