@@ -243,7 +243,7 @@ class Platform:
 
 def describe(
     keys: credentials.Credentials, template: templates.Template, stack: Stack
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Give what the stack file tells of a stack, wherever its functions run."""
     known = dataclasses.asdict(keys)
     outputs = {
@@ -265,6 +265,9 @@ def describe(
         },
         **{key: values[name] for key, name in numbers.items() if name in values},
         **{key: stack.outputs[name] for key, name in outputs.items() if name in stack.outputs},
+        # As CloudFormation would tell them: what `python -m connect --local` reads.
+        "outputs": stack.outputs,
+        "parameters": values,
     }
 
 
