@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from botocore.exceptions import BotoCoreError, ClientError
 
-VONAGE_API = "https://api.nexmo.com"  # the Application API, whatever region calls are in
-VONAGE_REST = "https://rest.nexmo.com"  # the Numbers API
+_VONAGE = "https://api.nexmo.com"
 _CONNECT_TIMEOUT = 5
 _READ_TIMEOUT = 20
 _ATTEMPTS = 3
@@ -36,26 +35,25 @@ class Stack:
         Its AWS region.
     outputs, parameters
         By the names that template.yaml gives them.
-    vonage_url, vonage_rest_url
-        Where Vonage's Application API and Numbers API are.
+    vonage_url
+        Where Vonage's API is.
     ca_file
-        The authority behind those addresses, where it is not a public one.
+        The authority behind that address, where it is not a public one.
     local
         Whether it is the local platform.
-    client_options
-        What boto3 clients are made with.
+    session, client_options
+        What boto3 clients are made from.
     """
 
     name: str
     region: str
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
-    vonage_url: str = VONAGE_API
-    vonage_rest_url: str = VONAGE_REST
+    vonage_url: str = _VONAGE
     ca_file: str | None = None
     local: bool = False
-    client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     session: Any = field(default=None, repr=False)
+    client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def output(self, name: str) -> str:
         """Give an output of the template.
@@ -161,7 +159,6 @@ def _read_local(folder: Path) -> Stack:
         outputs=known["outputs"],
         parameters=known["parameters"],
         vonage_url=known["vonage_tls_url"],
-        vonage_rest_url=known["vonage_tls_url"],
         ca_file=known["vonage_ca_file"],
         local=True,
         client_options={"endpoint_url": known["aws_url"]},
