@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 COMMANDS: tuple[str, ...] = (
     "up",
     "restore",
+    "doctor",
     "tunnel",
     "token",
+    "rotate",
 )  # fmt: skip
 FOLDER = ".connect"
 _DEFAULTS: dict[str, object] = {

@@ -54,6 +54,7 @@ class Stack:
     local: bool = False
     session: Any = field(default=None, repr=False)
     client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def output(self, name: str) -> str:
         """Give an output of the template.
@@ -97,16 +98,20 @@ class Stack:
         return self.output("ApplicationSecretArn")
 
     def aws(self, service: str) -> Any:
-        """Make a boto3 client: 5 s to connect, 20 s for an answer, three attempts at most."""
+        """Give a boto3 client: 5 s to connect, 20 s for an answer, three attempts at most."""
         from botocore.config import Config
 
+        if service in self._clients:
+            return self._clients[service]
         config = Config(
             connect_timeout=_CONNECT_TIMEOUT,
             read_timeout=_READ_TIMEOUT,
             retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
             **({"proxies": {}} if self.local else {}),
         )
-        return self.session.client(service, config=config, **self.client_options)
+        made = self.session.client(service, config=config, **self.client_options)
+        self._clients[service] = made
+        return made
 
 
 def read(options: argparse.Namespace, folder: Path) -> Stack:

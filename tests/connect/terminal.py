@@ -83,6 +83,31 @@ class Terminal:
         told = {name: value for name, value in known.items() if value is not None}
         (folder / "stack.json").write_text(json.dumps(told))
 
+    def items(self) -> list[dict[str, Any]]:
+        """Give what the table of events has."""
+        table = self.platform.stack.outputs["TableName"]
+        pages = self.platform.cloud.client("dynamodb").get_paginator("scan")
+        found = [item for page in pages.paginate(TableName=table) for item in page["Items"]]
+        return [one for one in found if "body" in one]
+
+    async def call_until_kept(self) -> str:
+        """Ring the number, hang up, and wait until the end of the call is kept; give the leg."""
+        ring = {"from": "447700900123", "to": RENTED}
+        leg: str = (await self.vonage("POST", "/sim/calls", ring))["uuid"]
+
+        def ended() -> bool:
+            return any(
+                one["leg"]["S"] == leg.replace("-", "") and one["status"]["S"] == "completed"
+                for one in self.items()
+                if one["kind"]["S"] == "status"
+            )
+
+        for _ in range(200):
+            if await asyncio.to_thread(ended):
+                return leg
+            await asyncio.sleep(0.1)
+        raise AssertionError("the call was not kept")
+
     async def vonage(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the simulated Vonage's own door."""
         url = f"{self.platform.vonage.http_url}{path}"
