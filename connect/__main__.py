@@ -35,6 +35,7 @@ COMMANDS: tuple[str, ...] = (
     "tunnel",
     "token",
     "rotate",
+    "capture",
 )  # fmt: skip
 FOLDER = ".connect"
 _DEFAULTS: dict[str, object] = {

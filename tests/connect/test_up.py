@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 def as_new_account(terminal: Terminal, secrets: Secrets) -> None:
     """Have the stack as it is after its first deployment, and no application named."""
-    terminal.tell(application_id=None, private_key_file=None)
+    terminal.tell(application_id=None)
     empty = {"signature_secret": "", "previous_signature_secret": ""}
     secrets.write(secrets.signing, empty | {"api_key": "", "application_id": ""})
     secrets.write(secrets.application, {"application_id": "", "private_key": ""})
@@ -129,7 +129,7 @@ async def test_up_does_not_take_a_key_of_which_nobody_has_the_private_half(
     terminal: Terminal, account: Account, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
-    terminal.tell(application_id=account.application_id, private_key_file=None)
+    terminal.tell(application_id=account.application_id)
     refused = await terminal("up", "--yes")
     assert refused.status == 1
     assert "--new-key" in refused.err
