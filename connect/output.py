@@ -61,6 +61,16 @@ class Output:
         if not self.json:
             self._out.print(Text(text, style=style), soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        """Write a line that must be seen at once: with ``--json``, to standard error."""
+        (self._err if self.json else self._out).print(Text(text), soft_wrap=True)
+
+    def event(self, value: dict[str, Any]) -> None:
+        """Write one JSON line at once, for a command that goes on; nothing without ``--json``."""
+        if self.json:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
     def warn(self, text: str) -> None:
         """Write a warning to standard error, with ``--json`` too."""
         self._err.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
