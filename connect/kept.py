@@ -168,7 +168,12 @@ class Keeper:
                 if url is None:
                     continue
                 hidden = queues.count(self._sqs, url).hidden
-                held += queues.hold(self._sqs, url, _MOST_MESSAGES)
+                got = queues.hold(self._sqs, url, _MOST_MESSAGES)
+                held += got
+                if len(got) >= _MOST_MESSAGES:
+                    unreached.append(
+                        f"messages on the {name} queue beyond the first {_MOST_MESSAGES}"
+                    )
                 if hidden:
                     unreached.append(
                         f"about {hidden} messages on the {name} queue are being worked on or put"

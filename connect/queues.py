@@ -6,10 +6,11 @@ while; what this process does not take out comes back, at the latest when that w
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -136,13 +137,12 @@ def give_back(sqs: Any, messages: Iterable[Message]) -> None:
         by_queue.setdefault(message.url, []).append(message)
     for url, held in by_queue.items():
         for batch in _batches(held):
-            sqs.change_message_visibility_batch(
-                QueueUrl=url,
-                Entries=[
-                    {"Id": str(n), "ReceiptHandle": one.receipt, "VisibilityTimeout": 0}
-                    for n, one in enumerate(batch)
-                ],
-            )
+            entries = [
+                {"Id": str(n), "ReceiptHandle": one.receipt, "VisibilityTimeout": 0}
+                for n, one in enumerate(batch)
+            ]
+            with contextlib.suppress(BotoCoreError, ClientError):
+                sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
 
 
 def _batches(messages: list[Message]) -> Iterator[list[Message]]:

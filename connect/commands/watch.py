@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NAME = "watch"
 HELP = "show a call live, event by event, until it is over"
 _FIRST_EVENT = 30  # seconds that are waited for one; it comes when the call is placed
+_INTERRUPTED = 130  # exit status, as a shell gives it
 _LAST_LOOK = 3.0  # seconds after the end: recordings are reported a little later
 
 
@@ -41,8 +42,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Look again and again; each new event is written once, with ``--json`` as a JSON line."""
+    """Look again and again; each new event is written once, with ``--json`` as a JSON line.
+
+    Ctrl-C ends the watching, and not the call.
+    """
     uuid = call_of(options, context)
+    try:
+        _watch(options, context, uuid)
+    except KeyboardInterrupt:
+        context.output.line("no longer watched")
+        return _INTERRUPTED
+    context.output.line("the call is over")
+    return 0
+
+
+def _watch(options: argparse.Namespace, context: Context, uuid: str) -> None:
     api = owner_api(context)
     seen: set[str] = set()
     began = context.now()
@@ -52,13 +66,11 @@ def run(options: argparse.Namespace, context: Context) -> int:
         for event in told["events"]:
             _show(context, event, seen)
         if over:
-            break
+            return
         over = any(leg["uuid"] == bare(uuid) and leg["ended"] for leg in told["legs"])
         if context.now() - began > options.at_most:
             raise ConnectError(f"the call goes on after {options.at_most} s: watch it again")
         context.sleep(_LAST_LOOK if over else options.every)
-    context.output.line("the call is over")
-    return 0
 
 
 def _look(api: Any, uuid: str, *, waiting: bool) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Calls for tests of the command: placed from a terminal, and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.connect.terminal import Terminal
+
+_PATIENCE = 30.0  # seconds
+WAITING: list[dict[str, Any]] = [{"action": "wait", "timeout": 600}]
+
+
+async def until(holds: Callable[[], Awaitable[Any]]) -> Any:
+    """Wait for something, and give it."""
+    end = time.monotonic() + _PATIENCE
+    while not (found := await holds()):
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.1)
+    return found
+
+
+def ncco_file(terminal: Terminal, actions: list[dict[str, Any]]) -> str:
+    """Write an NCCO where the terminal is, and give its name."""
+    name = f"{uuid.uuid4()}.json"
+    (terminal.folder / name).write_text(json.dumps(actions))
+    return name
+
+
+async def look(terminal: Terminal, leg: str) -> dict[str, Any]:
+    """Give what the simulated Vonage knows of a leg."""
+    found: dict[str, Any] = await terminal.vonage("GET", f"/sim/calls/{leg}")
+    return found
+
+
+async def answered(terminal: Terminal, to: str) -> str:
+    """Place a call that lasts, and give its leg once somebody has answered."""
+    placed = await terminal.json("call", "--to", to, "--ncco", ncco_file(terminal, WAITING))
+    leg: str = placed["uuid"]
+
+    async def up() -> bool:
+        return bool((await look(terminal, leg))["status"] == "answered")
+
+    await until(up)
+    return leg
+
+
+async def ring(terminal: Terminal, caller: str) -> str:
+    """Have somebody ring the number, and give the leg once the call is over."""
+    body = {"from": caller, "to": terminal.platform.template.parameters["VonageNumber"]}
+    leg: str = (await terminal.vonage("POST", "/sim/calls", body))["uuid"]
+
+    async def over() -> bool:
+        return bool((await look(terminal, leg))["over"])
+
+    await until(over)
+    return leg
+
+
+async def recorded(terminal: Terminal, to: str, *words: str) -> dict[str, Any]:
+    """Place a call that is recorded, and give what is known of its recording once it is kept."""
+    url = f"{terminal.platform.api_url}/webhooks/recordings"
+    ncco = [{"action": "record", "eventUrl": [url]}, {"action": "talk", "text": "Recorded"}]
+    name = ncco_file(terminal, ncco)
+    placed = await terminal.json("call", "--to", to, "--ncco", name, *words)
+
+    async def kept() -> Any:
+        ran = await terminal("--json", "recordings", placed["uuid"])
+        listed = ran.json.get("recordings", []) if ran.status == 0 else []
+        return next((one for one in listed if one["state"] == "kept"), None)
+
+    recording: dict[str, Any] = await until(kept)
+    return placed | {"recording": recording}
