@@ -87,8 +87,8 @@ class Output:
         if self.json:
             return
         if not self._out.is_terminal:
-            for row in (columns, *rows):
-                self._out.print(Text("\t".join(_cell(one) for one in row)), soft_wrap=True)
+            for row in (columns, *rows):  # past rich, which would make spaces of the tabs
+                self._out.file.write("\t".join(_cell(one) for one in row) + "\n")
             return
         drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
         for row in rows:

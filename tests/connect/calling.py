@@ -8,10 +8,11 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from tests.connect.terminal import Terminal
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from tests.connect.terminal import Terminal
+    from pathlib import Path
 
 _PATIENCE = 30.0  # seconds
 WAITING: list[dict[str, Any]] = [{"action": "wait", "timeout": 600}]
@@ -24,6 +25,15 @@ async def until(holds: Callable[[], Awaitable[Any]]) -> Any:
         assert time.monotonic() < end, "it did not happen in time"
         await asyncio.sleep(0.1)
     return found
+
+
+def seeing(terminal: Terminal, folder: Path, **changes: Any) -> Terminal:
+    """Give a terminal in another folder, to which the platform tells something else."""
+    told = json.loads((terminal.folder / ".local" / "stack.json").read_text())
+    told["outputs"] = told["outputs"] | changes.pop("outputs", {})
+    (folder / ".local").mkdir(parents=True)
+    (folder / ".local" / "stack.json").write_text(json.dumps(told | changes))
+    return Terminal(terminal.platform, folder, terminal.http)
 
 
 def ncco_file(terminal: Terminal, actions: list[dict[str, Any]]) -> str:
