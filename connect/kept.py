@@ -91,10 +91,16 @@ class Keeper:
         Told how far the search has come.
     sleep
         Makes pauses, in seconds.
+    wait
+        Seconds after which a queue that gives nothing counts as empty.
     """
 
     def __init__(
-        self, stack: Stack, say: Callable[[str], None], sleep: Callable[[float], None]
+        self,
+        stack: Stack,
+        say: Callable[[str], None],
+        sleep: Callable[[float], None],
+        wait: int = queues.WAIT,
     ) -> None:
         self._table = stack.table
         self._bucket = stack.bucket
@@ -104,6 +110,7 @@ class Keeper:
         self._stack = stack
         self._say = say
         self._sleep = sleep
+        self._wait = wait
 
     def find(self, number: str) -> Kept:
         """Find what is kept of a number. Messages among it stay held; the others are given back."""
@@ -168,7 +175,7 @@ class Keeper:
                 if url is None:
                     continue
                 hidden = queues.count(self._sqs, url).hidden
-                got = queues.hold(self._sqs, url, _MOST_MESSAGES)
+                got = queues.hold(self._sqs, url, _MOST_MESSAGES, self._wait)
                 held += got
                 if len(got) >= _MOST_MESSAGES:
                     unreached.append(

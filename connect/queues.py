@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 HELD = 600
 """Seconds that messages are hidden from others while somebody looks at them."""
 _BATCH = 10  # what SQS takes and gives at once
-_WAIT = 1  # seconds of a long poll, which asks all of SQS's servers; a short one asks some
+WAIT = 1
+"""Seconds of a long poll, which asks all of SQS's servers; a short one asks some of them."""
 # Deleted meanwhile; back in the queue; received by somebody else.
 _NOT_HELD = ("InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid")
 _SOURCES = {"recordings": "RecordingsQueueUrl", "overflow": "OverflowQueueUrl"}
@@ -86,17 +87,18 @@ def count(sqs: Any, url: str) -> Counts:
     return Counts(waiting, hidden + later)
 
 
-def hold(sqs: Any, url: str, most: int) -> list[Message]:
+def hold(sqs: Any, url: str, most: int, wait: int = WAIT) -> list[Message]:
     """Hold what a queue has, up to so many messages, for `HELD` seconds.
 
-    A message that SQS gives twice is held once, by the receipt that came last.
+    A message that SQS gives twice is held once, by the receipt that came last. The queue counts as
+    empty when nothing comes within ``wait`` seconds.
     """
     held: dict[str, Message] = {}
     while len(held) < most:
         got = sqs.receive_message(
             QueueUrl=url,
             MaxNumberOfMessages=min(_BATCH, most - len(held)),
-            WaitTimeSeconds=_WAIT,
+            WaitTimeSeconds=wait,
             VisibilityTimeout=HELD,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],

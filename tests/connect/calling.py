@@ -76,8 +76,10 @@ async def ring(terminal: Terminal, caller: str) -> str:
 async def recorded(terminal: Terminal, to: str, *words: str) -> dict[str, Any]:
     """Place a call that is recorded, and give what is known of its recording once it is kept."""
     url = f"{terminal.platform.api_url}/webhooks/recordings"
-    ncco = [{"action": "record", "eventUrl": [url]}, {"action": "talk", "text": "Recorded"}]
-    name = ncco_file(terminal, ncco)
+    name = ncco_file(
+        terminal,
+        [{"action": "record", "eventUrl": [url]}, {"action": "talk", "text": "Recorded"}],
+    )
     placed = await terminal.json("call", "--to", to, "--ncco", name, *words)
 
     async def kept() -> Any:
@@ -85,5 +87,5 @@ async def recorded(terminal: Terminal, to: str, *words: str) -> dict[str, Any]:
         listed = ran.json.get("recordings", []) if ran.status == 0 else []
         return next((one for one in listed if one["state"] == "kept"), None)
 
-    recording: dict[str, Any] = await until(kept)
-    return placed | {"recording": recording}
+    known: dict[str, Any] = placed | {"recording": await until(kept)}
+    return known
