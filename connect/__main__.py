@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from connect import saved
 from connect import settings as settings_module
 from connect import stack as stacks
 from connect.context import Context
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS: tuple[str, ...] = (
+    "up",
+    "restore",
+    "doctor",
+    "tunnel",
     "token",
+    "rotate",
     "call",
     "steer",
     "transfer",
@@ -79,7 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output = Output(json=options.json, yes=options.yes)
     root = Path.cwd()
     try:
-        return commands[options.command].run(options, _context(options, output, root))
+        context = _context(options, output, root)
+        _warn_of_tunnels(options, output, context.folder)
+        return commands[options.command].run(options, context)
     except ConnectError as error:
         output.error(str(error))
         return 1
@@ -99,14 +107,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _context(options: argparse.Namespace, output: Output, root: Path) -> Context:
     settings = settings_module.read(os.environ, root)
-    if options.local:
-        settings = settings_module.of_local(stacks.local_file(root), settings)
+    local = stacks.local_file(root) if options.local else None
+    if local is not None:
+        settings = settings_module.of_local(local, settings)
     return Context(
         settings=settings,
         output=output,
         folder=make_folder(root),
         read_stack=lambda: stacks.read(options, root),
+        local=local,
     )
+
+
+def _warn_of_tunnels(options: argparse.Namespace, output: Output, folder: Path) -> None:
+    """Say so where a tunnel was killed before it could put the webhooks back."""
+    if options.command in ("tunnel", "restore"):  # they mend it
+        return
+    for _, kept in saved.tunnels(folder):
+        if not saved.runs(kept):
+            local = " --local" if kept.get("local") else ""
+            output.warn(
+                f"a tunnel was killed, and the webhooks of {kept.get('application_id')} lead to"
+                f" {kept.get('public_url')} still: `python -m connect{local} restore` puts them"
+                " back"
+            )
 
 
 def make_folder(root: Path) -> Path:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connect.vonage import Account
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from connect.output import Output
@@ -32,6 +32,8 @@ class Context:
         Where the command keeps what it must not forget: .connect, mode 0700.
     read_stack
         Gives the stack; asked once, when it is first needed.
+    local
+        With ``--local``, what the running local platform tells of itself.
     now, sleep
         The clock, seconds since 1970, and how to wait some seconds.
     """
@@ -40,6 +42,7 @@ class Context:
     output: Output
     folder: Path
     read_stack: Callable[[], Stack] = field(repr=False)
+    local: Mapping[str, Any] | None = field(default=None, repr=False)
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 
@@ -54,8 +57,6 @@ class Context:
         return Account(
             self.settings.need("api_key"),
             self.settings.need("api_secret"),
-            self.stack.vonage_url,
-            self.stack.vonage_rest_url,
-            ca_file=self.stack.ca_file,
+            local=self.local,
             sleep=self.sleep,
         )

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from botocore.exceptions import BotoCoreError, ClientError
 
-VONAGE_API = "https://api.nexmo.com"  # the Application API, whatever region calls are in
-VONAGE_REST = "https://rest.nexmo.com"  # the Numbers API
+_VONAGE = "https://api.nexmo.com"
 _CONNECT_TIMEOUT = 5
 _READ_TIMEOUT = 20
 _ATTEMPTS = 3
@@ -36,26 +35,26 @@ class Stack:
         Its AWS region.
     outputs, parameters
         By the names that template.yaml gives them.
-    vonage_url, vonage_rest_url
-        Where Vonage's Application API and Numbers API are.
+    vonage_url
+        Where Vonage's API is.
     ca_file
-        The authority behind those addresses, where it is not a public one.
+        The authority behind that address, where it is not a public one.
     local
         Whether it is the local platform.
-    client_options
-        What boto3 clients are made with.
+    session, client_options
+        What boto3 clients are made from.
     """
 
     name: str
     region: str
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
-    vonage_url: str = VONAGE_API
-    vonage_rest_url: str = VONAGE_REST
+    vonage_url: str = _VONAGE
     ca_file: str | None = None
     local: bool = False
-    client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     session: Any = field(default=None, repr=False)
+    client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def output(self, name: str) -> str:
         """Give an output of the template.
@@ -99,16 +98,20 @@ class Stack:
         return self.output("ApplicationSecretArn")
 
     def aws(self, service: str) -> Any:
-        """Make a boto3 client: 5 s to connect, 20 s for an answer, three attempts at most."""
+        """Give a boto3 client: 5 s to connect, 20 s for an answer, three attempts at most."""
         from botocore.config import Config
 
+        if service in self._clients:
+            return self._clients[service]
         config = Config(
             connect_timeout=_CONNECT_TIMEOUT,
             read_timeout=_READ_TIMEOUT,
             retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
             **({"proxies": {}} if self.local else {}),
         )
-        return self.session.client(service, config=config, **self.client_options)
+        made = self.session.client(service, config=config, **self.client_options)
+        self._clients[service] = made
+        return made
 
 
 def read(options: argparse.Namespace, folder: Path) -> Stack:
@@ -161,7 +164,6 @@ def _read_local(folder: Path) -> Stack:
         outputs=known["outputs"],
         parameters=known["parameters"],
         vonage_url=known["vonage_tls_url"],
-        vonage_rest_url=known["vonage_tls_url"],
         ca_file=known["vonage_ca_file"],
         local=True,
         client_options={"endpoint_url": known["aws_url"]},

@@ -16,6 +16,8 @@ from connect.errors import VonageRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_API = "https://api.nexmo.com"  # the Application API, whatever region calls are in
+_REST = "https://rest.nexmo.com"  # the Numbers API
 _TIMEOUT = (5, 20)  # seconds to connect, and between two pieces of the answer
 _ATTEMPTS = 3  # where Vonage answers 429, which it does before it does anything
 _LONGEST_WAIT = 15.0  # seconds
@@ -38,10 +40,8 @@ class Account:
     ----------
     api_key, api_secret
         Who asks.
-    url, rest_url
-        Where the Application API and the Numbers API are.
-    ca_file
-        The authority behind them, where it is not a public one.
+    local
+        What the local platform tells of itself, where its simulated Vonage is meant.
     sleep
         Waits some seconds.
     """
@@ -50,21 +50,19 @@ class Account:
         self,
         api_key: str,
         api_secret: str,
-        url: str,
-        rest_url: str,
         *,
-        ca_file: str | None = None,
+        local: Mapping[str, Any] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.api_key = api_key
-        self._url = url
-        self._rest_url = rest_url
+        self._url, self._rest_url = _API, _REST
         self._sleep = sleep
         self._session = requests.Session()
         self._session.auth = (api_key, api_secret)
-        if ca_file is not None:  # the local platform, which no proxy leads to
-            self._session.trust_env = False
-            self._session.verify = ca_file
+        if local is not None:
+            self._url = self._rest_url = str(local["vonage_tls_url"])
+            self._session.verify = str(local["vonage_ca_file"])
+            self._session.trust_env = False  # no proxy leads to this machine
 
     # Application API v2
 
@@ -112,28 +110,26 @@ class Account:
         found: list[dict[str, Any]] = answer.get("numbers", [])
         return found
 
-    def link(self, number: Mapping[str, Any], application_id: str | None) -> None:
-        """Lead a number, as `number` gave it, to an application, or with None to nothing.
+    def link(self, number: Mapping[str, Any], application_id: str) -> None:
+        """Lead a number, as `number` gave it, to an application."""
+        self._update_number(number, {"app_id": application_id})
 
-        The other settings that an update of a number replaces are sent along as they are.
-        """
-        kept = {
-            name: str(number[key])
-            for name, key in (
-                ("moHttpUrl", "moHttpUrl"),
-                ("voiceStatusCallback", "voiceStatusCallback"),
-            )
-            if number.get(key)
-        }
-        form = {"country": str(number["country"]), "msisdn": str(number["msisdn"]), **kept}
-        form |= {"app_id": application_id} if application_id else {}
+    def route(self, number: Mapping[str, Any], old: Mapping[str, Any]) -> None:
+        """Lead a number to where it led when ``old`` was read: an application, or anything else."""
+        names = ("app_id", "voiceCallbackType", "voiceCallbackValue")
+        self._update_number(number, {name: str(old[name]) for name in names if old.get(name)})
+
+    def _update_number(self, number: Mapping[str, Any], fields: Mapping[str, str]) -> None:
+        form = {"country": str(number["country"]), "msisdn": str(number["msisdn"]), **fields}
+        if number.get("moHttpUrl"):  # an update without it would clear it (Numbers API)
+            form["moHttpUrl"] = str(number["moHttpUrl"])
         answer = self._ask("POST", f"{self._rest_url}/number/update", form=form)
         code = str(answer.get("error-code", ""))
         if code != "200":
             label = str(answer.get("error-code-label", ""))[:200]
             raise VonageRefused(
-                f"Vonage did not link {number['msisdn']} ({code} {label}): look at the number in"
-                " the dashboard, Your numbers",
+                f"Vonage did not lead {number['msisdn']} elsewhere ({code} {label}): look at the"
+                " number in the dashboard, Your numbers",
                 420,
             )
 
