@@ -324,7 +324,7 @@ class Keeper:
                     Bucket=self._bucket, Delete={"Objects": left, "Quiet": True}
                 )
                 errors = answer.get("Errors", [])
-                left = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in errors]
+                left = [{name: one[name] for name in ("Key", "VersionId")} for one in errors]
                 if not left:
                     break
                 self._sleep(_PAUSE * 2**attempt)

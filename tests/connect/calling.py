@@ -62,14 +62,11 @@ async def answered(terminal: Terminal, to: str) -> str:
 
 
 async def ring(terminal: Terminal, caller: str) -> str:
-    """Have somebody ring the number, and give the leg once the call is over."""
+    """Have somebody ring the number, and give the leg once it is kept that the call is over."""
     body = {"from": caller, "to": terminal.platform.template.parameters["VonageNumber"]}
     leg: str = (await terminal.vonage("POST", "/sim/calls", body))["uuid"]
 
-    async def over() -> bool:
-        return bool((await look(terminal, leg))["over"])
-
-    await until(over)
+    await ended(terminal, leg)
     return leg
 
 
@@ -82,10 +79,37 @@ async def recorded(terminal: Terminal, to: str, *words: str) -> dict[str, Any]:
     )
     placed = await terminal.json("call", "--to", to, "--ncco", name, *words)
 
-    async def kept() -> Any:
-        ran = await terminal("--json", "recordings", placed["uuid"])
-        listed = ran.json.get("recordings", []) if ran.status == 0 else []
-        return next((one for one in listed if one["state"] == "kept"), None)
+    table = terminal.platform.stack.outputs["TableName"]
+    dynamodb = terminal.platform.cloud.client("dynamodb")
 
-    known: dict[str, Any] = placed | {"recording": await until(kept)}
+    async def kept() -> bool:
+        found = await asyncio.to_thread(
+            dynamodb.scan,
+            TableName=table,
+            FilterExpression="conversation = :conversation",
+            ExpressionAttributeValues={":conversation": {"S": placed["conversation_uuid"]}},
+        )
+        return bool(found["Items"])
+
+    await until(kept)
+    listed = await terminal.json("recordings", placed["uuid"])
+    known: dict[str, Any] = placed | {"recording": listed["recordings"][0]}
     return known
+
+
+async def ended(terminal: Terminal, leg: str) -> None:
+    """Wait until it is kept that a leg ended."""
+    table = terminal.platform.stack.outputs["TableName"]
+    dynamodb = terminal.platform.cloud.client("dynamodb")
+
+    async def told() -> bool:
+        found = await asyncio.to_thread(
+            dynamodb.query,
+            TableName=table,
+            IndexName="by-leg",
+            KeyConditionExpression="leg = :leg",
+            ExpressionAttributeValues={":leg": {"S": leg.replace("-", "").lower()}},
+        )
+        return any(item.get("status") == {"S": "completed"} for item in found["Items"])
+
+    await until(told)

@@ -132,12 +132,6 @@ async def test_a_transferred_call_hears_what_comes_now(terminal: Terminal, sourc
 
 async def test_calls_and_timelines_are_read_back(terminal: Terminal) -> None:
     leg = await ring(terminal, "447700900615")
-
-    async def told() -> bool:
-        shown = await terminal("--json", "timeline", leg)
-        return shown.status == 0 and shown.json["legs"][0]["ended"]
-
-    await until(told)
     shown = await terminal("timeline", leg)
     assert "completed inbound 447700900615" in shown.out
     day = (await terminal.json("timeline", leg))["events"][0]["timestamp"][:10]
