@@ -36,7 +36,19 @@ COMMANDS: tuple[str, ...] = (
     "token",
     "rotate",
     "capture",
-)  # fmt: skip
+    "call",
+    "steer",
+    "transfer",
+    "talk",
+    "stream",
+    "dtmf",
+    "calls",
+    "timeline",
+    "watch",
+    "recordings",
+    "redrive",
+    "forget",
+)
 FOLDER = ".connect"
 _DEFAULTS: dict[str, object] = {
     "json": False,
@@ -131,8 +143,10 @@ def make_folder(root: Path) -> Path:
 
 
 def _commands() -> dict[str, Command]:
-    modules = (importlib.import_module(f"connect.commands.{name}") for name in COMMANDS)
-    return {module.NAME: module for module in modules}
+    modules = [importlib.import_module(f"connect.commands.{name}") for name in COMMANDS]
+    # A module is a command, or has several that are alike.
+    commands = [one for module in modules for one in getattr(module, "COMMANDS", (module,))]
+    return {command.NAME: command for command in commands}
 
 
 def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:

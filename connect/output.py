@@ -61,6 +61,16 @@ class Output:
         if not self.json:
             self._out.print(Text(text, style=style), soft_wrap=True)
 
+    def note(self, text: str) -> None:
+        """Write a line that must be seen at once: with ``--json``, to standard error."""
+        (self._err if self.json else self._out).print(Text(text), soft_wrap=True)
+
+    def event(self, value: dict[str, Any]) -> None:
+        """Write one JSON line at once, for a command that goes on; nothing without ``--json``."""
+        if self.json:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
     def warn(self, text: str) -> None:
         """Write a warning to standard error, with ``--json`` too."""
         self._err.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
@@ -77,8 +87,8 @@ class Output:
         if self.json:
             return
         if not self._out.is_terminal:
-            for row in (columns, *rows):
-                self._out.print(Text("\t".join(_cell(one) for one in row)), soft_wrap=True)
+            for row in (columns, *rows):  # past rich, which would make spaces of the tabs
+                self._out.file.write("\t".join(_cell(one) for one in row) + "\n")
             return
         drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
         for row in rows:

@@ -56,7 +56,10 @@ class Terminal:
         self.http = http
 
     async def start(
-        self, *words: str, environment: dict[str, str] | None = None
+        self,
+        *words: str,
+        environment: dict[str, str] | None = None,
+        stdin: int = asyncio.subprocess.DEVNULL,
     ) -> asyncio.subprocess.Process:
         """Start a command, with --local."""
         known = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
@@ -65,7 +68,7 @@ class Terminal:
             *(sys.executable, "-m", "connect", "--local", *words),
             cwd=self.folder,
             env=kept | {"PYTHONPATH": str(ROOT)} | (environment or {}),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
