@@ -17,6 +17,7 @@ from local.lambdas import Lambdas
 from local.phone import Phone, Surroundings
 from local.signing import Signer
 from local.simulator import Simulator, SimulatorSettings
+from local.simulator.calibration import calibrated
 from local.simulator.settings import Webhook
 from local.sources import Sources
 from local.stack_file import StackFile
@@ -44,7 +45,8 @@ class Options:
     """How the platform runs.
 
     The ports are on 127.0.0.1, 0 takes a free one. ``speed`` is how fast the simulated Vonage's
-    clock runs against real time, ``seed`` what its chances begin with. ``parameters`` are values
+    clock runs against real time, ``seed`` what its chances begin with, ``calibration`` a file with
+    what a real call has shown (``python -m connect capture``). ``parameters`` are values
     for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
     for what is kept while it runs, by default .local beside the template. ``workers`` is how many
     invocations of one function run at once, and ``say`` is told what takes a while.
@@ -57,6 +59,7 @@ class Options:
     phone_port: int = 0
     speed: float = 1.0
     seed: int = 1
+    calibration: Path | None = None
     region: str = "eu-west-1"
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +110,7 @@ class Platform:
 
         Raises
         ------
-        AlreadyRunning, TemplateError, LayerError, OSError
+        AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError
             Each with a text for the user.
         """
         try:
@@ -203,7 +206,7 @@ class Platform:
         """Start the simulated Vonage, its application pointing at the API as a user's does."""
         values = self.template.parameters
         routed = _flows_of_numbers(values)
-        self.vonage = Simulator(
+        settings = calibrated(
             SimulatorSettings(
                 http_port=self.options.vonage_port,
                 tls_port=self.options.vonage_tls_port,
@@ -218,8 +221,10 @@ class Platform:
                 numbers=tuple(filter(None, dict.fromkeys([values.get("VonageNumber"), *routed]))),
                 speed=self.options.speed,
                 seed=self.options.seed,
-            )
+            ),
+            self.options.calibration,
         )
+        self.vonage = Simulator(settings)
         self._exit.push_async_callback(self.vonage.stop)
         await self.vonage.start()
 
@@ -299,7 +304,7 @@ class Platform:
 
 def describe(
     keys: credentials.Credentials, template: templates.Template, stack: Stack
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Give what the stack file tells of a stack, wherever its functions run."""
     known = dataclasses.asdict(keys)
     outputs = {
@@ -321,6 +326,9 @@ def describe(
         },
         **{key: values[name] for key, name in numbers.items() if name in values},
         **{key: stack.outputs[name] for key, name in outputs.items() if name in stack.outputs},
+        # As CloudFormation would tell them: what `python -m connect --local` reads.
+        "outputs": stack.outputs,
+        "parameters": values,
     }
 
 

@@ -135,7 +135,7 @@ def _keep(webhook: Webhook, event: Event, *, waiting: bool) -> str:
         webhook.request.method,
         webhook.request.received_at,
         config.keep_events_days,
-    )
+    ) | {"signed_by": webhook.signed_by}
     limit = _WRITE_WHILE_A_CALLER_WAITS if waiting else _WRITE
     within = webhook.left(2 * limit) / 2  # the queue's turn comes in what is left as well
     try:

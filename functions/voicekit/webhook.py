@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import logging
 import re
@@ -114,13 +115,17 @@ class Request(NamedTuple):
 
 
 class Webhook(NamedTuple):
-    """A verified webhook: what Vonage sent, and the parameters of our own URL."""
+    """A verified webhook: what Vonage sent, and the parameters of our own URL.
+
+    ``signed_by`` is the fingerprint of the secret that made its signature.
+    """
 
     request: Request
     fields: dict[str, Any]
     state: dict[str, str]
     base_url: str
     deadline: float
+    signed_by: str = ""
 
     def left(self, at_most: float) -> float:
         """Give the seconds left for a piece of work, but never more than ``at_most``."""
@@ -166,7 +171,7 @@ def handler(
             request = read(event)
             config = settings()
             own, state = _own_parameters(request)
-            verified = _verify(request, own, config, secrets(), deadline)
+            verified, signed_by = _verify(request, own, config, secrets(), deadline)
             if not verified:
                 noted["get_hash"] = "differs"
                 if config.enforce_answer_get_hash or not tolerates_get_hash:
@@ -177,7 +182,7 @@ def handler(
             base_url = config.public_base_url or _base_url(request)
             if time.monotonic() >= deadline:
                 raise TryAgain("no time was left")
-            reply = respond(Webhook(request, fields, state, base_url, deadline))
+            reply = respond(Webhook(request, fields, state, base_url, deadline, signed_by))
             answer = _to_gateway(reply)
         except Exception as error:
             reply = _refusal(error)
@@ -321,17 +326,22 @@ def _verify(
     config: Settings,
     store: SecretStore,
     deadline: float,
-) -> bool:
+) -> tuple[bool, str]:
+    """Say whether the payload hash fits, and which secret made the signature."""
     signed = signature.Signed(request.method, request.query, request.body, own)
 
-    def check(secrets: signature.SigningSecrets) -> bool:
-        return signature.verify(
-            request.authorization,
-            signed,
-            secrets,
-            now=time.time(),
-            max_age=config.signature_max_age,
-        )
+    def check(secrets: signature.SigningSecrets) -> tuple[bool, str]:
+        for secret in secrets.secrets:
+            with contextlib.suppress(signature.UnknownKey):
+                fits = signature.verify(
+                    request.authorization,
+                    signed,
+                    secrets._replace(secrets=(secret,)),
+                    now=time.time(),
+                    max_age=config.signature_max_age,
+                )
+                return fits, signature.fingerprint(secret)
+        raise signature.UnknownKey("no secret made this signature")
 
     if request.authorization is None:
         raise signature.Unsigned("no Authorization header")

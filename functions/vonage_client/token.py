@@ -28,6 +28,7 @@ _FIRST_AID = 'put {"application_id": "…", "private_key": "…"} there as Vonag
 class _Key(NamedTuple):
     application_id: str
     private_key: RSAPrivateKey
+    next_key: RSAPrivateKey | None  # while it is rotated, the one that Vonage will take or takes
 
     def __repr__(self) -> str:
         return f"_Key(application_id={self.application_id!r})"
@@ -40,7 +41,8 @@ class Tokens:
     ----------
     fetch_secret
         Gives the text of the secret `Application`: a JSON object with ``application_id`` and
-        ``private_key`` (PEM). Asked when a token is first needed, and after a refusal.
+        ``private_key`` (PEM), and ``next_private_key`` while the key is rotated. Asked when a token
+        is first needed, and after a refusal.
     lifetime
         Seconds that a token lives, 30 or more (Vonage authentication guide: exp).
     now
@@ -80,14 +82,21 @@ class Tokens:
     def after_refusal(self, refused: str) -> str | None:
         """Give another token for one that got 401, with the key fetched anew.
 
-        So a rotated key needs no deployment. None where that cannot help: the key was fetched a
-        moment ago.
+        So a rotated key needs no deployment: Vonage holds one public key, and changes from one to
+        the next between two requests, while the secret has both. None where no other token can
+        help: the key was fetched a moment ago, and there is no next one.
         """
         if self._token and self._token != refused:
             return self._token  # renewed meanwhile
-        if self._key and self._now() - self._fetched_at < _KEY_IS_FRESH:
+        old = self._key
+        fresh = old is not None and self._now() - self._fetched_at < _KEY_IS_FRESH
+        key = old if old is not None and fresh else self._fetch()
+        if key.next_key is not None and old is not None and _same(key, old):
+            key = key._replace(private_key=key.next_key, next_key=key.private_key)
+        elif fresh:
             return None
-        self._make(self._fetch())
+        self._key = key
+        self._make(key)
         return self._token
 
     def _fetch(self) -> _Key:
@@ -117,7 +126,16 @@ def _parse(text: str) -> _Key:
     missing = [name for name in ("application_id", "private_key") if not _filled(value.get(name))]
     if missing:
         raise KeyUnusable(f"the application secret has no {' and no '.join(missing)}: {_FIRST_AID}")
-    return _Key(value["application_id"].strip(), _private_key(value["private_key"]))
+    following = value.get("next_private_key")
+    return _Key(
+        value["application_id"].strip(),
+        _private_key(value["private_key"]),
+        _private_key(following) if isinstance(following, str) and _filled(following) else None,
+    )
+
+
+def _same(one: _Key, other: _Key) -> bool:
+    return one.private_key.public_key() == other.private_key.public_key()
 
 
 def _filled(value: object) -> bool:

@@ -55,6 +55,7 @@ class Control:
             web.post("/sim/calls/{uuid}/hangup", self.hang_up),
             web.get("/sim/faults", self.faults),
             web.put("/sim/faults", self.set_faults),
+            web.put("/sim/account", self.set_account),
             web.get("/sim/callees", self.callees),
             web.put("/sim/callees/{number}", self.set_callee),
             web.delete("/sim/callees/{number}", self.reset_callee),
@@ -191,6 +192,15 @@ class Control:
             raise invalid("faults", str(error)) from error
         self._platform.journal.write("faults")
         return web.json_response(self._platform.faults.view())
+
+    async def set_account(self, request: web.Request) -> web.Response:
+        """Change what Vonage's dashboard alone changes: the signature secret."""
+        fields = await read_object(request)
+        secret = fields.get("signature_secret")
+        if set(fields) != {"signature_secret"} or not isinstance(secret, str) or not secret:
+            raise invalid("signature_secret", "is required, and nothing else")
+        self._platform.account.signature_secret = secret
+        return web.Response(status=204)
 
     async def callees(self, request: web.Request) -> web.Response:
         """How those behave who are called."""

@@ -79,6 +79,36 @@ def test_a_refusal_right_after_the_key_was_fetched_does_not_fetch_it_again() -> 
     assert vault.asked == 1
 
 
+def test_while_the_key_is_rotated_a_refused_token_is_replaced_by_one_of_the_other_key() -> None:
+    # given a key that was fetched a moment ago, together with the next one
+    vault = Vault(secret(next_private_key=private_key("second")))
+    tokens = Tokens(vault, now=Clock())
+    first = tokens.get()
+    assert claims(first)
+    # when Vonage has changed to the next one
+    second = tokens.after_refusal(first)
+    # then that is used, at once and from then on
+    assert second is not None
+    assert claims(second, "second")
+    assert tokens.get() == second
+    # and should Vonage not have changed everywhere, the first is used again
+    third = tokens.after_refusal(second)
+    assert third is not None
+    assert claims(third)
+    assert vault.asked == 1
+
+
+def test_a_key_that_was_fetched_before_its_rotation_began_is_bridged_too() -> None:
+    clock, vault = Clock(), Vault(secret())
+    tokens = Tokens(vault, now=clock)
+    refused = tokens.get()
+    vault.text = secret(next_private_key=private_key("second"))
+    clock.seconds += 60
+    newer = tokens.after_refusal(refused)
+    assert newer is not None
+    assert claims(newer, "second")
+
+
 def test_a_refused_token_that_was_renewed_meanwhile_is_replaced_by_that() -> None:
     vault = Vault(secret())
     tokens = Tokens(vault, now=Clock())

@@ -1,0 +1,1 @@
+"""One module for each command: its NAME, its HELP, its ``arguments`` and its ``run``."""

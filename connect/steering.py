@@ -1,0 +1,128 @@
+"""What commands that change a call share: which call, which NCCO, and carrying it out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connect.errors import ConnectError
+from connect.owner_api import owner_api
+
+if TYPE_CHECKING:
+    from connect.context import Context
+
+_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+
+
+def takes_call(parser: argparse.ArgumentParser) -> None:
+    """Let a command take the UUID of a call."""
+    parser.add_argument(
+        "uuid", nargs="?", type=_leg, metavar="UUID", help="the call (the setting UUID)"
+    )
+
+
+def call_of(options: argparse.Namespace, context: Context) -> str:
+    """Give the call that was named, or that of the setting UUID.
+
+    Raises
+    ------
+    ConnectError
+        If there is neither.
+    """
+    if options.uuid is not None:
+        return str(options.uuid)
+    known = context.settings.need("uuid")
+    if not _UUID.fullmatch(known):
+        raise ConnectError("UUID is no call's: it has 32 hexadecimal digits, dashes or not")
+    return known
+
+
+def carry_out(
+    options: argparse.Namespace,
+    context: Context,
+    method: str,
+    part: str,
+    body: dict[str, Any] | None,
+    done: str,
+) -> int:
+    """Change a call, and say so; with ``--dry-run`` only say what would be sent.
+
+    Parameters
+    ----------
+    method, part, body
+        The request: ``part`` follows ``/calls/{uuid}``.
+    done
+        What was done, for the user.
+    """
+    uuid = call_of(options, context)
+    path = f"/calls/{uuid}{part}"
+    if options.dry_run:
+        return would_send(context, method, path, body)
+    reply = owner_api(context).change(method, path, body)
+    context.output.line(f"{uuid}: {done}")
+    context.output.result({"uuid": uuid, "done": done, "answer": reply.body})
+    return 0
+
+
+def would_send(context: Context, method: str, path: str, body: dict[str, Any] | None) -> int:
+    """Say which request ``--dry-run`` leaves out."""
+    text = "" if body is None else f" {json.dumps(body, ensure_ascii=False)}"
+    context.output.line(f"would send {method} {path}{text}")
+    context.output.result({"would_send": {"method": method, "path": path, "body": body}})
+    return 0
+
+
+def ncco(text: str) -> list[Any]:
+    """Read the NCCO in a file, for argparse; ``-`` is standard input.
+
+    Only its shape is looked at: what may stand in it, the API says.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it cannot be read, or is no JSON array.
+    """
+    try:
+        content = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")
+        value = json.loads(content)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no JSON: {error}") from None
+    if not isinstance(value, list):
+        raise argparse.ArgumentTypeError(f"{text} is no NCCO: an array of actions")
+    return value
+
+
+def loudness(text: str) -> float:
+    """Read a level, for argparse (Voice API reference: level)."""
+    try:
+        level = float(text)
+    except ValueError:
+        level = 2.0
+    if not -1 <= level <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no level from -1 to 1")
+    return level
+
+
+def whole(low: int, high: int) -> Any:
+    """Make what reads a whole number in a range, for argparse."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"{text} is no whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _leg(text: str) -> str:
+    if not _UUID.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is no call's UUID: 32 hexadecimal digits, dashes or not"
+        )
+    return text

@@ -1,0 +1,110 @@
+"""Pointing an application's webhooks elsewhere for a while, and putting them back for certain."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from connect import application as applications
+from connect import saved
+from connect.errors import ConnectError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from connect.context import Context
+    from connect.output import Change
+
+PATHS = {
+    "answer_url": "/webhooks/answer",
+    "event_url": "/webhooks/event",
+    "fallback_answer_url": "/webhooks/fallback",
+}
+
+
+def planned(
+    context: Context, application_id: str, public_url: str, method: str = "POST"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give the application as it is, and as it is to be while its webhooks lead elsewhere."""
+    present = applications.read(context, application_id)
+    addresses = {name: public_url + path for name, path in PATHS.items()}
+    wanted = applications.wired(present, addresses)
+    for webhook in wanted["capabilities"]["voice"]["webhooks"].values():
+        webhook["http_method"] = method
+    return present, wanted
+
+
+@contextlib.contextmanager
+def pointed(
+    context: Context,
+    application_id: str,
+    public_url: str,
+    present: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+) -> Iterator[None]:
+    """Have the webhooks lead elsewhere while the context lasts.
+
+    What they were is kept in a file first, so that it can be put back after a crash too.
+    """
+    path = saved.path_of(context.folder, "tunnel", application_id)
+    kept = {
+        "application_id": application_id,
+        "application": dict(present),
+        "public_url": public_url,
+        "local": context.local is not None,
+        "kept_at": context.now(),
+        **saved.this_process(),
+    }
+    saved.write(path, kept)
+    try:
+        context.account.update(application_id, applications.sendable(wanted))
+        yield
+    finally:
+        try:
+            mend(context, path, kept)
+        except ConnectError as error:
+            raise ConnectError(
+                f"the webhooks could not be put back ({error}): run `restore` as soon as you can"
+            ) from None
+
+
+def mend_leftover(context: Context, application_id: str) -> None:
+    """Put back what a tunnel replaced that was killed.
+
+    Raises
+    ------
+    ConnectError
+        If it was not killed, but runs.
+    """
+    path = saved.path_of(context.folder, "tunnel", application_id)
+    kept = saved.read(path)
+    if kept is None:
+        return
+    if saved.runs(kept):
+        raise ConnectError(
+            f"a tunnel runs (process {kept['process']}): end it, and it puts back the webhooks"
+            " itself"
+        )
+    context.output.line("a tunnel was killed; its webhooks go back to where they led before it")
+    context.output.changes(mend(context, path, kept))
+
+
+def mend(context: Context, path: Path, kept: Mapping[str, Any]) -> list[Change]:
+    """Put back what a tunnel replaced, and forget it; give what changed.
+
+    Where somebody has pointed the webhooks elsewhere since, they are left alone.
+    """
+    application_id = str(kept["application_id"])
+    present = applications.read(context, application_id)
+    changes: list[Change] = []
+    if applications.address_of(present, "answer_url") == kept["public_url"] + PATHS["answer_url"]:
+        back = applications.put_back(present, kept["application"])
+        changes = applications.differences(present, back)
+        context.account.update(application_id, applications.sendable(back))
+    elif applications.differences(present, kept["application"]):
+        context.output.warn(
+            "somebody has pointed the webhooks elsewhere since; they are left alone"
+        )
+    path.unlink(missing_ok=True)
+    return changes

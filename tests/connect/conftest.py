@@ -1,0 +1,65 @@
+"""The whole local platform, and a terminal beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest_asyncio
+
+from local.platform import Options, Platform
+from tests.connect.terminal import ROOT, Account, Secrets, Terminal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import pytest
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """The platform that runs this project's template, shared by the session."""
+    options = Options(
+        folder=tmp_path_factory.mktemp("shared") / ".local",
+        parameters={"AllowedPrefixes": "44", "CallsPerDay": "2000"},
+        speed=10,
+    )
+    async with Platform(ROOT, options) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def terminal(platform: Platform, tmp_path: Path) -> AsyncIterator[Terminal]:
+    """A folder of the test's own, with the platform as it was started and no fault turned on."""
+    (tmp_path / ".local").symlink_to(platform.folder)
+    async with aiohttp.ClientSession() as http:
+        made = Terminal(platform, tmp_path, http)
+        await made.vonage("PUT", "/sim/faults", {})
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def account(terminal: Terminal) -> AsyncIterator[Account]:
+    """The account, put back as it was when the test ends."""
+    made = Account(terminal)
+    before = await made.application()
+    yield made
+    await terminal.vonage("PUT", "/sim/faults", {})
+    await made.put(before)
+    for one in (await made.ask("GET", "/v2/applications?page_size=100"))["_embedded"][
+        "applications"
+    ]:
+        if one["id"] != made.application_id:
+            await made.ask("DELETE", f"/v2/applications/{one['id']}")
+    await made.link(made.application_id)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def secrets(terminal: Terminal) -> AsyncIterator[Secrets]:
+    """The secrets, put back as they were when the test ends."""
+    made = Secrets(terminal)
+    before = {arn: made.read(arn) for arn in (made.signing, made.application)}
+    yield made
+    for arn, fields in before.items():
+        made.write(arn, fields)
