@@ -35,6 +35,7 @@ COMMANDS: tuple[str, ...] = (
     "tunnel",
     "token",
     "rotate",
+    "capture",
     "call",
     "steer",
     "transfer",

@@ -6,14 +6,14 @@ The names are those of Vonage's own code snippets.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connect.errors import ConnectError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _DASHBOARD = "https://dashboard.nexmo.com"
 # Where a user finds each of them.
@@ -101,16 +101,14 @@ def read(environment: Mapping[str, str], folder: Path) -> Settings:
 
 
 def of_local(stack: Mapping[str, Any], own: Settings) -> Settings:
-    """Give the settings for the local platform: its account, and whom the user's own name.
+    """Give the settings for the local platform: its account, and the user's own numbers to call.
 
-    Nothing of the user's true account is used there.
+    Nothing of the user's true account is used there; the private key is in the stack's secret.
     """
-    key_file = stack.get("private_key_file")
     return Settings(
         api_key=stack.get("api_key"),
         api_secret=stack.get("api_secret"),
         application_id=stack.get("application_id"),
-        private_key=_read_key(key_file) if key_file else None,
         number=stack.get("vonage_number"),
         to_number=own.to_number or stack.get("second_number"),
         second_number=own.second_number or stack.get("second_number"),
@@ -171,14 +169,12 @@ def _private_key(given: str | None, every: Mapping[str, str], folder: Path) -> s
     if given is None and not path:
         return None
     # Vonage's own snippets take a path under either name.
-    return _read_key(str((folder / (given or path)).expanduser()))
+    return _read_key(folder / Path(given or path).expanduser())
 
 
-def _read_key(path: str) -> str:
-    from pathlib import Path
-
+def _read_key(path: Path) -> str:
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
         raise ConnectError(f"the private key cannot be read from {path}: {reason}") from None
@@ -191,9 +187,3 @@ def _number(value: str | None, variable: str) -> str | None:
     if not _NUMBER.fullmatch(number):
         raise ConnectError(f"{variable} is no E.164 number, such as 447700900000")
     return number
-
-
-def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """Give the secret values that must appear in no output."""
-    hidden = [one.name for one in fields(settings) if not one.repr]
-    return tuple(value for name in hidden if (value := getattr(settings, name)))

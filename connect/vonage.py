@@ -44,6 +44,8 @@ class Account:
         What the local platform tells of itself, where its simulated Vonage is meant.
     sleep
         Waits some seconds.
+    session
+        What requests are made with.
     """
 
     def __init__(
@@ -53,11 +55,12 @@ class Account:
         *,
         local: Mapping[str, Any] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        session: requests.Session | None = None,
     ) -> None:
         self.api_key = api_key
         self._url, self._rest_url = _API, _REST
         self._sleep = sleep
-        self._session = requests.Session()
+        self._session = session or requests.Session()
         self._session.auth = (api_key, api_secret)
         if local is not None:
             self._url = self._rest_url = str(local["vonage_tls_url"])

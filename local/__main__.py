@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local.layers import LayerError
 from local.platform import Options, Platform
+from local.simulator.calibration import CalibrationError
 from local.stack_file import AlreadyRunning
 from local.template import TemplateError
 from local.terminal import say, welcome
@@ -22,7 +23,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         asyncio.run(_run(arguments.root.resolve(), _options(arguments)))
-    except (AlreadyRunning, TemplateError, LayerError, OSError) as error:
+    except (AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError) as error:
         say(f"error: {error}")
         return 1
     return 0
@@ -44,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--aws-port", type=_port, default=0, help="port of AWS (a free one)")
     parser.add_argument("--vonage-port", type=_port, default=0, help="port of Vonage (a free one)")
     parser.add_argument("--speed", type=float, default=1.0, help="of Vonage's clock (%(default)s)")
+    parser.add_argument(
+        "--calibration", type=Path, help="a file that `python -m connect capture` wrote"
+    )
     parser.add_argument("--region", default="eu-west-1", help="AWS region (%(default)s)")
     parser.add_argument(
         "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
@@ -70,6 +74,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         aws_port=arguments.aws_port,
         vonage_port=arguments.vonage_port,
         speed=arguments.speed,
+        calibration=arguments.calibration,
         region=arguments.region,
         parameters=dict(arguments.parameter),
         say=say,

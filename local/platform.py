@@ -15,6 +15,7 @@ from local.cloud import Cloud, Stack
 from local.gateway import Gateway
 from local.lambdas import Lambdas
 from local.simulator import Simulator, SimulatorSettings
+from local.simulator.calibration import calibrated
 from local.simulator.settings import Webhook
 from local.sources import Sources
 from local.stack_file import StackFile
@@ -32,7 +33,8 @@ class Options:
     """How the platform runs.
 
     The ports are on 127.0.0.1, 0 takes a free one. ``speed`` is how fast the simulated Vonage's
-    clock runs against real time, ``seed`` what its chances begin with. ``parameters`` are values
+    clock runs against real time, ``seed`` what its chances begin with, ``calibration`` a file with
+    what a real call has shown (``python -m connect capture``). ``parameters`` are values
     for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
     for what is kept while it runs, by default .local beside the template. ``workers`` is how many
     invocations of one function run at once, and ``say`` is told what takes a while.
@@ -44,6 +46,7 @@ class Options:
     vonage_tls_port: int = 0
     speed: float = 1.0
     seed: int = 1
+    calibration: Path | None = None
     region: str = "eu-west-1"
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -93,7 +96,7 @@ class Platform:
 
         Raises
         ------
-        AlreadyRunning, TemplateError, LayerError, OSError
+        AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError
             Each with a text for the user.
         """
         try:
@@ -188,7 +191,7 @@ class Platform:
         """Start the simulated Vonage, its application pointing at the API as a user's does."""
         values = self.template.parameters
         routed = [pair.partition("=")[0] for pair in values.get("NumberFlows", "").split(",")]
-        self.vonage = Simulator(
+        settings = calibrated(
             SimulatorSettings(
                 http_port=self.options.vonage_port,
                 tls_port=self.options.vonage_tls_port,
@@ -203,8 +206,10 @@ class Platform:
                 numbers=tuple(filter(None, dict.fromkeys([values.get("VonageNumber"), *routed]))),
                 speed=self.options.speed,
                 seed=self.options.seed,
-            )
+            ),
+            self.options.calibration,
         )
+        self.vonage = Simulator(settings)
         self._exit.push_async_callback(self.vonage.stop)
         await self.vonage.start()
 

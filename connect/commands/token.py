@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import jwt
 
+from connect import application as applications
+from connect import secrets
+from connect.errors import ConnectError
 from connect.keys import private_key_of
 
 if TYPE_CHECKING:
@@ -32,16 +35,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Make the token with the private key of the settings."""
-    settings = context.settings
+    """Make the token with the private key of the settings, else with the stack's."""
+    private_key = context.settings.private_key
+    if private_key is None:
+        stack = context.stack
+        private_key = secrets.read(stack, stack.application_secret).get("private_key")
+    if not private_key:
+        raise ConnectError("neither your settings nor the stack has a private key: run `up` first")
     issued = int(context.now())
     claims: dict[str, str | int] = {
-        "application_id": settings.need("application_id"),
+        "application_id": applications.needed_id(context),
         "iat": issued,
         "exp": issued + options.lifetime,
         "jti": str(uuid.uuid4()),
     }
-    token = jwt.encode(claims, private_key_of(settings.need("private_key")), algorithm="RS256")
+    token = jwt.encode(claims, private_key_of(private_key), algorithm="RS256")
     expires = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(issued + options.lifetime))
     context.output.table(("claim", "value"), [*claims.items(), ("expires", expires)])
     context.output.line("")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from .account import make_keys
+from .calibration import CalibrationError, calibrated
 from .settings import HOSTS_OF_REGIONS, SimulatorSettings, Webhook
 from .simulator import Simulator
 
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         help="which port region_url and recording_url point to")  # fmt: skip
     add("--region", choices=tuple(HOSTS_OF_REGIONS), default="eu-west")
     add("--speed", type=float, default=1.0, help="seconds of the clock in a second; 0 stops it")
+    add("--calibration", type=Path, help="a file that `python -m connect capture` wrote")
     add("--seed", type=int, default=1, help="what ids and chances come from")
     return options
 
@@ -50,7 +52,7 @@ def settings_from(arguments: argparse.Namespace, public_key: str | None) -> Simu
     )
     fallback = arguments.fallback_url and Webhook(arguments.fallback_url, arguments.answer_method)
     numbers = tuple(number.removeprefix("+") for number in arguments.number or ["447700900001"])
-    return SimulatorSettings(
+    settings = SimulatorSettings(
         http_port=arguments.http_port,
         tls_port=arguments.tls_port,
         application_id=arguments.application_id,
@@ -69,6 +71,7 @@ def settings_from(arguments: argparse.Namespace, public_key: str | None) -> Simu
         speed=arguments.speed,
         seed=arguments.seed,
     )
+    return calibrated(settings, arguments.calibration)
 
 
 def read_key(path: Path | None) -> str | None:
@@ -122,7 +125,7 @@ def main() -> int:
     arguments = parser().parse_args()
     try:
         asyncio.run(serve(settings_from(arguments, read_key(arguments.key))))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, CalibrationError) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
     return 0

@@ -124,6 +124,7 @@ class SimulatorSettings:
     # Webhooks: where Vonage's own pages differ, the value that its support pages give.
     webhook_attempts: int = 2
     webhook_retry_pause: float = 1.0
+    retry_keeps_jti: bool = False
     get_hash_decodes_nested: bool = False
     webhook_kept_bytes: int = 4096
     webhook_reply_bytes: int = 1024 * 1024

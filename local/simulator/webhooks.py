@@ -119,14 +119,16 @@ class Sender:
         """Send one webhook, a second time where the rule says so; never raises for its failure."""
         if self._faults.strikes("delay_webhook"):
             await self._clock.sleep(self._faults.value("delay_webhook"))
-        reply = await self._attempt(leg, target, fields, kind, 1)
+        jti = self._make_uuid()
+        reply = await self._attempt(leg, target, fields, kind, 1, jti)
         for attempt in range(2, self._settings.webhook_attempts + 1):
             if not reply.may_be_tried_again:
                 break
             await self._clock.sleep(self._settings.webhook_retry_pause)
-            reply = await self._attempt(leg, target, fields, kind, attempt)
+            jti = jti if self._settings.retry_keeps_jti else self._make_uuid()
+            reply = await self._attempt(leg, target, fields, kind, attempt, jti)
         if self._faults.strikes("duplicate_delivery"):
-            await self._attempt(leg, target, fields, kind, 1)
+            await self._attempt(leg, target, fields, kind, 1, self._make_uuid())
         return reply
 
     async def fall_back(
@@ -141,7 +143,7 @@ class Sender:
         return await self.deliver(leg, target, fields | more, "fallback")
 
     async def _attempt(
-        self, leg: Leg, target: Webhook, fields: dict[str, Any], kind: str, attempt: int
+        self, leg: Leg, target: Webhook, fields: dict[str, Any], kind: str, attempt: int, jti: str
     ) -> Reply:
         url, body = form(target, fields)
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
@@ -149,7 +151,7 @@ class Sender:
             headers["Content-Type"] = "application/json"
         if leg.application.signed and not self._faults.strikes("unsigned"):
             signed = body if body is not None else self._query_object(url)
-            headers["Authorization"] = f"Bearer {self._token(leg.application, signed)}"
+            headers["Authorization"] = f"Bearer {self._token(leg.application, signed, jti)}"
         record = {
             "kind": kind,
             "url": url,
@@ -227,7 +229,7 @@ class Sender:
                 pairs[name] = json.loads(value)
         return compact(pairs)
 
-    def _token(self, application: Application, signed: bytes) -> str:
+    def _token(self, application: Application, signed: bytes, jti: str) -> str:
         issued = self._wall()
         if self._faults.strikes("stale_iat"):
             issued -= self._faults.value("stale_iat")
@@ -238,9 +240,7 @@ class Sender:
         secret = self._account.signature_secret
         if self._faults.strikes("wrong_secret"):
             secret = hashlib.sha256(secret.encode()).hexdigest()
-        return sign(
-            secret, self._account.api_key, application.id, int(issued), self._make_uuid(), signed
-        )
+        return sign(secret, self._account.api_key, application.id, int(issued), jti, signed)
 
 
 def sign(

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import os
+import random
+import socket
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from local.platform import Platform
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +38,13 @@ class Ran(NamedTuple):
     def json(self) -> Any:
         """What it wrote with --json."""
         return json.loads(self.out)
+
+
+def free_port() -> int:
+    """Give a port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
 
 
 class Terminal:
@@ -86,6 +100,19 @@ class Terminal:
         told = {name: value for name, value in known.items() if value is not None}
         (folder / "stack.json").write_text(json.dumps(told))
 
+    @staticmethod
+    def drop_after(requests: int) -> dict[str, Any]:
+        """Give the faults with which Vonage does this request and answers nothing to it.
+
+        The knob strikes with a chance of one half, and once; the seed makes it that request.
+        """
+        for seed in range(10_000):
+            source = random.Random(f"{seed}/api_drop_after")
+            drawn = [source.random() < 0.5 for _ in range(requests)]
+            if drawn == [False] * (requests - 1) + [True]:
+                return {"seed": seed, "api_drop_after": {"probability": 0.5, "times": 1}}
+        raise AssertionError("there is no such seed")
+
     def items(self) -> list[dict[str, Any]]:
         """Give what the table of events has."""
         table = self.platform.stack.outputs["TableName"]
@@ -110,6 +137,27 @@ class Terminal:
                 return leg
             await asyncio.sleep(0.1)
         raise AssertionError("the call was not kept")
+
+    @contextlib.contextmanager
+    def kept(self, secret: str) -> Iterator[None]:
+        """Have the table tell of a webhook with this signature secret, the latest of all.
+
+        The functions would take a minute to learn of a new secret.
+        """
+        fingerprint = hashlib.sha256(b"signature secret " + secret.encode()).hexdigest()[:8]
+        moment = datetime.now(UTC) + timedelta(days=1)
+        stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        texts = {"pk": "CON-of-a-test", "sk": f"{stamp}#status"}
+        key = {name: {"S": text} for name, text in texts.items()}
+        texts = {"day": stamp[:10], "received_at": stamp, "signed_by": fingerprint}
+        client = self.platform.cloud.client("dynamodb")
+        table = self.platform.stack.outputs["TableName"]
+        item = key | {name: {"S": text} for name, text in texts.items()}
+        client.put_item(TableName=table, Item=item)
+        try:
+            yield
+        finally:
+            client.delete_item(TableName=table, Key=key)
 
     async def vonage(self, method: str, path: str, body: Any = None) -> Any:
         """Ask the simulated Vonage's own door."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 def as_new_account(terminal: Terminal, secrets: Secrets) -> None:
     """Have the stack as it is after its first deployment, and no application named."""
-    terminal.tell(application_id=None, private_key_file=None)
+    terminal.tell(application_id=None)
     empty = {"signature_secret": "", "previous_signature_secret": ""}
     secrets.write(secrets.signing, empty | {"api_key": "", "application_id": ""})
     secrets.write(secrets.application, {"application_id": "", "private_key": ""})
@@ -130,7 +129,7 @@ async def test_up_does_not_take_a_key_of_which_nobody_has_the_private_half(
     terminal: Terminal, account: Account, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
-    terminal.tell(application_id=account.application_id, private_key_file=None)
+    terminal.tell(application_id=account.application_id)
     refused = await terminal("up", "--yes")
     assert refused.status == 1
     assert "--new-key" in refused.err
@@ -237,7 +236,7 @@ async def test_up_goes_on_where_a_half_done_one_ended(
     # Given an up whose request number `step` to Vonage is done and never answered
     as_new_account(terminal, secrets)
     await account.link(None)
-    await terminal.vonage("PUT", "/sim/faults", drop_after(step))
+    await terminal.vonage("PUT", "/sim/faults", terminal.drop_after(step))
     ended = await terminal("up", "--yes")
     await terminal.vonage("PUT", "/sim/faults", {})
     # When it is run again
@@ -247,16 +246,6 @@ async def test_up_goes_on_where_a_half_done_one_ended(
     assert listed["total_items"] == 2, (ended, made)
     assert await account.linked() == made["application_id"]
     assert (await terminal.json("up"))["changed"] is False
-
-
-def drop_after(requests: int) -> dict[str, Any]:
-    """Give a seed with which the knob strikes first at this request, at one half each."""
-    for seed in range(10_000):
-        source = random.Random(f"{seed}/api_drop_after")
-        drawn = [source.random() < 0.5 for _ in range(requests)]
-        if drawn.index(True) == requests - 1 if True in drawn else False:
-            return {"seed": seed, "api_drop_after": {"probability": 0.5, "times": 1}}
-    raise AssertionError("there is no such seed")
 
 
 async def test_wrong_credentials_are_named(terminal: Terminal, account: Account) -> None:

@@ -16,6 +16,7 @@ from tests.support.events import DOMAIN, http_event
 from tests.support.secrets import Vault, vault
 from voicekit import webhook
 from voicekit.settings import from_environment
+from voicekit.signature import fingerprint
 from voicekit.webhook import BadRequest, Reply, TryAgain, Webhook
 
 if TYPE_CHECKING:
@@ -208,6 +209,20 @@ def test_a_rotated_secret_is_fetched_anew_once_it_is_a_minute_old() -> None:
     # when Vonage signs with the new one, then it is believed
     assert door(post(authorization=signing.bearer(rotated, BODY)))["statusCode"] == 200
     assert door.held.read == 2
+
+
+@pytest.mark.parametrize("live", ["signature_secret", "previous_signature_secret"])
+def test_it_is_told_which_of_two_secrets_signed(live: str) -> None:
+    # given two secrets of which one is ours
+    other = {"signature_secret": "n" * 40, "previous_signature_secret": "p" * 40}
+    door = Door(held=vault(OURS, **(other | {live: OURS.signature_secret})))
+    # when a webhook comes that ours has signed
+    assert door(post())["statusCode"] == 200
+    # then its fingerprint says so, and not the secret
+    signed_by = door.given[0].signed_by
+    assert signed_by == fingerprint(OURS.signature_secret)
+    assert signed_by not in OURS.signature_secret
+    assert signed_by not in {fingerprint(secret) for secret in other.values()}
 
 
 def test_forged_requests_make_it_fetch_the_secret_once_a_minute_at_most() -> None:
