@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.connect.calling import recorded, ring
+from tests.connect.calls.calling import recorded, ring
 
 if TYPE_CHECKING:
     from tests.connect.terminal import Terminal
