@@ -135,10 +135,19 @@ def _warn_of_tunnels(options: argparse.Namespace, output: Output, folder: Path) 
 
 
 def make_folder(root: Path) -> Path:
-    """Make the folder for what commands keep, which is the owner's alone."""
+    """Make the folder for what commands keep, which is the owner's alone.
+
+    Raises
+    ------
+    ConnectError
+        If it cannot be made.
+    """
     folder = root / FOLDER
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise ConnectError(f"{folder} cannot be made: {error.strerror}") from None
     return folder
 
 

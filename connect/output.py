@@ -124,7 +124,10 @@ class Output:
         if not sys.stdin.isatty():
             raise ConnectError("nobody is here to be asked: say --yes, or run it in a terminal")
         self._out.print(Text(question), end="", soft_wrap=True)
-        return input()
+        try:
+            return input()
+        except EOFError:
+            raise ConnectError("nobody answered: say --yes, or answer in a terminal") from None
 
     def result(self, value: dict[str, Any]) -> None:
         """Write the JSON object of ``--json``; nothing without."""

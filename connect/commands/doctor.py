@@ -89,8 +89,11 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 
 def _findings(context: Context) -> Iterator[Finding]:
-    yield from _guarded("stack", lambda: _stack(context))
+    stack = list(_guarded("stack", lambda: _stack(context)))
+    yield from stack
     yield from _guarded("credentials", lambda: _credentials(context))
+    if any(one.state == "fail" for one in stack):
+        return
     try:
         patient = Patient(context)
     except (ConnectError, ClientError, BotoCoreError) as error:

@@ -22,6 +22,7 @@ The signature secret. It is changed by hand, in Vonage's dashboard:
 from __future__ import annotations
 
 import getpass
+import math
 import os
 import re
 import sys
@@ -233,7 +234,7 @@ def _wait(context: Context, arn: str, seconds: int) -> None:
 
 def _pause(context: Context, seconds: float, why: str = "what is on its way") -> None:
     if seconds > 0:
-        context.output.line(f"  waiting {seconds:.0f} s for {why}")
+        context.output.line(f"  waiting {math.ceil(seconds)} s for {why}")
         context.sleep(seconds)
 
 

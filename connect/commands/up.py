@@ -115,7 +115,13 @@ def _look(options: argparse.Namespace, context: Context) -> Found:
     if not signing.get("signature_secret"):
         context.settings.need("signature_secret")
     application = _application(context, held)
-    key = _key(options, application, held.get("private_key"), context.settings.private_key)
+    key = _key(
+        options,
+        application,
+        held.get("private_key"),
+        context.settings.private_key,
+        rotating=bool(held.get("next_private_key")),
+    )
     if options.key_file is not None and key.made and options.key_file.exists():
         raise ConnectError(f"{options.key_file} is there already: name another file")
     return Found(application, key, signing, held, _number(context))
@@ -145,13 +151,15 @@ def _key(
     application: Mapping[str, Any] | None,
     held: str | None,
     own: str | None,
+    *,
+    rotating: bool,
 ) -> Key:
     """Choose the key pair: the one that Vonage knows, else one that is here, else a new one.
 
     Raises
     ------
     ConnectError
-        If Vonage knows one whose private key is not here.
+        If Vonage knows one whose private key is not here, or a rotation is half done.
     """
     known = None if application is None else applications.public_key_of(application)
     here = [pem for pem in (held, own) if pem and _public_half(pem) is not None]
@@ -162,6 +170,8 @@ def _key(
     for pem in here:
         if keys.is_public(known, keys.public_half(pem)):
             return Key(pem, False, False)
+    if rotating:
+        raise ConnectError("the key is being rotated: run `rotate key` to end that, then `up`")
     if options.new_key:
         return Key(keys.make()[0], True, True)
     raise ConnectError(
@@ -195,14 +205,27 @@ def _number(context: Context) -> dict[str, Any] | None:
 
 
 def _signing_fields(context: Context, found: Found, application_id: str | None) -> dict[str, str]:
-    settings = context.settings
-    fields = {"api_key": settings.need("api_key")}
-    own = settings.signature_secret
-    # During a rotation .env may still hold the one that is on its way out.
-    if own and own != found.signing.get("previous_signature_secret"):
-        fields["signature_secret"] = own
+    """Give what the signing secret is to have; what it had is believed still, as in a rotation.
+
+    Raises
+    ------
+    ConnectError
+        If two secrets are believed already, and the settings have a third one.
+    """
+    fields = {"api_key": context.settings.need("api_key")}
     if application_id:
         fields["application_id"] = application_id
+    own = context.settings.signature_secret
+    present = found.signing.get("signature_secret")
+    previous = found.signing.get("previous_signature_secret")
+    # During a rotation .env may still hold the one that is on its way out.
+    if own and own not in (present, previous):
+        if previous:
+            raise ConnectError(
+                "the stack believes two signature secrets, and VONAGE_SIGNATURE_SECRET is a third"
+                " one: end the rotation (`rotate signature`), then run `up` again"
+            )
+        fields |= {"signature_secret": own, "previous_signature_secret": present or ""}
     return fields
 
 
@@ -228,12 +251,10 @@ def _changes(options: argparse.Namespace, context: Context, found: Found) -> lis
             )
         )
     changes += _secret_changes(context, found, application_id, target)
-    if found.number is not None and linked_to(found.number) != application_id:
-        number = found.number["msisdn"]
-        changes.append(Change(f"number {number} leads to", shown_link(found.number), target))
-    elif found.number is not None and application_id is None:
-        number = found.number["msisdn"]
-        changes.append(Change(f"number {number} leads to", None, target))
+    number = found.number
+    if number is not None and (application_id is None or linked_to(number) != application_id):
+        what = f"number {number['msisdn']} leads to"
+        changes.append(Change(what, shown_link(number), target))
     return changes
 
 
@@ -242,16 +263,11 @@ def _secret_changes(
 ) -> list[Change]:
     changes = []
     wanted = _signing_fields(context, found, application_id)
-    for name in ("signature_secret", "api_key"):
-        if name in wanted and wanted[name] != found.signing.get(name):
-            changes.append(
-                Change(
-                    f"{name} in the stack's signing secret",
-                    found.signing.get(name),
-                    wanted[name],
-                    secret=name == "signature_secret",
-                )
-            )
+    for name in ("signature_secret", "previous_signature_secret", "api_key"):
+        old, new = found.signing.get(name, ""), wanted.get(name)
+        if new is not None and new != old:
+            what = f"{name} in the stack's signing secret"
+            changes.append(Change(what, old, new, secret=name != "api_key"))
     if found.key.private != found.held.get("private_key"):
         changes.append(
             Change(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from connect.commands.tunnel import checked_url
+from connect.errors import ConnectError
 from local.signing import Sample, Signer
 from tests.connect.terminal import RENTED, addresses, free_port, pointed_elsewhere
 
@@ -159,9 +161,8 @@ async def test_strangers_reach_nothing_but_signed_webhooks(tunnel: Tunnel) -> No
         assert got == (status, b""), lie
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_no_other_path_is_forwarded_however_it_is_signed(tunnel: Tunnel) -> None:
+    for path in (
         "/",
         "/calls",
         "/webhooks",
@@ -171,15 +172,14 @@ async def test_strangers_reach_nothing_but_signed_webhooks(tunnel: Tunnel) -> No
         "/webhooks/answer/../../calls",
         "/history?day=2026-01-31",
         "/sim/calls",
-    ],
-)
-async def test_no_other_path_is_forwarded_however_it_is_signed(tunnel: Tunnel, path: str) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(tunnel.url.rpartition(":")[2]))
-    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {tunnel.signed(b'')}\r\n\r\n"
-    writer.write(head.encode())
-    status = (await asyncio.wait_for(reader.readline(), 10)).split()[1]
-    writer.close()
-    assert status == b"404"
+    ):
+        port = int(tunnel.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {tunnel.signed(b'')}\r\n\r\n"
+        writer.write(head.encode())
+        status = (await asyncio.wait_for(reader.readline(), 10)).split()[1]
+        writer.close()
+        assert status == b"404", path
 
 
 async def test_a_body_over_256_kib_is_not_read(tunnel: Tunnel) -> None:
@@ -188,19 +188,24 @@ async def test_a_body_over_256_kib_is_not_read(tunnel: Tunnel) -> None:
     assert got == (413, b"")
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "OPTIONS"])
-async def test_no_other_method_is_forwarded(tunnel: Tunnel, method: str) -> None:
-    status, _ = await tunnel.send(method, "/webhooks/answer", Authorization=tunnel.signed(b""))
-    assert status == 501
+async def test_no_other_method_is_forwarded(tunnel: Tunnel) -> None:
+    signed = tunnel.signed(b"")
+    for method in ("PUT", "DELETE", "HEAD", "OPTIONS"):
+        status, _ = await tunnel.send(method, "/webhooks/answer", Authorization=signed)
+        assert status == 501, method
 
 
-@pytest.mark.parametrize(
-    "url", ["example.com", "ftp://example.com", "https://example.com/path", "https://u@example.com"]
-)
-async def test_what_is_no_address_is_refused(
-    terminal: Terminal, account: Account, url: str
-) -> None:
-    before = await account.application()
-    ran = await terminal("tunnel", "--yes", "--public-url", url)
-    assert (ran.status, ran.err.count("\n")) == (1, 1)
-    assert await account.application() == before
+async def test_the_public_address_is_https_and_a_host_alone() -> None:
+    assert checked_url("https://example.com/", local=False) == "https://example.com"
+    assert checked_url("http://127.0.0.1:8800", local=True) == "http://127.0.0.1:8800"
+    for wrong in (
+        "example.com",
+        "http://example.com",
+        "ftp://example.com",
+        "https://example.com/path",
+        "https://example.com?x",
+        "https://user@example.com",
+        "https://",
+    ):
+        with pytest.raises(ConnectError):
+            checked_url(wrong, local=False)
