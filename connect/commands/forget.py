@@ -30,6 +30,7 @@ _NAMES = {
 _BEYOND = (
     "the table's backups: for 35 days it can be restored to a point in time before this",
     "logs: they show no more of a number than its country code and last two digits",
+    "claims to keys whose answer got lost: they hold a digest of the request, and no call",
     "Vonage's own records: calls, and recordings for 30 days",
     "files that were saved from here, such as by `recordings --save`",
     "what comes of calls that go on: run this again after they have ended",
@@ -44,6 +45,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, context: Context) -> int:
     """Find what is kept, show it, ask, delete it, and say what could not be reached."""
     wanted = options.number
+    if context.output.json and not (context.output.yes or options.dry_run):
+        raise ConnectError("with --json nobody is asked: say --yes to delete, or --dry-run to look")
     _refuse_own(wanted, context)
     keeper = Keeper(context.stack, context.output.line, context.sleep)
     kept = keeper.find(wanted)

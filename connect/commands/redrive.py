@@ -63,7 +63,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
     try:
         _hold(sqs, chosen, options.most, waiting)
         shown = {one.message.identifier: _described(one, context.now()) for one in waiting}
-        context.output.table(_COLUMNS, [_row(one) for one in shown.values()])
+        if shown:
+            context.output.table(_COLUMNS, [_row(one) for one in shown.values()])
         if len(waiting) >= options.most:
             context.output.line(f"there may be more than these {len(waiting)}: run this again")
         for dead in [] if options.dry_run else list(waiting):

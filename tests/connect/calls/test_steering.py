@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.connect.calling import WAITING, answered, look, ncco_file, ring, until
+from tests.connect.calls.calling import WAITING, answered, look, ncco_file, ring, until
 
 if TYPE_CHECKING:
     from tests.connect.terminal import Terminal

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.connect.calling import recorded
+from tests.connect.calls.calling import recorded
 
 if TYPE_CHECKING:
     from tests.connect.terminal import Terminal

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.connect.calling import answered
+from tests.connect.calls.calling import answered
 
 if TYPE_CHECKING:
     from tests.connect.terminal import Terminal

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.connect.calling import recorded, ring
+from tests.connect.calls.calling import recorded, ring
 
 if TYPE_CHECKING:
     from tests.connect.terminal import Terminal
@@ -33,7 +33,7 @@ async def test_of_a_forgotten_number_nothing_is_kept_and_of_another_all(terminal
     before = everything(terminal)
     assert all(one in before for one in (his, key, made["recording"]["uuid"]))
 
-    told_of = await terminal.json("forget", f"+{his}")
+    told_of = await terminal.json("forget", f"+{his}", "--yes")
     assert told_of["deleted"] is True
     assert (told_of["found"]["calls"], told_of["found"]["objects"]) == (2, 1)
     after = everything(terminal)
@@ -45,7 +45,7 @@ async def test_of_a_forgotten_number_nothing_is_kept_and_of_another_all(terminal
     kept: dict[str, Any] = await terminal.json("recordings", other["uuid"])
     assert kept["recordings"] == [other["recording"]]
 
-    again = await terminal.json("forget", his)
+    again = await terminal.json("forget", his, "--yes")
     assert (set(again["found"].values()), again["deleted"]) == ({0}, False)
     assert any("backups" in text for text in again["not_reached"])
 
@@ -65,6 +65,12 @@ async def test_where_nobody_can_be_asked_nothing_is_deleted(terminal: Terminal) 
     ran = await terminal("forget", his)
     assert (ran.status, "nobody is here to be asked" in ran.err) == (1, True)
     assert his in everything(terminal)
+
+
+async def test_a_script_must_say_that_it_means_it(terminal: Terminal) -> None:
+    ran = await terminal("--json", "forget", "447700900654")
+    assert ran.status == 1
+    assert "say --yes to delete" in ran.json["error"]
 
 
 @pytest.mark.parametrize(

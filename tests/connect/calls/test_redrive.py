@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import pytest_asyncio
 
-from tests.connect.calling import recorded, seeing, until
+from tests.connect.calls.calling import recorded, seeing, until
 from tests.support.faults import FaultyAws
 
 if TYPE_CHECKING:
