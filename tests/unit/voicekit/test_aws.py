@@ -357,8 +357,9 @@ def test_without_a_setting_it_goes_where_botocore_goes(
 ) -> None:
     looked_up: list[str] = []
 
-    def no_name_is_known(host: str, port: int, **_: object) -> object:
-        looked_up.append(f"https://{host}" if port == 443 else f"{host}:{port}")
+    def no_name_is_known(host: bytes, port: int, **_: object) -> object:
+        name = host.decode()
+        looked_up.append(f"https://{name}" if port == 443 else f"{name}:{port}")
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", no_name_is_known)
