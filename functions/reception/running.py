@@ -33,7 +33,8 @@ class FlowOverran(BaseException):
 
 def names() -> frozenset[str]:
     """Give the names of all flows: the modules of the package `flows`."""
-    files = [file for folder in flows.__path__ for file in os.listdir(folder)]
+    # Not with pathlib, which a function with a caller waiting would load for this alone.
+    files = [file for folder in flows.__path__ for file in os.listdir(folder)]  # noqa: PTH208
     return frozenset(
         file.removesuffix(".py")
         for file in files

@@ -1,4 +1,4 @@
-"""GetSecretValue, PutItem and SendMessage over http.client, for the functions a caller waits for.
+"""GetSecretValue, PutItem and SendMessage over HTTP, for the functions that a caller waits for.
 
 Importing boto3 and making one client costs several times what starting an empty function costs;
 this module is the three calls that those functions make, and grows no fourth: everything else uses
@@ -35,14 +35,15 @@ import select
 import socket
 import ssl
 import time
-from http.client import HTTPConnection, HTTPException, IncompleteRead
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
+
+from voicekit.http_answer import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from _typeshed import ReadableBuffer, WriteableBuffer
+    from _typeshed import WriteableBuffer
 
 CONNECT_SECONDS = 1.0
 """For all addresses of a host and the TLS handshake together."""
@@ -365,9 +366,9 @@ class Aws:
         )
         try:
             answer = self._exchange(endpoint, headers, body, deadline)
-        # ValueError: what the standard library raises for a chunk of a negative size, and for a
-        # host that cannot be a name. `from None`: some of these quote what was received.
-        except (OSError, HTTPException, ValueError) as fault:
+        # ValueError: an answer that cannot be read, and a host that cannot be a name. `from None`:
+        # nothing that was received shall be quoted.
+        except (OSError, ValueError) as fault:
             reason = f"no usable answer, {type(fault).__name__}"
             raise AwsUnavailable(call.operation, reason) from None
         return _accepted(call, answer)
@@ -420,7 +421,7 @@ class Aws:
             try:
                 opened.settimeout(_left(deadline, self._monotonic))
                 opened.connect(address)
-                # Headers and body are two sends; the second must not wait for the first's ACK.
+                # The last piece of a long request must not wait for the ACK of those before it.
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if endpoint.tls and self._tls is not None:
                     opened.settimeout(_left(deadline, self._monotonic))
@@ -505,9 +506,8 @@ class _Answer(NamedTuple):
 class _Connection:
     """One connection to one host; it ends every send and receive at a deadline.
 
-    A socket's own timeout starts anew with each byte that drips in, and http.client reads until it
-    has a line or a body; so http.client is given this in a socket's place, which sets the timeout
-    anew before each call and counts what comes.
+    A socket's own timeout starts anew with each byte that drips in, so it is set anew before each
+    call; and what comes is counted.
     """
 
     def __init__(self, opened: socket.socket, monotonic: Callable[[], float]) -> None:
@@ -515,24 +515,21 @@ class _Connection:
         self._monotonic = monotonic
         self._deadline = 0.0
         self._received = 0
-        self._http = HTTPConnection("unused")  # the Host header is given, the socket is open
-        self._http.sock = self  # of a socket it uses sendall, makefile and close alone
+        self.is_open = True
+        """Whether the other side will answer another request."""
         self.idle_since = 0.0
 
     def converse(self, headers: Mapping[str, str], body: bytes, deadline: float) -> _Answer:
         self._deadline = min(deadline, self._monotonic() + READ_SECONDS)
         self._received = 0
-        self._http.request("POST", "/", body, dict(headers))
-        with self._http.getresponse() as response:
-            content = response.read(MAX_ANSWER_BYTES)  # makes no room for a larger size announced
-            if response.length:
-                raise IncompleteRead(content, response.length)
-            return _Answer(response.status, response.headers.get("x-amzn-requestid"), content)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the other side will answer another request."""
-        return self._http.sock is not None
+        lines = [f"{name}: {value}" for name, value in headers.items()]
+        lines = ["POST / HTTP/1.1", *lines, f"Content-Length: {len(body)}", "", ""]
+        self._send("\r\n".join(lines).encode("ascii") + body)
+        received = _Receiver(self, self._socket.makefile("rb", buffering=0))
+        with io.BufferedReader(received) as stream:
+            answer = read_answer(stream, MAX_ANSWER_BYTES)
+        self.is_open = not answer.is_last
+        return _Answer(answer.status, answer.headers.get("x-amzn-requestid"), answer.body)
 
     @property
     def has_received(self) -> bool:
@@ -552,14 +549,11 @@ class _Connection:
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def sendall(self, data: ReadableBuffer) -> None:
+    def _send(self, data: bytes) -> None:
         rest = memoryview(data)
         while rest:
             self._socket.settimeout(_left(self._deadline, self._monotonic))
             rest = rest[self._socket.send(rest) :]
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Receiver(self, self._socket.makefile("rb", buffering=0)))
 
     def receive_into(self, stream: socket.SocketIO, buffer: WriteableBuffer) -> int:
         self._socket.settimeout(_left(self._deadline, self._monotonic))

@@ -1,4 +1,4 @@
-"""How long the answer webhook takes: in an environment that starts with it, and in one that runs."""
+"""How long the answer webhook takes: where Python starts with it, and where it runs already."""
 
 from __future__ import annotations
 

@@ -38,8 +38,10 @@ class FakeAws(NamedTuple):
 def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[FakeAws]:
     """Run moto's server on an address, called by a name there."""
     with subprocess.Popen(
-        [*(sys.executable, "-W", "ignore", "-m", "local.moto_process")]
-        + ["--host", listens, "--alias", called, "--port", "0"],
+        [
+            *(sys.executable, "-W", "ignore", "-m", "local.moto_process"),
+            *("--host", listens, "--alias", called, "--port", "0"),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -36,7 +36,7 @@ def contenders(say: Callable[[str], None]) -> list[Contender]:
     say("building ours (sam build)")
     built = ROOT / ".aws-sam" / "build"
     _run(str(SAM_VENV / "bin/sam"), "build")
-    ours = Package("answer.app.handler", built / "AnswerFunction", built / "VoiceLayer")
+    ours = Package("answer.app.handler", built / "AnswerFunction")
     usual = _packaged("usual", say)
     with_sdk = _packaged("fastapi_sdk", say)
     return [

@@ -15,15 +15,14 @@ class Spread(NamedTuple):
     median: float
     low: float
     high: float
-    count: int
+    of: int
 
     def __str__(self) -> str:
         return f"{number(self.median)} ({number(self.low)} to {number(self.high)})"
 
     def described(self) -> dict[str, float]:
         """Give it for results.json."""
-        rounded = {name: round(value, 4) for name, value in self._asdict().items()}
-        return {**rounded, "count": self.count}
+        return {name: round(value, 4) for name, value in self._asdict().items()}
 
 
 def spread(values: Sequence[float]) -> Spread:

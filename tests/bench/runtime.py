@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,11 +76,19 @@ class Started(NamedTuple):
             raise RuntimeError(f"the function answered {reply}\n{self.log()}")
         return reply
 
-    def told(self) -> tuple[float, float] | None:
-        """Give the milliseconds of init and of the first invocation as the emulator saw them."""
+    def told(self) -> tuple[float, float]:
+        """Give the milliseconds of init and of the first invocation as the emulator saw them.
+
+        Raises
+        ------
+        RuntimeError
+            If it does not tell.
+        """
         log = self.log()
         init, invoke = _INIT.search(log), _INVOKE.search(log)
-        return (float(init[1]), float(invoke[1])) if init and invoke else None
+        if not init or not invoke:
+            raise RuntimeError(f"the emulator does not tell how long it took\n{log}")
+        return float(init[1]), float(invoke[1])
 
 
 class Containers:

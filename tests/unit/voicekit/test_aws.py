@@ -889,7 +889,7 @@ def test_a_call_that_was_interrupted_leaves_nothing_for_the_next(
     looks = itertools.count()
 
     def monotonic() -> float:
-        if armed and next(looks) == 4:  # the request is sent, the answer not yet read
+        if armed and next(looks) == 3:  # the request is sent, the answer not yet read
             raise Interrupted
         return 0.0
 
