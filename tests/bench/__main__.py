@@ -8,15 +8,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.bench import answering, results
+from tests.bench import answering, recordings, results
 from tests.bench.contenders import STORE, contenders, runtime_packages
 from tests.bench.runtime import Containers, Processes, has_docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.bench.answering import Outcome
     from tests.bench.contenders import Contender
+    from tests.bench.measuring import Outcome
 
 _ROUNDS = 15
 _REQUESTS = 1000
@@ -48,7 +48,11 @@ def _warm(asked: argparse.Namespace) -> Outcome:
     return answering.warm(_runtime(), _field()[:4], asked.requests, _say)
 
 
-_BENCHMARKS = {"cold": _cold, "warm": _warm}
+def _recordings(asked: argparse.Namespace) -> Outcome:
+    return recordings.recordings(max(1, asked.rounds // 5), _say)
+
+
+_BENCHMARKS = {"cold": _cold, "warm": _warm, "recordings": _recordings}
 
 
 def _outcomes(asked: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.bench.clouds import fake_aws
-from tests.bench.measuring import in_turn, number, spread, table
+from tests.bench.measuring import Outcome, in_turn, number, spread, table
 from tests.support import webhooks
 from tests.support.environment import credentials, stack
 from tests.support.signing import account
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from tests.support.signing import Account
 
 _BLOCK = 50  # requests after which another contender has its turn
-
-
-class Outcome(NamedTuple):
-    """What a benchmark found: for results.json, and as text."""
-
-    result: dict[str, Any]
-    text: str
 
 
 class _Stage(NamedTuple):

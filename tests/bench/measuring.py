@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
+class Outcome(NamedTuple):
+    """What a benchmark found: for results.json, and as text."""
+
+    result: dict[str, Any]
+    text: str
+
+
 class Spread(NamedTuple):
     """The median of some values, the two between which the middle half lies, and how many."""
 
