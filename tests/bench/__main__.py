@@ -8,7 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.bench import answering, recordings, results
+from tests.bench import answering, events, reading, recordings, results, simulator
 from tests.bench.contenders import STORE, contenders, runtime_packages
 from tests.bench.runtime import Containers, Processes, has_docker
 
@@ -48,11 +48,30 @@ def _warm(asked: argparse.Namespace) -> Outcome:
     return answering.warm(_runtime(), _field()[:4], asked.requests, _say)
 
 
+def _events(asked: argparse.Namespace) -> Outcome:
+    return events.events(asked.requests, _say)
+
+
 def _recordings(asked: argparse.Namespace) -> Outcome:
-    return recordings.recordings(max(1, asked.rounds // 5), _say)
+    return recordings.recordings(max(1, asked.rounds // 3), _say)
 
 
-_BENCHMARKS = {"cold": _cold, "warm": _warm, "recordings": _recordings}
+def _reading(asked: argparse.Namespace) -> Outcome:
+    return reading.reading(asked.rounds, _say)
+
+
+def _simulator(asked: argparse.Namespace) -> Outcome:
+    return simulator.simulator(asked.requests, _say)
+
+
+_BENCHMARKS = {
+    "cold": _cold,
+    "warm": _warm,
+    "events": _events,
+    "recordings": _recordings,
+    "reading": _reading,
+    "simulator": _simulator,
+}
 
 
 def _outcomes(asked: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
@@ -87,8 +106,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "name", nargs="*", metavar="BENCHMARK", help=f"of {', '.join(_BENCHMARKS)}; all if none"
     )
-    parser.add_argument("--rounds", type=int, default=_ROUNDS, help="cold starts of each")
-    parser.add_argument("--requests", type=int, default=_REQUESTS, help="warm requests of each")
+    parser.add_argument(
+        "--rounds", type=int, default=_ROUNDS, help="cold starts of each, and readings"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=_REQUESTS, help="warm requests of each, events and calls"
+    )
     parser.add_argument("--no-save", dest="save", action="store_false", help="keep no results")
     asked = parser.parse_args()
     unknown = set(asked.name) - set(_BENCHMARKS)

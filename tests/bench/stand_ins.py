@@ -1,8 +1,8 @@
 """A Vonage that gives out recordings and an S3 that takes them, in a process of their own.
 
-``python -m tests.bench.stand_ins FOLDER`` tells in a line of JSON the environment of a function which
-goes from one to the other. Then it gives, for each line with a size in bytes, Lambda's event for a
-recording of that size. It ends with its standard input.
+``python -m tests.bench.stand_ins FOLDER`` tells in a line of JSON the environment of a function
+that goes from one to the other. Then it gives, for each line with a size in bytes, Lambda's event
+for a recording of that size. It ends with its standard input.
 """
 
 from __future__ import annotations
