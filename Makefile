@@ -12,7 +12,7 @@ sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-sam test-soak lint format constraints clean
+.PHONY: help install demo up sam-local test test-sam test-soak bench lint format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test-sam: install $(SAM_VENV)/.installed ## sam build, sam validate, and the tes
 test-soak: install ## load, size and crash tests, a few minutes each
 	$(RUN) -m pytest -s tests/soak
 
+bench: install $(SAM_VENV)/.installed ## how fast it is, beside others (Docker, ten minutes)
+	$(RUN) -m tests.bench
+
 lint: install ## ruff, mypy, cfn-lint and the checks of the transformed template
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -74,6 +77,11 @@ constraints: install $(SAM_VENV)/.installed ## pin anew what pyproject.toml's gr
 	@mv constraints.new constraints.txt
 	@{ sed -n '/^#/p' constraints-sam.txt; $(SAM_VENV)/bin/python -m pip freeze; } > constraints.new
 	@mv constraints.new constraints-sam.txt
+	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --target .local/pins \
+		--group bench-usual --group bench-fastapi-sdk --group bench-runtime --constraint constraints-bench.txt
+	@{ sed -n '/^#/p' constraints-bench.txt; $(SAM_VENV)/bin/python -m pip freeze --path .local/pins; } > constraints.new
+	@rm -r .local/pins
+	@mv constraints.new constraints-bench.txt
 
 clean: ## remove everything that was built or installed
 	rm -rf $(VENV) $(SAM_VENV) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
+    from voicekit.http_answer import HttpAnswer
+
 CONNECT_SECONDS = 1.0
 """For all addresses of a host and the TLS handshake together."""
 
@@ -375,7 +377,7 @@ class Aws:
 
     def _exchange(
         self, endpoint: _Endpoint, headers: Mapping[str, str], body: bytes, deadline: float
-    ) -> _Answer:
+    ) -> HttpAnswer:
         """Ask on the kept connection; on a new one if the other side has closed that meanwhile."""
         kept = self._kept.pop(endpoint, None)
         if kept is not None and kept.is_quiet(self._clock()):
@@ -396,7 +398,7 @@ class Aws:
         headers: Mapping[str, str],
         body: bytes,
         deadline: float,
-    ) -> _Answer:
+    ) -> HttpAnswer:
         """Keep the connection only after a whole answer, whatever interrupts this."""
         try:
             answer = connection.converse(headers, body, deadline)
@@ -497,12 +499,6 @@ class _Endpoint(NamedTuple):
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
 
-class _Answer(NamedTuple):
-    status: int
-    request_id: str | None
-    body: bytes
-
-
 class _Connection:
     """One connection to one host; it ends every send and receive at a deadline.
 
@@ -519,7 +515,7 @@ class _Connection:
         """Whether the other side will answer another request."""
         self.idle_since = 0.0
 
-    def converse(self, headers: Mapping[str, str], body: bytes, deadline: float) -> _Answer:
+    def converse(self, headers: Mapping[str, str], body: bytes, deadline: float) -> HttpAnswer:
         self._deadline = min(deadline, self._monotonic() + READ_SECONDS)
         self._received = 0
         lines = [f"{name}: {value}" for name, value in headers.items()]
@@ -529,7 +525,7 @@ class _Connection:
         with io.BufferedReader(received) as stream:
             answer = read_answer(stream, MAX_ANSWER_BYTES)
         self.is_open = not answer.is_last
-        return _Answer(answer.status, answer.headers.get("x-amzn-requestid"), answer.body)
+        return answer
 
     @property
     def has_received(self) -> bool:
@@ -644,9 +640,9 @@ def _attribute_value(value: str | int) -> dict[str, str]:
     raise TypeError(f"an attribute is a text or a whole number, not {type(value).__name__}")
 
 
-def _accepted(call: _Call, answer: _Answer) -> dict[str, object]:
+def _accepted(call: _Call, answer: HttpAnswer) -> dict[str, object]:
     """Give what an answer of status 200 says; raise what any other one means."""
-    request_id = _printable(answer.request_id)
+    request_id = _printable(answer.headers.get("x-amzn-requestid"))
     content = _json_object(answer.body)
     if answer.status == 200 and content is not None:
         return content

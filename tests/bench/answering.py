@@ -145,14 +145,14 @@ def _cold_outcome(
         name: {part: spread([getattr(one, part) for one in those]) for part in _Cold._fields}
         for name, those in starts.items()
     }
-    empty, ours = found["empty"], found["ours"]
-    fastapi = found["fastapi"]["answer"].median
+    middle = {name: parts["answer"].median for name, parts in found.items()}
+    with_container = {name: parts["with_container"].median for name, parts in found.items()}
     head = ["cold", "init + first answer, ms", "to empty", "init", "answer", "with container, ms"]
     rows = [
         [
             one.title,
             found[one.name]["answer"],
-            f"{found[one.name]['answer'].median / empty['answer'].median:.2f}",
+            f"{middle[one.name] / middle['empty']:.2f}",
             number(found[one.name]["init"].median),
             number(found[one.name]["invocation"].median),
             found[one.name]["with_container"],
@@ -160,14 +160,14 @@ def _cold_outcome(
         for one in field
     ]
     ratios = {
-        "ours_to_empty": ours["answer"].median / empty["answer"].median,
-        "ours_to_empty_with_container": ours["with_container"].median
-        / empty["with_container"].median,
-        "fastapi_to_ours": fastapi / ours["answer"].median,
-        "fastapi_to_ours_beyond_empty": (fastapi - empty["answer"].median)
-        / (ours["answer"].median - empty["answer"].median),
+        "ours to empty": middle["ours"] / middle["empty"],
+        "ours to empty, the container's start included": with_container["ours"]
+        / with_container["empty"],
+        "ours beyond empty, ms": middle["ours"] - middle["empty"],
+        "FastAPI to ours": middle["fastapi"] / middle["ours"],
+        "FastAPI with bytecode to ours": middle["fastapi_compiled"] / middle["ours"],
     }
-    lines = [f"{name.replace('_', ' ')}: {value:.2f}" for name, value in ratios.items()]
+    lines = [f"- {name}: {number(value)}" for name, value in ratios.items()]
     described = {
         name: {part: one.described() for part, one in parts.items()}
         for name, parts in found.items()

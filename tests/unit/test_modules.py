@@ -65,6 +65,10 @@ def test_no_flow_is_loaded_before_it_is_chosen(function: str) -> None:
     assert not {n for n in loaded(f"{function}.app", FUNCTIONS) if n.startswith("flows.")}
 
 
+def test_the_answer_function_loads_nothing_that_keeps_events() -> None:
+    assert not {name for name in loaded("answer.app", FUNCTIONS) if name.startswith("records")}
+
+
 def test_a_heavy_module_would_be_seen(tmp_path: Path) -> None:
     (tmp_path / "heavy.py").write_text("import asyncio, dataclasses\n")
     assert {"asyncio", "dataclasses"} <= loaded("heavy", tmp_path)
