@@ -1,4 +1,4 @@
-"""GetSecretValue, PutItem and SendMessage over HTTP, for the functions that a caller waits for.
+"""GetSecretValue, PutItem and SendMessage over http.client, for the functions a caller waits for.
 
 Importing boto3 and making one client costs several times what starting an empty function costs;
 this module is the three calls that those functions make, and grows no fourth: everything else uses
@@ -35,17 +35,14 @@ import select
 import socket
 import ssl
 import time
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
-
-from voicekit.http_answer import read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from _typeshed import WriteableBuffer
-
-    from voicekit.http_answer import HttpAnswer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 CONNECT_SECONDS = 1.0
 """For all addresses of a host and the TLS handshake together."""
@@ -368,16 +365,16 @@ class Aws:
         )
         try:
             answer = self._exchange(endpoint, headers, body, deadline)
-        # ValueError: an answer that cannot be read, and a host that cannot be a name. `from None`:
-        # nothing that was received shall be quoted.
-        except (OSError, ValueError) as fault:
+        # ValueError: what the standard library raises for a chunk of a negative size, and for a
+        # host that cannot be a name. `from None`: some of these quote what was received.
+        except (OSError, HTTPException, ValueError) as fault:
             reason = f"no usable answer, {type(fault).__name__}"
             raise AwsUnavailable(call.operation, reason) from None
         return _accepted(call, answer)
 
     def _exchange(
         self, endpoint: _Endpoint, headers: Mapping[str, str], body: bytes, deadline: float
-    ) -> HttpAnswer:
+    ) -> _Answer:
         """Ask on the kept connection; on a new one if the other side has closed that meanwhile."""
         kept = self._kept.pop(endpoint, None)
         if kept is not None and kept.is_quiet(self._clock()):
@@ -398,7 +395,7 @@ class Aws:
         headers: Mapping[str, str],
         body: bytes,
         deadline: float,
-    ) -> HttpAnswer:
+    ) -> _Answer:
         """Keep the connection only after a whole answer, whatever interrupts this."""
         try:
             answer = connection.converse(headers, body, deadline)
@@ -423,7 +420,7 @@ class Aws:
             try:
                 opened.settimeout(_left(deadline, self._monotonic))
                 opened.connect(address)
-                # The last piece of a long request must not wait for the ACK of those before it.
+                # Headers and body are two sends; the second must not wait for the first's ACK.
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if endpoint.tls and self._tls is not None:
                     opened.settimeout(_left(deadline, self._monotonic))
@@ -499,11 +496,18 @@ class _Endpoint(NamedTuple):
         return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
 
 
+class _Answer(NamedTuple):
+    status: int
+    request_id: str | None
+    body: bytes
+
+
 class _Connection:
     """One connection to one host; it ends every send and receive at a deadline.
 
-    A socket's own timeout starts anew with each byte that drips in, so it is set anew before each
-    call; and what comes is counted.
+    A socket's own timeout starts anew with each byte that drips in, and http.client reads until it
+    has a line or a body; so http.client is given this in a socket's place, which sets the timeout
+    anew before each call and counts what comes.
     """
 
     def __init__(self, opened: socket.socket, monotonic: Callable[[], float]) -> None:
@@ -511,21 +515,24 @@ class _Connection:
         self._monotonic = monotonic
         self._deadline = 0.0
         self._received = 0
-        self.is_open = True
-        """Whether the other side will answer another request."""
+        self._http = HTTPConnection("unused")  # the Host header is given, the socket is open
+        self._http.sock = self  # of a socket it uses sendall, makefile and close alone
         self.idle_since = 0.0
 
-    def converse(self, headers: Mapping[str, str], body: bytes, deadline: float) -> HttpAnswer:
+    def converse(self, headers: Mapping[str, str], body: bytes, deadline: float) -> _Answer:
         self._deadline = min(deadline, self._monotonic() + READ_SECONDS)
         self._received = 0
-        lines = [f"{name}: {value}" for name, value in headers.items()]
-        lines = ["POST / HTTP/1.1", *lines, f"Content-Length: {len(body)}", "", ""]
-        self._send("\r\n".join(lines).encode("ascii") + body)
-        received = _Receiver(self, self._socket.makefile("rb", buffering=0))
-        with io.BufferedReader(received) as stream:
-            answer = read_answer(stream, MAX_ANSWER_BYTES)
-        self.is_open = not answer.is_last
-        return answer
+        self._http.request("POST", "/", body, dict(headers))
+        with self._http.getresponse() as response:
+            content = response.read(MAX_ANSWER_BYTES)  # makes no room for a larger size announced
+            if response.length:
+                raise IncompleteRead(content, response.length)
+            return _Answer(response.status, response.headers.get("x-amzn-requestid"), content)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the other side will answer another request."""
+        return self._http.sock is not None
 
     @property
     def has_received(self) -> bool:
@@ -545,11 +552,14 @@ class _Connection:
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def _send(self, data: bytes) -> None:
+    def sendall(self, data: ReadableBuffer) -> None:
         rest = memoryview(data)
         while rest:
             self._socket.settimeout(_left(self._deadline, self._monotonic))
             rest = rest[self._socket.send(rest) :]
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Receiver(self, self._socket.makefile("rb", buffering=0)))
 
     def receive_into(self, stream: socket.SocketIO, buffer: WriteableBuffer) -> int:
         self._socket.settimeout(_left(self._deadline, self._monotonic))
@@ -640,9 +650,9 @@ def _attribute_value(value: str | int) -> dict[str, str]:
     raise TypeError(f"an attribute is a text or a whole number, not {type(value).__name__}")
 
 
-def _accepted(call: _Call, answer: HttpAnswer) -> dict[str, object]:
+def _accepted(call: _Call, answer: _Answer) -> dict[str, object]:
     """Give what an answer of status 200 says; raise what any other one means."""
-    request_id = _printable(answer.headers.get("x-amzn-requestid"))
+    request_id = _printable(answer.request_id)
     content = _json_object(answer.body)
     if answer.status == 200 and content is not None:
         return content

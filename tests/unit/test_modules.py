@@ -19,8 +19,6 @@ HEAVY = {
     "botocore",
     "cryptography",
     "dataclasses",
-    "email",
-    "http",
     "jwt",
     "pathlib",
     "pydantic",
