@@ -15,7 +15,7 @@ sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-browser pictures test-sam test-soak lint scan golden format constraints clean
+.PHONY: help install demo up sam-local test test-connect test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ sam-local: install $(SAM_VENV)/.installed ## the API in Lambda's runtime image, 
 test: install ## every test that needs no Docker and no long load
 	$(RUN) -m pytest -n auto
 
+test-connect: install ## the command connect, against the local platform
+	$(RUN) -m pytest -n auto tests/connect
+
 chromium = command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "Chromium is needed: apt-get install chromium, or name one in CHROMIUM" >&2; exit 1; }
 
 test-browser: install ## the page with the telephone, in Chromium
@@ -70,6 +73,9 @@ test-sam: install $(SAM_VENV)/.installed ## sam build, sam validate, and the tes
 
 test-soak: install ## load, size and crash tests, a few minutes each
 	$(RUN) -m pytest -s tests/soak
+
+bench: install $(SAM_VENV)/.installed ## how fast it is, beside others (Docker, ten minutes)
+	$(RUN) -m tests.bench
 
 lint: install ## ruff, mypy, cfn-lint, checks of the template and of every flow's paths, scans
 	$(RUN) -m ruff check .
@@ -112,6 +118,11 @@ constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## pin anew 
 	@mv constraints.new constraints-sam.txt
 	@{ sed -n '/^#/p' constraints-scan.txt; $(SCAN_VENV)/bin/python -m pip freeze; } > constraints.new
 	@mv constraints.new constraints-scan.txt
+	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --target .local/pins \
+		--group bench-usual --group bench-fastapi-sdk --group bench-runtime --constraint constraints-bench.txt
+	@{ sed -n '/^#/p' constraints-bench.txt; $(SAM_VENV)/bin/python -m pip freeze --path .local/pins; } > constraints.new
+	@rm -r .local/pins
+	@mv constraints.new constraints-bench.txt
 
 clean: ## remove everything that was built or installed
 	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -32,7 +32,7 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
     Parameters
     ----------
     layer
-        The layer's source, such as layers/voice; its requirements.txt says what is in it.
+        The layer's source, such as layers/vonage; its requirements.txt says what is in it.
     store
         Where installed layers are kept.
     say

@@ -1,5 +1,5 @@
 """Answers a call: the flow's first NCCO."""
 
-from reception.desk import answering
+from reception.asking import answering
 
 handler = answering()

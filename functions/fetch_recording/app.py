@@ -37,10 +37,12 @@ _ATTEMPTS = 7
 _LONGEST_PAUSE = 12 * 3600  # seconds, the longest that SQS hides a message
 
 # Repeats of ours come with the next attempt; these are for what is over in a moment.
+# What is sent to S3 goes over TLS with its CRC32; botocore would hash it once more to sign it.
 _CONFIG = Config(
     connect_timeout=1,
     read_timeout=10,
     retries={"total_max_attempts": 3, "mode": "standard"},
+    s3={"payload_signing_enabled": False},
 )
 
 logger = Logger(service="fetch_recording", level="INFO", location=None)

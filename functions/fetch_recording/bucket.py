@@ -233,18 +233,19 @@ def _parts(
     A part is to be used before the next one is asked for: they share one piece of memory.
     """
     part, filled = bytearray(PART), 0
-    for chunk in chunks:
-        check_time()
-        rest = memoryview(chunk)
-        while rest:
-            taken = rest[: PART - filled]
-            part[filled : filled + len(taken)] = taken
-            filled += len(taken)
-            rest = rest[len(taken) :]
-            if filled == PART:
-                tally.add(part)
-                yield part
-                filled = 0
+    with memoryview(part) as room:  # assigned to without a copy in between
+        for chunk in chunks:
+            check_time()
+            rest = chunk
+            while rest:
+                taken = rest if len(rest) <= PART - filled else rest[: PART - filled]
+                room[filled : filled + len(taken)] = taken
+                filled += len(taken)
+                rest = rest[len(taken) :]
+                if filled == PART:
+                    tally.add(part)
+                    yield part
+                    filled = 0
     if filled:
         del part[filled:]
         tally.add(part)

@@ -411,9 +411,10 @@ class Aws:
         deadline = min(deadline, self._monotonic() + CONNECT_SECONDS)
         if endpoint.tls and self._tls is None:
             self._tls = ssl.create_default_context()
+        host = endpoint.host.encode("ascii")  # as text, a module of IDNA would be loaded for it
         fault: OSError = TimeoutError()
         for family, kind, protocol, _, address in socket.getaddrinfo(
-            endpoint.host, endpoint.port, type=socket.SOCK_STREAM
+            host, endpoint.port, type=socket.SOCK_STREAM
         ):
             opened = socket.socket(family, kind, protocol)
             try:
@@ -423,7 +424,7 @@ class Aws:
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if endpoint.tls and self._tls is not None:
                     opened.settimeout(_left(deadline, self._monotonic))
-                    opened = self._tls.wrap_socket(opened, server_hostname=endpoint.host)
+                    opened = self._tls.wrap_socket(opened, server_hostname=host)
                 return _Connection(opened, self._monotonic)
             except OSError as failed:
                 opened.close()

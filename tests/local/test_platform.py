@@ -291,7 +291,8 @@ async def test_what_the_real_template_describes_is_made() -> None:
     assert (answer.handler, answer.timeout) == ("answer.app.handler", 6)
     assert answer.environment["PUBLIC_BASE_URL"] == url
     assert answer.environment["TABLE_NAME"] == stack.outputs["TableName"]
-    assert answer.layers == ("layers/voice",)
+    assert answer.layers == ()
+    assert "layers/powertools" in stack.functions["CallsFunction"].layers
     assert "DrainFunction" in {source.function for source in stack.sources}
     indexes = table["Table"]["GlobalSecondaryIndexes"]
     assert {one["IndexName"] for one in indexes} == {"by-leg", "by-day"}

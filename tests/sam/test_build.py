@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import shutil
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tests.sam.running import SamLocal
 
 BUCKET = "packages"
-UNCHECKED_HASH = 1  # PEP 552: the flags that follow the magic number
+UNCHECKED_HASH, CHECKED_HASH = 1, 3  # PEP 552: the flags that follow the magic number
 
 Resources = dict[str, Any]
 
@@ -106,22 +107,69 @@ def test_nothing_is_published_anew_where_nothing_was_touched(
     assert versions(deployed(project)) == versions(before)
 
 
-def test_a_function_is_deployed_with_the_source_and_nothing_else(project: Path) -> None:
+def test_a_function_is_deployed_with_the_source_and_its_bytecode_and_nothing_else(
+    project: Path,
+) -> None:
     source = files(project / "functions", "*.py")
     functions = list((project / ".aws-sam/build").glob("*Function"))
     assert functions
     assert source
     for function in functions:
-        assert files(function, "*") == source
+        assert files(function, "*") == source | set(map(bytecode, source))
+
+
+def test_bytecode_of_a_function_is_compared_with_its_source_by_what_it_says(project: Path) -> None:
+    for source in (project / ".aws-sam/build").glob("*Function/**/*.py"):
+        assert flags(bytecode(source)) == CHECKED_HASH
+
+
+def test_what_is_edited_where_it_is_deployed_is_what_runs(project: Path, tmp_path: Path) -> None:
+    # given a function as it is deployed, with a flow that was edited there, in as many bytes
+    function = tmp_path / "function"
+    shutil.copytree(project / ".aws-sam/build/AnswerFunction", function)
+    flow = function / "flows/greet.py"
+    flow.write_text(flow.read_text(encoding="utf-8").replace("Thank you", "We thank"))
+    # when Python loads it, then what it knows is what stands there
+    code = "import flows.greet; print(flows.greet.answer.__code__.co_consts)"
+    python = str(ROOT / ".venv-sam/bin/python")
+    assert "We thank" in run(python, "-c", code, cwd=function)
 
 
 def test_a_layer_has_bytecode_that_is_never_compared_with_its_source(project: Path) -> None:
     layers = list((project / ".aws-sam/build").glob("*Layer*"))
     assert layers
     for source in [path for layer in layers for path in layer.rglob("*.py")]:
-        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
-        flags = int.from_bytes(compiled.read_bytes()[4:8], "little")
-        assert flags == UNCHECKED_HASH
+        assert flags(bytecode(source)) == UNCHECKED_HASH
+
+
+MEGABYTE = 1024 * 1024
+
+
+def test_a_function_is_small_and_so_is_what_it_needs(project: Path) -> None:
+    # What Lambda fetches before a cold start; the limits are those of today with a third to spare.
+    built = project / ".aws-sam/build"
+    for function in built.glob("*Function"):
+        assert zipped(function) < 0.42 * MEGABYTE
+    assert zipped(built / "PowertoolsLayer") < 2.6 * MEGABYTE
+    assert zipped(built / "VonageLayerX86") < 8.5 * MEGABYTE
+    assert zipped(built / "VonageLayerArm64") < 8.5 * MEGABYTE
+
+
+def zipped(folder: Path) -> int:
+    """Give how many bytes the files below a folder have when each is compressed."""
+    return sum(
+        len(zlib.compress(path.read_bytes())) for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def bytecode(source: Path) -> Path:
+    """Give the file with the bytecode of a source file."""
+    return source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+
+
+def flags(compiled: Path) -> int:
+    """Give how bytecode is compared with its source."""
+    return int.from_bytes(compiled.read_bytes()[4:8], "little")
 
 
 def files(folder: Path, pattern: str) -> set[Path]:

@@ -36,6 +36,8 @@ class Files:
     ----------
     host, ca_file
         Its host and port, and the certificate that it is to be trusted by.
+    tls
+        What its connections are secured with, for other servers of the same authority.
     content
         The files by name.
     faults
@@ -55,11 +57,11 @@ class Files:
         authority = trustme.CA()
         self.ca_file = folder / "authority.pem"
         authority.cert_pem.write_to_path(self.ca_file)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(self.tls)
         self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self._server.socket = context.wrap_socket(
+        self._server.socket = self.tls.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
         self.host = f"localhost:{self._server.server_port}"

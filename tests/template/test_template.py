@@ -486,6 +486,13 @@ def _needed(value: Any, names: set[str]) -> set[str]:
     return found & names
 
 
+@pytest.mark.parametrize("function", ["Answer", "Fallback", *KEEPING])
+def test_a_function_that_a_caller_waits_for_has_no_layer(
+    resources: Resources, function: str
+) -> None:
+    assert "Layers" not in properties(resources, f"{function}Function")
+
+
 def test_the_layers_pin_what_the_tests_run_with() -> None:
     pins = _pins(ROOT / "constraints.txt")
     for requirements in (ROOT / "layers").glob("*/requirements.txt"):
@@ -507,7 +514,7 @@ def test_no_file_of_pins_names_where_packages_come_from() -> None:
     assert not [path for path in files if re.search(r"index-url|https?://", path.read_text())]
 
 
-@pytest.mark.parametrize("layer", ["voice", "vonage", "powertools"])
+@pytest.mark.parametrize("layer", ["vonage", "powertools"])
 def test_a_changed_layer_publishes_every_function_that_uses_it_anew(
     layer: str, resources: Resources, tmp_path: Path
 ) -> None:

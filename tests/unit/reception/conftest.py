@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jwt
 import pytest
 
 from tests.support import signing
@@ -82,14 +81,12 @@ def start(
     cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Functions]]:
     """Start the functions, with another environment where wanted."""
-    layer = tmp_path_factory.mktemp("layer")
-    (layer / "jwt").symlink_to(Path(jwt.__file__).parent)
     code = tmp_path_factory.mktemp("code") / "functions"
     shutil.copytree(Path(__file__).parents[3] / "functions", code)
     (code / "flows" / "faulty.py").write_text(_FAULTY)
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
-            Functions(cloud.environment(FLOW_TIME_LIMIT="500", **changes), layer, code=code)
+            Functions(cloud.environment(FLOW_TIME_LIMIT="500", **changes), code=code)
         )
 
 

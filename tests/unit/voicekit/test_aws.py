@@ -357,8 +357,9 @@ def test_without_a_setting_it_goes_where_botocore_goes(
 ) -> None:
     looked_up: list[str] = []
 
-    def no_name_is_known(host: str, port: int, **_: object) -> object:
-        looked_up.append(f"https://{host}" if port == 443 else f"{host}:{port}")
+    def no_name_is_known(host: bytes, port: int, **_: object) -> object:
+        name = host.decode()
+        looked_up.append(f"https://{name}" if port == 443 else f"{name}:{port}")
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", no_name_is_known)
@@ -888,7 +889,7 @@ def test_a_call_that_was_interrupted_leaves_nothing_for_the_next(
     looks = itertools.count()
 
     def monotonic() -> float:
-        if armed and next(looks) == 4:  # the request is sent, the answer not yet read
+        if armed and next(looks) == 3:  # the request is sent, the answer not yet read
             raise Interrupted
         return 0.0
 

@@ -1,0 +1,164 @@
+"""``python -m tests.bench.aws STACK``: what a deployed stack says of its own starts and answers.
+
+Lambda ends each invocation with a report. The functions write it where the stack's parameter
+SystemLogLevel is INFO. Nothing is invoked and nothing is changed: this reads CloudWatch Logs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.bench.measuring import number, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+# Either form of a report: the lines of the log format Text, and the records of JSON.
+_PATTERN = '?"REPORT RequestId" ?"platform.report"'
+_FIELD = re.compile(r"(?:^|\t)([A-Z][A-Za-z ]+): ([\d.]+) (?:ms|MB)")
+_NAMES = {
+    "durationMs": "Duration",
+    "initDurationMs": "Init Duration",
+    "maxMemoryUsedMB": "Max Memory Used",
+    "memorySizeMB": "Memory Size",
+}
+
+
+class Report(NamedTuple):
+    """What Lambda reports of an invocation, in milliseconds and MB.
+
+    ``init`` is None where the environment was already running.
+    """
+
+    duration: float
+    init: float | None
+    memory_used: int
+    memory: int
+
+
+def log_groups(cloudformation: Any, stack: str) -> dict[str, str]:
+    """Give the log group of each function of a stack, by the function's name.
+
+    The template calls them alike: AnswerFunction, AnswerLogs.
+    """
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    found = {
+        one["LogicalResourceId"]: one
+        for page in pages
+        for one in page["StackResourceSummaries"]
+        if one["ResourceType"] in ("AWS::Lambda::Function", "AWS::Logs::LogGroup")
+    }
+    return {
+        name.removesuffix("Function"): found[logs]["PhysicalResourceId"]
+        for name in found
+        if (logs := f"{name.removesuffix('Function')}Logs") in found
+    }
+
+
+def reports(logs: Any, group: str, since: float) -> Iterator[Report]:
+    """Give the reports of a log group since a time (seconds since 1970), as they were written."""
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=int(since * 1000), filterPattern=_PATTERN
+    )
+    for page in pages:
+        for event in page["events"]:
+            found = report(event["message"])
+            if found:
+                yield found
+
+
+def report(message: str) -> Report | None:
+    """Read a line of a log; None for any other than a report."""
+    if message.startswith("REPORT "):
+        fields = {name: float(value) for name, value in _FIELD.findall(message)}
+    else:
+        fields = _of_json(message)
+    if "Duration" not in fields:
+        return None
+    return Report(
+        duration=fields["Duration"],
+        init=fields.get("Init Duration"),
+        memory_used=int(fields.get("Max Memory Used", 0)),
+        memory=int(fields.get("Memory Size", 0)),
+    )
+
+
+def _of_json(message: str) -> dict[str, float]:
+    try:
+        record = json.loads(message)
+    except ValueError:
+        return {}
+    if not isinstance(record, dict) or record.get("type") != "platform.report":
+        return {}
+    metrics = record["record"].get("metrics", {})
+    return {said: float(metrics[name]) for name, said in _NAMES.items() if name in metrics}
+
+
+def summary(found: Mapping[str, Sequence[Report]]) -> str:
+    """Give a table of functions: their cold starts, and their warm answers."""
+    rows = []
+    for name, those in found.items():
+        cold = [one.init + one.duration for one in those if one.init is not None]
+        init = [one.init for one in those if one.init is not None]
+        warm = [one.duration for one in those if one.init is None]
+        used = max((one.memory_used for one in those), default=0)
+        memory = f"{used} of {those[0].memory}" if those else ""
+        rows.append(
+            [
+                name,
+                len(cold),
+                _percentiles(init),
+                _percentiles(cold),
+                len(warm),
+                _percentiles(warm),
+                memory,
+            ]
+        )
+    head = ["function", "cold", "init, ms", "init + answer, ms", "warm", "answer, ms", "MB"]
+    return table(head, rows) + "\n(median / 95 % / 99 %)"
+
+
+def _percentiles(values: Sequence[float]) -> str:
+    if len(values) < 2:
+        return number(values[0]) if values else ""
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return " / ".join(number(cuts[one - 1]) for one in (50, 95, 99))
+
+
+def main() -> int:
+    """Print the table of a stack; give the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.aws", description=__doc__)
+    parser.add_argument("stack", help="the stack's name")
+    parser.add_argument("--hours", type=float, default=24, help="of the past (%(default)s)")
+    parser.add_argument("--region", help="if not the configured one")
+    asked = parser.parse_args()
+    session = boto3.Session(region_name=asked.region)
+    since = time.time() - 3600 * asked.hours
+    try:
+        groups = log_groups(session.client("cloudformation"), asked.stack)
+        logs = session.client("logs")
+        found = {name: list(reports(logs, group, since)) for name, group in groups.items()}
+    except (BotoCoreError, ClientError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    if not any(found.values()):
+        sys.stderr.write(
+            f"no report in the last {asked.hours:g} hours: the parameter SystemLogLevel must be"
+            " INFO, and the functions must have been called\n"
+        )
+        return 1
+    sys.stdout.write(f"{summary(found)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""A fake AWS in a process of its own: moto's server, as the local platform starts it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import boto3
+
+from tests.bench.runtime import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_KEY = "AKIDEXAMPLE"  # that of tests.support.environment
+
+
+class FakeAws(NamedTuple):
+    """Where it is: for functions, and for us."""
+
+    endpoint: str
+    url: str
+
+    def client(self, service: str) -> Any:
+        """Make a boto3 client that speaks to it."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="eu-west-2",
+            aws_access_key_id=_KEY,
+            aws_secret_access_key="not-a-key",
+        )
+
+
+@contextmanager
+def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[FakeAws]:
+    """Run moto's server on an address, called by a name there."""
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-W", "ignore", "-m", "local.moto_process"),
+            *("--host", listens, "--alias", called, "--port", "0"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,  # it ends with its standard input, not by Ctrl-C
+    ) as process:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the process has no pipes")
+        process.stdin.write(f"{_KEY}\n")
+        process.stdin.flush()
+        port = int(process.stdout.readline())
+        yield FakeAws(f"http://{called}:{port}", f"http://{listens}:{port}")
+        process.stdin.close()

@@ -1,0 +1,119 @@
+"""Who is compared: our answer function as it is deployed, and others that do the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.bench.runtime import ARCHITECTURE, ROOT, SAM_VENV, Package
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+STORE = ROOT / ".local" / "bench"
+_HANDLERS = ROOT / "tests" / "bench" / "handlers"
+_PROCESSOR = "aarch64" if ARCHITECTURE == "arm64" else "x86_64"
+
+
+class Contender(NamedTuple):
+    """One of those who are compared."""
+
+    name: str
+    title: str
+    package: Package
+
+
+def contenders(say: Callable[[str], None]) -> list[Contender]:
+    """Build and package all of them, the empty handler first and ours second.
+
+    The others are packaged as `sam build` does it, without bytecode; the last one has the same as
+    the one before with bytecode, so that it shows what that alone gives.
+    """
+    say("building ours (sam build)")
+    built = ROOT / ".aws-sam" / "build"
+    _run(str(SAM_VENV / "bin/sam"), "build")
+    ours = Package("answer.app.handler", built / "AnswerFunction")
+    usual = _packaged("usual", say)
+    with_sdk = _packaged("fastapi_sdk", say)
+    return [
+        Contender("empty", "an empty handler", Package("app.handler", _HANDLERS / "empty")),
+        Contender("ours", "this application", ours),
+        Contender("usual", "PyJWT, boto3, Powertools", Package("app.handler", usual)),
+        Contender("fastapi", "FastAPI, Mangum, Vonage's SDK", Package("app.handler", with_sdk)),
+        Contender(
+            "fastapi_compiled",
+            "the same with compiled bytecode",
+            Package("app.handler", _compiled(with_sdk)),
+        ),
+    ]
+
+
+def runtime_packages(say: Callable[[str], None]) -> Path:
+    """Give a folder with what the runtime image holds beside Python, compiled as there."""
+    return _compiled(_installed("bench-runtime", say))
+
+
+def _packaged(name: str, say: Callable[[str], None]) -> Path:
+    """Give a folder with a handler and the packages of its dependency group."""
+    folder = _installed(f"bench-{name.replace('_', '-')}", say)
+    shutil.copy(_HANDLERS / name / "app.py", folder)
+    return folder
+
+
+def _installed(group: str, say: Callable[[str], None]) -> Path:
+    """Install a dependency group of pyproject.toml for Lambda, once for each state of its pins."""
+    pins = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints-bench.txt")]
+    folder = STORE / f"{group}-{hashlib.sha256(b''.join(pins)).hexdigest()[:16]}"
+    if folder.is_dir():
+        return folder
+    say(f"installing {group} (once)")
+    unfinished = STORE / f"{group}.new"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    _run(
+        *(str(SAM_VENV / "bin/python"), "-m", "pip", "install", "--quiet"),
+        *("--disable-pip-version-check", "--no-compile", "--only-binary=:all:"),
+        *("--implementation", "cp", "--python-version", "3.13"),
+        *(
+            "--platform",
+            f"manylinux2014_{_PROCESSOR}",
+            "--platform",
+            f"manylinux_2_28_{_PROCESSOR}",
+        ),
+        *("--group", group, "--constraint", "constraints-bench.txt", "--target", str(unfinished)),
+    )
+    return unfinished.rename(folder)
+
+
+def _compiled(folder: Path) -> Path:
+    """Give a copy of a folder with bytecode that is never compared with its source."""
+    copy = folder.with_name(f"{folder.name}-compiled")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy)
+    python = str(SAM_VENV / "bin/python")
+    _run(python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(copy))
+    return copy
+
+
+def _run(*command: str) -> None:
+    """Run a command to its end, with nobody's AWS account.
+
+    Raises
+    ------
+    RuntimeError
+        If it failed, with what it printed.
+    """
+    path = os.pathsep.join([str(SAM_VENV / "bin"), os.environ.get("PATH", os.defpath)])
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**kept, "PATH": path, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-2"},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[:4])} failed:\n{done.stdout}{done.stderr}")

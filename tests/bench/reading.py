@@ -1,0 +1,142 @@
+"""What reading back costs: with the events that are shown, and not with those that are kept.
+
+The table is a list in memory that answers queries as DynamoDB's documentation has it, and counts
+the items that it reads: moto looks at every item there is, whatever was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Any
+
+from records.event import item, recognise
+from records.reading import Archive
+from records.timeline import fold
+from tests.bench.measuring import Outcome, Spread, number, spread, table
+from tests.support import webhooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVENTS = (10, 100, 1000)
+CALLS = (10, 1000, 100_000)
+_SHOWN = 50  # entries on a page
+_DAY = "2026-03-29"
+_PAGE = 1024 * 1024  # bytes that a query reads at most
+
+
+class _Table:
+    """A table with its two indexes, each a list sorted by partition and sort key."""
+
+    def __init__(self, items: list[dict[str, str | int]]) -> None:
+        typed = [{name: _typed(value) for name, value in one.items()} for one in items]
+        self.read = 0
+        self._lists = {
+            name: sorted(((one[name]["S"], one["sk"]["S"]), one) for one in typed if name in one)
+            for name in ("pk", "leg", "day")
+        }
+
+    def query(
+        self,
+        *,
+        ExpressionAttributeValues: dict[str, dict[str, str]],
+        Limit: int | None = None,
+        ExclusiveStartKey: dict[str, dict[str, str]] | None = None,
+        **_: Any,
+    ) -> dict[str, Any]:
+        """Give a page of a partition."""
+        ((name, value),) = ExpressionAttributeValues.items()
+        listed, partition = self._lists[name.lstrip(":")], value["S"]
+        after = (partition, ExclusiveStartKey["sk"]["S"]) if ExclusiveStartKey else None
+        start = (
+            bisect_right(listed, after, key=lambda one: one[0])
+            if after
+            else bisect_left(listed, (partition, ""), key=lambda one: one[0])
+        )
+        found: list[dict[str, Any]] = []
+        size = 0
+        for (of, _sort), one in listed[start : start + (Limit or len(listed))]:
+            if of != partition or size > _PAGE:
+                break
+            found.append(one)
+            size += sum(len(str(it)) for it in one.values())
+        self.read += len(found)
+        more = start + len(found) < len(listed) and listed[start + len(found)][0][0] == partition
+        last = {key: found[-1][key] for key in ("day", "pk", "sk") if key in found[-1]}
+        return {"Items": found, **({"LastEvaluatedKey": last} if more and found else {})}
+
+
+def reading(rounds: int, say: Callable[[str], None]) -> Outcome:
+    """Read timelines of conversations of each length, and a page of days of each size."""
+    timelines = {}
+    for count in EVENTS:
+        say(f"reading a timeline of {count} events")
+        timelines[count] = _timeline(count, rounds)
+    histories = {}
+    for count in CALLS:
+        say(f"reading the history of {count} calls")
+        histories[count] = _history(count, rounds)
+    rows = [
+        [f"timeline of {count:,} events", took, read, number(1000 * took.median / count)]
+        for count, (took, read) in timelines.items()
+    ]
+    rows += [
+        [f"a page of {_SHOWN} of a day with {count:,} calls", took, read, ""]
+        for count, (took, read) in histories.items()
+    ]
+    return Outcome(
+        {
+            "timeline": {str(count): _described(*one) for count, one in timelines.items()},
+            "history": {str(count): _described(*one) for count, one in histories.items()},
+        },
+        table(["read", "ms", "items read", "µs an event"], rows),
+    )
+
+
+def _described(took: Spread, read: int) -> dict[str, Any]:
+    return {"milliseconds": took.described(), "items_read": read}
+
+
+def _timeline(count: int, rounds: int) -> tuple[Spread, int]:
+    """Keep a conversation among others, and read its leg."""
+    kept = [_item("CON-1", number_, leg=1) for number_ in range(count)]
+    kept += [_item(f"CON-{other}", 0, leg=other) for other in range(2, 1000)]
+    asked = _Table(kept)
+    archive = Archive(asked, None, "events", "recordings")
+    times = []
+    for _ in range(rounds):
+        asked.read, begun = 0, time.perf_counter()
+        events = fold(archive.events_of(f"{1:032x}").events).events
+        times.append(1000 * (time.perf_counter() - begun))
+        if len(events) != count:
+            raise RuntimeError(f"{len(events)} events were read of {count}")
+    return spread(times), asked.read
+
+
+def _history(count: int, rounds: int) -> tuple[Spread, int]:
+    """Keep calls of one day, and read its first page."""
+    asked = _Table([_item(f"CON-{call}", call, leg=call) for call in range(count)])
+    archive = Archive(asked, None, "events", "recordings")
+    times = []
+    for _ in range(rounds):
+        asked.read, begun = 0, time.perf_counter()
+        page = archive.day(_DAY, _SHOWN, None)
+        times.append(1000 * (time.perf_counter() - begun))
+        if len(page.entries) != min(count, _SHOWN):
+            raise RuntimeError(f"a page of {len(page.entries)} entries")
+    return spread(times), asked.read
+
+
+def _item(conversation: str, count: int, leg: int) -> dict[str, str | int]:
+    """Give what is kept of an event that is one of many on the day."""
+    seconds, milliseconds = divmod(count, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    when = f"{_DAY}T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{milliseconds:03}Z"
+    fields = webhooks.status(conversation, uuid=f"{leg:032x}", timestamp=when, price=str(count))
+    return item(recognise(fields), json.dumps(fields), "POST", 1_800_000_000.0, 30)
+
+
+def _typed(value: str | int) -> dict[str, str]:
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}

@@ -1,0 +1,164 @@
+"""An AWS that takes recordings of any size and keeps nothing of them, and recordings for it.
+
+So no memory but a function's own is filled, and nothing but its own work is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.support.environment import credentials, stack
+from tests.support.storage import message
+from tests.support.vonage import secret
+from tests.support.webhooks import conversation, recorded
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator
+
+    from tests.support.files import Files
+
+MEGABYTE = 1024 * 1024
+_NOTHING = "AAAAAA=="
+
+
+class Sink(BaseHTTPRequestHandler):
+    """An AWS that takes everything and keeps nothing but sizes and checksums."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    objects: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - the server's, on purpose
+    timeout = 60
+
+    def do_POST(self) -> None:
+        path, _, query = self.path.partition("?")
+        if "X-Amz-Target" in self.headers:
+            self._read()
+            said = {"SecretString": secret()} if "Secret" in self.headers["X-Amz-Target"] else {}
+            self._answer(json.dumps(said).encode())
+        elif "uploads" in query:
+            self._read()
+            self._answer(b"<R><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId></R>")
+        else:
+            self._read()
+            size = self.headers.get("x-amz-mp-object-size", "0")
+            self._keep(path, size, self.headers.get("x-amz-checksum-crc32", _NOTHING))
+            self._answer(b"<R><ETag>e</ETag></R>")
+
+    def do_PUT(self) -> None:
+        path, _, query = self.path.partition("?")
+        size = self._read()
+        if "partNumber" not in query:
+            self._keep(path, str(size), self.headers.get("x-amz-checksum-crc32", _NOTHING))
+        self._answer(b"", ETag='"e"')
+
+    def do_GET(self) -> None:
+        self._answer(b"<ListMultipartUploadsResult/>")
+
+    def do_HEAD(self) -> None:
+        found = self.objects.get(self.path)
+        self.send_response_only(200 if found else 404)
+        if found:
+            self.send_header("Content-Length", found[0])
+            self.send_header("x-amz-checksum-crc32", found[1])
+            self.send_header("x-amz-checksum-type", "FULL_OBJECT")
+        self.end_headers()
+
+    def _keep(self, path: str, size: str, checksum: str) -> None:
+        self.objects[path] = (size, checksum)
+
+    def _read(self) -> int:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self._skip(int(self.headers.get("Content-Length", 0)))
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            self._skip(size + 2)
+        while self.rfile.readline().strip():
+            pass
+        return int(self.headers["x-amz-decoded-content-length"])
+
+    def _skip(self, length: int) -> int:
+        left = length
+        while left:
+            left -= len(self.rfile.read(min(left, MEGABYTE)))
+        return length
+
+    def _answer(self, body: bytes, **headers: str) -> None:
+        self.send_response_only(200)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def sink(tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Serve the sink, over TLS where a context is given; give its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http{'s' if tls else ''}://localhost:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def memory(process_id: int, field: str) -> float:
+    """Give a process's memory in MiB: VmRSS at present, VmHWM at most so far."""
+    lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith(field)]
+    return int(line.split()[1]) / 1024
+
+
+def wav(size: int) -> bytes:
+    """Give a silent wav file of so many bytes."""
+    start = (
+        b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data"
+    )
+    return start + (size - 44).to_bytes(4, "little") + bytes(size - 44)
+
+
+def environment(files: Files, aws: str) -> dict[str, str]:
+    """Give the environment of a function that fetches recordings from there to the sink."""
+    own = {
+        "BUCKET_NAME": "recordings",
+        "RECORDINGS_DEAD_LETTER_QUEUE_URL": f"{aws}/123456789012/dead",
+        "APPLICATION_SECRET_ID": "application",
+        "KEEP_RECORDINGS_DAYS": "30",
+        "MAX_RECORDING_MEGABYTES": "1024",
+        "RETRY_SECONDS": "1",
+        "VONAGE_LOCAL_HOST": files.host,
+        "REQUESTS_CA_BUNDLE": str(files.ca_file),
+        "AWS_DEFAULT_REGION": "eu-west-2",
+    }
+    return stack(**own) | credentials(aws)
+
+
+def record(files: Files, size: int) -> dict[str, Any]:
+    """Give Lambda's event for a recording of so many bytes."""
+    made = str(uuid.uuid4())
+    url = files.put(made, wav(size))
+    fields = recorded(conversation(), recording_uuid=made, recording_url=url, size=size)
+    one = {
+        "messageId": made,
+        "receiptHandle": "handle",
+        "body": message(fields),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+    }
+    return {"Records": [one]}

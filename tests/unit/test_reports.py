@@ -1,0 +1,150 @@
+"""What a deployed stack reports, read from CloudWatch Logs; the logs are moto's."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.bench.aws import Report, log_groups, report, reports, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+STACK = "voice-test"
+TEMPLATE = {
+    "Resources": {
+        "ApiLogs": {"Type": "AWS::Logs::LogGroup"},
+        "AnswerLogs": {"Type": "AWS::Logs::LogGroup"},
+        "AnswerRole": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": {
+                    "Statement": {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "lambda.amazonaws.com"},
+                        "Action": "sts:AssumeRole",
+                    }
+                }
+            },
+        },
+        "AnswerFunction": {
+            "Type": "AWS::Lambda::Function",
+            "Properties": {
+                "Runtime": "python3.13",
+                "Handler": "answer.app.handler",
+                "Role": {"Fn::GetAtt": ["AnswerRole", "Arn"]},
+                "Code": {"ZipFile": "def handler(event, context): pass"},
+            },
+        },
+    }
+}
+
+
+def as_json(duration: float, **more: float) -> str:
+    metrics = {"durationMs": duration, "memorySizeMB": 1769, "maxMemoryUsedMB": 61, **more}
+    record = {"requestId": "1", "metrics": metrics, "status": "success"}
+    return json.dumps({"time": "2026-03-29T21:20:05Z", "type": "platform.report", "record": record})
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Callable[[str], Any]]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    made: list[Any] = []
+
+    def make(service: str) -> Any:
+        made.append(
+            boto3.client(
+                service,
+                endpoint_url=f"http://{host}:{port}",
+                region_name="eu-west-2",
+                aws_access_key_id="AKIDEXAMPLE",
+                aws_secret_access_key="not-a-key",
+            )
+        )
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        as_json(12.5, initDurationMs=101.25),
+        "REPORT RequestId: 1\tDuration: 12.50 ms\tBilled Duration: 114 ms\tMemory Size: 1769 MB\t"
+        "Max Memory Used: 61 MB\tInit Duration: 101.25 ms\t\n",
+    ],
+    ids=["json", "text"],
+)
+def test_a_report_is_read_in_either_form(message: str) -> None:
+    assert report(message) == Report(12.5, 101.25, 61, 1769)
+
+
+def test_the_report_of_a_warm_answer_has_no_init() -> None:
+    assert report(as_json(1.5)) == Report(1.5, None, 61, 1769)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "START RequestId: 1 Version: 7",
+        '{"type": "platform.start"}',
+        '["platform.report"]',
+        '{"message": "webhook", "outcome": "answered"}',
+        '{"type": "platform.report", "record": {"status": "error"}}',
+    ],
+)
+def test_any_other_line_is_no_report(message: str) -> None:
+    assert report(message) is None
+
+
+def test_each_function_has_the_log_group_that_is_called_like_it(
+    client: Callable[[str], Any],
+) -> None:
+    cloudformation = client("cloudformation")
+    cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
+    groups = client("logs").describe_log_groups()["logGroups"]
+    found = log_groups(cloudformation, STACK)
+    assert set(found) == {"Answer"}
+    assert found["Answer"] in {group["logGroupName"] for group in groups}
+
+
+def test_reports_are_read_page_by_page_and_none_from_before(client: Callable[[str], Any]) -> None:
+    # given more lines than one page of CloudWatch's answer holds, and an old one
+    logs, now = client("logs"), time.time()
+    logs.create_log_group(logGroupName="many")
+    logs.create_log_stream(logGroupName="many", logStreamName="one")
+    messages = [as_json(number) for number in range(10_500)]
+    messages[7] = '{"message": "webhook"}'
+    old = {"timestamp": int((now - 7200) * 1000), "message": as_json(-1)}
+    events = [old]
+    events += [
+        {"timestamp": int(now * 1000) - 10_500 + i, "message": m} for i, m in enumerate(messages)
+    ]
+    for start in range(0, len(events), 5000):
+        logs.put_log_events(
+            logGroupName="many", logStreamName="one", logEvents=events[start : start + 5000]
+        )
+    # when the last hour is read
+    durations = [one.duration for one in reports(logs, "many", now - 3600)]
+    # then every report of it is there, once
+    assert durations == [float(number) for number in range(10_500) if number != 7]
+
+
+def test_the_table_tells_cold_starts_from_warm_answers() -> None:
+    found = {"Answer": [Report(10, 90, 60, 1769), *[Report(2, None, 61, 1769)] * 3], "Asr": []}
+    lines = summary(found).splitlines()
+    assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == [
+        *("Answer", "1", "90.0", "100", "3", "2.00 / 2.00 / 2.00", "61 of 1769")
+    ]
+    assert lines[3].split("|")[1].strip() == "Asr"
