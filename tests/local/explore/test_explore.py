@@ -1,4 +1,4 @@
-"""The explorer finds a planted fault of each kind, and none in the flows of this project."""
+"""The explorer finds a planted fault of each kind; `make lint` walks the project's own flows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).parents[3]
-FLOWS = sorted(path.stem for path in (ROOT / "functions/flows").glob("[a-z]*.py"))
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -114,9 +113,8 @@ async def test_a_planted_fault_is_found(platform: Platform, flow: str) -> None:
     assert any(line.startswith(PLANTED[flow][1]) for line in found), found
 
 
-@pytest.mark.parametrize("flow", FLOWS)
-async def test_nothing_is_found_in_the_flows_of_this_project(platform: Platform, flow: str) -> None:
-    assert await found_in(platform, flow) == []
+async def test_nothing_is_found_in_a_flow_that_leads_everywhere(platform: Platform) -> None:
+    assert await found_in(platform, "dtmf_menu") == []
 
 
 async def test_the_tree_tells_what_each_key_leads_to(platform: Platform) -> None:
