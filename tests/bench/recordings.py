@@ -57,7 +57,7 @@ def _stored(
     name: str, environment: Mapping[str, str], event: Callable[[int], dict[str, Any]], size: int
 ) -> _Stored:
     function, code = _WHERE[name]
-    with Functions(environment, _PACKAGES, code=code) as functions:
+    with Functions(environment, _PACKAGES, code=code, quiet=True) as functions:
         process = functions.process_id
         functions(function, {"Records": []}, 300.0)  # imported, and idle
         idle = memory(process, "VmRSS")

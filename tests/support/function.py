@@ -51,15 +51,22 @@ class Functions:
         The folder of the functions.
     layers
         The folders that stand beside it on the path.
+    quiet
+        Whether what they print is dropped; else it stands on the standard error output.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], *layers: Path, code: Path = _ROOT / "functions"
+        self,
+        environment: Mapping[str, str],
+        *layers: Path,
+        code: Path = _ROOT / "functions",
+        quiet: bool = False,
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, str(code), *map(str, layers)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if quiet else None,
             text=True,
             env=dict(environment),
         )
