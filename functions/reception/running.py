@@ -116,9 +116,15 @@ def _described(error: BaseException) -> dict[str, Any]:
 
 
 def _load(flow: str) -> ModuleType:
-    if flow not in names():
-        raise LookupError("there is no flow of this name")
-    return importlib.import_module(f"flows.{flow}")
+    name = f"flows.{flow}"
+    if not flow.isidentifier() or flow.startswith("_"):
+        raise LookupError("this is no name of a flow")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name == name:
+            raise LookupError("there is no flow of this name") from None
+        raise
 
 
 def _arm(seconds: float) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +29,19 @@ _RINGING_AT_ONCE = 20
 def simulator(calls: int, say: Callable[[str], None]) -> Outcome:
     """Open so many calls, hold them all, end them, and sum up.
 
-    The simulator and the application that answers it share one process.
+    The simulator and the application that answers it share a process of their own, so that its
+    memory is theirs alone.
     """
-    return asyncio.run(_simulator(calls, say))
+    say(f"simulator: {calls} calls")
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(_run, calls).result()
 
 
-async def _simulator(calls: int, say: Callable[[str], None]) -> Outcome:
+def _run(calls: int) -> Outcome:
+    return asyncio.run(_simulator(calls))
+
+
+async def _simulator(calls: int) -> Outcome:
     server, webhooks = await _application()
     url = f"http://127.0.0.1:{server.port}"
     settings = SimulatorSettings(
@@ -40,7 +49,6 @@ async def _simulator(calls: int, say: Callable[[str], None]) -> Outcome:
     )
     try:
         async with Simulator(settings) as vonage, aiohttp.ClientSession() as client:
-            say(f"simulator: opening {calls} calls")
             await _open(vonage, client, _RINGING_AT_ONCE)  # what is made once is made now
             before, begun, counted = _resident_bytes(), time.monotonic(), len(webhooks)
             names = await _open(vonage, client, calls)
@@ -48,7 +56,6 @@ async def _simulator(calls: int, say: Callable[[str], None]) -> Outcome:
             opened_in = time.monotonic() - begun
             most = await _count(vonage, client)
             taken = _resident_bytes() - before
-            say(f"simulator: ending {calls} calls")
             await asyncio.gather(*(_hang_up(vonage, client, name) for name in names))
             await _until(vonage, client, _RINGING_AT_ONCE)
             in_all = time.monotonic() - begun
