@@ -45,31 +45,32 @@ async def test_a_voicemail_left_from_the_page_is_kept_with_the_voice_of_the_micr
     people: People, platform: Platform
 ) -> None:
     caller = await people()
+    before = await kept(platform)
     await caller.ring(NUMBERS["voicemail"])
     await caller.page.get_by_label("Use the microphone").check()
     await expect(caller.heard).to_contain_text("Recording")
     await caller.page.wait_for_timeout(2000)  # as long as the message is
     await caller.button("#").click()
     await caller.hears("Thank you for your message.")
-    content = await until(lambda: kept_recording(platform), "no recording came into the bucket")
+
+    async def came() -> set[str]:
+        return await kept(platform) - before
+
+    (key,) = await until(came, "no recording came into the bucket")
+    s3, bucket = platform.cloud.client("s3"), platform.stack.outputs["BucketName"]
+    stored = await asyncio.to_thread(s3.get_object, Bucket=bucket, Key=key)
+    content = await asyncio.to_thread(stored["Body"].read)
     file = base64.b64encode(content).decode()
     found = await caller.page.evaluate(DECODE, [file, MICROPHONE_HERTZ])
     assert found["seconds"] > 1.5
     assert found["share"] > 0.5, found
 
 
-async def kept_recording(platform: Platform) -> bytes | None:
-    """The one recording in the bucket, once it is there."""
+async def kept(platform: Platform) -> set[str]:
+    """The keys of the recordings in the bucket."""
     s3, bucket = platform.cloud.client("s3"), platform.stack.outputs["BucketName"]
-
-    def look() -> bytes | None:
-        listed = s3.list_objects_v2(Bucket=bucket, Prefix="recordings/").get("Contents", [])
-        if not listed:
-            return None
-        newest = max(listed, key=lambda one: one["LastModified"])
-        return bytes(s3.get_object(Bucket=bucket, Key=newest["Key"])["Body"].read())
-
-    return await asyncio.to_thread(look)
+    listed = await asyncio.to_thread(s3.list_objects_v2, Bucket=bucket, Prefix="recordings/")
+    return {one["Key"] for one in listed.get("Contents", [])}
 
 
 async def test_a_menu_is_used_with_the_keyboard_alone(people: People) -> None:
