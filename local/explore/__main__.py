@@ -13,30 +13,28 @@ from local.explore.asking import Application
 from local.explore.drawing import as_svg, as_text
 from local.explore.findings import findings
 from local.explore.walk import walk
+from local.flow_files import read_all
 from local.layers import LayerError
 from local.platform import Options, Platform
 from local.template import TemplateError
 from local.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
 
 
 def main() -> int:
     """Explore the flows that the arguments name; 1 if something is wrong with one of them."""
     arguments = _parser().parse_args()
     root = arguments.root.resolve()
-    known = sorted(
-        path.stem
-        for path in (root / "functions/flows").glob("*.py")
-        if not path.stem.startswith("_")
-    )
+    known = {flow["name"]: flow["handlers"] for flow in read_all(root / "functions/flows")}
     unknown = sorted(set(arguments.flow) - set(known))
     if unknown:
         say(f"error: there is no flow {unknown[0]}; there are {', '.join(known)}")
         return 2
     try:
-        return asyncio.run(_explore(root, arguments.flow or known, arguments))
+        chosen = {name: known[name] for name in arguments.flow or known}
+        return asyncio.run(_explore(root, chosen, arguments))
     except KeyboardInterrupt:
         say("ended")
         return 130
@@ -63,22 +61,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _explore(root: Path, flows: Sequence[str], arguments: argparse.Namespace) -> int:
+async def _explore(
+    root: Path, flows: Mapping[str, Iterable[str]], arguments: argparse.Namespace
+) -> int:
+    """Walk flows, given by name with their handlers; 1 if something is wrong with one."""
     # A folder of its own, so that it runs beside `make up`.
     with tempfile.TemporaryDirectory(prefix="explored-") as folder:
         options = Options(folder=Path(folder), say=say)
         async with Platform(root, options) as platform:
-            wrong = [await _one(platform, root, flow, arguments) for flow in flows]
+            wrong = [
+                await _one(platform, flow, handlers, arguments) for flow, handlers in flows.items()
+            ]
     found = sum(wrong)
     walked = "1 flow" if len(flows) == 1 else f"{len(flows)} flows"
     say(f"{walked} walked, {found or 'nothing'} found wrong")
     return 1 if found else 0
 
 
-async def _one(platform: Platform, root: Path, flow: str, arguments: argparse.Namespace) -> int:
+async def _one(
+    platform: Platform, flow: str, handlers: Iterable[str], arguments: argparse.Namespace
+) -> int:
     tree = await walk(Application(platform), flow, arguments.say)
-    source = (root / "functions/flows" / f"{flow}.py").read_text(encoding="utf-8")
-    found = findings(tree, source)
+    found = findings(tree, handlers)
     if not arguments.check:
         say(f"\n{as_text(tree)}\n")
     if arguments.svg:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from local import event as events
 from local.gateway import match
-from local.signing import Sample, Signer
+from local.signing import Signer, make_sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +66,12 @@ class Application:
         """Send one signed webhook and read what came back."""
         if not url.startswith(f"{self.platform.api_url}/"):
             raise Elsewhere(url)
-        parts, body, query = urlsplit(url), b"", urlsplit(url).query
-        if method == "GET":
-            texts = {k: v if isinstance(v, str) else _compact(v) for k, v in fields.items()}
-            query = "&".join(filter(None, (query, urlencode(texts))))
-        else:
-            body = _compact(fields).encode()
-        sample = Sample(method, parts.path, query, body)
+        parts = urlsplit(url)
+        content = {"method": method, "path": parts.path, "query": parts.query, "body": dict(fields)}
+        try:
+            sample = make_sample(content)
+        except ValueError as error:
+            return Reply(fault=f"{url}: {error}")
         found = match(self.platform.stack.routes, method, parts.path)
         if found is None:
             return Reply(fault=f"{method} {parts.path} is no route of the API")
@@ -120,7 +119,3 @@ def _apology(log: tuple[str, ...]) -> str:
             what = " ".join(str(entry.get(name, "")) for name in ("error", "detail")).strip()
             return f"the caller hears an apology: {what}" + (f" ({at})" if at else "")
     return ""
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING
 
 from local.explore.tree import FAULT, HANG_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from local.explore.tree import Branch, Place, Tree
 
-# Functions of a flow that the platform calls by themselves, whether or not an NCCO asks for it.
-_UNASKED = {"answer", "event"}
-_DOORS = {"dtmf", "asr", "notification"}
+# Functions of a flow that are called only where an NCCO names their webhook.
+_ASKED_FOR = {"dtmf", "asr", "notification"}
 
 
-def findings(tree: Tree, source: str) -> list[str]:
+def findings(tree: Tree, handlers: Iterable[str]) -> list[str]:
     """Say everything that is wrong, in sentences, the worst first.
 
     Parameters
     ----------
     tree
         The flow's tree.
-    source
-        The flow's Python source, whose functions are compared with what was asked for.
+    handlers
+        The functions that the flow has for webhooks, to be compared with what was asked for.
     """
     found = [
         f"dead end: {_path(tree, place)}: {place.problem}"
@@ -38,7 +36,7 @@ def findings(tree: Tree, source: str) -> list[str]:
         found += [f"no caller reaches: {what}" for what in tree.unreached]
         found += [
             f"no caller reaches: the function {name}, since no NCCO names its webhook"
-            for name in sorted((_functions(source) & _DOORS) - tree.handlers - _UNASKED)
+            for name in sorted((_ASKED_FOR & set(handlers)) - tree.handlers)
         ]
     return found
 
@@ -104,11 +102,3 @@ def _path(tree: Tree, wanted: Place) -> str:
                 ways[branch.to] = f"{before}{branch.what}"
                 pending.append(branch.to)
     return ways.get(wanted.number, f"place {wanted.number}")
-
-
-def _functions(source: str) -> set[str]:
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return set()
-    return {one.name for one in body if isinstance(one, ast.FunctionDef)}

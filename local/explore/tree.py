@@ -87,7 +87,7 @@ def _in_short(words: list[str]) -> str:
     made: list[str] = []
     for word in words:
         last = made[-1] if made else ""
-        if len(word) == 1 and word.isdigit() and last[-1:].isdigit() and "key" not in last:
+        if len(word) == 1 and word.isdigit() and last[-1:].isdigit():
             first, _, end = last.partition("-")
             if len(first) == 1 and int(word) == int(end or first) + 1:
                 made[-1] = f"{first}-{word}"

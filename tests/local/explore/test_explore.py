@@ -14,6 +14,7 @@ from local.explore.asking import Application
 from local.explore.drawing import as_svg, as_text
 from local.explore.findings import findings
 from local.explore.walk import walk
+from local.flow_files import read
 from local.platform import Options, Platform
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
 
 async def found_in(platform: Platform, flow: str) -> list[str]:
     tree = await walk(Application(platform), flow, limit=30)
-    source = platform.root / "functions/flows" / f"{flow}.py"
-    return findings(tree, source.read_text(encoding="utf-8"))
+    described = read(platform.root / "functions/flows" / f"{flow}.py")
+    return findings(tree, described["handlers"])
 
 
 @pytest.mark.parametrize("flow", PLANTED)
