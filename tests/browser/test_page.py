@@ -185,3 +185,18 @@ async def test_a_fault_that_is_switched_on_in_the_page_strikes(people: People) -
     await expect(conversation).to_contain_text("503")
     await faults.get_by_role("button", name="All off").click()
     await expect(unsigned).not_to_be_checked()
+
+
+async def test_a_clock_that_is_changed_elsewhere_is_followed(
+    people: People, platform: Platform
+) -> None:
+    person = await people()
+    speed = person.page.get_by_label("Clock speed")
+    microphone = person.page.get_by_label("Use the microphone")
+    async with aiohttp.ClientSession(platform.vonage.http_url) as http:
+        async with http.post("/sim/clock", json={"speed": 5}):
+            await expect(speed).to_have_value("5")
+            await expect(microphone).to_be_disabled()
+        async with http.post("/sim/clock", json={"speed": 1}):
+            await expect(speed).to_have_value("1")
+            await expect(microphone).to_be_enabled()

@@ -2,7 +2,7 @@
 // @ts-check
 
 import { fill, h, set, write } from "./dom.js";
-import { button, problem } from "./parts.js";
+import { attempt, button } from "./parts.js";
 
 const SPEEDS = [0, 0.5, 1, 2, 5, 20, 100];
 
@@ -51,22 +51,10 @@ export function createClockControls({ store, api }) {
     );
   }
 
-  async function attempt(work) {
-    try {
-      show(await work());
-      fill(trouble);
-    } catch (error) {
-      fill(trouble, problem(error));
-    }
-  }
+  const change = (wanted) => attempt(() => api.post("/sim/clock", wanted), store.setClock, trouble);
 
-  const ask = () => attempt(() => api.get("/sim/clock"));
-  const change = (wanted) => attempt(() => api.post("/sim/clock", wanted));
-
-  store.subscribe("stack", ask);
-  store.subscribe("entry", (entry) => entry.kind === "clock" && ask());
-  // Another page may have changed it meanwhile.
-  speed.addEventListener("focus", ask);
+  // The store is told of every change, whoever made it.
+  for (const kind of ["stack", "clock"]) store.subscribe(kind, () => show(store.clock));
   return h("div", { class: "clock-controls" }, field, stepping, told, trouble);
 }
 

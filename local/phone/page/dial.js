@@ -10,11 +10,10 @@ const AS_SET = "as the number is set";
 /**
  * @param {object} parts
  * @param {import("./store.js").Store} parts.store
- * @param {typeof import("./api.js")} parts.api
  * @param {import("./lines.js").Lines} parts.lines
  * @param {() => void} parts.called
  */
-export function createDial({ store, api, lines, called }) {
+export function createDial({ store, lines, called }) {
   const from = h("input", { ...field("from"), value: choices.get("from", "447700900999") });
   const to = h("input", { ...field("to"), list: "dial-numbers" });
   const numbers = h("datalist", { id: "dial-numbers" });
@@ -50,9 +49,8 @@ export function createDial({ store, api, lines, called }) {
   }
 
   /** Lists the flows; the one that was chosen stays so while it is there. */
-  async function listFlows() {
-    const { flows } = await api.get("/api/flows").catch(() => ({ flows: [] }));
-    const names = flows.map((/** @type {any} */ one) => one.name);
+  function listFlows(/** @type {any[]} */ flows) {
+    const names = flows.map(({ name }) => name);
     const chosen = names.includes(flow.value) ? flow.value : "";
     const options = names.map((/** @type {string} */ name) => h("option", { value: name }, name));
     fill(flow, h("option", { value: "" }, AS_SET), options);
@@ -65,9 +63,8 @@ export function createDial({ store, api, lines, called }) {
     );
     fill(numbers, options);
     if (!to.value && options.length > 0) to.value = stack.numbers[0].number;
-    void listFlows();
   });
-  store.subscribe("flows", listFlows);
+  store.subscribe("listed", listFlows);
 
   return {
     element,

@@ -3,7 +3,7 @@
 
 import { fill, h, set, write } from "./dom.js";
 import { createClockControls } from "./clock-controls.js";
-import { button, problem } from "./parts.js";
+import { attempt, button } from "./parts.js";
 import { plural } from "./phrases.js";
 
 const GROUPS = [
@@ -51,7 +51,7 @@ export function mount(root, { store, api }) {
   const askSoon = atMostEvery(PAUSE, ask);
 
   async function ask() {
-    await attempt(() => api.get("/sim/faults"));
+    await attempt(() => api.get("/sim/faults"), show, trouble);
   }
 
   function apply() {
@@ -61,16 +61,7 @@ export function mount(root, { store, api }) {
     return replace({ seed: seedOf(seed), ...Object.fromEntries(wanted) });
   }
 
-  const replace = (wanted) => attempt(() => api.put("/sim/faults", wanted));
-
-  async function attempt(work) {
-    try {
-      show(await work());
-      fill(trouble);
-    } catch (error) {
-      fill(trouble, problem(error));
-    }
-  }
+  const replace = (wanted) => attempt(() => api.put("/sim/faults", wanted), show, trouble);
 
   function show({ seed: number, on, knobs: known }) {
     if (!knobs.size) build(known);

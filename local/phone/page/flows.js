@@ -33,10 +33,12 @@ export function mount(root, { store, api }) {
     try {
       const { flows } = await api.get("/api/flows");
       show(flows);
+      store.listFlows(flows);
       return flows;
     } catch (error) {
       fill(list, h("li", {}, problem(error)));
       cards.clear();
+      store.listFlows([]);
       return [];
     }
   }

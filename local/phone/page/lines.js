@@ -83,7 +83,6 @@ export function createLines({ store, api }) {
 
   /** @param {string} from @param {string} to @param {string} flow One for this call, or nothing. */
   async function ring(from, to, flow) {
-    store.setClock(await api.get("/sim/clock"));
     if (!(await isLinked(to))) return fail(from, to, reasons.noApplication(to));
     try {
       const answer = flow && { answer_url: answerUrl(flow) };

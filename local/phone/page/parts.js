@@ -62,6 +62,22 @@ export async function loadInto(node, load) {
   }
 }
 
+/**
+ * Does something, and shows what came of it, or the sentence of its error.
+ *
+ * @param {() => Promise<any>} work
+ * @param {(result: any) => void} show
+ * @param {Element} trouble Where the sentence stands; empty when it went well.
+ */
+export async function attempt(work, show, trouble) {
+  try {
+    show(await work());
+    fill(trouble);
+  } catch (error) {
+    fill(trouble, problem(error));
+  }
+}
+
 /** The sentence of an error. */
 export function problem(error) {
   return h("p", { class: "note bad" }, error.message);

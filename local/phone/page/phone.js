@@ -32,7 +32,7 @@ export function mount(root, { store, api, send }) {
   const conversation = createConversation({ store, lines, sound, transcript: transcript.element });
   const focus = conversation.focus;
   const incoming = createIncoming({ store, api, lines, sound, send, answered: focus });
-  const dial = createDial({ store, api, lines, called: focus });
+  const dial = createDial({ store, lines, called: focus });
   const quiet = createQuiet(hearing);
   const problem = h("p", { class: "note bad", role: "alert" });
   const speed = h("p", { class: "note warn", role: "status" });

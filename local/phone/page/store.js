@@ -169,6 +169,8 @@ export function createStore() {
       summaries.forEach(learn);
       tell("stack", stack);
     },
+    /** @param {any[]} flows GET /api/flows, which one part of the page asks for all. */
+    listFlows: (flows) => tell("listed", flows),
     /** @param {"connected"|"lost"} state */
     linked(state) {
       store.link = state;
@@ -229,8 +231,8 @@ function createNews() {
     },
     /**
      * Calls `listener` with each piece of news of a kind: "entry", "leg", "exchange", "log",
-     * "flows" (gathered), "frame" (after those of a frame), "link", "stack", "clock" (its speed),
-     * "reset" (at once).
+     * "flows" (gathered), "frame" (after those of a frame), "link", "stack", "listed" (flows),
+     * "clock" (its speed), "reset" (at once).
      *
      * @param {string} kind
      * @param {(news: any) => void} listener
