@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest_asyncio
 
-from local.platform import Options, Platform
-from tests.connect.terminal import ROOT, Account, Secrets, Terminal
+from tests.connect.terminal import Account, Secrets, Terminal, platform_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,16 +15,13 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from local.platform import Platform
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """The platform that runs this project's template, shared by the session."""
-    options = Options(
-        folder=tmp_path_factory.mktemp("shared") / ".local",
-        parameters={"AllowedPrefixes": "44", "CallsPerDay": "2000"},
-        speed=10,
-    )
-    async with Platform(ROOT, options) as running:
+    async with platform_in(tmp_path_factory.mktemp("shared")) as running:
         yield running
 
 

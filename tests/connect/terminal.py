@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 
+from local.platform import Options, Platform
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.platform import Platform
 
 ROOT = Path(__file__).parents[2]
 _LIMIT = 60.0  # seconds that a command may take
@@ -38,6 +39,16 @@ class Ran(NamedTuple):
     def json(self) -> Any:
         """What it wrote with --json."""
         return json.loads(self.out)
+
+
+def platform_in(folder: Path) -> Platform:
+    """The platform that runs this project's template, with a folder of its own."""
+    options = Options(
+        folder=folder / ".local",
+        parameters={"AllowedPrefixes": "44", "CallsPerDay": "2000"},
+        speed=10,
+    )
+    return Platform(ROOT, options)
 
 
 def free_port() -> int:

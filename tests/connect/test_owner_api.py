@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 
 from connect.errors import ConnectError
 from connect.owner_api import OwnerApi, Refused
+from tests.support.serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ class Api:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._open = ExitStack()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._session = requests.Session()
         keys = Credentials("AKIDEXAMPLE", "not-a-key", "session")
@@ -62,14 +63,12 @@ class Api:
         )
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._open.enter_context(serving(self._server))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._session.close()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._open.close()
 
 
 @pytest.fixture

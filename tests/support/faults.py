@@ -6,9 +6,12 @@ import http.client
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
+
+from tests.support.serving import serving
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -63,10 +66,10 @@ class FaultyAws:
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._open.enter_context(serving(self._server))
         return self
 
     def __exit__(
@@ -76,9 +79,7 @@ class FaultyAws:
         trace: TracebackType | None,
     ) -> None:
         self._released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._open.close()
 
     def reset(self) -> None:
         """Be honest again, and count from nought."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ssl
 import threading
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal, Self
 
 import trustme
+
+from tests.support.serving import serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,10 +68,10 @@ class Files:
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
         self.host = f"localhost:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._open.enter_context(serving(self._server))
         return self
 
     def __exit__(
@@ -78,9 +81,7 @@ class Files:
         trace: TracebackType | None,
     ) -> None:
         self._released.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._open.close()
 
     def put(self, name: str, content: bytes) -> str:
         """Give out a file; give its address."""

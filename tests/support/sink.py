@@ -6,7 +6,6 @@ So no memory but a function's own is filled, and nothing but its own work is mea
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support.environment import credentials, stack
+from tests.support.serving import serving
 from tests.support.storage import message
 from tests.support.vonage import secret
 from tests.support.webhooks import conversation, recorded
@@ -109,12 +109,8 @@ def sink(tls: ssl.SSLContext | None = None) -> Iterator[str]:
         server.socket = tls.wrap_socket(
             server.socket, server_side=True, do_handshake_on_connect=False
         )
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http{'s' if tls else ''}://localhost:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield f"http{'s' if tls else ''}://localhost:{server.server_port}"
 
 
 def memory(process_id: int, field: str) -> float:

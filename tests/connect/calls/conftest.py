@@ -9,22 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest_asyncio
 
-from local.platform import Options, Platform
-from tests.connect.terminal import ROOT
+from tests.connect.terminal import platform_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import pytest
 
+    from local.platform import Platform
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """The platform that runs this project's template, its account as it was made."""
-    options = Options(
-        folder=tmp_path_factory.mktemp("calls") / ".local",
-        parameters={"AllowedPrefixes": "44", "CallsPerDay": "2000"},
-        speed=10,
-    )
-    async with Platform(ROOT, options) as running:
+    async with platform_in(tmp_path_factory.mktemp("calls")) as running:
         yield running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.support import signing
 from tests.support.cloud import Cloud
 from tests.support.events import http_event
 from tests.support.function import Functions
+from tests.support.serving import serving
 from voicekit.secrets import SecretUnavailable
 from voicekit.signature import Signed, SigningSecrets, verify
 
@@ -147,14 +147,8 @@ def served(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")
