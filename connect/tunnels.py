@@ -3,24 +3,84 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from connect import application as applications
 from connect import saved
 from connect.errors import ConnectError
+from connect.webhooks import Signer
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from connect.context import Context
     from connect.output import Change
 
+_PORT = 8800
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+
 PATHS = {
     "answer_url": "/webhooks/answer",
     "event_url": "/webhooks/event",
     "fallback_answer_url": "/webhooks/fallback",
 }
+
+
+def takes_address(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say how webhooks come to this machine."""
+    parser.add_argument(
+        "--public-url",
+        required=True,
+        metavar="URL",
+        help="the address that your tunnel gave, such as https://example.ngrok.app",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=_PORT,
+        help="where your tunnel leads to on this machine (%(default)s)",
+    )
+
+
+def led_here(options: argparse.Namespace, context: Context) -> tuple[str, Signer]:
+    """Give the public address, and who signs the webhooks that come from there.
+
+    Raises
+    ------
+    ConnectError
+        If the address is none, or a setting is missing.
+    """
+    settings = context.settings
+    public_url = checked_url(options.public_url, local=context.local is not None)
+    application_id = settings.need("application_id")
+    return public_url, Signer(
+        settings.need("signature_secret"), settings.need("api_key"), application_id
+    )
+
+
+def checked_url(text: str, *, local: bool) -> str:
+    """Give a public address without a slash at its end.
+
+    Raises
+    ------
+    ConnectError
+        If it is none: https, a host, nothing behind it.
+    """
+    parts = urlsplit(text)
+    schemes = ("https", "http") if local else ("https",)
+    if (
+        parts.scheme not in schemes
+        or not _HOST.fullmatch(parts.netloc)
+        or parts.path.strip("/")
+        or parts.query
+        or parts.fragment
+    ):
+        raise ConnectError(f"{text} is no address such as https://example.ngrok.app")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def planned(

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from connect import application as applications
 from connect import saved, tunnels
-from connect.commands.tunnel import checked_url
 from connect.errors import ConnectError
 from connect.listener import listening
 from connect.script import Came, Finding, Script, findings, redacted
-from connect.webhooks import Signer
 
 if TYPE_CHECKING:
     import argparse
@@ -21,25 +19,13 @@ if TYPE_CHECKING:
 
 NAME = "capture"
 HELP = "learn from one real call what Vonage's pages leave open, for the simulator"
-_PORT = 8800
 _PATIENCE = 300  # seconds from the start to the end of the call
 _LOOK_EVERY = 1.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "--public-url",
-        metavar="URL",
-        required=True,
-        help="the address that your tunnel gave, such as https://example.ngrok.app",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=_PORT,
-        help="where your tunnel leads to on this machine (%(default)s)",
-    )
+    tunnels.takes_address(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -58,10 +44,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Have the webhooks lead here for one call, and write what it showed."""
-    output, settings = context.output, context.settings
-    public_url = checked_url(options.public_url, local=context.local is not None)
-    application_id = settings.need("application_id")
-    signer = Signer(settings.need("signature_secret"), settings.need("api_key"), application_id)
+    output = context.output
+    public_url, signer = tunnels.led_here(options, context)
+    application_id = signer.application_id
     if not options.dry_run:
         tunnels.mend_leftover(context, application_id)
     present, wanted = tunnels.planned(context, application_id, public_url)

@@ -7,11 +7,9 @@ that becomes the public one.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 
@@ -31,33 +29,19 @@ if TYPE_CHECKING:
 
 NAME = "tunnel"
 HELP = "have Vonage's webhooks reach the local platform through a public address of yours"
-_PORT = 8800
 _TIMEOUT = (2, 15)  # seconds; Vonage gives up after 10 at the latest
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "--public-url",
-        required=True,
-        metavar="URL",
-        help="the address that your tunnel gave, such as https://example.ngrok.app",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=_PORT,
-        help="where your tunnel leads to on this machine (%(default)s)",
-    )
+    tunnels.takes_address(parser)
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Point the webhooks at the public address, forward them until Ctrl-C, point them back."""
-    output, settings = context.output, context.settings
-    public_url = checked_url(options.public_url, local=context.local is not None)
-    application_id = settings.need("application_id")
-    signer = Signer(settings.need("signature_secret"), settings.need("api_key"), application_id)
+    output = context.output
+    public_url, signer = tunnels.led_here(options, context)
+    application_id = signer.application_id
     root = context.folder.parent
     stacks.local_file(root)  # says so where no platform runs
     if not options.dry_run:
@@ -84,27 +68,6 @@ def run(options: argparse.Namespace, context: Context) -> int:
     output.line("the webhooks lead to where they led before", "green")
     output.result({"public_url": public_url, "forwarded": forward.count})
     return 0
-
-
-def checked_url(text: str, *, local: bool) -> str:
-    """Give a public address without a slash at its end.
-
-    Raises
-    ------
-    ConnectError
-        If it is none: https, a host, nothing behind it.
-    """
-    parts = urlsplit(text)
-    schemes = ("https", "http") if local else ("https",)
-    if (
-        parts.scheme not in schemes
-        or not _HOST.fullmatch(parts.netloc)
-        or parts.path.strip("/")
-        or parts.query
-        or parts.fragment
-    ):
-        raise ConnectError(f"{text} is no address such as https://example.ngrok.app")
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Forward:

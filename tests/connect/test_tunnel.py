@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from connect.commands.tunnel import checked_url
 from connect.errors import ConnectError
+from connect.tunnels import checked_url
 from local.signing import Sample, Signer
 from tests.connect.terminal import RENTED, addresses, free_port, pointed_elsewhere
 
