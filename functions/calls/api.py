@@ -5,6 +5,7 @@ One boundary, `serving`, turns whatever goes wrong into problem details, and wri
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import re
@@ -22,6 +23,7 @@ from vonage_client import NotFound, VonageRefused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from calls.board import Board
     from calls.claims import Claims
     from calls.options import Options
     from records.event import Event
@@ -35,7 +37,7 @@ log.setLevel(logging.INFO)  # some runtimes leave the root logger at WARNING
 # Seconds before hanging up is tried again: a call placed less than two seconds ago cannot be ended
 # yet (Vonage support article 10359615124380).
 _NOT_READY = (0.5, 1.0, 1.5)
-_PREFIX = re.compile("^/.+?(?=/(?:calls|history|recordings)(?:/|$))")
+_PREFIX = re.compile("^/.+?(?=/(?:calls|history|recordings|switchboard)(?:/|$))")
 _PROBLEM = "application/problem+json"
 
 
@@ -43,6 +45,7 @@ class Desk(NamedTuple):
     """What the routes work with."""
 
     options: Options
+    board: Board
     claims: Claims
     archive: Archive
     vonage: VoiceClient
@@ -75,7 +78,7 @@ def serving(desk: Callable[[], Desk]) -> Callable[[dict[str, Any], Any], dict[st
         noted: dict[str, Any] = {"route": event.get("routeKey"), "outcome": "answered"}
         try:
             _needs_signature(event)
-            one = _Request(desk(), webhooks.read(event), _header(event, "idempotency-key"))
+            one = _Request(desk(), webhooks.read(event), functools.partial(_header, event))
             resolver.context |= {"one": one, "noted": noted}
             answer: dict[str, Any] = resolver.resolve(event, context)
         except Exception as error:
@@ -118,6 +121,8 @@ def _resolver() -> APIGatewayHttpResolver:
     answering("GET", "/calls/<uuid>/events", _Request.events)
     answering("GET", "/history", _Request.history)
     answering("GET", "/recordings/<uuid>", _Request.recording)
+    answering("GET", "/switchboard", _Request.switchboard)
+    answering("PUT", "/switchboard", _Request.set_switchboard)
 
     # What no handler takes, the resolver would log with all of its text.
     def refuse(error: Exception) -> Response[str]:
@@ -165,10 +170,12 @@ def _to_resolver(reply: Reply) -> Response[str]:
 class _Request:
     """One request at the routes."""
 
-    def __init__(self, at: Desk, request: webhooks.Request, key: str | None) -> None:
+    def __init__(
+        self, at: Desk, request: webhooks.Request, header: Callable[[str], str | None]
+    ) -> None:
         self._at = at
         self._request = request
-        self._key = key
+        self._header = header
         stack = at.options.stack
         prefix = _PREFIX.match(request.path)
         base_url = stack.public_base_url or f"https://{request.host}{prefix[0] if prefix else ''}"
@@ -180,7 +187,7 @@ class _Request:
     # Calls
 
     def place(self) -> Reply:
-        key = asked.idempotency_key(self._key)
+        key = asked.idempotency_key(self._header("idempotency-key"))
         body = self._body()
         wanted = asked.call(body, self._here)
         placed = placing.place(
@@ -188,6 +195,7 @@ class _Request:
             key,
             body,
             policy=self._policy,
+            board=self._at.board,
             claims=self._at.claims,
             vonage=self._at.vonage,
             tokens=self._at.tokens,
@@ -220,6 +228,7 @@ class _Request:
         placing.judge(wanted, self._policy)
         telephones = placing.telephones(wanted)
         if telephones:
+            self._at.board.needs_dialling()
             self._at.claims.count(telephones)
         if wanted.url is None:
             self._at.vonage.transfer_to_ncco(uuid, wanted.ncco)
@@ -282,6 +291,22 @@ class _Request:
 
     def recording(self, uuid: str) -> Reply:
         return Reply(200, self._at.archive.link_to(uuid))
+
+    # The switchboard
+
+    def switchboard(self) -> Reply:
+        board = self._at.board
+        before = board.previous()
+        told = board.told(board.current())
+        return Reply(200, told | {"previous": board.told(before) if before else None})
+
+    def set_switchboard(self) -> Reply:
+        try:
+            text = self._request.body.decode("utf-8")
+        except UnicodeDecodeError:
+            raise webhooks.BadRequest("the body is not UTF-8") from None
+        stored = self._at.board.put(text, self._header("if-match"))
+        return Reply(200, self._at.board.told(stored), noted={"action": "switchboard"})
 
     # The request
 

@@ -13,8 +13,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from calls.api import Desk, serving
+from calls.board import Board
 from calls.claims import Claims
 from calls.options import options
+from reception.running import names as flow_names
 from records.reading import Archive
 from vonage_client import KeyUnusable, Tokens, VoiceClient, session
 
@@ -36,6 +38,7 @@ def _desk() -> Desk:
         boto3.client(name, config=_CONFIG) for name in ("dynamodb", "s3", "secretsmanager")
     )
     tokens = Tokens(secret_of(secrets, given.application_secret_id))
+    board = Board(secrets, stack.switchboard_secret_id, flow_names)
     claims = Claims(
         dynamodb,
         stack.table_name,
@@ -47,7 +50,7 @@ def _desk() -> Desk:
     )
     archive = Archive(dynamodb, s3, stack.table_name, given.bucket)
     vonage = VoiceClient(session(), tokens, base_url=given.vonage_url)
-    return Desk(given, claims, archive, vonage, tokens, time.sleep)
+    return Desk(given, board, claims, archive, vonage, tokens, time.sleep)
 
 
 def secret_of(client: Any, secret_id: str) -> Callable[[], str]:

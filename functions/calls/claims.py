@@ -1,7 +1,7 @@
-"""What is written before anything is dialled: the claim to a key, the cap of a day, the switch.
+"""What is written before anything is dialled: the claim to a key, and the calls of the day.
 
 A call is placed once for each Idempotency-Key. Before Vonage is asked, one transaction takes the
-key, counts the telephones that will ring, and looks at the switch; all of it happens, or nothing::
+key and counts the telephones that will ring; both happen, or nothing does::
 
     (unused) ──▶ claimed ──▶ placed     Vonage placed the call: a repeat gets the first answer
                     │
@@ -16,7 +16,6 @@ forgotten as long after as events are, but not before `_REMEMBERED`.
 
 The items stand in the table of events, under keys that no conversation has:
 
-    dialling / switch         state: dialling stops while there is one that is not `on`
     dialling / 2026-01-31     calls: how many telephones this API rang that day (UTC)
     idempotency#… / claim     a claim
 """
@@ -40,10 +39,6 @@ _PAUSE = 0.05  # seconds before the second attempt at most, twice as many before
 _MET_ANOTHER = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 
 CLAIMED, PLACED, REFUSED, UNKNOWN = "claimed", "placed", "refused", "unknown"
-
-
-class SwitchedOff(Exception):
-    """All dialling is switched off."""
 
 
 class CapSpent(Exception):
@@ -93,7 +88,7 @@ def digest(body: object) -> str:
 
 
 class Claims:
-    """The claims, the cap and the switch of a stack.
+    """The claims and the cap of a stack.
 
     Parameters
     ----------
@@ -148,11 +143,11 @@ class Claims:
         return _claim(items[0]) if items else None
 
     def take(self, key: str, request: str, telephones: int) -> None:
-        """Take a key for a call, if dialling is on and the day has room for these telephones.
+        """Take a key for a call, if the day has room for these telephones.
 
         Raises
         ------
-        KeyTaken, SwitchedOff, CapSpent
+        KeyTaken, CapSpent
             If not; nothing is written then.
         NotWritten
             If the table did not take it.
@@ -176,7 +171,7 @@ class Claims:
 
         Raises
         ------
-        SwitchedOff, CapSpent, NotWritten
+        CapSpent, NotWritten
             As `take`.
         """
         self._write(telephones, [])
@@ -218,7 +213,6 @@ class Claims:
             raise CapSpent
         parts: list[tuple[type[Exception], dict[str, Any]]] = [
             *first,
-            (SwitchedOff, self._switch()),
             (CapSpent, self._day(telephones)),
         ]
         for attempt in range(_ATTEMPTS):
@@ -233,17 +227,6 @@ class Claims:
                 raise NotWritten("the table could not be reached") from error
             self._sleep(_PAUSE * 2**attempt * self._chance())
         raise NotWritten("too many calls were being placed at once")
-
-    def _switch(self) -> dict[str, Any]:
-        check = {
-            "TableName": self._table,
-            "Key": {"pk": {"S": "dialling"}, "sk": {"S": "switch"}},
-            # No switch, or one that is on: whatever else somebody wrote there in haste stops it.
-            "ConditionExpression": "attribute_not_exists(pk) OR #state = :on",
-            "ExpressionAttributeNames": {"#state": "state"},
-            "ExpressionAttributeValues": {":on": {"S": "on"}},
-        }
-        return {"ConditionCheck": check}
 
     def _day(self, telephones: int) -> dict[str, Any]:
         now = self._now()

@@ -12,6 +12,7 @@ from vonage_client import OutcomeUnknown, VonageError
 
 if TYPE_CHECKING:
     from calls.asked import Wanted
+    from calls.board import Board
     from calls.claims import Claim, Claims
     from voicekit.dialling import Policy
     from vonage_client import Tokens, VoiceClient
@@ -33,6 +34,7 @@ def place(
     body: Any,
     *,
     policy: Policy,
+    board: Board,
     claims: Claims,
     vonage: VoiceClient,
     tokens: Tokens,
@@ -45,14 +47,15 @@ def place(
         The checked request.
     key, body
         The Idempotency-Key, and the request as it came: one key is for one request.
-    policy, claims, vonage, tokens
-        Whom this stack may call, what was claimed before, who dials, and by which right.
+    policy, board, claims, vonage, tokens
+        Whom this stack may call, whether dialling is on, what was claimed before, who dials, and by
+        which right.
 
     Raises
     ------
     Undecided, KeyMisused
         If the key was used before, and not for an answer that can be given again.
-    DiallingRefused, SwitchedOff, CapSpent, NotWritten
+    DiallingRefused, SwitchedOff, BoardUnusable, CapSpent, NotWritten
         If it must not be placed; nothing was dialled.
     VonageError
         If Vonage refuses it, or there is no key with which to ask.
@@ -66,6 +69,7 @@ def place(
     if before is not None:
         return Placed(_again(before, request), True)
     judge(wanted, policy)
+    board.needs_dialling()
     tokens.get()  # where there is no key to sign with, nothing shall be claimed
     try:
         claims.take(key, request, telephones(wanted))

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from calls.asked import Invalid
-from calls.claims import CapSpent, Claim, NotWritten, SwitchedOff
+from calls.board import BoardChanged, BoardUnusable, SwitchedOff
+from calls.claims import CapSpent, Claim, NotWritten
 from records.reading import BadCursor, NotKept
 from voicekit.dialling import DiallingRefused
 from voicekit.settings import SettingsError
+from voicekit.switchboard import SwitchboardError
 from voicekit.webhook import BadRequest, TooLarge
 from vonage_client import (
     KeyUnusable,
@@ -93,6 +95,16 @@ def _invalid(error: Any) -> Problem:
     return _made(400, "invalid", "Bad Request", str(error), field=error.field)
 
 
+def _no_switchboard(error: Any) -> Problem:
+    return _made(
+        400,
+        "invalid",
+        "Bad Request",
+        f"This is no switchboard, and nothing was changed: {error}",
+        invalid=[{"field": where, "reason": what} for where, what in error.problems],
+    )
+
+
 def _undecided(error: Any) -> Problem:
     claim: Claim = error.claim
     said = (
@@ -163,6 +175,16 @@ _TABLE: tuple[
         SwitchedOff,
         _says(403, "switched_off", "Dialling refused", "All dialling is switched off."),
     ),
+    (SwitchboardError, _no_switchboard),
+    (
+        BoardChanged,
+        _says(
+            412,
+            "changed_since",
+            "Precondition Failed",
+            "Another version of the switchboard holds now, and nothing was changed. Read it again.",
+        ),
+    ),
     (
         CapSpent,
         _says(403, "cap_spent", "Dialling refused", "The calls of this day (UTC) are spent."),
@@ -210,7 +232,7 @@ _TABLE: tuple[
         _says(503, "unavailable", "Not now", "AWS did not give what was asked for; ask again."),
     ),
     (
-        (NotWritten, SettingsError),
+        (NotWritten, SettingsError, BoardUnusable),
         _says(503, "unavailable", "Not now", "{error}; nothing was dialled."),
     ),
 )

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import flows
 from voicekit import ncco
-from voicekit.dialling import judge, policy_of
+from voicekit.dialling import judge, policy_of, rings
 from voicekit.webhook import Reply, describe
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
     from voicekit.call import Call
+    from voicekit.settings import Settings
+    from voicekit.switchboard import Switchboard
 
 APOLOGY = "We are sorry, something went wrong. Please call again later. Goodbye."
+UNCONNECTED = "We are sorry, we cannot connect your call at the moment."
 
 
 class FlowFailed(Exception):
@@ -42,16 +45,23 @@ def names() -> frozenset[str]:
     )
 
 
-def choose(state: dict[str, str], number: str | None, call_settings: Any) -> str:
-    """Say which flow answers a call.
+def choose(number: str | None, board: Switchboard, config: Settings) -> str:
+    """Say which flow answers a call to a number, where no URL names one.
 
-    1. The one that the URL names in its parameter ``flow``.
-    2. The one that the settings name for the number that was called.
+    1. The one that the switchboard names for the number.
+    2. The one that the settings name for it.
     3. The default flow.
     """
-    return state.get("flow") or call_settings.number_flows.get(
-        number or "", call_settings.default_flow
-    )
+    called = number or ""
+    return board.numbers.get(called) or config.number_flows.get(called, config.default_flow)
+
+
+def without_dialling(ncco_: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give an NCCO that calls no telephone: instead of each such action something is said.
+
+    What follows it is then what a caller hears whom nobody answered.
+    """
+    return [ncco.talk(UNCONNECTED) if rings(action) else action for action in ncco_]
 
 
 def run(

@@ -23,6 +23,7 @@ _SIP = (
 )
 _DIALLED = r"[0-9+*#(). -]+"  # what a gateway might dial
 _SHORTEST_NUMBER = 7  # digits; less is an extension
+_TELEPHONES = ("phone", "sip")
 # Actions whose callback may be answered with an NCCO (Vonage NCCO reference: input, notify, and
 # connect with the eventType synchronous or machine detection).
 _ANSWERED = ("input", "notify", "connect")
@@ -129,6 +130,13 @@ def judge_source(what: str, url: str, policy: Policy) -> None:
     """
     if not policy.foreign_nccos and not url.startswith(f"{policy.own_address}/webhooks/"):
         raise DiallingRefused(f"{what}: an NCCO from another host cannot be judged")
+
+
+def rings(action: dict[str, Any]) -> bool:
+    """Say whether a valid action calls a telephone, by its number or by SIP."""
+    return action["action"] == "connect" and any(
+        endpoint["type"] in _TELEPHONES for endpoint in action["endpoint"]
+    )
 
 
 def dialled(ncco: Iterable[dict[str, Any]]) -> int:

@@ -32,6 +32,7 @@ class Settings(NamedTuple):
     public_base_url: str
     table_name: str
     signing_secret_id: str
+    switchboard_secret_id: str
     overflow_queue_url: str
     recordings_queue_url: str
     vonage_number: str
@@ -85,6 +86,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         public_base_url=read("PUBLIC_BASE_URL", _base_url, ""),
         table_name=read("TABLE_NAME", _text, ""),
         signing_secret_id=read("SIGNING_SECRET_ID", _text, ""),
+        switchboard_secret_id=read("SWITCHBOARD_SECRET_ID", _text, ""),
         overflow_queue_url=read("OVERFLOW_QUEUE_URL", _text, ""),
         recordings_queue_url=read("RECORDINGS_QUEUE_URL", _text, ""),
         vonage_number=read("VONAGE_NUMBER", _number, ""),

@@ -275,13 +275,13 @@ def describe(error: BaseException) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)[-5:]
     return {
         "error": type(error).__name__,
-        "detail": _scrubbed(str(error))[:300],
+        "detail": scrubbed(str(error))[:300],
         "at": [f"{'/'.join(f.filename.split('/')[-2:])}:{f.lineno} {f.name}" for f in frames],
     }
 
 
-def _scrubbed(text: str) -> str:
-    """Hide what is quoted, and what may be a telephone number, a PIN, a token or an identifier."""
+def scrubbed(text: str) -> str:
+    """Hide from a log what is quoted, and what may be a number, a PIN, a token or an identifier."""
     text = re.sub(r"""(["']).*\1""", "…", text, flags=re.DOTALL)
     text = re.sub(r"\d(?:[\s().-]{0,2}\d){3,}", "…", text)
     return re.sub(r"[A-Za-z0-9_+/=.-]{32,}", "…", text)
@@ -389,13 +389,13 @@ def _refusal(error: Exception) -> Reply:
         return Reply(413, outcome="too_large")
     if isinstance(error, BadRequest):
         body = {"title": "Bad Request", "detail": str(error)}
-        return Reply(400, body, "invalid", {"detail": _scrubbed(str(error))})
+        return Reply(400, body, "invalid", {"detail": scrubbed(str(error))})
     if isinstance(error, signature.Unsigned):
         return Reply(503, outcome="unsigned")
     if isinstance(error, signature.Forged):
-        return Reply(401, outcome="rejected", noted={"detail": _scrubbed(str(error))})
+        return Reply(401, outcome="rejected", noted={"detail": scrubbed(str(error))})
     if isinstance(error, TryAgain | SecretUnavailable | SettingsError):
-        return Reply(503, outcome="transient", noted={"detail": _scrubbed(str(error))})
+        return Reply(503, outcome="transient", noted={"detail": scrubbed(str(error))})
     return Reply(503, outcome="error", noted=describe(error))
 
 

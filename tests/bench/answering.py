@@ -117,7 +117,9 @@ def _stage(runtime: Containers | Processes) -> Iterator[_Stage]:
         made = client.create_secret(Name="signing", SecretString=ours.secret_string())
         client.get_secret_value(SecretId=made["ARN"])  # moto's own first time
         region = {"AWS_DEFAULT_REGION": "eu-west-2"}
-        own = stack(SIGNING_SECRET_ID=made["ARN"]) | credentials(aws.endpoint) | region
+        board = client.create_secret(Name="switchboard", SecretString="{}")
+        own = stack(SIGNING_SECRET_ID=made["ARN"], SWITCHBOARD_SECRET_ID=board["ARN"])
+        own |= credentials(aws.endpoint) | region
         yield _Stage(own, ours)
 
 

@@ -81,8 +81,10 @@ def _made(aws: FakeAws, secret: str) -> dict[str, str]:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    made = aws.client("secretsmanager").create_secret(Name=f"s-{name}", SecretString=secret)
-    return stack(TABLE_NAME=name, SIGNING_SECRET_ID=made["ARN"])
+    secrets = aws.client("secretsmanager")
+    made = secrets.create_secret(Name=f"s-{name}", SecretString=secret)
+    board = secrets.create_secret(Name=f"b-{name}", SecretString="{}")
+    return stack(TABLE_NAME=name, SIGNING_SECRET_ID=made["ARN"], SWITCHBOARD_SECRET_ID=board["ARN"])
 
 
 def _calls() -> dict[str, float]:

@@ -224,14 +224,11 @@ async def test_a_number_that_may_not_be_called_does_not_ring(owner: Owner) -> No
 
 
 async def test_the_switch_stops_dialling_without_a_deployment(owner: Owner) -> None:
-    dynamodb = owner.platform.cloud.client("dynamodb")
-    table = owner.platform.stack.outputs["TableName"]
-    key = {"pk": {"S": "dialling"}, "sk": {"S": "switch"}}
-    dynamodb.put_item(TableName=table, Item=key | {"state": {"S": "off"}})
+    assert (await owner("PUT", "/switchboard", {"dialling": "off"})).status == 200
     try:
         assert (await owner.call()).status == 403
     finally:
-        dynamodb.delete_item(TableName=table, Key=key)
+        assert (await owner("PUT", "/switchboard", {})).status == 200
     assert (await owner.call()).status == 201
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Cloud:
-    """A table, the queues `overflow` and `recordings`, and the secret of an account.
+    """A table, the queues `overflow` and `recordings`, an account's secret, and a switchboard.
 
     Their names are this stack's own, since all of moto's servers in a process share what they hold.
 
@@ -66,6 +66,7 @@ class Cloud:
             made = self._sqs.create_queue(QueueName=f"{name}-{uuid.uuid4()}")
             self._queues[name] = made["QueueUrl"]
         self._signing = self.secret(self.account.secret_string())
+        self._switchboard = self.secret("{}")
         return self
 
     def __exit__(
@@ -80,6 +81,7 @@ class Cloud:
         """Give the environment of a function of this stack."""
         own = {f"{name.upper()}_QUEUE_URL": url for name, url in self._queues.items()}
         own |= {"TABLE_NAME": self._table, "SIGNING_SECRET_ID": self._signing}
+        own |= {"SWITCHBOARD_SECRET_ID": self._switchboard}
         return stack(**own) | credentials(self.aws.url) | changes
 
     def reset(self) -> None:

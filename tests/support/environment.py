@@ -7,6 +7,7 @@ _STACK = {
     "PUBLIC_BASE_URL": "",
     "TABLE_NAME": "events",
     "SIGNING_SECRET_ID": "signing",
+    "SWITCHBOARD_SECRET_ID": "switchboard",
     "OVERFLOW_QUEUE_URL": "https://sqs.eu-west-2.amazonaws.com/123456789012/overflow",
     "RECORDINGS_QUEUE_URL": "https://sqs.eu-west-2.amazonaws.com/123456789012/recordings",
     "VONAGE_NUMBER": "442079460000",

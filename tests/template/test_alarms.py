@@ -45,9 +45,18 @@ class Stack:
     ----------
     points
         The values of all metrics; at first those of a stack that is well.
+    functions_with
+        Starts the functions with another environment.
     """
 
-    def __init__(self, resources: Resources, functions: Functions, cloud: Cloud) -> None:
+    def __init__(
+        self,
+        resources: Resources,
+        functions: Functions,
+        cloud: Cloud,
+        start: Callable[..., Functions],
+    ) -> None:
+        self.functions_with = start
         self._resources = resources
         self._functions = functions
         self.cloud = cloud
@@ -61,9 +70,11 @@ class Stack:
     def _of_type(self, kind: str) -> Resources:
         return {name: one for name, one in self._resources.items() if one["Type"] == kind}
 
-    def invoke(self, folder: str, event: dict[str, Any], times: int = 1) -> Outcome:
+    def invoke(
+        self, folder: str, event: dict[str, Any], times: int = 1, by: Functions | None = None
+    ) -> Outcome:
         """Invoke a function; what it did once counts as often as is said."""
-        done = self._functions(folder, event)
+        done = (by or self._functions)(folder, event)
         (function,) = [
             name
             for name, one in self._of_type("AWS::Lambda::Function").items()
@@ -147,9 +158,14 @@ def functions(start: Callable[..., Functions]) -> Functions:
 
 
 @pytest.fixture
-def stack(production: Resources, functions: Functions, cloud: Cloud) -> Stack:
+def stack(
+    production: Resources,
+    functions: Functions,
+    cloud: Cloud,
+    start: Callable[..., Functions],
+) -> Stack:
     cloud.reset()
-    return Stack(production, functions, cloud)
+    return Stack(production, functions, cloud, start)
 
 
 def answered(stack: Stack, query: str = "") -> dict[str, Any]:
@@ -281,6 +297,12 @@ def callers_who_wait(stack: Stack) -> None:
     stack.invoke("answer", answered(stack, "flow=faulty&how=slow"), times=3)
 
 
+def a_switchboard_that_somebody_broke(stack: Stack) -> None:
+    broken = stack.functions_with(SWITCHBOARD_SECRET_ID=stack.cloud.secret("numbers: none"))
+    done = stack.invoke("answer", answered(stack), by=broken)
+    assert done.status == 200
+
+
 def keys_that_nothing_keeps(stack: Stack) -> None:
     stack.cloud.aws.faults |= {"PutItem": "refuse", "SendMessage": "refuse"}
     keys = post(stack.cloud.account, "dtmf", webhooks.keys(OF), "flow=dtmf_menu")
@@ -344,6 +366,7 @@ FAULTS: dict[Callable[[Stack], None], str] = {
     a_call_that_went_to_the_fallback: "FallbackUsedAlarm",
     an_ncco_that_vonage_could_not_carry_out: "NccoErrorsAlarm",
     callers_who_wait: "SlowRepliesAlarm",
+    a_switchboard_that_somebody_broke: "SwitchboardUnreadAlarm",
     keys_that_nothing_keeps: "LostInputsAlarm",
     a_table_that_takes_nothing_for_long: "OverflowDepthAlarm",
     an_event_that_was_given_up: "EventsDeadAlarm",

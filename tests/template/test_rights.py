@@ -21,15 +21,17 @@ FOLDERS = (
 )
 SIGNING = ("secretsmanager:GetSecretValue", "SigningSecret")
 APPLICATION = ("secretsmanager:GetSecretValue", "ApplicationSecret")
+SWITCHBOARD = ("secretsmanager:GetSecretValue", "SwitchboardSecret")
 KEEPING = {
     "ReadSigningSecret": SIGNING,
+    "ReadSwitchboard": SWITCHBOARD,
     "KeepEvent": ("dynamodb:PutItem", "EventsTable.Arn"),
     "SetEventAside": ("sqs:SendMessage", "OverflowQueue.Arn"),
     "AskForRecording": ("sqs:SendMessage", "RecordingsQueue.Arn"),
 }
 # Beside writing to its own log group, which every one may.
 FUNCTIONS: dict[str, dict[str, Statement]] = {
-    "Answer": {"ReadSigningSecret": SIGNING},
+    "Answer": {"ReadSigningSecret": SIGNING, "ReadSwitchboard": SWITCHBOARD},
     "Dtmf": {**KEEPING},
     "Asr": {**KEEPING},
     "Notification": {**KEEPING},
@@ -68,6 +70,10 @@ FUNCTIONS: dict[str, dict[str, Statement]] = {
     },
     "Calls": {
         "ReadApplicationSecret": APPLICATION,
+        "ReadAndWriteSwitchboard": (
+            ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"),
+            "SwitchboardSecret",
+        ),
         "ReadWhatWasKept": (
             "dynamodb:Query",
             (
@@ -77,7 +83,7 @@ FUNCTIONS: dict[str, dict[str, Statement]] = {
             ),
         ),
         "ClaimAndCount": (
-            ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem"),
+            ("dynamodb:PutItem", "dynamodb:UpdateItem"),
             "EventsTable.Arn",
             {
                 "ForAllValues:StringLike": {

@@ -26,6 +26,7 @@ OWNERS = {
     "/calls/{uuid}/events": ["get"],
     "/history": ["get"],
     "/recordings/{uuid}": ["get"],
+    "/switchboard": ["get", "put"],
 }
 KEEPING = ("Dtmf", "Asr", "Notification", "Event", "Recordings")
 
@@ -103,14 +104,14 @@ def test_every_statement_of_a_role_has_a_sid_and_names_its_actions_and_resources
 
 
 @pytest.mark.parametrize("function", ["Answer", *KEEPING])
-def test_a_webhook_function_may_read_the_signing_secret_and_no_other(
+def test_a_webhook_function_may_read_the_signing_secret_and_the_switchboard_alone(
     resources: Resources, function: str
 ) -> None:
     read = {on for action, on in granted(resources, function) if "secretsmanager" in action}
-    assert read == {'{"Ref": "SigningSecret"}'}
+    assert read == {'{"Ref": "SigningSecret"}', '{"Ref": "SwitchboardSecret"}'}
 
 
-def test_answer_may_do_nothing_but_read_the_signing_secret_and_log(resources: Resources) -> None:
+def test_answer_may_do_nothing_but_read_its_two_secrets_and_log(resources: Resources) -> None:
     actions = {action for action, _ in granted(resources, "Answer")}
     assert actions == {
         "secretsmanager:GetSecretValue",
@@ -173,17 +174,21 @@ def test_the_owners_api_reads_the_application_secret_and_the_table_and_claims_an
     resources: Resources,
 ) -> None:
     table = '{"Fn::GetAtt": ["EventsTable", "Arn"]}'
-    by_action = {action: on for action, on in granted(resources, "Calls") if "logs" not in action}
+    rights = {one for one in granted(resources, "Calls") if "logs" not in one[0]}
+    secrets = {one for one in rights if "secretsmanager" in one[0]}
+    assert secrets == {
+        ("secretsmanager:GetSecretValue", '{"Ref": "ApplicationSecret"}'),
+        ("secretsmanager:GetSecretValue", '{"Ref": "SwitchboardSecret"}'),
+        ("secretsmanager:PutSecretValue", '{"Ref": "SwitchboardSecret"}'),
+    }
+    by_action = dict(rights - secrets)
     assert set(by_action) == {
-        "secretsmanager:GetSecretValue",
         "dynamodb:Query",
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
-        "dynamodb:ConditionCheckItem",
         "s3:GetObject",
     }
-    assert by_action["secretsmanager:GetSecretValue"] == '{"Ref": "ApplicationSecret"}'
-    written = ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+    written = ("dynamodb:PutItem", "dynamodb:UpdateItem")
     assert {by_action[action] for action in written} == {table}
 
 
@@ -340,6 +345,7 @@ def test_the_logical_ids_of_what_holds_data_never_change(resources: Resources) -
         "OverflowDeadLetterQueue": "AWS::SQS::Queue",
         "SigningSecret": "AWS::SecretsManager::Secret",
         "ApplicationSecret": "AWS::SecretsManager::Secret",
+        "SwitchboardSecret": "AWS::SecretsManager::Secret",
     }
 
 
@@ -411,6 +417,7 @@ def test_the_first_values_of_the_secrets_never_change(resources: Resources) -> N
         "SigningSecret": '{"signature_secret": "", "previous_signature_secret": "",'
         ' "api_key": "", "application_id": ""}',
         "ApplicationSecret": '{"application_id": "", "private_key": ""}',
+        "SwitchboardSecret": "{}",
     }
 
 

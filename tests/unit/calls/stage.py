@@ -14,9 +14,11 @@ import requests
 from requests.adapters import BaseAdapter
 
 from calls.api import Desk, serving
+from calls.board import Board
 from calls.claims import Claims
 from calls.options import options
 from local.template import read
+from reception.running import names as flow_names
 from records.event import item, recognise
 from records.reading import Archive
 from tests.support.context import LambdaContext
@@ -152,6 +154,9 @@ class Stage:
         self.vonage = Vonage()
         self.tokens = FixedToken()
         self._make_table()
+        plain = make_client("secretsmanager")
+        self.switchboard = plain.create_secret(Name=str(uuid.uuid4()), SecretString="{}")["ARN"]
+        self.secrets = Faulty(plain)
         self.settle_in(**environment)
 
     def settle_in(self, **environment: str) -> None:
@@ -181,6 +186,7 @@ class Stage:
         tokens: Any = self.tokens
         desk = Desk(
             given,
+            Board(self.secrets, self.switchboard, flow_names),
             claims,
             Archive(self.dynamodb, self._s3, self.table, self.bucket),
             VoiceClient(http, tokens, sleep=self.pauses.append),
@@ -196,6 +202,7 @@ class Stage:
         body: Any = None,
         *,
         key: str | None = None,
+        version: str | None = None,
         query: Mapping[str, Any] | str = "",
         signed: bool = True,
     ) -> Reply:
@@ -209,6 +216,8 @@ class Stage:
         event["routeKey"] = f"{method} {route}"
         if key is not None:
             event["headers"]["idempotency-key"] = key
+        if version is not None:
+            event["headers"]["if-match"] = version
         if signed:
             arn = "arn:aws:iam::123456789012:user/owner"
             event["requestContext"]["authorizer"] = {"iam": {"userArn": arn}}
@@ -233,8 +242,12 @@ class Stage:
         return self.change({"action": "transfer", "destination": destination})
 
     def switch(self, state: str) -> None:
-        """Put the switch."""
-        self.put({"pk": "dialling", "sk": "switch", "state": state})
+        """Switch dialling on or off, past the API."""
+        self.write(f'{{"dialling": "{state}"}}')
+
+    def write(self, text: str) -> None:
+        """Write a switchboard past the API, as somebody may in the console."""
+        self.secrets.put_secret_value(SecretId=self.switchboard, SecretString=text)
 
     def keep(self, **fields: Any) -> None:
         """Keep an event, as the webhook functions do."""

@@ -325,13 +325,26 @@ def test_the_telephones_of_an_inline_ncco_count_as_well(stage: Stage) -> None:
     assert stage.vonage.dialled == 1
 
 
-@pytest.mark.parametrize("state", ["off", "OFF", "", "no"])
-def test_the_switch_stops_dialling_whatever_but_on_is_written_there(
-    stage: Stage, state: str
-) -> None:
-    stage.switch(state)
+def test_the_switch_stops_dialling_at_once_and_takes_no_key(stage: Stage) -> None:
+    stage.switch("off")
     assert (stage.place("k").status, stage.vonage.dialled) == (403, 0)
     stage.switch("on")
+    assert stage.place("k").status == 201
+
+
+@pytest.mark.parametrize("text", ['{"dialling": "OFF"}', '{"dialling": false}', "dialling: off"])
+def test_a_switchboard_that_cannot_be_read_stops_dialling(stage: Stage, text: str) -> None:
+    stage.write(text)
+    reply = stage.place("k")
+    assert (reply.status, stage.vonage.dialled) == (503, 0)
+    assert "switchboard" in reply.body["detail"]
+    stage.write("{}")
+    assert stage.place("k").status == 201
+
+
+def test_a_switchboard_that_cannot_be_reached_stops_dialling(stage: Stage) -> None:
+    stage.secrets.fails["get_secret_value"] = [EndpointConnectionError(endpoint_url="https://x")]
+    assert (stage.place("k").status, stage.vonage.dialled) == (503, 0)
     assert stage.place("k").status == 201
 
 
@@ -346,25 +359,25 @@ def cancelled(*reasons: str) -> ClientError:
 
 
 def test_while_another_request_takes_the_key_a_spent_day_tells_nothing(stage: Stage) -> None:
-    met = cancelled("TransactionConflict", "None", "ConditionalCheckFailed")
+    met = cancelled("TransactionConflict", "ConditionalCheckFailed")
     stage.dynamodb.fails["transact_write_items"] = [met]
     assert stage.place().status == 201
 
 
 def test_a_transaction_that_always_meets_another_one_dials_nothing(stage: Stage) -> None:
-    met = cancelled("None", "None", "TransactionConflict")
+    met = cancelled("None", "TransactionConflict")
     stage.dynamodb.fails["transact_write_items"] = [met] * 99
     assert (stage.place().status, stage.vonage.dialled) == (503, 0)
     assert sum(stage.pauses) < 10  # seconds
 
 
 def test_a_transaction_that_is_refused_for_another_reason_dials_nothing(stage: Stage) -> None:
-    stage.dynamodb.fails["transact_write_items"] = [cancelled("ValidationError", "None", "None")]
+    stage.dynamodb.fails["transact_write_items"] = [cancelled("ValidationError", "None")]
     assert (stage.place().status, stage.vonage.dialled) == (503, 0)
 
 
 def test_a_transaction_that_met_another_one_is_tried_again(stage: Stage) -> None:
-    met = cancelled("None", "None", "TransactionConflict")
+    met = cancelled("None", "TransactionConflict")
     stage.dynamodb.fails["transact_write_items"] = [met, met]
     assert stage.place().status == 201
     assert stage.rung(DAY) == 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 RECORDING = "30cf9a4f-5f4a-4c4a-9c4a-1a2b3c4d5e6f"
-_BY_PART = {"Put": "PutItem", "Update": "UpdateItem", "ConditionCheck": "ConditionCheckItem"}
+_BY_PART = {"Put": "PutItem", "Update": "UpdateItem"}
 
 
 class Taken(NamedTuple):
@@ -35,6 +35,7 @@ class Watch:
     def __init__(self, stage: Stage) -> None:
         self.taken: set[Taken] = set()
         self._tables = {stage.table: "EventsTable"}
+        self._secrets = {stage.switchboard: "SwitchboardSecret"}
 
     def note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         """Take down one operation, a transaction as its parts."""
@@ -48,7 +49,8 @@ class Watch:
         elif service == "s3":
             self.taken.add(Taken(f"s3:{operation}", f"RecordingsBucket/{params['Key']}", None))
         else:
-            self.taken.add(Taken(f"{service}:{operation}", params["SecretId"], None))
+            secret = self._secrets.get(params["SecretId"], params["SecretId"])
+            self.taken.add(Taken(f"{service}:{operation}", secret, None))
 
     def _note_table(self, operation: str, params: dict[str, Any]) -> None:
         index = params.get("IndexName")
@@ -80,12 +82,14 @@ def taken(make_client: Callable[[str], Any]) -> Iterator[set[Taken]]:
         stage.ask("GET", f"/calls/{LEG}/events").status,
         stage.ask("GET", "/history", query="day=2027-01-15").status,
         stage.ask("GET", f"/recordings/{RECORDING}").status,
+        stage.ask("PUT", "/switchboard", {"dialling": "on"}).status,
+        stage.ask("GET", "/switchboard").status,
     ]
     secret_of(secrets, "ApplicationSecret")()
     for client in clients:
         client.meta.events.unregister("before-parameter-build", unique_id="watch")
     secrets.delete_secret(SecretId="ApplicationSecret", ForceDeleteWithoutRecovery=True)
-    assert statuses == [201, 201, 204, 200, 200, 200]
+    assert statuses == [201, 201, 204, 200, 200, 200, 200, 200]
     yield watch.taken
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from tests.support.environment import stack
 from voicekit.call import from_webhook
 from voicekit.settings import from_environment
 from voicekit.webhook import Request, Webhook
@@ -21,27 +22,7 @@ LEG = "0779a56d002f1c7f47f82ef5fe84ab79"
 CONVERSATION = "CON-f972836a-550f-45fa-956c-12a2ab5b7d22"
 INBOUND = {"from": CALLER, "to": OURS, "uuid": LEG, "conversation_uuid": CONVERSATION}
 
-ENVIRONMENT = {
-    "STAGE": "test",
-    "PUBLIC_BASE_URL": "",
-    "TABLE_NAME": "events",
-    "SIGNING_SECRET_ID": "signing",
-    "OVERFLOW_QUEUE_URL": "https://sqs.eu-west-2.amazonaws.com/123456789012/overflow",
-    "RECORDINGS_QUEUE_URL": "https://sqs.eu-west-2.amazonaws.com/123456789012/recordings",
-    "VONAGE_NUMBER": OURS,
-    "SECOND_NUMBER": SECOND,
-    "DEFAULT_FLOW": "greet",
-    "NUMBER_FLOWS": "",
-    "CONFERENCE_NAME": "reception",
-    "LANGUAGE": "en-US",
-    "ALLOWED_PREFIXES": "",
-    "DENIED_PREFIXES": "",
-    "ALLOWED_SIP_DOMAINS": "",
-    "KEEP_EVENTS_DAYS": "90",
-    "SIGNATURE_MAX_AGE": "300",
-    "ANSWER_GET_HASH": "report",
-    "FLOW_TIME_LIMIT": "2500",
-}
+ENVIRONMENT = stack(CONFERENCE_NAME="reception", LANGUAGE="en-US", KEEP_EVENTS_DAYS="90")
 
 
 def a_call(

@@ -17,6 +17,7 @@ from reception.running import APOLOGY, FlowFailed, FlowOverran, apology, choose,
 from tests.unit.flows.calls import INBOUND, OURS, SECOND, a_call
 from voicekit.dialling import DiallingRefused
 from voicekit.ncco import NccoError
+from voicekit.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -466,23 +467,24 @@ def test_a_name_that_is_no_flows_loads_nothing(name: str) -> None:
     assert apology(failed, name).noted["flow"] == "unknown"
 
 
-def test_the_flow_in_the_url_goes_before_the_one_of_the_number() -> None:
+def test_the_flow_of_the_switchboard_goes_before_the_one_of_the_settings() -> None:
     settings = a_call("greet", NUMBER_FLOWS=f"{OURS}=voicemail").settings
 
-    assert choose({"flow": "speech"}, OURS, settings) == "speech"
+    assert choose(OURS, Switchboard(numbers={OURS: "speech"}), settings) == "speech"
+    assert choose(OURS, Switchboard(numbers={SECOND: "speech"}), settings) == "voicemail"
 
 
 def test_the_number_that_was_called_has_its_flow() -> None:
     settings = a_call("greet", NUMBER_FLOWS=f"{OURS}=voicemail,{SECOND}=connect").settings
 
-    assert choose({"attempt": "1"}, OURS, settings) == "voicemail"
+    assert choose(OURS, Switchboard(), settings) == "voicemail"
 
 
 @pytest.mark.parametrize("number", [None, "", SECOND, "Unknown", "alice"])
 def test_any_other_number_has_the_default_flow(number: str | None) -> None:
     settings = a_call("x", NUMBER_FLOWS=f"{OURS}=voicemail", DEFAULT_FLOW="speech").settings
 
-    assert choose({"flow": ""}, number, settings) == "speech"
+    assert choose(number, Switchboard(), settings) == "speech"
 
 
 # What the caller hears, and what the log says
