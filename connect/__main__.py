@@ -46,6 +46,7 @@ COMMANDS: tuple[str, ...] = (
     "timeline",
     "watch",
     "recordings",
+    "switchboard",
     "redrive",
     "forget",
 )

@@ -100,13 +100,21 @@ class OwnerApi:
                 self._sleep(passing.pause)
         raise AssertionError("unreachable")
 
-    def change(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Reply:
-        """Change a call, once: nothing that was sent is repeated.
+    def change(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        version: str | None = None,
+    ) -> Reply:
+        """Change something, once: nothing that was sent is repeated.
 
         Parameters
         ----------
         method
             ``PUT`` or ``DELETE``.
+        version
+            What holds now, as far as the asker knows; if it does not, nothing is changed.
 
         Raises
         ------
@@ -114,7 +122,7 @@ class OwnerApi:
             With what to do.
         """
         try:
-            return self._send(method, path, body)
+            return self._send(method, path, body, version=version)
         except _Passing as passing:
             raise passing.refused from None
 
@@ -132,11 +140,18 @@ class OwnerApi:
             raise passing.refused from None
 
     def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        version: str | None = None,
     ) -> Reply:
         headers = {} if body is None else {"Content-Type": "application/json"}
         if key is not None:
             headers["Idempotency-Key"] = key
+        if version is not None:
+            headers["If-Match"] = version
         try:
             response = self._session.request(
                 method,
@@ -165,7 +180,7 @@ class OwnerApi:
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Sign a request as it goes out, and leave no room for keys from a .netrc file."""
-        signed = ("content-type", "idempotency-key")
+        signed = ("content-type", "idempotency-key", "if-match")
         made = AWSRequest(
             request.method,
             request.url,
@@ -229,7 +244,7 @@ def _unreached(base_url: str, method: str, key: str | None, error: Exception) ->
         return ConnectError(f"{said}. Look at the stack's BaseUrl and at your connection.")
     return ConnectError(
         f"{said}, so it is not known whether this was carried out."
-        " Look at the call (timeline) before you run it again."
+        " Look (at a call with `timeline`) before you run it again."
     )
 
 
@@ -271,7 +286,7 @@ def _forbidden(said: str, body: dict[str, Any]) -> str:
     if body.get("title") == "Dialling refused":
         return (
             f"The stack may not dial this, and nothing was dialled: {said}. What it may dial is in"
-            ' its parameters and its switch: docs/owner-api.md, "Who may be called".'
+            ' its parameters and its switchboard: docs/owner-api.md, "Who may be called".'
         )
     return (
         "AWS refused the signature. Your AWS identity needs execute-api:Invoke on this API, and"
@@ -284,6 +299,10 @@ def _other(status: int, said: str, key: str | None) -> str:
     meanings = {
         400: f"The API does not take this: {said}. Mend that and run it again.",
         404: f"{said or 'There is nothing of this name'}.",
+        412: (
+            "Somebody changed the switchboard meanwhile, and nothing was changed now."
+            " Run it again to see what it says."
+        ),
         413: "The request is larger than the 256 KiB that the API takes. Send a smaller one.",
         422: (
             "This key came with another request before, and nothing was dialled."

@@ -1,4 +1,7 @@
-"""What commands that change a call share: which call, which NCCO, and carrying it out."""
+"""What commands that change a call share: which call, which NCCO, and carrying it out.
+
+That a file with JSON is read as an argument, others share as well.
+"""
 
 from __future__ import annotations
 
@@ -76,6 +79,23 @@ def would_send(context: Context, method: str, path: str, body: dict[str, Any] | 
     return 0
 
 
+def json_in(text: str) -> Any:
+    """Read the JSON in a file, for argparse; ``-`` is standard input.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it cannot be read, or is no JSON.
+    """
+    try:
+        content = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")
+        return json.loads(content)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is no JSON: {error}") from None
+
+
 def ncco(text: str) -> list[Any]:
     """Read the NCCO in a file, for argparse; ``-`` is standard input.
 
@@ -86,13 +106,7 @@ def ncco(text: str) -> list[Any]:
     argparse.ArgumentTypeError
         If it cannot be read, or is no JSON array.
     """
-    try:
-        content = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")
-        value = json.loads(content)
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"{text} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is no JSON: {error}") from None
+    value = json_in(text)
     if not isinstance(value, list):
         raise argparse.ArgumentTypeError(f"{text} is no NCCO: an array of actions")
     return value

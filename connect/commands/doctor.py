@@ -15,6 +15,7 @@ from connect import events, keys, secrets, webhooks
 from connect import stack as stacks
 from connect.commands.up import linked_to
 from connect.errors import ConnectError
+from connect.owner_api import owner_api
 from connect.webhooks import Signer
 
 if TYPE_CHECKING:
@@ -400,6 +401,21 @@ def _alarms(patient: Patient) -> Iterator[Finding]:
         yield Finding("alarms", "ok", f"none of {len(listed)} is in alarm")
 
 
+def _switchboard(patient: Patient) -> Iterator[Finding]:
+    told = owner_api(patient.context).get("/switchboard")
+    for problem in told["problems"]:
+        where = problem["field"] or "the document"
+        yield Finding("switchboard", "fail", f"{where}: {problem['reason']}; `switchboard undo`")
+    if told["problems"]:
+        return
+    changes = [name for name in ("numbers", "opening") if told["document"].get(name)]
+    if told["document"].get("dialling") == "off":
+        yield Finding("switchboard", "warn", "dialling is off: `switchboard dialling on`")
+    if "closed" in told["document"] and "opening" not in told["document"]:
+        yield Finding("switchboard", "warn", "closed at all hours, until `closed` is taken out")
+    yield Finding("switchboard", "ok", f"sets {' and '.join(changes) or 'nothing'} otherwise")
+
+
 _CHECKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "application": _application,
     "URLs": _urls,
@@ -409,6 +425,7 @@ _CHECKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "number": _number,
     "region": _region,
     "clock": _clock,
+    "switchboard": _switchboard,
     "concurrency": _concurrency,
     "dead-letter queues": _queues,
     "alarms": _alarms,

@@ -24,6 +24,7 @@ CHECKS = [
     "number",
     "region",
     "clock",
+    "switchboard",
     "concurrency",
     "dead-letter queues",
     "alarms",

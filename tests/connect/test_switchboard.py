@@ -1,0 +1,167 @@
+"""`switchboard`: flows, hours and dialling, changed and put back from a terminal."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.connect.terminal import Terminal
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NUMBER = "447700900000"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def board(terminal: Terminal) -> AsyncIterator[Terminal]:
+    """A terminal before an empty switchboard, which is empty again when the test ends."""
+    await store(terminal, {})
+    yield terminal
+    await store(terminal, {})
+
+
+async def store(terminal: Terminal, document: Any) -> None:
+    file = terminal.folder / "document.json"
+    file.write_text(json.dumps(document))
+    ran = await terminal("--yes", "switchboard", "set", str(file))
+    assert ran.status == 0, ran
+
+
+async def held(terminal: Terminal) -> Any:
+    return (await terminal.json("switchboard", "show"))["document"]
+
+
+async def test_a_number_is_led_to_a_flow_and_back(board: Terminal) -> None:
+    ran = await board("--yes", "switchboard", "number", f"+{NUMBER}", "voicemail")
+    assert "numbers" in ran.out
+    assert "voicemail" in ran.out
+    assert "within 30 seconds" in ran.out
+    assert await held(board) == {"numbers": {NUMBER: "voicemail"}}
+    await board("--yes", "switchboard", "number", NUMBER)
+    assert await held(board) == {"numbers": {}}
+
+
+async def test_dialling_is_stopped_and_the_rest_stays(board: Terminal) -> None:
+    await store(board, {"numbers": {NUMBER: "greet"}})
+    assert (await board("--yes", "switchboard", "dialling", "off")).status == 0
+    refused = await board("call", "--to", "447700900123", "--flow", "greet")
+    assert refused.status == 1
+    assert "switched off" in refused.err
+    assert await held(board) == {"numbers": {NUMBER: "greet"}, "dialling": "off"}
+
+
+async def test_one_command_undoes_a_change_and_once_more_takes_that_back(board: Terminal) -> None:
+    await store(board, {"dialling": "off"})
+    ran = await board("--yes", "switchboard", "undo")
+    assert "dialling: off → (none)" in ran.out
+    assert await held(board) == {}
+    await board("--yes", "switchboard", "undo")
+    assert await held(board) == {"dialling": "off"}
+
+
+async def test_a_broken_document_is_refused_with_every_fault_and_nothing_is_changed(
+    board: Terminal,
+) -> None:
+    before = (await board.json("switchboard", "show"))["version"]
+    file = board.folder / "broken.json"
+    file.write_text('{"dialling": "of", "numbers": {"447700900000": "no_such_flow"}}')
+    ran = await board("--yes", "switchboard", "set", str(file))
+    assert ran.status == 1
+    assert "dialling: must be on or off" in ran.err
+    assert f"numbers.{NUMBER}: must be a call flow" in ran.err
+    assert (await board.json("switchboard", "show"))["version"] == before
+
+
+async def test_what_is_no_json_never_leaves_the_terminal(board: Terminal) -> None:
+    file = board.folder / "broken.json"
+    file.write_text("dialling: off")
+    ran = await board("switchboard", "set", str(file))
+    assert ran.status == 2
+    assert "is no JSON" in ran.err
+
+
+async def test_without_a_yes_nothing_is_changed(board: Terminal) -> None:
+    ran = await board("switchboard", "dialling", "off")
+    assert ran.status == 1
+    assert "--yes" in ran.err
+    dry = await board("--dry-run", "switchboard", "dialling", "off")
+    assert "dialling: (none) → off" in dry.out
+    assert await held(board) == {}
+
+
+async def test_the_same_document_changes_nothing(board: Terminal) -> None:
+    await store(board, {"dialling": "on"})
+    ran = await board("--yes", "switchboard", "dialling", "on")
+    assert ran.out == "nothing to change\n"
+
+
+def editor(folder: Path, script: str) -> dict[str, str]:
+    """Make an editor that does this to the file that it is given."""
+    program = folder / "editor.sh"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return {"EDITOR": str(program)}
+
+
+async def test_it_is_changed_in_an_editor(board: Terminal) -> None:
+    writes = editor(board.folder, """echo '{"dialling": "off"}' > "$1" """)
+    ran = await board("--yes", "switchboard", "edit", environment=writes)
+    assert ran.status == 0, ran
+    assert await held(board) == {"dialling": "off"}
+    assert not (board.folder / ".connect" / "switchboard.json").exists()
+
+
+@pytest.mark.parametrize("written", ['{"dialling": "of"}', "no JSON"])
+async def test_an_edited_document_that_is_refused_is_kept_as_a_draft(
+    board: Terminal, written: str
+) -> None:
+    writes = editor(board.folder, f"""echo '{written}' > "$1" """)
+    ran = await board("switchboard", "edit", environment=writes)  # nobody is here to be asked
+    assert ran.status == 1
+    draft = board.folder / ".connect" / "switchboard.json"
+    assert draft.read_text() == f"{written}\n"
+    assert stat.S_IMODE(draft.stat().st_mode) == 0o600
+    # and the next time it is gone on with
+    mends = editor(board.folder, """grep -q . "$1" && echo '{"dialling": "off"}' > "$1" """)
+    ran = await board("--yes", "switchboard", "edit", environment=mends)
+    assert "going on with the draft" in ran.err
+    assert await held(board) == {"dialling": "off"}
+
+
+async def test_an_editor_that_fails_changes_nothing(board: Terminal) -> None:
+    for environment in (editor(board.folder, "exit 3"), {"EDITOR": "/no/such/editor"}):
+        ran = await board("--yes", "switchboard", "edit", environment=environment)
+        assert ran.status == 1
+        assert "editor" in ran.err
+    assert await held(board) == {}
+
+
+async def test_a_change_of_somebody_else_meanwhile_is_not_overwritten(board: Terminal) -> None:
+    # given an editor during whose work another terminal stores something
+    other = board.folder / "other.json"
+    other.write_text('{"numbers": {}}')
+    script = f"""
+    {sys.executable} -m connect --local --yes switchboard set {other} > /dev/null || exit 1
+    echo '{{"dialling": "off"}}' > "$1"
+    """
+    ran = await board("--yes", "switchboard", "edit", environment=editor(board.folder, script))
+    assert ran.status == 1
+    assert "Somebody changed the switchboard meanwhile" in ran.err
+    assert await held(board) == {"numbers": {}}
+
+
+async def test_doctor_tells_what_the_switchboard_keeps_from_happening(board: Terminal) -> None:
+    await store(board, {"dialling": "off", "closed": {"announcement": "We are closed."}})
+    checks = (await board("--json", "doctor")).json["checks"]
+    told = [one["text"] for one in checks if one["check"] == "switchboard"]
+    assert any("dialling is off" in text for text in told)
+    assert any("closed at all hours" in text for text in told)
