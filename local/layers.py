@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
     layer
         The layer's source, such as layers/vonage; its requirements.txt says what is in it.
     store
-        Where installed layers are kept.
+        Where installed layers are kept; several may install into it at once.
     say
         Told in one line before something is installed, which takes some seconds.
 
@@ -52,8 +53,8 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
     if folder.is_dir():
         return folder
     say(f"installing the layer {layer.name} (once)")
-    unfinished = store / f"{folder.name}.new"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    store.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=store))
     pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
     done = subprocess.run(  # noqa: S603 - our own requirements, no shell
         [sys.executable, *pip, "--requirement", str(requirements), "--target", str(unfinished)],
@@ -63,8 +64,14 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
         check=False,
     )
     if done.returncode:
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise LayerError(f"the layer {layer.name} could not be installed: {done.stderr.strip()}")
-    unfinished.rename(folder)
+    try:
+        unfinished.rename(folder)
+    except OSError:  # another platform on this checkout was faster
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if not folder.is_dir():
+            raise
     return folder
 
 

@@ -185,14 +185,14 @@ class Platform:
 
     def _folders(self) -> dict[str, tuple[Path, ...]]:
         """Give each function's path: its code, its layers, then what Lambda's runtime brings."""
-        store = self.folder / "layers"
-        store.mkdir(parents=True, exist_ok=True)
+        # Beside the code, so that platforms in other folders need not install them anew.
+        store = self.root / ".local" / "layers"
         wanted = {layer for one in self.stack.functions.values() for layer in one.layers}
         installed = {
             layer: layers.install(self.root / layer, store, self.options.say)
             for layer in sorted(wanted)
         }
-        runtime = layers.runtime(store)
+        runtime = layers.runtime(self.folder)
         return {
             name: (
                 self.root / function.code,

@@ -128,6 +128,12 @@ class Clock:
         finally:
             timer.cancel()
 
+    def until_next(self) -> float | None:
+        """Seconds until the next timer is due, None where nothing waits."""
+        while self._timers and self._timers[0].cancelled:
+            heapq.heappop(self._timers)
+        return max(0.0, self._timers[0].when - self.now()) if self._timers else None
+
     async def step(self, seconds: float) -> None:
         """Move a stopped clock on, firing in order every timer that falls due on the way.
 

@@ -20,6 +20,8 @@ from .account_api import AccountApi, capabilities_of
 from .clock import Clock
 from .control import Control
 from .errors import ApiError, not_found
+from .journal import Journal
+from .legs import Leg
 from .platform import Platform
 from .recordings import RecordingStore
 from .server_parts import HOST_NAMES, Handler, error_response, is_local
@@ -77,6 +79,21 @@ class Simulator:
     def clock(self) -> Clock:
         """The simulator's clock."""
         return self._running().clock
+
+    @property
+    def journal(self) -> Journal:
+        """What happened on it, in order."""
+        return self._running().journal
+
+    def leg(self, uuid: str) -> Leg:
+        """One side of a call, as it is at this moment.
+
+        Raises
+        ------
+        KeyError
+            When it is not known, or forgotten.
+        """
+        return self._running().legs[uuid]
 
     def application(self) -> Application:
         """The application that exists from the start; its webhooks may be changed."""

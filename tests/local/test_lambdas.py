@@ -51,7 +51,7 @@ async def test_a_functions_path_is_its_code_its_layers_the_runtimes_and_pythons_
     assert path[:3] == [
         str(project / "functions"),
         str(project / "layers" / "extras" / "python"),
-        str(project / ".local" / "layers" / "runtime"),
+        str(project / ".local" / "runtime"),
     ]
     assert not [one for one in path if "site-packages" in one]
 

@@ -125,13 +125,13 @@ async def test_a_port_that_is_taken_is_explained(
     assert said.startswith("error: ")
 
 
-async def test_nothing_but_logs_and_layers_is_left_when_it_ends(
+async def test_nothing_but_logs_and_links_is_left_when_it_ends(
     tmp_path: Path, project: Path
 ) -> None:
     async with Platform(project, Options(folder=tmp_path)) as platform:
         await platform.lambdas.invoke("Probe", {"do": "echo"})
         processes = [*platform.lambdas.process_ids, platform.cloud.process_id or 0]
-    assert {path.name for path in tmp_path.iterdir()} == {"layers", "lock", "logs"}
+    assert {path.name for path in tmp_path.iterdir()} == {"runtime", "lock", "logs"}
     assert not any(running(one) for one in processes)
 
 
