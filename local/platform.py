@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 from local import credentials, layers
 from local import template as templates
 from local.cloud import Cloud, Stack
+from local.explore.asking import Application
+from local.explore.exploring import explore
 from local.gateway import Gateway
 from local.lambdas import Lambdas
 from local.phone import Phone, Surroundings
@@ -23,8 +25,10 @@ from local.sources import Sources
 from local.stack_file import StackFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from local.explore.exploring import Explored
 
 # Ofcom's numbers for drama: nobody has them.
 NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
@@ -122,6 +126,16 @@ class Platform:
     async def stop(self) -> None:
         """End every part, the last one first, and remove the stack file."""
         await self._exit.aclose()
+
+    def application(self) -> Application:
+        """Give the functions as the explorer asks them: a caller of its own at each time."""
+        return Application(
+            self.api_url,
+            self.stack.routes,
+            self._signer(),
+            self.lambdas.invoke,
+            self.template.parameters["VonageNumber"],
+        )
 
     def announce(self, **more: Any) -> None:
         """Add to what the stack file tells: the addresses of a part that started later."""
@@ -236,16 +250,24 @@ class Platform:
             Surroundings(
                 about=self._about(),
                 secrets=tuple(dataclasses.asdict(keys)[name] for name in _SECRETS),
-                signer=Signer(keys.signature_secret, keys.api_key, keys.application_id),
+                signer=self._signer(),
                 exchanges=self.gateway.exchanges,
                 listen=self.lambdas.listen,
                 code=self.root / "functions",
+                explore=self._explore,
                 dynamodb=self.cloud.client("dynamodb"),
                 s3=self.cloud.client("s3"),
             )
         )
         self._exit.push_async_callback(self.phone.stop)
         await self.phone.start(listening)
+
+    async def _explore(self, flow: str, handlers: Iterable[str]) -> Explored:
+        return await explore(self.application(), flow, handlers)
+
+    def _signer(self) -> Signer:
+        keys = self.credentials
+        return Signer(keys.signature_secret, keys.api_key, keys.application_id)
 
     def _about(self) -> dict[str, Any]:
         """Give what the page may know of the platform."""

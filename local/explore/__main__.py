@@ -9,10 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.explore.asking import Application
-from local.explore.drawing import as_svg, as_text
-from local.explore.findings import findings
-from local.explore.walk import walk
+from local.explore.exploring import explore
 from local.flow_files import read_all
 from local.layers import LayerError
 from local.platform import Options, Platform
@@ -81,16 +78,15 @@ async def _explore(
 async def _one(
     platform: Platform, flow: str, handlers: Iterable[str], arguments: argparse.Namespace
 ) -> int:
-    tree = await walk(Application(platform), flow, arguments.say)
-    found = findings(tree, handlers)
+    explored = await explore(platform.application(), flow, handlers, arguments.say)
     if not arguments.check:
-        say(f"\n{as_text(tree)}\n")
+        say(f"\n{explored.text}\n")
     if arguments.svg:
         arguments.svg.mkdir(parents=True, exist_ok=True)
-        (arguments.svg / f"{flow}.svg").write_text(as_svg(tree), encoding="utf-8")
-    for line in found:
+        (arguments.svg / f"{flow}.svg").write_text(explored.svg, encoding="utf-8")
+    for line in explored.findings:
         say(f"{flow}: {line}")
-    return len(found)
+    return len(explored.findings)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,14 @@ from urllib.parse import urlencode, urlsplit
 
 from local import event as events
 from local.gateway import match
-from local.signing import Signer, make_sample
+from local.signing import make_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from local.platform import Platform
+    from local.cloud import Route
+    from local.lambdas import Result
+    from local.signing import Signer
 
 # A number of Ofcom's for drama: nobody has it.
 CALLER = "447700900789"
@@ -39,15 +41,33 @@ class Elsewhere(Exception):
 
 @dataclass(frozen=True)
 class Application:
-    """The functions of a running platform, and one caller who rings it."""
+    """The functions of a running platform, and one caller who rings it.
 
-    platform: Platform
+    Attributes
+    ----------
+    api_url
+        The address of the API: what leads elsewhere is not asked.
+    routes
+        Its routes.
+    signer
+        Signs webhooks as the simulated Vonage does.
+    invoke
+        Invokes a function by its logical id.
+    number
+        The number that is rung.
+    """
+
+    api_url: str
+    routes: Sequence[Route]
+    signer: Signer
+    invoke: Callable[[str, Any], Awaitable[Result]]
+    number: str
     leg: str = field(default_factory=lambda: uuid.uuid4().hex)
     conversation: str = field(default_factory=lambda: f"CON-{uuid.uuid4()}")
 
     async def answer(self, flow: str) -> Reply:
         """Ask the answer webhook what a flow does first."""
-        url = f"{self.platform.api_url}/webhooks/answer?{urlencode({'flow': flow})}"
+        url = f"{self.api_url}/webhooks/answer?{urlencode({'flow': flow})}"
         return await self.ask(url, "POST", {"endpoint_type": "phone", **self._who()})
 
     async def event(self, url: str | None, method: str, **fields: Any) -> Reply:
@@ -59,12 +79,12 @@ class Application:
             If the address belongs to somebody else.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        target = url or f"{self.platform.api_url}/webhooks/event"
+        target = url or f"{self.api_url}/webhooks/event"
         return await self.ask(target, method, {**self._who(), **fields, "timestamp": now})
 
     async def ask(self, url: str, method: str, fields: Mapping[str, Any]) -> Reply:
         """Send one signed webhook and read what came back."""
-        if not url.startswith(f"{self.platform.api_url}/"):
+        if not url.startswith(f"{self.api_url}/"):
             raise Elsewhere(url)
         parts = urlsplit(url)
         content = {"method": method, "path": parts.path, "query": parts.query, "body": dict(fields)}
@@ -72,24 +92,21 @@ class Application:
             sample = make_sample(content)
         except ValueError as error:
             return Reply(fault=f"{url}: {error}")
-        found = match(self.platform.stack.routes, method, parts.path)
+        found = match(self.routes, method, parts.path)
         if found is None:
             return Reply(fault=f"{method} {parts.path} is no route of the API")
-        known = self.platform.credentials
-        signer = Signer(known.signature_secret, known.api_key, known.application_id)
-        event = events.event(sample, signer.token(sample), time.time())
+        event = events.event(sample, self.signer.token(sample), time.time())
         # Addresses that the flow makes lead back here.
-        event["requestContext"]["domainName"] = urlsplit(self.platform.api_url).netloc
-        result = await self.platform.lambdas.invoke(found[0].function, event)
+        event["requestContext"]["domainName"] = urlsplit(self.api_url).netloc
+        result = await self.invoke(found[0].function, event)
         if result.error is not None:
             return Reply(fault=f"{found[0].function}: {result.error.get('errorMessage', '')}")
         return _read(result.payload, result.log)
 
     def _who(self) -> dict[str, str]:
-        number = self.platform.template.parameters["VonageNumber"]
         return {
             "from": CALLER,
-            "to": number,
+            "to": self.number,
             "uuid": self.leg,
             "conversation_uuid": self.conversation,
         }

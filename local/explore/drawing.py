@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from local.explore.tree import FAULT, grouped
+from local.explore.tree import FAULT, arrivals, grouped
 
 if TYPE_CHECKING:
     from local.explore.tree import Place, Tree
@@ -24,6 +24,15 @@ _STYLE = """
   text { fill: #1b2230 }
   .label { fill: #44506a; font-size: 12px }
   path { fill: none; stroke: #7484a5 }
+  @media (prefers-color-scheme: dark) {
+    svg { background: #14181f }
+    rect { fill: #1e2531; stroke: #8294b8 }
+    .end rect { fill: #17281b; stroke: #6fb274 }
+    .fault rect { fill: #331a1a; stroke: #f2867e }
+    text { fill: #e6eaf2 }
+    .label { fill: #b4bfd4 }
+    path { stroke: #8294b8 }
+  }
 """
 
 
@@ -84,17 +93,14 @@ def as_svg(tree: Tree) -> str:
 
 def _columns(tree: Tree) -> tuple[list[list[int]], dict[int, int]]:
     """The places by their distance from the start, and from where each was first come to."""
-    far, found_from, pending = {1: 0}, {}, [1]
-    for number in pending:
-        for branch in tree.places[number - 1].branches:
-            if branch.to not in far:
-                far[branch.to] = far[number] + 1
-                found_from[branch.to] = number
-                pending.append(branch.to)
-    columns = [
-        [number for number in pending if far[number] == column]
-        for column in range(max(far.values()) + 1)
-    ]
+    found_from = {number: one[0] for number, one in arrivals(tree).items() if one is not None}
+    columns: list[list[int]] = [[1]]
+    far = {1: 0}
+    for number, start in found_from.items():
+        far[number] = far[start] + 1
+        if far[number] == len(columns):
+            columns.append([])
+        columns[far[number]].append(number)
     return columns, found_from
 
 

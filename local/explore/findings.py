@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.explore.tree import FAULT, HANG_UP
+from local.explore.tree import FAULT, HANG_UP, arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -93,12 +93,13 @@ def _silent_endings(tree: Tree) -> list[str]:
 
 def _path(tree: Tree, wanted: Place) -> str:
     """The shortest way to a place, in what happens on it."""
-    ways: dict[int, str] = {1: "at once"}
-    pending = [1]
-    for number in pending:
-        for branch in tree.places[number - 1].branches:
-            if branch.to not in ways:
-                before = "" if number == 1 else f"{ways[number]}, "
-                ways[branch.to] = f"{before}{branch.what}"
-                pending.append(branch.to)
-    return ways.get(wanted.number, f"place {wanted.number}")
+    known = arrivals(tree)
+    if wanted.number not in known:
+        return f"place {wanted.number}"
+    steps: list[str] = []
+    arrival = known[wanted.number]
+    while arrival is not None:
+        before, branch = arrival
+        steps.insert(0, branch.what)
+        arrival = known[before]
+    return ", ".join(steps) or "at once"

@@ -58,6 +58,21 @@ class Tree:
     unbounded: bool = False
 
 
+def arrivals(tree: Tree) -> dict[int, tuple[int, Branch] | None]:
+    """Give for each place how it is come to first: from which place, and by which branch.
+
+    The places stand in the order of how far from the start they are, which is come to from nowhere.
+    """
+    found: dict[int, tuple[int, Branch] | None] = {1: None}
+    pending = [1]
+    for number in pending:
+        for branch in tree.places[number - 1].branches:
+            if branch.to not in found:
+                found[branch.to] = (number, branch)
+                pending.append(branch.to)
+    return found
+
+
 def describe(action: dict[str, Any]) -> str:
     """Say an action in a few words."""
     kind = str(action.get("action"))

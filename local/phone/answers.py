@@ -44,7 +44,10 @@ class Answers:
 
     def text(self, value: Any) -> str:
         """Write a value as JSON text."""
-        text = json.dumps(value)
+        return self.hidden(json.dumps(value))
+
+    def hidden(self, text: str) -> str:
+        """Give a text without the secrets."""
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
         return text

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from local.explore.exploring import Explored
     from local.phone.answers import Answers
 
 _PAUSE = 1.0  # seconds between two looks
+
+
+_WALK = 60.0  # seconds that walking every path of a flow may take
 
 
 class Flows:
@@ -29,15 +33,23 @@ class Flows:
         Where the flows are.
     ncco
         Asks a flow by its name what a caller would hear first.
+    explore
+        Walks every path of a flow, given its name and its functions.
     answers
         Writes JSON without secrets.
     """
 
     def __init__(
-        self, folder: Path, ncco: Callable[[str], Awaitable[dict[str, Any]]], answers: Answers
+        self,
+        folder: Path,
+        ncco: Callable[[str], Awaitable[dict[str, Any]]],
+        explore: Callable[[str, list[str]], Awaitable[Explored]],
+        answers: Answers,
     ) -> None:
         self._folder = folder
         self._ncco_of = ncco
+        self._explore = explore
+        self._drawings: dict[str, str] = {}
         self._answers = answers
         self._turn = asyncio.Lock()  # for the filter of warnings, which all threads share
 
@@ -46,16 +58,42 @@ class Flows:
         return [
             web.get("/api/flows", self._all, allow_head=False),
             web.get("/api/flows/{name}/ncco", self._ncco, allow_head=False),
+            web.post("/api/flows/{name}/walk", self._walk),
+            web.get("/api/flows/{name}/tree.svg", self._tree, allow_head=False),
         ]
 
     async def _all(self, _request: web.Request) -> web.Response:
         return self._answers.json({"flows": await self._read_all()})
 
     async def _ncco(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if name not in {flow["name"] for flow in await self._read_all()}:
-            raise Refusal(404, "Not Found", "there is no such flow")
-        return self._answers.json(await self._ncco_of(name))
+        flow = await self._named(request)
+        return self._answers.json(await self._ncco_of(flow["name"]))
+
+    async def _walk(self, request: web.Request) -> web.Response:
+        """Walk a flow; its drawing is kept until the next walk."""
+        flow = await self._named(request)
+        if flow["error"] is not None:
+            raise Refusal(409, "The flow cannot be walked", flow["error"]["text"])
+        try:
+            async with asyncio.timeout(_WALK):
+                found = await self._explore(flow["name"], flow["handlers"])
+        except TimeoutError:
+            raise Refusal(504, "Gave up", f"the walk took longer than {_WALK:.0f} s") from None
+        self._drawings[flow["name"]] = found.svg
+        return self._answers.json({"text": found.text, "findings": found.findings})
+
+    async def _tree(self, request: web.Request) -> web.Response:
+        drawing = self._drawings.get(request.match_info["name"])
+        if drawing is None:
+            raise Refusal(404, "Not Found", "this flow was not walked yet")
+        return web.Response(text=self._answers.hidden(drawing), content_type="image/svg+xml")
+
+    async def _named(self, request: web.Request) -> dict[str, Any]:
+        wanted = request.match_info["name"]
+        for flow in await self._read_all():
+            if flow["name"] == wanted:
+                return flow
+        raise Refusal(404, "Not Found", "there is no such flow")
 
     async def _read_all(self) -> list[dict[str, Any]]:
         async with self._turn:

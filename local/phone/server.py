@@ -26,9 +26,10 @@ from local.phone.webhooks import Webhooks
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from local.exchanges import Exchanges
+    from local.explore.exploring import Explored
     from local.lambdas import LogLine
     from local.signing import Signer
 
@@ -55,6 +56,8 @@ class Surroundings:
         Has a callable told of every line that a function writes.
     code
         The folder of the functions, the flows below it.
+    explore
+        Walks every path of a flow, given its name and its functions.
     dynamodb, s3
         boto3 clients.
     """
@@ -65,6 +68,7 @@ class Surroundings:
     exchanges: Exchanges
     listen: Callable[[Callable[[LogLine], None]], None]
     code: Path
+    explore: Callable[[str, list[str]], Awaitable[Explored]]
     dynamodb: Any
     s3: Any
 
@@ -140,7 +144,7 @@ class Phone:
             live,
             kept,
             webhooks,
-            Flows(around.code / "flows", webhooks.ncco, self._answers),
+            Flows(around.code / "flows", webhooks.ncco, around.explore, self._answers),
         )
         for part in parts:
             app.add_routes(part.routes())

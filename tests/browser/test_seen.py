@@ -90,3 +90,25 @@ async def test_the_inspector_with_a_recording(people: People, pictures: Path, sc
     await expect(details).to_contain_text("Please leave a message")
     await person.page.screenshot(path=pictures / f"webhook-{scheme}.png")
     assert await problems(person) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_path_of_a_flow(people: People, pictures: Path, scheme: str) -> None:
+    person = await people(color_scheme=scheme, viewport=WIDE, reduced_motion="reduce")
+    flows = person.page.get_by_role("region", name="Flows")
+    card = flows.get_by_role("listitem").filter(
+        has=person.page.get_by_role("heading", name="dtmf_menu")
+    )
+    # By the keyboard alone
+    await card.get_by_text("Every path").focus()
+    await person.page.keyboard.press("Enter")
+    await expect(card).to_contain_text("Nothing is wrong", timeout=30_000)
+    tree = card.get_by_role("img", name="Every path through dtmf_menu")
+    await expect(tree).to_be_visible()
+    # The picture was drawn, and stands as text as well.
+    assert await tree.evaluate("(image) => image.complete && image.naturalWidth > 300")
+    await card.get_by_text("As text").click()
+    await expect(card).to_contain_text("1. “Hello, and thank you for calling.")
+    await tree.scroll_into_view_if_needed()
+    await person.page.screenshot(path=pictures / f"explorer-{scheme}.png")
+    assert await problems(person) == []

@@ -4,6 +4,7 @@
 import { fill, h, set, write } from "./dom.js";
 import { chain } from "./explained.js";
 import { button, facts, folding, loadInto, problem, verbatim } from "./parts.js";
+import { paths } from "./paths.js";
 import { joined, milliseconds, plural, pretty, timeOfDay } from "./phrases.js";
 
 /**
@@ -45,7 +46,7 @@ export function mount(root, { store, api }) {
 
   function show(flows) {
     for (const flow of flows) {
-      if (!cards.has(flow.name)) cards.set(flow.name, createCard(flow.name, ask));
+      if (!cards.has(flow.name)) cards.set(flow.name, createCard(flow.name, ask, api));
       cards.get(flow.name).update(flow, numbersOf(store.stack, flow.name));
     }
     const names = new Set(flows.map(({ name }) => name));
@@ -115,7 +116,7 @@ function askInTurn(api) {
   };
 }
 
-function createCard(name, ask) {
+function createCard(name, ask, api) {
   const first = h("p", { class: "first" });
   const broken = h("div", { class: "note bad", role: "alert", hidden: true });
   const drawn = h("div", { class: "drawn" });
@@ -129,6 +130,7 @@ function createCard(name, ask) {
     first,
     broken,
     drawn,
+    paths(name, api),
     folding("More", false, more),
   );
 

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 import pytest
 import pytest_asyncio
 
-from local.explore.asking import Application
 from local.explore.drawing import as_svg, as_text
 from local.explore.findings import findings
 from local.explore.walk import walk
@@ -103,7 +102,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
 
 
 async def found_in(platform: Platform, flow: str) -> list[str]:
-    tree = await walk(Application(platform), flow, limit=30)
+    tree = await walk(platform.application(), flow, limit=30)
     described = read(platform.root / "functions/flows" / f"{flow}.py")
     return findings(tree, described["handlers"])
 
@@ -119,7 +118,7 @@ async def test_nothing_is_found_in_a_flow_that_leads_everywhere(platform: Platfo
 
 
 async def test_the_tree_tells_what_each_key_leads_to(platform: Platform) -> None:
-    tree = await walk(Application(platform), "dtmf_menu")
+    tree = await walk(platform.application(), "dtmf_menu")
     text = as_text(tree)
     assert "├─ 1 → 2\n" in text
     assert "We are open from Monday to Friday" in text
@@ -128,13 +127,13 @@ async def test_the_tree_tells_what_each_key_leads_to(platform: Platform) -> None
 
 
 async def test_what_callers_may_say_is_taken_from_the_command(platform: Platform) -> None:
-    tree = await walk(Application(platform), "speech", say=["<b>umlaut ä</b> & more"])
+    tree = await walk(platform.application(), "speech", say=["<b>umlaut ä</b> & more"])
     text = as_text(tree)
     assert "says <b>umlaut ä</b> & more" in text
 
 
 async def test_the_picture_is_well_formed_whatever_is_said(platform: Platform) -> None:
-    tree = await walk(Application(platform), "speech", say=['<script>alert("1")</script>'])
+    tree = await walk(platform.application(), "speech", say=['<script>alert("1")</script>'])
     drawn = ElementTree.fromstring(as_svg(tree))
     tags = {element.tag.rpartition("}")[2] for element in drawn.iter()}
     assert "script" not in tags

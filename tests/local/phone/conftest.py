@@ -12,6 +12,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from local.exchanges import Exchanges
+from local.explore.exploring import Explored
 from local.phone import Phone, Surroundings
 from local.platform import Options, Platform
 from local.signing import Signer
@@ -40,6 +41,11 @@ async def page(real: Platform) -> AsyncIterator[Page]:
         yield Page(http, real.phone.url)
 
 
+async def _explore(_flow: str, _handlers: list[str]) -> Explored:
+    """Explore a flow that prints a secret."""
+    return Explored("1. 0123456789abcdefghij", "<svg>0123456789abcdefghij</svg>", [])
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
     """A phone without a platform."""
@@ -66,6 +72,7 @@ async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
                 exchanges=exchanges,
                 listen=listeners.append,
                 code=tmp_path / "code",
+                explore=_explore,
                 dynamodb=None,
                 s3=None,
             ),

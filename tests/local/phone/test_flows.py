@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -168,3 +169,46 @@ async def test_a_flow_with_a_syntax_error_is_an_apology_instead_of_a_dead_line(
     flows = {flow["name"]: flow for flow in (await page.get("/api/flows"))["flows"]}
     assert flows["wrong"]["error"]["line"] == 1
     assert (await page.get("/api/flows/wrong/ncco"))["apology"]
+
+
+async def test_every_path_of_the_edited_flow_is_walked_and_drawn(
+    edited: tuple[Page, Path],
+) -> None:
+    page, folder = edited
+    path = folder / "walked.py"
+    path.write_text('def answer(call):\n    return [{"action": "talk", "text": "Hello & you"}]\n')
+    await page.get("/api/flows/walked/tree.svg", 404)
+    told = await page.send("POST", "/api/flows/walked/walk", {})
+    assert (told["findings"], "Hello" in told["text"]) == ([], True)
+    async with page.http.get(f"{page.url}/api/flows/walked/tree.svg") as response:
+        assert response.content_type == "image/svg+xml"
+        assert "Hello &amp; " in await response.text()
+    path.write_text("def answer(call):\n    return []\n")
+    told = await page.send("POST", "/api/flows/walked/walk", {})
+    assert told["findings"][0].startswith("silent ending")
+
+
+async def test_walks_at_once_disturb_neither_each_other_nor_the_list_of_calls(
+    page: Page,
+) -> None:
+    before = await page.get("/sim/calls")
+    walks = (page.send("POST", f"/api/flows/{name}/walk", {}) for name in NAMES)
+    told = await asyncio.gather(*walks)
+    assert [one["findings"] for one in told] == [[]] * len(NAMES)
+    assert all(one["text"].startswith(name) for name, one in zip(NAMES, told, strict=True))
+    assert await page.get("/sim/calls") == before
+
+
+async def test_a_flow_that_there_is_not_or_that_is_broken_is_not_walked(booth: Booth) -> None:
+    write(booth, "wrong.py", "def answer(call)\n")
+    await booth.page.send("POST", "/api/flows/nobody/walk", {}, 404)
+    refused = await booth.page.send("POST", "/api/flows/wrong/walk", {}, 409)
+    assert "expected" in refused["detail"]
+
+
+async def test_a_drawing_holds_no_secret(booth: Booth) -> None:
+    write(booth, "right.py", "def answer(call): ...")
+    told = await booth.page.send("POST", "/api/flows/right/walk", {})
+    assert told["text"] == "1. (secret)"
+    async with booth.page.http.get(f"{booth.page.url}/api/flows/right/tree.svg") as response:
+        assert await response.text() == "<svg>(secret)</svg>"

@@ -99,8 +99,8 @@ TESTS = {
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """A project with these flows; gives what pytest says of one of its files."""
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """A project with these flows; gives what pytest says of its tests."""
     for name in ("functions", "layers", "template.yaml"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, pytester.path / name)
@@ -116,21 +116,19 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Calla
     pytester.makepyfile(**TESTS)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
-    def run(file: str) -> str:
+    def run() -> str:
         plugins = ("-p", "local.testing.plugin", "-p", "no:randomly", "-p", "no:asyncio")
-        done = pytester.runpytest_subprocess(*plugins, "-W", "error", "--tb=short", file)
+        done = pytester.runpytest_subprocess(*plugins, "-W", "error", "--tb=short")
         return str(done.stdout)
 
     return run
 
 
-def test_tests_in_three_lines_pass(project: Callable[[str], str]) -> None:
-    assert "4 passed" in project("test_good.py")
-
-
-def test_each_failure_tells_what_happened_on_the_call(project: Callable[[str], str]) -> None:
-    said = project("test_bad.py")
-    assert "10 failed" in said
+def test_tests_in_three_lines_pass_and_each_failure_tells_what_happened_on_the_call(
+    project: Callable[[], str],
+) -> None:
+    said = project()
+    assert "10 failed, 4 passed" in said
     for told in (
         "not heard: 'You pressed 2.'",
         "heard   One or two?",
