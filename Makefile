@@ -15,7 +15,7 @@ sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-connect test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
+.PHONY: help install demo up sam-local test test-connect test-docs test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ test: install ## every test that needs no Docker and no long load
 
 test-connect: install ## the command connect, against the local platform
 	$(RUN) -m pytest -n auto tests/connect
+
+test-docs: install ## every command, link and block of code of the documentation
+	$(RUN) -m pytest tests/docs
 
 chromium = command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "Chromium is needed: apt-get install chromium, or name one in CHROMIUM" >&2; exit 1; }
 

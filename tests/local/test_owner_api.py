@@ -138,7 +138,7 @@ async def test_the_gateway_refuses_what_is_not_signed(owner: Owner, method: str,
 
 async def test_every_route_of_the_owner_asks_for_a_signature(owner: Owner) -> None:
     routes = [one for one in owner.platform.stack.routes if "/webhooks/" not in one.path]
-    assert len(routes) == 14
+    assert len(routes) == 16
     for route in routes:
         path = route.path.replace("{uuid}", str(uuid.uuid4()))
         assert (await owner.send(route.method, path, b"", {})).status == 403, route.key

@@ -1,0 +1,252 @@
+"""Every command of every page is typed, or it is said here why not, and then its words are checked.
+
+Each command fits exactly one line of the table below, and each line is needed. What is typed runs
+in a copy of the checkout, beside the local platform; what another suite of CI runs anyway is left
+to it; what needs AWS, Vonage or somebody's answer is read by the tool's own parser or model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+import shlex
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import botocore.session
+import jmespath
+import pytest
+import yaml
+from botocore import xform_name
+
+from tests.docs.pages import ROOT, Command, commands
+from tests.docs.reader import starts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.docs.reader import Reader
+
+How = Literal["typed", "started", "elsewhere", "read"]
+
+
+class Way(NamedTuple):
+    """How commands that fit a pattern are run; ``note`` is what to wait for, where, or why not."""
+
+    pattern: str
+    how: How
+    note: str
+
+
+_AWS = "needs an AWS account"
+_VONAGE = "needs a Vonage account, and a public address"
+_CONNECT = r"\.venv/bin/python -m connect "
+TABLE = [
+    # What CI runs by this very name
+    Way(
+        r"make (demo|test|lint|test-sam|test-connect|test-browser|test-docs)",
+        "elsewhere",
+        ".ci/run",
+    ),
+    Way("make install", "elsewhere", "Makefile"),
+    Way("make (pictures|constraints|golden|bench|test-soak)", "elsewhere", "Makefile"),
+    # What goes on until Ctrl-C
+    Way(r"make up", "started", "ready; Ctrl-C"),
+    Way(r"\.venv/bin/python -m local( [-A-Z].*)?", "started", "ready; Ctrl-C"),
+    Way(r"\.venv/bin/python -m local\.simulator .*", "started", "signature secret"),
+    # What is typed as it stands
+    Way(r"\.venv/bin/python -m local\.(sign|event|explore)\b[^|]*", "typed", ""),
+    Way(r"bash -c .*local\.sign.*", "typed", "HTTP/1.1 200"),
+    Way(r"curl .*", "typed", ""),
+    Way(r"CALL=\$\(curl .*", "typed", ""),
+    Way(r"value\(\) \{.*", "typed", ""),
+    Way(r"export AWS_.*", "typed", ""),
+    Way(r"\.venv/bin/python -c .*", "typed", ""),
+    Way(r"\.venv/bin/python -m pytest .*", "typed", "passed"),
+    Way(
+        _CONNECT
+        + r"(--local )?(up|doctor|token|call|calls|timeline|switchboard|redrive|forget)\b.*",
+        "typed",
+        "",
+    ),
+    # What only somebody with an account can run
+    Way(_CONNECT + "(restore|rotate|tunnel|capture).*", "read", _VONAGE),
+    Way("(sam build && )?sam (build|deploy|delete|sync|validate).*", "read", _AWS),
+    Way(r"\.venv/bin/python -m local\.sam .*", "read", "needs Docker; make test-sam runs it"),
+    Way("make sam-local", "read", "needs Docker; make test-sam runs what it starts"),
+    Way(r"\.venv/bin/python -m local\.event .*sam local invoke .*", "elsewhere", "tests/sam"),
+    Way(r"aws .*", "read", _AWS),
+    Way(r"jq .*aws .*", "read", _AWS),
+    Way(r"ngrok .*", "read", "a program of somebody else's"),
+    Way(r"\.venv/bin/python -m tests\.bench.*", "read", "takes minutes; make bench runs it"),
+    Way(r"git .*", "read", "needs the repository that yours came from"),
+]
+ALL = commands()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def way_of(command: Command) -> Way:
+    """Give the one way in the table that fits a command."""
+    fitting = [way for way in TABLE if re.fullmatch(way.pattern, command.text)]
+    assert len(fitting) == 1, f"{command.page}: {command.text!r} fits {len(fitting)} lines"
+    return fitting[0]
+
+
+def of(how: How) -> list[Any]:
+    """Give the commands that are run in a way, each once."""
+    found = {
+        one.text: one
+        for one in ALL
+        if any(way.how == how and re.fullmatch(way.pattern, one.text) for way in TABLE)
+    }
+    return [pytest.param(one, id=f"{one.page}: {text[:60]}") for text, one in found.items()]
+
+
+async def test_every_command_fits_one_line_and_every_line_is_needed() -> None:
+    needed = {way_of(command) for command in ALL}
+    assert [way.pattern for way in TABLE if way not in needed] == []
+
+
+async def test_it_is_told_what_is_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    reasons = [(way_of(one).note, one.text) for one in ALL if way_of(one).how == "read"]
+    with capsys.disabled():
+        for reason, told in itertools.groupby(sorted(set(reasons)), key=lambda it: it[0]):
+            print(f"\nnot run, only read, since it {reason}: {len(list(told))} commands", end="")
+    assert len({text for _, text in reasons}) < len({one.text for one in ALL})
+
+
+# Typed. Commands of a page that build on each other are one after the other in one shell.
+
+_SWITCHBOARD = ".venv/bin/python -m connect switchboard"
+_NUMBERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{27})?|\d+(\.\d+)?")
+_PAGES_IN_ORDER = sorted({one.page for one in ALL})
+
+
+@pytest.mark.parametrize("page", _PAGES_IN_ORDER)
+async def test_what_a_page_says_is_typed(reader: Reader, page: str) -> None:
+    typed = [one for one in ALL if one.page == page and way_of(one).how == "typed"]
+    await reader.types(f"{_SWITCHBOARD} dialling on")  # whatever an earlier page did with it
+    said_before = ""
+    for command in typed:
+        script = "\n".join([said_before, command.text]) if said_before else command.text
+        ran = await reader.types(script)
+        assert ran.status == 0, (command.text, ran)
+        assert way_of(command).note in ran.said, (command.text, ran)
+        _compare(command.shown, ran.said, command.text)
+        if re.match(r"(export|value\(\)|CALL=)", command.text):
+            said_before = script
+
+
+def _compare(shown: str, said: str, command: str) -> None:
+    """See that what a page shows is what was said; `...` stands for anything, as do numbers."""
+    real = _NUMBERS.sub("#", said)
+    for line in shown.splitlines():
+        words = _NUMBERS.sub("#", line).strip()
+        for part in filter(None, (one.strip() for one in words.split("..."))):
+            assert part in real, f"{command!r} does not say {line!r}:\n{said}"
+
+
+# Started, and ended by Ctrl-C
+
+
+@pytest.mark.parametrize("command", of("started"))
+async def test_what_goes_on_until_ctrl_c_starts_and_ends(
+    checkout: Path, tmp_path: Path, command: Command
+) -> None:
+    for part in ("functions", "layers", "template.yaml"):
+        (tmp_path / part).symlink_to(checkout / part)
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "layers").symlink_to(checkout / ".local" / "layers")
+    (tmp_path / "calibration.json").write_text(json.dumps({"settings": {}}))
+    text = ".venv/bin/python -m local" if command.text == "make up" else command.text
+    assert "Traceback" not in await starts(text, tmp_path, way_of(command).note)
+
+
+# Left to another suite
+
+
+@pytest.mark.parametrize("command", of("elsewhere"))
+async def test_what_another_suite_runs_is_there(command: Command) -> None:
+    where = way_of(command).note
+    if where == "tests/sam":
+        suite = "".join(path.read_text() for path in (ROOT / where).glob("*.py"))
+        assert '"local", "invoke"' in suite
+        return
+    target = command.text.split()[1]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    if where == ".ci/run":
+        assert re.search(rf"\bmake {target}\b", (ROOT / where).read_text())
+
+
+# Read
+
+
+@pytest.mark.parametrize("command", of("read"))
+async def test_what_cannot_be_run_is_understood_by_its_tool(
+    checkout: Path, command: Command
+) -> None:
+    text = command.text
+    if text.startswith("aws ") or "| aws " in text:
+        _read_aws(shlex.split(text[text.index("aws ") :]))
+    elif "-m connect " in text:
+        await _read_options(checkout, text, shlex.split(text)[3:])
+    elif "sam " in text and not text.startswith((".venv", "make")):
+        for one in text.split(" && "):
+            _read_sam(shlex.split(one))
+    else:
+        assert text
+
+
+async def _read_options(checkout: Path, text: str, words: list[str]) -> None:
+    """See that the command's own help names every option."""
+    named = [word for word in words if not word.startswith("-")][:1]
+    process = await asyncio.create_subprocess_exec(
+        str(checkout / ".venv/bin/python"),
+        *("-m", "connect", *named, "--help"),
+        cwd=checkout,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said = (await process.communicate())[0].decode()
+    assert process.returncode == 0, text
+    assert [word for word in words if word.startswith("--") and word not in said] == []
+
+
+def _read_sam(words: list[str]) -> None:
+    """See that parameters and environments of `sam` are those of the template and samconfig."""
+    parameters = yaml.load((ROOT / "template.yaml").read_text(), _Template)["Parameters"]
+    given = {word.partition("=")[0] for word in words if re.match("[A-Z]\\w+=", word)}
+    assert given <= set(parameters)
+    if "--config-env" in words:
+        environment = words[words.index("--config-env") + 1]
+        assert f"[{environment}." in (ROOT / "samconfig.toml").read_text()
+    options = {word for word in words if word.startswith("--")}
+    known = {"--guided", "--config-env", "--parameter-overrides", "--stack-name", "--lint"}
+    assert options <= known
+
+
+class _Template(yaml.SafeLoader):
+    """Reads CloudFormation's short forms as their values."""
+
+
+_Template.add_multi_constructor("!", lambda loader, _suffix, node: str(node.value))  # type: ignore[no-untyped-call]
+
+
+def _read_aws(words: list[str]) -> None:
+    """See that the service has this operation, and the operation these parameters."""
+    service, operation, *rest = words[1:]
+    options = [word for word in rest if word.startswith("--")]
+    if (service, operation) == ("logs", "tail"):  # the CLI's own
+        assert set(options) <= {"--since", "--filter-pattern", "--follow"}
+        return
+    model = botocore.session.get_session().get_service_model(service)
+    names = {xform_name(one, "-"): one for one in model.operation_names}
+    shape = model.operation_model(names[operation]).input_shape
+    known = {f"--{xform_name(member, '-')}" for member in shape.members}
+    flags = {f"--no-{one.removeprefix('--')}" for one in known}
+    assert set(options) - {"--query"} <= known | flags
+    for option, value in itertools.pairwise(rest):
+        if option == "--query":
+            jmespath.compile(value)
+        elif option.startswith("--") and value.startswith(("{", "[")):
+            json.loads(value)
