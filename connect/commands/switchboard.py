@@ -78,14 +78,14 @@ def _held(told: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ConnectError
-        If it is broken.
+        If it has no parts.
     """
-    if told["problems"]:
+    document = told["document"]
+    if not isinstance(document, dict):
         raise ConnectError(
-            "the switchboard is broken, and cannot be changed in part: `switchboard undo` puts the"
-            " version before back, `switchboard edit` shows all of it"
+            "the switchboard is no JSON object, and cannot be changed in part: `switchboard undo`"
+            " puts the version before back, `switchboard edit` shows all of it"
         )
-    document: dict[str, Any] = told["document"]
     return document
 
 

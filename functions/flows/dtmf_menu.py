@@ -18,7 +18,7 @@ def answer(call: Call) -> list[dict[str, Any]]:
     return _ask(call, "Hello, and thank you for calling.", attempt=1)
 
 
-def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:  # noqa: A002 - Vonage's term
+def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:
     """Do what the key stands for; ask again after a wrong one or none, three times in all."""
     if input.digits == "1":
         return [ncco.talk("We are open from Monday to Friday, from nine to five. Goodbye.")]

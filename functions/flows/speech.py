@@ -17,7 +17,7 @@ def answer(call: Call) -> list[dict[str, Any]]:
     return _ask(call, "Please say something.", attempt=1)
 
 
-def asr(call: Call, input: Input) -> list[dict[str, Any]]:  # noqa: A002 - Vonage's term
+def asr(call: Call, input: Input) -> list[dict[str, Any]]:
     """Say the likeliest reading back; ask again when nothing was understood, three times in all."""
     said = ncco.escape(input.speech[0].text[:200]).strip() if input.speech else ""
     if said:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
@@ -44,7 +43,6 @@ class Reader:
             body = {"from": "447700900999", "to": "447700900000"}
             async with http.post(f"{vonage}/sim/calls", json=body) as response:
                 uuid = str((await response.json())["uuid"])
-        await self.types(".venv/bin/python -m connect switchboard dialling off")
         outputs = self.platform.stack.outputs
         self._stand_ins = {
             "http://127.0.0.1:9000": vonage,
@@ -139,8 +137,3 @@ async def starts(command: str, folder: Path, ready: str) -> str:
             process.kill()
             await process.wait()
     return said
-
-
-def value(text: str) -> object:
-    """Read JSON, for a test that looks into what a command printed."""
-    return json.loads(text)

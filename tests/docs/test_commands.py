@@ -12,20 +12,20 @@ import itertools
 import json
 import re
 import shlex
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import botocore.session
 import jmespath
 import pytest
-import yaml
 from botocore import xform_name
 
 from tests.docs.pages import ROOT, Command, commands
 from tests.docs.reader import starts
+from tests.template.golden import transformed
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.docs.reader import Reader
 
 How = Literal["typed", "started", "elsewhere", "read"]
@@ -41,6 +41,7 @@ class Way(NamedTuple):
 
 _AWS = "needs an AWS account"
 _VONAGE = "needs a Vonage account, and a public address"
+_TUTORIAL = "tests/docs/test_tutorial.py"
 _CONNECT = r"\.venv/bin/python -m connect "
 TABLE = [
     # What CI runs by this very name
@@ -50,20 +51,21 @@ TABLE = [
         ".ci/run",
     ),
     Way("make install", "elsewhere", "Makefile"),
+    Way(r"\.venv/bin/python -m local\.explore appointment", "elsewhere", _TUTORIAL),
+    Way(r"\.venv/bin/python -m pytest tests/flows/test_\w+\.py", "elsewhere", _TUTORIAL),
     Way("make (pictures|constraints|golden|bench|test-soak)", "elsewhere", "Makefile"),
     # What goes on until Ctrl-C
     Way(r"make up", "started", "ready; Ctrl-C"),
     Way(r"\.venv/bin/python -m local( [-A-Z].*)?", "started", "ready; Ctrl-C"),
     Way(r"\.venv/bin/python -m local\.simulator .*", "started", "signature secret"),
     # What is typed as it stands
-    Way(r"\.venv/bin/python -m local\.(sign|event|explore)\b[^|]*", "typed", ""),
+    Way(r"\.venv/bin/python -m local\.(sign|event|explore)\b(?! appointment)[^|]*", "typed", ""),
     Way(r"bash -c .*local\.sign.*", "typed", "HTTP/1.1 200"),
     Way(r"curl .*", "typed", ""),
     Way(r"CALL=\$\(curl .*", "typed", ""),
     Way(r"value\(\) \{.*", "typed", ""),
     Way(r"export AWS_.*", "typed", ""),
     Way(r"\.venv/bin/python -c .*", "typed", ""),
-    Way(r"\.venv/bin/python -m pytest .*", "typed", "passed"),
     Way(
         _CONNECT
         + r"(--local )?(up|doctor|token|call|calls|timeline|switchboard|redrive|forget)\b.*",
@@ -124,9 +126,16 @@ _PAGES_IN_ORDER = sorted({one.page for one in ALL})
 
 
 @pytest.mark.parametrize("page", _PAGES_IN_ORDER)
-async def test_what_a_page_says_is_typed(reader: Reader, page: str) -> None:
+async def test_what_a_page_says_is_typed(
+    reader: Reader, page: str, request: pytest.FixtureRequest
+) -> None:
     typed = [one for one in ALL if one.page == page and way_of(one).how == "typed"]
-    await reader.types(f"{_SWITCHBOARD} dialling on")  # whatever an earlier page did with it
+    for state in ("off", "on"):  # whatever an earlier page did with it, and the one before
+        await reader.types(f"{_SWITCHBOARD} dialling {state}")
+    if page == "docs/flows.md":
+        source = ROOT / "docs/tutorial/3/appointment.py"
+        saved = Path(shutil.copy(source, reader.checkout / "functions/flows"))
+        request.addfinalizer(saved.unlink)
     said_before = ""
     for command in typed:
         script = "\n".join([said_before, command.text]) if said_before else command.text
@@ -136,6 +145,8 @@ async def test_what_a_page_says_is_typed(reader: Reader, page: str) -> None:
         _compare(command.shown, ran.said, command.text)
         if re.match(r"(export|value\(\)|CALL=)", command.text):
             said_before = script
+    if page == "docs/flows.md":  # before its flow goes
+        await reader.types(f"{_SWITCHBOARD} number 447700900000")
 
 
 def _compare(shown: str, said: str, command: str) -> None:
@@ -169,6 +180,9 @@ async def test_what_goes_on_until_ctrl_c_starts_and_ends(
 @pytest.mark.parametrize("command", of("elsewhere"))
 async def test_what_another_suite_runs_is_there(command: Command) -> None:
     where = way_of(command).note
+    if where == _TUTORIAL:
+        assert command.text.split()[-1] in (ROOT / where).read_text()
+        return
     if where == "tests/sam":
         suite = "".join(path.read_text() for path in (ROOT / where).glob("*.py"))
         assert '"local", "invoke"' in suite
@@ -214,7 +228,7 @@ async def _read_options(checkout: Path, text: str, words: list[str]) -> None:
 
 def _read_sam(words: list[str]) -> None:
     """See that parameters and environments of `sam` are those of the template and samconfig."""
-    parameters = yaml.load((ROOT / "template.yaml").read_text(), _Template)["Parameters"]
+    parameters = transformed()["Parameters"]
     given = {word.partition("=")[0] for word in words if re.match("[A-Z]\\w+=", word)}
     assert given <= set(parameters)
     if "--config-env" in words:
@@ -223,13 +237,6 @@ def _read_sam(words: list[str]) -> None:
     options = {word for word in words if word.startswith("--")}
     known = {"--guided", "--config-env", "--parameter-overrides", "--stack-name", "--lint"}
     assert options <= known
-
-
-class _Template(yaml.SafeLoader):
-    """Reads CloudFormation's short forms as their values."""
-
-
-_Template.add_multi_constructor("!", lambda loader, _suffix, node: str(node.value))  # type: ignore[no-untyped-call]
 
 
 def _read_aws(words: list[str]) -> None:

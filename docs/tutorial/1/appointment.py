@@ -1,0 +1,7 @@
+"""Reminds somebody of an appointment."""
+
+from voicekit import ncco
+
+
+def answer(call):
+    return [ncco.talk("Hello. You have an appointment tomorrow at ten.")]
