@@ -43,6 +43,14 @@ def test_every_block_has_a_kind() -> None:
     assert [one for one in blocks() if not one.kind] == []
 
 
+def test_settings_that_are_shown_are_read() -> None:
+    shown = [block.text for block in blocks() if block.kind == "sh"]
+    names = {found for text in shown for found in re.findall(r"^(\w+)=", text, re.MULTILINE)}
+    assert names
+    known = (ROOT / "connect" / "settings.py").read_text()
+    assert [one for one in sorted(names) if f'"{one.removesuffix("_PATH")}' not in known] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_link_leads_somewhere(page: Path) -> None:
     wrong = []
