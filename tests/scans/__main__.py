@@ -48,7 +48,7 @@ _GUESSES = (
 _NO_SECRETS = "|".join(
     [
         r'_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"',  # the alphabet of an encoding
-        r"Action: secretsmanager:GetSecretValue",  # the name of a right
+        r"Action: \[?secretsmanager:(?:Get|Put)SecretValue\b",  # the name of a right
         r'"Action": "secretsmanager:GetSecretValue"',
         r'(?:=|:) "(?:VONAGE|TO|SECOND)_[A-Z_]+"',  # the name of a setting in the environment
     ]
