@@ -9,13 +9,13 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from local import credentials, layers
+from local import credentials, layers, sigv4
 from local import template as templates
 from local.cloud import Cloud, Stack
-from local.explore.asking import Application
-from local.explore.exploring import explore
 from local.gateway import Gateway
 from local.lambdas import Lambdas
+from local.paths.asking import Application
+from local.paths.exploring import explore
 from local.phone import Phone, Surroundings
 from local.signing import Signer
 from local.simulator import Simulator, SimulatorSettings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from local.explore.exploring import Explored
+    from local.paths.exploring import Explored
 
 # Ofcom's numbers for drama: nobody has them.
 NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
@@ -136,6 +136,17 @@ class Platform:
             self.lambdas.invoke,
             self.template.parameters["VonageNumber"],
         )
+
+    def signed(
+        self,
+        method: str,
+        path: str,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Give the headers of a request to the API as the owner of the AWS account signs it."""
+        url = f"{self.api_url}{path}"
+        return sigv4.signed(self.credentials, self.options.region, method, url, content, headers)
 
     def announce(self, **more: Any) -> None:
         """Add to what the stack file tells: the addresses of a part that started later."""

@@ -1,4 +1,4 @@
-"""Who signed a request with Signature Version 4, by botocore's own signer."""
+"""Requests signed with Signature Version 4, by botocore's own signer: signing, and who signed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from botocore.credentials import Credentials as Keys
 from local.names import ACCOUNT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aiohttp import web
 
     from local.credentials import Credentials
@@ -25,6 +27,35 @@ _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<scope>[^,\s]+),\s*"
     r"SignedHeaders=(?P<headers>[a-z0-9;-]+),\s*Signature=(?P<signature>[0-9a-f]{64})"
 )
+
+
+def signed(
+    credentials: Credentials,
+    region: str,
+    method: str,
+    url: str,
+    content: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Give the headers of a request to the API that the owner of the AWS account signs.
+
+    Parameters
+    ----------
+    credentials, region
+        Who signs, and for which region.
+    method, url, content
+        The request.
+    headers
+        What it bears besides; it is signed too.
+    """
+    request = AWSRequest(method, url, dict(headers or {}), content)
+    keys = Keys(
+        credentials.aws_access_key_id,
+        credentials.aws_secret_access_key,
+        credentials.aws_session_token,
+    )
+    SigV4Auth(keys, "execute-api", region).add_auth(request)
+    return dict(request.headers.items())
 
 
 def identity(

@@ -11,10 +11,6 @@ import wave
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -128,15 +124,8 @@ class Stage:
         address = f"{self.platform.api_url}{path}"
         content = b"" if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
-        request = AWSRequest(method, address, headers, content)
-        known = self.platform.credentials
-        keys = Credentials(
-            known.aws_access_key_id, known.aws_secret_access_key, known.aws_session_token
-        )
-        SigV4Auth(keys, "execute-api", self.platform.options.region).add_auth(request)
-        async with self.http.request(
-            method, address, data=content, headers=dict(request.headers.items())
-        ) as reply:
+        signed = self.platform.signed(method, path, content, headers)
+        async with self.http.request(method, address, data=content, headers=signed) as reply:
             text = await reply.text()
             if reply.status >= 400:
                 raise Disappointment(f"{method} {path}: {reply.status} {text}")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from local.explore.exploring import Explored
+    from local.paths.exploring import Explored
     from local.phone.answers import Answers
 
 _PAUSE = 1.0  # seconds between two looks

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from local.exchanges import Exchanges
-    from local.explore.exploring import Explored
     from local.lambdas import LogLine
+    from local.paths.exploring import Explored
     from local.signing import Signer
 
 BODY_LIMIT = 1024 * 1024  # bytes of a request

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
-import shutil
 import signal
 import time
 import uuid
@@ -16,9 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import aiohttp
 import pytest
 import pytest_asyncio
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from local.platform import Options, Platform
 
@@ -63,13 +58,8 @@ class Owner:
         if key is not None:
             headers["Idempotency-Key"] = key
         content = b"" if body is None else json.dumps(body).encode()
-        request = AWSRequest(method, f"{self.platform.api_url}{path}", headers, content)
-        known = self.platform.credentials
-        keys = Credentials(
-            known.aws_access_key_id, known.aws_secret_access_key, known.aws_session_token
-        )
-        SigV4Auth(keys, "execute-api", self.platform.options.region).add_auth(request)
-        return await self.send(method, path, content, dict(request.headers.items()))
+        signed = self.platform.signed(method, path, content, headers)
+        return await self.send(method, path, content, signed)
 
     async def send(self, method: str, path: str, content: bytes, headers: dict[str, str]) -> Reply:
         url = f"{self.platform.api_url}{path}"
@@ -362,32 +352,3 @@ async def test_a_recording_can_be_downloaded_by_its_link(owner: Owner) -> None:
     async with owner.http.get(kept["url"]) as response:
         assert response.status == 200
         assert len(await response.read()) == kept["size"]
-
-
-# The command in docs/owner-api.md
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-async def test_the_curl_command_of_the_documentation_places_a_call(owner: Owner) -> None:
-    text = (ROOT / "docs/owner-api.md").read_text()
-    command = re.search(r"```sh\n(curl --aws-sigv4.*?)```", text, re.DOTALL)
-    assert command is not None
-    known = owner.platform.credentials
-    environment = {
-        "PATH": os.environ["PATH"],
-        "API": owner.platform.api_url,
-        "AWS_REGION": owner.platform.options.region,
-        "AWS_ACCESS_KEY_ID": known.aws_access_key_id,
-        "AWS_SECRET_ACCESS_KEY": known.aws_secret_access_key,
-        "AWS_SESSION_TOKEN": known.aws_session_token,
-        "KEY": str(uuid.uuid4()),
-    }
-    process = await asyncio.create_subprocess_exec(
-        *("sh", "-euc", command[1]),
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, complained = await asyncio.wait_for(process.communicate(), 30)
-    assert process.returncode == 0, complained
-    assert json.loads(said)["status"] == "started", said

@@ -8,10 +8,6 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
 from tests.connect.terminal import RENTED
 
 if TYPE_CHECKING:
@@ -69,13 +65,7 @@ class Load:
     async def _ask(self, method: str, path: str, body: bytes) -> None:
         url = f"{self._platform.api_url}{path}"
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
-        request = AWSRequest(method, url, headers, body)
-        known = self._platform.credentials
-        keys = Credentials(
-            known.aws_access_key_id, known.aws_secret_access_key, known.aws_session_token
-        )
-        SigV4Auth(keys, "execute-api", self._platform.options.region).add_auth(request)
-        sent = dict(request.headers.items())
+        sent = self._platform.signed(method, path, body, headers)
         async with self._http.request(method, url, data=body, headers=sent) as response:
             self.replies.append((method, response.status))
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from aiohttp import web
 
 from local.exchanges import Exchanges
-from local.explore.exploring import Explored
+from local.paths.exploring import Explored
 from local.phone import Phone, Surroundings
 from local.platform import Options, Platform
 from local.signing import Signer

@@ -11,9 +11,6 @@ from urllib.parse import urlsplit
 
 import jwt
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from tests.local.phone.stage import exchange, raw
 
@@ -167,13 +164,8 @@ async def test_no_secret_is_told_of_an_exchange_that_holds_them_all(
 async def test_no_secret_is_told_of_an_exchange_that_the_owner_signed(
     platform: Platform, page: Page
 ) -> None:
-    known = platform.credentials
-    keys = Credentials(
-        known.aws_access_key_id, known.aws_secret_access_key, known.aws_session_token
-    )
-    request = AWSRequest("PUT", f"{platform.api_url}/owner/1")
-    SigV4Auth(keys, "execute-api", "eu-west-1").add_auth(request)
-    async with page.http.put(str(request.url), headers=dict(request.headers.items())) as reply:
+    url = f"{platform.api_url}/owner/1"
+    async with page.http.put(url, headers=platform.signed("PUT", "/owner/1")) as reply:
         assert reply.status == 200
     url = f"{platform.phone.url}/api/exchanges/{reply.headers['Apigw-Requestid']}"
     async with page.http.get(url) as looked:

@@ -9,9 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.explore.exploring import explore
 from local.flow_files import read_all
 from local.layers import LayerError
+from local.paths.exploring import explore
 from local.platform import Options, Platform
 from local.template import TemplateError
 from local.terminal import say

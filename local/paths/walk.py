@@ -7,8 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from local.explore.asking import Application, Elsewhere, Reply
-from local.explore.tree import ELSEWHERE, FAULT, HANG_UP, TOGETHER, Branch, Place, Tree, describe
+from local.paths.asking import Application, Elsewhere, Reply
+from local.paths.tree import ELSEWHERE, FAULT, HANG_UP, TOGETHER, Branch, Place, Tree, describe
 from local.simulator import ncco
 from local.simulator.errors import NccoError
 

@@ -6,10 +6,10 @@ import textwrap
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from local.explore.tree import FAULT, arrivals, grouped
+from local.paths.tree import FAULT, arrivals, grouped
 
 if TYPE_CHECKING:
-    from local.explore.tree import Place, Tree
+    from local.paths.tree import Place, Tree
 
 _WIDTH = 40  # characters in a box
 _LINE = 16  # pixels

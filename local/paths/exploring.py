@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from local.explore.drawing import as_svg, as_text
-from local.explore.findings import findings
-from local.explore.walk import walk
+from local.paths.drawing import as_svg, as_text
+from local.paths.findings import findings
+from local.paths.walk import walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from local.explore.asking import Application
+    from local.paths.asking import Application
 
 
 class Explored(NamedTuple):

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 import pytest
 import pytest_asyncio
 
-from local.explore.drawing import as_svg, as_text
-from local.explore.findings import findings
-from local.explore.walk import walk
 from local.flow_files import read
+from local.paths.drawing import as_svg, as_text
+from local.paths.findings import findings
+from local.paths.walk import walk
 from local.platform import Options, Platform
 
 if TYPE_CHECKING:

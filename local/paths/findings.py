@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from local.explore.tree import FAULT, HANG_UP, arrivals
+from local.paths.tree import FAULT, HANG_UP, arrivals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from local.explore.tree import Branch, Place, Tree
+    from local.paths.tree import Branch, Place, Tree
 
 # Functions of a flow that are called only where an NCCO names their webhook.
 _ASKED_FOR = {"dtmf", "asr", "notification"}
