@@ -148,8 +148,9 @@ def parse(text: str, flows: Collection[str]) -> Switchboard:
         raise SwitchboardError([("", f"it is no JSON: {error.msg} ({where})")]) from None
     except _Twice as error:
         raise SwitchboardError([("", str(error))]) from None
-    except RecursionError:
-        raise SwitchboardError([("", "it is nested too deep")]) from None
+    except (ValueError, RecursionError):
+        text = "it is nested too deep, or has a number that is too long"
+        raise SwitchboardError([("", text)]) from None
     return _Reader(flows).read(document)
 
 

@@ -104,6 +104,7 @@ def test_a_flow_may_answer_out_of_hours() -> None:
         ("", "", "it is no JSON: Expecting value (line 1, column 1)"),
         ('{"dialling": "on",}', "", "line 1, column 1"),
         ("[" * 10**4, "", "nested too deep"),
+        ('{"dialling": ' + "1" * 5000 + "}", "", "a number that is too long"),
         ("[]", "", "it is no JSON object"),
         ("null", "", "it is no JSON object"),
         ('{"dialling": "on", "dialling": "off"}', "", "dialling stands in it twice"),
@@ -235,14 +236,17 @@ def test_a_clock_that_is_put_back_has_it_read_again() -> None:
     assert boards.get(1).dialling
 
 
-@pytest.mark.parametrize("text", [None, "", "numbers", '{"dialling": 0}'])
+BROKEN = (None, "", "numbers", '{"dialling": 0}', "1" * 5000, "[" * 10**4)
+
+
+@pytest.mark.parametrize("text", BROKEN)
 def test_where_it_was_never_read_the_settings_hold(text: str | None) -> None:
     boards = store(Vault(text))
     assert boards.get(1) == Switchboard()
     assert boards.trouble
 
 
-@pytest.mark.parametrize("text", [None, "", "numbers", '{"dialling": 0}'])
+@pytest.mark.parametrize("text", BROKEN)
 def test_the_last_one_that_was_read_holds_on(text: str | None) -> None:
     vault = Vault(OFF)
     boards = store(vault)
