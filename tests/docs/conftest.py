@@ -39,9 +39,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="session")
 async def reader(checkout: Path) -> AsyncIterator[Reader]:
-    """A reader in the checkout, while `make up` runs there in another terminal."""
+    """A reader in the checkout, while `make up` runs there in another terminal.
+
+    Each page has its own: what another page changed would be heard for a while.
+    """
     options = Options(parameters={"AllowedPrefixes": "44"}, speed=20)
     async with Platform(checkout, options) as platform:
         made = Reader(checkout, platform)
