@@ -106,7 +106,7 @@ class Call:
     # What came of it
 
     def heard(self, *texts: str) -> bool:
-        """See whether these texts were heard, in this order.
+        """See that these texts were heard, in this order.
 
         Tags of SSML are left out, and blanks do not matter. Other sounds are heard as ``(beep)``,
         ``(ringing)``, ``(stream)``.
@@ -123,6 +123,21 @@ class Call:
             if not found:
                 after = " (after the ones before it)" if text != texts[0] else ""
                 raise AssertionError(f"not heard{after}: {text!r}\n{self}")
+        return True
+
+    def not_heard(self, *texts: str) -> bool:
+        """See that none of these texts was heard.
+
+        Raises
+        ------
+        AssertionError
+            If one was; it tells the whole call.
+        """
+        __tracebackhide__ = True
+        everything = " ".join(self.words)
+        for text in texts:
+            if " ".join(text.split()) in everything:
+                raise AssertionError(f"heard: {text!r}\n{self}")
         return True
 
     @property

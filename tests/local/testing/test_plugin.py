@@ -52,7 +52,8 @@ TESTS = {
             assert phone.call("asks").press("1").heard("One or two?", "You pressed 1.")
 
         def test_silence(phone):
-            assert phone.call("asks").wait().heard("You pressed nothing.")
+            call = phone.call("asks").wait()
+            assert call.heard("You pressed nothing.") and call.not_heard("wrong", "unknown")
 
         def test_two_at_once(phone):
             first, second = phone.call("asks"), phone.call("asks", from_="447700900124")
@@ -67,6 +68,9 @@ TESTS = {
     "test_bad": """
         def test_not_heard(phone):
             phone.call("asks").press("1").heard("You pressed 2.")
+
+        def test_heard_after_all(phone):
+            phone.call("asks").press("1").not_heard("wrong", "You pressed 1.")
 
         def test_wrong_order(phone):
             phone.call("asks").press("1").heard("You pressed 1.", "One or two?")
@@ -128,11 +132,12 @@ def test_tests_in_three_lines_pass_and_each_failure_tells_what_happened_on_the_c
     project: Callable[[], str],
 ) -> None:
     said = project()
-    assert "10 failed, 4 passed" in said
+    assert "11 failed, 4 passed" in said
     for told in (
         "not heard: 'You pressed 2.'",
         "heard   One or two?",
         "said    1",
+        "heard: 'You pressed 1.'\n",
         "not heard (after the ones before it): 'One or two?'",
         "the flow raises failed, and the caller heard an apology: RuntimeError",
         "flows/raises.py",
