@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local import samconfig
 from local.flow_files import read_all
 from local.layers import LayerError
 from local.paths.exploring import explore
@@ -64,7 +65,7 @@ async def _explore(
     """Walk flows, given by name with their handlers; 1 if something is wrong with one."""
     # A folder of its own, so that it runs beside `make up`.
     with tempfile.TemporaryDirectory(prefix="explored-") as folder:
-        options = Options(folder=Path(folder), say=say)
+        options = Options(folder=Path(folder), parameters=samconfig.overrides(root), say=say)
         async with Platform(root, options) as platform:
             wrong = [
                 await _one(platform, flow, handlers, arguments) for flow, handlers in flows.items()

@@ -8,6 +8,7 @@ import logging
 import signal
 from pathlib import Path
 
+from local import samconfig
 from local.layers import LayerError
 from local.platform import Options, Platform
 from local.simulator.calibration import CalibrationError
@@ -21,7 +22,8 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     arguments = _parser().parse_args()
     try:
-        asyncio.run(_run(arguments.root.resolve(), _options(arguments)))
+        root = arguments.root.resolve()
+        asyncio.run(_run(root, _options(arguments, samconfig.overrides(root))))
     except (AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError) as error:
         say(f"error: {error}")
         return 1
@@ -38,7 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         type=_pair,
         metavar="NAME=VALUE",
-        help="a value for a parameter of the template, such as DefaultFlow=voicemail",
+        help="a value for a parameter of the template, such as DefaultFlow=voicemail; others are"
+        " what samconfig.toml gives sam deploy",
     )
     parser.add_argument("--api-port", type=_port, default=0, help="port of the API (a free one)")
     parser.add_argument("--aws-port", type=_port, default=0, help="port of AWS (a free one)")
@@ -68,7 +71,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _options(arguments: argparse.Namespace) -> Options:
+def _options(arguments: argparse.Namespace, deployed: dict[str, str]) -> Options:
     return Options(
         api_port=arguments.api_port,
         aws_port=arguments.aws_port,
@@ -77,7 +80,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         speed=arguments.speed,
         calibration=arguments.calibration,
         region=arguments.region,
-        parameters=dict(arguments.parameter),
+        parameters=deployed | dict(arguments.parameter),
         say=say,
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import aiohttp
 
 from local.platform import Options, Platform
+from local.samconfig import overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -33,7 +34,8 @@ class House:
     Parameters
     ----------
     root
-        The folder with template.yaml, the functions and the layers.
+        The folder with template.yaml, the functions and the layers; and with samconfig.toml, whose
+        values for the template's parameters hold.
     folder
         Where the platform keeps what it needs while it runs.
 
@@ -52,7 +54,8 @@ class House:
     """
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self.platform = Platform(root, Options(folder=folder, speed=0, workers=2))
+        options = Options(folder=folder, parameters=overrides(root), speed=0, workers=2)
+        self.platform = Platform(root, options)
         self.journal: list[dict[str, Any]] = []
         self.apologies: list[dict[str, Any]] = []
         self.by_hand: set[str] = set()

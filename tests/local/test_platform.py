@@ -125,6 +125,18 @@ async def test_a_port_that_is_taken_is_explained(
     assert said.startswith("error: ")
 
 
+async def test_parameters_are_those_of_samconfig_and_of_the_command_line_first(
+    own_project: Path,
+) -> None:
+    text = '[default.deploy.parameters]\nparameter_overrides = "Colour=green Retries=4"\n'
+    (own_project / "samconfig.toml").write_text(text)
+    process, _ = await start(own_project, "Retries=3")
+    values = read(own_project / ".local")["parameters"]
+    process.send_signal(signal.SIGINT)
+    await finish(process)
+    assert (values["Colour"], values["Retries"]) == ("green", "3")
+
+
 async def test_nothing_but_logs_and_links_is_left_when_it_ends(
     tmp_path: Path, project: Path
 ) -> None:

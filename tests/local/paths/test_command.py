@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
@@ -26,6 +28,28 @@ def test_the_command_draws_a_flow_and_ends_well(tmp_path: Path) -> None:
     assert "Thank you for calling from" in done.stdout
     assert "1 flow walked, nothing found wrong" in done.stdout
     assert (tmp_path / "greet.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_flow_may_ring_whom_samconfig_allows(tmp_path: Path) -> None:
+    flow = """
+        from voicekit import ncco
+
+        def answer(call):
+            return [
+                ncco.connect(ncco.phone("447700900555")),
+                ncco.talk("Thank you for your call."),
+            ]
+        """
+    shutil.copy(ROOT / "template.yaml", tmp_path)
+    for name in ("functions", "layers"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "layers").symlink_to(ROOT / ".local" / "layers")
+    (tmp_path / "functions" / "flows" / "dials.py").write_text(textwrap.dedent(flow))
+    allowed = '[default.deploy.parameters]\nparameter_overrides = "AllowedPrefixes=44"\n'
+    (tmp_path / "samconfig.toml").write_text(allowed)
+    done = run("dials", "--root", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_command_names_the_flows_when_there_is_none_of_that_name() -> None:

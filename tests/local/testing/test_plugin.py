@@ -33,6 +33,12 @@ FLOWS = {
         def answer(call):
             return [ncco.talk("On and on.", loop=0)]
         """,
+    "dials": """
+        from voicekit import ncco
+
+        def answer(call):
+            return [ncco.connect(ncco.phone("447700900555"))]
+        """,
     "asks": """
         from voicekit import ncco
 
@@ -60,6 +66,10 @@ TESTS = {
             second.press("2")
             first.press("1")
             assert first.heard("You pressed 1.") and second.heard("You pressed 2.")
+
+        def test_whom_samconfig_allows(phone):
+            phone.callee("447700900555").answers(says="Good morning.")
+            assert phone.call("dials").heard("Good morning.")
 
         def test_left_open(phone):
             call = phone.call("asks")
@@ -118,6 +128,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Calla
         source = pytester.makepyfile(**{path: text})
         source.rename(pytester.path / "functions" / "flows" / source.name)
     pytester.makepyfile(**TESTS)
+    allowed = '[default.deploy.parameters]\nparameter_overrides = "AllowedPrefixes=44"\n'
+    (pytester.path / "samconfig.toml").write_text(allowed)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
     def run() -> str:
@@ -132,7 +144,7 @@ def test_tests_in_three_lines_pass_and_each_failure_tells_what_happened_on_the_c
     project: Callable[[], str],
 ) -> None:
     said = project()
-    assert "11 failed, 4 passed" in said
+    assert "11 failed, 5 passed" in said
     for told in (
         "not heard: 'You pressed 2.'",
         "heard   One or two?",
