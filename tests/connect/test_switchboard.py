@@ -10,15 +10,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from tests.connect.terminal import platform_in
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from local.platform import Platform
     from tests.connect.terminal import Terminal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NUMBER = "447700900000"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """A platform of its own: callers hear for a while what was changed here."""
+    async with platform_in(tmp_path_factory.mktemp("own")) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
