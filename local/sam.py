@@ -140,7 +140,7 @@ async def _run(options: Options) -> None:
 async def _start(options: Options, parts: contextlib.AsyncExitStack) -> None:
     path = _search_path()
     _check_tools(path)
-    meeting = options.meeting or await _meeting()
+    meeting = options.meeting or await meeting_with_docker()
     _check_port(options.api_port)
     file = StackFile(ROOT / ".local")
     file.claim()
@@ -199,12 +199,17 @@ def _check_port(port: int) -> None:
         raise SamError(f"port {port} cannot be had; --api-port names another") from None
 
 
-async def _meeting() -> Meeting:
+async def meeting_with_docker() -> Meeting:
     """Find out where this machine and Docker's containers meet.
 
     Where the engine runs on this machine, that is the bridge's own address: nobody but containers
     and this machine reaches it. Docker Desktop, whose engine runs in a virtual machine, leads a
     name of its own to this machine's loopback.
+
+    Raises
+    ------
+    SamError
+        If Docker does not answer.
     """
     bridge = '{{index .Options "com.docker.network.bridge.name"}}'
     try:

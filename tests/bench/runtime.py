@@ -6,6 +6,7 @@ emulator starts Python when the first request comes, as Lambda does.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -18,6 +19,8 @@ import time
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from local.sam import meeting_with_docker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -100,11 +103,7 @@ class Containers:
 
     def __init__(self) -> None:
         self.title = f"containers of {IMAGE}, one processor each"
-        gateway = "{{(index .IPAM.Config 0).Gateway}}"
-        address = _docker("network", "inspect", "bridge", "--format", gateway).strip()
-        self.listens = self.called = address
-        if not _is_ours(address):  # Docker Desktop, whose engine is in a virtual machine
-            self.listens, self.called = "127.0.0.1", "host.docker.internal"
+        self.listens, self.called = asyncio.run(meeting_with_docker())
 
     @contextmanager
     def start(self, package: Package, environment: Mapping[str, str]) -> Iterator[Started]:
@@ -224,12 +223,6 @@ def _docker(*arguments: str) -> str:
     if done.returncode:
         raise RuntimeError(f"docker {arguments[0]} failed: {done.stderr.strip()}")
     return done.stdout if arguments[0] != "logs" else done.stdout + done.stderr
-
-
-def _is_ours(address: str) -> bool:
-    with suppress(OSError), socket.create_server((address, 0)):
-        return True
-    return False
 
 
 def _free_port() -> int:
