@@ -84,7 +84,9 @@ class Log(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record with the id of the request that is being served."""
         record.aws_request_id = self.request_id or None
-        sys.stdout.write(self.format(record) + "\n")
+        text = self.format(record) + "\n"
+        text.encode()  # Lambda's runtime raises on half of a surrogate pair, and so must this
+        sys.stdout.write(text)
 
 
 def set_up_logging() -> Log:

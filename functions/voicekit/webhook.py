@@ -281,7 +281,11 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def scrubbed(text: str) -> str:
-    """Hide from a log what is quoted, and what may be a number, a PIN, a token or an identifier."""
+    """Hide from a log what is quoted, and what may be a number, a PIN, a token or an identifier.
+
+    Half of a surrogate pair goes too: Lambda's runtime cannot write it, and the call would fail.
+    """
+    text = text.encode("utf-8", "replace").decode()
     text = re.sub(r"""(["']).*\1""", "…", text, flags=re.DOTALL)
     text = re.sub(r"\d(?:[\s().-]{0,2}\d){3,}", "…", text)
     return re.sub(r"[A-Za-z0-9_+/=.-]{32,}", "…", text)

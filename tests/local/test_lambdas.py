@@ -133,6 +133,7 @@ async def test_a_listener_and_the_log_file_get_every_line(platform: Platform) ->
     ("what", "kind", "text"),
     [
         ("raise", "ValueError", "no luck"),
+        ("log_half", "UnicodeEncodeError", "surrogates not allowed"),
         ("memory", "MemoryError", ""),
         ("recurse", "RecursionError", "maximum recursion"),
         ("unwritable", "Runtime.MarshalError", "Unable to marshal response"),

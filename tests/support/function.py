@@ -111,7 +111,9 @@ class _Lines(logging.Handler):
         line |= {"level": record.levelname, "message": record.getMessage()}
         if record.exc_info:
             line["stackTrace"] = logging.Formatter().formatException(record.exc_info)
-        self.lines.append(json.loads(json.dumps(line, default=str)))
+        text = json.dumps(line, default=str, ensure_ascii=False)
+        # Lambda's runtime encodes it so, and raises on half of a surrogate pair.
+        self.lines.append(json.loads(text.encode()))
 
 
 def _serve(requests: IO[str], answers: IO[str]) -> None:

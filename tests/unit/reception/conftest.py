@@ -46,6 +46,7 @@ def _recurse(call):
 
 _DO = {
     "raise": lambda call: _raise(ValueError("cannot serve " + call.from_)),
+    "raise half a character": lambda call: _raise(ValueError("\\ud800")),
     "exit": lambda call: _raise(SystemExit(call.from_)),
     "interrupt": lambda call: _raise(KeyboardInterrupt()),
     "recurse": _recurse,

@@ -64,6 +64,7 @@ def test_an_answer_webhook_without_what_makes_it_one_is_refused(
     "how",
     [
         "raise",
+        "raise half a character",
         "exit",
         "interrupt",
         "recurse",

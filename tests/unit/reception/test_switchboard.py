@@ -121,7 +121,10 @@ def test_within_thirty_seconds_nothing_is_asked_of_aws(with_board: Start, cloud:
     assert not cloud.aws.asked
 
 
-@pytest.mark.parametrize("text", [" ", "{", "[]", '{"dialling": 1}', '{"numbers": {"1": "x"}}'])
+@pytest.mark.parametrize(
+    "text",
+    [" ", "{", "[]", '{"dialling": 1}', '{"numbers": {"1": "x"}}', r'{"\ud800": "half a pair"}'],
+)
 def test_a_broken_switchboard_leaves_callers_served_as_the_settings_say(
     with_board: Start, cloud: Cloud, text: str
 ) -> None:

@@ -65,6 +65,10 @@ def do_log(event, context):
     return "logged"
 
 
+def do_log_half(event, context):
+    logger.info("said", extra={"outcome": "\ud800"})
+
+
 def do_raise(event, context):
     raise ValueError("no luck")
 
