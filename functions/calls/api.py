@@ -227,8 +227,9 @@ class _Request:
         wanted = asked.transfer(body, self._here)
         placing.judge(wanted, self._policy)
         telephones = placing.telephones(wanted)
-        if telephones:
+        if telephones or placing.leads_elsewhere(wanted, self._policy):
             self._at.board.needs_dialling()
+        if telephones:
             self._at.claims.count(telephones)
         if wanted.url is None:
             self._at.vonage.transfer_to_ncco(uuid, wanted.ncco)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calls import problems
 from calls.claims import PLACED, REFUSED, UNKNOWN, Answer, KeyTaken, NotWritten, digest
-from voicekit.dialling import dialled, judge_endpoint, judge_inline, judge_source
+from voicekit.dialling import DiallingRefused, dialled, judge_endpoint, judge_inline, judge_source
 from vonage_client import OutcomeUnknown, VonageError
 
 if TYPE_CHECKING:
@@ -94,6 +94,15 @@ def judge(wanted: Wanted, policy: Policy) -> None:
     judge_inline(wanted.ncco, policy)
     if wanted.url is not None:
         judge_source("the NCCO's URL", wanted.url, policy)
+
+
+def leads_elsewhere(wanted: Wanted, policy: Policy) -> bool:
+    """Say whether Vonage may take an NCCO from another host, which could have it dial anybody."""
+    try:
+        judge(wanted, policy._replace(foreign_nccos=False))
+    except DiallingRefused:
+        return True
+    return False
 
 
 def telephones(wanted: Wanted) -> int:

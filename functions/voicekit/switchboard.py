@@ -55,13 +55,16 @@ class SwitchboardError(ValueError):
     ----------
     problems
         Where each fault is, and what it is; ``where`` is empty for the document as a whole.
+    dialling_off
+        Whether it says all the same that no telephone may be called.
     """
 
-    def __init__(self, problems: list[tuple[str, str]]) -> None:
+    def __init__(self, problems: list[tuple[str, str]], *, dialling_off: bool = False) -> None:
         super().__init__(
             "; ".join(f"{where}: {what}" if where else what for where, what in problems)
         )
         self.problems = problems
+        self.dialling_off = dialling_off
 
 
 class Opening(NamedTuple):
@@ -158,7 +161,9 @@ class SwitchboardStore:
     """Keeps the switchboard of a running function, and reads it at most every 30 seconds.
 
     Where it cannot be read, or is broken, the one that was read last still holds; where there was
-    none, the empty one, which leaves everything to the stack's settings: callers are served.
+    none, the empty one, which leaves everything to the stack's settings: callers are served. But
+    that dialling is off is believed of a broken one, too: a flow that was deployed away must not
+    switch it on.
 
     Parameters
     ----------
@@ -215,8 +220,12 @@ class SwitchboardStore:
                 self._board = parse(text, self._flows())
                 self._text = text
             self.trouble = None
-        except (AwsError, SwitchboardError) as error:
+        except AwsError as error:
             self.trouble = str(error)
+        except SwitchboardError as error:
+            self.trouble = str(error)
+            if error.dialling_off:
+                self._board = self._board._replace(dialling=False)
 
 
 class _Twice(ValueError):
@@ -254,7 +263,7 @@ class _Reader:
         if "opening" in parts and "closed" not in parts:
             self._wrong("closed", "is missing: it says what callers hear out of hours")
         if self._problems:
-            raise SwitchboardError(self._problems)
+            raise SwitchboardError(self._problems, dialling_off=parts.get("dialling") == "off")
         return board
 
     def _wrong(self, where: str, what: str) -> None:

@@ -136,6 +136,16 @@ def test_a_transfer_that_dials_nobody_needs_no_switch(stage: Stage) -> None:
     assert stage.transfer(ncco=[{"action": "talk", "text": "Hello"}]).status == 204
 
 
+def test_nobody_takes_an_ncco_from_elsewhere_when_dialling_is_off(stage: Stage) -> None:
+    stage.settle_in(FOREIGN_ANSWER_URLS="allow")
+    stage.switch("off")
+    asks = {"action": "input", "type": ["dtmf"], "eventUrl": [ELSEWHERE]}
+    assert stage.transfer(url=[ELSEWHERE]).status == 403
+    assert stage.transfer(ncco=[asks]).status == 403
+    assert stage.vonage.asked == []
+    assert stage.transfer(flow="greet").status == 204
+
+
 def test_the_base_url_that_is_set_is_the_one_that_counts(stage: Stage) -> None:
     stage.settle_in(PUBLIC_BASE_URL="https://voice.example.com")
     assert stage.place(flow=None, answer_url=[f"{HERE}/webhooks/answer"]).status == 403

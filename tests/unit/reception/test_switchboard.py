@@ -104,6 +104,15 @@ def test_with_dialling_off_a_key_calls_nobody_either(with_board: Start, cloud: C
     assert UNCONNECTED in said(done)
 
 
+def test_with_dialling_off_nobody_is_called_although_the_rest_is_broken(
+    with_board: Start, cloud: Cloud
+) -> None:
+    functions = with_board(dialling="off", numbers={CALLED: "deployed_away"})
+    done = ring(functions, cloud, "flow=connect")
+    assert "connect" not in [action["action"] for action in done.ncco]
+    assert (done.logs[0]["dialling"], done.logs[0]["switchboard"]) == ("off", "unread")
+
+
 def test_a_flow_that_calls_nobody_does_not_ask_for_the_switchboard(
     with_board: Start, cloud: Cloud
 ) -> None:

@@ -262,6 +262,26 @@ def test_the_last_one_that_was_read_holds_on(text: str | None) -> None:
     assert boards.trouble is None
 
 
+def test_a_broken_one_that_says_that_dialling_is_off_is_obeyed_in_that() -> None:
+    # given a flow that was deployed away while dialling is off
+    off = json.dumps({"dialling": "off", "numbers": {NUMBER: "deployed_away"}})
+    vault = Vault(off)
+    boards = store(vault)
+    assert boards.get(1) == Switchboard(dialling=False)
+    assert boards.trouble
+    # and it holds until one that is none the worse says otherwise
+    vault.text = ON
+    vault.seconds += 30
+    assert boards.get(1).dialling
+    # whatever else was read before it stays
+    vault.text = json.dumps({"numbers": {NUMBER: "voicemail"}})
+    vault.seconds += 30
+    boards.get(1)
+    vault.text = off
+    vault.seconds += 30
+    assert boards.get(1) == Switchboard({NUMBER: "voicemail"}, dialling=False)
+
+
 def test_what_cannot_be_read_is_not_asked_for_more_often() -> None:
     vault = Vault(None)
     boards = store(vault)
