@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -137,6 +138,8 @@ class Output:
 
 
 def _console(stream: Any) -> Console:
+    if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot write is no fault of ours
+        stream.reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else _PLAIN_WIDTH
     return Console(file=stream, highlight=False, width=width)
 

@@ -85,15 +85,24 @@ def json_in(text: str) -> Any:
     Raises
     ------
     argparse.ArgumentTypeError
-        If it cannot be read, or is no JSON.
+        If it cannot be read, is no JSON, or names something twice, of which one would be lost.
     """
     try:
         content = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_once)
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{text} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise argparse.ArgumentTypeError(f"{text} is no JSON: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in made:
+            raise ValueError(f"{name} stands in it twice")
+        made[name] = value
+    return made
 
 
 def ncco(text: str) -> list[Any]:

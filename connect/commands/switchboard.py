@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NAME = "switchboard"
 HELP = "change flows, opening hours and dialling without a deployment; show and undo that"
 _DRAFT = "switchboard.json"
+_NOTHING = object()  # where a part is left out; null is a value, if never a right one
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +64,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
     document = _held(told)
     if options.todo == "dialling":
         return _store(document | {"dialling": options.state}, told, options, context)
-    numbers = dict(document.get("numbers", {}))
+    numbers = document.get("numbers")
+    numbers = dict(numbers) if isinstance(numbers, dict) else {}
     called = options.number.removeprefix("+")
     if options.flow is None:
         numbers.pop(called, None)
@@ -107,11 +109,13 @@ def _store(
     """Show what changes, ask, and have the application judge and store it."""
     output = context.output
     changes = list(_changes(told["document"], document))
-    if not changes:
+    if not changes and not told["problems"]:
         output.line("nothing to change")
         output.result({"changed": False, "version": told["version"]})
         return 0
     output.changes(changes)
+    if not changes:
+        output.line("  the same, written anew: what is stored is broken")
     if options.dry_run:
         output.result({"changed": False, "would_store": document})
         return 0
@@ -128,13 +132,16 @@ def _changes(old: Any, new: Any, where: str = "") -> Iterator[Change]:
     """Give what differs, part by part."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*old, *(one for one in new if one not in old)]:
-            yield from _changes(old.get(name), new.get(name), f"{where}.{name}".removeprefix("."))
+            before, after = old.get(name, _NOTHING), new.get(name, _NOTHING)
+            yield from _changes(before, after, f"{where}.{name}".removeprefix("."))
     elif old != new:
         yield Change(where or "the document", _shown(old), _shown(new))
 
 
 def _shown(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
+    if value is _NOTHING:
+        return None
+    if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
 
@@ -150,7 +157,7 @@ def _edit(told: dict[str, Any], options: argparse.Namespace, context: Context) -
         held = told["document"]
         text = held if isinstance(held, str) else json.dumps(held, indent=2, ensure_ascii=False)
         draft.touch(mode=0o600)
-        draft.write_text(text + "\n", encoding="utf-8")
+        draft.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     while True:
         _open_editor(draft)
         try:
@@ -158,7 +165,9 @@ def _edit(told: dict[str, Any], options: argparse.Namespace, context: Context) -
         except (argparse.ArgumentTypeError, Refused) as error:
             context.output.warn(str(error))
             mended_here = not isinstance(error, Refused) or error.status == 400
-            if not mended_here or not context.output.confirm("Edit it again?"):
+            # With yes to every question, an editor that is a program would be opened for ever.
+            given_up = options.yes or options.json or not mended_here
+            if given_up or not context.output.confirm("Edit it again?"):
                 raise ConnectError(f"nothing was changed; your draft is in {draft}") from None
             continue
         if status == 0 and not options.dry_run:

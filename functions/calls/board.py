@@ -6,12 +6,12 @@ it. Secrets Manager keeps the version before, which is put back like any other d
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from voicekit.switchboard import SwitchboardError, parse
+from voicekit.webhook import BadRequest, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -79,10 +79,11 @@ class Board:
             return None
 
     def told(self, version: Version) -> dict[str, Any]:
-        """Give a version with its document, or its text where that is no JSON, and its faults."""
+        """Give a version with its document, or its text where that is none, and its faults."""
+        document: Any
         try:
-            document = json.loads(version.text)
-        except (ValueError, RecursionError):
+            document = json_object(version.text, "the document")
+        except BadRequest:
             document = version.text
         problems: list[tuple[str, str]] = []
         try:

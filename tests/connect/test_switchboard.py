@@ -91,6 +91,59 @@ async def test_a_broken_document_is_refused_with_every_fault_and_nothing_is_chan
     assert (await board.json("switchboard", "show"))["version"] == before
 
 
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        ({}, r'{"\ud800": "half a character"}'),
+        ({}, '{"dialling": null}'),
+        ({"dialling": "on"}, '{"dialling": "off", "dialling": "on"}'),
+    ],
+)
+async def test_one_command_mends_what_somebody_broke_past_the_application(
+    board: Terminal, before: Any, text: str
+) -> None:
+    await store(board, before)
+    smash(board, text)
+    shown = await board("switchboard", "show")
+    assert (shown.status, "warning: " in shown.err) == (1, True), shown
+    ran = await board("--yes", "switchboard", "undo")
+    assert ran.status == 0, ran
+    told = await board.json("switchboard", "show")
+    assert (told["document"], told["problems"]) == (before, [])
+
+
+def smash(terminal: Terminal, text: str) -> None:
+    """Write it past the application, as somebody may in the console."""
+    client = terminal.platform.cloud.client("secretsmanager")
+    secret = terminal.platform.stack.secrets["SwitchboardSecret"]
+    client.put_secret_value(SecretId=secret, SecretString=text)
+
+
+async def test_a_part_that_is_broken_is_replaced_by_one_that_is_not(board: Terminal) -> None:
+    smash(board, '{"numbers": null}')
+    assert (await board("--yes", "switchboard", "number", NUMBER, "greet")).status == 0
+    assert await held(board) == {"numbers": {NUMBER: "greet"}}
+
+
+async def test_a_part_that_is_null_is_refused_and_not_taken_for_one_that_is_left_out(
+    board: Terminal,
+) -> None:
+    file = board.folder / "null.json"
+    file.write_text('{"dialling": null}')
+    ran = await board("--yes", "switchboard", "set", str(file))
+    assert ran.status == 1
+    assert "dialling: must be on or off" in ran.err
+
+
+async def test_a_file_that_names_a_part_twice_is_refused(board: Terminal) -> None:
+    file = board.folder / "twice.json"
+    file.write_text('{"dialling": "off", "dialling": "on"}')
+    ran = await board("--yes", "switchboard", "set", str(file))
+    assert ran.status == 2
+    assert "dialling stands in it twice" in ran.err
+    assert await held(board) == {}
+
+
 async def test_what_is_no_json_never_leaves_the_terminal(board: Terminal) -> None:
     file = board.folder / "broken.json"
     file.write_text("dialling: off")
@@ -145,6 +198,14 @@ async def test_an_edited_document_that_is_refused_is_kept_as_a_draft(
     ran = await board("--yes", "switchboard", "edit", environment=mends)
     assert "going on with the draft" in ran.err
     assert await held(board) == {"dialling": "off"}
+
+
+async def test_where_nobody_is_asked_the_editor_is_not_opened_again(board: Terminal) -> None:
+    writes = editor(board.folder, """echo '{"dialling": "of"}' > "$1"; echo once >> opened""")
+    ran = await board("--yes", "switchboard", "edit", environment=writes)
+    assert ran.status == 1
+    assert "your draft is in" in ran.err
+    assert (board.folder / "opened").read_text() == "once\n"
 
 
 async def test_an_editor_that_fails_changes_nothing(board: Terminal) -> None:
