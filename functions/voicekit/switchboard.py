@@ -328,7 +328,7 @@ class _Reader:
         hours = self._fields("opening.hours", fields.get("hours", {}), _DAYS)
         if hours is None:
             return None
-        if not hours:
+        if not any(hours.values()):
             self._wrong("opening.hours", "names no day on which it is open")
         spans = tuple(self._spans(f"opening.hours.{day}", hours.get(day, [])) for day in _DAYS)
         dates = self._dates(fields.get("closed_on", []))

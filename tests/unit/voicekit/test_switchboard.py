@@ -140,6 +140,7 @@ def test_a_broken_one_is_refused_with_its_place_and_reason(
     [
         ([], "opening", "must be an object"),
         ({"time_zone": "Europe/London"}, "opening.hours", "names no day"),
+        (LONDON | {"hours": {"monday": []}}, "opening.hours", "names no day"),
         (LONDON | {"hours": []}, "opening.hours", "must be an object"),
         (LONDON | {"hours": {"Monday": []}}, "opening.hours.Monday", "is not one of monday"),
         (LONDON | {"hours": {"monday": "9-5"}}, "opening.hours.monday", "array of texts"),
