@@ -1,4 +1,4 @@
-"""What every test has: an environment that is put back when the test ends."""
+"""What every test has: an environment that is put back when it ends, and no limit of time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# How fast this machine is just now is no property of the code.
+settings.register_profile("voice", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("voice")
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from unittest import mock
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from voicekit.aws import Credentials, signed_headers
@@ -22,7 +22,6 @@ HOSTS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(
     host=HOSTS,
     service=st.sampled_from(["secretsmanager", "dynamodb", "sqs"]),
@@ -69,7 +68,6 @@ def test_signs_byte_for_byte_as_botocore_does(
     assert ours == dict(request.headers.items())
 
 
-@settings(deadline=None)
 @given(secret=st.text(VISIBLE, min_size=20), token=st.text(VISIBLE, min_size=20))
 def test_credentials_do_not_show_themselves(secret: str, token: str) -> None:
     credentials = Credentials("AKIA", secret, token)

@@ -8,7 +8,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.support import signing
@@ -27,9 +27,7 @@ STORE = vault(OURS).store()
 STATUSES = {200, 204, 400, 401, 413, 503}
 BODY = b'{"to":"442079460000"}'
 
-quick = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+quick = settings(max_examples=100, derandomize=True)
 anything = st.text(st.characters(), max_size=200) | st.binary(max_size=200).map(
     lambda data: data.decode("latin-1")
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from records.event import RANKS, Event, item, recognise
@@ -129,7 +129,6 @@ def leg_of(timeline: Timeline, leg: str = LEG) -> Leg:
     return timeline.legs[leg]
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_order_and_any_repetition_folds_to_the_same(data: st.DataObject) -> None:
     sent = data.draw(told(begun_paths)).sent + data.draw(others())
@@ -139,7 +138,6 @@ def test_any_order_and_any_repetition_folds_to_the_same(data: st.DataObject) -> 
     assert fold(first) == fold(second)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_order_and_any_repetition_leaves_the_same_items(data: st.DataObject) -> None:
     sent = data.draw(told(begun_paths)).sent + data.draw(others())
@@ -149,7 +147,6 @@ def test_any_order_and_any_repetition_leaves_the_same_items(data: st.DataObject)
     assert table_of(first) == table_of(second)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_what_is_kept_folds_to_what_came(data: st.DataObject) -> None:
     events = data.draw(arrived(data.draw(told(begun_paths)).sent + data.draw(others())))
@@ -159,7 +156,6 @@ def test_what_is_kept_folds_to_what_came(data: st.DataObject) -> None:
     assert fold(read) == fold(events)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_each_event_stands_in_the_timeline_once_and_in_order(data: st.DataObject) -> None:
     sent = data.draw(told(begun_paths)).sent + data.draw(others())
@@ -169,7 +165,6 @@ def test_each_event_stands_in_the_timeline_once_and_in_order(data: st.DataObject
     assert [event.key for event in events] == sorted({recognise(fields).key for fields in sent})
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_leg_is_in_the_last_state_of_its_path(data: st.DataObject) -> None:
     happened = data.draw(told(begun_paths))
@@ -179,7 +174,6 @@ def test_a_leg_is_in_the_last_state_of_its_path(data: st.DataObject) -> None:
     assert leg.state == happened.statuses[-1]
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_leg_has_ended_when_its_path_has(data: st.DataObject) -> None:
     happened = data.draw(told(begun_paths))
@@ -189,7 +183,6 @@ def test_a_leg_has_ended_when_its_path_has(data: st.DataObject) -> None:
     assert leg.ended == (happened.statuses[-1] in ("completed", "rejected"))
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_leg_that_failed_has_the_failure_as_its_outcome_completed_or_not(
     data: st.DataObject,
@@ -201,7 +194,6 @@ def test_a_leg_that_failed_has_the_failure_as_its_outcome_completed_or_not(
     assert leg_of(fold(data.draw(arrived(sent)))).outcome == failure
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_leg_that_was_answered_has_that_as_its_outcome(data: st.DataObject) -> None:
     happened = data.draw(told(_answered | _websocket))
@@ -209,7 +201,6 @@ def test_a_leg_that_was_answered_has_that_as_its_outcome(data: st.DataObject) ->
     assert leg_of(fold(data.draw(arrived(happened.sent)))).outcome == "answered"
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_rejected_leg_has_ended_without_being_completed(data: st.DataObject) -> None:
     leg = leg_of(fold(data.draw(arrived(data.draw(told(_rejected)).sent))))
@@ -218,7 +209,6 @@ def test_a_rejected_leg_has_ended_without_being_completed(data: st.DataObject) -
     assert "completed" not in leg.times
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_an_answer_is_known_from_what_only_follows_one(data: st.DataObject) -> None:
     happened = data.draw(told(_answered | _websocket))
@@ -229,7 +219,6 @@ def test_an_answer_is_known_from_what_only_follows_one(data: st.DataObject) -> N
         assert leg.outcome == "answered"
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_when_events_are_missing_the_furthest_that_came_counts(data: st.DataObject) -> None:
     happened = data.draw(told(whole_paths))
@@ -240,7 +229,6 @@ def test_when_events_are_missing_the_furthest_that_came_counts(data: st.DataObje
     assert leg.state == max((fields["status"] for fields in came), key=RANKS.__getitem__)
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_the_time_of_a_status_is_the_first_at_which_it_was_reported(data: st.DataObject) -> None:
     happened = data.draw(told(begun_paths))
@@ -251,7 +239,6 @@ def test_the_time_of_a_status_is_the_first_at_which_it_was_reported(data: st.Dat
     assert leg_of(fold(data.draw(arrived(happened.sent)))).times == first
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_legs_of_one_conversation_do_not_disturb_each_other(data: st.DataObject) -> None:
     one, other = data.draw(told(begun_paths)), data.draw(told(begun_paths, SECOND_LEG))
@@ -273,7 +260,6 @@ _fields = st.dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(data=st.data(), sent=st.lists(_fields, max_size=8))
 def test_whatever_came_folds_to_the_same_in_any_order(
     data: st.DataObject, sent: list[Fields]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.simulator import Webhook, ncco
@@ -196,7 +196,7 @@ ACTION = st.sampled_from(sorted(ncco.READERS)) | st.text(max_size=5)
 
 
 @given(st.lists(st.tuples(ACTION, st.dictionaries(OPTIONS, JSON, max_size=5)), max_size=3))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 def test_any_json_is_either_an_ncco_or_a_syntax_error(
     actions: list[tuple[str, dict[str, Any]]],
 ) -> None:

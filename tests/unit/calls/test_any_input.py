@@ -25,7 +25,8 @@ FIELDS = (
 )
 # The stage keeps nothing of a request that is refused, so one does for all examples.
 many = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

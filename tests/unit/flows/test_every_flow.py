@@ -119,7 +119,7 @@ def test_each_url_of_a_flow_leads_back_to_a_function_that_it_has(name: str) -> N
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_any_call_is_answered_with_a_valid_ncco(name: str, data: st.DataObject) -> None:
     call = data.draw(calls(name))
@@ -128,7 +128,7 @@ def test_any_call_is_answered_with_a_valid_ncco(name: str, data: st.DataObject) 
 
 
 @pytest.mark.parametrize(("name", "hook"), [pair for pair in PAIRS if pair[1] in WHAT_COMES])
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_whatever_comes_during_a_call_is_answered_with_a_valid_ncco(
     name: str, hook: str, data: st.DataObject

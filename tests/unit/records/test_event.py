@@ -321,7 +321,7 @@ def taken_by_dynamodb(made: dict[str, Any]) -> bool:
     return size <= 400 * 1024 and all(0 < lengths[key] <= keys[key] for key in lengths)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(fields=st.dictionaries(_names, _values, max_size=8))
 @example(fields={**STATUS, "conversation_uuid": "\U0001f642" * 256})
 @example(fields={**STATUS, "conversation_uuid": "\U0001f642" * 600})
@@ -342,7 +342,6 @@ def test_the_largest_body_fits_into_an_item() -> None:
     assert taken_by_dynamodb(item(event, "\u00e9" * (128 * 1024), "POST", NOW, 90))
 
 
-@settings(deadline=None)
 @given(fields=st.dictionaries(_names, _values, max_size=8))
 def test_what_is_kept_is_recognised_as_what_came(fields: dict[str, Any]) -> None:
     def key(event: Event) -> object:

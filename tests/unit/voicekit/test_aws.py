@@ -653,7 +653,7 @@ def test_an_error_shows_neither_credentials_nor_bodies(
         assert hidden not in shown
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.one_of(
         st.binary(max_size=300),
