@@ -2,7 +2,7 @@
 
 As much of it as template.yaml uses; everything else is refused, so that nothing is guessed.
 Sources: CloudWatch Logs user guide, "Filter pattern syntax"; CloudWatch user guide, "Alarm
-evaluation" and "Using metric math".
+evaluation", "How alarm state is evaluated when data is missing", and "Using metric math".
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 _TERM = re.compile(r'\$\.(?P<field>\w+) (?P<sign>=|>=) (?:"(?P<text>[^"]*)"|(?P<number>\d+))')
 _SUM = re.compile(r"SUM\(\[(?P<terms>FILL\(\w+, 0\)(?:, FILL\(\w+, 0\))*)\]\)")
+_COUNT = re.compile(r"SUM\(\[(?P<terms>IF\(\w+ >= \d+, 1, 0\)(?:, IF\(\w+ >= \d+, 1, 0\))*)\]\)")
 _PLUS = re.compile(r"(?P<left>\w+) \+ (?P<right>\w+)")
+_EARLIER = (
+    2  # periods that are looked at beyond those of the alarm; in the user guide's tables, two
+)
 _STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max}
 _BREACHES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
@@ -70,15 +74,26 @@ def _holds(pattern: str, term: re.Match[str] | None, line: Mapping[str, Any]) ->
 
 
 def counted(filter_: Mapping[str, Any], line: Mapping[str, Any], at: float) -> list[Point]:
-    """Give what a metric filter counts of a line; none where a dimension's field is missing."""
-    if not matches(filter_["FilterPattern"], line):
-        return []
+    """Give what a metric filter counts of a line; none where a dimension's field is missing.
+
+    Raises
+    ------
+    ValueError
+        If the pattern is not known here, or a default stands beside dimensions, which is refused.
+    """
     (made,) = filter_["MetricTransformations"]
+    if "Dimensions" in made and "DefaultValue" in made:
+        raise ValueError("a metric with dimensions has no default value")
+    value = made["MetricValue"]
+    if not matches(filter_["FilterPattern"], line):
+        if "DefaultValue" not in made:
+            return []
+        value = made["DefaultValue"]
     pairs = [(one["Key"], line.get(one["Value"][2:])) for one in made.get("Dimensions", [])]
     if not all(isinstance(value, str) for _, value in pairs):
         return []
     metric = Metric(made["MetricNamespace"], made["MetricName"], frozenset(map(_pair, pairs)))
-    return [Point(metric, at, float(made["MetricValue"]))]
+    return [Point(metric, at, float(value))]
 
 
 def _pair(pair: tuple[str, Any]) -> tuple[str, str]:
@@ -98,18 +113,16 @@ def state(alarm: Mapping[str, Any], points: Sequence[Point], before: str = "OK")
         Its state until now, which it keeps where missing data are ignored.
     """
     periods = alarm["EvaluationPeriods"]
-    values = [_value(alarm, points, -index) for index in range(periods)]
+    looked_at = _values(alarm, points, periods + _EARLIER)
+    found = [value for value in looked_at if value is not None][:periods]  # the latest come first
     breaches = _BREACHES[alarm["ComparisonOperator"]]
-    breaching = sum(value is not None and breaches(value, alarm["Threshold"]) for value in values)
-    missing = values.count(None)
-    needed = alarm.get("DatapointsToAlarm", periods)
+    breaching = sum(breaches(value, alarm["Threshold"]) for value in found)
+    missing = periods - len(found)
+    if alarm["TreatMissingData"] == "ignore" and missing and breaching == len(found):
+        return before
     if alarm["TreatMissingData"] == "breaching":
-        breaching, missing = breaching + missing, 0
-    if alarm["TreatMissingData"] == "notBreaching":
-        missing = 0
-    if breaching >= needed:
-        return "ALARM"
-    return before if breaching + missing >= needed else "OK"
+        breaching += missing
+    return "ALARM" if breaching >= alarm.get("DatapointsToAlarm", periods) else "OK"
 
 
 def metrics_of(alarm: Mapping[str, Any]) -> list[Metric]:
@@ -123,22 +136,25 @@ def _metric(named: Mapping[str, Any]) -> Metric:
     return Metric(named["Namespace"], named["MetricName"], dimensions)
 
 
-def _value(alarm: Mapping[str, Any], points: Sequence[Point], period: int) -> float | None:
+def _values(alarm: Mapping[str, Any], points: Sequence[Point], periods: int) -> list[float | None]:
+    """Give the value of each period, the latest first."""
     if "Metrics" not in alarm:
-        return _statistic(_metric(alarm), alarm["Statistic"], alarm["Period"], points, period)
-    known = {
-        one["Id"]: _statistic(
-            _metric(one["MetricStat"]["Metric"]),
-            one["MetricStat"]["Stat"],
-            one["MetricStat"]["Period"],
-            points,
-            period,
-        )
-        for one in alarm["Metrics"]
-        if "MetricStat" in one
-    }
+        return _statistics(alarm, alarm["Statistic"], alarm["Period"], points, periods)
+    known = {}
+    for one in alarm["Metrics"]:
+        if asked := one.get("MetricStat"):
+            known[one["Id"]] = _statistics(
+                asked["Metric"], asked["Stat"], asked["Period"], points, periods
+            )
     (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     return _evaluated(expression, known)
+
+
+def _statistics(
+    named: Mapping[str, Any], statistic: str, seconds: int, points: Sequence[Point], periods: int
+) -> list[float | None]:
+    metric = _metric(named)
+    return [_statistic(metric, statistic, seconds, points, -index) for index in range(periods)]
 
 
 def _statistic(
@@ -153,12 +169,31 @@ def _statistic(
     return _STATISTICS[statistic](values) if values else None
 
 
-def _evaluated(expression: str, known: Mapping[str, float | None]) -> float | None:
+def _evaluated(expression: str, known: Mapping[str, Sequence[float | None]]) -> list[float | None]:
     if total := _SUM.fullmatch(expression):
-        values = [known[name] for name in re.findall(r"FILL\((\w+)", total["terms"])]
-        there = [value for value in values if value is not None]
-        return sum(there) if there else None  # no series at all: there is nothing to fill
+        filled = [_filled(known[name]) for name in re.findall(r"FILL\((\w+)", total["terms"])]
+        return [_added(values) for values in zip(*filled, strict=True)]
+    if count := _COUNT.fullmatch(expression):
+        held = [
+            [None if value is None else float(value >= int(least)) for value in known[name]]
+            for name, least in re.findall(r"(\w+) >= (\d+)", count["terms"])
+        ]
+        return [_added(values) for values in zip(*held, strict=True)]
     if both := _PLUS.fullmatch(expression):
-        left, right = known[both["left"]], known[both["right"]]
-        return None if left is None or right is None else left + right
+        # The user guide says that a missing one is 0, others that then there is no sum: the worse.
+        pairs = zip(known[both["left"]], known[both["right"]], strict=True)
+        return [None if left is None or right is None else left + right for left, right in pairs]
     raise ValueError(f"this expression is not known here: {expression}")
+
+
+def _filled(values: Sequence[float | None]) -> Sequence[float | None]:
+    """Fill with 0 what is missing, the latest period included; an empty series stays empty."""
+    if all(value is None for value in values):
+        return values
+    return [value or 0.0 for value in values]
+
+
+def _added(values: Sequence[float | None]) -> float | None:
+    """Add values of an array, of which a missing one is 0; of none there is no sum."""
+    there = [value for value in values if value is not None]
+    return sum(there) if there else None

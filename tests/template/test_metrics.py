@@ -54,21 +54,32 @@ def test_a_pattern_that_is_not_known_is_refused(pattern: str) -> None:
         matches(pattern, {"a": "1"})
 
 
+def filtering(pattern: str, **more: Any) -> dict[str, Any]:
+    """Give a filter of lines for the metric Warm."""
+    made = {"MetricNamespace": "Ours", "MetricName": "Warm", "MetricValue": "1"}
+    return {"FilterPattern": pattern, "MetricTransformations": [made | more]}
+
+
+BY_OUTCOME = [{"Key": "outcome", "Value": "$.outcome"}]
+
+
 def test_a_filter_counts_by_the_dimension_that_the_line_names() -> None:
-    filter_ = {
-        "FilterPattern": '{ $.outcome = "*" }',
-        "MetricTransformations": [
-            {
-                "MetricNamespace": "Ours",
-                "MetricName": "Webhooks",
-                "MetricValue": "1",
-                "Dimensions": [{"Key": "outcome", "Value": "$.outcome"}],
-            }
-        ],
-    }
-    kept = Metric("Ours", "Webhooks", frozenset({("outcome", "kept")}))
+    filter_ = filtering('{ $.outcome = "*" }', Dimensions=BY_OUTCOME)
+    kept = WARM._replace(dimensions=frozenset({("outcome", "kept")}))
     assert counted(filter_, {"outcome": "kept"}, -5) == [Point(kept, -5, 1)]
     assert counted(filter_, {"message": "INIT_START"}, -5) == []
+
+
+def test_a_filter_with_a_default_counts_that_for_every_other_line() -> None:
+    filter_ = filtering('{ $.outcome = "heard" }', DefaultValue=0)
+    assert counted(filter_, {"outcome": "heard"}, -5) == [Point(WARM, -5, 1)]
+    assert counted(filter_, {"outcome": "silent"}, -5) == [Point(WARM, -5, 0)]
+
+
+def test_a_filter_with_a_default_beside_dimensions_is_refused() -> None:
+    filter_ = filtering('{ $.outcome = "*" }', Dimensions=BY_OUTCOME, DefaultValue=0)
+    with pytest.raises(ValueError, match="no default value"):
+        counted(filter_, {"outcome": "kept"}, -5)
 
 
 def alarm(**changes: Any) -> dict[str, Any]:
@@ -96,9 +107,10 @@ def at(*seconds: float, value: float = 1) -> list[Point]:
         ([], "OK"),
         (at(10, 20, 30), "OK"),
         (at(10, 20, 30, 70, 80), "OK"),
+        (at(10, 70, 190, value=3), "ALARM"),
         (at(10, 20, 30, 70, 80, 90), "ALARM"),
         (at(10, 20, 30, 130, 140, 150), "ALARM"),
-        (at(10, 20, 30, 190, 200, 210), "OK"),
+        (at(10, 20, 30, 310, 320, 330), "OK"),
         (at(10, 70, value=3), "ALARM"),
     ],
 )
@@ -106,22 +118,38 @@ def test_an_alarm_counts_the_periods_that_breach(points: list[Point], reached: s
     assert state(alarm(), points) == reached
 
 
+# The tables of the user guide, "How alarm state is evaluated when data is missing": five periods,
+# of which the latest stands last; 0 does not breach, X does, - is missing.
 @pytest.mark.parametrize(
-    ("treated", "points", "before", "reached"),
+    ("needed", "periods", "ignore", "breaching", "not_breaching"),
     [
-        ("breaching", [], "OK", "ALARM"),
-        ("breaching", at(10, 70), "OK", "OK"),
-        ("notBreaching", [], "ALARM", "OK"),
-        ("ignore", [], "ALARM", "ALARM"),
-        ("ignore", [], "OK", "OK"),
-        ("ignore", at(10, 70), "ALARM", "OK"),
-        ("ignore", at(10, 70, value=3), "OK", "ALARM"),
+        (3, "0-X-X", "OK", "OK", "OK"),
+        (3, "0----", "OK", "OK", "OK"),
+        (3, "-----", "as before", "ALARM", "OK"),
+        (3, "0XX-X", "ALARM", "ALARM", "ALARM"),
+        (3, "----X", "as before", "ALARM", "OK"),
+        (3, "X----", "as before", "ALARM", "OK"),
+        (2, "0-X-X", "ALARM", "ALARM", "ALARM"),
+        (2, "00X0X", "ALARM", "ALARM", "ALARM"),
+        (2, "0-X--", "OK", "ALARM", "OK"),
+        (2, "----0", "OK", "ALARM", "OK"),
+        (2, "----X", "as before", "ALARM", "OK"),
     ],
 )
-def test_missing_data_are_treated_as_the_alarm_says(
-    treated: str, points: list[Point], before: str, reached: str
+def test_missing_data_are_treated_as_the_user_guide_says(
+    needed: int, periods: str, ignore: str, breaching: str, not_breaching: str
 ) -> None:
-    assert state(alarm(TreatMissingData=treated), points, before) == reached
+    points = [
+        Point(WARM, -60.0 * index - 30, 3 if sign == "X" else 0)
+        for index, sign in enumerate(reversed(periods))
+        if sign != "-"
+    ]
+    wanted = {"ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
+    for treated, reached in wanted.items():
+        made = alarm(DatapointsToAlarm=needed, TreatMissingData=treated)
+        for before in ("OK", "ALARM"):
+            expected = before if reached == "as before" else reached
+            assert state(made, points, before) == expected, treated
 
 
 def test_the_maximum_of_a_period_is_not_its_sum() -> None:
@@ -146,17 +174,37 @@ def of_two(expression: str) -> dict[str, Any]:
     return made
 
 
+FILLED = "SUM([FILL(warm, 0), FILL(cold, 0)])"
+
+
 @pytest.mark.parametrize(
     ("expression", "with_one", "with_both"),
-    [("SUM([FILL(warm, 0), FILL(cold, 0)])", "ALARM", "ALARM"), ("warm + cold", "OK", "ALARM")],
+    [(FILLED, "ALARM", "ALARM"), ("warm + cold", "OK", "ALARM")],
 )
-def test_a_sum_that_is_filled_bears_a_metric_without_data_and_a_plain_one_does_not(
+def test_a_sum_of_an_array_bears_a_metric_without_data_and_a_plain_one_does_not(
     expression: str, with_one: str, with_both: str
 ) -> None:
     one = at(10, value=3)
     both = [*one, Point(Metric("Ours", "Cold"), -10, 0)]
     assert state(of_two(expression), one) == with_one
     assert state(of_two(expression), both) == with_both
+    assert state(of_two(expression), []) == "OK"
+
+
+def test_what_is_filled_hides_a_value_that_comes_late() -> None:
+    late = at(70, value=3)
+    assert state(alarm(EvaluationPeriods=1, DatapointsToAlarm=1), late) == "ALARM"
+    assert state(of_two(FILLED), late) == "OK"
+    assert state(of_two(FILLED) | {"EvaluationPeriods": 3, "DatapointsToAlarm": 1}, late) == "ALARM"
+
+
+def test_metrics_are_held_against_a_limit_of_their_own() -> None:
+    near = of_two("SUM([IF(warm >= 3, 1, 0), IF(cold >= 7, 1, 0)])") | {"Threshold": 1}
+    assert state(near, []) == "OK"
+    assert state(near, at(10, value=2)) == "OK"
+    assert state(near, at(10, value=3)) == "ALARM"
+    assert state(near, [Point(Metric("Ours", "Cold"), -10, 6)]) == "OK"
+    assert state(near, [Point(Metric("Ours", "Cold"), -10, 7)]) == "ALARM"
 
 
 def test_an_expression_that_is_not_known_is_refused() -> None:
