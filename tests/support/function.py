@@ -102,9 +102,9 @@ class Functions:
 class _Lines(logging.Handler):
     """Keeps log records as Lambda's JSON format writes them."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: list[dict[str, Any]]) -> None:
         super().__init__()
-        self.lines: list[dict[str, Any]] = []
+        self.lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
         line = {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
@@ -119,8 +119,10 @@ class _Lines(logging.Handler):
 def _serve(requests: IO[str], answers: IO[str]) -> None:
     from tests.support.context import LambdaContext
 
-    lines = _Lines()
+    lines = _Lines([])
     logging.getLogger().addHandler(lines)
+    # Powertools has what is above leave out its lines.
+    logging.getLogger("fetch_recording").addHandler(_Lines(lines.lines))
     for text in requests:
         function, event, seconds_left = json.loads(text)
         lines.lines.clear()

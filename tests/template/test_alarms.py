@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.support import signing, vonage, webhooks
+from tests.support import signing, storage, vonage, webhooks
 from tests.support.cloud import Cloud
 from tests.support.events import http_event
 from tests.support.function import Functions, Outcome
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     Resources = dict[str, dict[str, Any]]
 
 OF = "CON-4b8b1f0e-0d4c-4d4a-9a3e-1f2e3d4c5b6a"
+OWNER = "arn:aws:iam::123456789012:user/owner"
 PACKAGES = Path(boto3.__file__).parents[1]
 JUST_NOW = -30.0  # seconds
+TIMEOUTS = {"fetch_recording": 300.0}  # seconds
+LATE = 120.0  # seconds after which what is measured is published
 HALF_AN_HOUR = range(30)  # minutes
 _FAULTY = """
 import time
@@ -74,7 +77,7 @@ class Stack:
         self, folder: str, event: dict[str, Any], times: int = 1, by: Functions | None = None
     ) -> Outcome:
         """Invoke a function; what it did once counts as often as is said."""
-        done = (by or self._functions)(folder, event)
+        done = (by or self._functions)(folder, event, seconds_left=TIMEOUTS.get(folder, 6.0))
         (function,) = [
             name
             for name, one in self._of_type("AWS::Lambda::Function").items()
@@ -87,10 +90,10 @@ class Stack:
                 self.hear(line, function)
         return done
 
-    def measure(self, function: str, name: str, value: float) -> None:
-        """Have Lambda publish a metric of a function."""
+    def measure(self, function: str, name: str, value: float, at: float = JUST_NOW) -> None:
+        """Have Lambda publish a metric of a function, as of when it was invoked."""
         metric = Metric("AWS/Lambda", name, frozenset({("FunctionName", function)}))
-        self.points.append(Point(metric, JUST_NOW, value))
+        self.points.append(Point(metric, at, value))
 
     def gauge(self, queue: str, name: str, value: float) -> None:
         """Have SQS publish a metric of a queue, each minute."""
@@ -109,17 +112,19 @@ class Stack:
                     at = -60.0 * minute + JUST_NOW
                     self.points += counted(one["Properties"], line, at)
 
-    def silence_the_heart(self) -> None:
-        """Forget all beats."""
-        self.points = [one for one in self.points if one.metric.name != "BeatsHeard"]
+    def silence_the_heart(self, minutes: int = 30) -> None:
+        """Forget the beats of the last minutes."""
+        self.points = [
+            one
+            for one in self.points
+            if one.metric.name != "BeatsHeard" or one.at < -60.0 * minutes
+        ]
 
-    def ringing(self) -> set[str]:
-        """Give the alarms that ring now."""
+    def ringing(self, late: float = 0.0) -> set[str]:
+        """Give the alarms that ring now, or would if all values came so many seconds late."""
         alarms = self._of_type("AWS::CloudWatch::Alarm")
-        return {name for name, one in alarms.items() if self._rings(one["Properties"])}
-
-    def _rings(self, alarm: dict[str, Any]) -> bool:
-        return state(alarm, self.points) == "ALARM"
+        points = [one._replace(at=one.at - late) for one in self.points]
+        return {name for name, one in alarms.items() if state(one["Properties"], points) == "ALARM"}
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +150,10 @@ def start(
         "FOREIGN_ANSWER_URLS": "refuse",
         "ALLOWED_PREFIXES": "44",
         "ANSWER_URL": "http://127.0.0.1:9/webhooks/answer",
+        "RECORDINGS_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-2.amazonaws.com/123456789012/dead",
+        "KEEP_RECORDINGS_DAYS": "365",
+        "MAX_RECORDING_MEGABYTES": "1024",
+        "RETRY_SECONDS": "60",
     }
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
@@ -180,6 +189,21 @@ def forged(stack: Stack) -> dict[str, Any]:
     event = status(stack)
     event["headers"]["authorization"] = bearer(stack.cloud.account, b"", secret="not ours" * 4)
     return event
+
+
+def recording_that_the_table_refuses(stack: Stack) -> dict[str, Any]:
+    stack.cloud.aws.faults["PutItem"] = "refuse"
+    message = {
+        "messageId": "0",
+        "receiptHandle": "none",
+        "body": storage.message(webhooks.recorded(OF)),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-2:123456789012:recordings",
+        "awsRegion": "eu-west-2",
+    }
+    return {"Records": [message]}
 
 
 # What raises no alarm
@@ -236,6 +260,15 @@ def a_beat_that_was_missed_twice(stack: Stack) -> None:
     stack.points = [one for one in stack.points if one not in heart[:2]]
 
 
+def a_recording_that_was_fetched_in_the_fourth_attempt(stack: Stack) -> None:
+    stack.invoke("fetch_recording", recording_that_the_table_refuses(stack), times=3)
+
+
+def a_recording_that_took_long(stack: Stack) -> None:
+    """It ends by itself when 45 of its 300 seconds are left."""
+    stack.measure("FetchRecordingFunction", "Duration", 256_000, at=-256.0)
+
+
 QUIET = [
     ordinary_calls,
     webhooks_without_a_signature,
@@ -245,6 +278,8 @@ QUIET = [
     a_webhook_that_aws_failed_once,
     one_slow_reply,
     a_beat_that_was_missed_twice,
+    a_recording_that_was_fetched_in_the_fourth_attempt,
+    a_recording_that_took_long,
 ]
 
 
@@ -253,7 +288,7 @@ def test_what_callers_do_not_suffer_from_raises_no_alarm(
     stack: Stack, happening: Callable[[Stack], None]
 ) -> None:
     happening(stack)
-    assert stack.ringing() == set()
+    assert stack.ringing() == stack.ringing(LATE) == set()
 
 
 def test_a_stack_that_nobody_calls_raises_no_alarm(stack: Stack) -> None:
@@ -273,6 +308,12 @@ def a_flow_that_nobody_wrote(stack: Stack) -> None:
 
 def a_request_that_nobody_foresaw(stack: Stack) -> None:
     stack.invoke("event", {"rawPath": "/webhooks/event", "headers": "none"})
+
+
+def a_request_of_the_owners_that_nobody_foresaw(stack: Stack) -> None:
+    event = http_event("GET", "/calls")
+    event["requestContext"]["authorizer"] = {"iam": {"userArn": OWNER}}
+    assert stack.invoke("calls", event | {"rawQueryString": 7}).status == 500
 
 
 def a_table_and_a_queue_that_take_nothing(stack: Stack) -> None:
@@ -324,6 +365,12 @@ def a_recording_that_was_given_up(stack: Stack) -> None:
     stack.gauge("RecordingsDeadLetterQueue", "ApproximateNumberOfMessagesVisible", 1)
 
 
+def a_recording_that_fails_again_and_again(stack: Stack) -> None:
+    event = recording_that_the_table_refuses(stack)
+    done = stack.invoke("fetch_recording", event, times=5)
+    assert done.logs[0]["outcome"] == "failed"
+
+
 def recordings_that_nobody_fetches(stack: Stack) -> None:
     stack.gauge("RecordingsQueue", "ApproximateNumberOfMessagesVisible", 7)
     stack.gauge("RecordingsQueue", "ApproximateAgeOfOldestMessage", 3600)
@@ -334,6 +381,15 @@ def a_function_that_dies(stack: Stack) -> None:
     stack.measure("DtmfFunction", "Errors", 1)
 
 
+def a_function_that_took_nearly_all_its_time(stack: Stack) -> None:
+    stack.measure("CallsFunction", "Duration", 25_200)
+
+
+def a_recording_that_ran_out_of_time(stack: Stack) -> None:
+    for name, value in {"Invocations": 1, "Errors": 1, "Duration": 300_000}.items():
+        stack.measure("FetchRecordingFunction", name, value, at=-301.0)
+
+
 def an_account_without_an_instance_left(stack: Stack) -> None:
     stack.measure("AnswerFunction", "Throttles", 1)
 
@@ -342,15 +398,16 @@ def a_day_whose_calls_are_spent(stack: Stack) -> None:
     body = b'{"to": [{"type": "phone", "number": "447700900123"}], "flow": "greet"}'
     event = http_event("POST", "/calls", body=body)
     event["headers"]["idempotency-key"] = "one"
-    arn = "arn:aws:iam::123456789012:user/owner"
-    event["requestContext"]["authorizer"] = {"iam": {"userArn": arn}}
+    event["requestContext"]["authorizer"] = {"iam": {"userArn": OWNER}}
     assert stack.invoke("calls", event).status == 403
 
 
 def a_heart_that_beats_against_a_closed_door(stack: Stack) -> None:
-    stack.silence_the_heart()
+    """For three minutes, which its description promises to be enough."""
+    stack.silence_the_heart(minutes=3)
     done = stack.invoke("heartbeat", {})
     assert done.logs[0]["outcome"] == "silent"
+    stack.hear(done.logs[0], "HeartbeatFunction", minutes=(1, 2))
 
 
 def a_heart_that_does_not_beat(stack: Stack) -> None:
@@ -361,6 +418,7 @@ FAULTS: dict[Callable[[Stack], None], str] = {
     a_flow_that_fails: "ApologiesAlarm",
     a_flow_that_nobody_wrote: "ApologiesAlarm",
     a_request_that_nobody_foresaw: "UnforeseenErrorsAlarm",
+    a_request_of_the_owners_that_nobody_foresaw: "UnforeseenErrorsAlarm",
     a_table_and_a_queue_that_take_nothing: "TransientFaultsAlarm",
     a_signature_secret_that_is_not_vonages: "RejectedSignaturesAlarm",
     a_call_that_went_to_the_fallback: "FallbackUsedAlarm",
@@ -371,8 +429,11 @@ FAULTS: dict[Callable[[Stack], None], str] = {
     a_table_that_takes_nothing_for_long: "OverflowDepthAlarm",
     an_event_that_was_given_up: "EventsDeadAlarm",
     a_recording_that_was_given_up: "RecordingsDeadAlarm",
+    a_recording_that_fails_again_and_again: "FailingRecordingsAlarm",
     recordings_that_nobody_fetches: "OldestRecordingAlarm",
     a_function_that_dies: "FunctionErrorsAlarm",
+    a_function_that_took_nearly_all_its_time: "NearTimeoutAlarm",
+    a_recording_that_ran_out_of_time: "NearTimeoutAlarm",
     an_account_without_an_instance_left: "ThrottlesAlarm",
     a_day_whose_calls_are_spent: "DiallingCapAlarm",
     a_heart_that_beats_against_a_closed_door: "CallersHearNothingAlarm",
@@ -386,6 +447,14 @@ def test_a_fault_raises_its_alarm_and_no_other(
 ) -> None:
     fault(stack)
     assert stack.ringing() == {FAULTS[fault]}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda it: it.__name__)
+def test_a_fault_of_which_the_metrics_come_late_raises_its_alarm(
+    stack: Stack, fault: Callable[[Stack], None]
+) -> None:
+    fault(stack)
+    assert stack.ringing(LATE) == {FAULTS[fault]}
 
 
 def test_there_is_a_fault_for_every_alarm(production: Resources) -> None:

@@ -103,10 +103,13 @@ def test_a_metric_that_nothing_publishes_would_be_seen(
     assert not exists(metric, production)
 
 
-def test_every_alarm_tells_the_topic_when_it_begins_and_when_it_ends(production: Resources) -> None:
+def test_every_alarm_tells_the_topic_when_it_begins_and_ends_and_says_where_to_read_on(
+    production: Resources,
+) -> None:
     for alarm in of_type(production, "AWS::CloudWatch::Alarm").values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == ["AlarmTopic"]
-        assert alarm["AlarmDescription"]
+        section = alarm["AlarmName"].removeprefix("voice-local-")
+        assert alarm["AlarmDescription"].endswith(f" What to do: docs/operate.md#{section}")
         assert alarm["TreatMissingData"] in ("breaching", "notBreaching", "ignore")
 
 
@@ -145,6 +148,36 @@ def test_the_lines_of_every_webhook_are_counted(production: Resources) -> None:
     }
     webhooks = ("Answer", "Dtmf", "Asr", "Notification", "Event", "Recordings")
     assert counted == {f"{name}Logs" for name in webhooks}
+
+
+def test_what_is_near_its_timeout_has_taken_nine_tenths_of_it(production: Resources) -> None:
+    alarm = production["NearTimeoutAlarm"]["Properties"]
+    (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
+    limits = {name: int(least) for name, least in re.findall(r"(\w+) >= (\d+)", expression)}
+    asked = {one["Id"]: one["MetricStat"] for one in alarm["Metrics"] if "MetricStat" in one}
+    assert set(limits) == set(asked)
+    for name, one in asked.items():
+        assert (one["Metric"]["MetricName"], one["Stat"]) == ("Duration", "Maximum")
+        function = production[one["Metric"]["Dimensions"][0]["Value"]]["Properties"]
+        assert limits[name] == function["Timeout"] * 900  # milliseconds
+
+
+def test_who_is_not_watched_for_being_near_a_timeout_has_a_caller_waiting_or_nothing_to_do(
+    production: Resources,
+) -> None:
+    watched = {
+        function
+        for metric in metrics_of(production["NearTimeoutAlarm"]["Properties"])
+        for _, function in metric.dimensions
+    }
+    slow = {
+        one["LogGroupName"].removesuffix("Logs") + "Function"
+        for one in of_type(production, "AWS::Logs::MetricFilter").values()
+        if one["MetricTransformations"][0]["MetricName"] == "SlowReplies"
+    }
+    assert not watched & slow
+    rest = set(of_type(production, "AWS::Lambda::Function")) - watched - slow
+    assert rest == {"FallbackFunction", "HeartbeatFunction"}
 
 
 def test_the_topic_is_encrypted_with_a_key_that_alarms_may_use(production: Resources) -> None:
@@ -273,14 +306,15 @@ def test_the_errors_of_every_function_that_is_deployed_so_are_watched(
     assert len(watched) <= 10  # metrics that an alarm may add up
 
 
-def test_an_alarm_that_rolls_back_looks_at_less_than_the_five_minutes_of_the_trial(
+def test_an_alarm_that_rolls_back_looks_at_no_more_than_the_five_minutes_of_the_trial(
     production: Resources,
 ) -> None:
     for name in ("FunctionErrorsAlarm", "UnforeseenErrorsAlarm", "ApologiesAlarm"):
         alarm = production[name]["Properties"]
         periods = {one["MetricStat"]["Period"] for one in alarm.get("Metrics", [])[1:]}
         assert (periods or {alarm["Period"]}) == {60}
-        assert alarm["EvaluationPeriods"] == 1
+        assert alarm["EvaluationPeriods"] <= 5
+        assert alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) == 1
 
 
 def test_without_alarms_new_code_still_comes_gradually() -> None:
