@@ -14,7 +14,7 @@ from tests.support import signing, storage, vonage, webhooks
 from tests.support.cloud import Cloud
 from tests.support.events import http_event
 from tests.support.function import Functions, Outcome
-from tests.support.metrics import Metric, Point, counted, state
+from tests.support.metrics import Metric, Point, counted, metrics_of, state
 from tests.support.signing import bearer
 from tests.support.webhooks import post
 
@@ -95,11 +95,11 @@ class Stack:
         metric = Metric("AWS/Lambda", name, frozenset({("FunctionName", function)}))
         self.points.append(Point(metric, at, value))
 
-    def gauge(self, queue: str, name: str, value: float) -> None:
+    def gauge(self, queue: str, name: str, value: float, minutes: range = HALF_AN_HOUR) -> None:
         """Have SQS publish a metric of a queue, each minute."""
         dimension = ("QueueName", f"{queue}.QueueName")
         metric = Metric("AWS/SQS", name, frozenset({dimension}))
-        self.points += [Point(metric, -60 * minute - 30, value) for minute in HALF_AN_HOUR]
+        self.points += [Point(metric, -60 * minute - 30, value) for minute in minutes]
 
     def hear(
         self, line: dict[str, Any], function: str, minutes: range | tuple[int, ...] = (0,)
@@ -244,6 +244,7 @@ def a_burst_that_the_table_throttled_for_a_moment(stack: Stack) -> None:
     stack.cloud.aws.faults["PutItem"] = "throttle"
     done = stack.invoke("event", status(stack), times=100)
     assert done.logs[0]["outcome"] == "overflowed"
+    stack.gauge("OverflowQueue", "ApproximateNumberOfMessagesVisible", 100, range(5))
 
 
 def a_webhook_that_aws_failed_once(stack: Stack) -> None:
@@ -462,11 +463,78 @@ def test_there_is_a_fault_for_every_alarm(production: Resources) -> None:
     assert set(FAULTS.values()) == alarms
 
 
-@pytest.mark.parametrize("alarm", ["EventsDeadAlarm", "RecordingsDeadAlarm", "OverflowDepthAlarm"])
-def test_a_queue_that_nobody_touched_for_hours_does_not_end_its_alarm(
+def test_an_alarm_ends_when_all_is_well(stack: Stack, production: Resources) -> None:
+    alarms = {n: one for n, one in production.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+    for name, one in alarms.items():
+        assert state(one["Properties"], stack.points, "ALARM") == "OK", name
+
+
+@pytest.mark.parametrize(
+    "alarm",
+    ["EventsDeadAlarm", "RecordingsDeadAlarm", "OverflowDepthAlarm", "OldestRecordingAlarm"],
+)
+def test_a_queue_that_nobody_touched_for_hours_neither_ends_its_alarm_nor_begins_it(
     production: Resources, alarm: str
 ) -> None:
-    assert state(production[alarm]["Properties"], [], "ALARM") == "ALARM"
+    for before in ("ALARM", "OK"):
+        assert state(production[alarm]["Properties"], [], before) == before
+
+
+@pytest.mark.parametrize(
+    ("alarm", "times", "seconds"),
+    [
+        ("TransientFaultsAlarm", 5, 300),
+        ("RejectedSignaturesAlarm", 10, 300),
+        ("SlowRepliesAlarm", 3, 300),
+        ("FailingRecordingsAlarm", 5, 3600),
+    ],
+)
+def test_what_rings_above_a_rate_counts_over_all_the_time_that_is_said(
+    production: Resources, alarm: str, times: int, seconds: int
+) -> None:
+    properties = production[alarm]["Properties"]
+    (metric,) = metrics_of(properties)
+    apart = seconds / times
+    points = [Point(metric, -apart * (index + 0.5), 1) for index in range(times * 2)]
+    assert state(properties, points[:times]) == "ALARM"
+    assert state(properties, points[: times - 1]) == "OK"
+    assert state(properties, points[::2]) == "OK"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "name", "value", "unwatched"),
+    [
+        ("FunctionErrorsAlarm", "Errors", 1, {"Heartbeat"}),
+        # What SQS hands to them comes again, and a beat that is missed has its own alarm.
+        ("ThrottlesAlarm", "Throttles", 1, {"Heartbeat", "Drain", "FetchRecording"}),
+    ],
+)
+def test_each_function_that_is_watched_rings_alone(
+    production: Resources, alarm: str, name: str, value: float, unwatched: set[str]
+) -> None:
+    functions = {n for n, one in production.items() if one["Type"] == "AWS::Lambda::Function"}
+    for function in functions - {f"{one}Function" for one in unwatched}:
+        metric = Metric("AWS/Lambda", name, frozenset({("FunctionName", function)}))
+        points = [Point(metric, JUST_NOW, value)]
+        assert state(production[alarm]["Properties"], points) == "ALARM", function
+
+
+def test_each_function_rings_alone_when_it_is_near_its_timeout(production: Resources) -> None:
+    alarm = production["NearTimeoutAlarm"]["Properties"]
+    for metric in metrics_of(alarm):
+        ((_, function),) = metric.dimensions
+        nearly = production[function]["Properties"]["Timeout"] * 900
+        assert state(alarm, [Point(metric, JUST_NOW, nearly)]) == "ALARM", function
+        assert state(alarm, [Point(metric, JUST_NOW, nearly - 1)]) == "OK", function
+
+
+def test_calls_are_counted_and_beats_are_none(stack: Stack) -> None:
+    stack.invoke("answer", answered(stack), times=3)
+    beat = webhooks.answer("00000000-0000-0000-0000-000000000000")
+    done = stack.invoke("answer", post(stack.cloud.account, "answer", beat))
+    assert done.logs[0]["outcome"] == "answered"
+    stack.invoke("answer", answered(stack, "flow=faulty&how=raise"))
+    assert sum(one.value for one in stack.points if one.metric.name == "CallsAnswered") == 3
 
 
 def test_a_function_that_nobody_invoked_does_not_hide_the_error_of_another(

@@ -110,6 +110,9 @@ def test_every_alarm_tells_the_topic_when_it_begins_and_ends_and_says_where_to_r
         assert alarm["AlarmActions"] == alarm["OKActions"] == ["AlarmTopic"]
         section = alarm["AlarmName"].removeprefix("voice-local-")
         assert alarm["AlarmDescription"].endswith(f" What to do: docs/operate.md#{section}")
+        assert alarm.get("ActionsEnabled", True) is True
+        returned = [one for one in alarm.get("Metrics", []) if one.get("ReturnData", True)]
+        assert [set(one) for one in returned] in ([], [{"Id", "Expression", "Label"}])
         assert alarm["TreatMissingData"] in ("breaching", "notBreaching", "ignore")
 
 
@@ -139,15 +142,28 @@ def test_every_outcome_that_is_looked_at_is_one_that_a_function_says(production:
     assert {outcome for outcome in outcomes if f'"{outcome}"' not in said} == set()
 
 
-def test_the_lines_of_every_webhook_are_counted(production: Resources) -> None:
-    filters = of_type(production, "AWS::Logs::MetricFilter").values()
-    counted = {
-        one["LogGroupName"]
-        for one in filters
-        if one["MetricTransformations"][0]["MetricName"] == "Webhooks"
-    }
-    webhooks = ("Answer", "Dtmf", "Asr", "Notification", "Event", "Recordings")
-    assert counted == {f"{name}Logs" for name in webhooks}
+WAITED_FOR = {"AnswerLogs", "DtmfLogs", "AsrLogs", "NotificationLogs"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "groups"),
+    [
+        ("Webhooks", WAITED_FOR | {"EventLogs", "RecordingsLogs"}),
+        ("SwitchboardUnread", WAITED_FOR | {"EventLogs", "RecordingsLogs"}),
+        ("SlowReplies", WAITED_FOR),
+    ],
+)
+def test_the_lines_of_every_webhook_are_counted_and_all_alike(
+    production: Resources, metric: str, groups: set[str]
+) -> None:
+    filters = [
+        one
+        for one in of_type(production, "AWS::Logs::MetricFilter").values()
+        if one["MetricTransformations"][0]["MetricName"] == metric
+    ]
+    assert sorted(one["LogGroupName"] for one in filters) == sorted(groups)
+    first, *others = [{k: v for k, v in one.items() if k != "LogGroupName"} for one in filters]
+    assert all(one == first for one in others)
 
 
 def test_what_is_near_its_timeout_has_taken_nine_tenths_of_it(production: Resources) -> None:
