@@ -196,6 +196,14 @@ def test_who_is_not_watched_for_being_near_a_timeout_has_a_caller_waiting_or_not
     assert rest == {"FallbackFunction", "HeartbeatFunction"}
 
 
+def test_what_an_alarm_adds_up_is_what_cloudwatch_takes(production: Resources) -> None:
+    """As many as ten metrics, all of one period (CloudWatch user guide, "Alarms on math")."""
+    for alarm in of_type(production, "AWS::CloudWatch::Alarm").values():
+        asked = [one["MetricStat"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
+        assert len(asked) <= 10
+        assert len({one["Period"] for one in asked}) <= 1
+
+
 def test_the_topic_is_encrypted_with_a_key_that_alarms_may_use(production: Resources) -> None:
     assert production["AlarmTopic"]["Properties"]["KmsMasterKeyId"] == "AlarmKey.Arn"
     key = production["AlarmKey"]["Properties"]
@@ -319,7 +327,6 @@ def test_the_errors_of_every_function_that_is_deployed_so_are_watched(
     }
     functions = set(of_type(production, "AWS::Lambda::Function"))
     assert watched == functions - {"HeartbeatFunction"}
-    assert len(watched) <= 10  # metrics that an alarm may add up
 
 
 def test_an_alarm_that_rolls_back_looks_at_no_more_than_the_five_minutes_of_the_trial(
