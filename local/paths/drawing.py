@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
+import unicodedata
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from local.paths.tree import FAULT, arrivals, grouped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local.paths.tree import Place, Tree
 
+_COLUMNS = 79  # of the text
+_NARROW = 30  # columns that a place has however deep it is
+_COUNTED = "\ue000"  # follows a wide character while lines are broken
 _WIDTH = 40  # characters in a box
 _LINE = 16  # pixels
 _BOX = 300
@@ -41,18 +48,24 @@ def as_text(tree: Tree) -> str:
     lines = [tree.flow]
     drawn: set[int] = set()
 
+    def add(text: str, first: str, more: str) -> None:
+        width = max(_COLUMNS - len(more), _NARROW)
+        marks = itertools.chain([first], itertools.repeat(more))
+        lines.extend(mark + line for mark, line in zip(marks, _wrapped(text, width), strict=False))
+
     def draw(place: Place, indent: str) -> None:
         drawn.add(place.number)
-        for line in _said(place):
-            lines.append(f"{indent}{line}")
+        for said in _said(place):
+            add(said, indent, f"{indent}  ")
         branches = grouped(place.branches)
         for position, (what, branch) in enumerate(branches):
             last = position == len(branches) - 1
             known = branch.to in drawn
             arrow = f"\u2192 {branch.to}" + (" (above)" if known else "")
-            lines.append(f"{indent}{'└' if last else '├'}─ {what} {arrow}")
+            below = indent + ("   " if last else "│  ")
+            add(f"{what} {arrow}", f"{indent}{'└' if last else '├'}─ ", below)
             if not known:
-                draw(tree.places[branch.to - 1], indent + ("   " if last else "│  "))
+                draw(tree.places[branch.to - 1], below)
 
     draw(tree.places[0], "  ")
     return "\n".join(lines)
@@ -62,6 +75,22 @@ def _said(place: Place) -> list[str]:
     end = place.problem or place.ending
     steps = [*place.steps, *([f"({end})"] if end else [])]
     return [f"{place.number}. {steps[0]}" if steps else f"{place.number}.", *steps[1:]]
+
+
+def _wrapped(text: str, width: int, wide: Callable[[str], bool] | None = None) -> list[str]:
+    """Break a text into lines; a character twice as wide as others counts as two."""
+    is_wide = wide or _is_wide
+    plain = " ".join(text.split())
+    counted = "".join(f"{one}{_COUNTED}" if is_wide(one) else one for one in plain)
+    return [line.replace(_COUNTED, "") for line in textwrap.wrap(counted, width)]
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) in ("W", "F")
+
+
+def _is_wide_in_a_picture(character: str) -> bool:
+    return character.isupper() or _is_wide(character)
 
 
 def as_svg(tree: Tree) -> str:
@@ -91,6 +120,10 @@ def as_svg(tree: Tree) -> str:
     )
 
 
+def _drawn(text: str) -> list[str]:
+    return _wrapped(text, _WIDTH, _is_wide_in_a_picture)
+
+
 def _columns(tree: Tree) -> tuple[list[list[int]], dict[int, int]]:
     """The places by their distance from the start, and from where each was first come to."""
     found_from = {number: one[0] for number, one in arrivals(tree).items() if one is not None}
@@ -110,12 +143,12 @@ class _Box:
     def __init__(self, place: Place, x: int, y: int) -> None:
         self.number, self.x, self.y = place.number, x, y
         self._kind = "fault" if place.ending == FAULT else "end" if place.ending else "place"
-        self._lines = [line for said in _said(place) for line in textwrap.wrap(said, _WIDTH)]
+        self._lines = [line for said in _said(place) for line in _drawn(said)]
+        self._first_branch = len(self._lines)
         self._branches: dict[int, int] = {}
         for what, branch in grouped(place.branches):
-            self._branches.setdefault(branch.to, len(self._lines))
-            shown = textwrap.shorten(what, _WIDTH - 6, placeholder="\u2026")
-            self._lines.append(f"{shown} \u2192 {branch.to}")
+            self._lines += _drawn(f"{what} \u2192 {branch.to}")
+            self._branches.setdefault(branch.to, len(self._lines) - 1)
 
     @property
     def height(self) -> int:
@@ -128,9 +161,8 @@ class _Box:
 
     def drawn(self) -> str:
         """The box and its text."""
-        first_branch = min(self._branches.values(), default=len(self._lines))
         text = "".join(
-            f'<text class="{"label" if n >= first_branch else "said"}" x="{self.x + 10}"'
+            f'<text class="{"label" if n >= self._first_branch else "said"}" x="{self.x + 10}"'
             f' y="{self.y + 20 + _LINE * n}">{escape(line)}</text>'
             for n, line in enumerate(self._lines)
         )
