@@ -6,32 +6,36 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local import samconfig
 from local.flow_files import read_all
 from local.layers import LayerError
 from local.paths.exploring import explore
+from local.paths.walk import PLACES
 from local.platform import Options, Platform
 from local.template import TemplateError
 from local.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
+
+_SECONDS = 5.0  # between two lines about a long walk
 
 
 def main() -> int:
     """Explore the flows that the arguments name; 1 if something is wrong with one of them."""
     arguments = _parser().parse_args()
     root = arguments.root.resolve()
-    known = {flow["name"]: flow["handlers"] for flow in read_all(root / "functions/flows")}
+    known = {flow["name"]: flow for flow in read_all(root / "functions/flows")}
     unknown = sorted(set(arguments.flow) - set(known))
     if unknown:
         say(f"error: there is no flow {unknown[0]}; there are {', '.join(known)}")
         return 2
     try:
-        chosen = {name: known[name] for name in arguments.flow or known}
+        chosen = [known[name] for name in arguments.flow or known]
         return asyncio.run(_explore(root, chosen, arguments))
     except KeyboardInterrupt:
         say("ended")
@@ -52,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
         "--say", action="append", default=[], metavar="TEXT", help="something callers say as well"
     )
     parser.add_argument("--svg", type=Path, metavar="FOLDER", help="write FLOW.svg for each there")
+    parser.add_argument(
+        "--places",
+        type=int,
+        default=PLACES,
+        metavar="N",
+        help=f"look at so many places of a flow, at most ({PLACES})",
+    )
     parser.add_argument("--check", action="store_true", help="say only what is wrong")
     parser.add_argument(
         "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
@@ -60,33 +71,44 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _explore(
-    root: Path, flows: Mapping[str, Iterable[str]], arguments: argparse.Namespace
+    root: Path, flows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace
 ) -> int:
-    """Walk flows, given by name with their handlers; 1 if something is wrong with one."""
+    """Walk flows, given as their files tell; 1 if something is wrong with one."""
     # A folder of its own, so that it runs beside `make up`.
     with tempfile.TemporaryDirectory(prefix="explored-") as folder:
         options = Options(folder=Path(folder), parameters=samconfig.overrides(root), say=say)
         async with Platform(root, options) as platform:
-            wrong = [
-                await _one(platform, flow, handlers, arguments) for flow, handlers in flows.items()
-            ]
+            wrong = [await _one(platform, flow, arguments) for flow in flows]
     found = sum(wrong)
     walked = "1 flow" if len(flows) == 1 else f"{len(flows)} flows"
     say(f"{walked} walked, {found or 'nothing'} found wrong")
     return 1 if found else 0
 
 
-async def _one(
-    platform: Platform, flow: str, handlers: Iterable[str], arguments: argparse.Namespace
-) -> int:
-    explored = await explore(platform.application(), flow, handlers, arguments.say)
+class _Counted:
+    """Says on a terminal, every few seconds, how far a long walk is; not among what it prints."""
+
+    def __init__(self, flow: str) -> None:
+        self._flow, self._said = flow, time.monotonic()
+
+    def tell(self, found: int) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self._said > _SECONDS:
+            self._said = time.monotonic()
+            sys.stderr.write(f"{self._flow}: {found} places so far; Ctrl-C ends it\n")
+
+
+async def _one(platform: Platform, flow: Mapping[str, Any], arguments: argparse.Namespace) -> int:
+    name, counted = flow["name"], _Counted(flow["name"])
+    explored = await explore(
+        platform.application(), flow, arguments.say, arguments.places, counted.tell
+    )
     if not arguments.check:
         say(f"\n{explored.text}\n")
     if arguments.svg:
         arguments.svg.mkdir(parents=True, exist_ok=True)
-        (arguments.svg / f"{flow}.svg").write_text(explored.svg, encoding="utf-8")
+        (arguments.svg / f"{name}.svg").write_text(explored.svg, encoding="utf-8")
     for line in explored.findings:
-        say(f"{flow}: {line}")
+        say(f"{name}: {line}")
     return len(explored.findings)
 
 

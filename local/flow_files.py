@@ -6,6 +6,8 @@ import ast
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from local.flow_keys import compared
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -22,7 +24,8 @@ def read_all(folder: Path) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``name``, ``doc``, ``handlers``, and ``error``: None, or a ``line`` and a ``text``.
+        ``name``, ``doc``, ``handlers``, ``keys`` that the flow asks for by name, each with its
+        line, and ``error``: None, or a ``line`` and a ``text``.
     """
     found = [read(path) for path in sorted(folder.glob("*.py")) if path.stem[0] not in "_."]
     return [flow for flow in found if flow["error"] or "answer" in flow["handlers"]]
@@ -30,7 +33,8 @@ def read_all(folder: Path) -> list[dict[str, Any]]:
 
 def read(path: Path) -> dict[str, Any]:
     """Describe one flow."""
-    described: dict[str, Any] = {"name": path.stem, "doc": "", "handlers": [], "error": None}
+    described: dict[str, Any] = {"name": path.stem, "doc": "", "handlers": [], "keys": {}}
+    described["error"] = None
     try:
         tree = _parse(path)
     except SyntaxError as error:
@@ -41,6 +45,7 @@ def read(path: Path) -> dict[str, Any]:
     return described | {
         "doc": ast.get_docstring(tree) or "",
         "handlers": [name for name in HANDLERS if name in defined],
+        "keys": compared(tree),
     }
 
 

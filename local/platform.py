@@ -25,7 +25,7 @@ from local.sources import Sources
 from local.stack_file import StackFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from local.paths.exploring import Explored
@@ -273,8 +273,8 @@ class Platform:
         self._exit.push_async_callback(self.phone.stop)
         await self.phone.start(listening)
 
-    async def _explore(self, flow: str, handlers: Iterable[str]) -> Explored:
-        return await explore(self.application(), flow, handlers)
+    async def _explore(self, flow: Mapping[str, Any]) -> Explored:
+        return await explore(self.application(), flow)
 
     def _signer(self) -> Signer:
         keys = self.credentials

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from local import event as events
 from local.gateway import match
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # A number of Ofcom's for drama: nobody has it.
 CALLER = "447700900789"
+# What is said of a webhook at which the flow failed.
+APOLOGY = "the caller hears an apology"
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,13 @@ class Application:
 
     async def answer(self, flow: str) -> Reply:
         """Ask the answer webhook what a flow does first."""
-        url = f"{self.api_url}/webhooks/answer?{urlencode({'flow': flow})}"
+        url = _leading_to(flow, f"{self.api_url}/webhooks/answer")
         return await self.ask(url, "POST", {"endpoint_type": "phone", **self._who()})
 
-    async def event(self, url: str | None, method: str, **fields: Any) -> Reply:
+    async def event(self, flow: str, url: str | None, method: str, **fields: Any) -> Reply:
         """Report something to an address of the application, or to its event webhook.
+
+        Where the address names no flow, the flow of the number answers: ``flow``.
 
         Raises
         ------
@@ -79,7 +83,7 @@ class Application:
             If the address belongs to somebody else.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        target = url or f"{self.api_url}/webhooks/event"
+        target = _leading_to(flow, url or f"{self.api_url}/webhooks/event")
         return await self.ask(target, method, {**self._who(), **fields, "timestamp": now})
 
     async def ask(self, url: str, method: str, fields: Mapping[str, Any]) -> Reply:
@@ -112,6 +116,13 @@ class Application:
         }
 
 
+def _leading_to(flow: str, url: str) -> str:
+    query = urlsplit(url).query
+    if "flow" in parse_qs(query):
+        return url
+    return f"{url}{'&' if query else '?'}{urlencode({'flow': flow})}"
+
+
 def _read(payload: Mapping[str, Any], log: tuple[str, ...]) -> Reply:
     status = int(payload.get("statusCode", 200))
     if status not in (200, 204):
@@ -134,5 +145,5 @@ def _apology(log: tuple[str, ...]) -> str:
         if isinstance(entry, dict) and entry.get("outcome") == "apology":
             at = next(iter(reversed(entry.get("at", []))), "")
             what = " ".join(str(entry.get(name, "")) for name in ("error", "detail")).strip()
-            return f"the caller hears an apology: {what}" + (f" ({at})" if at else "")
+            return f"{APOLOGY}: {what}" + (f" ({at})" if at else "")
     return ""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.paths.drawing import as_svg, as_text
 from local.paths.findings import findings
-from local.paths.walk import walk
+from local.paths.walk import PLACES, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from local.paths.asking import Application
 
@@ -23,7 +23,11 @@ class Explored(NamedTuple):
 
 
 async def explore(
-    application: Application, flow: str, handlers: Iterable[str], say: Sequence[str] = ()
+    application: Application,
+    flow: Mapping[str, Any],
+    say: Sequence[str] = (),
+    limit: int = PLACES,
+    progress: Callable[[int], None] | None = None,
 ) -> Explored:
     """Walk every path of a flow.
 
@@ -32,11 +36,13 @@ async def explore(
     application
         The running application.
     flow
-        The flow's name.
-    handlers
-        The functions that the flow has for webhooks.
+        The flow as its file tells (``local.flow_files``).
     say
         What callers say besides what the flow listens for, where it takes speech.
+    limit
+        How many places are looked at, at most.
+    progress
+        Told at each place how many were found so far.
     """
-    tree = await walk(application, flow, say)
-    return Explored(as_text(tree), as_svg(tree), findings(tree, handlers))
+    tree = await walk(application, flow, say, limit, progress)
+    return Explored(as_text(tree), as_svg(tree), findings(tree, flow))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Any
 
-from local.paths.tree import FAULT, HANG_UP, arrivals
+from local.paths.tree import FAULT, HANG_UP, arrivals, grouped
+from local.paths.walk import fits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
     from local.paths.tree import Branch, Place, Tree
 
@@ -15,15 +17,15 @@ if TYPE_CHECKING:
 _ASKED_FOR = {"dtmf", "asr", "notification"}
 
 
-def findings(tree: Tree, handlers: Iterable[str]) -> list[str]:
+def findings(tree: Tree, flow: Mapping[str, Any]) -> list[str]:
     """Say everything that is wrong, in sentences, the worst first.
 
     Parameters
     ----------
     tree
         The flow's tree.
-    handlers
-        The functions that the flow has for webhooks, to be compared with what was asked for.
+    flow
+        The flow as its file tells: its functions and keys are compared with what was asked for.
     """
     found = [
         f"dead end: {_path(tree, place)}: {place.problem}"
@@ -31,45 +33,65 @@ def findings(tree: Tree, handlers: Iterable[str]) -> list[str]:
         if place.ending == FAULT
     ]
     found += _loops(tree)
+    found += _silent_endings(tree)
     if not tree.unbounded:
-        found += _silent_endings(tree)
-        found += [f"no caller reaches: {what}" for what in tree.unreached]
+        found += [f"no caller reaches: {what}" for what in dict.fromkeys(tree.unreached)]
         found += [
             f"no caller reaches: the function {name}, since no NCCO names its webhook"
-            for name in sorted((_ASKED_FOR & set(handlers)) - tree.handlers)
+            for name in sorted((_ASKED_FOR & set(flow["handlers"])) - tree.handlers)
+        ]
+        found += [
+            f"no caller reaches: what the keys {keys} lead to (line {line}), since no input takes"
+            " them"
+            for keys, line in flow["keys"].items()
+            if tree.inputs and not any(fits(keys, taken) for taken in tree.inputs)
         ]
     return found
 
 
 def _loops(tree: Tree) -> list[str]:
     if tree.unbounded:
-        return [f"endless: {len(tree.places)} places, and every one led to a new one"]
-    ends = _leading_to(tree, lambda place: bool(place.ending), lambda branch: True)
-    quiet = _leading_to(tree, lambda place: bool(place.ending), lambda branch: branch.passive)
+        return [
+            f"endless: {len(tree.places)} places, and there are ever new ones, the latest after"
+            f" {_path(tree, tree.places[-1])}; what stands in a URL, or is said, may grow or change"
+            " each time"
+        ]
     found = []
-    for place in tree.places:
-        if place.number not in ends:
-            found.append(f"endless: {_path(tree, place)}: no way from here ends the call")
-            break
-        if place.number not in quiet and any(branch.passive for branch in place.branches):
+    ends = _leading_to(tree, lambda place: place.branches)
+    stuck = [place for place in tree.places if place.number not in ends]
+    if stuck:
+        found.append(f"endless: {_path(tree, stuck[0])}: no way from here ends the call")
+    fates = dict.fromkeys(branch.fate for place in tree.places for branch in place.branches)
+    told = {place.number for place in stuck}
+    for fate in ["", *filter(None, fates)]:
+        quiet = _leading_to(tree, functools.partial(_befalling, fate=fate))
+        kept = [place for place in tree.places if place.number not in quiet]
+        held = [place for place in kept if _befalling(place, fate) and place.number not in told]
+        if held:
+            each_time = f" ({fate} each time)" if fate else ""
             found.append(
-                f"endless: {_path(tree, place)}: a caller who does nothing never gets away"
+                f"endless: {_path(tree, held[0])}: a caller who does nothing never gets away"
+                f"{each_time}"
             )
-            break
+        told |= {place.number for place in kept}
     return found
 
 
-def _leading_to(
-    tree: Tree, ends: Callable[[Place], bool], counts: Callable[[Branch], bool]
-) -> set[int]:
-    """The places from which branches that count lead to an end."""
-    found = {place.number for place in tree.places if ends(place)}
+def _befalling(place: Place, fate: str) -> list[Branch]:
+    """What happens to a caller who does nothing, where what ``fate`` names is so each time."""
+    fated = [branch for branch in place.branches if fate and branch.fate == fate]
+    return fated or [branch for branch in place.branches if branch.passive and not branch.fate]
+
+
+def _leading_to(tree: Tree, happening: Callable[[Place], list[Branch]]) -> set[int]:
+    """The places from which what happens leads to an end."""
+    found = {place.number for place in tree.places if place.ending}
     grown = True
     while grown:
         more = {
             place.number
             for place in tree.places
-            if any(counts(branch) and branch.to in found for branch in place.branches)
+            if any(branch.to in found for branch in happening(place))
         }
         grown = not more <= found
         found |= more
@@ -81,14 +103,19 @@ def _silent_endings(tree: Tree) -> list[str]:
     found = []
     first = tree.places[0]
     if first.ending == HANG_UP and not first.heard:
-        found.append("silent ending: at once: the call is answered and ends without a word")
+        found.append(f"silent ending: at once: {_in_silence(first)}")
     for place in tree.places:
-        for branch in place.branches:
+        for what, branch in grouped(place.branches):
             end = tree.places[branch.to - 1]
             if end.ending == HANG_UP and not end.heard and not branch.talked:
-                path = branch.what if place is first else f"{_path(tree, place)}, {branch.what}"
-                found.append(f"silent ending: {path}: the call ends without a word")
-    return list(dict.fromkeys(found))
+                path = what if place is first else f"{_path(tree, place)}, {what}"
+                found.append(f"silent ending: {path}: {_in_silence(end)}")
+    return found
+
+
+def _in_silence(end: Place) -> str:
+    recorded = any(step.startswith("record") for step in end.steps)
+    return f"the call ends without a word{' after the recording' if recorded else ''}"
 
 
 def _path(tree: Tree, wanted: Place) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+# How a called side may fail (NCCO reference: eventType).
+FAILURES = ("timeout", "busy", "rejected", "unanswered", "failed")
 # How the caller's part of a call ends, as a place says it.
 HANG_UP = "the call ends"
 TOGETHER = "in a conversation"
@@ -16,14 +18,16 @@ ELSEWHERE = "another application goes on"
 class Branch:
     """What happens at a place, and the number of the place that it leads to.
 
-    ``passive`` where it happens to a caller who does nothing at all; ``talked`` where the caller
-    has just spoken with somebody, so that an ending needs no words.
+    ``passive`` where it happens to a caller who does nothing at all, and ``fate`` names what has to
+    be so for it, where that may be so each time: the line is busy. ``talked`` where the caller has
+    just spoken with somebody, so that an ending needs no words.
     """
 
     what: str
     to: int
     passive: bool = False
     talked: bool = False
+    fate: str = ""
 
 
 @dataclass
@@ -47,14 +51,15 @@ class Tree:
     """All places of a flow, the first one where the call begins.
 
     ``unreached`` are actions that no caller reaches, in words; ``handlers`` the functions of the
-    flow that were asked; ``unbounded`` is set where the walk gave up, since it came to new places
-    without end.
+    flow that were asked; ``inputs`` how many keys each input takes, and whether the hash key ends
+    it; ``unbounded`` is set where the walk gave up, since it came to new places without end.
     """
 
     flow: str
     places: list[Place] = field(default_factory=list)
     unreached: list[str] = field(default_factory=list)
     handlers: set[str] = field(default_factory=set)
+    inputs: set[tuple[int, bool]] = field(default_factory=set)
     unbounded: bool = False
 
 

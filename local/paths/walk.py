@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from local.paths.asking import Application, Elsewhere, Reply
-from local.paths.tree import ELSEWHERE, FAULT, HANG_UP, TOGETHER, Branch, Place, Tree, describe
+from local.paths.asking import APOLOGY, Application, Elsewhere, Reply
+from local.paths.tree import (
+    ELSEWHERE,
+    FAILURES,
+    FAULT,
+    HANG_UP,
+    TOGETHER,
+    Branch,
+    Place,
+    Tree,
+    describe,
+)
 from local.simulator import ncco
 from local.simulator.errors import NccoError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 KEYS = "1234567890*#"
 # What is said where a flow gives no words to listen for (input.speech.context).
 WORDS = ("yes", "no")
-# How a called side that a synchronous connect asks about may fail (NCCO reference: eventType).
-FAILURES = ("timeout", "busy", "rejected", "unanswered", "failed")
-# A flow with more places than this makes new ones without end.
+# What no flow listens for, as a wrong key.
+OTHER = "something else"
+# A flow with more places than this makes new ones without end, or is not looked at to its end.
 PLACES = 150
+# What Vonage reports of a leg whatever happens, and what only `completed` tells beside that.
+_REPORTS: dict[str, dict[str, Any]] = {
+    "started": {},
+    "ringing": {},
+    "answered": {"start_time": None, "rate": None, "network": None},
+    "completed": {
+        "start_time": "2026-03-29T21:19:53.000Z",
+        "end_time": "2026-03-29T21:20:05.000Z",
+        "duration": "12",
+        "rate": "0.00720000",
+        "price": "0.00144000",
+        "network": "GB-FIXED",
+        "disconnected_by": "user",
+    },
+}
+# What it reports of a leg that was called with machine detection; the reply may be an NCCO.
+_DETECTED = {
+    "a person answers": {"status": "human"},
+    "a machine answers": {"status": "machine"},
+    "a machine beeps": {"status": "machine", "sub_state": "beep_start"},
+}
 
 _DOORS = ("answer", "dtmf", "asr", "notification", "event")
 
@@ -37,20 +70,24 @@ class Program(NamedTuple):
 class Outcome(NamedTuple):
     """One thing that can happen at a place: in words, and what the application answers to it.
 
-    ``reply`` is None where the running NCCO simply goes on.
+    ``reply`` is None where the running NCCO simply goes on; ``stays`` is set where it does not
+    even do that, since what is played has no end.
     """
 
     what: str
     reply: Reply | None
     passive: bool = False
     talked: bool = False
+    fate: str = ""
+    stays: bool = False
 
 
 async def walk(
     application: Application,
-    flow: str,
+    flow: Mapping[str, Any],
     say: Sequence[str] = (),
     limit: int = PLACES,
+    progress: Callable[[int], None] | None = None,
 ) -> Tree:
     """Walk every path of a flow.
 
@@ -59,23 +96,34 @@ async def walk(
     application
         The running application.
     flow
-        The flow's name.
+        The flow as its file tells (``local.flow_files``).
     say
         What callers say besides what the flow listens for, where it takes speech.
     limit
-        How many places it looks at before it says that they have no end.
+        How many places it looks at before it gives up.
+    progress
+        Told at each place how many were found so far.
     """
-    return await _Walk(application, flow, say, limit).run()
+    return await _Walk(application, flow, say, limit, progress).run()
 
 
 class _Walk:
     """The state of one walk: what was found, and what is still to be looked at."""
 
-    def __init__(self, application: Application, flow: str, say: Sequence[str], limit: int) -> None:
+    def __init__(
+        self,
+        application: Application,
+        flow: Mapping[str, Any],
+        say: Sequence[str],
+        limit: int,
+        progress: Callable[[int], None] | None,
+    ) -> None:
         self._application = application
+        self._flow = flow
         self._say = say
         self._limit = limit
-        self._tree = Tree(flow)
+        self._progress = progress or (lambda found: None)
+        self._tree = Tree(flow["name"])
         self._known: dict[Any, int] = {}
         self._pending: deque[tuple[Place, Program]] = deque()
         self._seen: dict[str, tuple[dict[str, Any], ...]] = {}
@@ -86,15 +134,31 @@ class _Walk:
         tree = self._tree
         tree.handlers.add("answer")
         self._arrive(await self._application.answer(tree.flow), None)
+        if "event" in self._flow["handlers"]:
+            await self._report(tree.places[0])
         while self._pending:
             if len(tree.places) > self._limit:
                 tree.unbounded = True
                 break
             place, program = self._pending.popleft()
+            self._progress(len(tree.places))
             await self._look(place, program)
         if not tree.unbounded:
             self._note_unreached()
         return tree
+
+    async def _report(self, first: Place) -> None:
+        """Report what is told of every call, up to its end, and of one that the owner placed."""
+        for status, fields in _REPORTS.items():
+            told = {"status": status, "direction": "inbound", **fields}
+            reply = await self._application.event(self._tree.flow, None, "POST", **told)
+            if reply.fault:
+                what = "hangs up" if status == "completed" else f"is {status}"
+                first.branches.append(Branch(what, self._fault(_unheard(reply.fault))))
+        for what, detected in _DETECTED.items():
+            reply = await self._application.event(self._tree.flow, None, "POST", **detected)
+            if reply.fault or reply.ncco is not None:
+                first.branches.append(Branch(what, self._arrive(reply, None)))
 
     # Places
 
@@ -144,14 +208,17 @@ class _Walk:
     async def _look(self, place: Place, program: Program) -> None:
         """Run the actions from where the program stands until something must happen."""
         parsed = _actions(program.actions)
+        barging = forever = False
         for position in range(program.start, len(parsed)):
             action, fields = parsed[position], program.actions[position]
             self._reached.add((program.origin, position))
             rest = program._replace(start=position + 1)
             place.steps.append(describe(fields))
             if isinstance(action, ncco.Talk | ncco.Stream):
-                place.heard = True
-                if action.loop == 0 and not action.barge_in:
+                place.heard = place.heard or _sounds(action)
+                barging = barging or action.barge_in
+                forever = forever or action.loop == 0
+                if forever and not barging:
                     place.ending = FAULT
                     place.problem = "this is played without end, and nothing can stop it"
                     return
@@ -161,42 +228,62 @@ class _Walk:
                 place.ending = TOGETHER
                 return
             elif isinstance(action, ncco.Notify):
-                await self._branch(place, rest, action.callback, _notified, action)
+                await self._branch(place, rest, action, _notified)
                 return
             elif isinstance(action, ncco.Connect):
-                await self._branch(place, rest, action.callback, _called, action)
+                await self._branch(place, rest, action, _called)
                 return
-            elif isinstance(action, ncco.Input) and not action.asynchronous:
-                told = _Listening(action, fields, self._say)
-                await self._branch(place, rest, action.callback, _heard, told)
+            elif isinstance(action, ncco.Input):
+                self._note_input(action)
+                if action.asynchronous:
+                    await self._branch(place, rest, action, _pressed)
+                    continue
+                told = _Listening(action, fields, self._flow["keys"], self._say, forever)
+                await self._branch(place, rest, action, told.happen)
                 return
         place.ending = HANG_UP
+        if parsed[program.start :] and (idle := _idle(parsed[-1])):
+            place.ending, place.problem = FAULT, f"the call ends as this begins: {idle}"
 
-    async def _branch(
-        self, place: Place, rest: Program, callback: ncco.Callback, ask: Any, of: Any
-    ) -> None:
+    async def _branch(self, place: Place, rest: Program, action: Any, ask: Any) -> None:
         """Let everything happen that can, and note where each leads."""
-        self._note_handler(callback.url)
+        callback = action.callback
+        self._note_handlers(action)
 
         async def report(**fields: Any) -> Reply:
-            return await self._application.event(callback.url, callback.method, **fields)
+            return await self._application.event(
+                self._tree.flow, callback.url, callback.method, **fields
+            )
 
         try:
-            outcomes: list[Outcome] = [outcome async for outcome in ask(of, report)]
+            outcomes: list[Outcome] = [outcome async for outcome in ask(action, report)]
         except Elsewhere as elsewhere:
             number = self._elsewhere(str(elsewhere))
             place.branches.append(Branch("the reply", number, passive=True))
             return
         for outcome in outcomes:
-            number = self._arrive(outcome.reply, rest)
-            place.branches.append(Branch(outcome.what, number, outcome.passive, outcome.talked))
+            number = place.number if outcome.stays else self._arrive(outcome.reply, rest)
+            place.branches.append(
+                Branch(outcome.what, number, outcome.passive, outcome.talked, outcome.fate)
+            )
 
     # What was not reached
 
-    def _note_handler(self, url: str | None) -> None:
+    def _note_handlers(self, action: Any) -> None:
+        """Note which functions are asked; at the event webhook, what comes decides."""
+        url = action.callback.url
         door = "event" if url is None else urlsplit(url).path.rpartition("/")[2]
         if door in _DOORS:
             self._tree.handlers.add(door)
+        if door == "event" and isinstance(action, ncco.Notify):
+            self._tree.handlers.add("notification")
+        elif door == "event" and isinstance(action, ncco.Input):
+            self._tree.handlers |= {"dtmf", "asr"} if action.speech else {"dtmf"}
+
+    def _note_input(self, action: ncco.Input) -> None:
+        if action.dtmf is not None:
+            most = 1 if action.asynchronous else action.dtmf.max_digits
+            self._tree.inputs.add((most, action.dtmf.submit_on_hash))
 
     def _note_unreached(self) -> None:
         """Note the actions that no path came to.
@@ -215,15 +302,70 @@ class _Walk:
 
 
 class _Listening:
-    """An input action, what it listens for in words, and what callers say into it."""
+    """An input action, what the flow's source asks for by name, and what callers say into it."""
 
-    def __init__(self, action: ncco.Input, fields: dict[str, Any], say: Sequence[str]) -> None:
-        self.action = action
-        self.words = (
-            "keys" if action.speech is None else "speech" if action.dtmf is None else "both"
-        )
+    def __init__(
+        self,
+        action: ncco.Input,
+        fields: dict[str, Any],
+        keys: Mapping[str, int],
+        say: Sequence[str],
+        forever: bool,
+    ) -> None:
+        self._action = action
+        self._forever = forever
+        self._keys = keys
         context = (fields.get("speech") or {}).get("context") or WORDS
-        self.texts = list(dict.fromkeys([*context, *say]))
+        self._texts = list(dict.fromkeys([*context, OTHER, *say]))
+
+    async def happen(self, action: ncco.Input, report: Any) -> Any:
+        """Every key, keys to the full, silence; words, silence, and a recogniser that fails."""
+        none: dict[str, Any] = {"digits": None, "timed_out": action.dtmf is not None}
+        if action.dtmf is not None:
+            for digits, what in self._entries(action.dtmf):
+                ended = what == "#" != digits  # by the hash key
+                timed_out = len(digits) < action.dtmf.max_digits and not ended
+                entered = {"digits": digits or None, "timed_out": timed_out}
+                speech = _OVERRIDDEN if action.speech is not None and digits else _NOTHING_SAID
+                yield Outcome(what, await _input(action, report, entered, speech))
+        if self._forever:
+            yield Outcome("silence", None, passive=True, stays=True)
+        elif action.speech is None:
+            yield Outcome("silence", await _input(action, report, none), passive=True)
+        if action.speech is None:
+            return
+        for text in self._texts:
+            speech = {
+                "timeout_reason": "end_on_silence_timeout",
+                "results": [{"confidence": "0.9", "text": text}],
+            }
+            yield Outcome(f"says {text}", await _input(action, report, none, speech))
+        if not self._forever:
+            silent = {"timeout_reason": "start_timeout", "results": []}
+            reply = await _input(action, report, none, silent)
+            yield Outcome("silence", reply, passive=True)
+        mumbled = {"timeout_reason": "end_on_silence_timeout", "results": []}
+        yield Outcome("mumbles", await _input(action, report, none, mumbled))
+        failed = {"error": "ERR1: Failed to analyze audio"}
+        reply = await _input(action, report, none, failed)
+        yield Outcome("recognition fails", reply, passive=True, fate="recognition fails")
+
+    def _entries(self, options: ncco.DtmfOptions) -> list[tuple[str, str]]:
+        """What is entered by keys: each one alone, those of the source, as many as there may be."""
+        most, ends = options.max_digits, "#" if options.submit_on_hash else ""
+        alone = [("" if key == ends else key, key) for key in KEYS]
+        if most == 1:
+            return alone
+        full = (KEYS[:10] * 2)[:most]
+        named = [keys for keys in self._keys if fits(keys, (most, options.submit_on_hash))]
+        several = dict.fromkeys([*(keys for keys in named if len(keys) > 1), full])
+        return [*alone, *((keys, f"keys {keys}") for keys in several)]
+
+
+def fits(keys: str, taken: tuple[int, bool]) -> bool:
+    """Whether an input, that takes so many keys and may end by the hash key, can give these."""
+    most, hash_ends = taken
+    return len(keys) <= most and not (hash_ends and "#" in keys)
 
 
 async def _notified(action: ncco.Notify, report: Any) -> Any:
@@ -232,59 +374,66 @@ async def _notified(action: ncco.Notify, report: Any) -> Any:
 
 async def _called(action: ncco.Connect, report: Any) -> Any:
     """Whoever is called answers and hangs up later, or does not answer."""
-    number = action.endpoint.address
+    called = {"direction": "outbound", "to": action.endpoint.address}
     yield Outcome("answers, and hangs up later", None, talked=True)
     for status in FAILURES:
-        called = {"status": status, "direction": "outbound", "to": number}
-        reply = await report(**called) if action.synchronous else None
-        yield Outcome(status, reply, passive=status == "timeout")
+        reply = await report(status=status, **called) if action.synchronous else None
+        fate = "" if status == "timeout" else status
+        yield Outcome(status, reply, passive=True, fate=fate)
+    detects = action.detection is not None
+    if action.detection is not None and action.detection.behavior == "hangup":
+        yield Outcome("a machine, hung up on", None, passive=True, fate="a machine")
+    if action.synchronous and action.endpoint.kind == "websocket":
+        reply = await report(status="disconnected", **called)
+        yield Outcome("disconnects", reply, talked=True)
+    told = {**_REPORTS, **({"human": {}, "machine": {}} if detects else {})}
+    with contextlib.suppress(Elsewhere):
+        for status, fields in told.items():
+            reply = await report(status=status, **called, **fields)
+            if reply.fault:
+                yield Outcome(f"is {status}", Reply(fault=_unheard(reply.fault)))
 
 
-async def _heard(told: _Listening, report: Any) -> Any:
-    """Every key, keys to the full, silence; words, silence, and a recogniser that fails."""
-    action = told.action
-    none: dict[str, Any] = {"digits": None, "timed_out": True}
-    if action.dtmf is not None:
-        for digits, what in _entries(action.dtmf):
-            entered = {"digits": digits, "timed_out": len(digits) < action.dtmf.max_digits}
-            yield Outcome(what, await _input(action, report, dtmf=entered))
-    if action.speech is None:
-        yield Outcome("silence", await _input(action, report, dtmf=none), passive=True)
-        return
-    for text in told.texts:
-        speech: dict[str, Any] = {
-            "timeout_reason": "end_on_silence_timeout",
-            "results": [{"confidence": "0.9", "text": text}],
-        }
-        yield Outcome(f"says {text}", await _input(action, report, dtmf=none, speech=speech))
-    silent = {"timeout_reason": "start_timeout", "results": []}
-    reply = await _input(action, report, dtmf=none, speech=silent)
-    yield Outcome("silence", reply, passive=True)
-    mumbled = {"timeout_reason": "end_on_silence_timeout", "results": []}
-    yield Outcome("mumbles", await _input(action, report, dtmf=none, speech=mumbled))
-    failed = {"error": "ERR1: Failed to analyze audio"}
-    reply = await _input(action, report, dtmf=none, speech=failed)
-    yield Outcome("recognition fails", reply)
+async def _pressed(_action: ncco.Input, report: Any) -> Any:
+    """Keys that come while something else goes on; no reply to them is carried out."""
+    with contextlib.suppress(Elsewhere):
+        for key in KEYS:
+            reply = await report(dtmf={"digits": key, "timed_out": False})
+            if reply.fault:
+                yield Outcome(key, Reply(fault=_unheard(reply.fault)))
 
 
-def _entries(options: ncco.DtmfOptions) -> list[tuple[str, str]]:
-    """What is entered by keys: each one alone, then as many as there may be."""
-    ends = "#" if options.submit_on_hash else ""
-    alone = [("" if key == ends else key, key) for key in KEYS]
-    if options.max_digits == 1:
-        return alone
-    full = (KEYS[:10] * 2)[: options.max_digits]
-    return [*alone, (full, f"keys {full}")]
+_OVERRIDDEN = {"error": "Speech overridden by DTMF"}
+_NOTHING_SAID: dict[str, Any] = {"results": []}
 
 
 async def _input(
-    action: ncco.Input, report: Any, dtmf: dict[str, Any], speech: dict[str, Any] | None = None
+    action: ncco.Input, report: Any, dtmf: dict[str, Any], speech: dict[str, Any] = _NOTHING_SAID
 ) -> Reply:
     if action.flat:
         reply: Reply = await report(dtmf=dtmf["digits"] or "", timed_out=dtmf["timed_out"])
         return reply
-    reply = await report(dtmf=dtmf, speech={"results": []} if speech is None else speech)
+    reply = await report(dtmf=dtmf, speech=speech)
     return reply
+
+
+def _unheard(fault: str) -> str:
+    """Say of a webhook whose reply is not carried out what is wrong with it."""
+    return fault.replace(APOLOGY, "the flow fails")
+
+
+def _sounds(action: ncco.Talk | ncco.Stream) -> bool:
+    """Whether there is more to hear than pauses."""
+    return isinstance(action, ncco.Stream) or bool(re.sub("<[^>]*>", "", action.text).strip())
+
+
+def _idle(action: ncco.Action) -> str:
+    """Say what is in vain of an action that runs beside the next ones, where there is no next."""
+    if isinstance(action, ncco.Record) and not action.blocks:
+        return "nothing is recorded without end_on_silence, end_on_key or time_out"
+    if isinstance(action, ncco.Input) and action.asynchronous:
+        return "no key can be pressed any more"
+    return ""
 
 
 def _actions(program: tuple[dict[str, Any], ...]) -> list[ncco.Action]:

@@ -34,7 +34,7 @@ class Flows:
     ncco
         Asks a flow by its name what a caller would hear first.
     explore
-        Walks every path of a flow, given its name and its functions.
+        Walks every path of a flow, given as its file tells.
     answers
         Writes JSON without secrets.
     """
@@ -43,7 +43,7 @@ class Flows:
         self,
         folder: Path,
         ncco: Callable[[str], Awaitable[dict[str, Any]]],
-        explore: Callable[[str, list[str]], Awaitable[Explored]],
+        explore: Callable[[dict[str, Any]], Awaitable[Explored]],
         answers: Answers,
     ) -> None:
         self._folder = folder
@@ -76,7 +76,7 @@ class Flows:
             raise Refusal(409, "The flow cannot be walked", flow["error"]["text"])
         try:
             async with asyncio.timeout(_WALK):
-                found = await self._explore(flow["name"], flow["handlers"])
+                found = await self._explore(flow)
         except TimeoutError:
             raise Refusal(504, "Gave up", f"the walk took longer than {_WALK:.0f} s") from None
         self._drawings[flow["name"]] = found.svg

@@ -68,7 +68,7 @@ class Surroundings:
     exchanges: Exchanges
     listen: Callable[[Callable[[LogLine], None]], None]
     code: Path
-    explore: Callable[[str, list[str]], Awaitable[Explored]]
+    explore: Callable[[dict[str, Any]], Awaitable[Explored]]
     dynamodb: Any
     s3: Any
 

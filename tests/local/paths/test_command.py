@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -56,3 +58,21 @@ def test_the_command_names_the_flows_when_there_is_none_of_that_name() -> None:
     done = run("gret")
     assert done.returncode == 2
     assert "there is no flow gret; there are conference, connect" in done.stdout
+
+
+def test_a_walk_is_ended_by_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local.explore", "greet", *["dtmf_menu"] * 200]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    ) as walking:
+        assert walking.stdout is not None
+        assert any("dtmf_menu" in line for line in walking.stdout)
+        walking.send_signal(signal.SIGINT)
+        told = walking.stdout.read()
+    assert walking.returncode == 130
+    assert told.endswith("ended\n")
+    assert list(tmp_path.iterdir()) == []

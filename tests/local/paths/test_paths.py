@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
@@ -13,11 +13,14 @@ import pytest_asyncio
 from local.flow_files import read
 from local.paths.drawing import as_svg, as_text
 from local.paths.findings import findings
+from local.paths.tree import FAILURES
 from local.paths.walk import walk
 from local.platform import Options, Platform
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+
+    from local.paths.tree import Tree
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,6 +32,17 @@ ASK = """
         ncco.input(dtmf=ncco.dtmf(max_digits=1), event_url=call.url("dtmf"{more})),
     ]
 """
+RING = """
+    return [
+        ncco.connect(
+            ncco.phone(call.settings.second_number),
+            event_type="synchronous",
+            event_url=call.url("event"){more},
+        ),
+        ncco.talk("Nobody is there any more."),
+    ]
+"""
+HUNG_UP = ', machine_detection="hangup"'
 COUNTED = ", round=int(call.state.get('round', '0')) + 1"
 # For each fault: the flow that has it, and what is said of it.
 PLANTED = {
@@ -57,7 +71,7 @@ PLANTED = {
     "counts_for_ever": (
         f"def answer(call):{ASK.format(more=COUNTED)}\n\n"
         "def dtmf(call, input):\n    return answer(call)\n",
-        "endless: 31 places, and every one led to a new one",
+        "endless: 31 places, and there are ever new ones, the latest after",
     ),
     "no_way_out": (
         f"def answer(call):{ASK.format(more='')}\n\n"
@@ -83,6 +97,174 @@ PLANTED = {
         'def asr(call, input):\n    return [ncco.talk("You said it.")]\n',
         "no caller reaches: the function asr, since no NCCO names its webhook",
     ),
+    "word_not_listened_for": (
+        "def answer(call):\n"
+        '    speech = ncco.speech(context=["sales", "support"])\n'
+        '    return [ncco.talk("Which?"), ncco.input(speech=speech, event_url=call.url("asr"))]\n\n'
+        "def asr(call, input):\n"
+        '    names = {"sales": "Sales.", "support": "Support.", "": "Bye."}\n'
+        '    return [ncco.talk(names[input.speech[0].text if input.speech else ""])]\n',
+        "dead end: says something else: the caller hears an apology: KeyError",
+    ),
+    "key_over_speech": (
+        "def answer(call):\n"
+        "    return [ncco.input(dtmf=ncco.dtmf(max_digits=1), speech=ncco.speech(),"
+        ' event_url=call.url("asr"))]\n\n'
+        "def asr(call, input):\n"
+        "    if input.speech_error and input.digits:\n"
+        "        raise ValueError(input.speech_error)\n"
+        '    return [ncco.talk("Bye.")]\n',
+        "dead end: 1: the caller hears an apology: ValueError Speech overridden by DTMF",
+    ),
+    "code_of_several_keys": (
+        "def answer(call):\n"
+        '    return [ncco.input(dtmf=ncco.dtmf(max_digits=4), event_url=call.url("dtmf"))]\n\n'
+        "def dtmf(call, input):\n"
+        '    return 1 // 0 if input.digits == "0423" else [ncco.talk("Bye.")]\n',
+        "dead end: keys 0423: the caller hears an apology: ZeroDivisionError",
+    ),
+    "key_while_something_goes_on": (
+        "def answer(call):\n"
+        '    keys = ncco.input(dtmf={}, mode="asynchronous", event_url=call.url("dtmf"))\n'
+        '    return [keys, ncco.talk("Press a key whenever you like.")]\n\n'
+        "def dtmf(call, input):\n"
+        "    return [int(input.digits)] and []\n",
+        "dead end: *: the flow fails: ValueError",
+    ),
+    "keys_when_all_is_over": (
+        "def answer(call):\n"
+        '    keys = ncco.input(dtmf={}, mode="asynchronous", event_url=call.url("dtmf"))\n'
+        '    return [ncco.talk("Press a key."), keys]\n\n'
+        "def dtmf(call, input):\n    return []\n",
+        "dead end: at once: the call ends as this begins: no key can be pressed any more",
+    ),
+    "records_nothing": (
+        "def answer(call):\n"
+        '    return [ncco.talk("Speak after the tone."), ncco.record(beep_start=True)]\n',
+        "dead end: at once: the call ends as this begins: nothing is recorded",
+    ),
+    "fails_when_the_caller_hangs_up": (
+        'def answer(call):\n    return [ncco.talk("Hello.")]\n\n'
+        "def event(call, event):\n"
+        '    return [][1] if event.status == "completed" else None\n',
+        "dead end: hangs up: the flow fails: IndexError",
+    ),
+    "fails_while_it_rings": (
+        "def answer(call):\n"
+        "    number = ncco.phone(call.settings.second_number)\n"
+        '    return [ncco.connect(number, event_url=call.url("event", who="called")),'
+        ' ncco.talk("Bye.")]\n\n'
+        "def event(call, event):\n"
+        '    return {"answered": 1, "completed": 1}[event.status] and None'
+        ' if call.state.get("who") else None\n',
+        "dead end: is started: the flow fails: KeyError",
+    ),
+    "greets_machines_wrongly": (
+        'def answer(call):\n    return [ncco.talk("Hello.")]\n\n'
+        "def event(call, event):\n"
+        '    return [{"action": "say"}] if event.sub_state == "beep_start" else None\n',
+        "dead end: a machine beeps: the caller hears an apology: NccoError",
+    ),
+    "rings_again_while_busy": (
+        f"def answer(call):{RING.format(more='')}\n\n"
+        "def event(call, event):\n"
+        '    return answer(call) if event.status == "busy" else None\n',
+        "endless: at once: a caller who does nothing never gets away (busy each time)",
+    ),
+    "listens_again_in_vain": (
+        "def answer(call):\n"
+        '    return [ncco.input(speech=ncco.speech(), event_url=call.url("asr"))]\n\n'
+        "def asr(call, input):\n"
+        '    return answer(call) if input.speech_error else [ncco.talk("Bye.")]\n',
+        "endless: at once: a caller who does nothing never gets away (recognition fails each time)",
+    ),
+    "says_it_for_ever": (
+        'def answer(call):\n    return [ncco.talk("Press a key.", loop=0, barge_in=True),'
+        ' ncco.input(dtmf=ncco.dtmf(max_digits=1), event_url=call.url("dtmf"))]\n\n'
+        'def dtmf(call, input):\n    return [ncco.talk("Bye.")]\n',
+        "endless: at once: a caller who does nothing never gets away",
+    ),
+    "silent_after_a_machine": (
+        f"def answer(call):{RING.format(more=HUNG_UP).rstrip()}[:1]\n\n"
+        "def event(call, event):\n"
+        f'    return [ncco.talk("Nobody.")] if event.status in {FAILURES} else None\n',
+        "silent ending: a machine, hung up on: the call ends without a word",
+    ),
+    "fails_after_the_socket": (
+        "def answer(call):\n"
+        '    robot = ncco.websocket("wss://example.com/", content_type="audio/l16;rate=16000")\n'
+        '    return [ncco.connect(robot, event_type="synchronous", event_url=call.url("event")),'
+        ' ncco.talk("Bye.")]\n\n'
+        "def event(call, event):\n"
+        '    return 1 // 0 if event.status == "disconnected" else None\n',
+        "dead end: disconnects: the caller hears an apology: ZeroDivisionError",
+    ),
+    "silent_after_a_recording": (
+        "def answer(call):\n"
+        '    return [ncco.talk("Speak after the tone."), ncco.record(end_on_silence=3)]\n',
+        "silent ending: at once: the call ends without a word after the recording",
+    ),
+    "pauses_and_ends": (
+        "def answer(call):\n    return [ncco.talk(\"<speak><break time='1s'/></speak>\")]\n",
+        "silent ending: at once: the call ends without a word",
+    ),
+    "key_that_cannot_be_pressed": (
+        f"def answer(call):{ASK.format(more='')}\n\n"
+        "def dtmf(call, input):\n"
+        '    return [ncco.talk("Twelve.")] if input.digits == "12" else [ncco.talk("Bye.")]\n',
+        "no caller reaches: what the keys 12 lead to (line 14), since no input takes them",
+    ),
+    "hash_key_that_ends_it": (
+        "def answer(call):\n"
+        "    keys = ncco.dtmf(max_digits=4, submit_on_hash=True)\n"
+        '    return [ncco.input(dtmf=keys, event_url=call.url("dtmf"))]\n\n'
+        "def dtmf(call, input):\n"
+        "    match input.digits:\n"
+        '        case "#":\n            return [ncco.talk("Hash.")]\n'
+        '    return [ncco.talk("Bye.")]\n',
+        "no caller reaches: what the keys # lead to (line 12), since no input takes them",
+    ),
+}
+# Flows with which all is well, though they come near a fault.
+SOUND = {
+    "keys_to_the_event_webhook": (
+        "def answer(call):\n"
+        '    return [ncco.talk("Press a key."), ncco.input(dtmf=ncco.dtmf(max_digits=1))]\n\n'
+        'def dtmf(call, input):\n    return [ncco.talk("Bye.")]\n'
+    ),
+    "address_without_a_flow": (
+        "def answer(call):\n"
+        '    url = f"{call.base_url}/webhooks/dtmf"\n'
+        '    return [ncco.talk("Press a key."), ncco.input(dtmf=ncco.dtmf(), event_url=url)]\n\n'
+        'def dtmf(call, input):\n    return [ncco.talk("Bye.")]\n'
+    ),
+    "keys_at_any_time": (
+        "def answer(call):\n"
+        '    keys = ncco.input(dtmf={}, mode="asynchronous", event_url=call.url("dtmf"))\n'
+        '    return [keys, ncco.talk("Press a key whenever you like.")]\n\n'
+        "def dtmf(call, input):\n    return []\n"
+    ),
+    "event_of_every_kind": (
+        f"def answer(call):{RING.format(more='')}\n\n"
+        "def event(call, event):\n"
+        '    if event.status == "completed":\n'
+        '        event.fields["duration"], event.fields["price"], event.fields["end_time"]\n'
+    ),
+    "digits_made_into_something_else": (
+        f"def answer(call):{ASK.format(more='')}\n\n"
+        "def dtmf(call, input):\n"
+        "    code = input.digits\n"
+        '    code = call.state.get("before", "") + code\n'
+        '    if code == "12" or input.digits.zfill(2) == "01" or input.digits in "123":\n'
+        '        return [ncco.talk("Right.")]\n'
+        '    return [ncco.talk("Bye.")]\n'
+    ),
+    "endless_until_a_key": (
+        "def answer(call):\n"
+        '    return [ncco.talk("Press a key.", barge_in=True),'
+        ' ncco.input(dtmf=ncco.dtmf(max_digits=1), event_url=call.url("dtmf"))]\n\n'
+        'def dtmf(call, input):\n    return [ncco.talk("Bye.")]\n'
+    ),
 }
 
 
@@ -94,17 +276,24 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
         shutil.copytree(ROOT / folder, root / folder)
     for file in ("template.yaml", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / file, root / file)
-    for name, (source, _) in PLANTED.items():
+    planted = {name: source for name, (source, _) in PLANTED.items()}
+    for name, source in {**planted, **SOUND}.items():
         text = f'"""Planted."""\n\nfrom voicekit import ncco\n\n\n{source}'
         (root / "functions/flows" / f"{name}.py").write_text(text, encoding="utf-8")
     async with Platform(root, Options()) as running:
         yield running
 
 
+def described(platform: Platform, flow: str) -> dict[str, Any]:
+    return read(platform.root / "functions/flows" / f"{flow}.py")
+
+
+async def walked(platform: Platform, flow: str, say: Sequence[str] = ()) -> Tree:
+    return await walk(platform.application(), described(platform, flow), say, limit=30)
+
+
 async def found_in(platform: Platform, flow: str) -> list[str]:
-    tree = await walk(platform.application(), flow, limit=30)
-    described = read(platform.root / "functions/flows" / f"{flow}.py")
-    return findings(tree, described["handlers"])
+    return findings(await walked(platform, flow), described(platform, flow))
 
 
 @pytest.mark.parametrize("flow", PLANTED)
@@ -113,12 +302,26 @@ async def test_a_planted_fault_is_found(platform: Platform, flow: str) -> None:
     assert any(line.startswith(PLANTED[flow][1]) for line in found), found
 
 
-async def test_nothing_is_found_in_a_flow_that_leads_everywhere(platform: Platform) -> None:
-    assert await found_in(platform, "dtmf_menu") == []
+@pytest.mark.parametrize("flow", [*SOUND, "dtmf_menu"])
+async def test_nothing_is_found_where_all_is_well(platform: Platform, flow: str) -> None:
+    assert await found_in(platform, flow) == []
+
+
+async def test_a_flow_of_many_places_is_walked_to_its_end_where_it_is_asked_for(
+    platform: Platform,
+) -> None:
+    flow = described(platform, "dtmf_menu")
+    short = await walk(platform.application(), flow, limit=5)
+    assert "endless" in findings(short, flow)[0]
+    told: list[int] = []
+    tree = await walk(platform.application(), flow, limit=10, progress=told.append)
+    assert findings(tree, flow) == []
+    assert told[0] == 1
+    assert told[-1] == len(tree.places)
 
 
 async def test_the_tree_tells_what_each_key_leads_to(platform: Platform) -> None:
-    tree = await walk(platform.application(), "dtmf_menu")
+    tree = await walked(platform, "dtmf_menu")
     text = as_text(tree)
     assert "├─ 1 → 2\n" in text
     assert "We are open from Monday to Friday" in text
@@ -127,13 +330,13 @@ async def test_the_tree_tells_what_each_key_leads_to(platform: Platform) -> None
 
 
 async def test_what_callers_may_say_is_taken_from_the_command(platform: Platform) -> None:
-    tree = await walk(platform.application(), "speech", say=["<b>umlaut ä</b> & more"])
+    tree = await walked(platform, "speech", ["<b>umlaut ä</b> & more"])
     text = as_text(tree)
     assert "says <b>umlaut ä</b> & more" in text
 
 
 async def test_the_picture_is_well_formed_whatever_is_said(platform: Platform) -> None:
-    tree = await walk(platform.application(), "speech", say=['<script>alert("1")</script>'])
+    tree = await walked(platform, "speech", ['<script>alert("1")</script>'])
     drawn = ElementTree.fromstring(as_svg(tree))
     tags = {element.tag.rpartition("}")[2] for element in drawn.iter()}
     assert "script" not in tags

@@ -41,7 +41,7 @@ async def page(real: Platform) -> AsyncIterator[Page]:
         yield Page(http, real.phone.url)
 
 
-async def _explore(_flow: str, _handlers: list[str]) -> Explored:
+async def _explore(_flow: dict[str, Any]) -> Explored:
     """Explore a flow that prints a secret."""
     return Explored("1. 0123456789abcdefghij", "<svg>0123456789abcdefghij</svg>", [])
 
