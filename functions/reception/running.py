@@ -97,11 +97,16 @@ def run(
             module = _load(call.flow)
             if optional and not hasattr(module, hook):
                 return None
+            if not hasattr(module, hook):
+                raise LookupError(f"the flow has no function {hook}")
             answer = getattr(module, hook)(call, *arguments)
         finally:
             _disarm()
         if optional and answer is None:
             return None
+        if not isinstance(answer, list):
+            what = "None" if answer is None else type(answer).__name__[:40]
+            raise ncco.NccoError(f"{hook} gave {what} and no list of actions")
         checked = ncco.check(answer)
         judge(checked, policy_of(call.settings, call.base_url))
     except BaseException as error:  # a flow is its user's code: whatever it does, a caller waits

@@ -271,13 +271,41 @@ def sent_fields(method: str, sent: bytes | str, own: Collection[str]) -> dict[st
 def describe(error: BaseException) -> dict[str, Any]:
     """Say of an exception what a log may hold: its type, its places, and its text without numbers
     and without what it quotes, since that is often what a caller said or pressed.
+
+    Its places are the latest five, and where none of these is in a flow, the latest one that is.
     """
-    frames = traceback.extract_tb(error.__traceback__)[-5:]
+    places = []
+    in_flow = None  # the latest
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        if code.co_filename.startswith("<frozen "):  # Python's own import
+            continue
+        places.append(f"{'/'.join(code.co_filename.split('/')[-2:])}:{line} {code.co_name}")
+        if str(frame.f_globals.get("__name__")).startswith("flows."):
+            in_flow = places[-1]
+    shown = places[-5:]
+    if in_flow is not None and in_flow not in shown:
+        shown = [in_flow, *shown]
     return {
         "error": type(error).__name__,
-        "detail": scrubbed(str(error))[:300],
-        "at": [f"{'/'.join(f.filename.split('/')[-2:])}:{f.lineno} {f.name}" for f in frames],
+        "detail": scrubbed(_naming(error))[:300],
+        "at": shown,
     }
+
+
+def _naming(error: BaseException) -> str:
+    """Give an exception's text, without the quotes around names that its code has."""
+    text = str(error)
+    if not isinstance(error, TypeError | AttributeError | NameError | ImportError):
+        return text
+    names: set[str] = set()
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        names.update(frame.f_code.co_names, frame.f_code.co_varnames)
+        for constant in frame.f_code.co_consts:  # names of arguments are tuples among them
+            if isinstance(constant, tuple):
+                names.update(one for one in constant if isinstance(one, str))
+    text = re.sub(r"'(\w+)'", lambda it: it[1] if it[1] in names else it[0], text)
+    return re.sub(r"(?<=Did you mean )'(\w+)'", r"\1", text)
 
 
 def scrubbed(text: str) -> str:

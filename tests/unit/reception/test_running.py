@@ -506,6 +506,30 @@ def test_the_log_says_which_flow_failed_why_and_where(a_flow: Callable[..., Call
     assert noted["at"][-1].endswith("passing.py:2 answer")
 
 
+def test_the_log_says_where_in_the_flow_an_option_is_wrong(a_flow: Callable[..., Call]) -> None:
+    source = "from voicekit import ncco\ndef answer(call):\n    return [ncco.talk('Hi', level=5)]"
+
+    noted = apology(failure(a_flow(source)), "passing").noted
+
+    assert noted["detail"] == "talk.level: 5 is not between -1 and 1"
+    assert [place for place in noted["at"] if place.endswith("passing.py:3 answer")]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def anwser(call): return []", "the flow has no function answer"),
+        ("def answer(call): pass", "answer gave None and no list of actions"),
+        ("def answer(call): return {}", "answer gave dict and no list of actions"),
+        ("def answer(call): return caal", "name caal is not defined"),
+    ],
+)
+def test_the_log_says_what_a_flow_lacks(
+    source: str, said: str, a_flow: Callable[..., Call]
+) -> None:
+    assert apology(failure(a_flow(source)), "passing").noted["detail"].startswith(said)
+
+
 @pytest.mark.parametrize("text", ["+44 7700 900 000", "447700900000", "token " + "aB3." * 20])
 def test_the_log_repeats_no_number_and_no_token_of_a_failure(
     text: str, a_flow: Callable[..., Call]

@@ -489,6 +489,43 @@ def test_an_exception_s_text_is_logged_without_numbers_tokens_and_what_it_quotes
     assert hidden not in json.dumps(described)
 
 
+def raised_by(source: str, **given: object) -> BaseException:
+    """What a line of code raises."""
+    try:
+        exec(source, {"said": "mother", **given})
+    except Exception as error:
+        return error
+    raise AssertionError("nothing")
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("dict(key=1).kye", "kye"),
+        ("import sandcastle", "sandcastle"),
+        ("sandcastle", "sandcastle"),
+        ("(lambda level: 1)(levle=2)", "levle"),
+    ],
+)
+def test_a_name_that_the_code_has_is_logged(source: str, told: str) -> None:
+    assert told in webhook.describe(raised_by(source))["detail"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "getattr(1, said)",
+        "(lambda: 1)(**{said: 1})",
+        "{'mother': 1}.pop(said) and {}[said]",
+        "raise TypeError(f'kept said and {said!r}')",
+        "int(said)",
+        "__import__(said)",
+    ],
+)
+def test_what_came_from_outside_is_not_logged_as_a_name(source: str) -> None:
+    assert "mother" not in webhook.describe(raised_by(source))["detail"]
+
+
 def test_an_exception_s_place_is_logged() -> None:
     try:
         raise KeyError("x")
