@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local import samconfig
-from local.flow_files import read_all
+from local.flow_files import missing, read_all
 from local.layers import LayerError
 from local.paths.exploring import explore
 from local.paths.walk import PLACES
@@ -29,10 +29,11 @@ def main() -> int:
     """Explore the flows that the arguments name; 1 if something is wrong with one of them."""
     arguments = _parser().parse_args()
     root = arguments.root.resolve()
-    known = {flow["name"]: flow for flow in read_all(root / "functions/flows")}
+    folder = root / "functions/flows"
+    known = {flow["name"]: flow for flow in read_all(folder)}
     unknown = sorted(set(arguments.flow) - set(known))
     if unknown:
-        say(f"error: there is no flow {unknown[0]}; there are {', '.join(known)}")
+        say(f"error: {missing(unknown[0], folder, known)}")
         return 2
     try:
         chosen = [known[name] for name in arguments.flow or known]

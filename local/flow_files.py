@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from local.flow_keys import compared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 HANDLERS = ("answer", "dtmf", "asr", "notification", "event")
@@ -31,10 +31,21 @@ def read_all(folder: Path) -> list[dict[str, Any]]:
     return [flow for flow in found if flow["error"] or "answer" in flow["handlers"]]
 
 
+def missing(flow: str, folder: Path, known: Iterable[str]) -> str:
+    """Say why a name is not that of a flow in a folder."""
+    path = folder / f"{flow}.py"
+    if path.is_file():
+        return f"{path} has no function answer, so it is no flow"
+    return f"there is no flow {flow}; there are {', '.join(known)}"
+
+
 def read(path: Path) -> dict[str, Any]:
     """Describe one flow."""
     described: dict[str, Any] = {"name": path.stem, "doc": "", "handlers": [], "keys": {}}
     described["error"] = None
+    if not path.stem.isidentifier():
+        text = "the name of a flow is of letters, digits and underscores, and begins with no digit"
+        return described | {"error": {"line": None, "text": text}}
     try:
         tree = _parse(path)
     except SyntaxError as error:

@@ -144,7 +144,11 @@ class Control:
         if not isinstance(text, str) or not text.strip() or len(text) > 10_000:
             raise invalid("text", "must be a text of 1 to 10000 characters")
         begin = self._platform.clock.now()
-        end = sounds.say(self._platform, leg, text)
+        try:
+            confidence = reading.number(fields, "confidence", None, 0, 1)
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        end = sounds.say(self._platform, leg, text, confidence)
         return web.json_response({"seconds": round(end - begin, 3)})
 
     async def microphone(self, request: web.Request) -> web.WebSocketResponse:

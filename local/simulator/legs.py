@@ -81,11 +81,12 @@ class SpeechBegan:
 
 @dataclass(frozen=True)
 class SpeechEnded:
-    """The person on the leg fell silent after saying this."""
+    """The person on the leg fell silent after saying this; how sure of it a recogniser is."""
 
     text: str
     began: float
     at: float
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)

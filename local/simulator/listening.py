@@ -25,6 +25,7 @@ class Collected:
     digits: str = ""
     timed_out: bool = False
     texts: tuple[str, ...] = ()
+    confidence: float | None = None
     began: float | None = None
     ended: float | None = None
     timeout_reason: str | None = None
@@ -119,7 +120,9 @@ async def _speech_or_keys(
             # What was said before the input began to listen does not count.
             if got.began is None:
                 continue
-            got.texts += (doing.text,)
+            if doing.confidence != 0:  # else it was not understood
+                got.texts += (doing.text,)
+                got.confidence = doing.confidence
             until = min(latest or until, doing.at + speech.end_on_silence)
 
 
@@ -168,7 +171,8 @@ def _speech(platform: Platform, got: Collected) -> dict[str, Any]:
     if got.timeout_reason is not None:
         speech["timeout_reason"] = got.timeout_reason
     text = " ".join(got.texts)
-    confidence = f"{platform.chance.uniform(0.8, 0.99):.7f}"
+    by_chance = platform.chance.uniform(0.8, 0.99)
+    confidence = f"{by_chance if got.confidence is None else got.confidence:.7f}"
     speech["results"] = [{"confidence": confidence, "text": text}] if text else []
     return speech
 

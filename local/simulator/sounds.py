@@ -164,7 +164,7 @@ def send_digits(platform: Platform, leg: Leg, digits: str) -> Playback:
     return Playback(platform, leg, "dtmf", {"digits": digits}, DTMF_VOICE, seconds)
 
 
-def say(platform: Platform, leg: Leg, text: str) -> float:
+def say(platform: Platform, leg: Leg, text: str, confidence: float | None = None) -> float:
     """Let the person on the leg say something after what they are saying; gives its end."""
     clock = platform.clock
     begin = max(clock.now(), leg.speaking_until)
@@ -192,7 +192,7 @@ def say(platform: Platform, leg: Leg, text: str) -> float:
 
     def stop() -> None:
         if not leg.is_over:
-            leg.tell(SpeechEnded(text, begin, end))
+            leg.tell(SpeechEnded(text, begin, end, confidence))
 
     if begin <= clock.now():
         start()

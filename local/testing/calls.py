@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import re
 import time
@@ -68,10 +69,20 @@ class Call:
         __tracebackhide__ = True
         return self._act("digits", {"digits": keys}, lambda: self._leg.pressing_until)
 
-    def say(self, text: str) -> Call:
-        """Say something. A flow that listens understands it, word for word."""
+    def say(self, text: str, confidence: float | None = None) -> Call:
+        """Say something. A flow that listens understands it, word for word.
+
+        Parameters
+        ----------
+        text
+            What is said.
+        confidence
+            How sure of it the recogniser is, from 0 to 1; by default it is, and with 0 it
+            understands nothing.
+        """
         __tracebackhide__ = True
-        return self._act("speech", {"text": text}, lambda: self._leg.speaking_until)
+        sure = {} if confidence is None else {"confidence": confidence}
+        return self._act("speech", {"text": text, **sure}, lambda: self._leg.speaking_until)
 
     def wait(self, seconds: float | None = None) -> Call:
         """Do nothing: for so many simulated seconds, or until what goes on has ended.
@@ -94,6 +105,12 @@ class Call:
         self._house.run(self._house.ask("POST", f"/sim/calls/{self._leg.uuid}/hangup"))
         self._until(lambda: self._leg.is_over, "the call did not end")
         return self
+
+    def end(self) -> None:
+        """Hang up, if it is not over, whatever the flow makes of that."""
+        if not self._leg.is_over:
+            self._house.run(self._house.ask("POST", f"/sim/calls/{self._leg.uuid}/hangup"))
+            self._house.run(self._house.advance(lambda: self._leg.is_over, _PATIENCE))
 
     def answer(self) -> Call:
         """Take the call, on the side of somebody who is being called and has it ring."""
@@ -179,7 +196,10 @@ class Call:
 
     @property
     def kept(self) -> list[Kept]:
-        """The events of the conversation that the table keeps, in the order of their time."""
+        """The events of the conversation that the table keeps, in the order of their time.
+
+        Those of the same time are in the order in which Vonage sent them.
+        """
         table = self._house.platform.stack.outputs["TableName"]
         pages = self._house.platform.cloud.client("dynamodb").get_paginator("query")
         found = pages.paginate(
@@ -188,6 +208,7 @@ class Call:
             ExpressionAttributeValues={":pk": {"S": self._leg.conversation.uuid}},
         )
         items = [item for page in found for item in page["Items"]]
+        items.sort(key=lambda item: (item["sk"]["S"].partition("#")[0], self._sent(item)))
         return [Kept(item["kind"]["S"], json.loads(item["body"]["S"])) for item in items]
 
     @property
@@ -251,7 +272,7 @@ class Call:
         __tracebackhide__ = True
         self._until(
             lambda: self._leg.is_over or self._actions() > running or self._doing is None,
-            "the flow waits for something else",
+            "nothing ends this by itself: say for how long, such as wait(10)",
         )
         self.settle()
 
@@ -265,15 +286,17 @@ class Call:
         self._look_for_apologies()
 
     def _look_for_apologies(self) -> None:
+        """Fail where a flow failed, at any webhook of any call of the test; each is told once."""
         __tracebackhide__ = True
-        for entry in self._house.apologies:
-            if entry.get("leg") in (self._leg.uuid, self._leg.uuid.replace("-", "")):
-                places = "".join(f"\n    {place}" for place in entry.get("at", []))
-                error = f"{entry.get('error', '')}: {entry.get('detail', '')}".strip(": ")
-                raise AssertionError(
-                    f"the flow {entry.get('flow')} failed, and the caller heard an apology:"
-                    f" {error or 'there is no such flow'}{places}\n{self}"
-                )
+        if self._house.apologies:
+            entry = self._house.apologies[0]
+            self._house.apologies.clear()
+            places = "".join(f"\n    {place}" for place in entry.get("at", []))
+            error = f"{entry.get('error', '')}: {entry.get('detail', '')}".strip(": ")
+            raise AssertionError(
+                f"the flow {entry.get('flow')} failed at the webhook {entry.get('route')}:"
+                f" {error or 'there is no such flow'}{places}\n{self}"
+            )
 
     def _must_be_open(self, act: str) -> None:
         __tracebackhide__ = True
@@ -320,6 +343,15 @@ class Call:
     def _told(self, kinds: set[str]) -> int:
         return sum(entry["webhook"]["kind"] in kinds for entry in self._mine("webhook"))
 
+    def _sent(self, item: dict[str, Any]) -> int:
+        """As which of all webhooks an item was sent."""
+        bodies = (
+            one["webhook"]["request"]["body"]
+            for one in self._house.journal
+            if one["kind"] == "webhook_sent"
+        )
+        return next((n for n, body in enumerate(bodies) if body == item["body"]["S"]), 0)
+
     def _story(self) -> list[tuple[float, str]]:
         leg = self._leg
         told = [(leg.created_at, f"{leg.caller.address} rings {leg.callee.address}")]
@@ -360,7 +392,10 @@ def _words(sound: Sound) -> str:
     text = sound.details.get("text") or sound.details.get("digits")
     if text is None:
         return f"({sound.kind})"
-    return " ".join(re.sub("<[^>]*>", " ", str(text)).split())
+    if sound.kind == "talk" and str(text).lstrip().startswith("<speak"):
+        parted = re.sub(r"<(?:break|/?p|/?s)\b[^>]*>", " ", str(text))
+        text = html.unescape(re.sub("<[^>]*>", "", parted))
+    return " ".join(str(text).split())
 
 
 def _clock(seconds: float) -> str:

@@ -66,8 +66,17 @@ class House:
     def start(self) -> None:
         """Start it; takes a second or two."""
         self._thread.start()
+        starting = asyncio.run_coroutine_threadsafe(self._start(), self._loop)
         try:
-            self.run(self._start())
+            starting.result(_PATIENCE)
+        except KeyboardInterrupt:
+            # Only what has started whole can be ended whole.
+            try:
+                starting.result(_PATIENCE)
+                self.run(self._stop())
+            finally:
+                self._end_thread()
+            raise
         except BaseException:
             self._end_thread()
             raise
@@ -81,7 +90,11 @@ class House:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something on the platform, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+        __tracebackhide__ = True
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+        except ValueError as error:  # what a test asks for is refused: that is told at its own line
+            raise error.with_traceback(None) from None
 
     def forget(self) -> None:
         """Begin anew with what happened."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from local.flow_files import read_all
+from local.flow_files import missing, read_all
 from local.testing.calls import Call
 
 if TYPE_CHECKING:
@@ -81,21 +81,21 @@ class Phone:
 
     def put_away(self) -> None:
         """End what is not over, and let everybody behave as before; the plugin does this."""
-        for call in self._calls:
-            if not call.is_over:
-                call.hang_up()
         for number in self._called:
             self._house.by_hand.discard(number)
             self._house.run(self._house.ask("DELETE", f"/sim/callees/{number}"))
+        for call in self._calls:
+            call.end()
 
     async def _ring(self, body: dict[str, Any]) -> Any:
         made = await self._house.ask("POST", "/sim/calls", body)
         return self._house.platform.vonage.leg(made["uuid"])
 
     def _check(self, flow: str) -> None:
+        __tracebackhide__ = True
         known = {one["name"]: one for one in read_all(self._house.flows)}
         if flow not in known:
-            raise ValueError(f"there is no flow {flow}; there are {', '.join(known)}")
+            raise ValueError(missing(flow, self._house.flows, known))
         error = known[flow]["error"]
         if error is not None:
             line = "" if error["line"] is None else f", line {error['line']}"

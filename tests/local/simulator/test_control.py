@@ -172,6 +172,21 @@ async def test_answer_and_reject_need_a_leg_that_is_being_called(stage: Stage) -
         assert (await stage.sim("POST", f"/calls/{call.uuid}/{path}", {})).status == 409
 
 
+@pytest.mark.parametrize(
+    ("confidence", "results"),
+    [(0.25, [{"confidence": "0.2500000", "text": "yes"}]), (0, [])],
+)
+async def test_how_sure_the_recogniser_is_can_be_said(
+    stage: Stage, confidence: float, results: list[dict[str, str]]
+) -> None:
+    call = await stage.ring([{"action": "input", "type": ["speech"]}])
+    said = {"text": "yes", "confidence": confidence}
+    assert (await stage.sim("POST", f"/calls/{call.uuid}/speech", said)).status == 200
+    await stage.step(10)
+    (body,) = [body for body in stage.events() if "speech" in body]
+    assert body["speech"] == {"timeout_reason": "end_on_silence_timeout", "results": results}
+
+
 async def test_an_ended_call_takes_no_more_keys_or_speech(stage: Stage) -> None:
     call = await stage.ring([])
     await stage.step(1)
@@ -188,6 +203,8 @@ async def test_an_ended_call_takes_no_more_keys_or_speech(stage: Stage) -> None:
         ("speech", {}),
         ("speech", {"text": ""}),
         ("speech", {"text": "x" * 10_001}),
+        ("speech", {"text": "x", "confidence": 1.1}),
+        ("speech", {"text": "x", "confidence": "sure"}),
     ],
 )
 async def test_keys_and_speech_refuse_other_bodies(

@@ -51,6 +51,74 @@ FLOWS = {
         def dtmf(call, input):
             return [ncco.talk(f"You pressed {input.digits or 'nothing'}.")]
         """,
+    "marks": """
+        from voicekit import ncco
+
+        def answer(call):
+            said = "<speak>In <emphasis>York &amp; Leeds</emphasis>.<break time='1s'/>Yes?</speak>"
+            return [ncco.talk(said), ncco.talk("Is 1 < 2 and 3 > 2?")]
+        """,
+    "doubts": """
+        from voicekit import ncco
+
+        def answer(call):
+            return [ncco.input(speech=ncco.speech(end_on_silence=1), event_url=call.url("asr"))]
+
+        def asr(call, input):
+            if not input.speech:
+                return [ncco.talk(f"What? {input.timeout_reason}")]
+            return [ncco.talk("Sure." if input.speech[0].confidence > 0.5 else "Are you sure?")]
+        """,
+    "fails_at_event": """
+        from voicekit import ncco
+
+        def answer(call):
+            second = ncco.phone(call.settings.second_number)
+            return [ncco.connect(second, event_url=call.url("event")), ncco.talk("Goodbye.")]
+
+        def event(call, event):
+            if event.status == "busy":
+                raise RuntimeError("no event today")
+        """,
+    "fails_at_note": """
+        from voicekit import ncco
+
+        def answer(call):
+            return [ncco.notify({"step": 1}, event_url=call.url("notification"))]
+
+        def notification(call, payload):
+            raise RuntimeError("no note today")
+        """,
+    "out_of_range": """
+        from voicekit import ncco
+
+        def answer(call):
+            return [ncco.talk("Hello", level=5)]
+        """,
+    "mistyped": """
+        from voicekit import ncco
+
+        def answer(call):
+            return [ncco.talk("Hello", leval=1)]
+        """,
+    "returns_nothing": """
+        def answer(call):
+            pass
+        """,
+    "half": """
+        from voicekit import ncco
+
+        def answer(call):
+            return [ncco.input(dtmf=ncco.dtmf(max_digits=1), event_url=call.url("dtmf"))]
+        """,
+    "anwser": """
+        def anwser(call):
+            return []
+        """,
+    "two-words": """
+        def answer(call):
+            return []
+        """,
 }
 TESTS = {
     "test_good": """
@@ -74,6 +142,21 @@ TESTS = {
         def test_left_open(phone):
             call = phone.call("asks")
             assert not call.is_over
+
+        def test_tags_are_not_heard(phone):
+            assert phone.call("marks").heard("In York & Leeds. Yes?", "Is 1 < 2 and 3 > 2?")
+
+        def test_doubts(phone):
+            assert phone.call("doubts").say("yes").heard("Sure.")
+            assert phone.call("doubts").say("yes", confidence=0.2).heard("Are you sure?")
+            unheard = phone.call("doubts").say("yes", confidence=0)
+            assert unheard.heard("What? end_on_silence_timeout")
+
+        def test_order_of_what_is_kept(phone):
+            for _ in range(4):
+                kept = phone.call("asks").press("1").kept
+                told = [event.fields.get("status", event.kind) for event in kept]
+                assert told == ["started", "ringing", "answered", "input", "completed"]
         """,
     "test_bad": """
         def test_not_heard(phone):
@@ -108,6 +191,35 @@ TESTS = {
 
         def test_no_number(phone):
             phone.call("asks", to="447700900999")
+
+        def test_at_event(phone):
+            phone.callee().is_busy()
+            phone.call("fails_at_event").heard("Goodbye.")
+
+        def test_at_note(phone):
+            phone.call("fails_at_note")
+
+        def test_out_of_range(phone):
+            phone.call("out_of_range")
+
+        def test_mistyped(phone):
+            phone.call("mistyped")
+
+        def test_returns_nothing(phone):
+            phone.call("returns_nothing")
+
+        def test_half(phone):
+            phone.call("half").press("1")
+
+        def test_anwser(phone):
+            phone.call("anwser")
+
+        def test_two_words(phone):
+            phone.call("two-words")
+
+        def test_for_ever(phone):
+            phone.callee().answers()
+            phone.call("connect").wait()
         """,
 }
 
@@ -144,14 +256,16 @@ def test_tests_in_three_lines_pass_and_each_failure_tells_what_happened_on_the_c
     project: Callable[[], str],
 ) -> None:
     said = project()
-    assert "11 failed, 5 passed" in said
+    assert "20 failed, 8 passed" in said
+    # Each failure stands at the line of the test.
+    assert "local/testing/" not in said
     for told in (
         "not heard: 'You pressed 2.'",
         "heard   One or two?",
         "said    1",
         "heard: 'You pressed 1.'\n",
         "not heard (after the ones before it): 'One or two?'",
-        "the flow raises failed, and the caller heard an apology: RuntimeError",
+        "the flow raises failed at the webhook answer: RuntimeError",
         "flows/raises.py",
         "broken.py, line 2: '[' was never closed",
         "there is no flow unheard_of; there are asks, broken,",
@@ -160,5 +274,42 @@ def test_tests_in_three_lines_pass_and_each_failure_tells_what_happened_on_the_c
         "can contain the digits 0-9",
         "nobody was called",
         "No application is linked to that number",
+        "no event today",
+        "flows/fails_at_event.py:9 event",
+        "no note today",
+        "flows/fails_at_note.py:7 notification",
+        "talk.level: 5 is not between -1 and 1",
+        "flows/out_of_range.py:4 answer",
+        "unexpected keyword argument leval",
+        "answer gave None and no list of actions",
+        "the flow has no function dtmf",
+        "anwser.py has no function answer",
+        "two-words.py: the name of a flow is of letters, digits and underscores",
+        "nothing ends this by itself",
     ):
         assert told in said, told
+
+
+def test_ctrl_c_while_the_platform_starts_ends_everything(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytester.makepyfile(
+        """
+        import os, signal, threading, time
+
+        def test_interrupted(request, tmp_path_factory):
+            def interrupt():
+                while not list(tmp_path_factory.getbasetemp().glob("voice*/lock")):
+                    time.sleep(0.001)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            threading.Thread(target=interrupt).start()
+            request.getfixturevalue("phone")
+        """
+    )
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    plugins = ("-p", "local.testing.plugin", "-p", "no:randomly", "-p", "no:asyncio")
+    done = pytester.runpytest_subprocess(*plugins, "-W", "error", "-o", f"voice_root={ROOT}")
+    assert done.ret == pytest.ExitCode.INTERRUPTED
+    assert "destroyed" not in f"{done.stdout}{done.stderr}"
+    assert "Traceback" not in f"{done.stdout}{done.stderr}"
