@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.scans.__main__ import CHECKOV_SKIPS
 from tests.support.serving import serving
+from tests.template.golden import of_production, transformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +58,16 @@ def test_checkov_finds_a_bucket_that_is_open_to_all(tmp_path: Path) -> None:
     status, said = scan("checkov", template(tmp_path, AccessControl="PublicRead"))
     assert status == 1
     assert "CKV_AWS_20" in said
+
+
+def test_what_checkov_lets_pass_is_what_it_would_find_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "template.json"
+    path.write_text(of_production(transformed()))
+    options = ("--framework", "cloudformation", "--skip-download", "-o", "json", "--file")
+    command = [str(PYTHON.with_name("checkov")), *options, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    failed = {one["check_id"] for one in json.loads(done.stdout)["results"]["failed_checks"]}
+    assert failed == set(CHECKOV_SKIPS)
 
 
 def test_cfn_lint_finds_a_property_that_does_not_exist(tmp_path: Path) -> None:
@@ -103,10 +115,76 @@ def test_a_key_is_found_in_code_and_in_tests(tmp_path: Path, folder: str, plante
     assert "settings.py" in said
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'Action: secretsmanager:GetSecretValue  # password = "{}"\n',
+        'secret = {{"VONAGE_API_SECRET": "VONAGE_API_SECRET", "password": "{}"}}\n',
+        'client = Client(api_key="abcd1234", api_secret="{}")\n',
+        'password = "{}"  # pragma: allowlist secret\n',
+    ],
+)
+def test_what_is_let_pass_hides_nothing_else_on_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "settings.py"
+    path.write_text(line.format(secrets.token_hex(16)))
+    assert scan("secrets", path)[0] == 1
+
+
+@pytest.mark.parametrize("name", ["picture.png", "style.css", "package-lock.json", "x.svg", "data"])
+@pytest.mark.parametrize("before", [b"", b"\x89PNG\r\n\x1a\n\x00\xff"])
+def test_a_key_is_found_whatever_its_file_is_called_and_begins_with(
+    tmp_path: Path, name: str, before: bytes
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(before + b"colour: green\n")
+    assert scan("secrets", path)[0] == 0
+    path.write_bytes(before + f"{key()}\n{private_key()}\n".encode())
+    status, said = scan("secrets", path)
+    assert status == 1
+    assert name in said
+
+
 def test_a_password_is_found_in_code(tmp_path: Path) -> None:
     path = tmp_path / "settings.py"
     path.write_text(f"password = '{secrets.token_hex(16)}'\n")
     assert scan("secrets", path)[0] == 1
+
+
+def line_of_lint(name: str) -> str:
+    """Give the command line with which `make lint` runs a scan."""
+    told = subprocess.run(
+        ["make", "-n", "scan"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    *_, line = [one for one in told.splitlines() if f"-m tests.scans {name}" in one]
+    return line.replace(".venv-scan/bin/python", str(PYTHON))
+
+
+@pytest.mark.parametrize("planted", ["functions", "local/phone", "connect/commands"])
+def test_the_line_of_make_lint_has_bandit_look_at_every_folder(
+    tmp_path: Path, planted: str
+) -> None:
+    for folder in ("functions", "local/phone", "connect/commands"):
+        (tmp_path / folder).mkdir(parents=True)
+    line = f"cd {tmp_path} && PYTHONPATH={ROOT} {line_of_lint('bandit')}"
+    assert subprocess.run(["bash", "-c", line], timeout=300).returncode == 0
+    (tmp_path / planted / "bad.py").write_text(
+        "import subprocess, sys\nsubprocess.run(sys.argv[1], shell=True)\n"
+    )
+    assert subprocess.run(["bash", "-c", line], timeout=300).returncode == 1
+
+
+@pytest.mark.parametrize("added", [True, False])
+def test_the_line_of_make_lint_looks_for_secrets_in_every_file(tmp_path: Path, added: bool) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    for folder in ("docs", "functions"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.txt").write_text("green\n")
+    line = f"cd {tmp_path} && export PYTHONPATH={ROOT} && {line_of_lint('secrets')}"
+    assert subprocess.run(["bash", "-c", line], timeout=300).returncode == 0
+    (tmp_path / "docs" / "a key.pem").write_text(private_key())
+    if added:
+        subprocess.run(["git", "-C", tmp_path, "add", "."], check=True)
+    assert subprocess.run(["bash", "-c", line], timeout=300).returncode != 0
 
 
 @contextmanager
