@@ -13,6 +13,9 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -77,10 +80,10 @@ TABLE = [
     Way("(sam build && )?sam (build|deploy|delete|sync|validate).*", "read", _AWS),
     Way(r"\.venv/bin/python -m local\.sam .*", "read", "needs Docker; make test-sam runs it"),
     Way("make sam-local", "read", "needs Docker; make test-sam runs what it starts"),
-    Way(r"\.venv/bin/python -m local\.event .*sam local invoke .*", "elsewhere", "tests/sam"),
+    Way(r"\.venv/bin/python -m local\.event .*sam local invoke .*", "read", "needs Docker"),
     Way(r"aws .*", "read", _AWS),
     Way(r"jq .*aws .*", "read", _AWS),
-    Way(r"ngrok .*", "read", "is a program of somebody else's"),
+    Way(r"ngrok http 8800", "read", "is a program of somebody else's"),
     Way(r"\.venv/bin/python -m tests\.bench.*", "read", "takes minutes; make bench runs it"),
     Way(r"git .*", "read", "needs the repository that yours came from"),
 ]
@@ -181,10 +184,6 @@ async def test_what_another_suite_runs_is_there(command: Command) -> None:
     if where == _TUTORIAL:
         assert command.text.split()[-1] in (ROOT / where).read_text()
         return
-    if where == "tests/sam":
-        suite = "".join(path.read_text() for path in (ROOT / where).glob("*.py"))
-        assert '"local", "invoke"' in suite
-        return
     target = command.text.split()[1]
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     if where == ".ci/run":
@@ -196,45 +195,127 @@ async def test_what_another_suite_runs_is_there(command: Command) -> None:
 
 @pytest.mark.parametrize("command", of("read"))
 async def test_what_cannot_be_run_is_understood_by_its_tool(
-    checkout: Path, command: Command
+    checkout: Path, tmp_path: Path, command: Command
 ) -> None:
     text = command.text
-    if text.startswith("aws ") or "| aws " in text:
-        _read_aws(shlex.split(text[text.index("aws ") :]))
-    elif "-m connect " in text:
-        await _read_options(checkout, text, shlex.split(text)[3:])
-    elif "sam " in text and not text.startswith((".venv", "make")):
-        for one in text.split(" && "):
-            _read_sam(shlex.split(one))
+    if text.startswith("git "):
+        _git_in_a_copy(text, tmp_path)
+    elif text.startswith("ngrok "):
+        assert f"_PORT = {text.split()[-1]}\n" in (ROOT / "connect/tunnels.py").read_text()
+    elif text.startswith("make "):
+        assert re.search(rf"^{text.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     else:
-        assert text
+        for joined, group in itertools.groupby(shlex.split(text), lambda word: word in ("&&", "|")):
+            words = list(group)
+            if joined:
+                continue
+            if words[0] == "aws":
+                _read_aws(words)
+                _read_secret(text)
+            elif words[0] == "sam":
+                _read_sam(words[1:])
+            elif words[0] == "jq":
+                assert {word for word in words if word[0] == "-"} <= {"-n", "--arg", "--rawfile"}
+            elif words[2] == "local.event":
+                assert (ROOT / "events" / f"{words[3]}.json").exists()
+            else:
+                await _read_by_its_parser(checkout, words)
 
 
-async def _read_options(checkout: Path, text: str, words: list[str]) -> None:
-    """See that the command's own help names every option."""
-    named = [word for word in words if not word.startswith("-")][:1]
-    process = await asyncio.create_subprocess_exec(
-        str(checkout / ".venv/bin/python"),
-        *("-m", "connect", *named, "--help"),
+# Runs a module as Python's -m does, up to where its options are read.
+_PARSED = """
+import argparse, runpy, sys
+parse = argparse.ArgumentParser.parse_args
+def read(*given, **named):
+    parse(*given, **named)
+    print("it was read")
+    sys.exit()
+argparse.ArgumentParser.parse_args = read
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
+
+
+async def _read_by_its_parser(checkout: Path, words: list[str]) -> None:
+    """See that the program's own parser takes these words, with no option shortened."""
+    assert words[:2] == [".venv/bin/python", "-m"]
+    ran = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _PARSED, *words[2:]), cwd=checkout, stdout=asyncio.subprocess.PIPE
+    )
+    assert (await ran.communicate())[0] == b"it was read\n"
+    named = [word for word in words[3:] if not word.startswith("-")][:1]
+    helped = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", *words[2:3], *named, "--help"),
         cwd=checkout,
         stdout=asyncio.subprocess.PIPE,
     )
-    said = (await process.communicate())[0].decode()
-    assert process.returncode == 0, text
-    assert [word for word in words if word.startswith("--") and word not in said] == []
+    said = (await helped.communicate())[0].decode()
+    assert [w for w in words if w.startswith("--") and not re.search(rf"{w}(?![\w-])", said)] == []
+    _read_parameters(words)
+
+
+def _git_in_a_copy(text: str, folder: Path) -> None:
+    """Type it in a repository whose upstream is ahead of it."""
+
+    def git(*words: str) -> None:
+        made = ("-c", "user.name=reader", "-c", "user.email=reader@example.com")
+        subprocess.run(["git", *made, *words], cwd=folder, check=True, capture_output=True)
+
+    git("init", "--quiet", "--initial-branch", "main")
+    for change in ("mine", "theirs"):
+        git("commit", "--quiet", "--allow-empty", "--message", change)
+    git("branch", "ahead")
+    git("reset", "--quiet", "--hard", "HEAD~1")
+    if " add upstream " not in text:
+        git("remote", "add", "upstream", ".")
+        git("update-ref", "refs/remotes/upstream/main", "ahead")
+        git("merge", "--quiet", "ahead")
+    subprocess.run(text.replace(" URL", " ."), shell=True, cwd=folder, check=True)
+    paths = text.partition(" -- ")[2].split()
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+_SAM_OPTIONS = {
+    "build": {"--config-env"},
+    "deploy": {"--guided", "--config-env", "--parameter-overrides"},
+    "delete": set(),
+    "local invoke": {"--config-env"},
+}
 
 
 def _read_sam(words: list[str]) -> None:
     """See that parameters and environments of `sam` are those of the template and samconfig."""
-    parameters = transformed()["Parameters"]
-    given = {word.partition("=")[0] for word in words if re.match("[A-Z]\\w+=", word)}
-    assert given <= set(parameters)
+    length = 2 if words[0] == "local" else 1
+    options = {word for word in words if word.startswith("--")}
+    assert options <= _SAM_OPTIONS[" ".join(words[:length])]
+    if length == 2:
+        assert transformed()["Resources"][words[2]]["Type"] == "AWS::Lambda::Function"
     if "--config-env" in words:
         environment = words[words.index("--config-env") + 1]
-        assert f"[{environment}." in (ROOT / "samconfig.toml").read_text()
-    options = {word for word in words if word.startswith("--")}
-    known = {"--guided", "--config-env", "--parameter-overrides", "--stack-name", "--lint"}
-    assert options <= known
+        assert environment in tomllib.loads((ROOT / "samconfig.toml").read_text())
+    _read_parameters(words)
+
+
+def _read_parameters(words: list[str]) -> None:
+    """See that the template has these parameters, and that they take these values."""
+    declared = transformed()["Parameters"]
+    for word in words:
+        if re.match("[A-Z]\\w+=", word):
+            name, _, value = word.partition("=")
+            allowed = declared[name].get("AllowedValues", [value])
+            assert value in [str(one) for one in allowed]
+
+
+def _read_secret(text: str) -> None:
+    """See that a secret's value has the fields of the template's first value."""
+    if "put-secret-value" not in text:
+        return
+    kept = [
+        set(json.loads(one["Properties"]["SecretString"]))
+        for one in transformed()["Resources"].values()
+        if one["Type"] == "AWS::SecretsManager::Secret"
+    ]
+    assert set(re.findall(r'[{ ]"?(\w+)"?: ', text)) in kept
 
 
 def _read_aws(words: list[str]) -> None:
@@ -243,15 +324,52 @@ def _read_aws(words: list[str]) -> None:
     options = [word for word in rest if word.startswith("--")]
     if (service, operation) == ("logs", "tail"):  # the CLI's own
         assert set(options) <= {"--since", "--filter-pattern", "--follow"}
+        assert re.fullmatch(r"\d+[smhdw]", rest[rest.index("--since") + 1])
+        assert rest[rest.index("--filter-pattern") + 1].count('"') % 2 == 0
         return
     model = botocore.session.get_session().get_service_model(service)
     names = {xform_name(one, "-"): one for one in model.operation_names}
-    shape = model.operation_model(names[operation]).input_shape
-    known = {f"--{xform_name(member, '-')}" for member in shape.members}
-    flags = {f"--no-{one.removeprefix('--')}" for one in known}
-    assert set(options) - {"--query"} <= known | flags
+    called = model.operation_model(names[operation])
+    members = {f"--{xform_name(one, '-')}": it for one, it in called.input_shape.members.items()}
+    flags = {
+        option.replace("--", "--no-"): option
+        for option, it in members.items()
+        if it.type_name == "boolean"
+    }
+    given = {flags.get(option, option) for option in options} - {"--query"}
+    needed = {f"--{xform_name(one, '-')}" for one in called.input_shape.required_members}
+    assert needed <= given <= set(members)
     for option, value in itertools.pairwise(rest):
         if option == "--query":
             jmespath.compile(value)
+            told = _members(called.output_shape) | _attributes()
+            assert set(re.findall(r"[A-Za-z]\w*", value)) <= told
+        elif option == "--key-condition-expression":
+            assert set(re.findall(r"(?<!:)\b[a-z]\w*", value)) <= _attributes()
+        elif (service, option) == ("lambda", "--name"):
+            aliases = [
+                one["Properties"]["Name"]
+                for one in transformed()["Resources"].values()
+                if one["Type"] == "AWS::Lambda::Alias"
+            ]
+            assert value in aliases
+        elif option == "--alarm-name":
+            alarms = (ROOT / "docs/operate.md").read_text()
+            assert f"### {value.removeprefix('STACK-')}\n" in alarms
         elif option.startswith("--") and value.startswith(("{", "[")):
             json.loads(value)
+
+
+def _members(shape: Any) -> set[str]:
+    """Give the names of an answer's members, and of the members of these."""
+    if shape.type_name == "list":
+        return _members(shape.member)
+    if shape.type_name != "structure":
+        return set()
+    return set(shape.members).union(*map(_members, shape.members.values()), {"S"})
+
+
+def _attributes() -> set[str]:
+    """Give the names of the attributes in which an event is kept."""
+    text = (ROOT / "functions/records/event.py").read_text()
+    return set(re.findall(r'^ +"(\w+)": ', text, re.MULTILINE))
