@@ -29,20 +29,6 @@ async def explore(
     limit: int = PLACES,
     progress: Callable[[int], None] | None = None,
 ) -> Explored:
-    """Walk every path of a flow.
-
-    Parameters
-    ----------
-    application
-        The running application.
-    flow
-        The flow as its file tells (``local.flow_files``).
-    say
-        What callers say besides what the flow listens for, where it takes speech.
-    limit
-        How many places are looked at, at most.
-    progress
-        Told at each place how many were found so far.
-    """
+    """Walk every path of a flow, draw it and judge it; the parameters are those of ``walk``."""
     tree = await walk(application, flow, say, limit, progress)
     return Explored(as_text(tree), as_svg(tree), findings(tree, flow))

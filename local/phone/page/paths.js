@@ -22,7 +22,7 @@ export function paths(name, api) {
     return [
       findings.length
         ? h("ul", { class: "note bad" }, findings.map((found) => h("li", {}, found)))
-        : h("p", {}, "Nothing is wrong: no dead end, no endless loop, no ending in silence."),
+        : h("p", {}, "Nothing is wrong: no dead end, endless loop, silent ending or unheard prompt."),
       // It is wider than the card; the frame is scrolled, by the keyboard too.
       h(
         "div",
