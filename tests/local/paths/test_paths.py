@@ -48,7 +48,7 @@ COUNTED = ", round=int(call.state.get('round', '0')) + 1"
 PLANTED = {
     "no_handler": (
         f"def answer(call):{ASK.format(more='')}",
-        "dead end: 1: the caller hears an apology: AttributeError",
+        "dead end: 1: the caller hears an apology: LookupError the flow has no function dtmf",
     ),
     "raises": (
         f"def answer(call):{ASK.format(more='')}\n\n"
