@@ -164,15 +164,19 @@ def _edit(told: dict[str, Any], options: argparse.Namespace, context: Context) -
             status = _store(json_in(str(draft)), told, options, context)
         except (argparse.ArgumentTypeError, Refused) as error:
             context.output.warn(str(error))
-            mended_here = not isinstance(error, Refused) or error.status == 400
+            refused = error.status if isinstance(error, Refused) else 400
             # With yes to every question, an editor that is a program would be opened for ever.
-            given_up = options.yes or options.json or not mended_here
+            given_up = options.yes or options.json or refused != 400
             if given_up or not context.output.confirm("Edit it again?"):
-                raise ConnectError(f"nothing was changed; your draft is in {draft}") from None
+                # Any other fault may have come after it was stored.
+                what = "nothing was changed" if refused in (400, 412) else "`show` tells what holds"
+                raise ConnectError(f"{what}; your draft is in {draft}") from None
             continue
         if status == 0 and not options.dry_run:
             with contextlib.suppress(FileNotFoundError):
                 draft.unlink()
+        else:
+            context.output.line(f"your draft is in {draft}")
         return status
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
 import sys
@@ -206,6 +207,42 @@ async def test_where_nobody_is_asked_the_editor_is_not_opened_again(board: Termi
     assert ran.status == 1
     assert "your draft is in" in ran.err
     assert (board.folder / "opened").read_text() == "once\n"
+
+
+async def test_a_trial_tells_where_the_draft_is(board: Terminal) -> None:
+    writes = editor(board.folder, """echo '{"dialling": "off"}' > "$1" """)
+    ran = await board("--dry-run", "switchboard", "edit", environment=writes)
+    assert ran.status == 0
+    assert "dialling: (none) → off" in ran.out
+    assert "your draft is in" in ran.out
+    assert await held(board) == {}
+
+
+async def test_where_storing_fails_it_is_not_said_that_nothing_was_changed(board: Terminal) -> None:
+    # given Secrets Manager, which fails while the editor is open
+    client = board.platform.cloud.client("secretsmanager")
+    secret = board.platform.stack.secrets["SwitchboardSecret"]
+    writes = editor(
+        board.folder,
+        """
+        touch opened
+        while [ ! -e gone ]; do sleep 0.1; done
+        echo '{"dialling": "off"}' > "$1"
+        """,
+    )
+    editing = asyncio.create_task(board("--yes", "switchboard", "edit", environment=writes))
+    try:
+        while not (board.folder / "opened").exists():
+            assert not editing.done()
+            await asyncio.sleep(0.05)
+        client.delete_secret(SecretId=secret)
+        (board.folder / "gone").touch()
+        ran = await editing
+    finally:
+        client.restore_secret(SecretId=secret)
+    assert ran.status == 1
+    assert "nothing was changed" not in ran.err
+    assert "`show` tells what holds; your draft is in" in ran.err
 
 
 async def test_an_editor_that_fails_changes_nothing(board: Terminal) -> None:
