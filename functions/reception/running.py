@@ -95,9 +95,9 @@ def run(
         try:
             _arm(within)
             module = _load(call.flow)
-            if optional and not hasattr(module, hook):
-                return None
             if not hasattr(module, hook):
+                if optional:
+                    return None
                 raise LookupError(f"the flow has no function {hook}")
             answer = getattr(module, hook)(call, *arguments)
         finally:

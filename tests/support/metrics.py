@@ -17,9 +17,8 @@ _TERM = re.compile(r'\$\.(?P<field>\w+) (?P<sign>=|>=) (?:"(?P<text>[^"]*)"|(?P<
 _SUM = re.compile(r"SUM\(\[(?P<terms>FILL\(\w+, 0\)(?:, FILL\(\w+, 0\))*)\]\)")
 _COUNT = re.compile(r"SUM\(\[(?P<terms>IF\(\w+ >= \d+, 1, 0\)(?:, IF\(\w+ >= \d+, 1, 0\))*)\]\)")
 _PLUS = re.compile(r"(?P<left>\w+) \+ (?P<right>\w+)")
-_EARLIER = (
-    2  # periods that are looked at beyond those of the alarm; in the user guide's tables, two
-)
+# Periods that are looked at beyond those of the alarm, as many as in the user guide's tables.
+_EARLIER = 2
 _STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max}
 _BREACHES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,

@@ -48,6 +48,12 @@ def of_type(resources: Resources, kind: str) -> Resources:
     return {name: one["Properties"] for name, one in resources.items() if one["Type"] == kind}
 
 
+def watched_by(alarm: dict[str, Any]) -> set[str]:
+    """Give the functions whose metrics an alarm adds up."""
+    metrics = metrics_of(alarm["Properties"])
+    return {function for metric in metrics for _, function in metric.dimensions}
+
+
 def exists(metric: Metric, resources: Resources) -> bool:
     """Say whether anything publishes a metric: AWS of a resource, or a filter of this template."""
     if metric.namespace in AWS:
@@ -181,11 +187,7 @@ def test_what_is_near_its_timeout_has_taken_nine_tenths_of_it(production: Resour
 def test_who_is_not_watched_for_being_near_a_timeout_has_a_caller_waiting_or_nothing_to_do(
     production: Resources,
 ) -> None:
-    watched = {
-        function
-        for metric in metrics_of(production["NearTimeoutAlarm"]["Properties"])
-        for _, function in metric.dimensions
-    }
+    watched = watched_by(production["NearTimeoutAlarm"])
     slow = {
         one["LogGroupName"].removesuffix("Logs") + "Function"
         for one in of_type(production, "AWS::Logs::MetricFilter").values()
@@ -320,11 +322,7 @@ def test_new_code_is_tried_by_some_and_rolled_back_by_alarms_that_name_functions
 def test_the_errors_of_every_function_that_is_deployed_so_are_watched(
     production: Resources,
 ) -> None:
-    watched = {
-        value
-        for metric in metrics_of(production["FunctionErrorsAlarm"]["Properties"])
-        for _, value in metric.dimensions
-    }
+    watched = watched_by(production["FunctionErrorsAlarm"])
     functions = set(of_type(production, "AWS::Lambda::Function"))
     assert watched == functions - {"HeartbeatFunction"}
 
