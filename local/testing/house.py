@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -61,18 +62,18 @@ class House:
         self.by_hand: set[str] = set()
         self.flows = root / "functions" / "flows"
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="voice", daemon=True)
+        self._started: Future[None] = Future()
+        self._thread = threading.Thread(target=self._live, name="voice", daemon=True)
 
     def start(self) -> None:
         """Start it; takes a second or two."""
-        self._thread.start()
-        starting = asyncio.run_coroutine_threadsafe(self._start(), self._loop)
         try:
-            starting.result(_PATIENCE)
+            self._thread.start()
+            self._started.result(_PATIENCE)
         except KeyboardInterrupt:
-            # Only what has started whole can be ended whole.
+            # Only what has started whole can be ended whole, wherever the interrupt came.
             try:
-                starting.result(_PATIENCE)
+                self._started.result(_PATIENCE)
                 self.run(self._stop())
             finally:
                 self._end_thread()
@@ -154,6 +155,19 @@ class House:
         await self.platform.vonage.clock.settle()
         while not self._happened.empty():
             self.journal.append(self._happened.get_nowait())
+
+    def _live(self) -> None:
+        """Be the thread: start the platform, tell how that went, and do what is asked of it."""
+        starting = self._loop.create_task(self._start())
+        starting.add_done_callback(self._tell)
+        self._loop.run_forever()
+
+    def _tell(self, starting: asyncio.Task[None]) -> None:
+        error = starting.exception()
+        if error is None:
+            self._started.set_result(None)
+        else:
+            self._started.set_exception(error)
 
     async def _start(self) -> None:
         await self.platform.start()
