@@ -1,7 +1,7 @@
 """The owner's API of a stack: signed requests to it, and what its refusals mean.
 
 The signature is AWS's Signature Version 4, by botocore's own signer. What is asked for is in the
-commands; what the API answers is in docs/owner-api.md.
+commands; what the API answers is in docs/admin-api.md.
 """
 
 from __future__ import annotations
@@ -286,7 +286,7 @@ def _forbidden(said: str, body: dict[str, Any]) -> str:
     if body.get("title") == "Dialling refused":
         return (
             f"The stack may not dial this, and nothing was dialled: {said}. What it may dial is in"
-            ' its parameters and its switchboard: docs/owner-api.md, "Who may be called".'
+            ' its parameters and its switchboard: docs/admin-api.md, "Who may be called".'
         )
     return (
         "AWS refused the signature. Your AWS identity needs execute-api:Invoke on this API, and"

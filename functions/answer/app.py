@@ -1,5 +1,5 @@
 """Answers a call: the flow's first NCCO."""
 
-from reception.asking import answering
+from dispatch.flow_response import make_answer_handler
 
-handler = answering()
+handler = make_answer_handler()

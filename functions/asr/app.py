@@ -1,5 +1,5 @@
 """Answers what a caller said."""
 
-from reception.desk import receiving
+from dispatch.event_webhook import make_event_handler
 
-handler = receiving("asr")
+handler = make_event_handler("asr")

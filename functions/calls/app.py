@@ -12,13 +12,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from calls.api import Desk, serving
-from calls.board import Board
-from calls.claims import Claims
-from calls.options import options
-from reception.running import names as flow_names
-from records.reading import Archive
-from vonage_client import KeyUnusable, Tokens, VoiceClient, session
+from calls.idempotency import IdempotencyStore
+from calls.routes import Services, make_handler
+from calls.settings import from_environment
+from calls.switchboard_secret import SwitchboardSecret
+from dispatch.flow_runner import flow_names
+from records.reader import RecordReader
+from vonage_client import InvalidPrivateKey, TokenSource, VoiceClient, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,15 +31,15 @@ _CONFIG = Config(
 
 
 @functools.cache
-def _desk() -> Desk:
-    given = options(os.environ)
+def _services() -> Services:
+    given = from_environment(os.environ)
     stack = given.stack
     dynamodb, s3, secrets = (
         boto3.client(name, config=_CONFIG) for name in ("dynamodb", "s3", "secretsmanager")
     )
-    tokens = Tokens(secret_of(secrets, given.application_secret_id))
-    board = Board(secrets, stack.switchboard_secret_id, flow_names)
-    claims = Claims(
+    tokens = TokenSource(secret_of(secrets, given.application_secret_id))
+    board = SwitchboardSecret(secrets, stack.switchboard_secret_id, flow_names)
+    claims = IdempotencyStore(
         dynamodb,
         stack.table_name,
         given.calls_per_day,
@@ -48,9 +48,9 @@ def _desk() -> Desk:
         sleep=time.sleep,
         chance=random.random,
     )
-    archive = Archive(dynamodb, s3, stack.table_name, given.bucket)
+    archive = RecordReader(dynamodb, s3, stack.table_name, given.bucket)
     vonage = VoiceClient(session(), tokens, base_url=given.vonage_url)
-    return Desk(given, board, claims, archive, vonage, tokens, time.sleep)
+    return Services(given, board, claims, archive, vonage, tokens, time.sleep)
 
 
 def secret_of(client: Any, secret_id: str) -> Callable[[], str]:
@@ -60,10 +60,10 @@ def secret_of(client: Any, secret_id: str) -> Callable[[], str]:
         try:
             text: str = client.get_secret_value(SecretId=secret_id)["SecretString"]
         except (BotoCoreError, ClientError, KeyError) as error:
-            raise KeyUnusable("the application secret cannot be read") from error
+            raise InvalidPrivateKey("the application secret cannot be read") from error
         return text
 
     return fetch
 
 
-handler = serving(_desk)
+handler = make_handler(_services)

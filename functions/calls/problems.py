@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from calls.asked import Invalid
-from calls.board import BoardChanged, BoardUnusable, SwitchedOff
-from calls.claims import CapSpent, Claim, NotWritten
-from records.reading import BadCursor, NotKept
-from voicekit.dialling import DiallingRefused
+from calls.idempotency import DailyLimitReached, IdempotencyRecord, StoreUnavailable
+from calls.switchboard_secret import DialingDisabled, SwitchboardInvalid, VersionConflict
+from calls.validation import ValidationError
+from records.reader import InvalidCursor, RecordNotFound
+from voicekit.dial_policy import DialRefused
 from voicekit.settings import SettingsError
 from voicekit.switchboard import SwitchboardError
-from voicekit.webhook import BadRequest, TooLarge
+from voicekit.webhook import BadRequest, BodyTooLarge
 from vonage_client import (
-    KeyUnusable,
+    InvalidPrivateKey,
     NotFound,
     OutcomeUnknown,
     RateLimited,
@@ -37,22 +37,22 @@ _LOOK = (
 )
 
 
-class NotSigned(Exception):
+class UnsignedRequest(Exception):
     """No signature of AWS's stands behind the request."""
 
 
-class NoRoute(Exception):
+class RouteNotFound(Exception):
     """There is nothing at this path, or not by this method."""
 
 
-class KeyMisused(Exception):
+class KeyConflict(Exception):
     """The key of another request."""
 
 
-class Undecided(Exception):
+class OutcomePending(Exception):
     """Whether a call was placed for this key is not known."""
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: IdempotencyRecord) -> None:
         super().__init__(claim.state)
         self.claim = claim
 
@@ -106,7 +106,7 @@ def _no_switchboard(error: Any) -> Problem:
 
 
 def _undecided(error: Any) -> Problem:
-    claim: Claim = error.claim
+    claim: IdempotencyRecord = error.claim
     said = (
         "is being placed, or the function died while it was"
         if claim.state == "claimed"
@@ -159,25 +159,25 @@ _TABLE: tuple[
     tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Problem]], ...
 ] = (
     (
-        NotSigned,
+        UnsignedRequest,
         _says(403, "unsigned", "Forbidden", "Sign the request with Signature Version 4."),
     ),
-    (NoRoute, _says(404, "no_route", "Not Found", "There is nothing at this path.")),
-    (Invalid, _invalid),
+    (RouteNotFound, _says(404, "no_route", "Not Found", "There is nothing at this path.")),
+    (ValidationError, _invalid),
     (
-        BadCursor,
+        InvalidCursor,
         _says(400, "invalid", "Bad Request", "cursor: must be the `next` of an earlier page"),
     ),
     (BadRequest, _says(400, "invalid", "Bad Request", _BY_ITSELF)),
-    (TooLarge, _says(413, "invalid", "Content Too Large", "The body is larger than 256 KiB.")),
-    (DiallingRefused, _says(403, "not_allowed", "Dialling refused", _BY_ITSELF)),
+    (BodyTooLarge, _says(413, "invalid", "Content Too Large", "The body is larger than 256 KiB.")),
+    (DialRefused, _says(403, "not_allowed", "Dialling refused", _BY_ITSELF)),
     (
-        SwitchedOff,
+        DialingDisabled,
         _says(403, "switched_off", "Dialling refused", "All dialling is switched off."),
     ),
     (SwitchboardError, _no_switchboard),
     (
-        BoardChanged,
+        VersionConflict,
         _says(
             412,
             "changed_since",
@@ -186,11 +186,11 @@ _TABLE: tuple[
         ),
     ),
     (
-        CapSpent,
+        DailyLimitReached,
         _says(403, "cap_spent", "Dialling refused", "The calls of this day (UTC) are spent."),
     ),
     (
-        KeyMisused,
+        KeyConflict,
         _says(
             422,
             "key_misused",
@@ -198,8 +198,8 @@ _TABLE: tuple[
             "This Idempotency-Key came with another request before: each call needs its own.",
         ),
     ),
-    (Undecided, _undecided),
-    (NotKept, _says(404, "not_found", "Not Found", _BY_ITSELF)),
+    (OutcomePending, _undecided),
+    (RecordNotFound, _says(404, "not_found", "Not Found", _BY_ITSELF)),
     (RateLimited, _limited),
     (
         Unauthorized,
@@ -216,7 +216,7 @@ _TABLE: tuple[
         _says(404, "not_found", "Not Found", "Vonage knows no such call: it may be over."),
     ),
     (VonageRefused, _refused),
-    (KeyUnusable, _says(502, "key_unusable", "No key for Vonage", _BY_ITSELF)),
+    (InvalidPrivateKey, _says(502, "key_unusable", "No key for Vonage", _BY_ITSELF)),
     (
         OutcomeUnknown,
         _says(
@@ -232,7 +232,7 @@ _TABLE: tuple[
         _says(503, "unavailable", "Not now", "AWS did not give what was asked for; ask again."),
     ),
     (
-        (NotWritten, SettingsError, BoardUnusable),
+        (StoreUnavailable, SettingsError, SwitchboardInvalid),
         _says(503, "unavailable", "Not now", "{error}; nothing was dialled."),
     ),
 )

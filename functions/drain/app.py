@@ -8,8 +8,8 @@ import logging
 import os
 from typing import Any
 
-from records.keeping import write
-from voicekit.aws import Aws
+from records.writer import put_if_absent
+from voicekit.aws_client import AwsClient
 
 log = logging.getLogger("voice")
 log.setLevel(logging.INFO)
@@ -18,8 +18,8 @@ _WRITE = 2.0  # seconds an item; ten of them fit well into the function's timeou
 
 
 @functools.cache
-def _aws() -> Aws:
-    return Aws(os.environ)
+def _aws() -> AwsClient:
+    return AwsClient(os.environ)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def _kept(message: dict[str, Any]) -> bool:
     try:
         item = json.loads(message["body"])
-        written = write(_aws(), os.environ["TABLE_NAME"], item, within=_WRITE)
+        written = put_if_absent(_aws(), os.environ["TABLE_NAME"], item, within=_WRITE)
     except Exception as error:  # whatever it is, the other messages are not to wait for it
         log.error("overflow", extra={"outcome": "left", "error": type(error).__name__})
         return False

@@ -1,5 +1,5 @@
 """Answers the keys that a caller pressed."""
 
-from reception.desk import receiving
+from dispatch.event_webhook import make_event_handler
 
-handler = receiving("dtmf")
+handler = make_event_handler("dtmf")

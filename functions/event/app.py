@@ -1,5 +1,5 @@
 """Keeps what Vonage reports of a call, and answers where the flow answers the event."""
 
-from reception.desk import receiving
+from dispatch.event_webhook import make_event_handler
 
-handler = receiving("event")
+handler = make_event_handler("event")

@@ -24,11 +24,11 @@ from botocore.config import Config
 
 from fetch_recording import job as jobs
 from fetch_recording import settings as settings_module
-from fetch_recording.faults import NoTime, Permanent
-from fetch_recording.fetch import Tools, fetch
-from voicekit.webhook import describe
-from vonage_client import Guard, RateLimited, Tokens, session
-from vonage_client.token import DOWNLOAD_LIFETIME
+from fetch_recording.errors import OutOfTime, PermanentFailure
+from fetch_recording.fetch import FetchClients, fetch
+from voicekit.webhook import error_fields
+from vonage_client import RateLimited, TokenSource, UrlAllowlist, session
+from vonage_client.tokens import DOWNLOAD_LIFETIME
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -56,20 +56,20 @@ def _client(service: str) -> Any:
 
 
 @functools.cache
-def _tools() -> Tools:
+def _tools() -> FetchClients:
     settings = settings_module.from_environment(os.environ)
 
     def secret() -> str:
         answer = _client("secretsmanager").get_secret_value(SecretId=settings.secret_id)
         return str(answer["SecretString"])
 
-    return Tools(
+    return FetchClients(
         settings=settings,
         dynamodb=_client("dynamodb"),
         s3=_client("s3"),
         http=session(),
-        tokens=Tokens(secret, lifetime=DOWNLOAD_LIFETIME),
-        guard=Guard(settings.local_host),
+        tokens=TokenSource(secret, lifetime=DOWNLOAD_LIFETIME),
+        guard=UrlAllowlist(settings.local_host),
     )
 
 
@@ -93,26 +93,26 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
         fetched = fetch(
             tools, job, attempt, lambda: lambda_context.get_remaining_time_in_millis() / 1000
         )
-    except NoTime:
-        _put_off(record, random.uniform(0, 30))  # noqa: S311 - no secret
-        _say("put_off", noted)
+    except OutOfTime:
+        _retry_later(record, random.uniform(0, 30))  # noqa: S311 - no secret
+        _log_outcome("put_off", noted)
         raise
-    except Permanent as fault:
-        _bury(record, fault.reason, str(fault), noted)
+    except PermanentFailure as fault:
+        _send_to_dlq(record, fault.reason, str(fault), noted)
         return
     except Exception as error:
         if attempt >= _ATTEMPTS:
-            _bury(record, "failed_too_often", f"{type(error).__name__}: {error}", noted)
+            _send_to_dlq(record, "failed_too_often", f"{type(error).__name__}: {error}", noted)
             return
         pause = _pause(attempt, error)
-        _say("failed", noted | describe(error) | {"pause": round(pause)})
-        _put_off(record, pause)
+        _log_outcome("failed", noted | error_fields(error) | {"pause": round(pause)})
+        _retry_later(record, pause)
         raise
     if fetched.content is not None:
         noted |= fetched.content._asdict()
         noted["size_differs"] = job.size not in (None, fetched.content.size)
         metrics.add_metric("RecordingBytes", MetricUnit.Bytes, fetched.content.size)
-    _say(fetched.outcome, noted)
+    _log_outcome(fetched.outcome, noted)
 
 
 def _pause(attempt: int, error: Exception) -> float:
@@ -122,7 +122,7 @@ def _pause(attempt: int, error: Exception) -> float:
     return min(_LONGEST_PAUSE, (asked or 0) + random.uniform(0, limit))  # noqa: S311 - no secret
 
 
-def _put_off(record: SQSRecord, pause: float) -> None:
+def _retry_later(record: SQSRecord, pause: float) -> None:
     """Hide a message for some seconds; where that fails it comes after the queue's own time."""
     try:
         _client("sqs").change_message_visibility(
@@ -131,10 +131,10 @@ def _put_off(record: SQSRecord, pause: float) -> None:
             VisibilityTimeout=round(pause),
         )
     except Exception as error:
-        _say("not_put_off", describe(error))
+        _log_outcome("not_put_off", error_fields(error))
 
 
-def _bury(record: SQSRecord, reason: str, text: str, noted: dict[str, Any]) -> None:
+def _send_to_dlq(record: SQSRecord, reason: str, text: str, noted: dict[str, Any]) -> None:
     """Send a message to the dead-letter queue. If that fails it comes again."""
     attributes = {
         "reason": reason,
@@ -149,7 +149,7 @@ def _bury(record: SQSRecord, reason: str, text: str, noted: dict[str, Any]) -> N
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         },
     )
-    _say("dead", noted | {"reason": reason})
+    _log_outcome("dead", noted | {"reason": reason})
 
 
 _NAMES = {
@@ -161,7 +161,7 @@ _NAMES = {
 }
 
 
-def _say(outcome: str, noted: dict[str, Any]) -> None:
+def _log_outcome(outcome: str, noted: dict[str, Any]) -> None:
     """Write the one line of a message, and count it."""
     level = logger.error if outcome == "dead" else logger.info
     if outcome in ("failed", "not_put_off"):

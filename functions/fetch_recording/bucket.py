@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from fetch_recording import media
-from fetch_recording.faults import Permanent
+from fetch_recording.errors import PermanentFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from fetch_recording.media import Media
-    from records.archive import Place
+    from records.recording_item import ArchiveKey
 
 PART = 8 * 1024 * 1024
 """Bytes of a part, and so what is held in memory; S3 takes 10,000 parts of 5 MiB or more."""
@@ -29,7 +29,7 @@ _CHUNK = 256 * 1024
 _NOT_THERE = ("404", "NoSuchKey", "NotFound")
 
 
-class Tally:
+class StreamDigest:
     """What is known of a stream so far: its size, its checksums, its first and last bytes."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Stored(NamedTuple):
     crc32: int | None
 
 
-class Bucket:
+class RecordingBucket:
     """The bucket of recordings.
 
     Parameters
@@ -79,7 +79,7 @@ class Bucket:
         self._name = name
         self._check_time = check_time
 
-    def look(self, place: Place) -> Stored | None:
+    def look(self, place: ArchiveKey) -> Stored | None:
         """Say what is stored there, None for nothing."""
         try:
             head = self._client.head_object(
@@ -94,9 +94,9 @@ class Bucket:
         crc32 = int.from_bytes(base64.b64decode(text), "big") if text else None
         return Stored(head["ContentLength"], crc32)
 
-    def read(self, place: Place) -> Tally:
+    def read(self, place: ArchiveKey) -> StreamDigest:
         """Read what is stored there, and sum it up."""
-        tally = Tally()
+        tally = StreamDigest()
         body = self._client.get_object(Bucket=self._name, Key=place.object_key)["Body"]
         with contextlib.closing(body):
             for chunk in body.iter_chunks(_CHUNK):
@@ -106,11 +106,11 @@ class Bucket:
 
     def store(
         self,
-        place: Place,
+        place: ArchiveKey,
         chunks: Iterable[bytes],
         recognise: Callable[[bytes], Media],
         metadata: dict[str, str],
-    ) -> Tally:
+    ) -> StreamDigest:
         """Store a stream, unless something is stored there already, and look at the outcome.
 
         Parameters
@@ -129,7 +129,7 @@ class Bucket:
         Permanent
             If other bytes are stored there already.
         """
-        tally = Tally()
+        tally = StreamDigest()
         parts = _parts(chunks, tally, self._check_time)
         first = next(parts, bytearray())
         kind = recognise(tally.head)
@@ -141,14 +141,16 @@ class Bucket:
         self._verify(place, tally)
         return tally
 
-    def clear(self, place: Place) -> None:
+    def clear(self, place: ArchiveKey) -> None:
         """Abort uploads that were left behind there; whoever still works on one finds it stored."""
         listed = self._client.list_multipart_uploads(Bucket=self._name, Prefix=place.object_key)
         for upload in listed.get("Uploads", []):
             if upload["Key"] == place.object_key:
                 self._abort(place, upload["UploadId"])
 
-    def _put(self, place: Place, body: bytearray, tally: Tally, headers: dict[str, Any]) -> None:
+    def _put(
+        self, place: ArchiveKey, body: bytearray, tally: StreamDigest, headers: dict[str, Any]
+    ) -> None:
         try:
             self._client.put_object(
                 Bucket=self._name,
@@ -159,15 +161,15 @@ class Bucket:
                 **headers,
             )
         except ClientError as error:
-            if not _was_taken(error):
+            if not _already_stored(error):
                 raise
 
     def _upload(
         self,
-        place: Place,
+        place: ArchiveKey,
         first: bytearray,
         rest: Iterator[bytearray],
-        tally: Tally,
+        tally: StreamDigest,
         headers: dict[str, Any],
     ) -> None:
         where = {"Bucket": self._name, "Key": place.object_key}
@@ -185,7 +187,9 @@ class Bucket:
         if not completed:
             self._abort(place, where["UploadId"])
 
-    def _complete(self, where: dict[str, str], done: list[dict[str, Any]], tally: Tally) -> bool:
+    def _complete(
+        self, where: dict[str, str], done: list[dict[str, Any]], tally: StreamDigest
+    ) -> bool:
         """Make the object of the parts; False if somebody else has stored it."""
         try:
             self._client.complete_multipart_upload(
@@ -197,7 +201,7 @@ class Bucket:
                 IfNoneMatch="*",
             )
         except ClientError as error:
-            if not _was_taken(error):
+            if not _already_stored(error):
                 raise
             return False
         return True
@@ -209,24 +213,26 @@ class Bucket:
         )
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": checksum}
 
-    def _abort(self, place: Place, upload_id: str) -> None:
+    def _abort(self, place: ArchiveKey, upload_id: str) -> None:
         """Abort an upload. Where that fails, the bucket's own rule clears it after a day."""
         with contextlib.suppress(ClientError, BotoCoreError):
             self._client.abort_multipart_upload(
                 Bucket=self._name, Key=place.object_key, UploadId=upload_id
             )
 
-    def _verify(self, place: Place, tally: Tally) -> None:
+    def _verify(self, place: ArchiveKey, tally: StreamDigest) -> None:
         stored = self.look(place)
         if stored is None:
             raise RuntimeError("what was stored is not there")
         crc32 = stored.crc32 if stored.crc32 is not None else self.read(place).crc32
         if (stored.size, crc32) != (tally.size, tally.crc32):
-            raise Permanent("differs", "other bytes are stored under the key of this recording")
+            raise PermanentFailure(
+                "differs", "other bytes are stored under the key of this recording"
+            )
 
 
 def _parts(
-    chunks: Iterable[bytes], tally: Tally, check_time: Callable[[], None]
+    chunks: Iterable[bytes], tally: StreamDigest, check_time: Callable[[], None]
 ) -> Iterator[bytearray]:
     """Gather chunks to parts of `PART` bytes, counted; the last may be smaller.
 
@@ -252,7 +258,7 @@ def _parts(
         yield part
 
 
-def _headers(place: Place, kind: Media, metadata: dict[str, str]) -> dict[str, Any]:
+def _headers(place: ArchiveKey, kind: Media, metadata: dict[str, str]) -> dict[str, Any]:
     channels = {"channels": str(kind.channels)} if kind.channels else {}
     name = f"{place.recording}.{kind.extension}"
     return {
@@ -262,7 +268,7 @@ def _headers(place: Place, kind: Media, metadata: dict[str, str]) -> dict[str, A
     }
 
 
-def _was_taken(error: ClientError) -> bool:
+def _already_stored(error: ClientError) -> bool:
     """Say whether somebody else has stored the object: the caller looks at what is there.
 
     An upload is gone where somebody stored the object and cleared up, and where the answer to its

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from fetch_recording import media
-from fetch_recording.bucket import PART, Bucket, Tally
-from fetch_recording.faults import NoTime, Permanent
-from records.archive import Content, archive_item
-from vonage_client import NotFound, TooLarge, UrlRefused, VonageRefused, open_download
+from fetch_recording.bucket import PART, RecordingBucket, StreamDigest
+from fetch_recording.errors import OutOfTime, PermanentFailure
+from records.recording_item import FileInfo, recording_item
+from vonage_client import DownloadTooLarge, NotFound, UntrustedUrl, VonageRefused, open_download
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from fetch_recording.job import Job
     from fetch_recording.media import Media
-    from fetch_recording.settings import Settings
-    from records.archive import Place
-    from vonage_client import Guard, Tokens
+    from fetch_recording.settings import FetchSettings
+    from records.recording_item import ArchiveKey
+    from vonage_client import TokenSource, UrlAllowlist
 
 _MEGABYTE = 1024 * 1024
 _SPARE = 45.0  # seconds: one read from Vonage, one part to S3 with its repeats, and clearing up
@@ -34,26 +34,28 @@ _NOT_YET = 2  # attempts after which a file that Vonage does not know is gone
 _WORTH_WAITING = (401, 403, 408, 429)  # refusals that pass: a key is changed, a limit is over
 
 
-class Tools(NamedTuple):
+class FetchClients(NamedTuple):
     """What fetching needs from outside: clients of boto3, the session, tokens and the guard."""
 
-    settings: Settings
+    settings: FetchSettings
     dynamodb: Any
     s3: Any
     http: requests.Session
-    tokens: Tokens
-    guard: Guard
+    tokens: TokenSource
+    guard: UrlAllowlist
     now: Callable[[], float] = time.time
 
 
-class Fetched(NamedTuple):
+class FetchResult(NamedTuple):
     """What came of a message: ``stored`` or ``repeat``, and the content that is in the bucket."""
 
     outcome: str
-    content: Content | None
+    content: FileInfo | None
 
 
-def fetch(tools: Tools, job: Job, attempt: int, time_left: Callable[[], float]) -> Fetched:
+def fetch(
+    tools: FetchClients, job: Job, attempt: int, time_left: Callable[[], float]
+) -> FetchResult:
     """Fetch a recording or a transcript, or what of that is still to be done.
 
     Parameters
@@ -79,11 +81,11 @@ def fetch(tools: Tools, job: Job, attempt: int, time_left: Callable[[], float]) 
 
     def check_time() -> None:
         if time_left() < _SPARE:
-            raise NoTime(f"less than {_SPARE:.0f} seconds were left")
+            raise OutOfTime(f"less than {_SPARE:.0f} seconds were left")
 
     check_time()
     _put_once(tools, job.item)
-    bucket = Bucket(tools.s3, tools.settings.bucket, check_time)
+    bucket = RecordingBucket(tools.s3, tools.settings.bucket, check_time)
     stored = bucket.look(job.place)
     content = None
     if stored is None or not _is_recorded(tools, job.place):
@@ -91,39 +93,39 @@ def fetch(tools: Tools, job: Job, attempt: int, time_left: Callable[[], float]) 
         content = _content(job, tally)
         _put_once(
             tools,
-            archive_item(
+            recording_item(
                 job.place, content, job.told, tools.now(), tools.settings.keep_recordings_days
             ),
         )
     size = content.size if content else stored.size if stored else 0
     if size >= PART:  # what is smaller is never uploaded in parts
         bucket.clear(job.place)
-    return Fetched("stored" if content else "repeat", content)
+    return FetchResult("stored" if content else "repeat", content)
 
 
-def _download(tools: Tools, job: Job, attempt: int, bucket: Bucket) -> Tally:
+def _download(tools: FetchClients, job: Job, attempt: int, bucket: RecordingBucket) -> StreamDigest:
     limit = tools.settings.max_megabytes * _MEGABYTE
     if not job.url or job.size == 0:
-        raise Permanent("empty", "Vonage reports a recording without content")
+        raise PermanentFailure("empty", "Vonage reports a recording without content")
     try:
         with open_download(
             tools.http, tools.tokens, tools.guard, job.url, max_bytes=limit
         ) as download:
             return bucket.store(job.place, download.chunks(), _recogniser(job), _metadata(job))
-    except UrlRefused as error:
-        raise Permanent(f"url_{error.kind}", str(error)) from None
-    except TooLarge as error:
+    except UntrustedUrl as error:
+        raise PermanentFailure(f"url_{error.kind}", str(error)) from None
+    except DownloadTooLarge as error:
         text = f"{error}: the parameter MaxRecordingMegabytes allows no more"
-        raise Permanent("too_large", text) from None
+        raise PermanentFailure("too_large", text) from None
     except NotFound as error:
         if attempt > _NOT_YET:
-            raise Permanent("gone", str(error)) from None
+            raise PermanentFailure("gone", str(error)) from None
         raise
     except VonageRefused as error:
         if error.status in _WORTH_WAITING:
             raise
         reason = "gone" if error.status == 410 else "refused"
-        raise Permanent(reason, str(error)) from None
+        raise PermanentFailure(reason, str(error)) from None
 
 
 def _recogniser(job: Job) -> Callable[[bytes], Media]:
@@ -132,11 +134,11 @@ def _recogniser(job: Job) -> Callable[[bytes], Media]:
 
     def recognise(head: bytes) -> Media:
         if not head:
-            raise Permanent("empty", "the file has no bytes")
+            raise PermanentFailure("empty", "the file has no bytes")
         found = media.recognise(head)
         if found is None or (found.extension == "json") != wants_text:
             wanted = "a transcript" if wants_text else "mp3, wav or ogg audio"
-            raise Permanent("not_audio" if not wants_text else "not_json", f"not {wanted}")
+            raise PermanentFailure("not_audio" if not wants_text else "not_json", f"not {wanted}")
         return found
 
     return recognise
@@ -147,9 +149,9 @@ def _metadata(job: Job) -> dict[str, str]:
     return names | {name.removesuffix("_time"): time for name, time in job.told.items()}
 
 
-def _content(job: Job, tally: Tally) -> Content:
+def _content(job: Job, tally: StreamDigest) -> FileInfo:
     kind = _recogniser(job)(tally.head)
-    return Content(
+    return FileInfo(
         size=tally.size,
         sha256=tally.sha256,
         crc32=f"{tally.crc32:08x}",
@@ -159,7 +161,7 @@ def _content(job: Job, tally: Tally) -> Content:
     )
 
 
-def _put_once(tools: Tools, item: Mapping[str, str | int | float]) -> None:
+def _put_once(tools: FetchClients, item: Mapping[str, str | int | float]) -> None:
     """Write an item unless it stands there already, which then stays as it came first."""
     try:
         tools.dynamodb.put_item(
@@ -172,7 +174,7 @@ def _put_once(tools: Tools, item: Mapping[str, str | int | float]) -> None:
             raise
 
 
-def _is_recorded(tools: Tools, place: Place) -> bool:
+def _is_recorded(tools: FetchClients, place: ArchiveKey) -> bool:
     answer = tools.dynamodb.get_item(
         TableName=tools.settings.table,
         Key={name: _attribute(value) for name, value in place.item_key.items()},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from fetch_recording.faults import Permanent
-from records.archive import Place, place_of
-from records.event import item, recognise
-from voicekit.webhook import BadRequest, json_object, sent_fields
+from fetch_recording.errors import PermanentFailure
+from records.event import event_item, parse_event
+from records.recording_item import ArchiveKey, archive_key
+from voicekit.webhook import BadRequest, json_object, parse_fields
 
 _URLS = {"record": "recording_url", "transcription": "transcription_url"}
 _TIMES = ("start_time", "end_time")
@@ -21,7 +21,7 @@ class Job(NamedTuple):
     """
 
     item: dict[str, str | int]
-    place: Place
+    place: ArchiveKey
     url: object
     told: dict[str, str]
     size: int | None
@@ -47,15 +47,17 @@ def read(body: str, keep_days: int) -> Job:
             and isinstance(received_at, int | float)
         ):
             raise BadRequest("the message lacks what the webhook puts there")
-        event = recognise(sent_fields(method, text, [one for one in own if isinstance(one, str)]))
+        event = parse_event(
+            parse_fields(method, text, [one for one in own if isinstance(one, str)])
+        )
     except BadRequest as error:
-        raise Permanent("malformed", str(error)) from None
-    place = place_of(event)
+        raise PermanentFailure("malformed", str(error)) from None
+    place = archive_key(event)
     if place is None:
-        raise Permanent("malformed", f"an event of the kind {event.kind} names no recording")
+        raise PermanentFailure("malformed", f"an event of the kind {event.kind} names no recording")
     fields = event.fields
     return Job(
-        item=item(event, text, method, received_at, keep_days),
+        item=event_item(event, text, method, received_at, keep_days),
         place=place,
         url=fields.get(_URLS[event.kind]),
         told={name: fields[name] for name in _TIMES if _is_time(fields.get(name))},

@@ -26,7 +26,7 @@ LOCAL_HOST = "VONAGE_LOCAL_HOST"
 """The variable that the local platform alone sets: its simulated Vonage's host and port."""
 
 
-class Settings(NamedTuple):
+class FetchSettings(NamedTuple):
     """The settings of this function in a stack.
 
     ``max_megabytes`` is how large a recording may be, ``retry_seconds`` how long the first pause
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
     local_host: str | None
 
 
-def from_environment(environment: Mapping[str, str]) -> Settings:
+def from_environment(environment: Mapping[str, str]) -> FetchSettings:
     """Read the settings.
 
     Raises
@@ -60,7 +60,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         problems = [f"{name} is missing" for name in missing]
         problems += [f"{name} is not a whole number above zero" for name in wrong]
         raise SettingsError("; ".join(problems))
-    return Settings(
+    return FetchSettings(
         table=environment["TABLE_NAME"],
         bucket=environment["BUCKET_NAME"],
         queue_url=environment["RECORDINGS_QUEUE_URL"],

@@ -8,24 +8,26 @@ import os
 import time
 from typing import Any
 
-from heartbeat.beat import beat, send
-from voicekit.aws import Aws
-from voicekit.secrets import SecretStore
+from heartbeat.probe import probe, send
+from voicekit.aws_client import AwsClient
+from voicekit.signing_secrets import SigningSecretCache
 
 log = logging.getLogger("voice")
 log.setLevel(logging.INFO)
 
 
 @functools.cache
-def _secrets() -> SecretStore:
-    return SecretStore(Aws(os.environ), os.environ["SIGNING_SECRET_ID"], time.monotonic)
+def _secrets() -> SigningSecretCache:
+    return SigningSecretCache(
+        AwsClient(os.environ), os.environ["SIGNING_SECRET_ID"], time.monotonic
+    )
 
 
 def handler(event: object, context: Any) -> None:
     """Ask for an NCCO through the public address, and write down what came of it."""
     started = time.monotonic()
     number = os.environ["VONAGE_NUMBER"]
-    heard = beat(os.environ["ANSWER_URL"], number, _secrets(), send=send, now=time.time)
+    heard = probe(os.environ["ANSWER_URL"], number, _secrets(), send=send, now=time.time)
     log.log(
         logging.INFO if heard.outcome == "heard" else logging.ERROR,
         "heartbeat",

@@ -1,5 +1,5 @@
 """Answers a notify action."""
 
-from reception.desk import receiving
+from dispatch.event_webhook import make_event_handler
 
-handler = receiving("notification")
+handler = make_event_handler("notification")

@@ -1,5 +1,5 @@
 """Puts a finished recording on the queue from which it is fetched."""
 
-from reception.desk import receiving
+from dispatch.event_webhook import make_event_handler
 
-handler = receiving("recordings")
+handler = make_event_handler("recordings")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RANKS = {
+STATUS_RANK = {
     "started": 1,
     "ringing": 2,
     "answered": 3,
@@ -36,7 +36,7 @@ _MAX_KEY = 256  # characters; DynamoDB takes 1,024 bytes in a sort key
 _LEG = re.compile(r"[0-9a-f]{32}")
 
 
-class Event(NamedTuple):
+class CallEvent(NamedTuple):
     """An event of Vonage's, recognised.
 
     Attributes
@@ -67,7 +67,7 @@ class Event(NamedTuple):
     def status(self) -> str | None:
         """The status of a leg that it reports, None where it reports none that is known."""
         status = self.fields.get("status") if self.kind == "status" else None
-        return status if isinstance(status, str) and status in RANKS else None
+        return status if isinstance(status, str) and status in STATUS_RANK else None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -75,13 +75,13 @@ class Event(NamedTuple):
         return (self.timestamp or _NO_TIME, self.kind, self.leg or _NO_TIME, self.digest)
 
 
-def recognise(fields: Mapping[str, Any]) -> Event:
+def parse_event(fields: Mapping[str, Any]) -> CallEvent:
     """Say what an event is. Nothing is refused: what is not known is ``unknown``.
 
     The order of the checks matters, since transcriptions and payments have a status as well
     (Vonage Webhook reference).
     """
-    return Event(
+    return CallEvent(
         kind=_kind(fields),
         conversation=_name(fields, "conversation_uuid") or _name(fields, "conversation_uuid_to"),
         leg=_leg(fields),
@@ -91,8 +91,8 @@ def recognise(fields: Mapping[str, Any]) -> Event:
     )
 
 
-def item(
-    event: Event, body: str, method: str, received_at: float, keep_days: int
+def event_item(
+    event: CallEvent, body: str, method: str, received_at: float, keep_days: int
 ) -> dict[str, str | int]:
     """Give the item of the table under which an event is kept.
 

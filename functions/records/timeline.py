@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from records.event import RANKS
+from records.event import STATUS_RANK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from records.event import Event
+    from records.event import CallEvent
 
 _FAILURES = ("busy", "cancelled", "timeout", "unanswered", "failed", "rejected")
 _ANSWERED = ("answered", "human", "machine", "disconnected")  # the latter only follow the first
@@ -27,7 +27,7 @@ _ENDED = ("rejected", "completed")
 _COSTS = ("duration", "rate", "price", "network", "disconnected_by")
 
 
-class Leg(NamedTuple):
+class LegSummary(NamedTuple):
     """One leg of a conversation.
 
     Attributes
@@ -66,15 +66,15 @@ class Leg(NamedTuple):
 class Timeline(NamedTuple):
     """A conversation: its legs by identifier, and its events in order, each once."""
 
-    legs: Mapping[str, Leg]
-    events: tuple[Event, ...]
+    legs: Mapping[str, LegSummary]
+    events: tuple[CallEvent, ...]
 
-    def of_kind(self, kind: str) -> tuple[Event, ...]:
+    def of_kind(self, kind: str) -> tuple[CallEvent, ...]:
         """Give the events of one kind, such as ``record`` or ``input``, in order."""
         return tuple(event for event in self.events if event.kind == kind)
 
 
-def fold(events: Iterable[Event]) -> Timeline:
+def build_timeline(events: Iterable[CallEvent]) -> Timeline:
     """Say what events mean together.
 
     Parameters
@@ -88,14 +88,14 @@ def fold(events: Iterable[Event]) -> Timeline:
         The same for any order and any repetition.
     """
     ordered = tuple(event for _, event in sorted({event.key: event for event in events}.items()))
-    by_leg: dict[str, list[Event]] = {}
+    by_leg: dict[str, list[CallEvent]] = {}
     for event in ordered:
         if event.leg:
             by_leg.setdefault(event.leg, []).append(event)
     return Timeline({name: _leg(name, told) for name, told in by_leg.items()}, ordered)
 
 
-def _leg(name: str, events: list[Event]) -> Leg:
+def _leg(name: str, events: list[CallEvent]) -> LegSummary:
     times: dict[str, str | None] = {}
     costs: dict[str, Any] = {}
     for event in events:
@@ -104,10 +104,10 @@ def _leg(name: str, events: list[Event]) -> Leg:
         if event.status == "completed":
             costs = {cost: event.fields.get(cost) for cost in _COSTS}
     # The furthest status counts, whatever came last: `started` often arrives after `ringing`.
-    state = max(times, key=lambda status: (RANKS[status], status), default="unknown")
+    state = max(times, key=lambda status: (STATUS_RANK[status], status), default="unknown")
     failure = next((status for status in _FAILURES if status in times), None)
     answered = "answered" if any(status in times for status in _ANSWERED) else None
-    return Leg(
+    return LegSummary(
         leg=name,
         state=state,
         outcome=failure or answered,
@@ -121,7 +121,7 @@ def _leg(name: str, events: list[Event]) -> Leg:
     )
 
 
-def _first(events: list[Event], name: str) -> str | None:
+def _first(events: list[CallEvent], name: str) -> str | None:
     """Give the first value that an event has for a field; Vonage leaves some out at times."""
     values = (event.fields.get(name) for event in events)
     texts = (value.strip() for value in values if isinstance(value, str))

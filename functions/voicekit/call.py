@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from voicekit.webhook import BadRequest, Webhook, is_vonages, json_object
+from voicekit.webhook import BadRequest, Webhook, is_vonage_field, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from voicekit.settings import Settings
+    from voicekit.settings import StackSettings
 
 _SIP_PREFIX = "SipHeader_"
 _DOORS = ("answer", "dtmf", "asr", "notification", "event", "recordings")
@@ -53,7 +53,7 @@ class Call(NamedTuple):
     custom_data: Mapping[str, Any]
     sip_headers: Mapping[str, str]
     state: Mapping[str, str]
-    settings: Settings
+    settings: StackSettings
     base_url: str
 
     @property
@@ -86,7 +86,7 @@ class Call(NamedTuple):
         """
         if door not in _DOORS:
             raise ValueError(f"there is no webhook {door}: it is one of {', '.join(_DOORS)}")
-        taken = sorted(name for name in state if is_vonages(name) or name == "flow")
+        taken = sorted(name for name in state if is_vonage_field(name) or name == "flow")
         if taken:
             raise ValueError(f"{', '.join(taken)}: the webhook itself uses this name")
         query = urlencode({"flow": self.flow, **state})
@@ -134,7 +134,7 @@ class Event(NamedTuple):
     fields: Mapping[str, Any]
 
 
-def from_webhook(webhook: Webhook, flow: str, settings: Settings) -> Call:
+def from_webhook(webhook: Webhook, flow: str, settings: StackSettings) -> Call:
     """Make the call that a webhook tells of.
 
     Raises

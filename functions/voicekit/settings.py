@@ -22,7 +22,7 @@ class SettingsError(Exception):
     """Settings are missing or wrong; the text names every one of them."""
 
 
-class Settings(NamedTuple):
+class StackSettings(NamedTuple):
     """The settings of a deployed stack; the parameters of template.yaml describe each.
 
     ``signature_max_age`` and ``flow_time_limit`` are seconds.
@@ -50,7 +50,7 @@ class Settings(NamedTuple):
     flow_time_limit: float
 
 
-def from_environment(environment: Mapping[str, str]) -> Settings:
+def from_environment(environment: Mapping[str, str]) -> StackSettings:
     """Read the settings of a function.
 
     Parameters
@@ -81,7 +81,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             problems.append(f"{name} {error}")
             return otherwise
 
-    settings = Settings(
+    settings = StackSettings(
         stage=read("STAGE", _text, ""),
         public_base_url=read("PUBLIC_BASE_URL", _base_url, ""),
         table_name=read("TABLE_NAME", _text, ""),

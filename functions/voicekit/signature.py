@@ -30,15 +30,15 @@ class SignatureError(Exception):
     """A webhook that cannot be believed; the text says why and goes to the log alone."""
 
 
-class Unsigned(SignatureError):
+class MissingSignature(SignatureError):
     """The request carries no Authorization header."""
 
 
-class Forged(SignatureError):
+class InvalidSignature(SignatureError):
     """The token is malformed, old, somebody else's, or does not fit the request."""
 
 
-class UnknownKey(Forged):
+class UnknownKey(InvalidSignature):
     """None of the secrets made this signature."""
 
 
@@ -50,7 +50,7 @@ class SigningSecrets(NamedTuple):
     application_id: str
 
 
-class Signed(NamedTuple):
+class SignedParts(NamedTuple):
     """The parts of a request that a signature covers.
 
     ``own_parameters`` are the names of the query parameters that our own URL carried before Vonage
@@ -65,7 +65,7 @@ class Signed(NamedTuple):
 
 def verify(
     authorization: str | None,
-    request: Signed,
+    request: SignedParts,
     secrets: SigningSecrets,
     *,
     now: float,
@@ -100,18 +100,18 @@ def verify(
         If anything else is wrong.
     """
     if authorization is None:
-        raise Unsigned("no Authorization header")
+        raise MissingSignature("no Authorization header")
     bearer = _BEARER.fullmatch(authorization)
     if bearer is None:
-        raise Forged("the Authorization header is not one bearer token")
+        raise InvalidSignature("the Authorization header is not one bearer token")
     claims = _claims(bearer[1], secrets.secrets)
     _check_claims(claims, secrets, now, max_age)
     expected = claims.get("payload_hash")
     if not isinstance(expected, str) or not expected.isascii():
-        raise Forged("payload_hash is missing")
+        raise InvalidSignature("payload_hash is missing")
     if request.method != "GET":
         if not hmac.compare_digest(hashlib.sha256(request.body).hexdigest(), expected.lower()):
-            raise Forged("payload_hash does not fit the body")
+            raise InvalidSignature("payload_hash does not fit the body")
         return True
     return any(
         hmac.compare_digest(hashlib.sha256(text).hexdigest(), expected.lower())
@@ -141,11 +141,11 @@ def _claims(token: str, secrets: Sequence[str]) -> dict[str, Any]:
     header, _, payload = signed.partition(".")
     told = _part(header)
     if told.get("alg") != "HS256":
-        raise Forged("the token is not signed with HS256")
+        raise InvalidSignature("the token is not signed with HS256")
     # What `crit` names must be understood, and nothing is (section 4.1.11). Vonage's header is made
     # of texts; what is none, such as `b64`, would change the meaning of the rest.
     if "crit" in told or not all(isinstance(value, str) for value in told.values()):
-        raise Forged("the token's header says more than it may")
+        raise InvalidSignature("the token's header says more than it may")
     for secret in filter(None, secrets):
         digest = hmac.digest(secret.encode(), signed.encode(), "sha256")
         made = base64.urlsafe_b64encode(digest).rstrip(b"=")
@@ -159,9 +159,9 @@ def _part(text: str) -> dict[str, Any]:
     try:
         value = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
     except (ValueError, RecursionError) as error:
-        raise Forged(f"the token is malformed ({type(error).__name__})") from None
+        raise InvalidSignature(f"the token is malformed ({type(error).__name__})") from None
     if not isinstance(value, dict):
-        raise Forged("a part of the token is not an object")
+        raise InvalidSignature("a part of the token is not an object")
     return value
 
 
@@ -169,21 +169,21 @@ def _check_claims(
     claims: dict[str, Any], secrets: SigningSecrets, now: float, max_age: int
 ) -> None:
     if claims.get("iss") != "Vonage":
-        raise Forged("iss is not Vonage")
+        raise InvalidSignature("iss is not Vonage")
     if not isinstance(claims.get("jti"), str):
-        raise Forged("jti is missing")
+        raise InvalidSignature("jti is missing")
     issued = claims.get("iat")
     if isinstance(issued, bool) or not isinstance(issued, int | float):
-        raise Forged("iat is missing")
+        raise InvalidSignature("iat is missing")
     if not 0 <= issued < _LATEST:  # NaN fits nowhere, and no clock reads what overflows a float
-        raise Forged("iat is no time")
+        raise InvalidSignature("iat is no time")
     if now - issued > max_age:
-        raise Forged("the token is too old")
+        raise InvalidSignature("the token is too old")
     if issued - now > _FUTURE_SKEW:
-        raise Forged("the token is from the future")
+        raise InvalidSignature("the token is from the future")
     for name, ours in (("api_key", secrets.api_key), ("application_id", secrets.application_id)):
         if name in claims and claims[name] != ours:
-            raise Forged(f"{name} is not ours")
+            raise InvalidSignature(f"{name} is not ours")
 
 
 def _query_forms(query: str, own: frozenset[str]) -> Iterator[bytes]:
@@ -216,5 +216,5 @@ def _compact(fields: dict[str, Any]) -> bytes:
     try:
         text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     except RecursionError:
-        raise Forged("a parameter is nested too deep") from None
+        raise InvalidSignature("a parameter is nested too deep") from None
     return text.encode("utf-8", "surrogatepass")

@@ -26,14 +26,14 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicekit import ncco
-from voicekit.aws import AwsError
+from voicekit.aws_client import AwsError
 from voicekit.e164 import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import tzinfo
 
-    from voicekit.aws import Aws
+    from voicekit.aws_client import AwsClient
 
 FRESH_SECONDS = 30.0
 """How long a document is used before it is read again."""
@@ -67,7 +67,7 @@ class SwitchboardError(ValueError):
         self.dialling_off = dialling_off
 
 
-class Opening(NamedTuple):
+class OpeningHours(NamedTuple):
     """When calls are answered as usual, by the clocks of a time zone.
 
     Attributes
@@ -117,7 +117,7 @@ class Switchboard(NamedTuple):
 
     numbers: Mapping[str, str] = {}
     closes: bool = False
-    opening: Opening | None = None
+    opening: OpeningHours | None = None
     announcement: list[dict[str, Any]] | None = None
     closed_flow: str | None = None
     dialling: bool = True
@@ -149,7 +149,7 @@ def parse(text: str, flows: Collection[str]) -> Switchboard:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise SwitchboardError([("", f"it is no JSON: {error.msg} ({where})")]) from None
-    except _Twice as error:
+    except _DuplicateKey as error:
         raise SwitchboardError([("", str(error))]) from None
     except (ValueError, RecursionError):
         text = "it is nested too deep, or has a number that is too long"
@@ -157,7 +157,7 @@ def parse(text: str, flows: Collection[str]) -> Switchboard:
     return _Reader(flows).read(document)
 
 
-class SwitchboardStore:
+class SwitchboardCache:
     """Keeps the switchboard of a running function, and reads it at most every 30 seconds.
 
     Where it cannot be read, or is broken, the one that was read last still holds; where there was
@@ -184,7 +184,7 @@ class SwitchboardStore:
 
     def __init__(
         self,
-        aws: Aws,
+        aws: AwsClient,
         secret_id: str,
         clock: Callable[[], float],
         flows: Callable[[], Collection[str]],
@@ -228,7 +228,7 @@ class SwitchboardStore:
                 self._board = self._board._replace(dialling=False)
 
 
-class _Twice(ValueError):
+class _DuplicateKey(ValueError):
     """A name stands twice in an object; JSON would let the last one win."""
 
 
@@ -236,7 +236,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _Twice(f"{next(n for n in names if names.count(n) > 1)} stands in it twice")
+        raise _DuplicateKey(f"{next(n for n in names if names.count(n) > 1)} stands in it twice")
     return made
 
 
@@ -320,7 +320,7 @@ class _Reader:
             return None, None
         return [talk], None
 
-    def _opening(self, value: object) -> Opening | None:
+    def _opening(self, value: object) -> OpeningHours | None:
         fields = self._fields("opening", value, ("time_zone", "hours", "closed_on"))
         if fields is None:
             return None
@@ -332,7 +332,7 @@ class _Reader:
             self._wrong("opening.hours", "names no day on which it is open")
         spans = tuple(self._spans(f"opening.hours.{day}", hours.get(day, [])) for day in _DAYS)
         dates = self._dates(fields.get("closed_on", []))
-        return Opening(zone, spans, dates) if zone else None
+        return OpeningHours(zone, spans, dates) if zone else None
 
     def _zone(self, value: object) -> tzinfo | None:
         # Loaded for documents that need it alone: a caller waits.

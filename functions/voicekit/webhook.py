@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicekit import signature
 from voicekit.e164 import masked
-from voicekit.secrets import SecretUnavailable
 from voicekit.settings import SettingsError
+from voicekit.signing_secrets import SecretUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from voicekit.secrets import SecretStore
-    from voicekit.settings import Settings
+    from voicekit.settings import StackSettings
+    from voicekit.signing_secrets import SigningSecretCache
 
 MAX_BODY = 256 * 1024  # bytes; Vonage's webhooks have one or two thousand
 MAX_DEPTH = 32  # levels of nesting; Vonage's webhooks have three
@@ -89,15 +89,15 @@ class BadRequest(Exception):
     """The request is not what its kind of webhook must be; the text says what is wrong."""
 
 
-class TooLarge(Exception):
+class BodyTooLarge(Exception):
     """The body is larger than 256 KiB."""
 
 
-class TryAgain(Exception):
+class RetryLater(Exception):
     """Something of ours failed that may pass: Vonage shall send the webhook again."""
 
 
-class Request(NamedTuple):
+class WebhookRequest(NamedTuple):
     """A webhook as it came."""
 
     method: str
@@ -120,7 +120,7 @@ class Webhook(NamedTuple):
     ``signed_by`` is the fingerprint of the secret that made its signature.
     """
 
-    request: Request
+    request: WebhookRequest
     fields: dict[str, Any]
     state: dict[str, str]
     base_url: str
@@ -132,7 +132,7 @@ class Webhook(NamedTuple):
         return max(0.0, min(at_most, self.deadline - time.monotonic()))
 
 
-class Reply(NamedTuple):
+class WebhookResponse(NamedTuple):
     """What goes back: a status, a JSON body where there is one, and what its log line says."""
 
     status: int
@@ -142,9 +142,9 @@ class Reply(NamedTuple):
 
 
 def handler(
-    respond: Callable[[Webhook], Reply],
-    settings: Callable[[], Settings],
-    secrets: Callable[[], SecretStore],
+    respond: Callable[[Webhook], WebhookResponse],
+    settings: Callable[[], StackSettings],
+    secrets: Callable[[], SigningSecretCache],
     *,
     tolerates_get_hash: bool = False,
 ) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -175,13 +175,13 @@ def handler(
             if not verified:
                 noted["get_hash"] = "differs"
                 if config.enforce_answer_get_hash or not tolerates_get_hash:
-                    raise signature.Forged("payload_hash does not fit the query string")
+                    raise signature.InvalidSignature("payload_hash does not fit the query string")
             sent = request.query if request.method == "GET" else request.body
-            fields = sent_fields(request.method, sent, own)
-            noted |= _who(fields)
+            fields = parse_fields(request.method, sent, own)
+            noted |= _call_fields(fields)
             base_url = config.public_base_url or _base_url(request)
             if time.monotonic() >= deadline:
-                raise TryAgain("no time was left")
+                raise RetryLater("no time was left")
             reply = respond(Webhook(request, fields, state, base_url, deadline, signed_by))
             answer = _to_gateway(reply)
         except Exception as error:
@@ -193,7 +193,7 @@ def handler(
     return handle
 
 
-def read(event: dict[str, Any]) -> Request:
+def read(event: dict[str, Any]) -> WebhookRequest:
     """Read API Gateway's event (payload format 2.0).
 
     Raises
@@ -206,7 +206,7 @@ def read(event: dict[str, Any]) -> Request:
     context = event.get("requestContext") or {}
     http = context.get("http") or {}
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    return Request(
+    return WebhookRequest(
         method=str(http.get("method", "")).upper(),
         path=event.get("rawPath") or "",
         query=event.get("rawQueryString") or "",
@@ -228,7 +228,8 @@ def json_object(text: bytes | str, what: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(
-            text.decode("utf-8") if isinstance(text, bytes) else text, parse_constant=_no_constant
+            text.decode("utf-8") if isinstance(text, bytes) else text,
+            parse_constant=_reject_constant,
         )
     except (ValueError, RecursionError):
         raise BadRequest(f"{what} is not JSON in UTF-8") from None
@@ -247,7 +248,7 @@ def json_object(text: bytes | str, what: str) -> dict[str, Any]:
     raise BadRequest(f"{what} is nested deeper than {MAX_DEPTH} levels")
 
 
-def sent_fields(method: str, sent: bytes | str, own: Collection[str]) -> dict[str, Any]:
+def parse_fields(method: str, sent: bytes | str, own: Collection[str]) -> dict[str, Any]:
     """Read what Vonage sent: the body, or on GET the query string without our own parameters.
 
     Raises
@@ -268,7 +269,7 @@ def sent_fields(method: str, sent: bytes | str, own: Collection[str]) -> dict[st
     return fields
 
 
-def describe(error: BaseException) -> dict[str, Any]:
+def error_fields(error: BaseException) -> dict[str, Any]:
     """Say of an exception what a log may hold: its type, its places, and its text without numbers
     and without what it quotes, since that is often what a caller said or pressed.
 
@@ -288,7 +289,7 @@ def describe(error: BaseException) -> dict[str, Any]:
         shown = [in_flow, *shown]
     return {
         "error": type(error).__name__,
-        "detail": scrubbed(_naming(error))[:300],
+        "detail": redact(_naming(error))[:300],
         "at": shown,
     }
 
@@ -308,7 +309,7 @@ def _naming(error: BaseException) -> str:
     return re.sub(r"(?<=Did you mean )'(\w+)'", r"\1", text)
 
 
-def scrubbed(text: str) -> str:
+def redact(text: str) -> str:
     """Hide from a log what is quoted, and what may be a number, a PIN, a token or an identifier.
 
     Half of a surrogate pair goes too: Lambda's runtime cannot write it, and the call would fail.
@@ -322,7 +323,7 @@ def scrubbed(text: str) -> str:
 def _body(event: dict[str, Any]) -> bytes:
     text = event.get("body") or ""
     if len(text) > MAX_BODY * 4 // 3 + 4:
-        raise TooLarge
+        raise BodyTooLarge
     if event.get("isBase64Encoded"):
         try:
             body = base64.b64decode(text, validate=True)
@@ -331,36 +332,36 @@ def _body(event: dict[str, Any]) -> bytes:
     else:
         body = text.encode("utf-8", "surrogatepass")
     if len(body) > MAX_BODY:
-        raise TooLarge
+        raise BodyTooLarge
     return body
 
 
-def _own_parameters(request: Request) -> tuple[frozenset[str], dict[str, str]]:
+def _own_parameters(request: WebhookRequest) -> tuple[frozenset[str], dict[str, str]]:
     """Give the names and values of the parameters that the URL carried before Vonage used it."""
     try:
         pairs = signature.parameters(request.query)
     except ValueError:
         return frozenset(), {}
     state = {
-        name: value for name, value in pairs if request.method != "GET" or not is_vonages(name)
+        name: value for name, value in pairs if request.method != "GET" or not is_vonage_field(name)
     }
     return frozenset(state), state
 
 
-def is_vonages(name: str) -> bool:
+def is_vonage_field(name: str) -> bool:
     """Say whether Vonage itself gives this name to a field of a webhook."""
     return name in VONAGE_FIELDS or name.startswith(_VONAGE_PREFIX)
 
 
 def _verify(
-    request: Request,
+    request: WebhookRequest,
     own: frozenset[str],
-    config: Settings,
-    store: SecretStore,
+    config: StackSettings,
+    store: SigningSecretCache,
     deadline: float,
 ) -> tuple[bool, str]:
     """Say whether the payload hash fits, and which secret made the signature."""
-    signed = signature.Signed(request.method, request.query, request.body, own)
+    signed = signature.SignedParts(request.method, request.query, request.body, own)
 
     def check(secrets: signature.SigningSecrets) -> tuple[bool, str]:
         for secret in secrets.secrets:
@@ -376,7 +377,7 @@ def _verify(
         raise signature.UnknownKey("no secret made this signature")
 
     if request.authorization is None:
-        raise signature.Unsigned("no Authorization header")
+        raise signature.MissingSignature("no Authorization header")
     left = max(0.0, deadline - time.monotonic())
     try:
         return check(store.get(left))
@@ -388,12 +389,12 @@ def _verify(
         return check(newer)
 
 
-def _base_url(request: Request) -> str:
+def _base_url(request: WebhookRequest) -> str:
     """Give our own address: the gateway's domain and what stands before the route in the path."""
     return f"https://{request.host}{request.path.partition('/webhooks/')[0]}"
 
 
-def _who(fields: dict[str, Any]) -> dict[str, Any]:
+def _call_fields(fields: dict[str, Any]) -> dict[str, Any]:
     """Say whose webhook it is, in the form in which logs may hold it."""
     leg = fields.get("uuid") or fields.get("call_uuid")
     conversation = fields.get("conversation_uuid") or fields.get("conversation_uuid_to")
@@ -412,23 +413,23 @@ def _identifier(value: object) -> str | None:
     return value
 
 
-def _no_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _refusal(error: Exception) -> Reply:
-    if isinstance(error, TooLarge):
-        return Reply(413, outcome="too_large")
+def _refusal(error: Exception) -> WebhookResponse:
+    if isinstance(error, BodyTooLarge):
+        return WebhookResponse(413, outcome="too_large")
     if isinstance(error, BadRequest):
         body = {"title": "Bad Request", "detail": str(error)}
-        return Reply(400, body, "invalid", {"detail": scrubbed(str(error))})
-    if isinstance(error, signature.Unsigned):
-        return Reply(503, outcome="unsigned")
-    if isinstance(error, signature.Forged):
-        return Reply(401, outcome="rejected", noted={"detail": scrubbed(str(error))})
-    if isinstance(error, TryAgain | SecretUnavailable | SettingsError):
-        return Reply(503, outcome="transient", noted={"detail": scrubbed(str(error))})
-    return Reply(503, outcome="error", noted=describe(error))
+        return WebhookResponse(400, body, "invalid", {"detail": redact(str(error))})
+    if isinstance(error, signature.MissingSignature):
+        return WebhookResponse(503, outcome="unsigned")
+    if isinstance(error, signature.InvalidSignature):
+        return WebhookResponse(401, outcome="rejected", noted={"detail": redact(str(error))})
+    if isinstance(error, RetryLater | SecretUnavailable | SettingsError):
+        return WebhookResponse(503, outcome="transient", noted={"detail": redact(str(error))})
+    return WebhookResponse(503, outcome="error", noted=error_fields(error))
 
 
 # How loudly each outcome is said; every other one is a matter of course.
@@ -445,7 +446,7 @@ _LEVELS = {
 }
 
 
-def _write(reply: Reply, noted: dict[str, Any], context: Any, started: float) -> None:
+def _write(reply: WebhookResponse, noted: dict[str, Any], context: Any, started: float) -> None:
     """Write the one log line of a webhook."""
     log.log(
         _LEVELS.get(reply.outcome, logging.INFO),
@@ -461,7 +462,7 @@ def _write(reply: Reply, noted: dict[str, Any], context: Any, started: float) ->
     )
 
 
-def _to_gateway(reply: Reply) -> dict[str, Any]:
+def _to_gateway(reply: WebhookResponse) -> dict[str, Any]:
     headers = {"cache-control": "no-store"}
     if reply.status == 503:
         headers["retry-after"] = "1"

@@ -2,35 +2,35 @@
 
 from vonage_client.client import VoiceClient, session
 from vonage_client.errors import (
-    DownloadCut,
-    KeyUnusable,
+    DownloadInterrupted,
+    DownloadTooLarge,
+    InvalidPrivateKey,
     NotFound,
     OutcomeUnknown,
     RateLimited,
-    TooLarge,
     Unauthorized,
     Unavailable,
-    UrlRefused,
+    UntrustedUrl,
     VonageError,
     VonageRefused,
 )
-from vonage_client.guard import Guard
 from vonage_client.recordings import Download, open_download
-from vonage_client.token import Tokens
+from vonage_client.tokens import TokenSource
+from vonage_client.url_allowlist import UrlAllowlist
 
 __all__ = [
     "Download",
-    "DownloadCut",
-    "Guard",
-    "KeyUnusable",
+    "DownloadInterrupted",
+    "DownloadTooLarge",
+    "InvalidPrivateKey",
     "NotFound",
     "OutcomeUnknown",
     "RateLimited",
-    "Tokens",
-    "TooLarge",
+    "TokenSource",
     "Unauthorized",
     "Unavailable",
-    "UrlRefused",
+    "UntrustedUrl",
+    "UrlAllowlist",
     "VoiceClient",
     "VonageError",
     "VonageRefused",

@@ -18,13 +18,13 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, SSLError
 
-from vonage_client.errors import OutcomeUnknown, Unavailable, refusal
+from vonage_client.errors import OutcomeUnknown, Unavailable, parse_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vonage_client.guard import Guard
-    from vonage_client.token import Tokens
+    from vonage_client.tokens import TokenSource
+    from vonage_client.url_allowlist import UrlAllowlist
 
 API_URL = "https://api.nexmo.com"
 _ATTEMPTS = 3  # of a request that may be repeated
@@ -73,7 +73,7 @@ class VoiceClient:
     def __init__(
         self,
         http: requests.Session,
-        tokens: Tokens,
+        tokens: TokenSource,
         *,
         base_url: str = API_URL,
         timeout: tuple[float, float] = (2.0, 6.0),
@@ -87,7 +87,7 @@ class VoiceClient:
         self._sleep = sleep
         self._chance = chance
 
-    def at(self, region_url: str, guard: Guard) -> VoiceClient:
+    def at(self, region_url: str, guard: UrlAllowlist) -> VoiceClient:
         """Give a client for the region that handles a call, as ``region_url`` of an event says.
 
         Raises
@@ -283,7 +283,7 @@ def _answer(response: requests.Response) -> dict[str, Any]:
     if 200 <= status < 300:
         return _object(response)
     if 400 <= status < 500:
-        raise refusal(status, response.headers, response.content)
+        raise parse_error(status, response.headers, response.content)
     trace = response.headers.get("x-nexmo-trace-id")
     raise OutcomeUnknown(f"Vonage answered {status}", status, trace)
 

@@ -32,11 +32,11 @@ class VonageError(Exception):
     """Something between this application and Vonage went wrong."""
 
 
-class KeyUnusable(VonageError):
+class InvalidPrivateKey(VonageError):
     """The application's secret is not filled in, or holds no key that can sign."""
 
 
-class UrlRefused(VonageError):
+class UntrustedUrl(VonageError):
     """An address is not Vonage's. ``kind`` names the reason in one word, for counting."""
 
     def __init__(self, kind: str, text: str) -> None:
@@ -67,11 +67,11 @@ class OutcomeUnknown(VonageError):
         self.trace_id = trace_id
 
 
-class DownloadCut(VonageError):
+class DownloadInterrupted(VonageError):
     """A download ended before all bytes that were promised had come, or halted."""
 
 
-class TooLarge(VonageError):
+class DownloadTooLarge(VonageError):
     """A download has more bytes than were allowed."""
 
 
@@ -126,7 +126,7 @@ class RateLimited(VonageRefused):
 _BY_STATUS: dict[int, type[VonageRefused]] = {401: Unauthorized, 404: NotFound, 429: RateLimited}
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes) -> VonageRefused:
+def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> VonageRefused:
     """Read an answer that says no. Three styles of body exist side by side, and none at all.
 
     1. validation: ``{"type": 400, "title", "invalid_parameters": [{"name", "reason"}]}``

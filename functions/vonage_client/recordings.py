@@ -9,14 +9,20 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from vonage_client.client import Bearer
-from vonage_client.errors import DownloadCut, TooLarge, Unavailable, UrlRefused, refusal
+from vonage_client.errors import (
+    DownloadInterrupted,
+    DownloadTooLarge,
+    Unavailable,
+    UntrustedUrl,
+    parse_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from vonage_client.guard import Guard
-    from vonage_client.token import Tokens
+    from vonage_client.tokens import TokenSource
+    from vonage_client.url_allowlist import UrlAllowlist
 
 _REDIRECTS = 3
 _REFUSAL_BYTES = 64 * 1024
@@ -47,10 +53,10 @@ class Download(NamedTuple):
         while chunk := self._read():
             received += len(chunk)
             if received > self.max_bytes:
-                raise TooLarge(f"more than {self.max_bytes} bytes")
+                raise DownloadTooLarge(f"more than {self.max_bytes} bytes")
             yield chunk
         if self.length is not None and received != self.length:
-            raise DownloadCut(f"{received} bytes came of {self.length}")
+            raise DownloadInterrupted(f"{received} bytes came of {self.length}")
 
     def __enter__(self) -> Self:
         return self
@@ -68,14 +74,14 @@ class Download(NamedTuple):
             # What has come: waiting for all of a chunk could last as long as a slow sender likes.
             chunk: bytes = self.response.raw.read1(_CHUNK, decode_content=False)
         except (HTTPError, OSError) as error:
-            raise DownloadCut(f"the download broke off: {type(error).__name__}") from None
+            raise DownloadInterrupted(f"the download broke off: {type(error).__name__}") from None
         return chunk
 
 
 def open_download(
     http: requests.Session,
-    tokens: Tokens,
-    guard: Guard,
+    tokens: TokenSource,
+    guard: UrlAllowlist,
     url: object,
     *,
     max_bytes: int,
@@ -124,12 +130,12 @@ def open_download(
 
 def _same_host(address: str, target: str) -> str:
     if urlsplit(address).netloc != urlsplit(target).netloc:
-        raise UrlRefused("redirect", "a redirect leads to another host")
+        raise UntrustedUrl("redirect", "a redirect leads to another host")
     return target
 
 
 def _get(
-    http: requests.Session, tokens: Tokens, address: str, timeout: tuple[float, float]
+    http: requests.Session, tokens: TokenSource, address: str, timeout: tuple[float, float]
 ) -> requests.Response:
     token = tokens.get()
     response = _get_once(http, token, address, timeout)
@@ -165,7 +171,7 @@ def _begun(response: requests.Response, max_bytes: int) -> Download:
         length = int(said) if said.isascii() and said.isdigit() else None
         if length is not None and length > max_bytes:
             response.close()
-            raise TooLarge(f"{length} bytes, more than {max_bytes}")
+            raise DownloadTooLarge(f"{length} bytes, more than {max_bytes}")
         return Download(response, length, max_bytes)
     try:
         body = response.raw.read(_REFUSAL_BYTES)
@@ -175,4 +181,4 @@ def _begun(response: requests.Response, max_bytes: int) -> Download:
         response.close()
     if status >= 500 or status < 400:
         raise Unavailable(f"Vonage answered {status}", status)
-    raise refusal(status, response.headers, body)
+    raise parse_error(status, response.headers, body)

@@ -5,15 +5,7 @@ import logging
 from typing import Any
 
 from . import events, rooms, taping
-from .legs import (
-    Answer,
-    Decline,
-    Hangup,
-    Leg,
-    Redirect,
-    Script,
-    ScriptEnded,
-)
+from .legs import Answer, Decline, Hangup, Leg, Redirect, Script, ScriptEnded
 from .platform import Platform
 from .settings import Callee
 from .sounds import answering_beep, say, silence

@@ -3,16 +3,7 @@
 from . import events
 from .audio import Clip
 from .clock import Inbox
-from .legs import (
-    Conversation,
-    Digit,
-    Doing,
-    Leg,
-    SpeechBegan,
-    SpeechEnded,
-    VoiceBegan,
-    VoiceEnded,
-)
+from .legs import Conversation, Digit, Doing, Leg, SpeechBegan, SpeechEnded, VoiceBegan, VoiceEnded
 from .ncco import Callback, Record, Transcription
 from .platform import Platform
 from .recordings import Tape

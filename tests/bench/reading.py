@@ -11,9 +11,9 @@ import time
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any
 
-from records.event import item, recognise
-from records.reading import Archive
-from records.timeline import fold
+from records.event import event_item, parse_event
+from records.reader import RecordReader
+from records.timeline import build_timeline
 from tests.bench.measuring import Outcome, Spread, number, spread, table
 from tests.support import webhooks
 
@@ -104,11 +104,11 @@ def _timeline(count: int, rounds: int) -> tuple[Spread, int]:
     kept = [_item("CON-1", number_, leg=1) for number_ in range(count)]
     kept += [_item(f"CON-{other}", 0, leg=other) for other in range(2, 1000)]
     asked = _Table(kept)
-    archive = Archive(asked, None, "events", "recordings")
+    archive = RecordReader(asked, None, "events", "recordings")
     times = []
     for _ in range(rounds):
         asked.read, begun = 0, time.perf_counter()
-        events = fold(archive.events_of(f"{1:032x}").events).events
+        events = build_timeline(archive.events_of(f"{1:032x}").events).events
         times.append(1000 * (time.perf_counter() - begun))
         if len(events) != count:
             raise RuntimeError(f"{len(events)} events were read of {count}")
@@ -118,7 +118,7 @@ def _timeline(count: int, rounds: int) -> tuple[Spread, int]:
 def _history(count: int, rounds: int) -> tuple[Spread, int]:
     """Keep calls of one day, and read its first page."""
     asked = _Table([_item(f"CON-{call}", call, leg=call) for call in range(count)])
-    archive = Archive(asked, None, "events", "recordings")
+    archive = RecordReader(asked, None, "events", "recordings")
     times = []
     for _ in range(rounds):
         asked.read, begun = 0, time.perf_counter()
@@ -135,7 +135,7 @@ def _item(conversation: str, count: int, leg: int) -> dict[str, str | int]:
     minutes, seconds = divmod(seconds, 60)
     when = f"{_DAY}T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{milliseconds:03}Z"
     fields = webhooks.status(conversation, uuid=f"{leg:032x}", timestamp=when, price=str(count))
-    return item(recognise(fields), json.dumps(fields), "POST", 1_800_000_000.0, 30)
+    return event_item(parse_event(fields), json.dumps(fields), "POST", 1_800_000_000.0, 30)
 
 
 def _typed(value: str | int) -> dict[str, str]:

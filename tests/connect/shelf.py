@@ -13,8 +13,8 @@ from moto.server import ThreadedMotoServer
 
 from connect.kept import Keeper
 from connect.stack import Stack
-from records.archive import Content, Place, archive_item
-from records.event import item, recognise
+from records.event import event_item, parse_event
+from records.recording_item import ArchiveKey, FileInfo, recording_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _REGION = "eu-west-1"
 _AT = 1_800_000_000.0
-_CONTENT = Content(3, "0" * 64, "0" * 8, "audio/mpeg", 1.0, 1)
+_CONTENT = FileInfo(3, "0" * 64, "0" * 8, "audio/mpeg", 1.0, 1)
 
 
 class Shelf:
@@ -90,7 +90,7 @@ class Shelf:
 
     def keep(self, fields: dict[str, Any] | str) -> tuple[str, str]:
         """Keep an event as the webhooks do, and give its key; a text came as a GET request."""
-        made = event_item(fields)
+        made = stored_item(fields)
         attributes = {
             name: {"S": value} if isinstance(value, str) else {"N": str(value)}
             for name, value in made.items()
@@ -103,9 +103,9 @@ class Shelf:
         for kind, url in (("record", "recording_url"), ("transcription", "transcription_url")):
             fields = {"conversation_uuid": conversation, "recording_uuid": recording, url: "https"}
             self.keep(fields | {"timestamp": "2026-01-31T12:00:09Z"})
-            place = Place(kind, conversation, recording)
+            place = ArchiveKey(kind, conversation, recording)
             self.s3.put_object(Bucket=self.bucket, Key=place.object_key, Body=b"abc")
-            made = archive_item(place, _CONTENT, {}, _AT, 30)
+            made = recording_item(place, _CONTENT, {}, _AT, 30)
             attributes = {
                 name: {"S": value} if isinstance(value, str) else {"N": str(value)}
                 for name, value in made.items()
@@ -215,9 +215,9 @@ class _Failing:
         return {"UnprocessedItems": {table: requests[:left]}}
 
 
-def event_item(fields: dict[str, Any] | str) -> dict[str, str | int]:
+def stored_item(fields: dict[str, Any] | str) -> dict[str, str | int]:
     """Give the item under which an event is kept; a text is the query string of a GET request."""
     if isinstance(fields, str):
         pairs = dict(pair.split("=", 1) for pair in fields.split("&"))
-        return item(recognise(pairs), fields, "GET", _AT, 30)
-    return item(recognise(fields), json.dumps(fields), "POST", _AT, 30)
+        return event_item(parse_event(pairs), fields, "GET", _AT, 30)
+    return event_item(parse_event(fields), json.dumps(fields), "POST", _AT, 30)

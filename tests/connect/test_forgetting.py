@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from connect.errors import ConnectError
-from tests.connect.shelf import Shelf, event_item
+from tests.connect.shelf import Shelf, stored_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,10 +162,10 @@ def test_messages_of_his_go_and_others_can_be_received_again(shelf: Shelf) -> No
         return {"method": "POST", "body": body, "own": [], "received_at": 1.0}
 
     # Of his call, only the queue knows yet.
-    shelf.send("overflow dead", event_item(status("CON-a", leg(), HIM)))
+    shelf.send("overflow dead", stored_item(status("CON-a", leg(), HIM)))
     shelf.send("recordings dead", job("CON-a"))
     shelf.send("recordings", job("CON-a"))
-    hers = event_item(status("CON-b", leg(), HER))
+    hers = stored_item(status("CON-b", leg(), HER))
     shelf.send("overflow dead", hers)
     shelf.send("overflow", hers)
     shelf.send("recordings dead", job("CON-b"))
@@ -180,7 +180,7 @@ def test_messages_of_his_go_and_others_can_be_received_again(shelf: Shelf) -> No
 
 
 def test_what_is_left_alone_can_be_received_again(shelf: Shelf) -> None:
-    his = event_item(status("CON-a", leg(), HIM))
+    his = stored_item(status("CON-a", leg(), HIM))
     shelf.send("overflow dead", his)
     keeper = shelf.keeper()
     keeper.leave(keeper.find(HIM))
@@ -188,7 +188,7 @@ def test_what_is_left_alone_can_be_received_again(shelf: Shelf) -> None:
 
 
 def test_a_search_that_fails_gives_all_messages_back(shelf: Shelf) -> None:
-    his = event_item(status("CON-a", leg(), HIM))
+    his = stored_item(status("CON-a", leg(), HIM))
     shelf.send("overflow dead", his)
     shelf.fails = lambda operation: operation == "list_objects_v2"
     with pytest.raises(ClientError):

@@ -76,7 +76,7 @@ def test_what_the_simulator_signs_the_application_believes(
         SECRETS.secrets[0], SECRETS.api_key, SECRETS.application_id, int(now), "jti", signed
     )
     # when the application checks it
-    request = signature.Signed(method, query, body or b"", frozenset({"flow"}))
+    request = signature.SignedParts(method, query, body or b"", frozenset({"flow"}))
     fits = signature.verify(f"Bearer {token}", request, SECRETS, now=now, max_age=300)
     # then the signature and the hash fit
     assert fits

@@ -20,8 +20,8 @@ import pytest_asyncio
 
 from local.platform import Options, Platform
 from local.signing import Sample, Signer
-from records.event import recognise
-from records.timeline import Timeline, fold
+from records.event import parse_event
+from records.timeline import Timeline, build_timeline
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -104,7 +104,7 @@ class Caller:
             ExpressionAttributeValues={":pk": {"S": self.conversation}},
         )
         kept = [item for item in found["Items"] if item["method"]["S"] == "POST"]
-        return fold(recognise(json.loads(item["body"]["S"])) for item in kept)
+        return build_timeline(parse_event(json.loads(item["body"]["S"])) for item in kept)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from local.platform import Options, Platform
-from vonage_client import Guard, Tokens, VoiceClient, open_download, session
+from vonage_client import TokenSource, UrlAllowlist, VoiceClient, open_download, session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ class Studio:
         self.http.verify = platform.vonage.ca_file
         known = platform.credentials
         secret = {"application_id": known.application_id, "private_key": known.private_key}
-        self.tokens = Tokens(lambda: json.dumps(secret))
+        self.tokens = TokenSource(lambda: json.dumps(secret))
         self.voice = VoiceClient(self.http, self.tokens, base_url=platform.vonage.tls_url)
         self.s3 = platform.cloud.client("s3")
         self.bucket = platform.stack.outputs["BucketName"]
@@ -109,7 +109,7 @@ class Studio:
         (event,) = (item for item in self.items(conversation) if item["kind"] == kind)
         fields = json.loads(event["body"])
         url = fields.get("recording_url") or fields["transcription_url"]
-        guard = Guard(self.platform.vonage.tls_url.removeprefix("https://"))
+        guard = UrlAllowlist(self.platform.vonage.tls_url.removeprefix("https://"))
         with open_download(self.http, self.tokens, guard, url, max_bytes=10**8) as download:
             return b"".join(download.chunks())
 

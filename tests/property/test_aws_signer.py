@@ -1,4 +1,4 @@
-"""The signer of voicekit.aws, with botocore's as its oracle, over generated requests."""
+"""The signer of voicekit.aws_client, with botocore's as its oracle, over generated requests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import botocore.credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicekit.aws import Credentials, signed_headers
+from voicekit.aws_client import AwsCredentials, signed_headers
 
 VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F))
 HOSTS = st.one_of(
@@ -61,7 +61,7 @@ def test_signs_byte_for_byte_as_botocore_does(
         body,
         service=service,
         region=region,
-        credentials=Credentials(key_id, secret, token),
+        credentials=AwsCredentials(key_id, secret, token),
         now=moment.replace(tzinfo=datetime.UTC).timestamp(),
     )
 
@@ -70,6 +70,6 @@ def test_signs_byte_for_byte_as_botocore_does(
 
 @given(secret=st.text(VISIBLE, min_size=20), token=st.text(VISIBLE, min_size=20))
 def test_credentials_do_not_show_themselves(secret: str, token: str) -> None:
-    credentials = Credentials("AKIA", secret, token)
+    credentials = AwsCredentials("AKIA", secret, token)
 
     assert repr(credentials) == f"{credentials}" == "Credentials(...)"

@@ -19,7 +19,7 @@ from tests.support.secrets import vault
 from voicekit import webhook
 from voicekit.call import event_of, from_webhook, input_of
 from voicekit.settings import from_environment
-from voicekit.webhook import Reply, Webhook
+from voicekit.webhook import Webhook, WebhookResponse
 
 OURS = signing.account()
 SETTINGS = from_environment(stack())
@@ -43,7 +43,7 @@ def asked(event: dict[str, Any], respond: Any, tolerant: bool = True) -> tuple[i
     """Give the status of the reply, and whether the request was believed."""
     believed: list[Webhook] = []
 
-    def keep(given: Webhook) -> Reply:
+    def keep(given: Webhook) -> WebhookResponse:
         believed.append(given)
         return respond(given)  # type: ignore[no-any-return]
 
@@ -56,7 +56,7 @@ def asked(event: dict[str, Any], respond: Any, tolerant: bool = True) -> tuple[i
     return reply["statusCode"], bool(believed)
 
 
-quiet = functools.partial(asked, respond=lambda _: Reply(204))
+quiet = functools.partial(asked, respond=lambda _: WebhookResponse(204))
 
 
 @quick
@@ -183,11 +183,11 @@ def test_any_signed_body_is_answered(body: bytes) -> None:
     assert status == (204 if believed else 400)
 
 
-def _read_all(given: Webhook) -> Reply:
+def _read_all(given: Webhook) -> WebhookResponse:
     call = from_webhook(given, "greet", SETTINGS)
     assert 1 <= call.attempt <= 99
     fields = given.fields
-    return Reply(200, [str(part) for part in (call, input_of(fields), event_of(fields))])
+    return WebhookResponse(200, [str(part) for part in (call, input_of(fields), event_of(fields))])
 
 
 @quick

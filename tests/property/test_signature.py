@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voicekit import signature
-from voicekit.signature import Forged, Signed, SigningSecrets
+from voicekit.signature import InvalidSignature, SignedParts, SigningSecrets
 
 BODY = b'{"from":"447700900123"}'
-POST = Signed("POST", "", BODY, frozenset())
+POST = SignedParts("POST", "", BODY, frozenset())
 NOW = 1_800_000_000
 SECRETS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80)
 HEADERS = st.dictionaries(
@@ -33,7 +33,7 @@ def believed(token: str, *secrets: str) -> bool:
     try:
         held = SigningSecrets(secrets, "key", "application")
         return signature.verify(f"Bearer {token}", POST, held, now=NOW, max_age=300)
-    except Forged:
+    except InvalidSignature:
         return False
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.event import RANKS, Event, item, recognise
-from records.timeline import Leg, Timeline, fold
+from records.event import STATUS_RANK, CallEvent, event_item, parse_event
+from records.timeline import LegSummary, Timeline, build_timeline
 
 FAILURES = ["busy", "cancelled", "timeout", "unanswered", "failed"]
 CONVERSATION = "CON-f972836a-550f-45fa-956c-12a2ab5b7d22"
@@ -110,22 +110,22 @@ def others(leg: str = LEG) -> st.SearchStrategy[list[Fields]]:
 
 
 @st.composite
-def arrived(draw: st.DrawFn, sent: list[Fields]) -> list[Event]:
+def arrived(draw: st.DrawFn, sent: list[Fields]) -> list[CallEvent]:
     """The same events as they may arrive: in any order, some of them several times."""
     again = draw(st.lists(st.sampled_from(sent), max_size=6)) if sent else []
-    return [recognise(fields) for fields in draw(st.permutations([*sent, *again]))]
+    return [parse_event(fields) for fields in draw(st.permutations([*sent, *again]))]
 
 
-def table_of(events: list[Event]) -> dict[tuple[object, object], dict[str, Any]]:
+def table_of(events: list[CallEvent]) -> dict[tuple[object, object], dict[str, Any]]:
     """What stands in a table after these came in this order, each written unless it is there."""
     table: dict[tuple[object, object], dict[str, Any]] = {}
     for event in events:
-        made = item(event, json.dumps(event.fields), "POST", 1617052806.25, 90)
+        made = event_item(event, json.dumps(event.fields), "POST", 1617052806.25, 90)
         table.setdefault((made["pk"], made["sk"]), made)
     return table
 
 
-def leg_of(timeline: Timeline, leg: str = LEG) -> Leg:
+def leg_of(timeline: Timeline, leg: str = LEG) -> LegSummary:
     return timeline.legs[leg]
 
 
@@ -135,7 +135,7 @@ def test_any_order_and_any_repetition_folds_to_the_same(data: st.DataObject) -> 
 
     first, second = data.draw(arrived(sent)), data.draw(arrived(sent))
 
-    assert fold(first) == fold(second)
+    assert build_timeline(first) == build_timeline(second)
 
 
 @given(data=st.data())
@@ -151,25 +151,25 @@ def test_any_order_and_any_repetition_leaves_the_same_items(data: st.DataObject)
 def test_what_is_kept_folds_to_what_came(data: st.DataObject) -> None:
     events = data.draw(arrived(data.draw(told(begun_paths)).sent + data.draw(others())))
 
-    read = [recognise(json.loads(kept["body"])) for kept in table_of(events).values()]
+    read = [parse_event(json.loads(kept["body"])) for kept in table_of(events).values()]
 
-    assert fold(read) == fold(events)
+    assert build_timeline(read) == build_timeline(events)
 
 
 @given(data=st.data())
 def test_each_event_stands_in_the_timeline_once_and_in_order(data: st.DataObject) -> None:
     sent = data.draw(told(begun_paths)).sent + data.draw(others())
 
-    events = fold(data.draw(arrived(sent))).events
+    events = build_timeline(data.draw(arrived(sent))).events
 
-    assert [event.key for event in events] == sorted({recognise(fields).key for fields in sent})
+    assert [event.key for event in events] == sorted({parse_event(fields).key for fields in sent})
 
 
 @given(data=st.data())
 def test_a_leg_is_in_the_last_state_of_its_path(data: st.DataObject) -> None:
     happened = data.draw(told(begun_paths))
 
-    leg = leg_of(fold(data.draw(arrived(happened.sent + data.draw(others())))))
+    leg = leg_of(build_timeline(data.draw(arrived(happened.sent + data.draw(others())))))
 
     assert leg.state == happened.statuses[-1]
 
@@ -178,7 +178,7 @@ def test_a_leg_is_in_the_last_state_of_its_path(data: st.DataObject) -> None:
 def test_a_leg_has_ended_when_its_path_has(data: st.DataObject) -> None:
     happened = data.draw(told(begun_paths))
 
-    leg = leg_of(fold(data.draw(arrived(happened.sent))))
+    leg = leg_of(build_timeline(data.draw(arrived(happened.sent))))
 
     assert leg.ended == (happened.statuses[-1] in ("completed", "rejected"))
 
@@ -191,19 +191,19 @@ def test_a_leg_that_failed_has_the_failure_as_its_outcome_completed_or_not(
     failure = happened.statuses[-2]
     sent = data.draw(st.sampled_from([happened.sent, happened.sent[:-1]]))
 
-    assert leg_of(fold(data.draw(arrived(sent)))).outcome == failure
+    assert leg_of(build_timeline(data.draw(arrived(sent)))).outcome == failure
 
 
 @given(data=st.data())
 def test_a_leg_that_was_answered_has_that_as_its_outcome(data: st.DataObject) -> None:
     happened = data.draw(told(_answered | _websocket))
 
-    assert leg_of(fold(data.draw(arrived(happened.sent)))).outcome == "answered"
+    assert leg_of(build_timeline(data.draw(arrived(happened.sent)))).outcome == "answered"
 
 
 @given(data=st.data())
 def test_a_rejected_leg_has_ended_without_being_completed(data: st.DataObject) -> None:
-    leg = leg_of(fold(data.draw(arrived(data.draw(told(_rejected)).sent))))
+    leg = leg_of(build_timeline(data.draw(arrived(data.draw(told(_rejected)).sent))))
 
     assert (leg.state, leg.outcome, leg.ended) == ("rejected", "rejected", True)
     assert "completed" not in leg.times
@@ -215,7 +215,7 @@ def test_an_answer_is_known_from_what_only_follows_one(data: st.DataObject) -> N
     follows = ("human", "machine", "disconnected")
     sent = [fields for fields in happened.sent if fields["status"] in follows]
 
-    for leg in fold(data.draw(arrived(sent))).legs.values():
+    for leg in build_timeline(data.draw(arrived(sent))).legs.values():
         assert leg.outcome == "answered"
 
 
@@ -224,9 +224,9 @@ def test_when_events_are_missing_the_furthest_that_came_counts(data: st.DataObje
     happened = data.draw(told(whole_paths))
     came = data.draw(st.lists(st.sampled_from(happened.sent), min_size=1, unique_by=id))
 
-    leg = leg_of(fold(data.draw(arrived(came))))
+    leg = leg_of(build_timeline(data.draw(arrived(came))))
 
-    assert leg.state == max((fields["status"] for fields in came), key=RANKS.__getitem__)
+    assert leg.state == max((fields["status"] for fields in came), key=STATUS_RANK.__getitem__)
 
 
 @given(data=st.data())
@@ -236,17 +236,17 @@ def test_the_time_of_a_status_is_the_first_at_which_it_was_reported(data: st.Dat
     for fields in happened.sent:
         first.setdefault(fields["status"], fields["timestamp"])
 
-    assert leg_of(fold(data.draw(arrived(happened.sent)))).times == first
+    assert leg_of(build_timeline(data.draw(arrived(happened.sent)))).times == first
 
 
 @given(data=st.data())
 def test_legs_of_one_conversation_do_not_disturb_each_other(data: st.DataObject) -> None:
     one, other = data.draw(told(begun_paths)), data.draw(told(begun_paths, SECOND_LEG))
 
-    both = fold(data.draw(arrived([*one.sent, *other.sent])))
+    both = build_timeline(data.draw(arrived([*one.sent, *other.sent])))
 
-    assert both.legs[LEG] == leg_of(fold(map(recognise, one.sent)))
-    assert both.legs[SECOND_LEG] == leg_of(fold(map(recognise, other.sent)), SECOND_LEG)
+    assert both.legs[LEG] == leg_of(build_timeline(map(parse_event, one.sent)))
+    assert both.legs[SECOND_LEG] == leg_of(build_timeline(map(parse_event, other.sent)), SECOND_LEG)
 
 
 _anything = st.recursive(
@@ -256,7 +256,7 @@ _anything = st.recursive(
 )
 _fields = st.dictionaries(
     st.sampled_from(["uuid", "conversation_uuid", "status", "timestamp", "from", "to", "duration"]),
-    _anything | st.sampled_from([LEG, CONVERSATION, *RANKS, "2021-03-29T21:20:01.582Z"]),
+    _anything | st.sampled_from([LEG, CONVERSATION, *STATUS_RANK, "2021-03-29T21:20:01.582Z"]),
 )
 
 
@@ -264,8 +264,8 @@ _fields = st.dictionaries(
 def test_whatever_came_folds_to_the_same_in_any_order(
     data: st.DataObject, sent: list[Fields]
 ) -> None:
-    def said(events: list[Event]) -> str:  # as text, since NaN is not even the same as itself
-        timeline = fold(events)
+    def said(events: list[CallEvent]) -> str:  # as text, since NaN is not even the same as itself
+        timeline = build_timeline(events)
         keys = [event.key for event in timeline.events]
         return json.dumps([timeline.legs, keys], sort_keys=True)
 
@@ -285,12 +285,12 @@ def status(name: str, second: int = 0, /, **fields: Any) -> Fields:
     }
 
 
-def leg_after(*sent: Fields) -> Leg:
-    return leg_of(fold(map(recognise, sent)))
+def leg_after(*sent: Fields) -> LegSummary:
+    return leg_of(build_timeline(map(parse_event, sent)))
 
 
 def test_nothing_folds_to_nothing() -> None:
-    assert fold([]) == Timeline({}, ())
+    assert build_timeline([]) == Timeline({}, ())
 
 
 def test_a_leg_of_which_only_keys_are_known_is_in_an_unknown_state() -> None:
@@ -300,9 +300,9 @@ def test_a_leg_of_which_only_keys_are_known_is_in_an_unknown_state() -> None:
 
 
 def test_a_leg_written_with_and_without_dashes_is_one() -> None:
-    events = map(recognise, [status("started"), status("answered", uuid=DASHED)])
+    events = map(parse_event, [status("started"), status("answered", uuid=DASHED)])
 
-    assert list(fold(events).legs) == [LEG]
+    assert list(build_timeline(events).legs) == [LEG]
 
 
 def test_a_websocket_that_the_application_closed_is_disconnected_until_it_is_completed() -> None:
@@ -359,6 +359,6 @@ def test_events_of_one_kind_are_given_in_order() -> None:
     keys = [{**status("x", second), "dtmf": {"digits": str(second)}} for second in (3, 1, 2)]
     for fields in keys:
         del fields["status"]
-    timeline = fold(map(recognise, [status("started"), *keys]))
+    timeline = build_timeline(map(parse_event, [status("started"), *keys]))
 
     assert [event.fields["dtmf"]["digits"] for event in timeline.of_kind("input")] == list("123")

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, parse_qsl
 import pytest
 
 from local.signing import Sample, Signer
-from records.event import recognise
-from records.timeline import fold
+from records.event import parse_event
+from records.timeline import build_timeline
 from tests.sam.running import ROOT, SAMPLES, routes, run, sample
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def test_the_statuses_of_a_call_fold_to_one_state_however_they_arrive(
     for it in itertools.chain(reversed(events), events):
         sam_local.send(it)
     items = sam_local.items(ours)
-    (leg,) = fold(recognise(json.loads(item["body"])) for item in items).legs.values()
+    (leg,) = build_timeline(parse_event(json.loads(item["body"])) for item in items).legs.values()
     assert len(items) == len(CALL)
     assert (leg.state, leg.outcome, leg.ended) == ("completed", "answered", True)
 

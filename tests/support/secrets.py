@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
-from voicekit.aws import Aws, AwsUnavailable
-from voicekit.secrets import SecretStore
+from voicekit.aws_client import AwsClient, AwsUnavailable
+from voicekit.signing_secrets import SigningSecretCache
 
 if TYPE_CHECKING:
     from tests.support.signing import Account
@@ -31,15 +31,15 @@ class Vault:
         self.seconds = 1000.0
 
     def get_secret_value(self, secret_id: str, *, within: float | None = None) -> str:
-        """Read it, as `voicekit.aws.Aws` does."""
+        """Read it, as `voicekit.aws_client.Aws` does."""
         self.read += 1
         if self.text is None or within == 0:
             raise AwsUnavailable("GetSecretValue", "no usable answer, TimeoutError")
         return self.text
 
-    def store(self) -> SecretStore:
+    def store(self) -> SigningSecretCache:
         """Give a store that reads it."""
-        return SecretStore(cast("Aws", self), "signing", lambda: self.seconds)
+        return SigningSecretCache(cast("AwsClient", self), "signing", lambda: self.seconds)
 
 
 def vault(account: Account, **changes: str) -> Vault:

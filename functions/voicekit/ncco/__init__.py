@@ -24,7 +24,7 @@ from voicekit.ncco.actions import (
     transfer,
     wait,
 )
-from voicekit.ncco.parts import (
+from voicekit.ncco.components import (
     advanced_machine_detection,
     app,
     authorization,
@@ -39,7 +39,7 @@ from voicekit.ncco.parts import (
 )
 from voicekit.ncco.rules import check
 from voicekit.ncco.ssml import escape, spell
-from voicekit.ncco.values import NccoError
+from voicekit.ncco.value_rules import NccoError
 
 __all__ = [
     "NccoError",

@@ -8,12 +8,12 @@ are in `rules`, their source is the Vonage NCCO reference.
 
 from __future__ import annotations
 
-from voicekit.ncco.parts import in_array, part
+from voicekit.ncco.components import in_array, part
 from voicekit.ncco.rules import ACTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from voicekit.ncco.parts import Json
+    from voicekit.ncco.components import Json
 
 
 def _action(kind: str, options: Json) -> Json:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from voicekit.ncco.ssml import spoken
-from voicekit.ncco.values import (
+from voicekit.ncco.value_rules import (
     LARGEST_WHOLE,
     array,
     as_object,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from voicekit.ncco.values import Rule
+    from voicekit.ncco.value_rules import Rule
 
     Across = Callable[[str, dict[str, Any]], None]
 
@@ -65,7 +65,7 @@ _method = one_of("GET", "POST")
 _callback = {"eventUrl": one_url, "eventMethod": _method}
 
 
-def _shape(
+def _object_rule(
     options: Mapping[str, Rule], required: tuple[str, ...] = (), across: Across | None = None
 ) -> Rule:
     """Allow an object of these options; `across` holds what concerns several of them."""
@@ -142,8 +142,10 @@ def _sip(where: str, value: dict[str, Any]) -> None:
 
 # Parts of actions
 
-dtmf = _shape({"timeOut": whole(0, 10, "seconds"), "maxDigits": whole(1, 20), "submitOnHash": flag})
-speech = _shape(
+dtmf = _object_rule(
+    {"timeOut": whole(0, 10, "seconds"), "maxDigits": whole(1, 20), "submitOnHash": flag}
+)
+speech = _object_rule(
     {
         "uuid": one_leg,
         "endOnSilence": number(0.4, 10.0, "seconds"),
@@ -158,8 +160,8 @@ speech = _shape(
         "providerOptions": free_json,
     }
 )
-transcription = _shape({"language": language, **_callback, "sentimentAnalysis": flag})
-advanced_machine_detection = _shape(
+transcription = _object_rule({"language": language, **_callback, "sentimentAnalysis": flag})
+advanced_machine_detection = _object_rule(
     {
         "behavior": one_of("continue", "hangup"),
         "mode": one_of("default", "detect", "detect_beep"),
@@ -167,13 +169,13 @@ advanced_machine_detection = _shape(
         "beep_timeout": whole(30, 120, "seconds"),
     }
 )
-on_answer = _shape({"url": url, "ringbackTone": url}, required=("url",))
-authorization = _shape(
+on_answer = _object_rule({"url": url, "ringbackTone": url}, required=("url",))
+authorization = _object_rule(
     {"type": one_of("vonage", "custom"), "value": header_value}, across=_authorization
 )
 
 ENDPOINTS: dict[str, Rule] = {
-    "phone": _shape(
+    "phone": _object_rule(
         {
             "number": phone_number,
             "dtmfAnswer": keys,
@@ -182,8 +184,8 @@ ENDPOINTS: dict[str, Rule] = {
         },
         required=("number",),
     ),
-    "app": _shape({"user": name}, required=("user",)),
-    "websocket": _shape(
+    "app": _object_rule({"user": name}, required=("user",)),
+    "websocket": _object_rule(
         {
             "uri": websocket_uri,
             "content-type": one_of(
@@ -194,7 +196,7 @@ ENDPOINTS: dict[str, Rule] = {
         },
         required=("uri", "content-type"),
     ),
-    "sip": _shape(
+    "sip": _object_rule(
         {
             "uri": sip_uri,
             "user": sip_user,
@@ -204,18 +206,18 @@ ENDPOINTS: dict[str, Rule] = {
         },
         across=_sip,
     ),
-    "vbc": _shape({"extension": name}, required=("extension",)),
+    "vbc": _object_rule({"extension": name}, required=("extension",)),
 }
 
 
 def endpoint(where: str, value: Any) -> None:
     """Allow one endpoint of a connect action."""
-    kind, options = _told_apart(where, value, "type", ENDPOINTS)
+    kind, options = _split_kind(where, value, "type", ENDPOINTS)
     ENDPOINTS[kind](where, options)
 
 
 ACTIONS: dict[str, Rule] = {
-    "talk": _shape(
+    "talk": _object_rule(
         {
             "text": spoken,
             "bargeIn": flag,
@@ -231,12 +233,12 @@ ACTIONS: dict[str, Rule] = {
         },
         required=("text",),
     ),
-    "stream": _shape(
+    "stream": _object_rule(
         # The reference gives the step of 0.1 for the level of talk alone.
         {"streamUrl": one_url, "level": number(-1, 1), "bargeIn": flag, "loop": _times},
         required=("streamUrl",),
     ),
-    "input": _shape(
+    "input": _object_rule(
         {
             "type": array(one_of("dtmf", "speech"), 2, 1),
             "mode": one_of("synchronous", "asynchronous"),
@@ -247,7 +249,7 @@ ACTIONS: dict[str, Rule] = {
         required=("type",),
         across=_input,
     ),
-    "record": _shape(
+    "record": _object_rule(
         {
             "format": one_of("mp3", "wav", "ogg"),
             "split": one_of("conversation"),
@@ -261,7 +263,7 @@ ACTIONS: dict[str, Rule] = {
         },
         across=_record,
     ),
-    "conversation": _shape(
+    "conversation": _object_rule(
         {
             "name": name,
             "musicOnHoldUrl": one_url,
@@ -277,7 +279,7 @@ ACTIONS: dict[str, Rule] = {
         required=("name",),
         across=_conversation,
     ),
-    "connect": _shape(
+    "connect": _object_rule(
         {
             "endpoint": array(endpoint, 1, 1),
             "from": phone_number,
@@ -294,11 +296,11 @@ ACTIONS: dict[str, Rule] = {
         required=("endpoint",),
         across=_connect,
     ),
-    "notify": _shape({"payload": free_json, **_callback}, required=("payload", "eventUrl")),
+    "notify": _object_rule({"payload": free_json, **_callback}, required=("payload", "eventUrl")),
     # Vonage would take a value outside for the nearest one inside; a wait that is not the one
     # that was written is a mistake all the same.
-    "wait": _shape({"timeout": number(0.1, 7200, "seconds")}),
-    "transfer": _shape(
+    "wait": _object_rule({"timeout": number(0.1, 7200, "seconds")}),
+    "transfer": _object_rule(
         {"conversationId": conversation_id, "canHear": legs, "canSpeak": legs, "mute": flag},
         required=("conversationId",),
         across=_not_mute_and_can_speak,
@@ -315,11 +317,11 @@ def _action(where: str, value: Any) -> None:
             "pay is retired: Vonage takes no card payments in an NCCO; collect input and pay "
             "through a payment provider instead",
         )
-    kind, options = _told_apart(where, value, "action", ACTIONS)
+    kind, options = _split_kind(where, value, "action", ACTIONS)
     ACTIONS[kind](f"{where}.{kind}", options)
 
 
-def _told_apart(
+def _split_kind(
     where: str, value: Any, tag: str, kinds: Mapping[str, Rule]
 ) -> tuple[str, dict[str, Any]]:
     """Give the kind of an action or endpoint, and its options without the tag that tells it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from voicekit.ncco.values import expect, fail
+from voicekit.ncco.value_rules import expect, fail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

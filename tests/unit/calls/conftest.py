@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.unit.calls.stage import Stage
+from tests.unit.calls.api_harness import ApiHarness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,5 +40,5 @@ def make_client() -> Iterator[Callable[[str], Any]]:
 
 
 @pytest.fixture
-def stage(make_client: Callable[[str], Any]) -> Stage:
-    return Stage(make_client)
+def stage(make_client: Callable[[str], Any]) -> ApiHarness:
+    return ApiHarness(make_client)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.calls.stage import LEG, call
+from tests.unit.calls.api_harness import LEG, call
 
 if TYPE_CHECKING:
-    from tests.unit.calls.stage import Stage
+    from tests.unit.calls.api_harness import ApiHarness
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -33,14 +33,14 @@ many = settings(
 @many
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=3))
 def test_a_call_with_anything_in_its_fields_is_placed_or_refused(
-    stage: Stage, changes: dict[str, Any]
+    stage: ApiHarness, changes: dict[str, Any]
 ) -> None:
     assert stage.place(**changes).status in (201, 400, 403)
 
 
 @many
 @given(body=st.binary(max_size=200) | JSON.map(lambda value: repr(value).encode()))
-def test_a_body_of_anything_is_refused(stage: Stage, body: bytes) -> None:
+def test_a_body_of_anything_is_refused(stage: ApiHarness, body: bytes) -> None:
     before = stage.vonage.dialled
     assert stage.ask("POST", "/calls", body, key="k").status == 400
     assert stage.vonage.dialled == before
@@ -52,18 +52,20 @@ def test_a_body_of_anything_is_refused(stage: Stage, body: bytes) -> None:
     what=st.sampled_from(["", "/talk", "/stream", "/dtmf", "/input/dtmf"]),
 )
 def test_a_change_of_anything_is_made_or_refused(
-    stage: Stage, fields: dict[str, Any], what: str
+    stage: ApiHarness, fields: dict[str, Any], what: str
 ) -> None:
     assert stage.ask("PUT", f"/calls/{LEG}{what}", fields).status in (200, 204, 400, 403)
 
 
 @many
 @given(query=st.text(max_size=60), path=st.sampled_from(["/calls", "/history"]))
-def test_a_query_of_anything_is_answered_or_refused(stage: Stage, query: str, path: str) -> None:
+def test_a_query_of_anything_is_answered_or_refused(
+    stage: ApiHarness, query: str, path: str
+) -> None:
     assert stage.ask("GET", path, query=query).status in (200, 400)
 
 
 @many
 @given(key=st.text(max_size=300))
-def test_a_key_of_anything_is_taken_or_refused(stage: Stage, key: str) -> None:
+def test_a_key_of_anything_is_taken_or_refused(stage: ApiHarness, key: str) -> None:
     assert stage.ask("POST", "/calls", call(flow="voicemail"), key=key).status in (201, 400, 403)

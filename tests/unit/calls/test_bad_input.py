@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.events import http_event
-from tests.unit.calls.stage import HERE, LEG, NUMBER, call
+from tests.unit.calls.api_harness import HERE, LEG, NUMBER, call
 
 if TYPE_CHECKING:
-    from tests.unit.calls.stage import Stage
+    from tests.unit.calls.api_harness import ApiHarness
 
 TALK = [{"action": "talk", "text": "Hello"}]
 
@@ -102,7 +102,7 @@ CALLS: list[tuple[dict[str, Any], str]] = [
     ("changes", "field"), CALLS, ids=[f"{i}-{field}" for i, (_, field) in enumerate(CALLS)]
 )
 def test_a_call_that_is_not_what_it_must_be_names_the_field_and_dials_nothing(
-    stage: Stage, changes: dict[str, Any], field: str
+    stage: ApiHarness, changes: dict[str, Any], field: str
 ) -> None:
     reply = stage.place("k", **changes)
     assert (reply.status, reply.body["field"]) == (400, field), reply.body
@@ -111,7 +111,7 @@ def test_a_call_that_is_not_what_it_must_be_names_the_field_and_dials_nothing(
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "ключ", "x" * 256, "a\tb", "a\x7f"])
-def test_a_key_that_is_none_is_refused(stage: Stage, key: str) -> None:
+def test_a_key_that_is_none_is_refused(stage: ApiHarness, key: str) -> None:
     reply = stage.ask("POST", "/calls", call(), key=key)
     assert (reply.status, reply.body["field"]) == (400, "Idempotency-Key")
 
@@ -131,21 +131,21 @@ def test_a_key_that_is_none_is_refused(stage: Stage, key: str) -> None:
     ],
     ids=range(9),
 )
-def test_a_body_that_is_no_json_object_is_refused(stage: Stage, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(stage: ApiHarness, body: bytes) -> None:
     assert stage.ask("POST", "/calls", body, key="k").status == 400
 
 
-def test_a_body_that_is_too_large_is_refused(stage: Stage) -> None:
+def test_a_body_that_is_too_large_is_refused(stage: ApiHarness) -> None:
     assert stage.ask("POST", "/calls", b" " * (256 * 1024 + 1), key="k").status == 413
 
 
-def test_a_caller_must_be_named_where_the_stack_has_no_number(stage: Stage) -> None:
+def test_a_caller_must_be_named_where_the_stack_has_no_number(stage: ApiHarness) -> None:
     stage.settle_in(VONAGE_NUMBER="")
     reply = stage.place()
     assert (reply.status, reply.body["field"]) == (400, "from")
 
 
-def test_no_refusal_repeats_the_number(stage: Stage) -> None:
+def test_no_refusal_repeats_the_number(stage: ApiHarness) -> None:
     for changes in (phone(number="+447700900123"), {NUMBER: 1}, {"flow": NUMBER}):
         assert NUMBER not in str(stage.place(**changes).body)
 
@@ -178,7 +178,7 @@ CHANGES: list[tuple[Any, str]] = [
     ("body", "field"), CHANGES, ids=[f"{i}-{field}" for i, (_, field) in enumerate(CHANGES)]
 )
 def test_a_change_that_is_not_what_it_must_be_names_the_field(
-    stage: Stage, body: Any, field: str
+    stage: ApiHarness, body: Any, field: str
 ) -> None:
     reply = stage.change(body)
     assert (reply.status, reply.body["field"]) == (400, field), reply.body
@@ -212,7 +212,7 @@ MEDIA: list[tuple[str, Any, str]] = [
     ("what", "body", "field"), MEDIA, ids=[f"{i}-{what}" for i, (what, _, _) in enumerate(MEDIA)]
 )
 def test_sounds_and_keys_that_are_not_what_they_must_be_name_the_field(
-    stage: Stage, what: str, body: Any, field: str
+    stage: ApiHarness, what: str, body: Any, field: str
 ) -> None:
     reply = stage.ask("PUT", f"/calls/{LEG}/{what}", body)
     assert (reply.status, reply.body["field"]) == (400, field), reply.body
@@ -232,7 +232,7 @@ ROUTES = [
 
 @pytest.mark.parametrize(("method", "rest"), ROUTES, ids=lambda value: str(value) or "-")
 @pytest.mark.parametrize("uuid", ["x", LEG[:-1], f"{LEG}0", LEG.replace("6", "g"), "..", "%2e%2e"])
-def test_a_call_is_named_by_its_uuid(stage: Stage, method: str, rest: str, uuid: str) -> None:
+def test_a_call_is_named_by_its_uuid(stage: ApiHarness, method: str, rest: str, uuid: str) -> None:
     reply = stage.ask(method, f"/calls/{uuid}{rest}", {})
     assert (reply.status, reply.body.get("field")) in ((400, "uuid"), (404, None))
     assert stage.vonage.asked == []
@@ -267,7 +267,7 @@ QUERIES: list[tuple[str, str, str]] = [
     ("path", "query", "field"), QUERIES, ids=[f"{i}-{f}" for i, (_, _, f) in enumerate(QUERIES)]
 )
 def test_a_query_that_is_not_what_it_must_be_names_the_parameter(
-    stage: Stage, path: str, query: str, field: str
+    stage: ApiHarness, path: str, query: str, field: str
 ) -> None:
     reply = stage.ask("GET", path, query=query)
     assert (reply.status, reply.body["field"]) == (400, field), reply.body
@@ -284,7 +284,7 @@ def test_a_query_that_is_not_what_it_must_be_names_the_parameter(
 )
 @pytest.mark.parametrize(("method", "path"), [("POST", "/calls"), ("GET", "/history")])
 def test_without_an_identity_of_iam_everything_is_refused(
-    stage: Stage, authorizer: Any, method: str, path: str
+    stage: ApiHarness, authorizer: Any, method: str, path: str
 ) -> None:
     event = http_event(method, path, body=b"{}")
     if authorizer is not None:
@@ -298,16 +298,16 @@ def test_without_an_identity_of_iam_everything_is_refused(
     ("method", "path"),
     [("GET", "/"), ("DELETE", "/calls"), ("POST", f"/calls/{LEG}"), ("GET", f"/calls/{LEG}/talk")],
 )
-def test_what_is_not_there_is_not_found(stage: Stage, method: str, path: str) -> None:
+def test_what_is_not_there_is_not_found(stage: ApiHarness, method: str, path: str) -> None:
     reply = stage.ask(method, path)
     assert (reply.status, reply.headers["content-type"]) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"headers": None}], ids=range(3))
-def test_an_event_of_another_kind_is_refused(stage: Stage, event: dict[str, Any]) -> None:
+def test_an_event_of_another_kind_is_refused(stage: ApiHarness, event: dict[str, Any]) -> None:
     assert stage.pass_on(event).status == 403
 
 
-def test_nothing_is_to_be_kept_by_caches(stage: Stage) -> None:
+def test_nothing_is_to_be_kept_by_caches(stage: ApiHarness) -> None:
     assert stage.place().headers["cache-control"] == "no-store"
     assert stage.place(to=None).headers["cache-control"] == "no-store"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.unit.calls.stage import LEG, NUMBER, ROOT, answer
+from tests.unit.calls.api_harness import LEG, NUMBER, ROOT, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.calls.stage import Stage
+    from tests.unit.calls.api_harness import ApiHarness
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogReco
 
 
 def test_a_request_has_one_line_that_says_what_became_of_it(
-    stage: Stage, lines: Callable[[], list[logging.LogRecord]]
+    stage: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
 ) -> None:
     stage.place()
     (line,) = lines()
@@ -37,7 +37,7 @@ def test_a_request_has_one_line_that_says_what_became_of_it(
 
 
 def test_refusals_and_faults_are_told_by_their_outcome(
-    stage: Stage, lines: Callable[[], list[logging.LogRecord]]
+    stage: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
 ) -> None:
     stage.vonage.next = [requests.ConnectionError("reset"), answer(429)]
     stage.place("k")
@@ -55,7 +55,7 @@ def test_refusals_and_faults_are_told_by_their_outcome(
 
 
 def test_no_line_holds_a_number_a_body_a_query_a_key_or_a_token(
-    stage: Stage, lines: Callable[[], list[logging.LogRecord]]
+    stage: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
 ) -> None:
     secret = "what only the owner knows"
     token = f"eyJhbGciOiJSUzI1NiJ9.{'a' * 40}.{'b' * 40}"

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from records.archive import Content, Place, archive_item
-from tests.unit.calls.stage import CONVERSATION, LEG
+from records.recording_item import ArchiveKey, FileInfo, recording_item
+from tests.unit.calls.api_harness import CONVERSATION, LEG
 
 if TYPE_CHECKING:
-    from tests.unit.calls.stage import Reply, Stage
+    from tests.unit.calls.api_harness import ApiHarness, HarnessResponse
 
 DAY = "2027-01-15"
 OTHER = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
@@ -33,11 +33,11 @@ def status(name: str, second: int, leg: str = LEG, **more: Any) -> dict[str, Any
     } | more
 
 
-def events(stage: Stage, leg: str = LEG) -> Reply:
+def events(stage: ApiHarness, leg: str = LEG) -> HarnessResponse:
     return stage.ask("GET", f"/calls/{leg}/events")
 
 
-def test_the_events_of_a_call_are_folded(stage: Stage) -> None:
+def test_the_events_of_a_call_are_folded(stage: ApiHarness) -> None:
     for event in (
         status("completed", 9, duration="5", rate="0.1", price="0.01"),
         status("started", 1),
@@ -56,12 +56,12 @@ def test_the_events_of_a_call_are_folded(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("written", [LEG, LEG.replace("-", ""), LEG.upper()])
-def test_a_leg_is_found_however_it_is_written(stage: Stage, written: str) -> None:
+def test_a_leg_is_found_however_it_is_written(stage: ApiHarness, written: str) -> None:
     stage.keep(**status("started", 1))
     assert events(stage, written).status == 200
 
 
-def test_the_other_legs_of_its_conversations_are_told_as_well(stage: Stage) -> None:
+def test_the_other_legs_of_its_conversations_are_told_as_well(stage: ApiHarness) -> None:
     stage.keep(**status("started", 1))
     stage.keep(**status("started", 2, OTHER))
     stage.keep(
@@ -72,7 +72,7 @@ def test_the_other_legs_of_its_conversations_are_told_as_well(stage: Stage) -> N
     assert [one["kind"] for one in body["events"]] == ["status", "status", "notify"]
 
 
-def test_a_call_that_was_transferred_is_told_in_all_its_conversations(stage: Stage) -> None:
+def test_a_call_that_was_transferred_is_told_in_all_its_conversations(stage: ApiHarness) -> None:
     stage.keep(**status("started", 1))
     stage.keep(**status("answered", 2, conversation_uuid="CON-second"))
     stage.keep(**status("answered", 3, OTHER, conversation_uuid="CON-second"))
@@ -81,7 +81,7 @@ def test_a_call_that_was_transferred_is_told_in_all_its_conversations(stage: Sta
     assert OTHER.replace("-", "") in legs
 
 
-def test_an_event_that_came_as_a_query_string_is_told_like_any_other(stage: Stage) -> None:
+def test_an_event_that_came_as_a_query_string_is_told_like_any_other(stage: ApiHarness) -> None:
     stage.put(
         {
             "pk": CONVERSATION,
@@ -98,11 +98,11 @@ def test_an_event_that_came_as_a_query_string_is_told_like_any_other(stage: Stag
     assert "flow" not in event["fields"]
 
 
-def test_a_call_of_which_nothing_is_kept_is_not_found(stage: Stage) -> None:
+def test_a_call_of_which_nothing_is_kept_is_not_found(stage: ApiHarness) -> None:
     assert events(stage).status == 404
 
 
-def test_more_than_an_answer_holds_is_said_to_be_incomplete(stage: Stage) -> None:
+def test_more_than_an_answer_holds_is_said_to_be_incomplete(stage: ApiHarness) -> None:
     for second in range(16):
         stage.keep(**status("started", second, padding="x" * 250_000))
     reply = events(stage)
@@ -113,11 +113,11 @@ def test_more_than_an_answer_holds_is_said_to_be_incomplete(stage: Stage) -> Non
 # The calls of a day
 
 
-def day(stage: Stage, **query: Any) -> Reply:
+def day(stage: ApiHarness, **query: Any) -> HarnessResponse:
     return stage.ask("GET", "/history", query={"day": DAY} | query)
 
 
-def test_a_day_lists_what_began_and_what_ended_on_it(stage: Stage) -> None:
+def test_a_day_lists_what_began_and_what_ended_on_it(stage: ApiHarness) -> None:
     stage.keep(**status("started", 1))
     stage.keep(**status("answered", 2))
     stage.keep(**status("completed", 9, duration="5"))
@@ -140,7 +140,7 @@ def test_a_day_lists_what_began_and_what_ended_on_it(stage: Stage) -> None:
     assert body["next"] is None
 
 
-def test_pages_follow_one_another_without_gap_or_repetition(stage: Stage) -> None:
+def test_pages_follow_one_another_without_gap_or_repetition(stage: ApiHarness) -> None:
     for second in range(7):
         stage.keep(**status("started", second))
     seen, cursor = [], None
@@ -154,7 +154,7 @@ def test_pages_follow_one_another_without_gap_or_repetition(stage: Stage) -> Non
     assert seen == [f"{DAY}T08:00:{second:02}.000Z" for second in range(7)]
 
 
-def test_a_day_without_calls_is_empty(stage: Stage) -> None:
+def test_a_day_without_calls_is_empty(stage: ApiHarness) -> None:
     assert day(stage).body == {"day": DAY, "entries": [], "next": None}
 
 
@@ -176,22 +176,22 @@ def cursor_of(value: object) -> str:
     ],
     ids=range(8),
 )
-def test_a_cursor_that_is_none_of_this_day_is_refused(stage: Stage, cursor: str) -> None:
+def test_a_cursor_that_is_none_of_this_day_is_refused(stage: ApiHarness, cursor: str) -> None:
     assert day(stage, cursor=cursor).status == 400
 
 
 # Recordings
 
 
-def archive(stage: Stage, kind: str = "record") -> None:
-    place = Place(kind, CONVERSATION, RECORDING)
+def archive(stage: ApiHarness, kind: str = "record") -> None:
+    place = ArchiveKey(kind, CONVERSATION, RECORDING)
     sound = (2.5, 2) if kind == "record" else (None, None)
-    content = Content(38000, "ab" * 32, "cd" * 4, "audio/mpeg", *sound)
+    content = FileInfo(38000, "ab" * 32, "cd" * 4, "audio/mpeg", *sound)
     told = {"start_time": f"{DAY}T08:00:00Z", "end_time": f"{DAY}T08:00:05Z"}
-    stage.put(archive_item(place, content, told, stage.now, 30))
+    stage.put(recording_item(place, content, told, stage.now, 30))
 
 
-def test_a_recording_is_told_of_with_a_link_that_lives_five_minutes(stage: Stage) -> None:
+def test_a_recording_is_told_of_with_a_link_that_lives_five_minutes(stage: ApiHarness) -> None:
     archive(stage)
     body = stage.ask("GET", f"/recordings/{RECORDING}").body
     link = urlsplit(body["url"])
@@ -204,7 +204,7 @@ def test_a_recording_is_told_of_with_a_link_that_lives_five_minutes(stage: Stage
     assert "transcript_url" not in body
 
 
-def test_its_transcript_has_a_link_as_well(stage: Stage) -> None:
+def test_its_transcript_has_a_link_as_well(stage: ApiHarness) -> None:
     archive(stage)
     archive(stage, "transcription")
     body = stage.ask("GET", f"/recordings/{RECORDING}").body
@@ -212,7 +212,7 @@ def test_its_transcript_has_a_link_as_well(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("kept", [None, "transcription"])
-def test_a_recording_that_is_not_there_is_not_found(stage: Stage, kept: str | None) -> None:
+def test_a_recording_that_is_not_there_is_not_found(stage: ApiHarness, kept: str | None) -> None:
     if kept:
         archive(stage, kept)
     reply = stage.ask("GET", f"/recordings/{RECORDING}")
@@ -223,7 +223,7 @@ def test_a_recording_that_is_not_there_is_not_found(stage: Stage, kept: str | No
 @pytest.mark.parametrize(
     "path", [f"/calls/{LEG}/events", f"/history?day={DAY}", f"/recordings/{RECORDING}"]
 )
-def test_a_table_that_cannot_be_read_is_said_to_be_so(stage: Stage, path: str) -> None:
+def test_a_table_that_cannot_be_read_is_said_to_be_so(stage: ApiHarness, path: str) -> None:
     stage.dynamodb.fails["query"] = [ReadTimeoutError(endpoint_url="http://127.0.0.1")]
     where, _, query = path.partition("?")
     assert stage.ask("GET", where, query=query).status == 503

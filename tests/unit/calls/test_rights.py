@@ -11,8 +11,8 @@ import pytest
 
 from calls.app import secret_of
 from local.template import read
-from records.archive import Content, Place, archive_item
-from tests.unit.calls.stage import CONVERSATION, LEG, NUMBER, ROOT, Stage, connect
+from records.recording_item import ArchiveKey, FileInfo, recording_item
+from tests.unit.calls.api_harness import CONVERSATION, LEG, NUMBER, ROOT, ApiHarness, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class Taken(NamedTuple):
 class Watch:
     """Writes down what boto3's clients are asked for."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: ApiHarness) -> None:
         self.taken: set[Taken] = set()
         self._tables = {stage.table: "EventsTable"}
         self._secrets = {stage.switchboard: "SwitchboardSecret"}
@@ -63,14 +63,14 @@ class Watch:
 @pytest.fixture
 def taken(make_client: Callable[[str], Any]) -> Iterator[set[Taken]]:
     """What the function does when every route of it that reaches AWS is used."""
-    stage = Stage(make_client)
+    stage = ApiHarness(make_client)
     secrets = make_client("secretsmanager")
     secrets.create_secret(Name="ApplicationSecret", SecretString="{}")
     stage.keep(status="started", uuid=LEG, conversation_uuid=CONVERSATION)
     for kind in ("record", "transcription"):
-        content = Content(1, "0" * 64, "0" * 8, "audio/mpeg", None, None)
-        place = Place(kind, CONVERSATION, RECORDING)
-        stage.put(archive_item(place, content, {}, stage.now, 30))
+        content = FileInfo(1, "0" * 64, "0" * 8, "audio/mpeg", None, None)
+        place = ArchiveKey(kind, CONVERSATION, RECORDING)
+        stage.put(recording_item(place, content, {}, stage.now, 30))
     watch = Watch(stage)
     clients = [make_client(name) for name in ("dynamodb", "s3", "secretsmanager")]
     for client in clients:

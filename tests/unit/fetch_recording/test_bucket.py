@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from fetch_recording import media
-from fetch_recording.bucket import PART, Bucket, Tally
-from fetch_recording.faults import NoTime
-from records.archive import Place
+from fetch_recording.bucket import PART, RecordingBucket, StreamDigest
+from fetch_recording.errors import OutOfTime
+from records.recording_item import ArchiveKey
 
 from .conftest import wav
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.storage import Storage
 
-PLACE = Place("record", "CON-1", "recording-1")
+PLACE = ArchiveKey("record", "CON-1", "recording-1")
 
 
 class Hourglass:
@@ -34,7 +34,7 @@ class Hourglass:
     def __call__(self) -> None:
         self.left -= 1
         if self.left < 0:
-            raise NoTime("no time")
+            raise OutOfTime("no time")
 
 
 def drops() -> Iterator[bytes]:
@@ -48,8 +48,8 @@ def drops() -> Iterator[bytes]:
 def test_a_stream_is_left_when_the_time_is_nearly_over_and_nothing_stays_behind(
     storage: Storage, pieces: int
 ) -> None:
-    bucket = Bucket(storage.clients["s3"], storage.bucket, Hourglass(pieces))
-    with pytest.raises(NoTime):
+    bucket = RecordingBucket(storage.clients["s3"], storage.bucket, Hourglass(pieces))
+    with pytest.raises(OutOfTime):
         bucket.store(PLACE, drops(), lambda head: media.Media("audio/wav", "wav", 1), {})
     assert not storage.objects(PLACE.recording)
     assert not storage.uploads()
@@ -57,7 +57,7 @@ def test_a_stream_is_left_when_the_time_is_nearly_over_and_nothing_stays_behind(
 
 @given(some.lists(some.binary(max_size=3 * media.TAIL // 2), max_size=6))
 def test_what_is_counted_does_not_depend_on_the_pieces(chunks: list[bytes]) -> None:
-    whole, tally = b"".join(chunks), Tally()
+    whole, tally = b"".join(chunks), StreamDigest()
     for chunk in chunks:
         tally.add(chunk)
     assert (tally.size, tally.crc32) == (len(whole), zlib.crc32(whole))

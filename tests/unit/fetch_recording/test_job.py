@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import pytest
 
 from fetch_recording import job
-from fetch_recording.faults import Permanent
+from fetch_recording.errors import PermanentFailure
 from fetch_recording.settings import from_environment
-from records.event import item, recognise
+from records.event import event_item, parse_event
 from tests.support.storage import message
 from tests.support.webhooks import conversation, keys, recorded, status
 from voicekit.settings import SettingsError
@@ -28,7 +28,7 @@ def test_the_event_of_a_get_request_is_read_without_our_own_parameters() -> None
 def test_the_item_of_the_event_is_the_one_that_every_event_has() -> None:
     fields = recorded(conversation())
     read = job.read(message(fields, received_at=1.5), 30)
-    assert read.item == item(recognise(fields), json.dumps(fields), "POST", 1.5, 30)
+    assert read.item == event_item(parse_event(fields), json.dumps(fields), "POST", 1.5, 30)
 
 
 def test_the_place_of_a_recording_follows_from_its_event_alone() -> None:
@@ -56,7 +56,7 @@ def test_a_size_that_is_none_is_not_known(size: object) -> None:
 
 @pytest.mark.parametrize("fields", [status("CON-1"), keys("CON-1"), {}])
 def test_an_event_that_reports_no_recording_is_no_job(fields: dict[str, object]) -> None:
-    with pytest.raises(Permanent) as raised:
+    with pytest.raises(PermanentFailure) as raised:
         job.read(message(fields), 30)
     assert raised.value.reason == "malformed"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.environment import stack
 from voicekit.call import from_webhook
 from voicekit.settings import from_environment
-from voicekit.webhook import Request, Webhook
+from voicekit.webhook import Webhook, WebhookRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def a_call(
 ) -> Call:
     """A call as the flow is given it, by default an inbound one from a telephone."""
     webhook = Webhook(
-        Request("POST", "/live/webhooks/answer", "", None, b"", "", 0.0),
+        WebhookRequest("POST", "/live/webhooks/answer", "", None, b"", "", 0.0),
         dict(fields),
         dict(state or {}),
         BASE,

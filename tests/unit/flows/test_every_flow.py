@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vonage_voice.models import ncco as official
 
-from reception.running import names
+from dispatch.flow_runner import flow_names
 from tests.unit.flows.calls import a_call, calls, events, inputs, payloads
 from voicekit import ncco
 from voicekit.call import event_of, input_of
-from voicekit.dialling import judge, policy_of
+from voicekit.dial_policy import check_ncco, policy_from
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -79,12 +79,12 @@ PAIRS = [(name, hook) for name in SNIPPETS for hook in hooks(name)]
 def valid(answer: object, call: Call) -> None:
     """Fail unless this is an NCCO that may go out."""
     checked = ncco.check(answer)
-    judge(checked, policy_of(call.settings, call.base_url))
+    check_ncco(checked, policy_from(call.settings, call.base_url))
     json.dumps(checked, allow_nan=False)
 
 
 def test_each_webhook_snippet_has_its_flow_and_there_is_no_other() -> None:
-    assert names() == set(SNIPPETS)
+    assert flow_names() == set(SNIPPETS)
 
 
 @pytest.mark.parametrize("name", SNIPPETS)

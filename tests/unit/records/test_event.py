@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from records.event import Event, item, recognise
+from records.event import CallEvent, event_item, parse_event
 
 CONVERSATION = "CON-f972836a-550f-45fa-956c-12a2ab5b7d22"
 OTHER = "CON-00000000-550f-45fa-956c-12a2ab5b7d22"
@@ -83,7 +83,7 @@ def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def kept(fields: dict[str, Any], received_at: float = NOW, keep_days: int = 90) -> dict[str, Any]:
-    return item(recognise(fields), json.dumps(fields), "POST", received_at, keep_days)
+    return event_item(parse_event(fields), json.dumps(fields), "POST", received_at, keep_days)
 
 
 # What it is
@@ -118,24 +118,24 @@ def kept(fields: dict[str, Any], received_at: float = NOW, keep_days: int = 90) 
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_event_is_recognised_by_what_it_carries(fields: dict[str, Any], kind: str) -> None:
-    assert recognise(fields).kind == kind
+    assert parse_event(fields).kind == kind
 
 
 @pytest.mark.parametrize("fields", [TRANSCRIPTION, PAYMENT, {**STATUS, "status": "on the moon"}])
 def test_only_a_known_status_of_a_leg_counts_as_one(fields: dict[str, Any]) -> None:
-    assert recognise(fields).status is None
+    assert parse_event(fields).status is None
 
 
 @pytest.mark.parametrize("status", [None, 7, ["started"], {"started": 1}, True, ""])
 def test_a_status_of_another_kind_is_none(status: object) -> None:
-    assert recognise({**STATUS, "status": status}).status is None
+    assert parse_event({**STATUS, "status": status}).status is None
 
 
 # Whose it is
 
 
 def test_a_leg_is_the_same_with_and_without_dashes() -> None:
-    legs = {recognise({**STATUS, "uuid": uuid}).leg for uuid in (DASHED, LEG, DASHED.upper())}
+    legs = {parse_event({**STATUS, "uuid": uuid}).leg for uuid in (DASHED, LEG, DASHED.upper())}
 
     assert legs == {LEG}
 
@@ -143,7 +143,7 @@ def test_a_leg_is_the_same_with_and_without_dashes() -> None:
 def test_a_machine_that_answered_names_its_leg_as_call_uuid() -> None:
     machine = {**without(STATUS, "uuid"), "status": "machine", "call_uuid": DASHED}
 
-    assert recognise(machine).leg == LEG
+    assert parse_event(machine).leg == LEG
 
 
 def test_a_transfer_belongs_to_the_conversation_that_it_leads_to() -> None:
@@ -181,7 +181,7 @@ def test_an_event_of_nobody_and_no_time_is_kept_with_those_of_the_day_it_came() 
     ],
 )
 def test_a_time_of_any_form_is_read_as_utc_with_milliseconds(given_as: str, read_as: str) -> None:
-    assert recognise({**STATUS, "timestamp": given_as}).timestamp == read_as
+    assert parse_event({**STATUS, "timestamp": given_as}).timestamp == read_as
 
 
 @pytest.mark.parametrize(
@@ -207,16 +207,16 @@ def test_a_time_of_any_form_is_read_as_utc_with_milliseconds(given_as: str, read
     ids=lambda value: ascii(value)[:40],
 )
 def test_what_is_no_time_counts_as_none(no_time: object) -> None:
-    assert recognise({**STATUS, "timestamp": no_time}).timestamp is None
+    assert parse_event({**STATUS, "timestamp": no_time}).timestamp is None
 
 
 # How it is kept
 
 
 def test_an_item_tells_all_of_its_event() -> None:
-    event = recognise(COMPLETED)
+    event = parse_event(COMPLETED)
 
-    assert item(event, "the body", "POST", NOW, 90) == {
+    assert event_item(event, "the body", "POST", NOW, 90) == {
         "pk": CONVERSATION,
         "sk": f"{TIME}#status#{LEG}#{event.digest}",
         "kind": "status",
@@ -337,14 +337,14 @@ def test_any_event_gives_an_item_that_dynamodb_takes(fields: dict[str, Any]) -> 
 
 
 def test_the_largest_body_fits_into_an_item() -> None:
-    event = recognise(dict.fromkeys(COMPLETED, "🙂" * 256) | {"uuid": LEG})
+    event = parse_event(dict.fromkeys(COMPLETED, "🙂" * 256) | {"uuid": LEG})
 
-    assert taken_by_dynamodb(item(event, "\u00e9" * (128 * 1024), "POST", NOW, 90))
+    assert taken_by_dynamodb(event_item(event, "\u00e9" * (128 * 1024), "POST", NOW, 90))
 
 
 @given(fields=st.dictionaries(_names, _values, max_size=8))
 def test_what_is_kept_is_recognised_as_what_came(fields: dict[str, Any]) -> None:
-    def key(event: Event) -> object:
+    def key(event: CallEvent) -> object:
         return event.key, event.conversation
 
-    assert key(recognise(json.loads(kept(fields)["body"]))) == key(recognise(fields))
+    assert key(parse_event(json.loads(kept(fields)["body"]))) == key(parse_event(fields))

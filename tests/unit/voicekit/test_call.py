@@ -10,14 +10,14 @@ import pytest
 from tests.support.environment import stack
 from voicekit.call import Call, event_of, from_webhook, input_of
 from voicekit.settings import from_environment
-from voicekit.webhook import BadRequest, Request, Webhook
+from voicekit.webhook import BadRequest, Webhook, WebhookRequest
 
 SETTINGS = from_environment(stack())
 UUID = "0779a56d002f1c7f47f82ef5fe84ab79"
 
 
 def call(state: Any = None, **fields: Any) -> Call:
-    request = Request("POST", "/webhooks/answer", "", None, b"", "host", 0.0)
+    request = WebhookRequest("POST", "/webhooks/answer", "", None, b"", "host", 0.0)
     webhook = Webhook(request, fields, state or {}, "https://voice.example.com", 0.0)
     return from_webhook(webhook, "greet", SETTINGS)
 

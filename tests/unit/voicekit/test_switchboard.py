@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.secrets import Vault
-from voicekit.switchboard import Switchboard, SwitchboardError, SwitchboardStore, parse
+from voicekit.switchboard import Switchboard, SwitchboardCache, SwitchboardError, parse
 
 if TYPE_CHECKING:
-    from voicekit.aws import Aws
+    from voicekit.aws_client import AwsClient
 
 FLOWS = ("greet", "voicemail")
 NUMBER = "447700900000"
@@ -208,8 +208,10 @@ def test_whatever_text_it_is_it_is_read_or_refused(text: str) -> None:
 # When it is read
 
 
-def store(vault: Vault) -> SwitchboardStore:
-    return SwitchboardStore(cast("Aws", vault), "switchboard", lambda: vault.seconds, lambda: FLOWS)
+def store(vault: Vault) -> SwitchboardCache:
+    return SwitchboardCache(
+        cast("AwsClient", vault), "switchboard", lambda: vault.seconds, lambda: FLOWS
+    )
 
 
 OFF, ON = '{"dialling": "off"}', '{"dialling": "on"}'

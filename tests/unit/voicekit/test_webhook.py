@@ -17,7 +17,7 @@ from tests.support.secrets import Vault, vault
 from voicekit import webhook
 from voicekit.settings import from_environment
 from voicekit.signature import fingerprint
-from voicekit.webhook import BadRequest, Reply, TryAgain, Webhook
+from voicekit.webhook import BadRequest, RetryLater, Webhook, WebhookResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ class Door:
 
     def __init__(
         self,
-        respond: Callable[[Webhook], Reply] | None = None,
+        respond: Callable[[Webhook], WebhookResponse] | None = None,
         *,
         held: Vault | None = None,
         environment: dict[str, str] | None = None,
@@ -43,12 +43,12 @@ class Door:
         self.held = held or vault(OURS)
         store = self.held.store()
         settings = functools.partial(from_environment, environment or stack())
-        self._respond = respond or (lambda _: Reply(200, NCCO))
+        self._respond = respond or (lambda _: WebhookResponse(200, NCCO))
         self._handler = webhook.handler(
             self._keep, settings, lambda: store, tolerates_get_hash=tolerant
         )
 
-    def _keep(self, given: Webhook) -> Reply:
+    def _keep(self, given: Webhook) -> WebhookResponse:
         self.given.append(given)
         return self._respond(given)
 
@@ -80,7 +80,7 @@ def test_an_answer_is_a_json_array_that_nobody_caches() -> None:
 
 
 def test_where_there_is_nothing_to_say_the_reply_is_204_without_a_body() -> None:
-    reply = Door(lambda _: Reply(204))(post())
+    reply = Door(lambda _: WebhookResponse(204))(post())
     assert (reply["statusCode"], reply["body"]) == (204, "")
     assert "content-type" not in reply["headers"]
 
@@ -343,7 +343,7 @@ def test_a_body_of_256_kib_is_taken(encoded: bool) -> None:
 
 
 def test_a_field_that_is_wrong_is_answered_with_the_reason() -> None:
-    def refuse(_: Webhook) -> Reply:
+    def refuse(_: Webhook) -> WebhookResponse:
         raise BadRequest("uuid is missing")
 
     reply = Door(refuse)(post())
@@ -352,10 +352,10 @@ def test_a_field_that_is_wrong_is_answered_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [TryAgain("PutItem: no answer"), ValueError("x"), RecursionError(), MemoryError()]
+    "error", [RetryLater("PutItem: no answer"), ValueError("x"), RecursionError(), MemoryError()]
 )
 def test_a_fault_of_ours_is_answered_so_that_vonage_tries_again(error: Exception) -> None:
-    def fail(_: Webhook) -> Reply:
+    def fail(_: Webhook) -> WebhookResponse:
         raise error
 
     reply = Door(fail)(post())
@@ -365,7 +365,7 @@ def test_a_fault_of_ours_is_answered_so_that_vonage_tries_again(error: Exception
 
 @pytest.mark.parametrize("body", [float("nan"), {1, 2}, {"a": object()}])
 def test_a_reply_that_cannot_be_written_is_a_fault_of_ours(body: object) -> None:
-    assert Door(lambda _: Reply(200, body))(post())["statusCode"] == 503
+    assert Door(lambda _: WebhookResponse(200, body))(post())["statusCode"] == 503
 
 
 @pytest.mark.parametrize("text", [None, "{}", "", "hush"])
@@ -417,7 +417,9 @@ def test_each_webhook_writes_one_line_that_says_what_came_of_it(
 ) -> None:
     caplog.set_level(logging.INFO)
     fields = {"uuid": UUID, "conversation_uuid": f"CON-{UUID}", "from": "447700900123"}
-    Door(lambda _: Reply(200, [], noted={"flow": "greet"}))(post(json.dumps(fields).encode()))
+    Door(lambda _: WebhookResponse(200, [], noted={"flow": "greet"}))(
+        post(json.dumps(fields).encode())
+    )
     (line,) = [vars(record) for record in caplog.records]
     assert line["ms"] >= 0
     assert {
@@ -484,7 +486,7 @@ def test_what_is_no_identifier_is_not_logged_as_one(
 def test_an_exception_s_text_is_logged_without_numbers_tokens_and_what_it_quotes(
     text: str, hidden: str
 ) -> None:
-    described = webhook.describe(ValueError(text))
+    described = webhook.error_fields(ValueError(text))
     assert described["error"] == "ValueError"
     assert hidden not in json.dumps(described)
 
@@ -508,7 +510,7 @@ def raised_by(source: str, **given: object) -> BaseException:
     ],
 )
 def test_a_name_that_the_code_has_is_logged(source: str, told: str) -> None:
-    assert told in webhook.describe(raised_by(source))["detail"]
+    assert told in webhook.error_fields(raised_by(source))["detail"]
 
 
 @pytest.mark.parametrize(
@@ -523,12 +525,12 @@ def test_a_name_that_the_code_has_is_logged(source: str, told: str) -> None:
     ],
 )
 def test_what_came_from_outside_is_not_logged_as_a_name(source: str) -> None:
-    assert "mother" not in webhook.describe(raised_by(source))["detail"]
+    assert "mother" not in webhook.error_fields(raised_by(source))["detail"]
 
 
 def test_an_exception_s_place_is_logged() -> None:
     try:
         raise KeyError("x")
     except KeyError as error:
-        described = webhook.describe(error)
+        described = webhook.error_fields(error)
     assert described["at"][0].startswith("voicekit/test_webhook.py:")

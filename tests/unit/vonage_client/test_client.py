@@ -19,14 +19,14 @@ from urllib3.exceptions import (
 
 from tests.support.vonage import Answer, Vonage, says, secret
 from vonage_client import (
-    Guard,
     NotFound,
     OutcomeUnknown,
     RateLimited,
-    Tokens,
+    TokenSource,
     Unauthorized,
     Unavailable,
-    UrlRefused,
+    UntrustedUrl,
+    UrlAllowlist,
     VoiceClient,
     VonageRefused,
 )
@@ -56,7 +56,7 @@ def certificate_refused() -> requests.exceptions.SSLError:
 
 
 def client(vonage: Vonage, now: Callable[[], float] = lambda: 1e9) -> VoiceClient:
-    return VoiceClient(vonage.session(), Tokens(secret, now=now), sleep=lambda _: None)
+    return VoiceClient(vonage.session(), TokenSource(secret, now=now), sleep=lambda _: None)
 
 
 Ask = Any  # a method of the client, with its arguments
@@ -189,7 +189,7 @@ def test_after_401_the_key_is_fetched_anew_and_the_request_made_again() -> None:
     times = iter([1e9, 1e9, 1e9 + 60, 1e9 + 60, 1e9 + 60, 1e9 + 60, 1e9 + 60])
     secrets = iter([secret(), secret("second")])
     vonage = Vonage(Answer(401), says(201, {"uuid": LEG}))
-    tokens = Tokens(lambda: next(secrets), now=lambda: next(times))
+    tokens = TokenSource(lambda: next(secrets), now=lambda: next(times))
     made = VoiceClient(vonage.session(), tokens).create_call({})
     # then the call is placed with a token of the new key
     assert made["uuid"] == LEG
@@ -262,15 +262,15 @@ def test_a_redirect_is_not_followed() -> None:
 
 def test_a_call_is_steered_in_its_region() -> None:
     vonage = Vonage(Answer(204))
-    client(vonage).at("https://api-eu-3.vonage.com", Guard()).mute(LEG)
+    client(vonage).at("https://api-eu-3.vonage.com", UrlAllowlist()).mute(LEG)
     assert vonage.asked[0].url == f"https://api-eu-3.vonage.com/v1/calls/{LEG}"
 
 
 @pytest.mark.parametrize("url", ["https://evil.test", "http://api.nexmo.com", "", None])
 def test_a_region_that_is_not_vonages_is_refused(url: Any) -> None:
     vonage = Vonage(Answer(204))
-    with pytest.raises(UrlRefused):
-        client(vonage).at(url, Guard())
+    with pytest.raises(UntrustedUrl):
+        client(vonage).at(url, UrlAllowlist())
     assert not vonage.asked
 
 

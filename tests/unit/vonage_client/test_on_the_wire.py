@@ -8,7 +8,14 @@ import pytest
 
 from tests.support.files import Files
 from tests.support.vonage import secret
-from vonage_client import DownloadCut, Guard, Tokens, Unavailable, open_download, session
+from vonage_client import (
+    DownloadInterrupted,
+    TokenSource,
+    Unavailable,
+    UrlAllowlist,
+    open_download,
+    session,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +41,8 @@ def download(files: Files, fault: Any = None, *, trusted: bool = True) -> bytes:
         http,
         open_download(
             http,
-            Tokens(secret),
-            Guard(files.host),
+            TokenSource(secret),
+            UrlAllowlist(files.host),
             url,
             max_bytes=len(CONTENT),
             timeout=(2.0, 0.5),
@@ -55,7 +62,7 @@ def test_a_vonage_that_does_not_answer_is_not_waited_for(files: Files) -> None:
 
 @pytest.mark.parametrize("fault", ["halt", "cut", "short"])
 def test_a_download_that_halts_or_breaks_is_not_taken_for_whole(files: Files, fault: str) -> None:
-    with pytest.raises(DownloadCut):
+    with pytest.raises(DownloadInterrupted):
         download(files, fault)
 
 
@@ -75,7 +82,10 @@ def test_a_slow_sender_does_not_keep_us_from_looking_at_the_clock(files: Files) 
     http.verify = str(files.ca_file)
     url = files.put("recording", CONTENT)
     files.faults = ["drip"]
-    guard = Guard(files.host)
-    with http, open_download(http, Tokens(secret), guard, url, max_bytes=len(CONTENT)) as opened:
+    guard = UrlAllowlist(files.host)
+    with (
+        http,
+        open_download(http, TokenSource(secret), guard, url, max_bytes=len(CONTENT)) as opened,
+    ):
         chunks = opened.chunks()
         assert sum(len(next(chunks)) for _ in range(3)) < 100

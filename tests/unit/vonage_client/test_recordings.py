@@ -9,14 +9,14 @@ import requests
 
 from tests.support.vonage import Answer, Vonage, secret
 from vonage_client import (
-    DownloadCut,
-    Guard,
+    DownloadInterrupted,
+    DownloadTooLarge,
     NotFound,
-    Tokens,
-    TooLarge,
+    TokenSource,
     Unauthorized,
     Unavailable,
-    UrlRefused,
+    UntrustedUrl,
+    UrlAllowlist,
     VonageRefused,
     open_download,
 )
@@ -39,7 +39,7 @@ LOCAL = "localhost:8443"
     ],
 )
 def test_an_address_of_vonages_is_let_through(url: str) -> None:
-    judged = Guard().file(url)
+    judged = UrlAllowlist().file(url)
     assert judged.startswith("https://")
     assert FILE in judged
 
@@ -109,31 +109,33 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_an_address_that_is_not_vonages_is_refused_before_a_connection_is_made(kind: str) -> None:
     vonage = Vonage(Answer(200, b"audio"))
-    with pytest.raises(UrlRefused) as raised:
+    with pytest.raises(UntrustedUrl) as raised:
         download(vonage, REFUSED[kind])
     assert not vonage.asked
     assert raised.value.kind.isidentifier()
 
 
 def test_the_local_platforms_own_host_is_let_in_where_it_is_named_and_nothing_beside_it() -> None:
-    guard = Guard(LOCAL)
+    guard = UrlAllowlist(LOCAL)
     assert guard.file(f"https://{LOCAL}/v1/files/{FILE}?h=api.nexmo.com")
     for other in ("localhost:8444", "localhost", "127.0.0.1:8443", f"x@{LOCAL}", f"{LOCAL}.a.test"):
-        with pytest.raises(UrlRefused):
+        with pytest.raises(UntrustedUrl):
             guard.file(f"https://{other}/v1/files/{FILE}")
-    with pytest.raises(UrlRefused):
+    with pytest.raises(UntrustedUrl):
         guard.file(f"http://{LOCAL}/v1/files/{FILE}")
 
 
 @pytest.mark.parametrize("host", ["evil.test:8443", "192.0.2.1:8443", "localhost", ".test:1"])
 def test_no_host_but_this_machine_can_be_let_in(host: str) -> None:
     with pytest.raises(ValueError, match="this machine"):
-        Guard(host)
+        UrlAllowlist(host)
 
 
 def download(vonage: Vonage, url: Any = URL, *, max_bytes: int = 10_000_000, **now: Any) -> bytes:
-    tokens = Tokens(secret, lifetime=60, **now)
-    with open_download(vonage.session(), tokens, Guard(), url, max_bytes=max_bytes) as opened:
+    tokens = TokenSource(secret, lifetime=60, **now)
+    with open_download(
+        vonage.session(), tokens, UrlAllowlist(), url, max_bytes=max_bytes
+    ) as opened:
         return b"".join(opened.chunks())
 
 
@@ -168,7 +170,7 @@ def test_a_redirect_on_the_same_host_keeps_the_token() -> None:
 )
 def test_a_redirect_to_another_host_never_sees_the_token(target: str) -> None:
     vonage = Vonage(Answer(302, headers={"location": target}), sized(b"audio"))
-    with pytest.raises(UrlRefused):
+    with pytest.raises(UntrustedUrl):
         download(vonage)
     assert [sent.url for sent in vonage.asked] == [URL]
 
@@ -186,23 +188,23 @@ def test_no_netrc_file_replaces_the_token(tmp_path: Any, monkeypatch: pytest.Mon
     vonage = Vonage(sized(b"audio"))
     http = vonage.session()
     http.trust_env = True
-    with open_download(http, Tokens(secret), Guard(), URL, max_bytes=99) as opened:
+    with open_download(http, TokenSource(secret), UrlAllowlist(), URL, max_bytes=99) as opened:
         assert b"".join(opened.chunks()) == b"audio"
     assert vonage.asked[0].headers["Authorization"].startswith("Bearer ")
 
 
 def test_a_download_that_ends_early_is_not_taken_for_whole() -> None:
-    with pytest.raises(DownloadCut):
+    with pytest.raises(DownloadInterrupted):
         download(Vonage(sized(b"half", length=8)))
 
 
 def test_a_recording_that_is_said_to_be_too_large_is_not_read() -> None:
-    with pytest.raises(TooLarge):
+    with pytest.raises(DownloadTooLarge):
         download(Vonage(sized(b"", length=11)), max_bytes=10)
 
 
 def test_a_recording_that_turns_out_too_large_is_read_no_further() -> None:
-    with pytest.raises(TooLarge):
+    with pytest.raises(DownloadTooLarge):
         download(Vonage(Answer(200, bytes(11))), max_bytes=10)
 
 
