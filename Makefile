@@ -15,7 +15,7 @@ sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-connect test-docs test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
+.PHONY: help install demo up sam-local test test-voicectl test-docs test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,8 @@ sam-local: install $(SAM_VENV)/.installed ## the API in Lambda's runtime image, 
 test: install ## every test that needs no Docker and no long load
 	$(RUN) -m pytest -n auto
 
-test-connect: install ## the command connect, against the local platform
-	$(RUN) -m pytest -n auto tests/connect
+test-voicectl: install ## the command voicectl, against the local platform
+	$(RUN) -m pytest -n auto tests/voicectl
 
 test-docs: install ## every command, link and block of code of the documentation
 	$(RUN) -m pytest tests/docs
@@ -100,7 +100,7 @@ $(SCAN_VENV)/.installed: pyproject.toml constraints-scan.txt
 scan: install $(SCAN_VENV)/.installed ## checkov, bandit, pip-audit, secrets; and that each finds a planted fault
 	@$(RUN) -m tests.template.golden --of-production > $(SCAN_VENV)/template.json
 	$(SCAN) checkov $(SCAN_VENV)/template.json
-	$(SCAN) bandit functions local $(wildcard connect)
+	$(SCAN) bandit functions local voicectl
 	$(SCAN) audit constraints.txt
 	@echo "$(SCAN) secrets (every file)"
 	@git ls-files --cached --others --exclude-standard -z | xargs -0 $(SCAN) secrets

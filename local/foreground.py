@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--phone-port", type=_port, default=0, help="port of the page (a free one)")
     parser.add_argument("--speed", type=float, default=1.0, help="of Vonage's clock (%(default)s)")
     parser.add_argument(
-        "--calibration", type=Path, help="a file that `python -m connect capture` wrote"
+        "--calibration", type=Path, help="a file that `python -m voicectl capture` wrote"
     )
     parser.add_argument("--region", default="eu-west-1", help="AWS region (%(default)s)")
     parser.add_argument(

@@ -50,7 +50,7 @@ class Options:
 
     The ports are on 127.0.0.1, 0 takes a free one. ``speed`` is how fast the simulated Vonage's
     clock runs against real time, ``seed`` what its chances begin with, ``calibration`` a file with
-    what a real call has shown (``python -m connect capture``). ``parameters`` are values
+    what a real call has shown (``python -m voicectl capture``). ``parameters`` are values
     for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
     for what is kept while it runs, by default .local beside the template. ``workers`` is how many
     invocations of one function run at once, and ``say`` is told what takes a while.
@@ -359,7 +359,7 @@ def describe(
         },
         **{key: values[name] for key, name in numbers.items() if name in values},
         **{key: stack.outputs[name] for key, name in outputs.items() if name in stack.outputs},
-        # As CloudFormation would tell them: what `python -m connect --local` reads.
+        # As CloudFormation would tell them: what `python -m voicectl --local` reads.
         "outputs": stack.outputs,
         "parameters": values,
     }

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         help="which port region_url and recording_url point to")  # fmt: skip
     add("--region", choices=tuple(HOSTS_OF_REGIONS), default="eu-west")
     add("--speed", type=float, default=1.0, help="seconds of the clock in a second; 0 stops it")
-    add("--calibration", type=Path, help="a file that `python -m connect capture` wrote")
+    add("--calibration", type=Path, help="a file that `python -m voicectl capture` wrote")
     add("--seed", type=int, default=1, help="what ids and chances come from")
     return options
 

@@ -1,6 +1,6 @@
 """What was learnt from a real call, put in place of what is inferred: a calibration file.
 
-``python -m connect capture`` writes one: a JSON object whose ``settings`` are fields of
+``python -m voicectl capture`` writes one: a JSON object whose ``settings`` are fields of
 `SimulatorSettings`; what else stands there is for people.
 """
 

@@ -63,7 +63,7 @@ class Reader:
         for word, real in self._stand_ins.items():
             command = command.replace(word, real)
         # The stack is the local one, and nobody is there to be asked.
-        return command.replace("-m connect ", "-m connect --local --yes ", 1).replace(
+        return command.replace("-m voicectl ", "-m voicectl --local --yes ", 1).replace(
             "--local --yes --local", "--local --yes"
         )
 

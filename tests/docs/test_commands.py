@@ -45,11 +45,11 @@ class Way(NamedTuple):
 _AWS = "needs an AWS account"
 _VONAGE = "needs a Vonage account, and a public address"
 _TUTORIAL = "tests/docs/test_tutorial.py"
-_CONNECT = r"\.venv/bin/python -m connect "
+_CONNECT = r"\.venv/bin/python -m voicectl "
 TABLE = [
     # What CI runs by this very name
     Way(
-        r"make (demo|test|lint|test-sam|test-connect|test-browser|test-docs)",
+        r"make (demo|test|lint|test-sam|test-voicectl|test-browser|test-docs)",
         "elsewhere",
         ".ci/run",
     ),
@@ -134,7 +134,7 @@ async def test_what_a_page_says_is_typed(
     typed = [one for one in _TYPED if one.page == page]
     if any("switchboard undo" in one.text for one in typed):
         for state in ("off", "on"):  # a version, and one before it
-            await reader.types(f".venv/bin/python -m connect switchboard dialling {state}")
+            await reader.types(f".venv/bin/python -m voicectl switchboard dialling {state}")
     if page == "docs/flows.md":
         source = ROOT / "docs/tutorial/3/appointment.py"
         saved = Path(shutil.copy(source, reader.checkout / "functions/flows"))
@@ -201,7 +201,9 @@ async def test_what_cannot_be_run_is_understood_by_its_tool(
     if text.startswith("git "):
         _git_in_a_copy(text, tmp_path)
     elif text.startswith("ngrok "):
-        assert f"_PORT = {text.split()[-1]}\n" in (ROOT / "connect/tunnels.py").read_text()
+        assert (
+            f"_PORT = {text.split()[-1]}\n" in (ROOT / "voicectl/webhook_redirect.py").read_text()
+        )
     elif text.startswith("make "):
         assert re.search(rf"^{text.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     else:

@@ -8,7 +8,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from tests.connect.terminal import RENTED
+from tests.voicectl.cli_process import RENTED
 
 if TYPE_CHECKING:
     import aiohttp

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from local.platform import Options, Platform
-from tests.connect.terminal import Terminal
 from tests.soak.load import Load, webhooks
+from tests.voicectl.cli_process import CliTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ async def test_a_rotation_of_both_under_load_fails_no_call_and_no_webhook(tmp_pa
         folder=tmp_path / ".local", parameters={"AllowedPrefixes": "44", "CallsPerDay": "90000"}
     )
     async with Platform(ROOT, options) as platform, aiohttp.ClientSession() as http:
-        terminal = Terminal(platform, tmp_path, http)
+        terminal = CliTerminal(platform, tmp_path, http)
         before = platform.vonage.application().public_key_pem
         # Given calls in both directions
         load = Load(platform, http)
@@ -46,7 +46,7 @@ async def test_a_rotation_of_both_under_load_fails_no_call_and_no_webhook(tmp_pa
         assert len(signers) == 2
 
 
-async def _rotated(terminal: Terminal, what: str, *words: str) -> None:
+async def _rotated(terminal: CliTerminal, what: str, *words: str) -> None:
     environment = {"VONAGE_NEW_SIGNATURE_SECRET": NEW}
     process = await terminal.start("rotate", what, "--yes", *words, environment=environment)
     assert process.stdout is not None
@@ -60,6 +60,6 @@ async def _rotated(terminal: Terminal, what: str, *words: str) -> None:
     assert process.returncode == 0, said + complaints
 
 
-def _signers(terminal: Terminal) -> set[str]:
+def _signers(terminal: CliTerminal) -> set[str]:
     kept: Iterable[dict[str, Any]] = terminal.items()
     return {one["signed_by"]["S"] for one in kept}

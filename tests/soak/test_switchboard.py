@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from local.platform import Options, Platform
-from tests.connect.terminal import RENTED, Terminal
 from tests.soak.load import Load, webhooks
+from tests.voicectl.cli_process import RENTED, CliTerminal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def test_a_switchboard_is_heard_after_thirty_seconds_and_no_call_fails(
         folder=tmp_path / ".local", parameters={"AllowedPrefixes": "44", "CallsPerDay": "90000"}
     )
     async with Platform(ROOT, options) as platform, aiohttp.ClientSession() as http:
-        terminal = Terminal(platform, tmp_path, http)
+        terminal = CliTerminal(platform, tmp_path, http)
         load = Load(platform, http)
         await asyncio.sleep(5)
         # When the number is led to another flow
@@ -75,7 +75,7 @@ async def test_a_switchboard_is_heard_after_thirty_seconds_and_no_call_fails(
         assert {method for method, status in load.replies if status == 503} == {"POST"}
 
 
-async def _changed(terminal: Terminal, *words: str) -> tuple[float, float]:
+async def _changed(terminal: CliTerminal, *words: str) -> tuple[float, float]:
     """Change the switchboard, and give when that began and when it was done."""
     began = time.monotonic()
     ran = await terminal("--yes", "switchboard", *words)

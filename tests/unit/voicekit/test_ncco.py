@@ -589,6 +589,6 @@ def test_importing_it_loads_nothing_but_json_and_re_beside_itself() -> None:
     own = (
         "",
         ".ncco",
-        *(f".ncco.{name}" for name in ["actions", "parts", "rules", "ssml", "values"]),
+        *(f".ncco.{name}" for name in ["actions", "components", "rules", "ssml", "value_rules"]),
     )
     assert found.stdout.split() == [f"voicekit{name}" for name in own]

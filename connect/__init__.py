@@ -1,1 +1,0 @@
-"""The command that wires, checks and operates a stack: ``python -m connect``."""

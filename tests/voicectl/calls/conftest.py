@@ -1,0 +1,26 @@
+"""A platform for tests that play calls, beside the one whose keys other tests change.
+
+A function keeps a key for a while, so a call played right after such a test could be refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest_asyncio
+
+from tests.voicectl.cli_process import platform_in
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import pytest
+
+    from local.platform import Platform
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """The platform that runs this project's template, its account as it was made."""
+    async with platform_in(tmp_path_factory.mktemp("calls")) as running:
+        yield running

@@ -1,0 +1,61 @@
+"""The whole local platform, and a terminal beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest_asyncio
+
+from tests.voicectl.cli_process import CliTerminal, Secrets, SimulatedAccount, platform_in
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    import pytest
+
+    from local.platform import Platform
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """The platform that runs this project's template, shared by the session."""
+    async with platform_in(tmp_path_factory.mktemp("shared")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def terminal(platform: Platform, tmp_path: Path) -> AsyncIterator[CliTerminal]:
+    """A folder of the test's own, with the platform as it was started and no fault turned on."""
+    (tmp_path / ".local").symlink_to(platform.folder)
+    async with aiohttp.ClientSession() as http:
+        made = CliTerminal(platform, tmp_path, http)
+        await made.vonage("PUT", "/sim/faults", {})
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def account(terminal: CliTerminal) -> AsyncIterator[SimulatedAccount]:
+    """The account, put back as it was when the test ends."""
+    made = SimulatedAccount(terminal)
+    before = await made.application()
+    yield made
+    await terminal.vonage("PUT", "/sim/faults", {})
+    await made.put(before)
+    for one in (await made.ask("GET", "/v2/applications?page_size=100"))["_embedded"][
+        "applications"
+    ]:
+        if one["id"] != made.application_id:
+            await made.ask("DELETE", f"/v2/applications/{one['id']}")
+    await made.link(made.application_id)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def secrets(terminal: CliTerminal) -> AsyncIterator[Secrets]:
+    """The secrets, put back as they were when the test ends."""
+    made = Secrets(terminal)
+    before = {arn: made.read(arn) for arn in (made.signing, made.application)}
+    yield made
+    for arn, fields in before.items():
+        made.write(arn, fields)

@@ -1,0 +1,223 @@
+"""A stack's table, bucket and queues on a fake AWS of their own, filled as functions fill them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.exceptions import ClientError
+from moto.server import ThreadedMotoServer
+
+from records.event import event_item, parse_event
+from records.recording_item import ArchiveKey, FileInfo, recording_item
+from voicectl.stack import DeployedStack
+from voicectl.stored_data import DataEraser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+_REGION = "eu-west-1"
+_AT = 1_800_000_000.0
+_CONTENT = FileInfo(3, "0" * 64, "0" * 8, "audio/mpeg", 1.0, 1)
+
+
+class SeededStack:
+    """What a stack keeps.
+
+    Attributes
+    ----------
+    fails
+        Asked before each call of boto3's clients, by the operation's name; says whether it fails.
+    unprocessed
+        How many of the next deletions in a batch DynamoDB does not take.
+    """
+
+    def __init__(self) -> None:
+        self.fails: Callable[[str], bool] = lambda _operation: False
+        self.unprocessed = 0
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+        server.start()
+        self._open.callback(server.stop)
+        host, port = server.get_host_and_port()
+        self._endpoint = f"http://{host}:{port}"
+        self._session = boto3.Session("AKIDEXAMPLE", "not-a-key", region_name=_REGION)
+        own = uuid.uuid4()
+        self.dynamodb, self.s3, self.sqs = (
+            self._plain_client(name) for name in ("dynamodb", "s3", "sqs")
+        )
+        self.table, self.bucket = f"events-{own}", f"recordings-{own}"
+        self._make_table()
+        place = {"LocationConstraint": _REGION}
+        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration=place)
+        versioning = {"Status": "Enabled"}
+        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration=versioning)
+        self.urls: dict[str, str] = {}
+        for name in ("recordings", "overflow"):
+            self._make_queues(name, f"{name}-{own}")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def keeper(self) -> DataEraser:
+        """Give what finds and deletes, in front of clients that can fail."""
+        outputs = {
+            "TableName": self.table,
+            "BucketName": self.bucket,
+            "RecordingsQueueUrl": self.urls["recordings"],
+            "OverflowQueueUrl": self.urls["overflow"],
+        }
+        stack = DeployedStack("own", _REGION, outputs, {}, session=self)
+        return DataEraser(stack, lambda _line: None, lambda _seconds: None, wait=0)
+
+    def client(self, service: str, **_: Any) -> Any:
+        """Make a client, as boto3's session does."""
+        return _Failing(self, self._plain_client(service))
+
+    # Putting in
+
+    def keep(self, fields: dict[str, Any] | str) -> tuple[str, str]:
+        """Keep an event as the webhooks do, and give its key; a text came as a GET request."""
+        made = stored_item(fields)
+        attributes = {
+            name: {"S": value} if isinstance(value, str) else {"N": str(value)}
+            for name, value in made.items()
+        }
+        self.dynamodb.put_item(TableName=self.table, Item=attributes)
+        return str(made["pk"]), str(made["sk"])
+
+    def record(self, conversation: str, recording: str) -> None:
+        """Keep a recording and its transcript, with their events."""
+        for kind, url in (("record", "recording_url"), ("transcription", "transcription_url")):
+            fields = {"conversation_uuid": conversation, "recording_uuid": recording, url: "https"}
+            self.keep(fields | {"timestamp": "2026-01-31T12:00:09Z"})
+            place = ArchiveKey(kind, conversation, recording)
+            self.s3.put_object(Bucket=self.bucket, Key=place.object_key, Body=b"abc")
+            made = recording_item(place, _CONTENT, {}, _AT, 30)
+            attributes = {
+                name: {"S": value} if isinstance(value, str) else {"N": str(value)}
+                for name, value in made.items()
+            }
+            self.dynamodb.put_item(TableName=self.table, Item=attributes)
+
+    def claim(self, key: str, status: int, answer: dict[str, Any]) -> None:
+        """Keep the claim to an Idempotency-Key, settled."""
+        made = {"pk": f"idempotency#{key}", "sk": "claim", "state": "placed", "request": "0" * 64}
+        made["answer"] = json.dumps([status, answer])
+        attributes = {name: {"S": value} for name, value in made.items()}
+        self.dynamodb.put_item(TableName=self.table, Item=attributes)
+
+    def send(self, queue: str, body: Any) -> None:
+        """Put a message on a queue."""
+        self.sqs.send_message(QueueUrl=self.urls[queue], MessageBody=json.dumps(body))
+
+    # Looking
+
+    def items(self) -> set[tuple[str, str]]:
+        """Give the keys of all items."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
+        return {(one["pk"]["S"], one["sk"]["S"]) for page in pages for one in page["Items"]}
+
+    def partitions(self) -> set[str]:
+        """Give the partitions in which there is something."""
+        return {pk for pk, _ in self.items()}
+
+    def versions(self) -> set[str]:
+        """Give the keys of which any version, delete marker or upload is in the bucket."""
+        told = self.s3.list_object_versions(Bucket=self.bucket)
+        found = [*told.get("Versions", []), *told.get("DeleteMarkers", [])]
+        found += self.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
+        return {one["Key"] for one in found}
+
+    def messages(self, queue: str) -> list[Any]:
+        """Take what can be received from a queue."""
+        bodies = []
+        url = self.urls[queue]
+        while got := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [json.loads(message["Body"]) for message in got]
+        return bodies
+
+    # How it is made
+
+    def _plain_client(self, service: str) -> Any:
+        made = self._session.client(service, endpoint_url=self._endpoint)
+        self._open.callback(made.close)
+        return made
+
+    def _make_table(self) -> None:
+        def key(first: str) -> list[dict[str, str]]:
+            return [
+                {"AttributeName": first, "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ]
+
+        index = {"IndexName": "by-leg", "KeySchema": key("leg")}
+        self.dynamodb.create_table(
+            TableName=self.table,
+            KeySchema=key("pk"),
+            GlobalSecondaryIndexes=[index | {"Projection": {"ProjectionType": "ALL"}}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "leg")
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def _make_queues(self, name: str, called: str) -> None:
+        dead = self.sqs.create_queue(QueueName=f"{called}-dead")["QueueUrl"]
+        told = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+        policy = {"deadLetterTargetArn": told["Attributes"]["QueueArn"], "maxReceiveCount": 100}
+        own = self.sqs.create_queue(
+            QueueName=called, Attributes={"RedrivePolicy": json.dumps(policy)}
+        )
+        self.urls |= {name: own["QueueUrl"], f"{name} dead": dead}
+
+
+class _Failing:
+    """A client of boto3's in front of which a shelf may put faults."""
+
+    def __init__(self, shelf: SeededStack, client: Any) -> None:
+        self._shelf = shelf
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        called = getattr(self._client, name)
+        if name == "get_paginator":
+            return called
+
+        def call(**arguments: Any) -> Any:
+            if self._shelf.fails(name):
+                raise ClientError({"Error": {"Code": "InternalServerError"}}, name)
+            if name == "batch_write_item" and self._shelf.unprocessed > 0:
+                return self._take_some(called, arguments["RequestItems"])
+            return called(**arguments)
+
+        return call
+
+    def _take_some(self, called: Any, wanted: dict[str, list[Any]]) -> dict[str, Any]:
+        """Leave some of a batch unprocessed, as DynamoDB does when it is throttled."""
+        ((table, requests),) = wanted.items()
+        left = min(self._shelf.unprocessed, len(requests))
+        self._shelf.unprocessed -= left
+        if requests[left:]:
+            called(RequestItems={table: requests[left:]})
+        return {"UnprocessedItems": {table: requests[:left]}}
+
+
+def stored_item(fields: dict[str, Any] | str) -> dict[str, str | int]:
+    """Give the item under which an event is kept; a text is the query string of a GET request."""
+    if isinstance(fields, str):
+        pairs = dict(pair.split("=", 1) for pair in fields.split("&"))
+        return event_item(parse_event(pairs), fields, "GET", _AT, 30)
+    return event_item(parse_event(fields), json.dumps(fields), "POST", _AT, 30)

@@ -1,0 +1,185 @@
+"""`python -m voicectl capture`: what one call shows is what the simulator then does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from local.simulator import Simulator, SimulatorSettings
+from local.simulator.calibration import FIELDS, CalibrationError, calibrated, read
+from local.simulator.settings import Webhook
+from tests.voicectl.cli_process import ROOT, free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NUMBER, CALLER = "447700900777", "447700900123"
+UNUSUAL: dict[str, Any] = {
+    "webhook_attempts": 3,
+    "webhook_retry_pause": 0.4,
+    "retry_keeps_jti": True,
+    "get_hash_decodes_nested": True,
+    "dtmf_only_speech": "error",
+    "ringing_after": 0.3,
+    "words_per_minute": 900.0,
+    "record_event_delay": (0.8, 0.8),
+    "inbound_rate": "0.01230000",
+    "inbound_network": "GB-UNUSUAL",
+}
+USUAL = {name: getattr(SimulatorSettings(), name) for name in UNUSUAL} | {
+    "words_per_minute": 600.0,
+    "record_event_delay": (0.5, 0.5),
+}
+PATIENCE = 60.0  # seconds
+
+
+async def captured(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Capture one call at a simulator with these settings; give the calibration file."""
+    answer = Webhook("http://127.0.0.1:9/webhooks/answer")
+    made = SimulatorSettings(numbers=(NUMBER,), answer=answer, event=answer, **settings)
+    async with Simulator(made) as vonage, aiohttp.ClientSession(vonage.http_url) as http:
+        before = vonage.application().answer
+        port = free_port()
+        (folder / ".local").mkdir()
+        known = {
+            "vonage_tls_url": vonage.tls_url,
+            "vonage_ca_file": vonage.ca_file,
+            "application_id": vonage.application_id,
+            "api_key": vonage.api_key,
+            "api_secret": vonage.api_secret,
+            "signature_secret": vonage.signature_secret,
+            "vonage_number": NUMBER,
+        }
+        (folder / ".local" / "stack.json").write_text(json.dumps(known))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "voicectl", "capture", "--local", "--yes"),
+            *("--public-url", f"http://127.0.0.1:{port}", "--port", str(port)),
+            *("--patience", "60"),
+            cwd=folder,
+            env={"PATH": "", "PYTHONPATH": str(ROOT)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            await _call(http, process)
+            out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode == 0, out.decode()
+        assert vonage.application().answer == before
+    content: dict[str, Any] = json.loads((folder / "calibration.json").read_text())
+    return content
+
+
+async def _call(http: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
+    """Do what the guide asks for: ring, press a key, speak, press hash."""
+    assert process.stdout is not None
+    while line := await asyncio.wait_for(process.stdout.readline(), PATIENCE):
+        if line.startswith(b"4."):
+            break
+    async with http.post("/sim/calls", json={"from": CALLER, "to": NUMBER}) as response:
+        leg = (await response.json())["uuid"]
+    for action, key in (("input", "5"), ("record", "#")):
+        await _reached(http, leg, action)
+        await asyncio.sleep(0.2)
+        async with http.post(f"/sim/calls/{leg}/digits", json={"digits": key}) as response:
+            assert response.status == 204
+
+
+async def _reached(http: aiohttp.ClientSession, leg: str, action: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        async with http.get(f"/sim/calls/{leg}/events") as response:
+            events = (await response.json())["events"]
+        if any(one["kind"] == "action" and one.get("action") == action for one in events):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError([one["kind"] for one in events])
+
+
+@pytest.mark.parametrize("settings", [UNUSUAL, USUAL], ids=["unusual", "usual"])
+async def test_the_settings_of_a_simulator_are_what_a_call_at_it_shows(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    found = (await captured(settings, tmp_path))["settings"]
+    assert set(found) == set(settings)
+    for name, value in settings.items():
+        if name == "ringing_after":  # told by timestamps, the others by this machine's clock
+            assert found[name] == pytest.approx(value, abs=0.05)
+        elif isinstance(value, float):
+            assert found[name] == pytest.approx(value, rel=0.5, abs=0.5), name
+        elif isinstance(value, tuple):
+            assert found[name] == pytest.approx(list(value), abs=0.6), name
+        else:
+            assert found[name] == value, name
+    # And the simulator takes them
+    loaded = calibrated(SimulatorSettings(), tmp_path / "calibration.json")
+    assert loaded.webhook_attempts == settings["webhook_attempts"]
+    # And nothing of the caller's is in the file
+    text = (tmp_path / "calibration.json").read_text()
+    assert not [secret for secret in (NUMBER, CALLER, "Bearer", "127.0.0.1") if secret in text]
+
+
+async def test_without_a_call_nothing_is_written_and_the_webhooks_are_put_back(
+    tmp_path: Path,
+) -> None:
+    async with Simulator(SimulatorSettings(numbers=(NUMBER,))) as vonage:
+        (tmp_path / ".local").mkdir()
+        known = {
+            "vonage_tls_url": vonage.tls_url,
+            "vonage_ca_file": vonage.ca_file,
+            "application_id": vonage.application_id,
+            "api_key": vonage.api_key,
+            "api_secret": vonage.api_secret,
+            "signature_secret": vonage.signature_secret,
+        }
+        (tmp_path / ".local" / "stack.json").write_text(json.dumps(known))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "voicectl", "capture", "--local", "--yes"),
+            *("--public-url", "http://127.0.0.1:1", "--port", "0", "--patience", "0"),
+            cwd=tmp_path,
+            env={"PATH": "", "PYTHONPATH": str(ROOT)},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+        assert (process.returncode, b"no webhook came" in err) == (1, True)
+        assert vonage.application().answer is None
+    assert not (tmp_path / "calibration.json").exists()
+
+
+# The file, as the simulator reads it
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"settings": 1}',
+        '{"settings": {"api_secret": "x"}}',
+        '{"settings": {"webhook_attempts": 0}}',
+        '{"settings": {"webhook_attempts": true}}',
+        '{"settings": {"words_per_minute": "fast"}}',
+        '{"settings": {"record_event_delay": [2, 1]}}',
+        '{"settings": {"dtmf_only_speech": "other"}}',
+    ],
+)
+def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(text)
+    with pytest.raises(CalibrationError):
+        read(path)
+
+
+def test_every_field_of_a_calibration_is_one_of_the_simulators() -> None:
+    assert set(FIELDS) <= set(SimulatorSettings.__dataclass_fields__)
+    assert set(UNUSUAL) == set(FIELDS)

@@ -1,0 +1,102 @@
+"""`python -m voicectl rotate`: a key and a secret that change while calls go on."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.voicectl.cli_process import CliTerminal, Secrets, SimulatedAccount
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+NEW = "another-signature-secret-of-the-account"
+AT_ONCE = ("--wait", "0", "--settle", "0", "--yes")
+
+
+# The key
+
+
+async def test_after_a_rotation_the_stack_and_vonage_have_the_same_new_key(
+    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+) -> None:
+    old, before = secrets.read(secrets.application), await account.application()
+    ran = await terminal("rotate", "key", *AT_ONCE)
+    assert ran.status == 0, ran
+    held, application = secrets.read(secrets.application), await account.application()
+    assert held["private_key"] != old["private_key"]
+    assert held["next_private_key"] == ""
+    assert application["keys"] != before["keys"]
+    assert application["capabilities"] == before["capabilities"]
+    checks = (await terminal("--json", "doctor")).json["checks"]
+    assert {one["check"]: one["state"] for one in checks}["key pair"] == "ok"
+    assert "PRIVATE KEY" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("requests", [1, 2])
+async def test_a_rotation_of_the_key_that_broke_off_is_gone_on_with(
+    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets, requests: int
+) -> None:
+    before = await account.application()
+    await terminal.vonage("PUT", "/sim/faults", terminal.drop_after(requests))
+    broken = await terminal("rotate", "key", *AT_ONCE)
+    assert (broken.status, broken.err.count("\n")) == (1, 1), broken
+    await terminal.vonage("PUT", "/sim/faults", {})
+    assert (await terminal("rotate", "key", *AT_ONCE)).status == 0
+    assert (await account.application())["keys"] != before["keys"]
+    assert secrets.read(secrets.application)["next_private_key"] == ""
+    checks = (await terminal("--json", "doctor")).json["checks"]
+    assert {one["check"]: one["state"] for one in checks}["key pair"] == "ok"
+
+
+# The signature secret
+
+
+async def test_the_old_secret_is_dropped_when_a_real_webhook_has_shown_the_new_one(
+    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+) -> None:
+    old = terminal.platform.credentials.signature_secret
+    # Given a rotation that was begun, and no webhook with the new secret
+    given = {"VONAGE_NEW_SIGNATURE_SECRET": NEW}
+    begun = await terminal("rotate", "signature", *AT_ONCE, "--patience", "0", environment=given)
+    assert begun.status == 1, begun
+    held = secrets.read(secrets.signing)
+    assert (held["signature_secret"], held["previous_signature_secret"]) == (NEW, old)
+    # When a webhook has come that was signed with it
+    with terminal.kept(NEW):
+        ended = await terminal("rotate", "signature", *AT_ONCE)
+    # Then the next run drops the old one
+    assert ended.status == 0, ended
+    held = secrets.read(secrets.signing)
+    assert (held["signature_secret"], held["previous_signature_secret"]) == (NEW, "")
+    assert NEW not in begun.out + begun.err + ended.out + ended.err
+
+
+async def test_a_webhook_with_the_old_signature_drops_nothing(
+    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+) -> None:
+    await terminal.call_until_kept()
+    given = {"VONAGE_NEW_SIGNATURE_SECRET": "never-" + NEW}
+    ran = await terminal("rotate", "signature", *AT_ONCE, "--patience", "1", environment=given)
+    assert ran.status == 1
+    old = terminal.platform.credentials.signature_secret
+    assert secrets.read(secrets.signing)["previous_signature_secret"] == old
+
+
+@pytest.mark.parametrize(("given", "words"), [("short", "16"), ("with a space in it", "space")])
+async def test_a_secret_that_is_none_is_refused(
+    terminal: CliTerminal, secrets: Secrets, given: str, words: str
+) -> None:
+    before = secrets.read(secrets.signing)
+    ran = await terminal(
+        "rotate", "signature", *AT_ONCE, environment={"VONAGE_NEW_SIGNATURE_SECRET": given}
+    )
+    assert (ran.status, words in ran.err, given in ran.err) == (1, True, False)
+    assert secrets.read(secrets.signing) == before
+
+
+async def test_nobody_to_ask_is_told_where_to_put_the_new_secret(terminal: CliTerminal) -> None:
+    ran = await terminal("rotate", "signature", "--json")
+    assert ran.status == 1
+    assert "VONAGE_NEW_SIGNATURE_SECRET" in json.loads(ran.out)["error"]

@@ -1,0 +1,88 @@
+"""The settings: .env and the environment, what is missing, and what is never shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from voicectl.errors import VoicectlError
+from voicectl.settings import WHERE, UserSettings, parse_env, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("VONAGE_API_KEY=of-the-file\nTO_NUMBER=447700900001\n")
+    found = read({"VONAGE_API_KEY": "of-the-environment", "TO_NUMBER": ""}, tmp_path)
+    assert (found.api_key, found.to_number) == ("of-the-environment", "447700900001")
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=1", "1"),
+        ("  A = 1  ", "1"),
+        ("export A=1", "1"),
+        ("A=1 # a comment", "1"),
+        ("A=1#2", "1#2"),
+        ("A=", ""),
+        ("A='1 # 2'", "1 # 2"),
+        ('A="1\\n2"', "1\n2"),
+        ("A='1\\n2'", "1\\n2"),
+        ('A="1\n2" # a comment', "1\n2"),
+        ("# a comment\n\nA=1", "1"),
+    ],
+)
+def test_a_line_of_the_file_is_read(line: str, value: str) -> None:
+    assert parse_env(line) == {"A": value}
+
+
+@pytest.mark.parametrize("text", ["secret", "A='secret", "1A=secret", "A B=secret"])
+def test_a_line_that_is_none_is_named_by_its_number_alone(text: str) -> None:
+    with pytest.raises(VoicectlError, match="line 2") as raised:
+        parse_env(f"# first\n{text}")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_missing_setting_is_named_with_where_it_is_found() -> None:
+    for name in ("api_key", "api_secret", "application_id", "signature_secret", "uuid"):
+        with pytest.raises(VoicectlError) as raised:
+            UserSettings().need(name)
+        variable = str(raised.value).partition(" ")[0]
+        assert WHERE[variable] in str(raised.value)
+
+
+def test_the_private_key_is_text_or_a_file_under_either_name(tmp_path: Path) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
+    (tmp_path / "private.key").write_text(key)
+    name = "VONAGE_APPLICATION_PRIVATE_KEY"
+    for given in (
+        {name: key},
+        {name: key.replace("\n", "\\n")},
+        {name: "private.key"},
+        {f"{name}_PATH": "private.key"},
+        {f"{name}_PATH": str(tmp_path / "private.key")},
+    ):
+        assert (read(given, tmp_path).private_key or "").strip() == key.strip()
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(VoicectlError, match=r"missing\.key"):
+        read({"VONAGE_APPLICATION_PRIVATE_KEY_PATH": "missing.key"}, tmp_path)
+
+
+@pytest.mark.parametrize("number", ["0770", "abc", "+44 7700 900000", "1" * 16])
+def test_what_is_no_number_is_refused(tmp_path: Path, number: str) -> None:
+    with pytest.raises(VoicectlError, match="VONAGE_NUMBER"):
+        read({"VONAGE_NUMBER": number}, tmp_path)
+
+
+def test_a_number_may_have_its_plus(tmp_path: Path) -> None:
+    assert read({"VONAGE_NUMBER": "+447700900000"}, tmp_path).number == "447700900000"
+
+
+def test_secrets_are_not_in_the_repr() -> None:
+    shown = repr(UserSettings(api_secret="hide-a", private_key="hide-b", signature_secret="hide-c"))
+    assert "hide" not in shown

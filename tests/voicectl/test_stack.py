@@ -1,0 +1,123 @@
+"""The stack as CloudFormation tells of it, and what is said where it tells nothing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from voicectl.errors import VoicectlError
+from voicectl.stack import DeployedStack, explain_aws_error, read
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from local.platform import Platform
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+NAME = "voice-of-a-test"
+TEMPLATE = {
+    "Parameters": {"VonageNumber": {"Type": "String", "Default": "447700900000"}},
+    "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+    "Outputs": {
+        "BaseUrl": {"Value": "https://voice.example/"},
+        "RecordingsQueueUrl": {"Value": {"Ref": "Queue"}},
+    },
+}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def aws(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """An AWS account with one stack, to which the environment leads."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": platform.credentials.aws_access_key_id,
+        "AWS_SECRET_ACCESS_KEY": platform.credentials.aws_secret_access_key,
+        "AWS_ENDPOINT_URL": platform.cloud.url,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    client = platform.cloud.client("cloudformation")
+    client.create_stack(StackName=NAME, TemplateBody=json.dumps(TEMPLATE))
+    yield
+    client.delete_stack(StackName=NAME)
+
+
+def options(**given: str | None) -> argparse.Namespace:
+    named: dict[str, object] = {"stack": None, "region": None, "profile": None, "local": False}
+    return argparse.Namespace(**(named | given))
+
+
+def configured(folder: Path, **values: str) -> Path:
+    lines = ["[default.global.parameters]", *(f'{name} = "{v}"' for name, v in values.items())]
+    (folder / "samconfig.toml").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.mark.usefixtures("aws")
+async def test_a_stack_is_read_with_its_outputs_and_parameters(
+    platform: Platform, tmp_path: Path
+) -> None:
+    region = platform.options.region
+    stack = read(options(), configured(tmp_path, stack_name=NAME, region=region))
+    assert (stack.base_url, stack.region) == ("https://voice.example", region)
+    assert stack.parameters == {"VonageNumber": "447700900000"}
+    assert stack.output("RecordingsQueueUrl").startswith("http")
+
+
+@pytest.mark.usefixtures("aws")
+async def test_what_the_options_name_goes_before_samconfig(
+    platform: Platform, tmp_path: Path
+) -> None:
+    folder = configured(tmp_path, stack_name="another", region="us-east-1")
+    stack = read(options(stack=NAME, region=platform.options.region), folder)
+    assert stack.name == NAME
+
+
+@pytest.mark.usefixtures("aws")
+async def test_a_stack_that_is_not_deployed_is_named(platform: Platform, tmp_path: Path) -> None:
+    given = options(stack="no-such-stack", region=platform.options.region)
+    with pytest.raises(VoicectlError, match="no stack no-such-stack"):
+        read(given, tmp_path)
+
+
+@pytest.mark.usefixtures("aws")
+async def test_without_a_name_or_a_region_it_is_said_where_to_put_them(tmp_path: Path) -> None:
+    with pytest.raises(VoicectlError, match="--stack"):
+        read(options(region="eu-west-1"), tmp_path)
+    with pytest.raises(VoicectlError, match="--region"):
+        read(options(stack=NAME), tmp_path)
+    with pytest.raises(VoicectlError, match="list-profiles"):
+        read(options(stack=NAME, profile="nobody"), tmp_path)
+
+
+async def test_an_output_that_is_not_there_means_another_template() -> None:
+    with pytest.raises(VoicectlError, match="sam deploy"):
+        _ = DeployedStack("old", "eu-west-1", {}, {}).table
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("AccessDeniedException", "does not let you do PutSecretValue"),
+        ("ExpiredToken", "sign in again"),
+        ("InvalidClientTokenId", "does not know this access key"),
+        ("ThrottlingException", "patience"),
+        ("ResourceNotFoundException", "PutSecretValue"),
+    ],
+)
+async def test_what_aws_refuses_is_one_line(code: str, words: str) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": "because"}}, "PutSecretValue")
+    assert words in explain_aws_error(error)
+    assert "\n" not in explain_aws_error(error)
+
+
+async def test_an_aws_that_cannot_be_reached_is_one_line() -> None:
+    assert "network" in explain_aws_error(EndpointConnectionError(endpoint_url="https://x"))

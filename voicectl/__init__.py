@@ -1,0 +1,1 @@
+"""The command that wires, checks and operates a stack: ``python -m voicectl``."""

@@ -1,0 +1,90 @@
+"""``call``: a telephone rings, once for each Idempotency-Key."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from voicectl.admin_api import admin_api
+from voicectl.call_commands import int_in_range, ncco, print_dry_run
+from voicectl.phone_numbers import number
+
+if TYPE_CHECKING:
+    from voicectl.context import Context
+
+NAME = "call"
+HELP = "place a call, with a flow, an NCCO from a file, or one from a URL"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_SIP = re.compile(r"sips?:\S+")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments (Voice API reference: createCall)."""
+    parser.add_argument(
+        "--to", type=_endpoint, metavar="NUMBER", help="a number or a SIP URI (TO_NUMBER)"
+    )
+    parser.add_argument(
+        "--from", dest="caller", type=number, metavar="NUMBER", help="(the stack's VonageNumber)"
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--flow", metavar="NAME", help="a flow of the stack")
+    source.add_argument("--ncco", type=ncco, metavar="FILE", help="an NCCO; - is standard input")
+    source.add_argument("--answer-url", metavar="URL", help="where Vonage fetches the NCCO")
+    parser.add_argument(
+        "--key", type=_key, help="the Idempotency-Key of an earlier try (a new one)"
+    )
+    parser.add_argument(
+        "--ringing-timer", type=int_in_range(1, 120), metavar="S", help="1 to 120 s"
+    )
+    parser.add_argument(
+        "--length-timer", type=int_in_range(1, 86400), metavar="S", help="1 to 86400 s"
+    )
+    parser.add_argument("--machine-detection", choices=("continue", "hangup"))
+
+
+def run(options: argparse.Namespace, context: Context) -> int:
+    """Place the call. Nothing is repeated here: a lost answer is asked for again with --key."""
+    body = _body(options, context)
+    if options.dry_run:
+        return print_dry_run(context, "POST", "/calls", body)
+    api = admin_api(context)
+    key = options.key or str(uuid.uuid4())
+    context.output.note(f"Idempotency-Key: {key}")
+    reply = api.place(body, key)
+    answer = reply.body if isinstance(reply.body, dict) else {}
+    if reply.repeated:
+        context.output.line("placed before with this key; nothing was dialled now")
+    for name, value in answer.items():
+        context.output.line(f"{name}: {value}")
+    context.output.result({"idempotency_key": key, "repeated": reply.repeated, **answer})
+    return 0
+
+
+def _body(options: argparse.Namespace, context: Context) -> dict[str, Any]:
+    to = options.to or _endpoint(context.settings.need("to_number"))
+    caller = None if options.caller is None else {"type": "phone", "number": options.caller}
+    given = {
+        "to": [to],
+        "from": caller,
+        "flow": options.flow,
+        "ncco": options.ncco,
+        "answer_url": None if options.answer_url is None else [options.answer_url],
+        "ringing_timer": options.ringing_timer,
+        "length_timer": options.length_timer,
+        "machine_detection": options.machine_detection,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _endpoint(text: str) -> dict[str, str]:
+    if _SIP.fullmatch(text):
+        return {"type": "sip", "uri": text}
+    return {"type": "phone", "number": number(text)}
+
+
+def _key(text: str) -> str:
+    if not _KEY.fullmatch(text):
+        raise argparse.ArgumentTypeError("a key has 1 to 255 visible ASCII characters")
+    return text

@@ -1,0 +1,52 @@
+"""``timeline``: the legs and events of a call, as they were kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from voicectl.admin_api import admin_api
+from voicectl.call_commands import add_call_argument, resolve_call
+from voicectl.event_format import describe_event, short_id, time_of_day
+
+if TYPE_CHECKING:
+    import argparse
+
+    from voicectl.context import Context
+
+NAME = "timeline"
+HELP = "show what happened on a call, and on those that it was joined with"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_call_argument(parser)
+
+
+def run(options: argparse.Namespace, context: Context) -> int:
+    """Show the timeline."""
+    told = admin_api(context).get(f"/calls/{resolve_call(options, context)}/events")
+    rows = [
+        (
+            time_of_day(event["timestamp"]),
+            short_id(event["uuid"]),
+            event["kind"],
+            describe_event(event),
+        )
+        for event in told["events"]
+    ]
+    context.output.table(("time", "leg", "kind", "what"), rows)
+    context.output.line("")
+    context.output.table(
+        ("leg", "state", "outcome", "direction", "from", "to", "seconds", "price"),
+        [_row(leg) for leg in told["legs"]],
+    )
+    if not told["complete"]:
+        context.output.warn("there are more events than one answer of the API holds")
+    context.output.result(told)
+    return 0
+
+
+def _row(leg: dict[str, Any]) -> tuple[object, ...]:
+    names = ("state", "outcome", "direction", "from", "to")
+    costs = leg["costs"]
+    return (leg["uuid"], *(leg[name] for name in names), costs.get("duration"), costs.get("price"))
