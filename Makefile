@@ -22,12 +22,12 @@ help: ## list the commands
 
 install: $(VENV)/.installed ## install what the other commands need into .venv
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt simulator/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: none was found on the PATH" >&2; exit 1; }
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@echo "installing the development tools into $(VENV) (about a minute, once)"
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install --group dev --constraint constraints.txt
+	@$(PIP) install --group dev --editable ./simulator --constraint constraints.txt
 	@touch $@
 
 demo: install ## play all of Vonage's Voice snippets as real calls and print what was heard
@@ -100,7 +100,7 @@ $(SCAN_VENV)/.installed: pyproject.toml constraints-scan.txt
 scan: install $(SCAN_VENV)/.installed ## checkov, bandit, pip-audit, secrets; and that each finds a planted fault
 	@$(RUN) -m tests.template.golden --of-production > $(SCAN_VENV)/template.json
 	$(SCAN) checkov $(SCAN_VENV)/template.json
-	$(SCAN) bandit functions local voicectl
+	$(SCAN) bandit functions simulator/vonage_simulator local voicectl
 	$(SCAN) audit constraints.txt
 	@echo "$(SCAN) secrets (every file)"
 	@git ls-files --cached --others --exclude-standard -z | xargs -0 $(SCAN) secrets

@@ -11,10 +11,10 @@ from pathlib import Path
 from local import samconfig
 from local.layers import LayerError
 from local.platform import Options, Platform
-from local.simulator.calibration import CalibrationError
 from local.stack_file import AlreadyRunning
 from local.template import TemplateError
 from local.terminal import say, welcome
+from vonage_simulator.calibration import CalibrationError
 
 
 def main() -> int:

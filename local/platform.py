@@ -18,11 +18,11 @@ from local.paths.asking import Application
 from local.paths.exploring import explore
 from local.phone import Phone, Surroundings
 from local.signing import Signer
-from local.simulator import Simulator, SimulatorSettings
-from local.simulator.calibration import calibrated
-from local.simulator.settings import Webhook
 from local.sources import Sources
 from local.stack_file import StackFile
+from vonage_simulator import Simulator, SimulatorSettings
+from vonage_simulator.calibration import calibrated
+from vonage_simulator.settings import WebhookTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -240,9 +240,9 @@ class Platform:
                 api_key=self.credentials.api_key,
                 api_secret=self.credentials.api_secret,
                 signature_secret=self.credentials.signature_secret,
-                answer=Webhook(f"{self.api_url}/webhooks/answer"),
-                event=Webhook(f"{self.api_url}/webhooks/event", read_ms=10000),
-                fallback=Webhook(f"{self.api_url}/webhooks/fallback"),
+                answer=WebhookTarget(f"{self.api_url}/webhooks/answer"),
+                event=WebhookTarget(f"{self.api_url}/webhooks/event", read_ms=10000),
+                fallback=WebhookTarget(f"{self.api_url}/webhooks/fallback"),
                 numbers=tuple(filter(None, dict.fromkeys([values.get("VonageNumber"), *routed]))),
                 speed=self.options.speed,
                 seed=self.options.seed,

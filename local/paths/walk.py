@@ -21,8 +21,8 @@ from local.paths.tree import (
     Tree,
     describe,
 )
-from local.simulator import ncco
-from local.simulator.errors import NccoError
+from vonage_simulator import ncco
+from vonage_simulator.errors import InvalidNcco
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -173,7 +173,7 @@ class _Walk:
     def _at(self, program: Program) -> int:
         try:
             _actions(program.actions)
-        except NccoError as error:
+        except InvalidNcco as error:
             return self._fault(f"Vonage refuses the NCCO: {error}")
         self._seen.setdefault(program.origin, program.actions)
         place = self._place((program.origin, program.start))

@@ -9,14 +9,14 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from local.simulator.life import SECONDS_BEFORE_SPEAKING
 from local.testing.house import Stuck
+from vonage_simulator.leg_lifecycle import SECONDS_BEFORE_SPEAKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local.simulator.legs import Leg, Sound
     from local.testing.house import House
+    from vonage_simulator.legs import Leg, Sound
 
 _PATIENCE = 600.0  # simulated seconds in which something must happen on a call
 _FETCHING = 30.0  # real seconds until a recording is in the bucket

@@ -14,8 +14,8 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from local.simulator import Simulator, SimulatorSettings, Webhook
 from tests.bench.measuring import Outcome, number, table
+from vonage_simulator import Simulator, SimulatorSettings, WebhookTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,9 @@ async def _simulator(calls: int) -> Outcome:
     server, webhooks = await _application()
     url = f"http://127.0.0.1:{server.port}"
     settings = SimulatorSettings(
-        answer=Webhook(f"{url}/answer", "GET"), event=Webhook(f"{url}/event"), speed=_SPEED
+        answer=WebhookTarget(f"{url}/answer", "GET"),
+        event=WebhookTarget(f"{url}/event"),
+        speed=_SPEED,
     )
     try:
         async with Simulator(settings) as vonage, aiohttp.ClientSession() as client:

@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from local.simulator import Simulator, SimulatorSettings, Webhook
+from vonage_simulator import Simulator, SimulatorSettings, WebhookTarget
 
 CALLS = 10_000
 # By then everything that is kept up to a limit has reached it: calls, journal, recordings.
@@ -24,8 +24,8 @@ async def test_memory_stays_bounded_over_ten_thousand_calls() -> None:
     server, events = await _application()
     url = f"http://127.0.0.1:{server.port}"
     settings = SimulatorSettings(
-        answer=Webhook(f"{url}/answer", "GET"),
-        event=Webhook(f"{url}/event"),
+        answer=WebhookTarget(f"{url}/answer", "GET"),
+        event=WebhookTarget(f"{url}/event"),
         speed=100,
         calls_kept=KEPT,
     )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from local.simulator import Simulator, SimulatorSettings
-from local.simulator.calibration import FIELDS, CalibrationError, calibrated, read
-from local.simulator.settings import Webhook
 from tests.voicectl.cli_process import ROOT, free_port
+from vonage_simulator import Simulator, SimulatorSettings
+from vonage_simulator.calibration import FIELDS, CalibrationError, calibrated, read
+from vonage_simulator.settings import WebhookTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ PATIENCE = 60.0  # seconds
 
 async def captured(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Capture one call at a simulator with these settings; give the calibration file."""
-    answer = Webhook("http://127.0.0.1:9/webhooks/answer")
+    answer = WebhookTarget("http://127.0.0.1:9/webhooks/answer")
     made = SimulatorSettings(numbers=(NUMBER,), answer=answer, event=answer, **settings)
     async with Simulator(made) as vonage, aiohttp.ClientSession(vonage.http_url) as http:
         before = vonage.application().answer

@@ -1,0 +1,68 @@
+"""Who calls the API: application tokens (RS256) and basic credentials."""
+
+import base64
+import binascii
+import hmac
+from typing import TypeGuard
+
+import jwt
+
+from .account import Application, SimulatedAccount
+from .errors import unauthorized
+
+LONGEST_LIFE = 24 * 3600
+# How far ahead a client's clock may run; no page gives the figure.
+CLOCK_SKEW = 30
+
+
+def application_of(account: SimulatedAccount, header: str | None, now: float) -> Application:
+    """The application that a bearer token belongs to.
+
+    Raises
+    ------
+    ApiError
+        401, for whatever is wrong: algorithm, signature, application, iat, exp, jti.
+    """
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise unauthorized()
+    try:
+        unverified = jwt.decode(token, options={"verify_signature": False})
+        application = account.applications[str(unverified.get("application_id"))]
+        claims = jwt.decode(
+            token,
+            application.public_key,
+            algorithms=["RS256"],
+            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
+        )
+    except (jwt.PyJWTError, KeyError, ValueError, TypeError) as error:
+        raise unauthorized() from error
+    issued, expires, starts = claims.get("iat"), claims.get("exp"), claims.get("nbf")
+    if not _is_time(issued) or not claims.get("jti") or issued > now + CLOCK_SKEW:
+        raise unauthorized()
+    # Without exp a token lives for 15 minutes (authentication guide).
+    ends = issued + 900 if expires is None else expires
+    if not _is_time(ends) or ends <= now or ends - issued > LONGEST_LIFE:
+        raise unauthorized()
+    if starts is not None and (not _is_time(starts) or starts > now + CLOCK_SKEW):
+        raise unauthorized()
+    return application
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def has_basic(account: SimulatedAccount, header: str | None, query: dict[str, str]) -> bool:
+    """Whether the account's key and secret are there, in the header or in the query."""
+    key, secret = query.get("api_key", ""), query.get("api_secret", "")
+    scheme, _, encoded = (header or "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            decoded = base64.b64decode(encoded, validate=True).decode()
+        except (binascii.Error, ValueError):
+            return False
+        key, _, secret = decoded.partition(":")
+    right_key = hmac.compare_digest(key.encode(), account.api_key.encode())
+    right_secret = hmac.compare_digest(secret.encode(), account.api_secret.encode())
+    return right_key and right_secret

@@ -1,0 +1,397 @@
+"""The simulator's own door, /sim: ring numbers, press keys, speak, look, break things."""
+
+import asyncio
+import json
+import re
+from dataclasses import asdict, replace
+from typing import Any
+
+from aiohttp import web
+
+from . import audio, json_fields, leg_lifecycle, microphone, ncco_runner, playback
+from .endpoints import Endpoint, phone_number
+from .errors import ApiError, invalid, not_found
+from .http_helpers import read_object
+from .json_fields import FieldError
+from .legs import AnswerCall, HangUp, Leg, Sound
+from .settings import CalleeBehavior, WebhookTarget
+from .state import SimulatorState
+
+SIP_HEADER = re.compile(r"[A-Za-z0-9_-]{1,100}")
+BEHAVIOURS = (
+    "answer",
+    "busy",
+    "reject",
+    "no_answer",
+    "machine",
+    "unavailable",
+    "invalid",
+    "manual",
+)
+# The name in a path that stands for all who are not named.
+EVERYBODY_ELSE = "default"
+# A comment line at this interval, in real seconds, keeps a stream of events open.
+HEARTBEAT = 15.0
+
+
+class ControlApi:
+    """The handlers, on one platform."""
+
+    def __init__(self, platform: SimulatorState) -> None:
+        self._platform = platform
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every path under /sim."""
+        return [
+            web.post("/sim/calls", self.ring),
+            web.get("/sim/calls", self.calls),
+            web.get("/sim/calls/{uuid}", self.call),
+            web.get("/sim/calls/{uuid}/events", self.call_events),
+            web.post("/sim/calls/{uuid}/digits", self.press),
+            web.post("/sim/calls/{uuid}/speech", self.speak),
+            web.get("/sim/calls/{uuid}/audio", self.microphone),
+            web.post("/sim/calls/{uuid}/answer", self.answer),
+            web.post("/sim/calls/{uuid}/reject", self.reject),
+            web.post("/sim/calls/{uuid}/hangup", self.hang_up),
+            web.get("/sim/faults", self.faults),
+            web.put("/sim/faults", self.set_faults),
+            web.put("/sim/account", self.set_account),
+            web.get("/sim/callees", self.callees),
+            web.put("/sim/callees/{number}", self.set_callee),
+            web.delete("/sim/callees/{number}", self.reset_callee),
+            web.get("/sim/audio", self.audio_file),
+            web.get("/sim/clock", self.clock),
+            web.post("/sim/clock", self.set_clock),
+            web.get("/sim/events", self.events),
+            web.get("/sim", self.about),
+        ]
+
+    async def about(self, request: web.Request) -> web.Response:
+        """What runs here, and how much of it."""
+        platform = self._platform
+        body = {
+            "numbers": platform.account.numbers,
+            "applications": list(platform.account.applications),
+            "calls": platform.calls,
+            "calls_open": sum(not leg.is_over for leg in platform.legs.values()),
+            "calls_forgotten": platform.forgotten,
+            "entries": platform.journal.count,
+        }
+        return web.json_response(body)
+
+    async def ring(self, request: web.Request) -> web.Response:
+        """Somebody calls one of the numbers; `answer_url` answers this one call."""
+        fields = await read_object(request)
+        platform = self._platform
+        try:
+            caller, extra = _caller(fields)
+            number = phone_number(fields, "to")
+            answer_url = json_fields.text(fields, "answer_url", 8192)
+            if answer_url is not None and not json_fields.is_url(answer_url):
+                raise FieldError("answer_url", "must be a URL")
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        application = platform.account.application_of(number)
+        if application is None:
+            raise ApiError(404, {"title": "No application is linked to that number"})
+        leg = ncco_runner.ring(platform, application, caller, Endpoint("phone", number))
+        leg.answer_extra = extra
+        if answer_url is not None:
+            usual = application.answer or WebhookTarget(answer_url)
+            leg.answer = replace(usual, url=answer_url)
+        ncco_runner.begin_inbound(platform, leg)
+        body = {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
+        return web.json_response(body, status=201)
+
+    async def calls(self, request: web.Request) -> web.Response:
+        """Every leg that is remembered, oldest first."""
+        found = [_summary(leg) for leg in self._platform.legs.values()]
+        return web.json_response({"calls": found, "forgotten": self._platform.forgotten})
+
+    async def call(self, request: web.Request) -> web.Response:
+        """One leg: its state, what it heard and said, the webhooks that were sent for it."""
+        leg = self._leg(request)
+        body = _summary(leg) | {
+            "muted": leg.muted,
+            "earmuffed": leg.earmuffed,
+            "heard": [_sound(leg, sound) for sound in leg.heard],
+            "said": [_sound(leg, sound) for sound in leg.said],
+            "webhooks": list(leg.deliveries),
+            "completed": leg.final,
+        }
+        return web.json_response(body)
+
+    async def call_events(self, request: web.Request) -> web.Response:
+        """What happened on one leg."""
+        leg = self._leg(request)
+        return web.json_response({"events": self._platform.journal.entries(leg.uuid)})
+
+    async def press(self, request: web.Request) -> web.Response:
+        """The person on the leg presses keys."""
+        leg = self._open_leg(request)
+        fields = await read_object(request)
+        digits = fields.get("digits")
+        if not isinstance(digits, str) or not json_fields.DIGITS.fullmatch(digits):
+            raise invalid("digits", "can contain the digits 0-9, * and #, and p")
+        playback.press(self._platform, leg, digits[:500])
+        return web.Response(status=204)
+
+    async def speak(self, request: web.Request) -> web.Response:
+        """The person on the leg says something; it takes as long as its words do."""
+        leg = self._open_leg(request)
+        fields = await read_object(request)
+        text = fields.get("text")
+        if not isinstance(text, str) or not text.strip() or len(text) > 10_000:
+            raise invalid("text", "must be a text of 1 to 10000 characters")
+        begin = self._platform.clock.now()
+        try:
+            confidence = json_fields.number(fields, "confidence", None, 0, 1)
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        end = playback.say(self._platform, leg, text, confidence)
+        return web.json_response({"seconds": round(end - begin, 3)})
+
+    async def microphone(self, request: web.Request) -> web.WebSocketResponse:
+        """The person on the leg speaks into a microphone, and hears other people's ones."""
+        leg = self._open_leg(request)
+        if leg.line is not None:
+            raise ApiError(409, {"title": "Nobody is on this leg"})
+        if self._platform.clock.speed != 1:
+            raise ApiError(409, {"title": "A microphone needs a clock that runs at speed 1"})
+        return await microphone.serve(self._platform, leg, request)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """The called person answers."""
+        leg = self._ringing_leg(request)
+        leg.commands.put(AnswerCall())
+        return web.Response(status=204)
+
+    async def reject(self, request: web.Request) -> web.Response:
+        """The called person declines, or is busy: {"reason": "busy"}."""
+        leg = self._ringing_leg(request)
+        fields = await read_object(request) if request.can_read_body else {}
+        reason = fields.get("reason", "reject")
+        if not isinstance(reason, str) or reason not in leg_lifecycle.DECLINES:
+            raise invalid("reason", f"must be one of {', '.join(leg_lifecycle.DECLINES)}")
+        leg.commands.put(leg_lifecycle.DECLINES[reason])
+        return web.Response(status=204)
+
+    async def hang_up(self, request: web.Request) -> web.Response:
+        """The person on the leg hangs up; one who is still being called declines."""
+        leg = self._open_leg(request)
+        being_called = leg.direction == "outbound" and leg.answered_at is None
+        leg.commands.put(leg_lifecycle.DECLINES["reject"] if being_called else HangUp("user"))
+        return web.Response(status=204)
+
+    async def faults(self, request: web.Request) -> web.Response:
+        """The fault knobs."""
+        return web.json_response(self._platform.faults.view())
+
+    async def set_faults(self, request: web.Request) -> web.Response:
+        """Turn exactly these knobs on."""
+        fields = await read_object(request)
+        try:
+            self._platform.faults.replace(fields)
+        except ValueError as error:
+            raise invalid("faults", str(error)) from error
+        self._platform.journal.write("faults")
+        return web.json_response(self._platform.faults.view())
+
+    async def set_account(self, request: web.Request) -> web.Response:
+        """Change what Vonage's dashboard alone changes: the signature secret."""
+        fields = await read_object(request)
+        secret = fields.get("signature_secret")
+        if set(fields) != {"signature_secret"} or not isinstance(secret, str) or not secret:
+            raise invalid("signature_secret", "is required, and nothing else")
+        self._platform.account.signature_secret = secret
+        return web.Response(status=204)
+
+    async def callees(self, request: web.Request) -> web.Response:
+        """How those behave who are called."""
+        platform = self._platform
+        body = {
+            "default": asdict(platform.default_callee),
+            "callees": {number: asdict(callee) for number, callee in platform.callees.items()},
+        }
+        return web.json_response(body)
+
+    async def set_callee(self, request: web.Request) -> web.Response:
+        """Set how a number or a user behaves when called; `default` sets all who are not named."""
+        fields = await read_object(request)
+        try:
+            callee = _callee(fields)
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        platform, number = self._platform, request.match_info["number"]
+        if number == EVERYBODY_ELSE:
+            platform.default_callee = callee
+        else:
+            platform.callees[number] = callee
+        platform.journal.write("callees")
+        return web.json_response(asdict(callee))
+
+    async def reset_callee(self, request: web.Request) -> web.Response:
+        """Let a number, or `default`, behave as the settings say."""
+        platform, number = self._platform, request.match_info["number"]
+        if number == EVERYBODY_ELSE:
+            platform.default_callee = platform.settings.default_callee
+        else:
+            platform.callees.pop(number, None)
+            if number in platform.settings.callees:
+                platform.callees[number] = platform.settings.callees[number]
+        platform.journal.write("callees")
+        return web.Response(status=204)
+
+    async def audio_file(self, request: web.Request) -> web.Response:
+        """An audio file that a stream lately played; nothing is fetched for it."""
+        content = self._platform.audio_files.played(request.query.get("url", ""))
+        if content is None:
+            raise not_found()
+        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        return web.Response(body=content, content_type=audio.type_of(content), headers=headers)
+
+    async def clock(self, request: web.Request) -> web.Response:
+        """The time and its speed."""
+        clock = self._platform.clock
+        return web.json_response({"now": clock.now(), "speed": clock.speed})
+
+    async def set_clock(self, request: web.Request) -> web.Response:
+        """Set the speed, or move a stopped clock on by some seconds."""
+        fields = await read_object(request)
+        clock = self._platform.clock
+        try:
+            speed = json_fields.number(fields, "speed", None, 0, 10_000)
+            step = json_fields.number(fields, "step", None, 0, 1e9)
+            if (speed is None) == (step is None):
+                raise FieldError("speed", "exactly one of speed and step is required")
+            if speed is not None:
+                clock.set_speed(speed)
+            elif step is not None:
+                await clock.step(step)
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        except ValueError as error:
+            raise invalid("step", str(error)) from error
+        self._platform.journal.write("clock")
+        return await self.clock(request)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Everything that happens, as server-sent events; Last-Event-ID or `after` resumes."""
+        after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
+        if not after.isdecimal() or len(after) > 18:
+            raise invalid("after", "must be the id of an entry")
+        journal = self._platform.journal
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        listener = journal.follow()
+        try:
+            earlier = journal.entries(after=int(after))
+            await response.prepare(request)
+            for entry in earlier:
+                await response.write(_event_line(entry))
+            while True:
+                try:
+                    entry = await asyncio.wait_for(listener.get(), HEARTBEAT)
+                    await response.write(_event_line(entry))
+                    if entry["kind"] == "end":
+                        return response
+                except TimeoutError:
+                    await response.write(b": still here\n\n")
+        except ConnectionError:
+            return response
+        finally:
+            journal.leave(listener)
+
+    def _leg(self, request: web.Request) -> Leg:
+        leg = self._platform.legs.get(request.match_info["uuid"])
+        if leg is None:
+            raise not_found()
+        return leg
+
+    def _open_leg(self, request: web.Request) -> Leg:
+        leg = self._leg(request)
+        if leg.is_over:
+            raise ApiError(409, {"title": "The call has ended"})
+        return leg
+
+    def _ringing_leg(self, request: web.Request) -> Leg:
+        leg = self._open_leg(request)
+        if leg.direction != "outbound" or leg.answered_at is not None or leg.line is not None:
+            raise ApiError(409, {"title": "Nobody is being called on this leg"})
+        return leg
+
+
+def _caller(fields: dict[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
+    """Who calls, and what the answer webhook says of it besides.
+
+    A number, a SIP URI with `sip_headers`, or a Client SDK user with `custom_data`.
+    """
+    extra: dict[str, Any] = {}
+    user = json_fields.text(fields, "from_user")
+    if user is not None:
+        custom = json_fields.mapping(fields, "custom_data")
+        return Endpoint("app", user), {} if custom is None else {"custom_data": custom}
+    sender = fields.get("from")
+    if isinstance(sender, str) and sender.startswith(("sip:", "sips:")):
+        for name, value in (json_fields.mapping(fields, "sip_headers") or {}).items():
+            if not isinstance(value, str) or not SIP_HEADER.fullmatch(name):
+                raise FieldError("sip_headers", "must be texts")
+            if name == "User-to-User":
+                extra[f"SipHeader_{name}"] = value[:256]
+            elif name.startswith("X-") and not name.startswith("X-Nexmo"):
+                extra[f"SipHeader_{name}"] = value
+        return Endpoint("sip", sender), extra
+    return Endpoint("phone", phone_number(fields, "from")), extra
+
+
+def _callee(fields: dict[str, Any]) -> CalleeBehavior:
+    for name in fields:
+        if name not in CalleeBehavior.__dataclass_fields__:
+            raise FieldError(name[:100], "Unknown parameter")
+    default = CalleeBehavior()
+    after = json_fields.number(fields, "after", default.after, 0, 3600)
+    behaviour: Any = json_fields.choice(fields, "behaviour", "answer", BEHAVIOURS)
+    beep_after = default.beep_after
+    if "beep_after" in fields:
+        beep_after = json_fields.number(fields, "beep_after", None, 0, 3600)
+    return CalleeBehavior(
+        behaviour=behaviour,
+        after=default.after if after is None else after,
+        detail=json_fields.text(fields, "detail", 100),
+        greeting=json_fields.text(fields, "greeting") or default.greeting,
+        beep_after=beep_after,
+        says=json_fields.text(fields, "says"),
+    )
+
+
+def _summary(leg: Leg) -> dict[str, Any]:
+    return {
+        "uuid": leg.uuid,
+        "conversation_uuid": leg.conversation.uuid,
+        "application_id": leg.application.id,
+        "direction": leg.direction,
+        "from": leg.caller.view(),
+        "to": leg.callee.view(),
+        "status": leg.status,
+        "over": leg.is_over,
+        "created_at": leg.created_at,
+        "answered_at": leg.answered_at,
+        "ended_at": leg.ended_at,
+    }
+
+
+def _sound(leg: Leg, sound: Sound) -> dict[str, Any]:
+    """A sound with its times in milliseconds since the leg began."""
+    end = sound.end
+    return {
+        "kind": sound.kind,
+        **({} if sound.sound_id is None else {"sound_id": sound.sound_id}),
+        **sound.details,
+        "from_ms": round((sound.begin - leg.created_at) * 1000),
+        "to_ms": None if end is None else round((end - leg.created_at) * 1000),
+    }
+
+
+def _event_line(entry: dict[str, Any]) -> bytes:
+    return f"id: {entry['id']}\nevent: {entry['kind']}\ndata: {json.dumps(entry)}\n\n".encode()

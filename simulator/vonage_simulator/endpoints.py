@@ -1,0 +1,166 @@
+"""What can be called: phone, SIP, WebSocket, app user, VBC extension. Parsing and showing them."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import json_fields
+from .json_fields import FieldError
+
+AUDIO_TYPES = tuple(f"audio/l16;rate={rate}" for rate in (8000, 16000, 24000))
+# WebSocket headers as compact JSON (NCCO reference: connect, websocket).
+WEBSOCKET_HEADER_BYTES = 512
+
+
+@dataclass(frozen=True)
+class OnAnswer:
+    """An NCCO for the called person alone, before the two are joined."""
+
+    url: str
+    ringback: str | None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One side of a call.
+
+    `address` is the number, the SIP or WebSocket URI, the user, or the extension.
+    """
+
+    kind: str
+    address: str
+    content_type: str = AUDIO_TYPES[1]
+    headers: dict[str, Any] = field(default_factory=dict)
+    standard_headers: dict[str, str] = field(default_factory=dict)
+    authorization: dict[str, Any] = field(default_factory=dict)
+    dtmf_answer: str = ""
+    on_answer: OnAnswer | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a leg to it costs nothing: only phone and SIP legs are charged."""
+        return self.kind not in ("phone", "sip")
+
+    def view(self) -> dict[str, Any]:
+        """The endpoint as the REST API shows it."""
+        if self.kind == "phone":
+            return {"type": "phone", "number": self.address}
+        if self.kind == "app":
+            return {"type": "app", "user": self.address}
+        if self.kind == "vbc":
+            return {"type": "vbc", "extension": self.address}
+        if self.kind == "sip":
+            return {"type": "sip", "uri": self.address}
+        return {
+            "type": "websocket",
+            "uri": self.address,
+            "content-type": self.content_type,
+            "headers": self.headers,
+        }
+
+
+FIELDS = {
+    "phone": {"type", "number", "dtmfAnswer", "shaken", "onAnswer"},
+    "sip": {"type", "uri", "user", "domain", "headers", "standardHeaders", "standard_headers"},
+    "websocket": {"type", "uri", "content-type", "headers", "authorization"},
+    "vbc": {"type", "extension"},
+    "app": {"type", "user"},
+}
+
+
+def parse(fields: Any) -> Endpoint:
+    """An endpoint from an NCCO's connect or from POST /v1/calls.
+
+    Raises
+    ------
+    FieldError
+        When it is not one (NCCO reference: connect, endpoint types).
+    """
+    if not isinstance(fields, dict):
+        raise FieldError("endpoint", "must be an object")
+    kind = fields.get("type")
+    if not isinstance(kind, str) or kind not in FIELDS:
+        raise FieldError("type", "Invalid type parameter provided")
+    if kind == "phone":
+        return _phone(fields)
+    if kind == "sip":
+        return _sip(fields)
+    if kind == "websocket":
+        return _websocket(fields)
+    name = "user" if kind == "app" else "extension"
+    return Endpoint(kind, _required(name, json_fields.text(fields, name)))
+
+
+def phone_number(fields: dict[str, Any], name: str) -> str:
+    """An E.164 number without its plus.
+
+    Raises
+    ------
+    FieldError
+        When it has other characters than digits, or not 7 to 15 of them.
+    """
+    value = fields.get(name)
+    if not isinstance(value, str) or not json_fields.NUMBER.fullmatch(value):
+        raise FieldError(name, "can contain up to 15 digits prefixed with +")
+    return value.removeprefix("+")
+
+
+def _phone(fields: dict[str, Any]) -> Endpoint:
+    digits = fields.get("dtmfAnswer") or ""
+    if not isinstance(digits, str) or (digits and not json_fields.DIGITS.fullmatch(digits)):
+        raise FieldError("dtmfAnswer", "can contain the digits 0-9, * and #, and p")
+    on_answer = None
+    wanted = json_fields.mapping(fields, "onAnswer")
+    if wanted is not None:
+        url = wanted.get("url")
+        if not json_fields.is_url(url):
+            raise FieldError("onAnswer", "must have a url")
+        on_answer = OnAnswer(url, wanted.get("ringbackTone") or wanted.get("ringback"))
+    number = phone_number(fields, "number")
+    return Endpoint("phone", number, dtmf_answer=digits, on_answer=on_answer)
+
+
+def _sip(fields: dict[str, Any]) -> Endpoint:
+    if "user" in fields or "domain" in fields:
+        if "uri" in fields:
+            raise FieldError("uri", "cannot be used together with user and domain")
+        user = _required("user", json_fields.text(fields, "user"))
+        address = f"sip:{user}@{_required('domain', json_fields.text(fields, 'domain'))}"
+    else:
+        address = _required("uri", json_fields.text(fields, "uri"))
+        if not address.startswith(("sip:", "sips:")):
+            raise FieldError("uri", "must be a SIP URI")
+    standard = (
+        json_fields.mapping(fields, "standardHeaders")
+        or json_fields.mapping(fields, "standard_headers")
+        or {}
+    )
+    headers = json_fields.mapping(fields, "headers") or {}
+    return Endpoint("sip", address, headers=headers, standard_headers=standard)
+
+
+def _websocket(fields: dict[str, Any]) -> Endpoint:
+    address = _required("uri", json_fields.text(fields, "uri"))
+    if not address.startswith(("ws://", "wss://")):
+        raise FieldError("uri", "must be a ws or wss address")
+    content_type = json_fields.choice(fields, "content-type", None, AUDIO_TYPES)
+    headers = json_fields.mapping(fields, "headers") or {}
+    if len(json.dumps(headers, separators=(",", ":"))) > WEBSOCKET_HEADER_BYTES:
+        raise FieldError("headers", f"can have up to {WEBSOCKET_HEADER_BYTES} bytes")
+    authorization = json_fields.mapping(fields, "authorization") or {}
+    kind = json_fields.choice(authorization, "type", "vonage", ("vonage", "custom"))
+    if kind == "custom":
+        _required("value", json_fields.text(authorization, "value", 8191))
+    return Endpoint(
+        "websocket",
+        address,
+        content_type=_required("content-type", content_type),
+        headers=headers,
+        authorization=authorization,
+    )
+
+
+def _required(name: str, value: str | None) -> str:
+    if value is None:
+        raise FieldError(name, "is required")
+    return value

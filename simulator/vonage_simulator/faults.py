@@ -1,0 +1,139 @@
+"""The knobs that make the platform misbehave: which exist, and whether one strikes now.
+
+Each knob draws from a random source of its own, so that turning one does not change another.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+# Name of a knob: (what it does, the value that it takes when none is given).
+KNOBS: dict[str, tuple[str, float | None]] = {
+    "swap_started_ringing": ("ringing is sent before started", None),
+    "duplicate_delivery": ("a webhook is delivered twice", None),
+    "delay_webhook": ("a webhook leaves late, by `value` seconds", 2.0),
+    "slow_webhook": ("the body of a POST webhook halts for `value` real seconds midway", 0.5),
+    "webhook_drop_before_body": ("the connection is closed before the body is sent", None),
+    "webhook_drop_after_body": ("the connection is closed before the reply is read", None),
+    "unsigned": ("a webhook carries no Authorization header", None),
+    "stale_iat": ("the token's iat lies `value` seconds back", 3600.0),
+    "future_iat": ("the token's iat lies `value` seconds ahead", 3600.0),
+    "wrong_secret": ("the token is signed with another secret", None),
+    "wrong_payload_hash": ("the token's payload_hash is that of another body", None),
+    "late_end_time": ("completed has an end_time one second after its timestamp", None),
+    "no_headers": ("an event lacks the headers object", None),
+    "null_from": ("an event has from: null", None),
+    "unknown_from": ('an event has from: "Unknown"', None),
+    "spaced_from": ("an event's from begins with a space", None),
+    "dashed_inbound_uuid": ("an inbound leg's uuid has dashes", None),
+    "dtmf_speech_error": ('a DTMF-only input has speech {"error": ...}', None),
+    "dtmf_speech_absent": ("a DTMF-only input has no speech", None),
+    "speech_error": ("speech recognition fails", None),
+    "record_empty": ("a record event has size 0 and an empty recording_url", None),
+    "record_late": ("a record event comes `value` seconds later", 30.0),
+    "record_truncated": ("a recording's download stops halfway", None),
+    "record_wrong_size": ("a record event's size is too large by `value` bytes", 1000.0),
+    "wrong_region": ("the API answers 404 as another region's would", None),
+    "not_ready": ("the API refuses to change a call with 400, as if it came too early", None),
+    "api_5xx": ("the API answers with the status `value`", 500.0),
+    "api_429": ("the API answers 429", None),
+    "api_slow": ("the API waits `value` real seconds", 2.0),
+    "api_drop_before": ("the API closes the connection and does nothing", None),
+    "api_drop_after": ("the API does what was asked and closes the connection", None),
+}
+
+
+@dataclass
+class Fault:
+    """One fault, turned on: how often it strikes, how often at most, with which value."""
+
+    probability: float
+    value: float | None
+    times: int | None
+    struck: int = 0
+
+
+class Faults:
+    """The knobs that are on. All are off at first."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._knobs: dict[str, Fault] = {}
+        self._sources: dict[str, random.Random] = {}
+
+    def replace(self, wanted: dict[str, Any]) -> None:
+        """Turn exactly these knobs on, and all others off.
+
+        Parameters
+        ----------
+        wanted
+            For each knob its probability, 0 to 1, or an object with `probability` and, where
+            wanted, `value` and `times` (how often it strikes at most). `seed` sets the seed.
+
+        Raises
+        ------
+        ValueError
+            When a name, a type or a range is wrong; nothing is changed then.
+        """
+        seed = wanted.get("seed", self._seed)
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise ValueError("seed must be an integer")
+        knobs = {name: _fault(name, how) for name, how in wanted.items() if name != "seed"}
+        self._seed = seed
+        self._knobs = knobs
+        self._sources = {name: random.Random(f"{seed}/{name}") for name in knobs}  # noqa: S311 not for secrets
+
+    def strikes(self, name: str) -> bool:
+        """Whether this fault happens now."""
+        knob = self._knobs.get(name)
+        if knob is None or (knob.times is not None and knob.struck >= knob.times):
+            return False
+        if self._sources[name].random() >= knob.probability:
+            return False
+        knob.struck += 1
+        return True
+
+    def value(self, name: str) -> float:
+        """The value that a knob was given, or its default."""
+        knob = self._knobs.get(name)
+        value = KNOBS[name][1] if knob is None or knob.value is None else knob.value
+        return 0.0 if value is None else value
+
+    def view(self) -> dict[str, Any]:
+        """The knobs as JSON: which are on, and which there are."""
+        return {
+            "seed": self._seed,
+            "on": {
+                name: {
+                    "probability": knob.probability,
+                    "value": self.value(name),
+                    "times": knob.times,
+                    "struck": knob.struck,
+                }
+                for name, knob in self._knobs.items()
+            },
+            "knobs": {name: about for name, (about, _) in KNOBS.items()},
+        }
+
+
+def _fault(name: str, how: Any) -> Fault:
+    if name not in KNOBS:
+        raise ValueError(f"no fault is called {name}")
+    options = how if isinstance(how, dict) else {"probability": how}
+    unknown = set(options) - {"probability", "value", "times"}
+    if unknown:
+        raise ValueError(f"{name}: unknown option {sorted(unknown)[0]}")
+    probability = options.get("probability", 1)
+    value = options.get("value")
+    times = options.get("times")
+    if not _is_number(probability) or not 0 <= probability <= 1:
+        raise ValueError(f"{name}: probability must be a number from 0 to 1")
+    if value is not None and (not _is_number(value) or not 0 <= value <= 1e9):
+        raise ValueError(f"{name}: value must be a number from 0 to 1e9")
+    if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 0):
+        raise ValueError(f"{name}: times must be an integer from 0")
+    return Fault(float(probability), None if value is None else float(value), times)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

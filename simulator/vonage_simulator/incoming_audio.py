@@ -1,0 +1,78 @@
+"""Real audio that comes in on a leg: laid down as sounds that grow, and handed to who hears it."""
+
+from .legs import Leg, Sound, audio_holds_of, listeners_of
+
+# A sound of real audio that goes on is cut into pieces of this length.
+PIECE_SECONDS = 10.0
+# Audio that begins so near to the end of the last goes on from it.
+SEAM_SECONDS = 0.01
+
+
+class IncomingAudio:
+    """What comes in on one leg; `tone` stands for it in recordings where no samples are kept."""
+
+    def __init__(self, leg: Leg, tone: int) -> None:
+        self._leg = leg
+        self._tone = tone
+        self._sound: Sound | None = None
+        self._listeners: list[Leg] = []
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anybody keeps the samples, or listens to them."""
+        listeners = listeners_of(self._leg)
+        return bool(audio_holds_of(self._leg)) or any(
+            listener.line is not None or listener.microphone is not None for listener in listeners
+        )
+
+    def lay(self, pcm: bytes, begin: float, end: float) -> None:
+        """Lay down what was said from one time to another.
+
+        Nothing of a muted leg is kept or stands on a tape: nobody else on the call heard it.
+        """
+        leg = self._leg
+        listeners = listeners_of(leg)
+        keepers = [] if leg.muted else audio_holds_of(leg)
+        tone = 0 if leg.muted else self._tone
+        sound = self._sound
+        if (
+            sound is None
+            or sound.voice != tone
+            or bool(sound.samples.pcm) != bool(keepers)
+            or not self._goes_on(sound, begin, listeners)
+        ):
+            sound = Sound("audio", begin, end, {"from": leg.uuid}, tone)
+            leg.said.append(sound)
+            for listener in listeners:
+                listener.heard.append(sound)
+            self._sound, self._listeners = sound, listeners
+        sound.end = end
+        if keepers:
+            sound.samples.pcm += pcm
+            for keeper in keepers:
+                keeper.keep(sound.samples)
+        for listener in listeners:
+            if listener.line is not None:
+                listener.line.hear(leg.uuid, pcm)
+            if listener.microphone is not None:
+                listener.microphone.hear(leg.uuid, pcm)
+
+    def cut(self, at: float) -> None:
+        """Nothing of it is heard after this time."""
+        if self._sound is not None and self._sound.end is not None:
+            self._sound.end = min(self._sound.end, at)
+
+    def _goes_on(self, sound: Sound, begin: float, listeners: list[Leg]) -> bool:
+        """Whether audio that begins now can be added to a sound: the same people must hear it."""
+        return (
+            sound.end is not None
+            and abs(sound.end - begin) < SEAM_SECONDS
+            and begin - sound.begin < PIECE_SECONDS
+            and listeners == self._listeners
+            and all(_still_hears(listener, sound) for listener in listeners)
+        )
+
+
+def _still_hears(listener: Leg, sound: Sound) -> bool:
+    """Whether the sound was not taken from the listener, as an earmuff does."""
+    return any(heard is sound for heard in reversed(listener.heard))

@@ -1,0 +1,263 @@
+"""A person's microphone on a leg: what is said into it, whether anybody speaks, whom they hear.
+
+It comes as a WebSocket (`serve`). Its audio gets the times at which it was said: it arrives in
+pieces, sooner or later, and must leave neither gaps nor overlaps in a recording.
+"""
+
+import asyncio
+import contextlib
+import json
+from array import array
+from collections import deque
+from operator import mul
+from typing import Any
+
+import aiohttp
+from aiohttp import WSCloseCode, web
+
+from . import playback
+from .audio import RATE
+from .incoming_audio import IncomingAudio
+from .legs import Leg, VoiceBegan, VoiceEnded, listeners_of
+from .rate_limits import RateLimiter
+from .state import SimulatorState
+
+SAMPLE_BYTES = 2
+# A binary message holds a second of audio at most.
+AUDIO_BYTES = RATE * SAMPLE_BYTES
+TEXT_CHARACTERS = 10_000
+MESSAGE_BYTES = 65_536
+# What comes more often is dropped. Browsers make blocks of 8 ms, 125 a second.
+MESSAGES_PER_SECOND = 300.0
+TEXTS_PER_SECOND = 5.0
+# Audio that comes later than this was not held up: there was a pause.
+JITTER_SECONDS = 0.3
+# How far audio may run ahead of the clock, as after a hold-up; what would run further is dropped.
+LEAD_SECONDS = 1.0
+# Voices that wait for a slow reader; the oldest go first.
+HEARD_MESSAGES = 100
+SPEAKER_BYTES = 36
+# A real interval after which a page that says nothing is asked whether it is still there.
+HEARTBEAT = 15.0
+
+# A voice begins when it was as loud as this for so long, and ends when it was not for so long.
+WINDOW = RATE // 50
+LOUDNESS = 500  # root mean square of 16-bit samples: 36 dB below full scale
+LOUD_WINDOWS = 3
+QUIET_SECONDS = 0.6
+# It also ends when this much later no audio has come at all: a message of a second, and jitter.
+NO_AUDIO_SECONDS = QUIET_SECONDS + 1.0 + JITTER_SECONDS
+# Words come after the voice that said them, but not later than this.
+WORDS_AFTER = 5.0
+
+
+class Microphone:
+    """One connection of a page to a leg."""
+
+    def __init__(self, platform: SimulatorState, leg: Leg) -> None:
+        self._platform = platform
+        self._leg = leg
+        self._clock = platform.clock
+        self._voice = IncomingAudio(leg, playback.SILENT_VOICE)
+        self._pieces = RateLimiter(platform.clock, MESSAGES_PER_SECOND)
+        self._texts = RateLimiter(platform.clock, TEXTS_PER_SECOND)
+        # When the audio since the last pause began, and how many samples of it there are.
+        self._begin: float | None = None
+        self._samples = 0
+        # What did not fill a window, how many windows in a row were loud, and the latest voice.
+        self._rest = b""
+        self._loud = 0
+        self._began = 0.0
+        self._until = 0.0
+        self._outgoing: deque[bytes] = deque(maxlen=HEARD_MESSAGES)
+        self._closing: tuple[int, str] | None = None
+        self._ready = asyncio.Event()
+
+    # What the person says
+
+    def take(self, pcm: bytes) -> None:
+        """Take in audio that was said until now."""
+        if not self._leg.is_active or not self._pieces.take():
+            return
+        begin = self._place(len(pcm) // SAMPLE_BYTES)
+        if begin is not None:
+            self._voice.lay(pcm, begin, self._end)
+            self._listen(pcm, begin)
+
+    @property
+    def _end(self) -> float:
+        """When the audio that came in ends; counted in samples, so that no error adds up."""
+        return (self._begin or 0.0) + self._samples / RATE
+
+    def _place(self, count: int) -> float | None:
+        """When this many samples were said; None where they are too far ahead of the clock."""
+        said = self._clock.now() - count / RATE
+        if self._begin is None or said > self._end + JITTER_SECONDS:
+            self._begin, self._samples = said, 0
+            self._rest, self._loud = b"", 0
+        begin = self._end
+        if begin > said + LEAD_SECONDS:
+            return None
+        self._samples += count
+        return begin
+
+    def mean(self, text: str) -> None:
+        """Take words as the meaning of what was said last."""
+        if not self._leg.is_active or not self._texts.take():
+            return
+        now = self._clock.now()
+        began, ended = self._began, min(self._until, now)
+        if began >= ended or ended < now - WORDS_AFTER:
+            began = ended = now
+        self._began = max(self._began, ended)  # what follows has words of its own
+        playback.recognize(self._platform, self._leg, text, began, ended)
+
+    # Whether the person speaks
+
+    def _listen(self, pcm: bytes, begin: float) -> None:
+        at = begin - len(self._rest) / AUDIO_BYTES
+        samples = array("h", self._rest + pcm)
+        whole = len(samples) // WINDOW * WINDOW
+        for start in range(0, whole, WINDOW):
+            window = samples[start : start + WINDOW]
+            until = at + (start + WINDOW) / RATE
+            if sum(map(mul, window, window)) >= LOUDNESS**2 * WINDOW:
+                self._is_loud(until)
+            else:
+                self._is_quiet(until)
+        self._rest = samples[whole:].tobytes()
+
+    def _is_loud(self, until: float) -> None:
+        self._loud += 1
+        leg = self._leg
+        if leg.has_voice:
+            self._until = until
+        elif self._loud >= LOUD_WINDOWS:
+            self._began, self._until = until - self._loud * WINDOW / RATE, until
+            leg.has_voice = True
+            self._write("started")
+            playback.interrupt(leg)
+            leg.tell(VoiceBegan(self._began))
+            self._look_later()
+
+    def _is_quiet(self, until: float) -> None:
+        self._loud = 0
+        if self._leg.has_voice and until - self._until >= QUIET_SECONDS:
+            self._voice_over()
+
+    def _look_later(self) -> None:
+        self._clock.call_at(self._until + NO_AUDIO_SECONDS, self._look)
+
+    def _look(self) -> None:
+        """End a voice after which no audio came, not even quiet one."""
+        if self._leg.microphone is not self or not self._leg.has_voice:
+            return
+        if self._clock.now() >= self._until + NO_AUDIO_SECONDS:
+            self._voice_over()
+        else:
+            self._look_later()
+
+    def _voice_over(self) -> None:
+        self._leg.has_voice = False
+        self._write("ended")
+        self._leg.tell(VoiceEnded(self._until))
+
+    def _write(self, state: str) -> None:
+        heard_by = [listener.uuid for listener in listeners_of(self._leg)]
+        self._platform.journal.write("voice", uuid=self._leg.uuid, state=state, heard_by=heard_by)
+
+    # Whom the person hears
+
+    def hear(self, speaker: str, pcm: bytes) -> None:
+        """Let the person hear a voice, when the connection has time."""
+        self._outgoing.append(speaker.encode().ljust(SPEAKER_BYTES) + pcm)
+        self._ready.set()
+
+    # The connection
+
+    def close(self, code: int = WSCloseCode.OK, reason: str = "") -> None:
+        """End it; a voice that is heard ends with it."""
+        if self._closing is not None:
+            return
+        self._closing = (code, reason)
+        self._ready.set()
+        if self._leg.microphone is self:
+            if self._leg.has_voice:
+                self._voice_over()
+            self._leg.microphone = None
+        self._voice.cut(self._clock.now())
+
+    async def talk(self, socket: web.WebSocketResponse) -> None:
+        """Send and take in, until the page or the platform ends it."""
+        tasks = [self._platform.spawn(self._send(socket)), self._platform.spawn(self._read(socket))]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        code, reason = self._closing or (WSCloseCode.OK, "")
+        await socket.close(code=code, message=reason.encode(), drain=False)
+
+    async def _send(self, socket: web.WebSocketResponse) -> None:
+        with contextlib.suppress(ConnectionError):
+            while self._closing is None:
+                await self._ready.wait()
+                self._ready.clear()
+                while self._outgoing and self._closing is None:
+                    await socket.send_bytes(self._outgoing.popleft())
+
+    async def _read(self, socket: web.WebSocketResponse) -> None:
+        async for message in socket:
+            if self._closing is not None:
+                return
+            if self._clock.speed != 1:
+                self.close(WSCloseCode.POLICY_VIOLATION, "the clock does not run at speed 1")
+            elif message.type is aiohttp.WSMsgType.BINARY:
+                self._take_audio(message.data)
+            elif message.type is aiohttp.WSMsgType.TEXT:
+                self._take_text(message.data)
+
+    def _take_audio(self, data: bytes) -> None:
+        if len(data) > AUDIO_BYTES:
+            self.close(WSCloseCode.MESSAGE_TOO_BIG, "a message holds a second of audio at most")
+        elif len(data) % SAMPLE_BYTES:
+            self.close(WSCloseCode.UNSUPPORTED_DATA, "a sample has 16 bits")
+        elif data:
+            self.take(data)
+
+    def _take_text(self, data: str) -> None:
+        text = _words(data)
+        if text is None:
+            self.close(WSCloseCode.UNSUPPORTED_DATA, 'a text message is {"text": "..."}')
+        elif len(text) > TEXT_CHARACTERS:
+            self.close(WSCloseCode.MESSAGE_TOO_BIG, f"a text has {TEXT_CHARACTERS} characters")
+        else:
+            self.mean(text)
+
+
+def _words(data: str) -> str | None:
+    try:
+        message: Any = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    text = message.get("text") if isinstance(message, dict) else None
+    return text if isinstance(text, str) and text.strip() else None
+
+
+async def serve(platform: SimulatorState, leg: Leg, request: web.Request) -> web.WebSocketResponse:
+    """Connect a page's microphone to a leg; the newest one takes the place of an older one."""
+    socket = web.WebSocketResponse(
+        max_msg_size=MESSAGE_BYTES, compress=False, heartbeat=HEARTBEAT, timeout=1.0
+    )
+    await socket.prepare(request)
+    microphone = Microphone(platform, leg)
+    if leg.microphone is not None:
+        leg.microphone.close(WSCloseCode.POLICY_VIOLATION, "another microphone took its place")
+    if leg.is_over:
+        microphone.close()
+    else:
+        leg.microphone = microphone
+    await microphone.talk(socket)
+    return socket

@@ -1,0 +1,444 @@
+"""NCCOs as the platform reads them: from JSON to actions. Running them is elsewhere.
+
+Lenient where the platform is (numbers and booleans as text, unknown options ignored), strict where
+it is (an array of objects, known actions, URLs in arrays of one).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import endpoints, json_fields
+from .endpoints import Endpoint
+from .errors import InvalidNcco
+from .json_fields import FieldError
+
+# What the error event says, whatever was wrong (webhook reference: errors).
+SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
+TEXT_LENGTH = 1500
+
+
+@dataclass(frozen=True)
+class Callback:
+    """Where an action reports to; without a URL it is the application's event_url."""
+
+    url: str | None
+    method: str
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Speak a text. `loop` 0 repeats it for ever."""
+
+    text: str
+    language: str
+    style: int
+    premium: bool
+    level: float
+    loop: int
+    barge_in: bool
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Play an audio file. `loop` 0 repeats it for ever."""
+
+    url: str
+    level: float
+    loop: int
+    barge_in: bool
+
+
+@dataclass(frozen=True)
+class DtmfOptions:
+    """How keys are collected; seconds, keys."""
+
+    time_out: float
+    max_digits: int
+    submit_on_hash: bool
+
+
+@dataclass(frozen=True)
+class SpeechOptions:
+    """How speech is collected; seconds."""
+
+    uuid: str | None
+    end_on_silence: float
+    start_timeout: float
+    max_duration: float
+    language: str
+    save_audio: bool
+
+
+@dataclass(frozen=True)
+class Input:
+    """Collect keys, speech or both. `flat` is the older action without `type`."""
+
+    dtmf: DtmfOptions | None
+    speech: SpeechOptions | None
+    asynchronous: bool
+    flat: bool
+    callback: Callback
+
+
+@dataclass(frozen=True)
+class Transcription:
+    """What a recording's transcription asks for."""
+
+    callback: Callback
+    language: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """Record. It blocks only with a condition that ends it."""
+
+    audio_format: str
+    split: bool
+    channels: int
+    end_on_silence: float | None
+    end_on_key: str | None
+    time_out: float | None
+    beep: bool
+    callback: Callback
+    transcription: Transcription | None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the next action waits for its end (support article 235528528)."""
+        conditions = (self.end_on_silence, self.end_on_key, self.time_out)
+        return any(condition is not None for condition in conditions)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Join a named room."""
+
+    name: str
+    music_url: str | None
+    start_on_enter: bool
+    end_on_exit: bool
+    record: bool
+    mute: bool
+    can_speak: tuple[str, ...] | None
+    can_hear: tuple[str, ...] | None
+    callback: Callback
+    transcription: Transcription | None
+
+
+@dataclass(frozen=True)
+class MachineDetection:
+    """Whether a person or a machine answered: `mode` default runs beside the NCCO."""
+
+    behavior: str
+    mode: str
+    beep_timeout: float | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the first action waits for the result."""
+        return self.mode != "default"
+
+
+@dataclass(frozen=True)
+class Connect:
+    """Call somebody and join them to the call."""
+
+    endpoint: Endpoint
+    caller: str | None
+    random_caller: bool
+    synchronous: bool
+    ring_time: float
+    limit: float
+    detection: MachineDetection | None
+    callback: Callback
+    ringback_url: str | None
+
+
+@dataclass(frozen=True)
+class Notify:
+    """Send a payload and wait for the reply."""
+
+    payload: dict[str, Any]
+    callback: Callback
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Do nothing for some seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Move every leg of this conversation to another."""
+
+    conversation: str
+    mute: bool
+    can_speak: tuple[str, ...] | None
+    can_hear: tuple[str, ...] | None
+
+
+Action = Talk | Stream | Input | Record | Conversation | Connect | Notify | Wait | Transfer
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action of an NCCO, and the JSON that it was read from."""
+
+    action: Action
+    source: dict[str, Any]
+
+
+def parse(ncco: Any) -> list[Step]:
+    """The actions of an NCCO.
+
+    Raises
+    ------
+    NccoError
+        With what is wrong, and in which action.
+    """
+    if not isinstance(ncco, list):
+        raise InvalidNcco("an NCCO is an array")
+    steps: list[Step] = []
+    for position, fields in enumerate(ncco, 1):
+        if not isinstance(fields, dict):
+            raise InvalidNcco(f"action {position} is not an object")
+        reader = READERS.get(str(fields.get("action")))
+        if reader is None:
+            raise InvalidNcco(f"action {position}: no action is called {fields.get('action')!r}")
+        try:
+            steps.append(Step(reader(fields), fields))
+        except FieldError as error:
+            raise InvalidNcco(f"action {position} ({fields['action']}): {error}") from error
+    return steps
+
+
+def _talk(fields: dict[str, Any]) -> Talk:
+    text = _required("text", json_fields.text(fields, "text", longest=100_000))
+    is_markup = text.lstrip().startswith("<speak")
+    if not is_markup and len(text) > TEXT_LENGTH:
+        raise FieldError("text", f"can have up to {TEXT_LENGTH} characters")
+    return Talk(
+        text=text,
+        language=json_fields.text(fields, "language") or "en-US",
+        style=json_fields.whole(fields, "style", 0, 0, 1000) or 0,
+        premium=json_fields.boolean(fields, "premium"),
+        level=json_fields.number(fields, "level", 0.0, -1, 1) or 0.0,
+        loop=_loop(fields),
+        barge_in=json_fields.boolean(fields, "bargeIn"),
+    )
+
+
+def _stream(fields: dict[str, Any]) -> Stream:
+    return Stream(
+        url=_required("streamUrl", json_fields.only_url(fields, "streamUrl")),
+        level=json_fields.number(fields, "level", 0.0, -1, 1) or 0.0,
+        loop=_loop(fields),
+        barge_in=json_fields.boolean(fields, "bargeIn"),
+    )
+
+
+def _loop(fields: dict[str, Any]) -> int:
+    loop = json_fields.whole(fields, "loop", 1, 0, 1_000_000)
+    return 1 if loop is None else loop
+
+
+def _input(fields: dict[str, Any]) -> Input:
+    callback = _callback(fields)
+    if fields.get("type") is None:
+        return Input(_dtmf(fields), None, asynchronous=False, flat=True, callback=callback)
+    kinds = json_fields.texts(fields, "type") or ()
+    if not kinds or not set(kinds) <= {"dtmf", "speech"}:
+        raise FieldError("type", "must be an array of dtmf and speech")
+    mode = json_fields.choice(fields, "mode", "synchronous", ("synchronous", "asynchronous"))
+    settings = json_fields.mapping(fields, "dtmf") or {}
+    if mode == "asynchronous":
+        if "speech" in kinds:
+            raise FieldError("mode", "asynchronous is for dtmf alone")
+        if settings:
+            raise FieldError("dtmf", "must be empty in asynchronous mode")
+    return Input(
+        dtmf=_dtmf(settings) if "dtmf" in kinds else None,
+        speech=_speech(json_fields.mapping(fields, "speech") or {}) if "speech" in kinds else None,
+        asynchronous=mode == "asynchronous",
+        flat=False,
+        callback=callback,
+    )
+
+
+def _dtmf(fields: dict[str, Any]) -> DtmfOptions:
+    time_out = json_fields.number(fields, "timeOut", 3.0, 0, 10)
+    return DtmfOptions(
+        time_out=3.0 if time_out is None else time_out,
+        max_digits=json_fields.whole(fields, "maxDigits", 4, 1, 20) or 4,
+        submit_on_hash=json_fields.boolean(fields, "submitOnHash"),
+    )
+
+
+def _speech(fields: dict[str, Any]) -> SpeechOptions:
+    uuids = json_fields.texts(fields, "uuid") or ()
+    if len(uuids) > 1:
+        raise FieldError("uuid", "can have one leg")
+    json_fields.texts(fields, "context")
+    json_fields.number(fields, "sensitivity", None, 0, 100)
+    return SpeechOptions(
+        uuid=uuids[0] if uuids else None,
+        end_on_silence=json_fields.number(fields, "endOnSilence", 2.0, 0.4, 10) or 2.0,
+        start_timeout=json_fields.number(fields, "startTimeout", 10, 1, 60) or 10,
+        max_duration=json_fields.number(fields, "maxDuration", 60, 1, 60) or 60,
+        language=json_fields.text(fields, "language") or "en-US",
+        save_audio=json_fields.boolean(fields, "saveAudio"),
+    )
+
+
+def _record(fields: dict[str, Any]) -> Record:
+    split = json_fields.choice(fields, "split", None, ("conversation",)) is not None
+    channels = json_fields.whole(fields, "channels", None, 1, 32)
+    if not split:
+        channels = 1  # channels without split has no effect (NCCO reference: record.channels)
+    elif channels is None:
+        channels = 2
+    key = fields.get("endOnKey")
+    if key is not None and (len(str(key)) != 1 or str(key) not in "0123456789*#"):
+        raise FieldError("endOnKey", "must be one of 0-9, * and #")
+    audio_format = json_fields.choice(fields, "format", None, ("mp3", "wav", "ogg"))
+    if channels > 2:
+        audio_format = "wav"
+    return Record(
+        audio_format=audio_format or "mp3",
+        split=split,
+        channels=channels,
+        end_on_silence=json_fields.number(fields, "endOnSilence", None, 3, 10),
+        end_on_key=None if key is None else str(key),
+        time_out=json_fields.number(fields, "timeOut", None, 3, 7200),
+        beep=json_fields.boolean(fields, "beepStart"),
+        callback=_callback(fields),
+        transcription=_transcription(fields),
+    )
+
+
+def _conversation(fields: dict[str, Any]) -> Conversation:
+    mute = json_fields.boolean(fields, "mute")
+    can_speak = json_fields.texts(fields, "canSpeak")
+    if mute and can_speak is not None:
+        raise FieldError("mute", "cannot be used together with canSpeak")
+    record = json_fields.boolean(fields, "record")
+    return Conversation(
+        name=_required("name", json_fields.text(fields, "name")),
+        music_url=json_fields.only_url(fields, "musicOnHoldUrl"),
+        start_on_enter=json_fields.boolean(fields, "startOnEnter", default=True),
+        end_on_exit=json_fields.boolean(fields, "endOnExit"),
+        record=record,
+        mute=mute,
+        can_speak=can_speak,
+        can_hear=json_fields.texts(fields, "canHear"),
+        callback=_callback(fields),
+        transcription=_transcription(fields) if record else None,
+    )
+
+
+def _connect(fields: dict[str, Any]) -> Connect:
+    wanted = fields.get("endpoint")
+    if not isinstance(wanted, list) or len(wanted) != 1:
+        raise FieldError("endpoint", "must be an array of exactly one endpoint")
+    caller = fields.get("from")
+    if caller is not None and not isinstance(caller, str):
+        raise FieldError("from", "must be a number")
+    random_caller = json_fields.boolean(fields, "randomFromNumber")
+    if random_caller and caller is not None:
+        raise FieldError("randomFromNumber", "cannot be used together with from")
+    ringback = fields.get("ringbackTone")
+    if isinstance(ringback, list) and len(ringback) == 1:
+        ringback = ringback[0]
+    if ringback is not None and not json_fields.is_url(ringback):
+        raise FieldError("ringbackTone", "must be a URL")
+    return Connect(
+        endpoint=endpoints.parse(wanted[0]),
+        caller=None if caller is None else caller.removeprefix("+"),
+        random_caller=random_caller,
+        synchronous=json_fields.choice(fields, "eventType", None, ("synchronous",)) is not None,
+        ring_time=json_fields.number(fields, "timeout", 60, 1, 7200) or 60,
+        limit=json_fields.number(fields, "limit", 7200, 1, 7200) or 7200,
+        detection=machine_detection(fields, "machineDetection", "advancedMachineDetection"),
+        callback=_callback(fields),
+        ringback_url=ringback,
+    )
+
+
+def machine_detection(
+    fields: dict[str, Any], plain_name: str, advanced_name: str
+) -> MachineDetection | None:
+    """What an NCCO or a request says of machine detection; the advanced kind wins.
+
+    Raises
+    ------
+    FieldError
+        When a value is not one of those allowed.
+    """
+    behaviours = ("continue", "hangup")
+    plain = json_fields.choice(fields, plain_name, None, behaviours)
+    advanced = json_fields.mapping(fields, advanced_name)
+    if advanced is not None:
+        modes = ("default", "detect", "detect_beep")
+        return MachineDetection(
+            behavior=json_fields.choice(advanced, "behavior", "continue", behaviours) or "continue",
+            mode=json_fields.choice(advanced, "mode", "detect", modes) or "detect",
+            beep_timeout=json_fields.number(advanced, "beep_timeout", None, 30, 120),
+        )
+    return None if plain is None else MachineDetection(plain, "detect", None)
+
+
+def _notify(fields: dict[str, Any]) -> Notify:
+    payload = json_fields.mapping(fields, "payload")
+    if payload is None:
+        raise FieldError("payload", "is required")
+    _required("eventUrl", json_fields.only_url(fields, "eventUrl"))
+    return Notify(payload, _callback(fields))
+
+
+def _wait(fields: dict[str, Any]) -> Wait:
+    # Values outside the range are clamped, not refused (NCCO reference: wait.timeout).
+    timeout = json_fields.number(fields, "timeout", 10.0, -1e12, 1e12)
+    return Wait(min(max(10.0 if timeout is None else timeout, 0.1), 7200.0))
+
+
+def _transfer(fields: dict[str, Any]) -> Transfer:
+    mute = json_fields.boolean(fields, "mute")
+    can_speak = json_fields.texts(fields, "canSpeak")
+    if mute and can_speak is not None:
+        raise FieldError("mute", "cannot be used together with canSpeak")
+    conversation = _required("conversationId", json_fields.text(fields, "conversationId"))
+    return Transfer(conversation, mute, can_speak, json_fields.texts(fields, "canHear"))
+
+
+def _callback(fields: dict[str, Any]) -> Callback:
+    url = json_fields.only_url(fields, "eventUrl")
+    return Callback(url, json_fields.method(fields, "eventMethod", "POST"))
+
+
+def _transcription(fields: dict[str, Any]) -> Transcription | None:
+    wanted = json_fields.mapping(fields, "transcription")
+    if wanted is None:
+        return None
+    return Transcription(_callback(wanted), json_fields.text(wanted, "language") or "en-US")
+
+
+def _required(name: str, value: str | None) -> str:
+    if value is None:
+        raise FieldError(name, "is required")
+    return value
+
+
+READERS: dict[str, Callable[[dict[str, Any]], Action]] = {
+    "talk": _talk,
+    "stream": _stream,
+    "input": _input,
+    "record": _record,
+    "conversation": _conversation,
+    "connect": _connect,
+    "notify": _notify,
+    "wait": _wait,
+    "transfer": _transfer,
+}

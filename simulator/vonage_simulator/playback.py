@@ -1,0 +1,278 @@
+"""What can be heard on a leg: talk, streams, beeps, speech and keys, each as long as it lasts."""
+
+import asyncio
+import re
+from dataclasses import replace
+from typing import Any
+
+from . import audio
+from .legs import (
+    AudioHold,
+    Digit,
+    Leg,
+    Samples,
+    Sound,
+    SpeechBegan,
+    SpeechEnded,
+    audio_holds_of,
+    listeners_of,
+)
+from .state import SimulatorState
+
+TALK_VOICE = 740
+STREAM_VOICE = 880
+BEEP_VOICE = 1000
+DTMF_VOICE = 1200
+RING_VOICE = 425
+SILENT_VOICE = 0
+
+BEEP_SECONDS = 0.4
+DIGIT_SECONDS = 0.2
+PAUSE_SECONDS = 0.5  # what a p among digits stands for (NCCO reference: dtmfAnswer)
+
+
+class Playback:
+    """A sound that the platform plays to a leg until it ends or is stopped."""
+
+    def __init__(
+        self,
+        platform: SimulatorState,
+        leg: Leg,
+        kind: str,
+        details: dict[str, Any],
+        voice: int,
+        seconds: float | None,
+        pcm: bytes = b"",
+    ) -> None:
+        self._clock = platform.clock
+        self._journal = platform.journal
+        self._leg = leg
+        self._told = False
+        begin = self._clock.now()
+        self.ends_at = None if seconds is None else begin + seconds
+        sound_id = next(platform.sound_ids)
+        self.sound = Sound(kind, begin, None, details, voice, Samples(pcm), sound_id)
+        self._keeper = AudioHold()
+        self._keeper.keep(self.sound.samples)
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not leg.earmuffed:
+            leg.heard.append(self.sound)
+        leg.playbacks.append(self)
+        self._journal.write(
+            "sound",
+            uuid=leg.uuid,
+            sound=kind,
+            details=details,
+            sound_id=sound_id,
+            seconds=None if seconds is None else round(seconds, 3),
+            heard_by=[] if leg.earmuffed else [leg.uuid],
+        )
+        self._timer = None if self.ends_at is None else self._clock.call_at(self.ends_at, self.stop)
+
+    def stop(self) -> None:
+        """End it now, where it has not ended."""
+        if self.done.done():
+            return
+        now = self._clock.now()
+        self.sound.end = now if self.ends_at is None else min(now, self.ends_at)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._leg.playbacks.remove(self)
+        for keeper in audio_holds_of(self._leg):
+            keeper.keep(self.sound.samples)
+        self._keeper.let_go()
+        self.tell_end(interrupted=self.ends_at is None or now < self.ends_at)
+        self.done.set_result(None)
+
+    def tell_end(self, *, interrupted: bool) -> None:
+        """Write into the journal, once, that it is not heard any more."""
+        if self._told:
+            return
+        self._told = True
+        self._journal.write(
+            "sound_ended",
+            uuid=self._leg.uuid,
+            sound_id=self.sound.sound_id,
+            interrupted=interrupted,
+        )
+
+    async def finish(self) -> None:
+        """Wait for its end; when the waiting is given up, the sound stops."""
+        try:
+            await asyncio.shield(self.done)
+        finally:
+            self.stop()
+
+
+def speaking_seconds(text: str, words_per_minute: float) -> float:
+    """How long it takes to say a text; SSML breaks are pauses, its other tags make no sound."""
+    pauses = 0.0
+    for amount, unit in re.findall(r"<break[^>]*time=['\"]([0-9.]+)(ms|s)", text):
+        try:
+            pauses += float(amount) / (1000 if unit == "ms" else 1)
+        except ValueError:
+            continue
+    words = len(re.sub(r"<[^>]*>", " ", text).split())
+    return max(0.3, words * 60 / words_per_minute) + min(pauses, 60.0)
+
+
+def play_talk(platform: SimulatorState, leg: Leg, text: str, language: str, loop: int) -> Playback:
+    """Speak a text to a leg; `loop` 0 repeats it until it is stopped."""
+    once = speaking_seconds(text, platform.settings.words_per_minute)
+    details = {"text": text, "language": language}
+    return Playback(platform, leg, "talk", details, TALK_VOICE, once * loop if loop else None)
+
+
+async def play_stream(platform: SimulatorState, leg: Leg, url: str, loop: int) -> Playback | None:
+    """Play an audio file to a leg; None when it cannot be fetched or is no audio."""
+    work = platform.audio_files.fetch(platform.sender.session, url)
+    content = await platform.clock.outside(work)
+    once = None if content is None else audio.seconds_of(content)
+    if content is None or once is None:
+        platform.journal.write("error", uuid=leg.uuid, reason="no audio", detail=url)
+        return None
+    platform.audio_files.add_played(url, content)
+    pcm = audio.pcm_of(content) if loop == 1 else b""
+    seconds = once * loop if loop else None
+    return Playback(platform, leg, "stream", {"url": url}, STREAM_VOICE, seconds, pcm)
+
+
+def beep(platform: SimulatorState, leg: Leg) -> Playback:
+    """A short tone before a recording."""
+    return Playback(platform, leg, "beep", {}, BEEP_VOICE, BEEP_SECONDS)
+
+
+def answering_beep(platform: SimulatorState, leg: Leg) -> None:
+    """The tone of an answering machine, which those hear who are joined to it."""
+    now = platform.clock.now()
+    if leg.is_over:
+        return
+    sound = Sound("beep", now, now + BEEP_SECONDS, {"from": leg.uuid}, BEEP_VOICE)
+    leg.said.append(sound)
+    for listener in listeners_of(leg):
+        listener.heard.append(sound)
+
+
+def ring(platform: SimulatorState, leg: Leg, url: str | None) -> Playback:
+    """The ringback tone that a caller hears, until it is stopped."""
+    return Playback(platform, leg, "ringing", {} if url is None else {"url": url}, RING_VOICE, None)
+
+
+def send_digits(platform: SimulatorState, leg: Leg, digits: str) -> Playback:
+    """Play DTMF tones to a leg."""
+    seconds = sum(PAUSE_SECONDS if digit in "pP" else DIGIT_SECONDS for digit in digits)
+    return Playback(platform, leg, "dtmf", {"digits": digits}, DTMF_VOICE, seconds)
+
+
+def say(platform: SimulatorState, leg: Leg, text: str, confidence: float | None = None) -> float:
+    """Let the person on the leg say something after what they are saying; gives its end."""
+    clock = platform.clock
+    begin = max(clock.now(), leg.speaking_until)
+    end = begin + speaking_seconds(text, platform.settings.words_per_minute)
+    leg.speaking_until = end
+
+    def start() -> None:
+        if leg.is_over:
+            return
+        sound = Sound("speech", begin, end, {"text": text, "from": leg.uuid}, leg.voice)
+        leg.said.append(sound)
+        listeners = listeners_of(leg)
+        for listener in listeners:
+            listener.heard.append(sound)
+        platform.journal.write(
+            "speech",
+            uuid=leg.uuid,
+            text=text,
+            seconds=round(end - begin, 3),
+            heard_by=[listener.uuid for listener in listeners],
+        )
+        interrupt(leg)
+        leg.tell(SpeechBegan(begin))
+        clock.call_at(end, stop)
+
+    def stop() -> None:
+        if not leg.is_over:
+            leg.tell(SpeechEnded(text, begin, end, confidence))
+
+    if begin <= clock.now():
+        start()
+    else:
+        clock.call_at(begin, start)
+    return end
+
+
+def recognize(platform: SimulatorState, leg: Leg, text: str, began: float, ended: float) -> None:
+    """Take what was heard from a microphone between two times as these words.
+
+    They make no sound, and so nobody hears them: the voice was the sound.
+    """
+    details = {"text": text, "from": leg.uuid}
+    leg.said.append(Sound("speech", began, ended, details, SILENT_VOICE))
+    platform.journal.write(
+        "speech",
+        uuid=leg.uuid,
+        text=text,
+        seconds=round(ended - began, 3),
+        heard_by=[],
+        recognised=True,
+    )
+    if began == ended:  # otherwise the voice has interrupted what was played then
+        interrupt(leg)
+    leg.tell(SpeechBegan(began))
+    leg.tell(SpeechEnded(text, began, ended))
+
+
+def press(platform: SimulatorState, leg: Leg, digits: str) -> None:
+    """Let the person on the leg press keys, one after the other; p is a pause."""
+    at = max(platform.clock.now(), leg.pressing_until)
+    for digit in digits:
+        if digit in "pP":
+            at += PAUSE_SECONDS
+            continue
+        _press_at(platform, leg, digit, at)
+        at += DIGIT_SECONDS
+    leg.pressing_until = at
+
+
+def _press_at(platform: SimulatorState, leg: Leg, digit: str, at: float) -> None:
+    def act() -> None:
+        if leg.is_over:
+            return
+        details = {"digits": digit, "from": leg.uuid}
+        sound = Sound("dtmf", at, at + DIGIT_SECONDS, details, DTMF_VOICE)
+        leg.said.append(sound)
+        listeners = listeners_of(leg)
+        for listener in listeners:
+            listener.heard.append(sound)
+            if listener.line is not None:
+                listener.line.send_digit(digit)
+        heard_by = [listener.uuid for listener in listeners]
+        platform.journal.write("digit", uuid=leg.uuid, digit=digit, heard_by=heard_by)
+        interrupt(leg)
+        leg.tell(Digit(digit, at))
+
+    if at <= platform.clock.now():
+        act()
+    else:
+        platform.clock.call_at(at, act)
+
+
+def interrupt(leg: Leg) -> None:
+    """Keys and voices stop a prompt that lets them (NCCO reference: bargeIn)."""
+    if leg.prompt is not None:
+        leg.prompt.stop()
+
+
+def stop_hearing(leg: Leg, at: float) -> None:
+    """From now on an earmuffed leg does not hear what goes on; the sounds go on for others."""
+    for position, sound in enumerate(leg.heard):
+        if sound.end is None or sound.end > at:
+            leg.heard[position] = replace(sound, end=at)
+    for playback in leg.playbacks:
+        playback.tell_end(interrupted=True)
+
+
+def silence(leg: Leg) -> None:
+    """Stop everything that the platform plays to a leg."""
+    for playback in list(leg.playbacks):
+        playback.stop()

@@ -1,0 +1,293 @@
+"""The simulator as a whole: its platform, and the two listeners on the loopback interface."""
+
+import asyncio
+import secrets
+import shutil
+import ssl
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import trustme
+from aiohttp import web
+
+from . import account as accounts
+from .account import Application, SimulatedAccount
+from .account_api import AccountApi, capabilities_of
+from .clock import Clock
+from .control_api import ControlApi
+from .errors import ApiError, not_found
+from .http_helpers import HOST_NAMES, Handler, error_response, is_local
+from .journal import Journal
+from .legs import Leg
+from .recordings import RecordingStore
+from .settings import SimulatorSettings
+from .state import SimulatorState
+from .voice_api import VoiceApi
+
+LOOPBACK = "127.0.0.1"
+# How long requests that are being answered may take when the simulator stops.
+SHUTDOWN_SECONDS = 1.0
+
+
+class Simulator:
+    """A simulated Vonage Voice platform.
+
+    Examples
+    --------
+    >>> async with Simulator(SimulatorSettings()) as simulator:
+    ...     print(simulator.http_url)
+    """
+
+    def __init__(
+        self,
+        settings: SimulatorSettings | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings or SimulatorSettings()
+        self._monotonic = monotonic
+        self.private_key: str | None = None
+        self.api_key = self.settings.api_key
+        self.api_secret = self.settings.api_secret or secrets.token_hex(8)
+        self.signature_secret = self.settings.signature_secret or secrets.token_hex(32)
+        self.application_id = ""
+        self.http_url = ""
+        self.tls_url = ""
+        self.ca_file = ""
+        self._platform: SimulatorState | None = None
+        self._runner: web.AppRunner | None = None
+        self._folder: Path | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start it."""
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        await self.stop()
+
+    @property
+    def clock(self) -> Clock:
+        """The simulator's clock."""
+        return self._running().clock
+
+    @property
+    def journal(self) -> Journal:
+        """What happened on it, in order."""
+        return self._running().journal
+
+    def leg(self, uuid: str) -> Leg:
+        """One side of a call, as it is at this moment.
+
+        Raises
+        ------
+        KeyError
+            When it is not known, or forgotten.
+        """
+        return self._running().legs[uuid]
+
+    def application(self) -> Application:
+        """The application that exists from the start; its webhooks may be changed."""
+        return self._running().account.applications[self.application_id]
+
+    async def start(self) -> None:
+        """Listen on both ports.
+
+        Raises
+        ------
+        OSError
+            When a port is taken.
+        ValueError
+            When the public key in the settings is none.
+        """
+        settings = self.settings
+        self._folder = Path(tempfile.mkdtemp(prefix="simulated-vonage-"))
+        start_time = time.time() if settings.start_time is None else settings.start_time
+        clock = Clock(settings.speed, start_time, self._monotonic)
+        account = SimulatedAccount(self.api_key, self.api_secret, self.signature_secret)
+        recordings_folder = self._folder / "files"
+        recordings_folder.mkdir()
+        recordings = RecordingStore(recordings_folder, clock, settings.recordings_kept_for)
+        platform = SimulatorState(settings, account, clock, time.time, recordings)
+        self._platform = platform
+        try:
+            self._add_application(platform)
+            await platform.sender.start()
+            await self._listen(platform)
+        except BaseException:
+            await self.stop()
+            raise
+        platform.base_url = self.tls_url if settings.public_scheme == "https" else self.http_url
+
+    async def stop(self) -> None:
+        """End every call, stop listening, and remove the files. Can be called twice."""
+        if self._platform is not None:
+            self._platform.journal.write("end")
+            await self._platform.stop()
+        if self._runner is not None:
+            await self._close(self._runner)
+            self._runner = None
+        if self._platform is not None:
+            await self._platform.stop()
+            await self._platform.sender.stop()
+            self._platform = None
+        if self._folder is not None:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _running(self) -> SimulatorState:
+        if self._platform is None:
+            raise RuntimeError("the simulator is not running")
+        return self._platform
+
+    def _add_application(self, platform: SimulatorState) -> None:
+        settings = self.settings
+        public_key = settings.public_key
+        if public_key is None:
+            self.private_key, public_key = accounts.make_keys()
+        pem, key = accounts.public_key_of(public_key)
+        application = Application(
+            id=settings.application_id or platform.make_uuid(),
+            name=settings.application_name,
+            public_key_pem=pem,
+            public_key=key,
+            answer=settings.answer,
+            event=settings.event,
+            fallback=settings.fallback,
+            signed=settings.signed_callbacks,
+            region=settings.region,
+        )
+        application.capabilities = capabilities_of(application)
+        self.application_id = application.id
+        account = platform.account
+        account.applications[application.id] = application
+        account.numbers.update(dict.fromkeys(settings.numbers, application.id))
+
+    async def _listen(self, platform: SimulatorState) -> None:
+        app = web.Application(
+            middlewares=[_guard, _headers(platform), _refusals, _faults(platform)],
+            client_max_size=self.settings.body_bytes,
+        )
+        app.add_routes(VoiceApi(platform).routes())
+        app.add_routes(AccountApi(platform).routes())
+        app.add_routes(ControlApi(platform).routes())
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False
+        )
+        await self._runner.setup()
+        http = web.TCPSite(self._runner, LOOPBACK, self.settings.http_port)
+        await http.start()
+        self.http_url = f"http://{LOOPBACK}:{_port(http)}"
+        tls = web.TCPSite(
+            self._runner, LOOPBACK, self.settings.tls_port, ssl_context=self._certificate()
+        )
+        await tls.start()
+        self.tls_url = f"https://localhost:{_port(tls)}"
+
+    async def _close(self, runner: web.AppRunner) -> None:
+        """Stop listening, and cut the connections: TLS ones would wait for their clients."""
+        for site in list(runner.sites):
+            await site.stop()
+        await asyncio.sleep(0)
+        for connection in runner.server.connections if runner.server is not None else []:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)
+        await runner.cleanup()
+
+    def _certificate(self) -> ssl.SSLContext:
+        assert self._folder is not None  # noqa: S101 start made it
+        authority = trustme.CA()
+        path = Path(self.settings.ca_file or self._folder / "ca.pem")
+        authority.cert_pem.write_to_path(str(path))
+        self.ca_file = str(path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*sorted(HOST_NAMES)).configure_cert(context)
+        return context
+
+
+def _port(site: web.TCPSite) -> int:
+    server = site._server
+    assert isinstance(server, asyncio.Server)  # noqa: S101 it was started
+    port: int = server.sockets[0].getsockname()[1]
+    return port
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what does not come from this machine's own programs and pages."""
+    if not is_local(request):
+        return web.json_response({"title": "Forbidden"}, status=403)
+    return await handler(request)
+
+
+def _headers(platform: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
+    """The headers that Vonage's answers carry (node-sdk issue 133)."""
+
+    @web.middleware
+    async def add(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        if not response.prepared and not request.path.startswith("/sim"):
+            response.headers["Server"] = "nginx"
+            response.headers["X-Frame-Options"] = "deny"
+            response.headers["X-Nexmo-Trace-Id"] = platform.trace_id()
+            if response.content_type == "application/json":
+                response.headers["Content-Disposition"] = 'attachment; filename="api.txt"'
+        return response
+
+    return add
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every refusal into a response in one of Vonage's styles."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return error_response(error)
+    except web.HTTPNotFound:
+        return error_response(not_found())
+    except web.HTTPRequestEntityTooLarge:
+        return web.json_response({"type": 413, "title": "Request Entity Too Large"}, status=413)
+    except web.HTTPMethodNotAllowed as error:
+        body = {"type": 405, "title": "Method Not Allowed"}
+        return web.json_response(body, status=405, headers={"Allow": error.headers["Allow"]})
+
+
+def _faults(platform: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
+    """The faults of the API itself; the simulator's own door has none."""
+    faults = platform.faults
+
+    @web.middleware
+    async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith("/sim"):
+            return await handler(request)
+        if faults.strikes("api_slow"):
+            await asyncio.sleep(faults.value("api_slow"))
+        if faults.strikes("api_drop_before"):
+            return _cut(request)
+        if faults.strikes("api_5xx"):
+            return web.Response(status=min(599, max(500, int(faults.value("api_5xx")))))
+        if faults.strikes("api_429"):
+            return web.Response(status=429)
+        if faults.strikes("api_drop_after"):
+            await handler(request)
+            return _cut(request)
+        return await handler(request)
+
+    return spoil
+
+
+def _cut(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()

@@ -1,0 +1,163 @@
+"""Every value that somebody may want to change: ports, keys, webhooks, timers, and each inference.
+
+What Vonage documents is a constant where it is used; what it leaves open is a field here, with the
+value that its official material makes most likely.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Method = Literal["GET", "POST"]
+Scheme = Literal["http", "https"]
+
+HOSTS_OF_REGIONS = {
+    "na-east": "api-us-3",
+    "na-west": "api-us-4",
+    "eu-west": "api-eu-3",
+    "eu-east": "api-eu-4",
+    "apac-sng": "api-ap-3",
+    "apac-australia": "api-ap-4",
+}
+
+
+@dataclass(frozen=True)
+class WebhookTarget:
+    """Where a webhook goes, and how long the platform waits for it.
+
+    Parameters
+    ----------
+    url
+        An http or https address.
+    method
+        The form of the request: JSON in the body, or the same fields in the query.
+    connect_ms
+        Milliseconds to connect, 300 to 1000 (Application API: connection_timeout).
+    read_ms
+        Milliseconds between two pieces of the reply, 1000 to 5000; for events up to 10000
+        (Application API: socket_timeout).
+    """
+
+    url: str
+    method: Method = "POST"
+    connect_ms: int = 1000
+    read_ms: int = 5000
+
+
+@dataclass(frozen=True)
+class CalleeBehavior:
+    """What the person or machine at the other end of a number does when it is called.
+
+    Parameters
+    ----------
+    behaviour
+        `answer`, `busy`, `reject`, `no_answer`, `machine`, `unavailable`, `invalid`, or `manual`:
+        it rings until somebody says otherwise.
+    after
+        Seconds of ringing before it happens.
+    detail
+        The `detail` of the event where a call is not taken, such as `number_out_of_service`.
+    greeting
+        What a machine says first.
+    beep_after
+        Seconds from a machine's answering to its beep; None for a machine without one.
+    says
+        What a person says after answering.
+    """
+
+    behaviour: Literal[
+        "answer", "busy", "reject", "no_answer", "machine", "unavailable", "invalid", "manual"
+    ] = "answer"
+    after: float = 1.0
+    detail: str | None = None
+    greeting: str = "Nobody is here to take your call. Please speak after the tone."
+    beep_after: float | None = 6.0
+    says: str | None = None
+
+
+@dataclass(frozen=True)
+class SimulatorSettings:
+    """How a simulated platform is set up. Times are in seconds of the simulator's own clock.
+
+    Parameters
+    ----------
+    http_port, tls_port
+        Ports on 127.0.0.1; 0 takes a free one.
+    application_id
+        The application that exists from the start; None makes one up from the seed.
+    public_key
+        Its public key in PEM; None makes a pair, whose private half is `Simulator.private_key`.
+    speed
+        How fast the clock runs against real time; 0 stops it, and only `step` moves it.
+    start_time
+        Where the clock starts, in seconds since 1970; None starts it at the real time.
+    ca_file
+        Where the certificate of the TLS listener's authority is written; None takes a temporary
+        file, which is removed at the end.
+    public_scheme
+        Whether region_url and recording_url point to the TLS listener, as Vonage's do.
+    """
+
+    http_port: int = 0
+    tls_port: int = 0
+    application_id: str | None = None
+    application_name: str = "Simulated application"
+    public_key: str | None = None
+    api_key: str = "abcd1234"
+    api_secret: str | None = None
+    signature_secret: str | None = None
+    signed_callbacks: bool = True
+    answer: WebhookTarget | None = None
+    event: WebhookTarget | None = None
+    fallback: WebhookTarget | None = None
+    numbers: tuple[str, ...] = ("447700900001",)
+    region: str = "eu-west"
+    public_scheme: Scheme = "https"
+    ca_file: str | None = None
+
+    seed: int = 1
+    speed: float = 1.0
+    start_time: float | None = None
+
+    callees: dict[str, CalleeBehavior] = field(default_factory=dict)
+    default_callee: CalleeBehavior = CalleeBehavior()
+
+    # Webhooks: where Vonage's own pages differ, the value that its support pages give.
+    webhook_attempts: int = 2
+    webhook_retry_pause: float = 1.0
+    retry_keeps_jti: bool = False
+    get_hash_decodes_nested: bool = False
+    webhook_kept_bytes: int = 4096
+    webhook_reply_bytes: int = 1024 * 1024
+
+    # Timers that no page states.
+    words_per_minute: float = 160.0
+    ringing_after: float = 0.0
+    dropped_after: float = 1.0
+    not_ready_for: float = 1.5
+    human_detected_after: float = 2.0
+    machine_detected_after: float = 4.5
+    default_beep_timeout: float = 45.0
+    record_event_delay: tuple[float, float] = (0.4, 2.0)
+    transcription_delay: float = 5.0
+    barge_in_timers_wait_for_prompt: bool = True
+    rejected_completes: bool = False
+    href_prefix: str = "/v1/calls"
+    dtmf_only_speech: Literal["results", "error", "absent"] = "results"
+
+    # Money, as the completed event shows it: euros a minute.
+    inbound_rate: str = "0.00450000"
+    outbound_rate: str = "0.00720000"
+    inbound_network: str = "GB-FIXED"
+    outbound_network: str = "23433"
+
+    # Limits.
+    calls_per_second: float = 3.0
+    requests_per_second: float = 15.0
+    conversation_members: int = 50
+    recordings_kept_for: float = 30 * 86400.0
+    calls_kept_for: float = 2 * 86400.0
+    conversations_kept_for: float = 48 * 3600.0
+    calls_kept: int = 1000
+    entries_kept: int = 2000
+    body_bytes: int = 1024 * 1024
+    websocket_buffer_frames: int = 3072

@@ -1,0 +1,242 @@
+"""What the whole platform shares: clock, account, legs, conversations, and its background tasks."""
+
+import asyncio
+import itertools
+import logging
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from . import webhook_payloads
+from .account import Application, SimulatedAccount
+from .audio_cache import AudioFiles
+from .clock import Clock
+from .endpoints import Endpoint
+from .faults import Faults
+from .journal import Journal
+from .legs import Conversation, Leg
+from .rate_limits import RateLimiter
+from .recordings import RecordingStore
+from .settings import CalleeBehavior, SimulatorSettings, WebhookTarget
+from .webhook_sender import DeliveryResult, WebhookSender
+
+logger = logging.getLogger(__name__)
+
+# Each leg speaks with a tone of its own, which tells it apart in a recording.
+VOICES = range(220, 660, 40)
+
+
+class SimulatorState:
+    """The state of one simulated platform."""
+
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        account: SimulatedAccount,
+        clock: Clock,
+        wall: Callable[[], float],
+        recordings: RecordingStore,
+    ) -> None:
+        self.settings = settings
+        self.account = account
+        self.clock = clock
+        self.wall = wall
+        self.recordings = recordings
+        self.faults = Faults(settings.seed)
+        self.journal = Journal(clock, settings.entries_kept)
+        # Ids and delays draw from sources of their own: a fault or an extra webhook shifts neither.
+        self._ids = random.Random(f"{settings.seed}/ids")  # noqa: S311 made-up ids, no secrets
+        self._tokens = random.Random(f"{settings.seed}/tokens")  # noqa: S311 as above
+        self.chance = random.Random(f"{settings.seed}/chance")  # noqa: S311 as above
+        self.sender = WebhookSender(
+            settings, account, clock, wall, self.faults, self.journal, self._token_id
+        )
+        self.callees: dict[str, CalleeBehavior] = dict(settings.callees)
+        self.default_callee = settings.default_callee
+        self.legs: dict[str, Leg] = {}
+        self.forgotten = 0
+        self.calls = 0
+        self.base_url = ""
+        self.sound_ids = itertools.count(1)
+        self._ended: deque[Leg] = deque()
+        self._rooms: dict[tuple[str, str], Conversation] = {}
+        self._buckets: dict[tuple[str, str], RateLimiter] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.audio_files = AudioFiles(clock)
+
+    # Ids
+
+    def make_uuid(self) -> str:
+        """A new uuid with dashes, the same for the same seed."""
+        return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
+
+    def trace_id(self) -> str:
+        """What tells one answer of the API from another."""
+        return self._token_id().replace("-", "")
+
+    def _token_id(self) -> str:
+        return str(uuid.UUID(int=self._tokens.getrandbits(128), version=4))
+
+    # Legs and conversations
+
+    def new_conversation(self, name: str | None = None) -> Conversation:
+        """A conversation without members."""
+        conversation = Conversation(f"CON-{self.make_uuid()}", name, used_at=self.clock.now())
+        return conversation
+
+    def new_leg(
+        self,
+        application: Application,
+        direction: str,
+        caller: Endpoint,
+        callee: Endpoint,
+        conversation: Conversation | None = None,
+        event: WebhookTarget | None = None,
+    ) -> Leg:
+        """A leg that has just begun, in a conversation of its own unless one is given."""
+        leg_uuid = self.make_uuid()
+        from_the_network = direction == "inbound" and caller.kind == "phone"
+        if from_the_network and not self.faults.strikes("dashed_inbound_uuid"):
+            leg_uuid = leg_uuid.replace("-", "")
+        leg = Leg(
+            uuid=leg_uuid,
+            application=application,
+            direction=direction,
+            caller=caller,
+            callee=callee,
+            conversation=conversation or self.new_conversation(),
+            clock=self.clock,
+            created_at=self.clock.now(),
+            voice=VOICES[self.calls % len(VOICES)],
+            event=event or application.event,
+        )
+        self.calls += 1
+        self.legs[leg.uuid] = leg
+        leg.join(leg.conversation)
+        return leg
+
+    def room(self, application: Application, name: str) -> Conversation:
+        """The application's conversation of that name, made when there is none."""
+        self._drop_old_rooms()
+        room = self._rooms.get((application.id, name))
+        if room is None:
+            room = self.new_conversation(name)
+            self._rooms[application.id, name] = room
+        room.used_at = self.clock.now()
+        return room
+
+    def conversation(self, application: Application, conversation_uuid: str) -> Conversation | None:
+        """A conversation of the application that has members, or is a room that is kept."""
+        for (application_id, _), room in self._rooms.items():
+            if application_id == application.id and room.uuid == conversation_uuid:
+                return room
+        for leg in self.legs.values():
+            if leg.application is application and leg.conversation.uuid == conversation_uuid:
+                return leg.conversation
+        return None
+
+    def _drop_old_rooms(self) -> None:
+        oldest = self.clock.now() - self.settings.conversations_kept_for
+        for key, room in list(self._rooms.items()):
+            if not room.members and room.used_at < oldest:
+                del self._rooms[key]
+
+    def ended(self, leg: Leg) -> None:
+        """Keep an ended leg for a while, and forget the oldest ones."""
+        self._ended.append(leg)
+        oldest = self.clock.now() - self.settings.calls_kept_for
+        while self._ended and (
+            len(self._ended) > self.settings.calls_kept or (self._ended[0].ended_at or 0.0) < oldest
+        ):
+            del self.legs[self._ended.popleft().uuid]
+            self.forgotten += 1
+
+    def callee(self, endpoint: Endpoint) -> CalleeBehavior:
+        """How somebody who is called behaves."""
+        return self.callees.get(endpoint.address, self.default_callee)
+
+    # Limits
+
+    def may_call(self, application: Application) -> bool:
+        """Whether the limit of new calls leaves room for one more."""
+        return self._bucket(application, "calls", self.settings.calls_per_second).take()
+
+    def may_request(self, application: Application) -> bool:
+        """Whether the limit of other requests leaves room for one more."""
+        return self._bucket(application, "requests", self.settings.requests_per_second).take()
+
+    def _bucket(self, application: Application, kind: str, rate: float) -> RateLimiter:
+        key = (application.id, kind)
+        if key not in self._buckets:
+            self._buckets[key] = RateLimiter(self.clock, rate)
+        return self._buckets[key]
+
+    # Webhooks
+
+    def report(
+        self, leg: Leg, target: WebhookTarget | None, fields: dict[str, Any], kind: str
+    ) -> "asyncio.Task[DeliveryResult] | None":
+        """Send an event beside whatever else goes on; nothing where there is no address."""
+        if target is None:
+            return None
+        self._spoil(fields)
+        return self.spawn(self.sender.deliver(leg, target, fields, kind))
+
+    def report_status(self, leg: Leg, status: str, **extra: Any) -> "asyncio.Task[DeliveryResult] | None":
+        """Move a leg to a status and tell its event URL."""
+        now = self.clock.now()
+        leg.status = status
+        self.journal.write("leg", uuid=leg.uuid, status=status, **self._who(leg))
+        return self.report(
+            leg, leg.event, webhook_payloads.status_event(leg, status, now, **extra), status
+        )
+
+    def report_error(self, leg: Leg, reason: str, detail: str = "") -> None:
+        """Tell the event URL that something could not be done; `detail` is for the journal."""
+        self.journal.write("error", uuid=leg.uuid, reason=reason, detail=detail)
+        self.report(
+            leg, leg.event, webhook_payloads.error_event(leg, self.clock.now(), reason), "error"
+        )
+
+    def _spoil(self, fields: dict[str, Any]) -> None:
+        if "headers" in fields and self.faults.strikes("no_headers"):
+            del fields["headers"]
+        if "from" in fields:
+            if self.faults.strikes("null_from"):
+                fields["from"] = None
+            elif self.faults.strikes("unknown_from"):
+                fields["from"] = "Unknown"
+            elif self.faults.strikes("spaced_from"):
+                fields["from"] = f" {fields['from']}"
+
+    def _who(self, leg: Leg) -> dict[str, Any]:
+        return {
+            "direction": leg.direction,
+            "from": webhook_payloads.caller_of(leg),
+            "to": leg.callee.address,
+            "conversation_uuid": leg.conversation.uuid,
+        }
+
+    # Tasks
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        """Run something in the background until it ends or the platform stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a task of the simulator failed", exc_info=task.exception())
+
+    async def stop(self) -> None:
+        """End every background task."""
+        while self._tasks:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

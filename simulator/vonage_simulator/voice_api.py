@@ -1,0 +1,338 @@
+"""The Voice API, version 1: /v1/calls and /v1/files."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from . import api_requests, authentication, json_fields, legs, ncco_runner, playback
+from .account import Application
+from .errors import ApiError, bad_state, invalid, not_found, unauthorized
+from .http_helpers import read_object
+from .json_fields import FieldError
+from .legs import Leg
+from .settings import HOSTS_OF_REGIONS, WebhookTarget
+from .state import SimulatorState
+
+REGION_HOSTS = frozenset(HOSTS_OF_REGIONS.values())
+
+
+class VoiceApi:
+    """The handlers, on one platform."""
+
+    def __init__(self, platform: SimulatorState) -> None:
+        self._platform = platform
+
+    def routes(self) -> list[web.RouteDef]:
+        """Every path of the API."""
+        return [
+            web.post("/v1/calls", self.create),
+            web.get("/v1/calls", self.list_calls),
+            web.get("/v1/calls/{uuid}", self.get),
+            web.put("/v1/calls/{uuid}", self.modify),
+            web.put("/v1/calls/{uuid}/stream", self.start_stream),
+            web.delete("/v1/calls/{uuid}/stream", self.stop_stream),
+            web.put("/v1/calls/{uuid}/talk", self.start_talk),
+            web.delete("/v1/calls/{uuid}/talk", self.stop_talk),
+            web.put("/v1/calls/{uuid}/dtmf", self.send_digits),
+            web.put("/v1/calls/{uuid}/input/dtmf", self.subscribe),
+            web.delete("/v1/calls/{uuid}/input/dtmf", self.unsubscribe),
+            web.get("/v1/files/{file_id}", self.download),
+        ]
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Place a call."""
+        platform = self._platform
+        application = self._authorize(request)
+        if not platform.may_call(application):
+            raise ApiError(429, None)
+        fields = await read_object(request)
+        try:
+            wanted = api_requests.new_call(
+                fields, application, platform.account, platform.chance.choice
+            )
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        leg = platform.new_leg(
+            application, "outbound", wanted.caller, wanted.callee, event=wanted.event
+        )
+        leg.ring_time = wanted.ring_time
+        leg.limit = wanted.limit
+        platform.journal.write("call", uuid=leg.uuid, direction="outbound")
+        ncco_runner.begin_outbound(platform, leg, wanted.source, wanted.detection)
+        body = {
+            "uuid": leg.uuid,
+            "status": "started",
+            "direction": "outbound",
+            "conversation_uuid": leg.conversation.uuid,
+        }
+        return web.json_response(body, status=201)
+
+    async def list_calls(self, request: web.Request) -> web.Response:
+        """The calls of the application, filtered and paged."""
+        application = self._authorize_request(request)
+        try:
+            wanted = api_requests.call_filter(dict(request.query))
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        found = [
+            leg
+            for leg in self._platform.legs.values()
+            if leg.application is application and _matches(leg, wanted)
+        ]
+        found.sort(key=lambda leg: leg.created_at, reverse=wanted.descending)
+        page = found[wanted.record_index : wanted.record_index + wanted.page_size]
+        body = {
+            "count": len(found),
+            "page_size": wanted.page_size,
+            "record_index": wanted.record_index,
+            "_links": self._links(dict(request.query), wanted, len(found)),
+            "_embedded": {"calls": [self._view(leg) for leg in page]},
+        }
+        return web.json_response(body)
+
+    async def get(self, request: web.Request) -> web.Response:
+        """One call, also after its end."""
+        return web.json_response(self._view(self._leg(request)))
+
+    async def modify(self, request: web.Request) -> web.Response:
+        """Hang up, mute, earmuff, or transfer."""
+        leg = self._leg(request)
+        fields = await read_object(request)
+        action = fields.pop("action", None)
+        if action not in api_requests.LEG_ACTIONS:
+            raise invalid("action", f"must be one of {', '.join(api_requests.LEG_ACTIONS)}")
+        try:
+            if action == "transfer":
+                source = api_requests.transfer_source(fields)
+            else:
+                api_requests.known(fields, frozenset())
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        self._needs_life(leg)
+        if action == "hangup":
+            self._needs_age(leg)
+            leg.commands.put(legs.HangUp("platform"))
+            return web.Response(status=204)
+        self._needs_answer(leg)
+        if action == "transfer":
+            ncco_runner.transfer(self._platform, leg, source)
+        elif action in ("mute", "unmute"):
+            leg.muted = action == "mute"
+        else:
+            leg.earmuffed = action == "earmuff"
+            if leg.earmuffed:
+                now = self._platform.clock.now()
+                playback.stop_hearing(leg, now)
+        self._platform.journal.write("modified", uuid=leg.uuid, action=action)
+        return web.Response(status=204)
+
+    async def start_stream(self, request: web.Request) -> web.Response:
+        """Play an audio file to a leg."""
+        leg = self._leg(request)
+        fields = await read_object(request)
+        try:
+            loop = api_requests.playing(fields, api_requests.STREAM_FIELDS)
+            url = json_fields.only_url(fields, "stream_url")
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        if url is None:
+            raise invalid("stream_url", "is required")
+        self._needs_answer(leg)
+        if leg.stream is not None:
+            leg.stream.stop()
+        self._platform.spawn(self._stream(leg, url, loop))
+        return _message(leg, "Stream started")
+
+    async def _stream(self, leg: Leg, url: str, loop: int) -> None:
+        stream = await playback.play_stream(self._platform, leg, url, loop)
+        if stream is not None and leg.is_over:
+            stream.stop()
+        leg.stream = stream
+
+    async def stop_stream(self, request: web.Request) -> web.Response:
+        """Stop the audio file."""
+        leg = self._leg(request)
+        self._needs_answer(leg)
+        if leg.stream is not None:
+            leg.stream.stop()
+        return _message(leg, "Stream stopped")
+
+    async def start_talk(self, request: web.Request) -> web.Response:
+        """Speak to a leg."""
+        leg = self._leg(request)
+        fields = await read_object(request)
+        try:
+            loop = api_requests.playing(fields, api_requests.TALK_FIELDS)
+            text = json_fields.text(fields, "text", 100_000)
+            language = json_fields.text(fields, "language") or "en-US"
+            api_requests.style(fields)
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        if text is None:
+            raise invalid("text", "is required")
+        self._needs_answer(leg)
+        if leg.talk is not None:
+            leg.talk.stop()
+        leg.talk = playback.play_talk(self._platform, leg, text, language, loop)
+        return _message(leg, "Talk started")
+
+    async def stop_talk(self, request: web.Request) -> web.Response:
+        """Stop speaking."""
+        leg = self._leg(request)
+        self._needs_answer(leg)
+        if leg.talk is not None:
+            leg.talk.stop()
+        return _message(leg, "Talk stopped")
+
+    async def send_digits(self, request: web.Request) -> web.Response:
+        """Play DTMF tones to a leg."""
+        leg = self._leg(request)
+        fields = await read_object(request)
+        try:
+            digits = api_requests.digits(fields)
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        self._needs_answer(leg)
+        playback.send_digits(self._platform, leg, digits)
+        return _message(leg, "DTMF sent")
+
+    async def subscribe(self, request: web.Request) -> web.Response:
+        """Send each key of a leg in asynchronous input to another address."""
+        leg = self._leg(request)
+        fields = await read_object(request)
+        try:
+            api_requests.known(fields, frozenset({"event_url"}))
+            url = json_fields.only_url(fields, "event_url")
+        except FieldError as error:
+            raise invalid(error.name, error.reason) from error
+        if url is None:
+            raise invalid("event_url", "is required")
+        self._needs_answer(leg)
+        leg.live_digits = WebhookTarget(url, "POST", read_ms=10_000)
+        return web.Response(status=200)
+
+    async def unsubscribe(self, request: web.Request) -> web.Response:
+        """Send keys no more."""
+        leg = self._leg(request)
+        self._needs_answer(leg)
+        leg.live_digits = None
+        return web.Response(status=200)
+
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """A recording or a transcript, to the application that made it."""
+        application = self._authorize(request)
+        stored = self._platform.recordings.get(request.match_info["file_id"])
+        if stored is None:
+            raise not_found()
+        if stored.application_id != application.id:
+            raise unauthorized()
+        if self._platform.faults.strikes("record_truncated"):
+            return await _half(request, stored.path.read_bytes(), stored.content_type)
+        response = web.FileResponse(stored.path, headers={"Content-Type": stored.content_type})
+        return response
+
+    # What every handler needs
+
+    def _authorize(self, request: web.Request) -> Application:
+        header = request.headers.get("Authorization")
+        return authentication.application_of(self._platform.account, header, self._platform.wall())
+
+    def _authorize_request(self, request: web.Request) -> Application:
+        application = self._authorize(request)
+        if not self._platform.may_request(application):
+            raise ApiError(429, None)
+        return application
+
+    def _leg(self, request: web.Request) -> Leg:
+        application = self._authorize_request(request)
+        leg = self._platform.legs.get(request.match_info["uuid"])
+        if leg is None or leg.application is not application:
+            raise not_found()
+        host = request.host.partition(".")[0].partition(":")[0]
+        region = application.region or self._platform.settings.region
+        elsewhere = host in REGION_HOSTS and host != HOSTS_OF_REGIONS.get(region)
+        if elsewhere or self._platform.faults.strikes("wrong_region"):
+            raise not_found()
+        return leg
+
+    def _needs_life(self, leg: Leg) -> None:
+        if leg.is_over:
+            raise not_found()
+        if self._platform.faults.strikes("not_ready"):
+            raise bad_state()
+
+    def _needs_age(self, leg: Leg) -> None:
+        """A call that the API has just placed cannot be hung up yet."""
+        age = self._platform.clock.now() - leg.created_at
+        if leg.direction == "outbound" and age < self._platform.settings.not_ready_for:
+            raise bad_state()
+
+    def _needs_answer(self, leg: Leg) -> None:
+        self._needs_life(leg)
+        if not leg.is_active:
+            raise bad_state()
+
+    # What is shown
+
+    def _view(self, leg: Leg) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "_links": {"self": {"href": f"{self._platform.settings.href_prefix}/{leg.uuid}"}},
+            "uuid": leg.uuid,
+            "conversation_uuid": leg.conversation.uuid,
+            "to": leg.callee.view(),
+            "from": leg.caller.view(),
+            "status": leg.status,
+            "direction": leg.direction,
+        }
+        if leg.status == "completed":
+            body |= {name: value for name, value in leg.final.items() if name != "sip_code"}
+            if body["network"] is None:
+                del body["network"]
+        return body
+
+    def _links(
+        self, query: dict[str, str], wanted: api_requests.Filter, count: int
+    ) -> dict[str, dict[str, str]]:
+        prefix = self._platform.settings.href_prefix
+        size = wanted.page_size
+
+        def link(index: int | None) -> dict[str, str]:
+            kept = {name: value for name, value in query.items() if name != "record_index"}
+            kept["page_size"] = str(size)
+            if index is not None:
+                kept["record_index"] = str(index)
+            return {"href": f"{prefix}?{urlencode(kept)}"}
+
+        last = max(0, (count - 1) // size * size)
+        links = {"self": link(wanted.record_index), "first": link(None), "last": link(last)}
+        if wanted.record_index > 0:
+            links["prev"] = link(max(0, wanted.record_index - size))
+        if wanted.record_index + size < count:
+            links["next"] = link(wanted.record_index + size)
+        return links
+
+
+def _matches(leg: Leg, wanted: api_requests.Filter) -> bool:
+    created = leg.created_at
+    return (
+        (wanted.status is None or leg.status == wanted.status)
+        and (wanted.since is None or created >= wanted.since)
+        and (wanted.until is None or created <= wanted.until)
+        and (wanted.conversation_uuid is None or leg.conversation.uuid == wanted.conversation_uuid)
+    )
+
+
+def _message(leg: Leg, message: str) -> web.Response:
+    return web.json_response({"message": message, "uuid": leg.uuid})
+
+
+async def _half(request: web.Request, content: bytes, content_type: str) -> web.StreamResponse:
+    """Promise the whole file, send half of it, and close the connection."""
+    headers = {"Content-Type": content_type, "Content-Length": str(len(content))}
+    response = web.StreamResponse(headers=headers)
+    await response.prepare(request)
+    await response.write(content[: len(content) // 2])
+    if request.transport is not None:
+        request.transport.close()
+    return response

@@ -1,0 +1,347 @@
+"""Sending webhooks: their GET and POST forms, signature, timeouts, second attempt and fallback.
+
+The rules of what is tried again are those of support article 115016024247: timeouts, closed
+connections, 429, 503 and 504, and nothing else.
+"""
+
+import asyncio
+import hashlib
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import aiohttp
+import jwt
+from yarl import URL
+
+from .account import Application, SimulatedAccount
+from .clock import Clock
+from .faults import Faults
+from .journal import Journal
+from .legs import Leg
+from .settings import SimulatorSettings, WebhookTarget
+
+USER_AGENT = "Apache-HttpAsyncClient/4.1 (Java/1.8.0_66)"
+RETRIED_STATUSES = frozenset({429, 503, 504})
+RETRIED_ERRORS = frozenset({"Connection timeout.", "Read timeout.", "Connection closed."})
+NOT_NCCO_TYPES = frozenset({"text/html", "application/xml", "text/xml"})
+# Statuses that count as received (webhooks guide).
+RECEIVED = range(200, 206)
+# What is kept of a reply's headers: so many names, each value cut to so many characters.
+REPLY_HEADERS = 50
+REPLY_HEADER_CHARACTERS = 500
+# The server of a webhook may close a connection that is not used for long.
+KEEP_ALIVE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class DeliveryResult:
+    """How an attempt ended: a status with a body, or an error."""
+
+    status: int | None
+    body: bytes = b""
+    content_type: str = ""
+    error: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def may_be_tried_again(self) -> bool:
+        """Whether Vonage makes a second attempt after this."""
+        return self.error in RETRIED_ERRORS or self.status in RETRIED_STATUSES
+
+    @property
+    def received(self) -> bool:
+        """Whether the webhook counts as delivered."""
+        return self.status in RECEIVED
+
+    @property
+    def reason(self) -> str:
+        """What a fallback request says of this failure."""
+        return self.error or f"HTTP status {self.status}."
+
+    def ncco(self) -> Any:
+        """The JSON of the body.
+
+        Raises
+        ------
+        ValueError
+            When there is none, or the type of the content is not one for an NCCO.
+        """
+        if self.content_type in NOT_NCCO_TYPES:
+            raise ValueError(f"the content type is {self.content_type}")
+        return json.loads(self.body)
+
+
+class WebhookSender:
+    """Delivers webhooks, and keeps what was sent and what came back."""
+
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        account: SimulatedAccount,
+        clock: Clock,
+        wall: Callable[[], float],
+        faults: Faults,
+        journal: Journal,
+        make_uuid: Callable[[], str],
+    ) -> None:
+        self._settings = settings
+        self._account = account
+        self._clock = clock
+        self._wall = wall
+        self._faults = faults
+        self._journal = journal
+        self._make_uuid = make_uuid
+        self._session: aiohttp.ClientSession | None = None
+
+    async def start(self) -> None:
+        """Open the client."""
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            skip_auto_headers=("User-Agent",),
+        )
+
+    async def stop(self) -> None:
+        """Close the client."""
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The client, for whatever else the platform fetches."""
+        assert self._session is not None, "the sender was not started"  # noqa: S101
+        return self._session
+
+    async def deliver(
+        self, leg: Leg, target: WebhookTarget, fields: dict[str, Any], kind: str
+    ) -> DeliveryResult:
+        """Send one webhook, a second time where the rule says so; never raises for its failure."""
+        if self._faults.strikes("delay_webhook"):
+            await self._clock.sleep(self._faults.value("delay_webhook"))
+        jti = self._make_uuid()
+        reply = await self._attempt(leg, target, fields, kind, 1, jti)
+        for attempt in range(2, self._settings.webhook_attempts + 1):
+            if not reply.may_be_tried_again:
+                break
+            await self._clock.sleep(self._settings.webhook_retry_pause)
+            jti = jti if self._settings.retry_keeps_jti else self._make_uuid()
+            reply = await self._attempt(leg, target, fields, kind, attempt, jti)
+        if self._faults.strikes("duplicate_delivery"):
+            await self._attempt(leg, target, fields, kind, 1, self._make_uuid())
+        return reply
+
+    async def fall_back(
+        self,
+        leg: Leg,
+        failed: WebhookTarget,
+        reply: DeliveryResult,
+        fields: dict[str, Any],
+        kind: str,
+    ) -> DeliveryResult | None:
+        """Ask the application's fallback URL for an NCCO; None where it has none."""
+        target = leg.application.fallback
+        if target is None:
+            return None
+        original = {"url": failed.url, "type": "answer" if kind == "answer" else "event"}
+        more = {"reason": reply.reason, "original_request": original}
+        return await self.deliver(leg, target, fields | more, "fallback")
+
+    async def _attempt(
+        self,
+        leg: Leg,
+        target: WebhookTarget,
+        fields: dict[str, Any],
+        kind: str,
+        attempt: int,
+        jti: str,
+    ) -> DeliveryResult:
+        url, body = form(target, fields)
+        headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if leg.application.signed and not self._faults.strikes("unsigned"):
+            signed = body if body is not None else self._query_object(url)
+            headers["Authorization"] = f"Bearer {self._token(leg.application, signed, jti)}"
+        record = {
+            "kind": kind,
+            "url": url,
+            "method": target.method,
+            "attempt": attempt,
+            "at": self._clock.now(),
+            "status": None,
+            "ms": None,
+            "error": None,
+            "request": {"headers": headers, "body": None if body is None else body.decode()},
+            "reply": None,
+        }
+        leg.deliveries.append(record)
+        self._journal.write("webhook_sent", uuid=leg.uuid, webhook=dict(record))
+        began = time.monotonic()
+        reply = await self._clock.outside(self._send(target, url, headers, body))
+        record["status"] = reply.status
+        record["error"] = reply.error
+        record["ms"] = round((time.monotonic() - began) * 1000, 1)
+        record["reply"] = {
+            "content_type": reply.content_type,
+            "headers": reply.headers,
+            "body": reply.body[: self._settings.webhook_kept_bytes].decode("utf-8", "replace"),
+        }
+        self._journal.write("webhook", uuid=leg.uuid, webhook=dict(record))
+        return reply
+
+    async def _send(
+        self, target: WebhookTarget, url: str, headers: dict[str, str], body: bytes | None
+    ) -> DeliveryResult:
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=target.connect_ms / 1000,
+            sock_read=target.read_ms / 1000,
+        )
+        try:
+            for drop in ("webhook_drop_before_body", "webhook_drop_after_body"):
+                if self._faults.strikes(drop):
+                    sent = b"" if drop.endswith("before_body") else body or b""
+                    return await _drop(target.method, url, headers, body, sent)
+            data: Any = body
+            if body is not None and self._faults.strikes("slow_webhook"):
+                headers = headers | {"Content-Length": str(len(body))}
+                data = _halting(body, self._faults.value("slow_webhook"))
+            async with self.session.request(
+                target.method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=data,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                content = await _bounded(response, self._settings.webhook_reply_bytes)
+                if content is None:
+                    return DeliveryResult(None, error="Reply too long.")
+                return DeliveryResult(
+                    response.status, content, response.content_type, headers=_kept(response.headers)
+                )
+        except aiohttp.ConnectionTimeoutError:
+            return DeliveryResult(None, error="Connection timeout.")
+        except TimeoutError:
+            return DeliveryResult(None, error="Read timeout.")
+        except (aiohttp.ClientSSLError, aiohttp.ClientConnectorCertificateError, ssl.SSLError):
+            return DeliveryResult(None, error="Bad certificate.")
+        except (aiohttp.InvalidURL, aiohttp.ClientConnectorDNSError, ValueError):
+            return DeliveryResult(None, error="Bad URL.")
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
+            return DeliveryResult(None, error="Connection closed.")
+        except aiohttp.ClientError:
+            return DeliveryResult(None, error="Bad reply.")
+
+    def _query_object(self, url: str) -> bytes:
+        """What payload_hash covers on GET (support article 19033783342876)."""
+        pairs: dict[str, Any] = {}
+        for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
+            pairs[name] = value
+            if self._settings.get_hash_decodes_nested and value[:1] in ("{", "["):
+                pairs[name] = json.loads(value)
+        return compact(pairs)
+
+    def _token(self, application: Application, signed: bytes, jti: str) -> str:
+        issued = self._wall()
+        if self._faults.strikes("stale_iat"):
+            issued -= self._faults.value("stale_iat")
+        if self._faults.strikes("future_iat"):
+            issued += self._faults.value("future_iat")
+        if self._faults.strikes("wrong_payload_hash"):
+            signed += b" "
+        secret = self._account.signature_secret
+        if self._faults.strikes("wrong_secret"):
+            secret = hashlib.sha256(secret.encode()).hexdigest()
+        return sign(secret, self._account.api_key, application.id, int(issued), jti, signed)
+
+
+def sign(
+    secret: str, api_key: str, application_id: str, issued: int, jti: str, signed: bytes
+) -> str:
+    """The token of a signed webhook (signed webhooks guide): HS256 over these claims."""
+    claims = {
+        "iat": issued,
+        "jti": jti,
+        "iss": "Vonage",
+        "payload_hash": hashlib.sha256(signed).hexdigest(),
+        "api_key": api_key,
+        "application_id": application_id,
+    }
+    return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def form(target: WebhookTarget, fields: dict[str, Any]) -> tuple[str, bytes | None]:
+    """The address and the body: JSON for POST; for GET the fields in the query, objects as JSON.
+
+    Null fields are left out of a query, which cannot show them.
+    """
+    if target.method == "POST":
+        return target.url, compact(fields)
+    pairs = [
+        (name, value if isinstance(value, str) else compact(value).decode())
+        for name, value in fields.items()
+        if value is not None
+    ]
+    joint = "&" if urlsplit(target.url).query else "?"
+    return target.url + joint + urlencode(pairs, quote_via=quote, errors="replace"), None
+
+
+def compact(value: Any) -> bytes:
+    """JSON without spaces, as Vonage sends it; halves of characters become question marks."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers by their lower-case names; values of the same name are joined."""
+    kept: dict[str, str] = {}
+    for name, value in headers.items():
+        name = name.lower()
+        if name in kept:
+            kept[name] = f"{kept[name]}, {value}"[:REPLY_HEADER_CHARACTERS]
+        elif len(kept) < REPLY_HEADERS:
+            kept[name] = value[:REPLY_HEADER_CHARACTERS]
+    return kept
+
+
+async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    content = b""
+    async for piece in response.content.iter_chunked(65536):
+        content += piece
+        if len(content) > limit:
+            return None
+    return content
+
+
+async def _halting(body: bytes, seconds: float) -> AsyncIterator[bytes]:
+    middle = len(body) // 2
+    yield body[:middle]
+    await asyncio.sleep(seconds)
+    yield body[middle:]
+
+
+async def _drop(
+    method: str, url: str, headers: dict[str, str], body: bytes | None, sent: bytes
+) -> DeliveryResult:
+    """Open a connection, send the head and perhaps the body, and close without reading."""
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    length = {} if body is None else {"Content-Length": str(len(body))}
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {parts.netloc}"]
+    lines += [f"{name}: {value}" for name, value in (headers | length).items()]
+    _, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure or None)
+    try:
+        writer.write("\r\n".join([*lines, "", ""]).encode() + sent)
+        await writer.drain()
+    finally:
+        writer.close()
+    return DeliveryResult(None, error="Connection closed.")

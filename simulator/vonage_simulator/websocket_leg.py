@@ -1,0 +1,217 @@
+"""WebSocket legs: the platform connects to the application's socket and talks audio with it."""
+
+import asyncio
+import json
+from array import array
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from . import audio
+from .audio import Clip
+from .incoming_audio import IncomingAudio
+from .legs import AnswerCall, DeclineCall, HangUp, Leg
+from .state import SimulatorState
+from .webhook_sender import sign
+
+FRAME_SECONDS = 0.02
+CONNECT_SECONDS = 3.0
+CLOSE_SECONDS = 1.0
+DIGIT_MILLISECONDS = 260
+# The real audio that a socket hears comes at 16 kHz; who falls a second behind loses the oldest.
+HEARD_FRAME_BYTES = int(audio.RATE * FRAME_SECONDS) * 2
+HEARD_BYTES = audio.RATE * 2
+MESSAGE_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A notify of the application's: it comes back when the audio before it was played."""
+
+    payload: Any
+
+
+class WebSocketAudio:
+    """The connection of one WebSocket leg."""
+
+    def __init__(self, platform: SimulatorState, leg: Leg) -> None:
+        self._platform = platform
+        self._leg = leg
+        self._rate = int(leg.callee.content_type.rpartition("=")[2])
+        self._frame_bytes = int(self._rate * FRAME_SECONDS) * 2
+        self._voice = IncomingAudio(leg, leg.voice)
+        self._heard: dict[str, bytearray] = {}
+        self._outgoing: deque[str] = deque()
+        self._buffer: deque[bytes | Marker] = deque()
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    def open(self) -> None:
+        """Connect; the leg is told whether it was answered."""
+        self._task = self._platform.spawn(self._run())
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._task is not None:
+            self._task.cancel()
+        self._buffer.clear()
+        self._heard.clear()
+
+    def hear(self, speaker: str, pcm: bytes) -> None:
+        """Take in a voice of the call, to be sent in the frames that follow."""
+        voice = self._heard.setdefault(speaker, bytearray())
+        voice += pcm
+        del voice[:-HEARD_BYTES]
+
+    def send_digit(self, digit: str) -> None:
+        """Tell the application of a key."""
+        event = {"event": "websocket:dtmf", "digit": digit, "duration": DIGIT_MILLISECONDS}
+        self._outgoing.append(json.dumps(event))
+
+    async def _run(self) -> None:
+        socket = await self._platform.clock.outside(self._connect())
+        if socket is None:
+            self._leg.commands.put(
+                DeclineCall("failed", {"detail": "cannot_route", "sip_code": 404})
+            )
+            return
+        self._socket = socket
+        leg = self._leg
+        hello = {"event": "websocket:connected", "content-type": leg.callee.content_type}
+        try:
+            await socket.send_str(json.dumps(hello | leg.callee.headers))
+            leg.commands.put(AnswerCall())
+            ticking = self._platform.spawn(self._tick(socket))
+            try:
+                await self._listen(socket)
+            finally:
+                ticking.cancel()
+            if not leg.is_over:
+                await self._disconnected()
+        except (aiohttp.ClientError, ConnectionError):
+            if not leg.is_over:
+                await self._disconnected()
+        finally:
+            await asyncio.shield(socket.close())
+
+    async def _connect(self) -> aiohttp.ClientWebSocketResponse | None:
+        callee = self._leg.callee
+        try:
+            return await asyncio.wait_for(
+                self._platform.sender.session.ws_connect(
+                    callee.address,
+                    headers={"Authorization": self._authorization()},
+                    max_msg_size=MESSAGE_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+                ),
+                CONNECT_SECONDS,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None
+
+    def _authorization(self) -> str:
+        wanted = self._leg.callee.authorization
+        if wanted.get("type") == "custom":
+            return str(wanted["value"])
+        platform = self._platform
+        account = platform.account
+        token = sign(
+            account.signature_secret,
+            account.api_key,
+            self._leg.application.id,
+            int(platform.wall()),
+            platform.make_uuid(),
+            b"",
+        )
+        return f"Bearer {token}"
+
+    async def _disconnected(self) -> None:
+        """The application closed the socket: it may answer with an NCCO."""
+        sending = self._platform.report_status(self._leg, "disconnected")
+        if sending is not None:
+            self._leg.reply = await asyncio.shield(sending)
+        self._leg.commands.put(HangUp("user"))
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in socket:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                self._take_audio(message.data)
+            elif message.type is aiohttp.WSMsgType.TEXT:
+                self._take_text(message.data)
+
+    def _take_audio(self, data: bytes) -> None:
+        """Buffer audio in frames of 20 ms; what comes when the buffer is full is lost."""
+        for start in range(0, len(data), self._frame_bytes):
+            if len(self._buffer) >= self._platform.settings.websocket_buffer_frames:
+                return
+            self._buffer.append(data[start : start + self._frame_bytes])
+
+    def _take_text(self, text: str) -> None:
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(message, dict):
+            return
+        if message.get("action") == "clear":
+            self._buffer.clear()
+            self._outgoing.append(json.dumps({"event": "websocket:cleared"}))
+        elif message.get("action") == "notify":
+            self._buffer.append(Marker(message.get("payload")))
+
+    async def _tick(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        """Every 20 ms of the clock: play a frame into the call, and send one out of it."""
+        clock = self._platform.clock
+        at = clock.now()
+        while not socket.closed:
+            await clock.sleep_until(at + FRAME_SECONDS)
+            self._play_frame(at)
+            while self._outgoing:
+                await socket.send_str(self._outgoing.popleft())
+            await socket.send_bytes(self._frame(at))
+            at += FRAME_SECONDS
+
+    def _play_frame(self, at: float) -> None:
+        frame = self._next_frame()
+        if frame is None:
+            return
+        samples = array("h")
+        samples.frombytes(frame[: len(frame) // 2 * 2])
+        needed = self._voice.is_needed
+        pcm = audio.resample(samples, self._rate).tobytes() if needed else b""
+        self._voice.lay(pcm, at, at + FRAME_SECONDS)
+
+    def _voices_now(self) -> list[bytes]:
+        """The next 20 ms of each voice that is heard."""
+        pieces = []
+        for speaker, voice in list(self._heard.items()):
+            pieces.append(bytes(voice[:HEARD_FRAME_BYTES]))
+            del voice[:HEARD_FRAME_BYTES]
+            if not voice:
+                del self._heard[speaker]
+        return pieces
+
+    def _next_frame(self) -> bytes | None:
+        while self._buffer:
+            frame = self._buffer.popleft()
+            if not isinstance(frame, Marker):
+                return frame
+            event = {"event": "websocket:notify", "payload": frame.payload}
+            self._outgoing.append(json.dumps(event))
+        return None
+
+    def _frame(self, at: float) -> bytes:
+        """What the leg hears in these 20 ms, at the rate of the socket."""
+        clips = [
+            Clip(sound.begin - at, sound.end - at if sound.end else 1.0, sound.voice)
+            for sound in list(self._leg.heard)[-8:]
+            if sound.kind != "audio"
+            and sound.begin < at + FRAME_SECONDS
+            and (sound.end is None or sound.end > at)
+        ]
+        clips += [Clip(0.0, FRAME_SECONDS, 0, piece) for piece in self._voices_now()]
+        samples = audio.mix(clips, 0, int(audio.RATE * FRAME_SECONDS))
+        count = int(self._rate * FRAME_SECONDS)
+        return array("h", (samples[n * len(samples) // count] for n in range(count))).tobytes()

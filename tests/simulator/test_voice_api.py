@@ -1,0 +1,701 @@
+"""Voice API: every path of /v1/calls, its errors, its limits; tokens; the call state machine."""
+
+import time
+from typing import Any
+
+import jwt
+import pytest
+
+from tests.simulator.conftest import API_SECRET
+from tests.simulator.harness import (
+    CALLEE,
+    CALLER,
+    NUMBER,
+    SECOND_NUMBER,
+    HarnessCall,
+    SimulatorHarness,
+    talk,
+)
+from tests.simulator.test_ncco_talk_and_stream import audio_file
+
+FOREVER = [talk("again", loop=0)]
+STATE_ERROR = {"type": "BAD_REQUEST", "error_title": "Bad Request"}
+
+
+def parameters(answered: Any) -> list[str]:
+    """The names of the parameters that a 400 complains of."""
+    assert answered.status == 400, answered.raw
+    assert (answered.json["type"], answered.json["title"]) == (400, "Bad Request")
+    return [parameter["name"] for parameter in answered.json["invalid_parameters"]]
+
+
+async def answered_call(stage: SimulatorHarness) -> HarnessCall:
+    """An outbound call that was answered."""
+    call = await stage.place(FOREVER)
+    await stage.step(2)
+    return call
+
+
+# POST /v1/calls
+
+
+async def test_create_gives_201_with_uuid_status_direction_and_conversation(
+    stage: SimulatorHarness,
+) -> None:
+    body = {
+        "to": [{"type": "phone", "number": CALLEE}],
+        "from": {"type": "phone", "number": NUMBER},
+        "ncco": FOREVER,
+    }
+    answered = await stage.api("POST", "/v1/calls", body)
+    assert answered.status == 201
+    assert set(answered.json) == {"uuid", "status", "direction", "conversation_uuid"}
+    assert (answered.json["status"], answered.json["direction"]) == ("started", "outbound")
+    assert answered.json["conversation_uuid"].startswith("CON-")
+
+
+async def test_create_with_ncco_runs_it_when_the_callee_answers(stage: SimulatorHarness) -> None:
+    call = await stage.place([talk("This is a text to speech call")])
+    await stage.step(0.9)
+    assert await call.texts() == []
+    await stage.step(0.2)
+    assert await call.texts() == ["This is a text to speech call"]
+
+
+async def test_create_answer_method_post(stage: SimulatorHarness) -> None:
+    stage.on("/answer", [talk("hello")])
+    await stage.place(None, answer_url=[stage.url("/answer")], answer_method="POST")
+    await stage.step(2)
+    assert stage.sent_to("/answer")[0].method == "POST"
+
+
+async def test_create_random_from_number(stage: SimulatorHarness) -> None:
+    body = {"to": [{"type": "phone", "number": CALLEE}], "random_from_number": True, "ncco": []}
+    assert (await stage.api("POST", "/v1/calls", body)).status == 201
+    await stage.step(0)
+    assert stage.events(status="started")[0]["from"] in (NUMBER, SECOND_NUMBER)
+
+
+async def test_create_length_timer_ends_the_call(stage: SimulatorHarness) -> None:
+    await stage.place(FOREVER, length_timer=5)
+    await stage.step(5.9)
+    assert not stage.events(status="completed")
+    await stage.step(0.2)
+    assert stage.events(status="completed")[0]["disconnected_by"] == "platform"
+
+
+async def test_create_ringing_timer_gives_timeout(stage: SimulatorHarness) -> None:
+    await stage.callee(behaviour="no_answer")
+    await stage.place(FOREVER, ringing_timer=20)
+    await stage.step(20)
+    assert stage.statuses() == ["started", "ringing", "timeout", "completed"]
+
+
+async def test_create_dtmf_answer_is_played_to_the_callee(stage: SimulatorHarness) -> None:
+    endpoint = {"type": "phone", "number": CALLEE, "dtmfAnswer": "1p2"}
+    call = await stage.place(FOREVER, to=[endpoint])
+    await stage.step(3)
+    assert [sound["digits"] for sound in await call.heard("dtmf")] == ["1p2"]
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        {"type": "phone", "number": CALLEE},
+        {"type": "sip", "uri": "sip:jo@example.com", "headers": {"a": "b"}},
+        {"type": "vbc", "extension": "123"},
+        {"type": "app", "user": "jo"},
+    ],
+)
+async def test_create_calls_every_type_of_endpoint(
+    stage: SimulatorHarness, endpoint: dict[str, Any]
+) -> None:
+    call = await stage.place(FOREVER, to=[endpoint])
+    await stage.step(2)
+    shown = (await stage.api("GET", f"/v1/calls/{call.uuid}")).json
+    assert shown["status"] == "answered"
+    assert shown["to"]["type"] == endpoint["type"]
+
+
+GOOD = {
+    "to": [{"type": "phone", "number": CALLEE}],
+    "from": {"type": "phone", "number": NUMBER},
+    "ncco": FOREVER,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"to": None}, "to"),
+        ({"to": {"type": "phone", "number": CALLEE}}, "to"),
+        ({"to": []}, "to"),
+        ({"to": [{"type": "phone"}]}, "number"),
+        ({"to": [{"type": "phone", "number": "12345678901234567890"}]}, "number"),
+        ({"to": [{"type": "phone", "number": 447700900555}]}, "number"),
+        ({"to": [{"type": "carrier pigeon"}]}, "type"),
+        ({"to": [{"type": "sip", "uri": "example.com"}]}, "uri"),
+        ({"to": [{"type": "websocket", "uri": "wss://x"}]}, "content-type"),
+        ({"to": ["447700900555"]}, "endpoint"),
+        ({"from": None}, "from"),
+        ({"from": "447700900001"}, "from"),
+        ({"from": {"type": "phone", "number": "abc"}}, "number"),
+        ({"from": {"type": "sip", "number": NUMBER}}, "type"),
+        ({"random_from_number": True}, "random_from_number"),
+        ({"random_from_number": "true"}, "random_from_number"),
+        ({"ncco": {"action": "talk"}}, "ncco"),
+        ({"ncco": [{"action": "sing"}]}, "ncco"),
+        ({"answer_url": ["https://example.com"]}, "ncco"),
+        ({"event_url": "https://example.com"}, "event_url"),
+        ({"event_url": ["not a url"]}, "event_url"),
+        ({"event_method": "DELETE"}, "event_method"),
+        ({"machine_detection": "maybe"}, "machine_detection"),
+        ({"advanced_machine_detection": {"mode": "x"}}, "mode"),
+        ({"advanced_machine_detection": {"beep_timeout": 121}}, "beep_timeout"),
+        ({"length_timer": 0}, "length_timer"),
+        ({"length_timer": 86401}, "length_timer"),
+        ({"length_timer": "60"}, "length_timer"),
+        ({"ringing_timer": 121}, "ringing_timer"),
+        ({"ringing_timer": True}, "ringing_timer"),
+        ({"colour": "blue"}, "colour"),
+    ],
+)
+async def test_create_refuses_with_400_that_names_the_parameter(
+    stage: SimulatorHarness, change: dict[str, Any], name: str
+) -> None:
+    assert parameters(await stage.api("POST", "/v1/calls", GOOD | change)) == [name]
+
+
+async def test_create_needs_exactly_one_of_ncco_and_answer_url(stage: SimulatorHarness) -> None:
+    body = {name: value for name, value in GOOD.items() if name != "ncco"}
+    assert parameters(await stage.api("POST", "/v1/calls", body)) == ["ncco"]
+
+
+async def test_create_answer_url_must_be_an_array(stage: SimulatorHarness) -> None:
+    body = {name: value for name, value in GOOD.items() if name != "ncco"}
+    body["answer_url"] = "https://example.com"
+    assert parameters(await stage.api("POST", "/v1/calls", body)) == ["answer_url"]
+
+
+async def test_create_needs_an_event_url_when_the_application_has_none(make_stage: Any) -> None:
+    stage = await make_stage(event=False)
+    assert parameters(await stage.api("POST", "/v1/calls", GOOD)) == ["event_url"]
+    with_url = GOOD | {"event_url": ["https://example.com/event"]}
+    assert (await stage.api("POST", "/v1/calls", with_url)).status == 201
+
+
+# GET /v1/calls
+
+
+async def three_calls(stage: SimulatorHarness) -> list[HarnessCall]:
+    """Three calls, a minute apart, of which the first is over."""
+    calls = []
+    for _ in range(3):
+        calls.append(await stage.place(FOREVER))
+        await stage.step(60)
+    await calls[0].hang_up()
+    return calls
+
+
+async def listed(stage: SimulatorHarness, query: str) -> list[str]:
+    """The uuids that a list gives."""
+    answered = await stage.api("GET", f"/v1/calls?{query}")
+    assert answered.status == 200, answered.raw
+    return [call["uuid"] for call in answered.json["_embedded"]["calls"]]
+
+
+async def test_list_is_a_hal_page_of_ten_in_ascending_order(stage: SimulatorHarness) -> None:
+    calls = await three_calls(stage)
+    body = (await stage.api("GET", "/v1/calls")).json
+    assert (body["count"], body["page_size"], body["record_index"]) == (3, 10, 0)
+    assert set(body["_links"]) == {"self", "first", "last"}
+    assert [call["uuid"] for call in body["_embedded"]["calls"]] == [call.uuid for call in calls]
+
+
+async def test_list_order_desc(stage: SimulatorHarness) -> None:
+    calls = await three_calls(stage)
+    assert await listed(stage, "order=desc") == [call.uuid for call in reversed(calls)]
+
+
+async def test_list_status(stage: SimulatorHarness) -> None:
+    calls = await three_calls(stage)
+    assert await listed(stage, "status=completed") == [calls[0].uuid]
+    assert await listed(stage, "status=busy") == []
+
+
+async def test_list_date_start_and_date_end(stage: SimulatorHarness) -> None:
+    calls = await three_calls(stage)
+    query = "date_start=2023-11-14T22:14:00Z&date_end=2023-11-14T22:15:00Z"
+    assert await listed(stage, query) == [calls[1].uuid]
+
+
+async def test_list_conversation_uuid(stage: SimulatorHarness) -> None:
+    calls = await three_calls(stage)
+    query = f"conversation_uuid={calls[2].conversation_uuid}"
+    assert await listed(stage, query) == [calls[2].uuid]
+
+
+async def test_list_page_size_and_record_index_with_links(stage: SimulatorHarness) -> None:
+    calls = await three_calls(stage)
+    body = (await stage.api("GET", "/v1/calls?page_size=1&record_index=1")).json
+    assert [call["uuid"] for call in body["_embedded"]["calls"]] == [calls[1].uuid]
+    assert {name: link["href"] for name, link in body["_links"].items()} == {
+        "self": "/v1/calls?page_size=1&record_index=1",
+        "first": "/v1/calls?page_size=1",
+        "last": "/v1/calls?page_size=1&record_index=2",
+        "prev": "/v1/calls?page_size=1&record_index=0",
+        "next": "/v1/calls?page_size=1&record_index=2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("status=sleeping", "status"),
+        ("page_size=0", "page_size"),
+        ("page_size=101", "page_size"),
+        ("page_size=ten", "page_size"),
+        ("record_index=-1", "record_index"),
+        ("order=up", "order"),
+        ("date_start=yesterday", "date_start"),
+        ("colour=blue", "colour"),
+    ],
+)
+async def test_list_refuses_a_bad_filter(stage: SimulatorHarness, query: str, name: str) -> None:
+    assert parameters(await stage.api("GET", f"/v1/calls?{query}")) == [name]
+
+
+async def test_list_keeps_legs_for_two_days(stage: SimulatorHarness) -> None:
+    call = await stage.place([])
+    await stage.step(2 * 86400 + 60)
+    await stage.place([])
+    await stage.step(60)
+    assert (await stage.api("GET", f"/v1/calls/{call.uuid}")).status == 404
+
+
+# GET /v1/calls/{uuid}
+
+
+async def test_get_shows_a_running_call(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    assert (await stage.api("GET", f"/v1/calls/{call.uuid}")).json == {
+        "_links": {"self": {"href": f"/v1/calls/{call.uuid}"}},
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "to": {"type": "phone", "number": CALLEE},
+        "from": {"type": "phone", "number": NUMBER},
+        "status": "answered",
+        "direction": "outbound",
+    }
+
+
+async def test_get_shows_money_and_times_of_a_completed_call(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    await stage.step(28)
+    await call.hang_up()
+    shown = (await stage.api("GET", f"/v1/calls/{call.uuid}")).json
+    assert shown["status"] == "completed"
+    assert shown["start_time"] == "2023-11-14T22:13:21.000Z"
+    assert shown["end_time"] == "2023-11-14T22:13:50.000Z"
+    assert (shown["duration"], shown["rate"]) == ("29", "0.00720000")
+    assert (shown["price"], shown["network"]) == ("0.00348000", "23433")
+
+
+async def test_get_of_an_unknown_call_is_404(stage: SimulatorHarness) -> None:
+    assert (await stage.api("GET", "/v1/calls/unknown")).status == 404
+
+
+async def test_get_in_another_region_is_404(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    port = stage.simulator.http_url.rpartition(":")[2]
+    headers = {"Authorization": f"Bearer {stage.token()}"}
+    found = [
+        (
+            await stage.request(
+                "GET",
+                f"/v1/calls/{call.uuid}",
+                headers=headers | {"Host": f"{host}.localhost:{port}"},
+            )
+        ).status
+        for host in ("api-eu-3", "api-us-3", "api")
+    ]
+    assert found == [200, 404, 200]
+
+
+# PUT /v1/calls/{uuid}
+
+
+async def test_modify_hangup_ends_the_leg_with_204(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    answered = await call.put({"action": "hangup"})
+    assert (answered.status, answered.raw) == (204, b"")
+    assert stage.events(status="completed")[0]["disconnected_by"] == "platform"
+
+
+async def test_modify_hangup_too_early_is_400_also_when_it_was_answered(
+    stage: SimulatorHarness,
+) -> None:
+    call = await stage.place(FOREVER)
+    await stage.step(1.2)
+    assert await call.status() == "answered"
+    assert (await call.put({"action": "hangup"})).status == 400
+
+
+async def test_modify_hangup_of_a_call_that_was_just_placed_is_400(stage: SimulatorHarness) -> None:
+    await stage.callee(behaviour="manual")
+    call = await stage.place(FOREVER)
+    await stage.step(1)
+    answered = await call.put({"action": "hangup"})
+    assert (answered.status, answered.json) == (400, STATE_ERROR)
+    await stage.step(1)
+    assert (await call.put({"action": "hangup"})).status == 204
+    assert stage.statuses(call.uuid) == ["started", "ringing", "cancelled", "completed"]
+
+
+async def test_modify_after_the_end_is_404(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    await call.hang_up()
+    assert (await call.put({"action": "hangup"})).status == 404
+
+
+async def test_modify_mute_and_unmute(stage: SimulatorHarness) -> None:
+    first = await stage.ring([{"action": "conversation", "name": "room"}])
+    second = await stage.ring([{"action": "conversation", "name": "room"}])
+    assert (await first.put({"action": "mute"})).status == 204
+    await first.say("not heard")
+    await stage.step(3)
+    assert (await first.put({"action": "unmute"})).status == 204
+    await first.say("heard")
+    await stage.step(3)
+    assert [sound["text"] for sound in await second.heard("speech")] == ["heard"]
+
+
+async def test_modify_earmuff_and_unearmuff(stage: SimulatorHarness) -> None:
+    first = await stage.ring([{"action": "conversation", "name": "room"}])
+    second = await stage.ring([{"action": "conversation", "name": "room"}])
+    assert (await second.put({"action": "earmuff"})).status == 204
+    await first.say("not heard")
+    await stage.step(3)
+    assert (await second.put({"action": "unearmuff"})).status == 204
+    await first.say("heard")
+    await stage.step(3)
+    assert [sound["text"] for sound in await second.heard("speech")] == ["heard"]
+
+
+async def test_modify_earmuff_stops_what_the_leg_is_hearing(stage: SimulatorHarness) -> None:
+    call = await stage.ring(FOREVER)
+    await stage.step(2)
+    await call.put({"action": "earmuff"})
+    assert (await call.heard("talk"))[0]["to_ms"] == 2000
+
+
+async def test_modify_transfer_inline_runs_the_ncco_in_a_new_conversation(
+    stage: SimulatorHarness,
+) -> None:
+    call = await answered_call(stage)
+    destination = {"type": "ncco", "ncco": [talk("transferred", loop=0)]}
+    answered = await call.put({"action": "transfer", "destination": destination})
+    assert answered.status == 204
+    assert (await call.texts())[-1] == "transferred"
+    (event,) = stage.events(type="transfer")
+    assert event["conversation_uuid_from"] == call.conversation_uuid
+    assert event["conversation_uuid_to"] == (await call.view())["conversation_uuid"]
+    assert set(event) == {
+        "conversation_uuid_from",
+        "conversation_uuid_to",
+        "uuid",
+        "type",
+        "timestamp",
+    }
+
+
+async def test_modify_transfer_url_is_fetched_like_an_answer_webhook(
+    stage: SimulatorHarness,
+) -> None:
+    call = await answered_call(stage)
+    stage.on("/other", [talk("from the url", loop=0)])
+    destination = {"type": "ncco", "url": [stage.url("/other")]}
+    assert (await call.put({"action": "transfer", "destination": destination})).status == 204
+    assert (await call.texts())[-1] == "from the url"
+    (got,) = stage.sent_to("/other")
+    assert (got.method, got.fields["uuid"]) == ("GET", call.uuid)
+
+
+async def test_modify_transfer_of_one_leg_leaves_the_other_to_be_transferred_too(
+    stage: SimulatorHarness,
+) -> None:
+    connect = {"action": "connect", "from": NUMBER, "endpoint": GOOD["to"]}
+    call = await stage.ring([connect])
+    await stage.step(3)
+    called = await stage.called_leg()
+    room = {"type": "ncco", "ncco": [{"action": "conversation", "name": "hold"}]}
+    assert (await call.put({"action": "transfer", "destination": room})).status == 204
+    assert (await called.put({"action": "transfer", "destination": room})).status == 204
+    await call.say("together again")
+    await stage.step(3)
+    assert [sound["text"] for sound in await called.heard("speech")] == ["together again"]
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({}, "action"),
+        ({"action": "explode"}, "action"),
+        ({"action": ["hangup"]}, "action"),
+        ({"action": "mute", "loudly": True}, "loudly"),
+        ({"action": "transfer"}, "destination"),
+        ({"action": "transfer", "destination": {"type": "x", "url": ["https://x.y"]}}, "type"),
+        ({"action": "transfer", "destination": {"type": "ncco"}}, "destination"),
+        ({"action": "transfer", "destination": {"type": "ncco", "url": "https://x.y"}}, "url"),
+        ({"action": "transfer", "destination": {"type": "ncco", "ncco": {"ncco": []}}}, "ncco"),
+        ({"action": "transfer", "destination": {"type": "ncco", "ncco": [], "x": 1}}, "x"),
+    ],
+)
+async def test_modify_refuses_with_400_that_names_the_parameter(
+    stage: SimulatorHarness, body: dict[str, Any], name: str
+) -> None:
+    call = await answered_call(stage)
+    assert parameters(await call.put(body)) == [name]
+
+
+@pytest.mark.parametrize("action", ["mute", "unmute", "earmuff", "unearmuff", "transfer"])
+async def test_modify_before_the_call_is_answered_is_400(
+    stage: SimulatorHarness, action: str
+) -> None:
+    await stage.callee(behaviour="manual")
+    call = await stage.place(FOREVER)
+    await stage.step(5)
+    body: dict[str, Any] = {"action": action}
+    if action == "transfer":
+        body["destination"] = {"type": "ncco", "ncco": []}
+    answered = await call.put(body)
+    assert (answered.status, answered.json) == (400, STATE_ERROR)
+
+
+# Talk, stream, digits
+
+
+async def test_talk_into_a_call_starts_and_stops(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    body = {"text": "Hello", "language": "en-GB", "style": 1, "loop": 0, "level": "0.4"}
+    answered = await call.put(body, "/talk")
+    assert (answered.status, answered.json) == (
+        200,
+        {"message": "Talk started", "uuid": call.uuid},
+    )
+    await stage.step(5)
+    stopped = await stage.api("DELETE", f"/v1/calls/{call.uuid}/talk")
+    assert stopped.json == {"message": "Talk stopped", "uuid": call.uuid}
+    heard = (await call.heard("talk"))[-1]
+    assert (heard["text"], heard["language"]) == ("Hello", "en-GB")
+    assert heard["to_ms"] - heard["from_ms"] == 5000
+
+
+async def test_talk_into_a_call_tolerates_the_node_snippets_action(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    assert (await call.put({"text": "Hello", "action": "talk"}, "/talk")).status == 200
+
+
+async def test_stream_into_a_call_starts_and_stops(stage: SimulatorHarness) -> None:
+    stage.on("/music.wav", audio_file(3))
+    call = await answered_call(stage)
+    answered = await call.put({"stream_url": [stage.url("/music.wav")], "loop": 0}, "/stream")
+    assert answered.json == {"message": "Stream started", "uuid": call.uuid}
+    await stage.step(10)
+    stopped = await stage.api("DELETE", f"/v1/calls/{call.uuid}/stream")
+    assert stopped.json == {"message": "Stream stopped", "uuid": call.uuid}
+    heard = (await call.heard("stream"))[-1]
+    assert heard["to_ms"] - heard["from_ms"] == 10_000
+
+
+async def test_dtmf_into_a_call(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    answered = await call.put({"digits": "1p#*"}, "/dtmf")
+    assert answered.json == {"message": "DTMF sent", "uuid": call.uuid}
+    assert (await call.heard("dtmf"))[-1]["digits"] == "1p#*"
+
+
+async def test_dtmf_into_a_call_tolerates_the_curl_snippets_bare_number(
+    stage: SimulatorHarness,
+) -> None:
+    call = await answered_call(stage)
+    assert (await call.put({"digits": 1713}, "/dtmf")).status == 200
+    assert (await call.heard("dtmf"))[-1]["digits"] == "1713"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name"),
+    [
+        ("/talk", {}, "text"),
+        ("/talk", {"text": 5}, "text"),
+        ("/talk", {"text": "x", "loop": "2"}, "loop"),
+        ("/talk", {"text": "x", "level": 2}, "level"),
+        ("/talk", {"text": "x", "style": "loud"}, "style"),
+        ("/talk", {"text": "x", "premium": "yes"}, "premium"),
+        ("/talk", {"text": "x", "colour": 1}, "colour"),
+        ("/stream", {}, "stream_url"),
+        ("/stream", {"stream_url": "https://example.com/a.mp3"}, "stream_url"),
+        ("/stream", {"stream_url": []}, "stream_url"),
+        ("/stream", {"stream_url": ["https://x.y"], "loop": -1}, "loop"),
+        ("/dtmf", {}, "digits"),
+        ("/dtmf", {"digits": "12a"}, "digits"),
+        ("/dtmf", {"digits": ""}, "digits"),
+        ("/input/dtmf", {}, "event_url"),
+        ("/input/dtmf", {"event_url": "VOICE_EVENT_URL"}, "event_url"),
+        ("/input/dtmf", {"eventUrl": ["https://x.y"]}, "eventUrl"),
+    ],
+)
+async def test_media_refuses_with_400_that_names_the_parameter(
+    stage: SimulatorHarness, path: str, body: dict[str, Any], name: str
+) -> None:
+    call = await answered_call(stage)
+    assert parameters(await call.put(body, path)) == [name]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/talk", {"text": "x"}),
+        ("/stream", {"stream_url": ["https://x.y/a.mp3"]}),
+        ("/dtmf", {"digits": "1"}),
+        ("/input/dtmf", {"event_url": ["https://x.y"]}),
+    ],
+)
+async def test_media_on_a_call_that_is_not_active_is_400_then_404(
+    stage: SimulatorHarness, path: str, body: dict[str, Any]
+) -> None:
+    await stage.callee(behaviour="manual")
+    call = await stage.place(FOREVER)
+    answered = await call.put(body, path)
+    assert (answered.status, answered.json) == (400, STATE_ERROR)
+    await call.hang_up()
+    assert (await call.put(body, path)).status == 404
+
+
+async def test_input_dtmf_subscription_gets_each_key_until_it_is_taken_back(
+    stage: SimulatorHarness,
+) -> None:
+    listen = {"action": "input", "type": ["dtmf"], "mode": "asynchronous"}
+    call = await stage.ring([listen, *FOREVER])
+    answered = await call.put({"event_url": [stage.url("/keys")]}, "/input/dtmf")
+    assert (answered.status, answered.raw) == (200, b"")
+    await call.press("1")
+    await stage.step(1)
+    stopped = await stage.api("DELETE", f"/v1/calls/{call.uuid}/input/dtmf")
+    assert (stopped.status, stopped.raw) == (200, b"")
+    await call.press("2")
+    await stage.step(1)
+    assert [got.fields["dtmf"]["digits"] for got in stage.sent_to("/keys")] == ["1"]
+
+
+async def test_input_dtmf_subscription_needs_asynchronous_input(stage: SimulatorHarness) -> None:
+    call = await stage.ring(FOREVER)
+    assert (await call.put({"event_url": [stage.url("/keys")]}, "/input/dtmf")).status == 200
+    await call.press("1")
+    await stage.step(1)
+    assert not stage.sent_to("/keys")
+
+
+# Errors and limits
+
+
+async def test_errors_answers_carry_the_headers_of_the_platform(stage: SimulatorHarness) -> None:
+    answered = await stage.api("GET", "/v1/calls")
+    assert answered.headers["Server"] == "nginx"
+    assert answered.headers["Content-Disposition"] == 'attachment; filename="api.txt"'
+    assert answered.headers["X-Nexmo-Trace-Id"]
+
+
+async def test_errors_wrong_type_has_the_text_of_the_captures(stage: SimulatorHarness) -> None:
+    call = await answered_call(stage)
+    answered = await call.put({"stream_url": "https://example.com"}, "/stream")
+    reason = answered.json["invalid_parameters"][0]["reason"]
+    assert reason.startswith("Invalid type parameter provided")
+
+
+async def test_limits_three_calls_a_second_then_429(stage: SimulatorHarness) -> None:
+    statuses = [(await stage.api("POST", "/v1/calls", GOOD)).status for _ in range(4)]
+    assert statuses == [201, 201, 201, 429]
+    await stage.step(1)
+    assert (await stage.api("POST", "/v1/calls", GOOD)).status == 201
+
+
+async def test_limits_fifteen_other_requests_a_second_then_429(stage: SimulatorHarness) -> None:
+    statuses = [(await stage.api("GET", "/v1/calls")).status for _ in range(16)]
+    assert statuses == [200] * 15 + [429]
+
+
+# Tokens
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"application_id": None}, id="no application_id"),
+        pytest.param({"application_id": "another"}, id="unknown application"),
+        pytest.param({"iat": None}, id="no iat"),
+        pytest.param({"jti": None}, id="no jti"),
+        pytest.param({"iat": int(time.time()) + 3600}, id="iat ahead"),
+        pytest.param({"exp": int(time.time()) - 10}, id="expired"),
+        pytest.param({"exp": int(time.time()) + 90_000}, id="exp more than 24 h after iat"),
+        pytest.param({"exp": "soon"}, id="exp that is no number"),
+        pytest.param({"nbf": int(time.time()) + 3600}, id="not yet valid"),
+    ],
+)
+async def test_token_is_refused_with_401(stage: SimulatorHarness, changes: dict[str, Any]) -> None:
+    headers = {"Authorization": f"Bearer {stage.token(**changes)}"}
+    assert (await stage.request("GET", "/v1/calls", headers=headers)).status == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer é", "x" * 2000]
+)
+async def test_token_malformed_is_401(stage: SimulatorHarness, header: str) -> None:
+    answered = await stage.request("GET", "/v1/calls", headers={"Authorization": header})
+    assert answered.status == 401
+
+
+async def test_token_signed_with_another_algorithm_is_401(stage: SimulatorHarness) -> None:
+    now = int(time.time())
+    claims = {"application_id": stage.simulator.application_id, "iat": now, "jti": "x"}
+    token = jwt.encode(claims, API_SECRET * 3, algorithm="HS256")
+    headers = {"Authorization": f"Bearer {token}"}
+    assert (await stage.request("GET", "/v1/calls", headers=headers)).status == 401
+
+
+async def test_token_without_exp_or_with_acl_and_sub_is_taken(stage: SimulatorHarness) -> None:
+    for changes in ({"exp": None}, {"sub": "jo", "acl": {"paths": {"/*/legs/**": {}}}}):
+        headers = {"Authorization": f"Bearer {stage.token(**changes)}"}
+        assert (await stage.request("GET", "/v1/calls", headers=headers)).status == 200
+
+
+# Call states
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        ("answer", ["started", "ringing", "answered", "completed"]),
+        ("busy", ["started", "ringing", "busy", "completed"]),
+        ("no_answer", ["started", "ringing", "timeout", "completed"]),
+        ("unavailable", ["started", "ringing", "unanswered", "completed"]),
+        ("invalid", ["started", "ringing", "failed", "completed"]),
+        ("reject", ["started", "ringing", "rejected"]),
+    ],
+)
+async def test_states_of_an_outbound_call(
+    stage: SimulatorHarness, behaviour: str, expected: list[str]
+) -> None:
+    await stage.callee(behaviour=behaviour)
+    call = await stage.place([talk("hello")])
+    await stage.step(70)
+    assert stage.statuses(call.uuid) == expected
+
+
+async def test_states_an_inbound_caller_who_hangs_up_while_it_rings(make_stage: Any) -> None:
+    stage = await make_stage()
+    stage.on("/answer", {"bad": 1})
+    call = await stage.ring()
+    await call.hang_up()
+    assert stage.statuses(call.uuid) == ["started", "ringing", "completed"]
+    assert stage.events(status="completed")[0]["from"] == CALLER
