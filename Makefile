@@ -64,7 +64,7 @@ test-browser: install ## the page with the telephone, in Chromium
 
 pictures: install ## make the pictures in docs/pictures anew
 	@$(chromium)
-	PICTURES=docs/pictures $(RUN) -m pytest -q tests/browser/test_seen.py
+	PICTURES=docs/pictures $(RUN) -m pytest -q tests/browser/test_screenshots.py
 
 test-sam: export AWS_ACCESS_KEY_ID := local
 test-sam: export AWS_SECRET_ACCESS_KEY := local

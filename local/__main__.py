@@ -24,9 +24,9 @@ def main() -> int:
     # What is imported below takes seconds, and its importing may be interrupted anywhere.
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, _end)
-    from local import foreground
+    from local import cli
 
-    return foreground.main()
+    return cli.main()
 
 
 if __name__ == "__main__":

@@ -23,18 +23,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from samtranslator.yaml_helper import yaml_parse
 
-from local import credentials
-from local import template as templates
-from local.cloud import Cloud
-from local.platform import NUMBERS, describe
+from local.aws import credentials
+from local.aws import template as templates
+from local.aws.stack import MotoServer
+from local.aws.template import TemplateError
+from local.console import say, welcome
+from local.local_platform import NUMBERS, describe
 from local.stack_file import AlreadyRunning, StackFile
-from local.template import TemplateError
-from local.terminal import say, welcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    from local.cloud import Stack
+    from local.aws.stack import EmulatedStack
 
 ROOT = Path(__file__).parent.parent
 # samconfig.toml names these two.
@@ -51,14 +51,14 @@ class SamError(Exception):
     """Something that is needed is missing or failed; the text says what to do."""
 
 
-class Meeting(NamedTuple):
+class DockerAddress(NamedTuple):
     """Where the cloud listens on this machine, and the name by which containers find it."""
 
     listens: str
     called: str
 
 
-class Options(NamedTuple):
+class SamOptions(NamedTuple):
     """How it runs: two ports on this machine, the region, and values of template parameters.
 
     ``meeting`` is None where it is to be found out.
@@ -68,7 +68,7 @@ class Options(NamedTuple):
     aws_port: int
     region: str
     parameters: Mapping[str, str]
-    meeting: Meeting | None
+    meeting: DockerAddress | None
 
 
 def main() -> int:
@@ -81,7 +81,7 @@ def main() -> int:
     return 0
 
 
-def _options() -> Options:
+def _options() -> SamOptions:
     parser = argparse.ArgumentParser(
         prog="python -m local.sam",
         description="Serve the API with `sam local start-api`, with a cloud on this machine.",
@@ -105,16 +105,16 @@ def _options() -> Options:
     wrong = [name for name, equals, _ in pairs if not equals]
     if wrong:
         parser.error(f"{wrong[0]} is not of the form NAME=VALUE")
-    return Options(
+    return SamOptions(
         api_port=arguments.api_port,
         aws_port=arguments.aws_port,
         region=arguments.region,
         parameters={name: value for name, _, value in pairs},
-        meeting=Meeting(arguments.host, arguments.host) if arguments.host else None,
+        meeting=DockerAddress(arguments.host, arguments.host) if arguments.host else None,
     )
 
 
-async def _run(options: Options) -> None:
+async def _run(options: SamOptions) -> None:
     """Start everything, wait, and end everything, whichever way this is left."""
     running = asyncio.current_task()
     asked_to_end = False
@@ -137,10 +137,10 @@ async def _run(options: Options) -> None:
         say("ended")
 
 
-async def _start(options: Options, parts: contextlib.AsyncExitStack) -> None:
+async def _start(options: SamOptions, parts: contextlib.AsyncExitStack) -> None:
     path = _search_path()
     _check_tools(path)
-    meeting = options.meeting or await meeting_with_docker()
+    meeting = options.meeting or await docker_address()
     _check_port(options.api_port)
     file = StackFile(ROOT / ".local")
     file.claim()
@@ -151,7 +151,7 @@ async def _start(options: Options, parts: contextlib.AsyncExitStack) -> None:
 
     keys = credentials.make()
     say("starting the cloud")
-    cloud = Cloud(keys, options.region, options.aws_port, meeting.listens, meeting.called)
+    cloud = MotoServer(keys, options.region, options.aws_port, meeting.listens, meeting.called)
     parts.push_async_callback(cloud.stop)
     await cloud.start()
     await cloud.ready()
@@ -199,7 +199,7 @@ def _check_port(port: int) -> None:
         raise SamError(f"port {port} cannot be had; --api-port names another") from None
 
 
-async def meeting_with_docker() -> Meeting:
+async def docker_address() -> DockerAddress:
     """Find out where this machine and Docker's containers meet.
 
     Where the engine runs on this machine, that is the bridge's own address: nobody but containers
@@ -219,7 +219,9 @@ async def meeting_with_docker() -> Meeting:
             f"Docker does not answer: start it, or let your user reach it\n{error}"
         ) from None
     address = _address_of(name.strip() or "docker0")
-    return Meeting(address, address) if address else Meeting("127.0.0.1", _DOCKER_DESKTOP)
+    return (
+        DockerAddress(address, address) if address else DockerAddress("127.0.0.1", _DOCKER_DESKTOP)
+    )
 
 
 def _address_of(interface: str) -> str | None:
@@ -236,7 +238,7 @@ def _address_of(interface: str) -> str | None:
 # What SAM reads
 
 
-def _read_template(options: Options, api_url: str) -> templates.Template:
+def _read_template(options: SamOptions, api_url: str) -> templates.Template:
     given = options.parameters
     # The template asks for https, and for numbers that only their renter knows.
     forced = {"PublicBaseUrl": api_url, "Architecture": _architecture()}
@@ -250,7 +252,7 @@ def _architecture() -> str:
 
 
 def _environment(
-    stack: Stack, url: str, endpoint: str, keys: credentials.Credentials, region: str
+    stack: EmulatedStack, url: str, endpoint: str, keys: credentials.LocalCredentials, region: str
 ) -> dict[str, dict[str, str]]:
     """Give each function's environment, the cloud named as containers find it."""
     aws = {

@@ -22,23 +22,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from local.demo.books import Books, reported
-from local.demo.scenes import NUMBERS, SCENES, SPEED, Scene
-from local.demo.stage import Disappointment, Line, Stage, until, words
-from local.layers import LayerError
-from local.platform import Options, Platform
+from local.aws.layers import LayerError
+from local.aws.template import TemplateError
+from local.demo.call_driver import CallDriver, CallerLeg, ScenarioFailed, until, words
+from local.demo.reconciliation import Reconciliation, reported
+from local.demo.scenarios import NUMBERS, SCENARIOS, SPEED, Scenario
+from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning
-from local.template import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScenarioResult:
     """What came of a scene; ``problem`` is None if all went as it should."""
 
-    scene: Scene
+    scene: Scenario
     script: list[tuple[str, str]]
     acknowledged: int
     kept: int
@@ -48,11 +48,13 @@ class Outcome:
     problem: str | None
 
 
-async def _play(platform: Platform, http: aiohttp.ClientSession, scene: Scene) -> Outcome:
-    books = Books(platform, http)
+async def _play(
+    platform: LocalPlatform, http: aiohttp.ClientSession, scene: Scenario
+) -> ScenarioResult:
+    books = Reconciliation(platform, http)
     known = set(await books.recordings())
     events, acknowledged = len(await books.events()), await books.acknowledged()
-    stage = Stage(platform, http, NUMBERS[scene.flow])
+    stage = CallDriver(platform, http, NUMBERS[scene.flow])
 
     async def settled() -> bool:
         legs = await books.legs()
@@ -66,14 +68,14 @@ async def _play(platform: Platform, http: aiohttp.ClientSession, scene: Scene) -
     try:
         line = await scene.play(stage)
         await until(settled, "not everything that happened was kept in time")
-    except Disappointment as error:
+    except ScenarioFailed as error:
         problem = str(error)
     script = await _script(line or stage.lines[0]) if stage.lines else []
     made = [it for name, it in (await books.recordings()).items() if name not in known]
     faults = [await books.fault_of(it, scene.channels) for it in made]
     problem = problem or _missing(scene, script) or next(filter(None, faults), None)
     looks = [await one.look() for one in stage.lines]
-    return Outcome(
+    return ScenarioResult(
         scene,
         script,
         await books.acknowledged() - acknowledged,
@@ -85,12 +87,12 @@ async def _play(platform: Platform, http: aiohttp.ClientSession, scene: Scene) -
     )
 
 
-def _missing(scene: Scene, script: Sequence[tuple[str, str]]) -> str | None:
+def _missing(scene: Scenario, script: Sequence[tuple[str, str]]) -> str | None:
     heard = " ".join(text for who, text in script if who == "line")
     return next((f"not heard: {text}" for text in scene.heard if text not in heard), None)
 
 
-async def _script(line: Line) -> list[tuple[str, str]]:
+async def _script(line: CallerLeg) -> list[tuple[str, str]]:
     """Tell who said what on a line and which NCCOs came, in the order of time."""
     look = await line.look()
     lines = [(sound["from_ms"], "line", _shown(sound)) for sound in look["heard"]]
@@ -119,13 +121,13 @@ def _slowest_answer(looks: list[dict[str, Any]]) -> float | None:
     return max((hook["ms"] for hook in hooks if "/webhooks/answer" in hook["url"]), default=None)
 
 
-def _state(events: list[dict[str, Any]], line: Line | None) -> str:
+def _state(events: list[dict[str, Any]], line: CallerLeg | None) -> str:
     leg = line.uuid.replace("-", "") if line else ""
     told = {event["status"] for event in events if event.get("leg") == leg and "status" in event}
     return next((status for status in ("completed", "answered", "started") if status in told), "-")
 
 
-def _tell(console: Console, outcome: Outcome) -> None:
+def _tell(console: Console, outcome: ScenarioResult) -> None:
     """Print what happened on a call."""
     grid = Table.grid(padding=(0, 2))
     for who, text in outcome.script:
@@ -138,7 +140,7 @@ def _tell(console: Console, outcome: Outcome) -> None:
         console.print(f"  [red]{escape(outcome.problem)}[/]")
 
 
-def _summary(outcomes: list[Outcome]) -> Table:
+def _summary(outcomes: list[ScenarioResult]) -> Table:
     table = Table(
         caption="hooks: webhooks acknowledged; kept: events in the table; S3: recordings in the"
         " bucket; ms: until the NCCO of the answer webhook"
@@ -158,17 +160,17 @@ def _summary(outcomes: list[Outcome]) -> Table:
     return table
 
 
-async def _run(console: Console, scenes: Sequence[Scene]) -> int:
+async def _run(console: Console, scenes: Sequence[Scenario]) -> int:
     routes = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items())
     with tempfile.TemporaryDirectory() as folder:
-        options = Options(
+        options = PlatformOptions(
             parameters={"NumberFlows": routes},
             speed=SPEED,
             folder=Path(folder),
             say=console.print,
         )
         console.print("starting the platform")
-        async with Platform(Path(), options) as platform, aiohttp.ClientSession() as http:
+        async with LocalPlatform(Path(), options) as platform, aiohttp.ClientSession() as http:
             outcomes = []
             for scene in scenes:
                 console.print(f"\n[bold]{scene.title}[/]  {escape(scene.by)}")
@@ -187,7 +189,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument("word", nargs="?", default="", help="play only titles with this word")
     word = parser.parse_args().word.lower()
-    scenes = [scene for scene in SCENES if word in f"{scene.title} {scene.by}".lower()]
+    scenes = [scene for scene in SCENARIOS if word in f"{scene.title} {scene.by}".lower()]
     if not scenes:
         parser.error(f"no scene has {word!r} in its title")
     try:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 # For annotations alone: pytest loads this package at each start, and most runs ring nobody.
 if TYPE_CHECKING:
-    from local.testing.calls import Call as Call
-    from local.testing.calls import Kept as Kept
-    from local.testing.calls import Recording as Recording
     from local.testing.phone import Callee as Callee
     from local.testing.phone import Phone as Phone
+    from local.testing.phone_call import PhoneCall as PhoneCall
+    from local.testing.phone_call import Recording as Recording
+    from local.testing.phone_call import StoredEvent as StoredEvent

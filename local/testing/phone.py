@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from local.flow_files import missing, read_all
-from local.testing.calls import Call
+from local.explore.flow_files import missing, read_all
+from local.testing.phone_call import PhoneCall
 
 if TYPE_CHECKING:
-    from local.testing.house import House
+    from local.testing.platform_thread import PlatformThread
 
 # Ofcom keeps this number for drama: nobody has it.
 CALLER = "447700900123"
@@ -25,9 +25,9 @@ class Phone:
     ...     assert call.heard("Thank you for your message")
     """
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: PlatformThread) -> None:
         self._house = house
-        self._calls: list[Call] = []
+        self._calls: list[PhoneCall] = []
         self._called: set[str] = set()
         house.forget()
 
@@ -41,7 +41,9 @@ class Phone:
         """The number to which flows put callers through: the parameter ``SecondNumber``."""
         return str(self._house.platform.template.parameters["SecondNumber"])
 
-    def call(self, flow: str | None = None, *, from_: str = CALLER, to: str | None = None) -> Call:
+    def call(
+        self, flow: str | None = None, *, from_: str = CALLER, to: str | None = None
+    ) -> PhoneCall:
         """Ring a number, and listen until it is the caller's turn or the call is over.
 
         Parameters
@@ -65,7 +67,7 @@ class Phone:
             query = urlencode({"flow": flow})
             body["answer_url"] = f"{self._house.platform.api_url}/webhooks/answer?{query}"
         leg = self._house.run(self._ring(body))
-        call = Call(self._house, leg)
+        call = PhoneCall(self._house, leg)
         self._calls.append(call)
         call.settle()
         return call
@@ -105,7 +107,7 @@ class Phone:
 class Callee:
     """Somebody whom flows may call."""
 
-    def __init__(self, house: House, number: str) -> None:
+    def __init__(self, house: PlatformThread, number: str) -> None:
         self._house = house
         self._number = number
 

@@ -10,8 +10,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.testing.house import House
     from local.testing.phone import Phone
+    from local.testing.platform_thread import PlatformThread
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,12 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def voice_platform(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[House]:
+) -> Iterator[PlatformThread]:
     """The local platform with its simulated Vonage, started once."""
-    from local.testing.house import House
+    from local.testing.platform_thread import PlatformThread
 
     root = request.config.rootpath / str(request.config.getini("voice_root"))
-    house = House(Path(root), tmp_path_factory.mktemp("voice"))
+    house = PlatformThread(Path(root), tmp_path_factory.mktemp("voice"))
     house.start()
     try:
         yield house
@@ -38,7 +38,7 @@ def voice_platform(
 
 
 @pytest.fixture
-def phone(voice_platform: House) -> Iterator[Phone]:
+def phone(voice_platform: PlatformThread) -> Iterator[Phone]:
     """A telephone: ``phone.call("voicemail")``; what is left open at the end is hung up."""
     from local.testing.phone import Phone
 

@@ -184,7 +184,9 @@ class SimulatorState:
         self._spoil(fields)
         return self.spawn(self.sender.deliver(leg, target, fields, kind))
 
-    def report_status(self, leg: Leg, status: str, **extra: Any) -> "asyncio.Task[DeliveryResult] | None":
+    def report_status(
+        self, leg: Leg, status: str, **extra: Any
+    ) -> "asyncio.Task[DeliveryResult] | None":
         """Move a leg to a status and tell its event URL."""
         now = self.clock.now()
         leg.status = status

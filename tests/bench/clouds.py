@@ -39,7 +39,7 @@ def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[
     """Run moto's server on an address, called by a name there."""
     with subprocess.Popen(
         [
-            *(sys.executable, "-W", "ignore", "-m", "local.moto_process"),
+            *(sys.executable, "-W", "ignore", "-m", "local.aws.moto_main"),
             *("--host", listens, "--alias", called, "--port", "0"),
         ],
         stdin=subprocess.PIPE,

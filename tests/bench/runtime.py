@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from local.sam import meeting_with_docker
+from local.sam import docker_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -103,7 +103,7 @@ class Containers:
 
     def __init__(self) -> None:
         self.title = f"containers of {IMAGE}, one processor each"
-        self.listens, self.called = asyncio.run(meeting_with_docker())
+        self.listens, self.called = asyncio.run(docker_address())
 
     @contextmanager
     def start(self, package: Package, environment: Mapping[str, str]) -> Iterator[Started]:

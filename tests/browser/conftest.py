@@ -16,7 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -125,13 +125,13 @@ async def browser(microphone: Path) -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
     """The real application on the local platform, in real time as a person lives in it."""
-    options = Options(
+    options = PlatformOptions(
         folder=tmp_path_factory.mktemp("platform"),
         parameters={"AllowedPrefixes": "44", "NumberFlows": NUMBERED_FLOWS},
     )
-    async with Platform(ROOT, options) as running:
+    async with LocalPlatform(ROOT, options) as running:
         yield running
 
 
@@ -149,7 +149,7 @@ NUMBERED_FLOWS = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items()
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def people(
-    browser: Browser, platform: Platform
+    browser: Browser, platform: LocalPlatform
 ) -> AsyncIterator[Callable[..., Awaitable[Person]]]:
     """Open pages for people; afterwards, see that no page complained or asked the outside."""
     contexts: list[BrowserContext] = []
@@ -192,7 +192,7 @@ def watch(page: Page, address: str, complaints: list[str]) -> None:
     page.on("pageerror", lambda error: complaints.append(f"threw: {error}"))
 
 
-async def free_the_lines(platform: Platform) -> None:
+async def free_the_lines(platform: LocalPlatform) -> None:
     """Hang up whatever a test left open, so that the next one begins with quiet lines."""
     async with aiohttp.ClientSession(platform.vonage.http_url) as http:
         async with http.get("/sim/calls") as reply:

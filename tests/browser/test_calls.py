@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 from playwright.async_api import expect
 
-from local.demo.stage import Stage, until
+from local.demo.call_driver import CallDriver, until
 from tests.browser.conftest import MICROPHONE_HERTZ, NUMBERS, calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from local.platform import Platform
+    from local.local_platform import LocalPlatform
     from tests.browser.conftest import Person
 
     People = Callable[..., Awaitable[Person]]
@@ -42,7 +42,7 @@ DECODE = """async ([file, hertz]) => {
 
 
 async def test_a_voicemail_left_from_the_page_is_kept_with_the_voice_of_the_microphone(
-    people: People, platform: Platform
+    people: People, platform: LocalPlatform
 ) -> None:
     caller = await people()
     before = await kept(platform)
@@ -66,7 +66,7 @@ async def test_a_voicemail_left_from_the_page_is_kept_with_the_voice_of_the_micr
     assert found["share"] > 0.5, found
 
 
-async def kept(platform: Platform) -> set[str]:
+async def kept(platform: LocalPlatform) -> set[str]:
     """The keys of the recordings in the bucket."""
     s3, bucket = platform.cloud.client("s3"), platform.stack.outputs["BucketName"]
     listed = await asyncio.to_thread(s3.list_objects_v2, Bucket=bucket, Prefix="recordings/")
@@ -99,7 +99,7 @@ async def test_the_keys_of_the_page_reach_the_menu(people: People) -> None:
     await caller.hears("We are open from Monday to Friday")
 
 
-async def test_any_flow_can_be_tried_on_any_number(people: People, platform: Platform) -> None:
+async def test_any_flow_can_be_tried_on_any_number(people: People, platform: LocalPlatform) -> None:
     caller = await people()
     await caller.page.get_by_label("Flow", exact=True).select_option("track_progress")
     await caller.ring(platform.template.parameters["VonageNumber"])
@@ -115,11 +115,11 @@ async def test_what_a_person_says_is_understood_and_said_back(people: People) ->
 
 
 async def test_an_outbound_call_rings_in_the_page_and_is_answered_there(
-    people: People, platform: Platform
+    people: People, platform: LocalPlatform
 ) -> None:
     person = await people()
     async with aiohttp.ClientSession() as http:
-        owner = Stage(platform, http, NUMBERS["voicemail"])
+        owner = CallDriver(platform, http, NUMBERS["voicemail"])
         to = [{"type": "phone", "number": "447700900555"}]
         await owner.owner("POST", "/calls", {"to": to, "flow": "greet"})
         await expect(person.page.get_by_text("447700900555").first).to_be_visible()
@@ -215,7 +215,7 @@ UNTRUSTED = '<img src=x onerror="throw 1"><script>throw 2</script>&lt;b&gt;'
 
 
 async def test_what_callers_and_webhooks_send_shows_as_text(
-    people: People, platform: Platform
+    people: People, platform: LocalPlatform
 ) -> None:
     caller = await people()
     body: dict[str, Any] = {

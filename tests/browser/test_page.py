@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 from tests.browser.conftest import NUMBERS, PATIENCE, ROOT, calls_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ async def test_an_edited_flow_is_seen_in_the_page_and_heard_in_the_next_call(
     people: People, own_root: Path
 ) -> None:
     flow = own_root / "functions/flows/greet.py"
-    async with Platform(own_root, Options(parameters={"DefaultFlow": "greet"})) as platform:
+    async with LocalPlatform(
+        own_root, PlatformOptions(parameters={"DefaultFlow": "greet"})
+    ) as platform:
         person = await people(platform.phone.url)
         number = platform.template.parameters["VonageNumber"]
         flows = person.page.get_by_role("region", name="Flows")
@@ -73,7 +75,7 @@ async def test_an_edited_flow_is_seen_in_the_page_and_heard_in_the_next_call(
 
 
 async def test_a_new_flow_shows_without_reloading_the_page(people: People, own_root: Path) -> None:
-    async with Platform(own_root, Options()) as platform:
+    async with LocalPlatform(own_root, PlatformOptions()) as platform:
         person = await people(platform.phone.url)
         flow = own_root / "functions/flows/newest.py"
         flow.write_text(
@@ -90,14 +92,16 @@ async def test_the_page_comes_back_when_the_platform_was_restarted(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    options = Options(folder=tmp_path, phone_port=port, parameters={"DefaultFlow": "conference"})
-    async with Platform(ROOT, options) as platform:
+    options = PlatformOptions(
+        folder=tmp_path, phone_port=port, parameters={"DefaultFlow": "conference"}
+    )
+    async with LocalPlatform(ROOT, options) as platform:
         person = await people(platform.phone.url)
         number = platform.template.parameters["VonageNumber"]
         await person.ring(number)
         await person.hears("Please wait while we connect you")
     await expect(person.page.get_by_text("Connection lost; trying again")).to_be_visible()
-    async with Platform(ROOT, options):
+    async with LocalPlatform(ROOT, options):
         await expect(person.button("Call")).to_be_enabled()
         # The call went with the platform; what the page shows is that of the new one.
         await expect(person.button("Hang up")).to_have_count(0)
@@ -111,8 +115,8 @@ async def test_the_page_comes_back_when_the_platform_was_restarted(
 async def test_two_hundred_calls_are_listed_and_an_event_touches_the_row_of_its_call_alone(
     people: People, tmp_path: Path
 ) -> None:
-    options = Options(folder=tmp_path, parameters={"DefaultFlow": "speech"})
-    async with Platform(ROOT, options) as platform:
+    options = PlatformOptions(folder=tmp_path, parameters={"DefaultFlow": "speech"})
+    async with LocalPlatform(ROOT, options) as platform:
         person = await people(platform.phone.url)
         number = platform.template.parameters["VonageNumber"]
         async with aiohttp.ClientSession(platform.vonage.http_url) as http:
@@ -188,7 +192,7 @@ async def test_a_fault_that_is_switched_on_in_the_page_strikes(people: People) -
 
 
 async def test_a_clock_that_is_changed_elsewhere_is_followed(
-    people: People, platform: Platform
+    people: People, platform: LocalPlatform
 ) -> None:
     person = await people()
     speed = person.page.get_by_label("Clock speed")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 from tests.docs.pages import ROOT
 from tests.docs.reader import Reader
 
@@ -45,8 +45,8 @@ async def reader(checkout: Path) -> AsyncIterator[Reader]:
 
     Each page has its own: what another page changed would be heard for a while.
     """
-    options = Options(parameters={"AllowedPrefixes": "44"}, speed=20)
-    async with Platform(checkout, options) as platform:
+    options = PlatformOptions(parameters={"AllowedPrefixes": "44"}, speed=20)
+    async with LocalPlatform(checkout, options) as platform:
         made = Reader(checkout, platform)
         await made.settle_in()
         yield made

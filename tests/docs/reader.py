@@ -16,7 +16,7 @@ from tests.docs.pages import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.platform import Platform
+    from local.local_platform import LocalPlatform
 
 _LIMIT = 120.0  # seconds that a command may take
 
@@ -31,7 +31,7 @@ class Ran(NamedTuple):
 class Reader:
     """A shell in the checkout, with what a page has its reader put in for itself."""
 
-    def __init__(self, checkout: Path, platform: Platform) -> None:
+    def __init__(self, checkout: Path, platform: LocalPlatform) -> None:
         self.checkout = checkout
         self.platform = platform
         self._stand_ins: dict[str, str] = {}

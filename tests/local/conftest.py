@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,15 +31,15 @@ def own_project(tmp_path: Path) -> Path:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def platform(project: Path) -> AsyncIterator[Platform]:
+async def platform(project: Path) -> AsyncIterator[LocalPlatform]:
     """The platform that runs the small application."""
-    options = Options(parameters={"Colour": "green"}, environment={"EXTRA": "given"})
-    async with Platform(project, options) as running:
+    options = PlatformOptions(parameters={"Colour": "green"}, environment={"EXTRA": "given"})
+    async with LocalPlatform(project, options) as running:
         yield running
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def http(platform: Platform) -> AsyncIterator[aiohttp.ClientSession]:
+async def http(platform: LocalPlatform) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of the platform's API."""
     async with aiohttp.ClientSession(platform.api_url) as session:
         yield session

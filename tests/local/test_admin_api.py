@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,13 +28,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
-    options = Options(
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
+    options = PlatformOptions(
         folder=tmp_path_factory.mktemp("platform"),
         parameters={"AllowedPrefixes": "44", "DeniedPrefixes": "449", "CallsPerDay": "2000"},
         speed=10,
     )
-    async with Platform(ROOT, options) as running:
+    async with LocalPlatform(ROOT, options) as running:
         yield running
 
 
@@ -47,7 +47,7 @@ class Reply(NamedTuple):
 class Owner:
     """Whoever holds the keys of the AWS account."""
 
-    def __init__(self, platform: Platform, http: aiohttp.ClientSession) -> None:
+    def __init__(self, platform: LocalPlatform, http: aiohttp.ClientSession) -> None:
         self.platform = platform
         self.http = http
 
@@ -93,7 +93,7 @@ class Owner:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def owner(platform: Platform) -> AsyncIterator[Owner]:
+async def owner(platform: LocalPlatform) -> AsyncIterator[Owner]:
     async with aiohttp.ClientSession() as http:
         one = Owner(platform, http)
         await one.vonage("PUT", "/sim/faults", {})
@@ -257,7 +257,7 @@ async def test_a_lost_answer_of_vonages_is_not_dialled_a_second_time(
     assert await rung_by(owner, number) == rings
 
 
-def calls_workers(platform: Platform) -> list[int]:
+def calls_workers(platform: LocalPlatform) -> list[int]:
     """Give the process ids of the workers of the owner's API."""
     wanted = b"AWS_LAMBDA_FUNCTION_NAME=voice-local-CallsFunction"
     return [

@@ -18,8 +18,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from local.platform import Options, Platform
-from local.signing import Sample, Signer
+from local.local_platform import LocalPlatform, PlatformOptions
+from local.samples.signing import Sample, Signer
 from records.event import parse_event
 from records.timeline import Timeline, build_timeline
 
@@ -34,10 +34,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
     """The real application."""
-    options = Options(folder=tmp_path_factory.mktemp("platform"))
-    async with Platform(ROOT, options) as running:
+    options = PlatformOptions(folder=tmp_path_factory.mktemp("platform"))
+    async with LocalPlatform(ROOT, options) as running:
         yield running
 
 
@@ -45,7 +45,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
 class Caller:
     """A call whose webhooks are sent by hand."""
 
-    platform: Platform
+    platform: LocalPlatform
     method: str
     leg: str = field(default_factory=lambda: uuid.uuid4().hex)
     conversation: str = field(default_factory=lambda: f"CON-{uuid.uuid4()}")
@@ -109,7 +109,9 @@ class Caller:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("flow", FLOWS)
-async def test_a_call_is_answered_by_each_flow(platform: Platform, flow: str, method: str) -> None:
+async def test_a_call_is_answered_by_each_flow(
+    platform: LocalPlatform, flow: str, method: str
+) -> None:
     # given a caller
     caller = Caller(platform, method)
     # when the answer webhook asks
@@ -132,7 +134,7 @@ async def test_a_call_is_answered_by_each_flow(platform: Platform, flow: str, me
     ],
 )
 async def test_what_the_ncco_asks_for_is_answered_by_the_same_flow(
-    platform: Platform, flow: str, fields: dict[str, Any], heard: str, method: str
+    platform: LocalPlatform, flow: str, fields: dict[str, Any], heard: str, method: str
 ) -> None:
     caller = Caller(platform, method)
     ncco = await caller.send(f"/webhooks/answer?flow={flow}", caller.who)
@@ -144,7 +146,7 @@ async def test_what_the_ncco_asks_for_is_answered_by_the_same_flow(
 
 @pytest.mark.parametrize("seed", ["one", "two", "three"])
 async def test_events_out_of_order_and_twice_are_kept_once_and_fold_to_what_happened(
-    platform: Platform, seed: str
+    platform: LocalPlatform, seed: str
 ) -> None:
     caller = Caller(platform, "POST")
     await caller.report(seed)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 
 if TYPE_CHECKING:
-    from local.lambdas import Result
+    from local.aws.lambda_service import Result
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,8 +27,8 @@ async def test_a_beat_is_heard_through_the_public_address_and_leaves_no_event(
     tmp_path: Path,
 ) -> None:
     # given the application with everything that production has
-    options = Options(folder=tmp_path / "platform", parameters={"Stage": "production"})
-    async with Platform(ROOT, options) as platform:
+    options = PlatformOptions(folder=tmp_path / "platform", parameters={"Stage": "production"})
+    async with LocalPlatform(ROOT, options) as platform:
         # when the heart beats
         line = said(await platform.lambdas.invoke("HeartbeatFunction", {}))
         kept = platform.cloud.client("dynamodb").scan(TableName=platform.stack.outputs["TableName"])

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from local import credentials, template
-from local.cloud import Cloud
-from local.platform import Options, Platform
+from local.aws import credentials, template
+from local.aws.stack import MotoServer
+from local.aws.template import TemplateError
+from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning, StackFile, read
-from local.template import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -88,7 +88,7 @@ async def invoke(project: Path) -> int:
         return response.status
 
 
-async def test_the_stack_file_tells_where_everything_is(platform: Platform) -> None:
+async def test_the_stack_file_tells_where_everything_is(platform: LocalPlatform) -> None:
     content = read(platform.folder)
     assert content["api_url"] == platform.api_url
     assert content["aws_url"] == platform.cloud.url
@@ -101,14 +101,14 @@ async def test_the_stack_file_tells_where_everything_is(platform: Platform) -> N
     } <= set(content)
 
 
-async def test_the_stack_file_and_the_key_are_the_owners_alone(platform: Platform) -> None:
+async def test_the_stack_file_and_the_key_are_the_owners_alone(platform: LocalPlatform) -> None:
     key_file = Path(read(platform.folder)["private_key_file"])
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (platform.file.path, key_file)]
     assert modes == [0o600, 0o600]
     assert key_file.read_text() == platform.credentials.private_key
 
 
-async def test_a_part_that_starts_later_adds_its_address(platform: Platform) -> None:
+async def test_a_part_that_starts_later_adds_its_address(platform: LocalPlatform) -> None:
     platform.announce(vonage_url="http://127.0.0.1:1")
     content = read(platform.folder)
     assert content["vonage_url"] == "http://127.0.0.1:1"
@@ -117,7 +117,7 @@ async def test_a_part_that_starts_later_adds_its_address(platform: Platform) -> 
 
 @pytest.mark.parametrize("option", ["--api-port", "--aws-port", "--phone-port"])
 async def test_a_port_that_is_taken_is_explained(
-    platform: Platform, own_project: Path, option: str
+    platform: LocalPlatform, own_project: Path, option: str
 ) -> None:
     process, said = await start(own_project, option, platform.api_url.rpartition(":")[2])
     await finish(process)
@@ -140,16 +140,16 @@ async def test_parameters_are_those_of_samconfig_and_of_the_command_line_first(
 async def test_nothing_but_logs_and_links_is_left_when_it_ends(
     tmp_path: Path, project: Path
 ) -> None:
-    async with Platform(project, Options(folder=tmp_path)) as platform:
+    async with LocalPlatform(project, PlatformOptions(folder=tmp_path)) as platform:
         await platform.lambdas.invoke("Probe", {"do": "echo"})
         processes = [*platform.lambdas.process_ids, platform.cloud.process_id or 0]
     assert {path.name for path in tmp_path.iterdir()} == {"runtime", "lock", "logs"}
     assert not any(running(one) for one in processes)
 
 
-async def test_a_second_platform_is_refused_while_the_first_lives(platform: Platform) -> None:
+async def test_a_second_platform_is_refused_while_the_first_lives(platform: LocalPlatform) -> None:
     with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"):
-        await Platform(platform.root).start()
+        await LocalPlatform(platform.root).start()
     assert read(platform.folder)["api_url"] == platform.api_url
 
 
@@ -233,14 +233,14 @@ async def test_a_wrong_argument_is_explained_in_a_line(
     assert "Traceback" not in said
 
 
-async def test_the_aws_endpoint_answers_to_the_access_key_alone(platform: Platform) -> None:
+async def test_the_aws_endpoint_answers_to_the_access_key_alone(platform: LocalPlatform) -> None:
     async with aiohttp.ClientSession() as session, session.get(platform.cloud.url) as response:
         assert response.status == 403
 
 
 @pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
 async def test_the_aws_endpoint_refuses_pages_in_a_browser(
-    platform: Platform, header: dict[str, str]
+    platform: LocalPlatform, header: dict[str, str]
 ) -> None:
     scope = f"Credential={platform.credentials.aws_access_key_id}/20260101/eu-west-1/s3"
     headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}/aws4_request"}
@@ -251,13 +251,13 @@ async def test_the_aws_endpoint_refuses_pages_in_a_browser(
             assert response.status == 403
 
 
-async def test_credentials_are_new_at_each_start(platform: Platform, tmp_path: Path) -> None:
-    async with Platform(platform.root, Options(folder=tmp_path)) as other:
+async def test_credentials_are_new_at_each_start(platform: LocalPlatform, tmp_path: Path) -> None:
+    async with LocalPlatform(platform.root, PlatformOptions(folder=tmp_path)) as other:
         assert other.credentials.aws_access_key_id != platform.credentials.aws_access_key_id
         assert other.credentials.signature_secret != platform.credentials.signature_secret
 
 
-async def test_the_templates_secrets_hold_what_the_platform_made(platform: Platform) -> None:
+async def test_the_templates_secrets_hold_what_the_platform_made(platform: LocalPlatform) -> None:
     client = platform.cloud.client("secretsmanager")
     got = client.get_secret_value(SecretId=platform.stack.secrets["Signing"])
     assert json.loads(got["SecretString"]) == {
@@ -271,14 +271,14 @@ async def test_a_template_that_sam_refuses_is_explained(own_project: Path) -> No
     path = own_project / "template.yaml"
     path.write_text(path.read_text().replace("Handler: broken.app.handler", "Nonsense: 1"))
     with pytest.raises(TemplateError, match="Broken"):
-        await Platform(own_project).start()
+        await LocalPlatform(own_project).start()
     assert not (own_project / ".local" / "stack.json").exists()
 
 
 async def test_what_the_real_template_describes_is_made() -> None:
     url = "http://127.0.0.1:1"
     real = template.read(ROOT / "template.yaml", "eu-west-1", {}, {"PublicBaseUrl": url})
-    cloud = Cloud(credentials.make(), "eu-west-1")
+    cloud = MotoServer(credentials.make(), "eu-west-1")
     await cloud.start()
     try:
         await cloud.ready()
@@ -318,7 +318,7 @@ async def test_a_project_named_by_a_relative_path_is_run_all_the_same(
     monkeypatch.chdir(own_project.parent)
     # when a function is asked, whose process starts in another folder
     async with (
-        Platform(Path(own_project.name)) as platform,
+        LocalPlatform(Path(own_project.name)) as platform,
         aiohttp.ClientSession() as http,
         http.get(f"{platform.api_url}/probe") as reply,
     ):

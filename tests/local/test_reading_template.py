@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import template
-from local.template import Resolver, TemplateError
+from local.aws import template
+from local.aws.template import Resolver, TemplateError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 from vonage_client import TokenSource, UrlAllowlist, VoiceClient, open_download, session
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 class Studio:
     """The platform, and calls on it that are recorded."""
 
-    def __init__(self, platform: Platform) -> None:
+    def __init__(self, platform: LocalPlatform) -> None:
         self.platform = platform
         self.http: requests.Session = session()
         self.http.trust_env = False
@@ -126,12 +126,12 @@ class Studio:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def studio(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Studio]:
     """The real application; what failed comes again within a second or two."""
-    options = Options(
+    options = PlatformOptions(
         folder=tmp_path_factory.mktemp("platform"),
         speed=SPEED,
         environment={"RETRY_SECONDS": "1"},
     )
-    async with Platform(ROOT, options) as platform:
+    async with LocalPlatform(ROOT, options) as platform:
         yield Studio(platform)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.samconfig import overrides
-from local.template import TemplateError
+from local.aws.samconfig import overrides
+from local.aws.template import TemplateError
 
 if TYPE_CHECKING:
     from pathlib import Path

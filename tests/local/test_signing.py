@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl
 import jwt
 import pytest
 
-from local.event import event
-from local.signing import Sample, Signer, payload_hash, read_sample
+from local.samples.lambda_event import event
+from local.samples.signing import Sample, Signer, payload_hash, read_sample
 
 ROOT = Path(__file__).parents[2]
 SECRET = "s" * 32

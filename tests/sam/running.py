@@ -20,7 +20,7 @@ import requests
 from samtranslator.yaml_helper import yaml_parse
 
 from local import stack_file
-from local.signing import Sample, Signer, read_sample
+from local.samples.signing import Sample, Signer, read_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
-from local.signing import Sample, Signer
+from local.samples.signing import Sample, Signer
 from records.event import parse_event
 from records.timeline import build_timeline
 from tests.sam.running import ROOT, SAMPLES, routes, run, sample

@@ -159,11 +159,18 @@ def line_of_lint(name: str) -> str:
     return line.replace(".venv-scan/bin/python", str(PYTHON))
 
 
-@pytest.mark.parametrize("planted", ["functions", "simulator/vonage_simulator", "local/phone", "voicectl/commands"])
+@pytest.mark.parametrize(
+    "planted", ["functions", "simulator/vonage_simulator", "local/webconsole", "voicectl/commands"]
+)
 def test_the_line_of_make_lint_has_bandit_look_at_every_folder(
     tmp_path: Path, planted: str
 ) -> None:
-    for folder in ("functions", "simulator/vonage_simulator", "local/phone", "voicectl/commands"):
+    for folder in (
+        "functions",
+        "simulator/vonage_simulator",
+        "local/webconsole",
+        "voicectl/commands",
+    ):
         (tmp_path / folder).mkdir(parents=True)
     line = f"cd {tmp_path} && PYTHONPATH={ROOT} {line_of_lint('bandit')}"
     assert subprocess.run(["bash", "-c", line], timeout=300).returncode == 0

@@ -13,7 +13,7 @@ from tests.voicectl.cli_process import RENTED
 if TYPE_CHECKING:
     import aiohttp
 
-    from local.platform import Platform
+    from local.local_platform import LocalPlatform
 
 PAUSE = 0.5  # seconds between two calls of a kind
 
@@ -29,7 +29,7 @@ class Load:
         When a caller rang, on the monotonic clock, and the call's UUID.
     """
 
-    def __init__(self, platform: Platform, http: aiohttp.ClientSession) -> None:
+    def __init__(self, platform: LocalPlatform, http: aiohttp.ClientSession) -> None:
         self.replies: list[tuple[str, int]] = []
         self.rung: list[tuple[float, str]] = []
         self._platform = platform
@@ -70,7 +70,7 @@ class Load:
             self.replies.append((method, response.status))
 
 
-async def webhooks(platform: Platform, http: aiohttp.ClientSession) -> Any:
+async def webhooks(platform: LocalPlatform, http: aiohttp.ClientSession) -> Any:
     """Give every webhook that was sent and answered, of all calls."""
     async with http.get(f"{platform.vonage.http_url}/sim/calls") as response:
         legs = (await response.json())["calls"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import aiohttp
 
-from local.demo.books import Books
-from local.demo.stage import Line
-from local.platform import Options, Platform
+from local.demo.call_driver import CallerLeg
+from local.demo.reconciliation import Reconciliation
+from local.local_platform import LocalPlatform, PlatformOptions
 
 ROOT = Path(__file__).parents[2]
 ARRIVING = 60.0  # seconds within which all calls arrive
@@ -25,11 +25,11 @@ async def test_five_hundred_calls_at_once_are_answered_and_every_event_is_kept(
     tmp_path: Path,
 ) -> None:
     routes = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items())
-    options = Options(folder=tmp_path, parameters={"NumberFlows": routes})
-    async with Platform(ROOT, options) as platform, aiohttp.ClientSession() as http:
+    options = PlatformOptions(folder=tmp_path, parameters={"NumberFlows": routes})
+    async with LocalPlatform(ROOT, options) as platform, aiohttp.ClientSession() as http:
         # given callers who ring for a minute, leave long messages and use the menu
         most, legs = await _rush(platform, http)
-        books = Books(platform, http)
+        books = Reconciliation(platform, http)
         webhooks = [hook for leg in legs for hook in leg["webhooks"]]
         kept = await books.events()
         failed = [hook for hook in webhooks if hook["status"] not in (200, 204)]
@@ -47,7 +47,7 @@ async def test_five_hundred_calls_at_once_are_answered_and_every_event_is_kept(
 
 
 async def _rush(
-    platform: Platform, http: aiohttp.ClientSession
+    platform: LocalPlatform, http: aiohttp.ClientSession
 ) -> tuple[int, list[dict[str, Any]]]:
     """Have everybody ring; give how many calls were open at once at most, and all legs."""
     most = 0
@@ -63,7 +63,7 @@ async def _rush(
         await asyncio.sleep(0.1)
     for caller in callers:
         await caller  # raises what went wrong
-    books = Books(platform, http)
+    books = Reconciliation(platform, http)
     for _ in range(60):
         legs = await books.legs()
         if all(leg["over"] for leg in legs) and len(await books.recordings()) == MESSAGES:
@@ -72,15 +72,15 @@ async def _rush(
     return most, legs
 
 
-async def _ring(platform: Platform, http: aiohttp.ClientSession, flow: str) -> Line:
+async def _ring(platform: LocalPlatform, http: aiohttp.ClientSession, flow: str) -> CallerLeg:
     url = platform.vonage.http_url
     body = {"from": "447700900123", "to": NUMBERS[flow]}
     async with http.post(f"{url}/sim/calls", json=body) as response:
         made = await response.json()
-    return Line(http, url, made["uuid"])
+    return CallerLeg(http, url, made["uuid"])
 
 
-async def _leave_a_message(platform: Platform, http: aiohttp.ClientSession) -> None:
+async def _leave_a_message(platform: LocalPlatform, http: aiohttp.ClientSession) -> None:
     line = await _ring(platform, http, "voicemail")
     await asyncio.sleep(8)  # the prompt takes longer, and looking costs the simulator time
     await line.hear("beep")
@@ -89,7 +89,7 @@ async def _leave_a_message(platform: Platform, http: aiohttp.ClientSession) -> N
     # three seconds of silence have ended the recording meanwhile
 
 
-async def _use_the_menu(platform: Platform, http: aiohttp.ClientSession) -> None:
+async def _use_the_menu(platform: LocalPlatform, http: aiohttp.ClientSession) -> None:
     line = await _ring(platform, http, "dtmf_menu")
     for key in "791":
         await asyncio.sleep(12)  # the prompt takes eleven, and a key may interrupt it

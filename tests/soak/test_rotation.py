@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 from tests.soak.load import Load, webhooks
 from tests.voicectl.cli_process import CliTerminal
 
@@ -21,10 +21,10 @@ PATIENCE = 300.0  # seconds
 
 
 async def test_a_rotation_of_both_under_load_fails_no_call_and_no_webhook(tmp_path: Path) -> None:
-    options = Options(
+    options = PlatformOptions(
         folder=tmp_path / ".local", parameters={"AllowedPrefixes": "44", "CallsPerDay": "90000"}
     )
-    async with Platform(ROOT, options) as platform, aiohttp.ClientSession() as http:
+    async with LocalPlatform(ROOT, options) as platform, aiohttp.ClientSession() as http:
         terminal = CliTerminal(platform, tmp_path, http)
         before = platform.vonage.application().public_key_pem
         # Given calls in both directions

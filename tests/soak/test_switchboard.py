@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 from tests.soak.load import Load, webhooks
 from tests.voicectl.cli_process import RENTED, CliTerminal
 
@@ -25,10 +25,10 @@ GREETING, MESSAGE = "Thank you for calling", "Please leave a message"
 async def test_a_switchboard_is_heard_after_thirty_seconds_and_no_call_fails(
     tmp_path: Path,
 ) -> None:
-    options = Options(
+    options = PlatformOptions(
         folder=tmp_path / ".local", parameters={"AllowedPrefixes": "44", "CallsPerDay": "90000"}
     )
-    async with Platform(ROOT, options) as platform, aiohttp.ClientSession() as http:
+    async with LocalPlatform(ROOT, options) as platform, aiohttp.ClientSession() as http:
         terminal = CliTerminal(platform, tmp_path, http)
         load = Load(platform, http)
         await asyncio.sleep(5)
@@ -83,14 +83,14 @@ async def _changed(terminal: CliTerminal, *words: str) -> tuple[float, float]:
     return began, time.monotonic()
 
 
-def _break(platform: Platform) -> None:
+def _break(platform: LocalPlatform) -> None:
     client = platform.cloud.client("secretsmanager")
     secret = platform.stack.secrets["SwitchboardSecret"]
     client.put_secret_value(SecretId=secret, SecretString="no switchboard")
 
 
 async def _heard(
-    load: Load, platform: Platform, http: aiohttp.ClientSession
+    load: Load, platform: LocalPlatform, http: aiohttp.ClientSession
 ) -> AsyncIterator[tuple[float, str | None]]:
     """Give when each caller rang, and what was said to each first; None where nothing was."""
     for at, uuid in load.rung:

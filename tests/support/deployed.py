@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from local import template as templates
+from local.aws import template as templates
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 EVERYTHING = {

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from local import template as templates
+from local.aws import template as templates
 from tests.support.deployed import EVERYTHING, TEMPLATE
 
 GOLDEN = Path(__file__).parent / "golden" / "production.json"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from local import template as templates
+from local.aws import template as templates
 
 ROOT = Path(__file__).parents[2]
 Resources = dict[str, dict[str, Any]]

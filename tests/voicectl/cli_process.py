@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import aiohttp
 
-from local.platform import Options, Platform
+from local.local_platform import LocalPlatform, PlatformOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,14 +41,14 @@ class CompletedCommand(NamedTuple):
         return json.loads(self.out)
 
 
-def platform_in(folder: Path) -> Platform:
+def platform_in(folder: Path) -> LocalPlatform:
     """The platform that runs this project's template, with a folder of its own."""
-    options = Options(
+    options = PlatformOptions(
         folder=folder / ".local",
         parameters={"AllowedPrefixes": "44", "CallsPerDay": "2000"},
         speed=10,
     )
-    return Platform(ROOT, options)
+    return LocalPlatform(ROOT, options)
 
 
 def free_port() -> int:
@@ -61,7 +61,7 @@ def free_port() -> int:
 class CliTerminal:
     """A folder in which the user runs commands, and the platform that they act on."""
 
-    def __init__(self, platform: Platform, folder: Path, http: aiohttp.ClientSession) -> None:
+    def __init__(self, platform: LocalPlatform, folder: Path, http: aiohttp.ClientSession) -> None:
         self.platform = platform
         self.folder = folder
         self.http = http

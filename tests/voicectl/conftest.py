@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from local.platform import Platform
+    from local.local_platform import LocalPlatform
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
     """The platform that runs this project's template, shared by the session."""
     async with platform_in(tmp_path_factory.mktemp("shared")) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def terminal(platform: Platform, tmp_path: Path) -> AsyncIterator[CliTerminal]:
+async def terminal(platform: LocalPlatform, tmp_path: Path) -> AsyncIterator[CliTerminal]:
     """A folder of the test's own, with the platform as it was started and no fault turned on."""
     (tmp_path / ".local").symlink_to(platform.folder)
     async with aiohttp.ClientSession() as http:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from local.platform import Platform
+    from local.local_platform import LocalPlatform
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NAME = "voice-of-a-test"
@@ -32,7 +32,7 @@ TEMPLATE = {
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def aws(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+async def aws(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """An AWS account with one stack, to which the environment leads."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": platform.credentials.aws_access_key_id,
@@ -63,7 +63,7 @@ def configured(folder: Path, **values: str) -> Path:
 
 @pytest.mark.usefixtures("aws")
 async def test_a_stack_is_read_with_its_outputs_and_parameters(
-    platform: Platform, tmp_path: Path
+    platform: LocalPlatform, tmp_path: Path
 ) -> None:
     region = platform.options.region
     stack = read(options(), configured(tmp_path, stack_name=NAME, region=region))
@@ -74,7 +74,7 @@ async def test_a_stack_is_read_with_its_outputs_and_parameters(
 
 @pytest.mark.usefixtures("aws")
 async def test_what_the_options_name_goes_before_samconfig(
-    platform: Platform, tmp_path: Path
+    platform: LocalPlatform, tmp_path: Path
 ) -> None:
     folder = configured(tmp_path, stack_name="another", region="us-east-1")
     stack = read(options(stack=NAME, region=platform.options.region), folder)
@@ -82,7 +82,9 @@ async def test_what_the_options_name_goes_before_samconfig(
 
 
 @pytest.mark.usefixtures("aws")
-async def test_a_stack_that_is_not_deployed_is_named(platform: Platform, tmp_path: Path) -> None:
+async def test_a_stack_that_is_not_deployed_is_named(
+    platform: LocalPlatform, tmp_path: Path
+) -> None:
     given = options(stack="no-such-stack", region=platform.options.region)
     with pytest.raises(VoicectlError, match="no stack no-such-stack"):
         read(given, tmp_path)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from local.platform import Platform
+    from local.local_platform import LocalPlatform
     from tests.voicectl.cli_process import CliTerminal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -26,7 +26,7 @@ NUMBER = "447700900000"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
     """A platform of its own: callers hear for a while what was changed here."""
     async with platform_in(tmp_path_factory.mktemp("own")) as running:
         yield running

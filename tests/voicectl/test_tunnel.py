@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from local.signing import Sample, Signer
+from local.samples.signing import Sample, Signer
 from tests.voicectl.cli_process import RENTED, addresses, free_port, pointed_elsewhere
 from voicectl.errors import VoicectlError
 from voicectl.webhook_redirect import checked_url

@@ -18,7 +18,7 @@ from calls.routes import Services, make_handler
 from calls.settings import from_environment
 from calls.switchboard_secret import SwitchboardSecret
 from dispatch.flow_runner import flow_names
-from local.template import read
+from local.aws.template import read
 from records.event import event_item, parse_event
 from records.reader import RecordReader
 from tests.support.context import LambdaContext

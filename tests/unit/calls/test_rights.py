@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from calls.app import secret_of
-from local.template import read
+from local.aws.template import read
 from records.recording_item import ArchiveKey, FileInfo, recording_item
 from tests.unit.calls.api_harness import CONVERSATION, LEG, NUMBER, ROOT, ApiHarness, connect
 

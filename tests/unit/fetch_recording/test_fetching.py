@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import template as templates
+from local.aws import template as templates
 from tests.support.function import Functions
 from tests.support.storage import message
 from tests.support.webhooks import transcribed

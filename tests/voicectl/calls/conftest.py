@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from local.platform import Platform
+    from local.local_platform import LocalPlatform
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
     """The platform that runs this project's template, its account as it was made."""
     async with platform_in(tmp_path_factory.mktemp("calls")) as running:
         yield running

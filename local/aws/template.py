@@ -1,0 +1,254 @@
+"""Reads template.yaml as AWS does: SAM's own transform, then the intrinsic functions.
+
+What a resource is called once it exists comes from outside; nothing is made here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+from local.aws.constants import ACCOUNT, STACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_NO_VALUE = object()
+_VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
+
+
+class TemplateError(Exception):
+    """The template, or the value of a parameter, cannot be used; the text says why."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """The CloudFormation template that SAM makes of template.yaml, and the parameters' values."""
+
+    resources: dict[str, dict[str, Any]]
+    parameters: dict[str, str]
+    conditions: dict[str, Any]
+    outputs: dict[str, Any]
+    declared: dict[str, Any]
+    region: str
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Give the resources of one type, such as AWS::SQS::Queue, by logical id."""
+        return {name: one for name, one in self.resources.items() if one["Type"] == kind}
+
+
+def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str, str]) -> Template:
+    """Transform a SAM template.
+
+    Parameters
+    ----------
+    path
+        The template.
+    region
+        The AWS region that the stack is said to be in.
+    given
+        Values for parameters, checked as CloudFormation checks them.
+    forced
+        Values that the platform itself sets, where the template has such a parameter; unchecked.
+
+    Raises
+    ------
+    TemplateError
+        If the template cannot be transformed, or a value does not fit its parameter.
+    """
+    source = json.loads(json.dumps(yaml_parse(path.read_text(encoding="utf-8")), default=str))
+    declared = source.get("Parameters", {})
+    parameters = _values(declared, given) | {k: v for k, v in forced.items() if k in declared}
+    _point_at_folders(source)
+    # The policies that AWS manages, the first argument, give names that the platform ignores.
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
+    try:
+        made = translator.translate(source, dict(parameters))
+        translator.metrics.publish()  # to nobody; else it complains at the end
+    except InvalidDocumentException as error:
+        causes = "; ".join(cause.message for cause in error.causes)
+        raise TemplateError(f"{path.name}: {causes or error.message}") from error
+    return Template(
+        resources=made["Resources"],
+        parameters=parameters,
+        conditions=made.get("Conditions", {}),
+        outputs=made.get("Outputs", {}),
+        declared=declared,
+        region=region,
+    )
+
+
+def _point_at_folders(source: dict[str, Any]) -> None:
+    """Write folders as S3 addresses, which alone the transform takes; the key is the folder."""
+    places = [source.get("Globals", {}).get(kind, {}) for kind in ("Function", "LayerVersion")]
+    places += [one.get("Properties", {}) for one in source["Resources"].values()]
+    for properties in places:
+        for name in ("CodeUri", "ContentUri"):
+            if isinstance(properties.get(name), str):
+                properties[name] = {"Bucket": "local", "Key": properties[name]}
+
+
+def _values(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        raise TemplateError(
+            f"no such parameter: {', '.join(unknown)}; there are {', '.join(sorted(declared))}"
+        )
+    values = {}
+    for name, parameter in declared.items():
+        if name in given:
+            _check(name, given[name], parameter)
+            values[name] = given[name]
+        elif "Default" in parameter:
+            values[name] = str(parameter["Default"])
+        else:
+            raise TemplateError(f"the parameter {name} has no default and was not given")
+    return values
+
+
+def _check(name: str, value: str, parameter: Mapping[str, Any]) -> None:
+    allowed = [str(one) for one in parameter.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        raise TemplateError(f"{name} must be one of {', '.join(allowed)}")
+    if not re.fullmatch(parameter.get("AllowedPattern", ".*"), value, re.DOTALL):
+        wanted = parameter.get("ConstraintDescription", parameter.get("AllowedPattern"))
+        raise TemplateError(f"{name} must be {wanted}")
+    if len(value) > int(parameter.get("MaxLength", len(value))):
+        raise TemplateError(f"{name} must have at most {parameter['MaxLength']} characters")
+    if parameter["Type"] == "Number":
+        _check_number(name, value, parameter)
+
+
+def _check_number(name: str, value: str, parameter: Mapping[str, Any]) -> None:
+    try:
+        number = float(value)
+    except ValueError:
+        raise TemplateError(f"{name} must be a number") from None
+    low, high = parameter.get("MinValue", number), parameter.get("MaxValue", number)
+    if not float(low) <= number <= float(high):
+        raise TemplateError(f"{name} must be between {low} and {high}")
+
+
+class Resolver:
+    """Evaluates intrinsic functions, once the resources that they name exist.
+
+    Parameters
+    ----------
+    template
+        The transformed template.
+    names
+        What ``Ref`` gives for each resource that exists.
+    attributes
+        What ``Fn::GetAtt`` gives, by logical id and attribute.
+    """
+
+    def __init__(
+        self,
+        template: Template,
+        names: Mapping[str, str],
+        attributes: Mapping[tuple[str, str], str],
+    ) -> None:
+        self._template = template
+        self._attributes = attributes
+        self._names = {
+            **template.parameters,
+            **names,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws",
+            "AWS::Region": template.region,
+            "AWS::StackName": STACK,
+            "AWS::URLSuffix": "amazonaws.com",
+        }
+
+    def resolve(self, value: Any) -> Any:
+        """Give a value of the template with every intrinsic function evaluated.
+
+        Raises
+        ------
+        TemplateError
+            If it names something that does not exist here, or uses a function unknown here.
+        """
+        result = self._resolve(value)
+        return None if result is _NO_VALUE else result
+
+    def _resolve(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [one for one in map(self._resolve, value) if one is not _NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            name, argument = next(iter(value.items()))
+            if name == "Ref" or name.startswith("Fn::"):
+                return self._function(name, argument)
+        pairs = ((key, self._resolve(one)) for key, one in value.items())
+        return {key: one for key, one in pairs if one is not _NO_VALUE}
+
+    def _function(self, name: str, argument: Any) -> Any:
+        functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": self._ref,
+            "Fn::GetAtt": self._get_att,
+            "Fn::Sub": self._sub,
+            "Fn::Join": lambda a: a[0].join(str(one) for one in self._resolve(a[1])),
+            "Fn::Select": lambda a: self._resolve(a[1])[int(self._resolve(a[0]))],
+            "Fn::Split": lambda a: self._resolve(a[1]).split(a[0]),
+            "Fn::If": lambda a: self._resolve(a[1] if self.holds(a[0]) else a[2]),
+        }
+        if name not in functions:
+            raise TemplateError(f"the local platform does not know {name}")
+        return functions[name](argument)
+
+    def _ref(self, name: str) -> Any:
+        if name == "AWS::NoValue":
+            return _NO_VALUE
+        if name not in self._names:
+            raise TemplateError(f"the local platform makes nothing that Ref {name} could name")
+        return self._names[name]
+
+    def _get_att(self, argument: Any) -> str:
+        logical, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
+        try:
+            return self._attributes[logical, attribute]
+        except KeyError:
+            raise TemplateError(f"the local platform has no {logical}.{attribute}") from None
+
+    def _sub(self, argument: Any) -> str:
+        text, own = (argument, {}) if isinstance(argument, str) else argument
+
+        def replace(found: re.Match[str]) -> str:
+            literal, name = found.groups()
+            if literal:
+                return f"${{{name}}}"
+            if name in own:
+                return str(self._resolve(own[name]))
+            return str(self._get_att(name) if "." in name else self._ref(name))
+
+        return _VARIABLE.sub(replace, text)
+
+    def holds(self, condition: str) -> bool:
+        """Tell whether a condition of the template is true."""
+        return self._condition(self._template.conditions[condition])
+
+    def _condition(self, value: Any) -> bool:
+        name, argument = next(iter(value.items()))
+        if name == "Condition":
+            return self.holds(argument)
+        if name == "Fn::Equals":
+            left, right = (self._resolve(one) for one in argument)
+            return str(left) == str(right)
+        answers = [self._condition(one) for one in argument]
+        if name == "Fn::Not":
+            return not answers[0]
+        if name == "Fn::And":
+            return all(answers)
+        if name == "Fn::Or":
+            return any(answers)
+        raise TemplateError(f"the local platform does not know the condition {name}")

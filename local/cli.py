@@ -1,0 +1,115 @@
+"""The platform in the foreground: its command line, its start, and its end at Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from local.aws import samconfig
+from local.aws.layers import LayerError
+from local.aws.template import TemplateError
+from local.console import say, welcome
+from local.local_platform import LocalPlatform, PlatformOptions
+from local.stack_file import AlreadyRunning
+from vonage_simulator.calibration import CalibrationError
+
+
+def main() -> int:
+    """Run the platform; give the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    arguments = _parser().parse_args()
+    try:
+        root = arguments.root.resolve()
+        asyncio.run(_run(root, _options(arguments, samconfig.overrides(root))))
+    except (AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError) as error:
+        say(f"error: {error}")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="Run what template.yaml deploys on this machine, until Ctrl-C.",
+    )
+    parser.add_argument(
+        "parameter",
+        nargs="*",
+        type=_pair,
+        metavar="NAME=VALUE",
+        help="a value for a parameter of the template, such as DefaultFlow=voicemail; others are"
+        " what samconfig.toml gives sam deploy",
+    )
+    parser.add_argument("--api-port", type=_port, default=0, help="port of the API (a free one)")
+    parser.add_argument("--aws-port", type=_port, default=0, help="port of AWS (a free one)")
+    parser.add_argument("--vonage-port", type=_port, default=0, help="port of Vonage (a free one)")
+    parser.add_argument("--phone-port", type=_port, default=0, help="port of the page (a free one)")
+    parser.add_argument("--speed", type=float, default=1.0, help="of Vonage's clock (%(default)s)")
+    parser.add_argument(
+        "--calibration", type=Path, help="a file that `python -m voicectl capture` wrote"
+    )
+    parser.add_argument("--region", default="eu-west-1", help="AWS region (%(default)s)")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
+    )
+    return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
+    return name, value
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+    return int(text)
+
+
+def _options(arguments: argparse.Namespace, deployed: dict[str, str]) -> PlatformOptions:
+    return PlatformOptions(
+        api_port=arguments.api_port,
+        aws_port=arguments.aws_port,
+        vonage_port=arguments.vonage_port,
+        phone_port=arguments.phone_port,
+        speed=arguments.speed,
+        calibration=arguments.calibration,
+        region=arguments.region,
+        parameters=deployed | dict(arguments.parameter),
+        say=say,
+    )
+
+
+async def _run(root: Path, options: PlatformOptions) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    running = asyncio.current_task()
+    ready = False
+
+    def end() -> None:
+        ended.set()
+        if not ready and running is not None:
+            running.cancel()
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, end)
+    try:
+        async with LocalPlatform(root, options) as platform:
+            ready = True
+            addresses = {
+                "open this": platform.phone.url,
+                "API": platform.api_url,
+                "AWS": platform.cloud.url,
+                "Vonage": platform.vonage.http_url,
+            }
+            say(welcome(addresses, platform.stack, platform.file.path))
+            await ended.wait()
+    except asyncio.CancelledError:
+        if not ended.is_set():
+            raise
+    say("ended")

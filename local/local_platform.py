@@ -1,0 +1,380 @@
+"""The local platform as a whole: starts its parts in order, tells where they are, ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from local.aws import credentials, layers, sigv4
+from local.aws import template as templates
+from local.aws.api_gateway import ApiGateway
+from local.aws.event_sources import EventSources
+from local.aws.lambda_service import LambdaService
+from local.aws.stack import EmulatedStack, MotoServer
+from local.explore.app_client import AppClient
+from local.explore.report import explore
+from local.samples.signing import Signer
+from local.stack_file import StackFile
+from local.webconsole import ConsoleContext, WebConsole
+from vonage_simulator import Simulator, SimulatorSettings
+from vonage_simulator.calibration import calibrated
+from vonage_simulator.settings import WebhookTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from local.explore.report import FlowReport
+
+# Ofcom's numbers for drama: nobody has them.
+NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
+
+# Of the credentials, what opens something.
+_SECRETS = (
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "private_key",
+    "api_secret",
+    "signature_secret",
+)
+
+
+@dataclass(frozen=True)
+class PlatformOptions:
+    """How the platform runs.
+
+    The ports are on 127.0.0.1, 0 takes a free one. ``speed`` is how fast the simulated Vonage's
+    clock runs against real time, ``seed`` what its chances begin with, ``calibration`` a file with
+    what a real call has shown (``python -m voicectl capture``). ``parameters`` are values
+    for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
+    for what is kept while it runs, by default .local beside the template. ``workers`` is how many
+    invocations of one function run at once, and ``say`` is told what takes a while.
+    """
+
+    api_port: int = 0
+    aws_port: int = 0
+    vonage_port: int = 0
+    vonage_tls_port: int = 0
+    phone_port: int = 0
+    speed: float = 1.0
+    seed: int = 1
+    calibration: Path | None = None
+    region: str = "eu-west-1"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    workers: int = 4
+    say: Callable[[str], None] = lambda line: None
+
+
+class LocalPlatform:
+    """An async context manager; its parts are attributes once it has started.
+
+    Parameters
+    ----------
+    root
+        The folder with template.yaml, the functions and the layers.
+    options
+        How it runs.
+    """
+
+    credentials: credentials.LocalCredentials
+    template: templates.Template
+    cloud: MotoServer
+    stack: EmulatedStack
+    lambdas: LambdaService
+    gateway: ApiGateway
+    sources: EventSources
+    vonage: Simulator
+    phone: WebConsole
+    api_url: str
+
+    def __init__(self, root: Path, options: PlatformOptions | None = None) -> None:
+        self.root = root.resolve()
+        self.options = options or PlatformOptions()
+        self.folder = self.options.folder or self.root / ".local"
+        self.file = StackFile(self.folder)
+        self._announced: dict[str, Any] = {}
+        self._exit = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start every part; when one fails, end those before it.
+
+        Raises
+        ------
+        AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError
+            Each with a text for the user.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End every part, the last one first, and remove the stack file."""
+        await self._exit.aclose()
+
+    def application(self) -> AppClient:
+        """Give the functions as the explorer asks them: a caller of its own at each time."""
+        return AppClient(
+            self.api_url,
+            self.stack.routes,
+            self._signer(),
+            self.lambdas.invoke,
+            self.template.parameters["VonageNumber"],
+        )
+
+    def signed(
+        self,
+        method: str,
+        path: str,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Give the headers of a request to the API as the owner of the AWS account signs it."""
+        url = f"{self.api_url}{path}"
+        return sigv4.signed(self.credentials, self.options.region, method, url, content, headers)
+
+    def announce(self, **more: Any) -> None:
+        """Add to what the stack file tells: the addresses of a part that started later."""
+        self._announced.update(more)
+        self.file.write(self._announced)
+
+    async def _start(self) -> None:
+        self.file.claim()
+        self._exit.callback(self.file.release)
+        listening = self._exit.enter_context(_listen(self.options.api_port))
+        self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.credentials = credentials.make()
+        await self._start_cloud()
+        await self._start_vonage()
+        await self._start_lambdas()
+        self.gateway = ApiGateway(
+            self.stack.routes, self.lambdas.invoke, self.credentials, self.options.region
+        )
+        self._exit.push_async_callback(self.gateway.stop)
+        await self.gateway.start(listening)
+        self.sources.start()
+        # Calls are to end while there is still somebody to tell; the second time does nothing.
+        self._exit.push_async_callback(self.vonage.stop)
+        await self._start_phone()
+        self.announce(**self._description())
+
+    def _read_template(self) -> templates.Template:
+        path = self.root / "template.yaml"
+        given = dict(self.options.parameters)
+        # The template asks for https, and for numbers that only their renter knows.
+        forced = {"PublicBaseUrl": self.api_url}
+        forced |= {name: number for name, number in NUMBERS.items() if name not in given}
+        return templates.read(path, self.options.region, given, forced)
+
+    async def _start_cloud(self) -> None:
+        self.cloud = MotoServer(self.credentials, self.options.region, self.options.aws_port)
+        self._exit.push_async_callback(self._stop_cloud)
+        await self.cloud.start()
+        self.template = await asyncio.to_thread(self._read_template)
+        await self.cloud.ready()
+        self.stack = await asyncio.to_thread(self.cloud.make, self.template, self.api_url)
+
+    async def _stop_cloud(self) -> None:
+        """End the cloud, and with it the long polls that threads are waiting in."""
+        await self.cloud.stop()
+        if hasattr(self, "sources"):
+            await self.sources.join()
+
+    async def _start_lambdas(self) -> None:
+        self.lambdas = LambdaService(
+            self.stack.functions,
+            await asyncio.to_thread(self._folders),
+            self._environment(),
+            self.folder / "logs",
+            self.options.workers,
+        )
+        self._exit.push_async_callback(self.lambdas.stop)
+        client = self.cloud.client("sqs")
+        self.sources = EventSources(
+            self.stack.sources, self.lambdas.invoke, client, self.options.region
+        )
+        self._exit.push_async_callback(self.sources.stop)
+
+    def _folders(self) -> dict[str, tuple[Path, ...]]:
+        """Give each function's path: its code, its layers, then what Lambda's runtime brings."""
+        # Beside the code, so that platforms in other folders need not install them anew.
+        store = self.root / ".local" / "layers"
+        wanted = {layer for one in self.stack.functions.values() for layer in one.layers}
+        installed = {
+            layer: layers.install(self.root / layer, store, self.options.say)
+            for layer in sorted(wanted)
+        }
+        runtime = layers.runtime(self.folder)
+        return {
+            name: (
+                self.root / function.code,
+                *(installed[layer] for layer in function.layers),
+                runtime,
+            )
+            for name, function in self.stack.functions.items()
+        }
+
+    async def _start_vonage(self) -> None:
+        """Start the simulated Vonage, its application pointing at the API as a user's does."""
+        values = self.template.parameters
+        routed = _flows_of_numbers(values)
+        settings = calibrated(
+            SimulatorSettings(
+                http_port=self.options.vonage_port,
+                tls_port=self.options.vonage_tls_port,
+                application_id=self.credentials.application_id,
+                public_key=self.credentials.public_key,
+                api_key=self.credentials.api_key,
+                api_secret=self.credentials.api_secret,
+                signature_secret=self.credentials.signature_secret,
+                answer=WebhookTarget(f"{self.api_url}/webhooks/answer"),
+                event=WebhookTarget(f"{self.api_url}/webhooks/event", read_ms=10000),
+                fallback=WebhookTarget(f"{self.api_url}/webhooks/fallback"),
+                numbers=tuple(filter(None, dict.fromkeys([values.get("VonageNumber"), *routed]))),
+                speed=self.options.speed,
+                seed=self.options.seed,
+            ),
+            self.options.calibration,
+        )
+        self.vonage = Simulator(settings)
+        self._exit.push_async_callback(self.vonage.stop)
+        await self.vonage.start()
+
+    async def _start_phone(self) -> None:
+        """Serve the page, the last to start and the first to end."""
+        listening = self._exit.enter_context(_listen(self.options.phone_port))
+        keys = self.credentials
+        self.phone = WebConsole(
+            ConsoleContext(
+                about=self._about(),
+                secrets=tuple(dataclasses.asdict(keys)[name] for name in _SECRETS),
+                signer=self._signer(),
+                exchanges=self.gateway.exchanges,
+                listen=self.lambdas.listen,
+                code=self.root / "functions",
+                explore=self._explore,
+                dynamodb=self.cloud.client("dynamodb"),
+                s3=self.cloud.client("s3"),
+            )
+        )
+        self._exit.push_async_callback(self.phone.stop)
+        await self.phone.start(listening)
+
+    async def _explore(self, flow: Mapping[str, Any]) -> FlowReport:
+        return await explore(self.application(), flow)
+
+    def _signer(self) -> Signer:
+        keys = self.credentials
+        return Signer(keys.signature_secret, keys.api_key, keys.application_id)
+
+    def _about(self) -> dict[str, Any]:
+        """Give what the page may know of the platform."""
+        values, outputs = self.template.parameters, self.stack.outputs
+        default = values.get("DefaultFlow")
+        flows = _flows_of_numbers(values)
+        return {
+            "numbers": [
+                {"number": number, "flow": flows.get(number, default)}
+                for number in self.vonage.settings.numbers
+            ],
+            "second_number": values.get("SecondNumber"),
+            "default_flow": default,
+            "api_url": self.api_url,
+            "vonage_url": self.vonage.http_url,
+            "aws_url": self.cloud.url,
+            "table": outputs.get("TableName"),
+            "bucket": outputs.get("BucketName"),
+            "speed": self.options.speed,
+            "region": self.options.region,
+        }
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": self.credentials.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.credentials.aws_secret_access_key,
+            "AWS_SESSION_TOKEN": self.credentials.aws_session_token,
+            "AWS_REGION": self.options.region,
+            "AWS_DEFAULT_REGION": self.options.region,
+            "AWS_ENDPOINT_URL": self.cloud.url,
+            # What lets the simulated Vonage pass for Vonage. Deployed, nothing sets these.
+            "VONAGE_API_URL": self.vonage.tls_url,
+            "VONAGE_LOCAL_HOST": self.vonage.tls_url.removeprefix("https://"),
+            "REQUESTS_CA_BUNDLE": self.vonage.ca_file,
+            **self.options.environment,
+        }
+
+    def _description(self) -> dict[str, Any]:
+        """Give what the stack file tells."""
+        key_file = self.folder / "private.key"
+        key_file.unlink(missing_ok=True)
+        key_file.touch(mode=0o600)
+        key_file.write_text(self.credentials.private_key, encoding="utf-8")
+        self._exit.callback(key_file.unlink, missing_ok=True)
+        return {
+            "phone_url": self.phone.url,
+            "vonage_url": self.vonage.http_url,
+            "vonage_tls_url": self.vonage.tls_url,
+            "vonage_ca_file": self.vonage.ca_file,
+            "private_key_file": str(key_file),
+            "api_url": self.api_url,
+            "aws_url": self.cloud.url,
+            **describe(self.credentials, self.template, self.stack),
+        }
+
+
+def describe(
+    keys: credentials.LocalCredentials, template: templates.Template, stack: EmulatedStack
+) -> dict[str, Any]:
+    """Give what the stack file tells of a stack, wherever its functions run."""
+    known = dataclasses.asdict(keys)
+    outputs = {
+        "table": "TableName",
+        "bucket": "BucketName",
+        "queue_url": "RecordingsQueueUrl",
+        "dead_letter_queue_url": "RecordingsDeadLetterQueueUrl",
+    }
+    numbers = {"vonage_number": "VonageNumber", "second_number": "SecondNumber"}
+    values = template.parameters
+    return {
+        "region": template.region,
+        **{
+            name: known[name]
+            for name in (
+                *("aws_access_key_id", "aws_secret_access_key"),
+                *("application_id", "api_key", "api_secret", "signature_secret"),
+            )
+        },
+        **{key: values[name] for key, name in numbers.items() if name in values},
+        **{key: stack.outputs[name] for key, name in outputs.items() if name in stack.outputs},
+        # As CloudFormation would tell them: what `python -m voicectl --local` reads.
+        "outputs": stack.outputs,
+        "parameters": values,
+    }
+
+
+def _flows_of_numbers(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Read the template's parameter NumberFlows: pairs number=flow."""
+    pairs = (pair.partition("=") for pair in parameters.get("NumberFlows", "").split(","))
+    return {number: flow for number, _, flow in pairs if number}
+
+
+def _listen(port: int) -> socket.socket:
+    """Bind the port at once, so that the functions can be told of it before it serves."""
+    listening = socket.create_server(("127.0.0.1", port))
+    listening.setblocking(False)
+    return listening

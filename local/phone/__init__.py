@@ -1,8 +1,0 @@
-"""The page with the telephone and the inspector: what serves it, and answers what it asks.
-
-It speaks to the simulated Vonage as anybody does, over its /sim door.
-"""
-
-from local.phone.server import Phone, Surroundings
-
-__all__ = ["Phone", "Surroundings"]

@@ -1,0 +1,96 @@
+// The form that begins a call: from which number, to which, and by which flow it is answered.
+// @ts-check
+
+import { h, fill, write } from "./dom.js";
+import { choices } from "./preferences.js";
+
+const NUMBER = /^[0-9]{7,15}$/;
+const AS_SET = "as the number is set";
+
+/**
+ * @param {object} parts
+ * @param {import("./store.js").Store} parts.store
+ * @param {import("./phone-lines.js").Lines} parts.lines
+ * @param {() => void} parts.called
+ */
+export function createDial({ store, lines, called }) {
+  const from = h("input", { ...field("from"), value: choices.get("from", "447700900999") });
+  const to = h("input", { ...field("to"), list: "dial-numbers" });
+  const numbers = h("datalist", { id: "dial-numbers" });
+  const flow = h("select", { id: "dial-flow" }, h("option", { value: "" }, AS_SET));
+  const problem = h("p", { class: "small bad", role: "alert" });
+  const button = h("button", { type: "submit", class: "main wide" }, "Call");
+  let calling = false;
+  const element = h(
+    "form",
+    { class: "dial", novalidate: true, on: { submit } },
+    labelled("Your number", from),
+    labelled("Flow", flow),
+    labelled("Number to call", to),
+    numbers,
+    button,
+    problem,
+  );
+
+  /** @param {SubmitEvent} event */
+  async function submit(event) {
+    event.preventDefault();
+    const [caller, callee] = [addressIn(from.value), numberIn(to.value)];
+    const wrong = !caller ? from : !callee ? to : null;
+    for (const input of [from, to]) input.setAttribute("aria-invalid", String(input === wrong));
+    write(problem, wrong ? "A number has 7 to 15 digits, with the country's code." : "");
+    if (wrong) return wrong.focus();
+    choices.set("from", caller);
+    if (calling) return;
+    calling = true;
+    await lines.call(caller, callee, flow.value);
+    calling = false;
+    if (!lines.problem()) called();
+  }
+
+  /** Lists the flows; the one that was chosen stays so while it is there. */
+  function listFlows(/** @type {any[]} */ flows) {
+    const names = flows.map(({ name }) => name);
+    const chosen = names.includes(flow.value) ? flow.value : "";
+    const options = names.map((/** @type {string} */ name) => h("option", { value: name }, name));
+    fill(flow, h("option", { value: "" }, AS_SET), options);
+    flow.value = chosen;
+  }
+
+  store.subscribe("stack", (stack) => {
+    const options = stack.numbers.map((/** @type {any} */ one) =>
+      h("option", { value: one.number }, one.flow ?? "default"),
+    );
+    fill(numbers, options);
+    if (!to.value && options.length > 0) to.value = stack.numbers[0].number;
+  });
+  store.subscribe("listed", listFlows);
+
+  return {
+    element,
+    /** A call needs the platform. */
+    show() {
+      element.dataset.lost = String(store.link === "lost");
+    },
+  };
+}
+
+/** @param {string} name */
+const field = (name) => ({
+  ...{ id: `dial-${name}`, type: "tel", autocomplete: "off", spellcheck: "false" },
+});
+
+/** @param {string} text @param {HTMLElement} input */
+const labelled = (text, input) =>
+  h("div", { class: "field" }, h("label", { for: input.id }, text), input);
+
+/** @param {string} text @returns {string} The number in it, or nothing. */
+function numberIn(text) {
+  const digits = text.replace(/[\s()./+-]/g, "");
+  return NUMBER.test(digits) ? digits : "";
+}
+
+/** @param {string} text A number, or the SIP address of a caller. */
+function addressIn(text) {
+  return /^sips?:\S+$/.test(text.trim()) ? text.trim() : numberIn(text);
+}

@@ -1,0 +1,85 @@
+"""The phone of a whole platform, and one alone beside a simulated Vonage of a few lines."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest_asyncio
+from aiohttp import web
+
+from local.aws.request_log import RequestLog
+from local.explore.report import FlowReport
+from local.local_platform import LocalPlatform, PlatformOptions
+from local.samples.signing import Signer
+from local.webconsole import ConsoleContext, WebConsole
+from tests.local.webconsole.harness import SPEED, Booth, Page, Vonage
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
+    """The platform with the real application."""
+    options = PlatformOptions(folder=tmp_path_factory.mktemp("platform"), speed=SPEED)
+    async with LocalPlatform(ROOT, options) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def page(real: LocalPlatform) -> AsyncIterator[Page]:
+    """The page of the real application's platform."""
+    async with aiohttp.ClientSession() as http:
+        yield Page(http, real.phone.url)
+
+
+async def _explore(_flow: dict[str, Any]) -> FlowReport:
+    """Explore a flow that prints a secret."""
+    return FlowReport("1. 0123456789abcdefghij", "<svg>0123456789abcdefghij</svg>", [])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
+    """A phone without a platform."""
+    async with contextlib.AsyncExitStack() as parts:
+        vonage = Vonage()
+        runner = web.AppRunner(vonage.app(), shutdown_timeout=0.1, handler_cancellation=True)
+        await runner.setup()
+        parts.push_async_callback(runner.cleanup)
+        listening = socket.create_server(("127.0.0.1", 0))
+        await web.SockSite(runner, listening).start()
+        vonage_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        exchanges, listeners = RequestLog(), list[Any]()
+        about: dict[str, Any] = {
+            **{"numbers": [], "table": None, "bucket": None},
+            **{"api_url": "http://127.0.0.1:1", "vonage_url": vonage_url},
+        }
+        for name in ("page", "code"):
+            (tmp_path / name).mkdir()
+        phone = WebConsole(
+            ConsoleContext(
+                about=about,
+                secrets=("0123456789abcdefghij",),
+                signer=Signer("s" * 32, "key", "application"),
+                exchanges=exchanges,
+                listen=listeners.append,
+                code=tmp_path / "code",
+                explore=_explore,
+                dynamodb=None,
+                s3=None,
+            ),
+            tmp_path / "page",
+        )
+        await phone.start(socket.create_server(("127.0.0.1", 0)))
+        parts.push_async_callback(phone.stop)
+        http = await parts.enter_async_context(aiohttp.ClientSession())
+        page = Page(http, phone.url)
+        yield Booth(vonage, exchanges, page, tmp_path, phone, listeners, runner.cleanup)
