@@ -122,7 +122,7 @@ constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## pin anew 
 	@{ sed -n '/^#/p' constraints-scan.txt; $(SCAN_VENV)/bin/python -m pip freeze; } > constraints.new
 	@mv constraints.new constraints-scan.txt
 	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --target .local/pins \
-		--group bench-usual --group bench-fastapi-sdk --group bench-runtime --constraint constraints-bench.txt
+		--group bench-boto3-powertools --group bench-fastapi-sdk --group bench-runtime --constraint constraints-bench.txt
 	@{ sed -n '/^#/p' constraints-bench.txt; $(SAM_VENV)/bin/python -m pip freeze --path .local/pins; } > constraints.new
 	@rm -r .local/pins
 	@mv constraints.new constraints-bench.txt

@@ -8,15 +8,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.bench import answering, events, reading, recordings, results, simulator
-from tests.bench.contenders import STORE, contenders, runtime_packages
-from tests.bench.runtime import Containers, Processes, has_docker
+from tests.bench import answer_latency, events, read_cost, recordings, results, simulator
+from tests.bench.baselines import STORE, baselines, runtime_packages
+from tests.bench.lambda_containers import Containers, Processes, has_docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.bench.contenders import Contender
-    from tests.bench.measuring import Outcome
+    from tests.bench.baselines import Baseline
+    from tests.bench.stats import Measurement
 
 _ROUNDS = 15
 _REQUESTS = 1000
@@ -40,27 +40,27 @@ def main() -> int:
     return 0
 
 
-def _cold(asked: argparse.Namespace) -> Outcome:
-    return answering.cold(_runtime(), _field(), asked.rounds, _say)
+def _cold(asked: argparse.Namespace) -> Measurement:
+    return answer_latency.cold(_runtime(), _field(), asked.rounds, _say)
 
 
-def _warm(asked: argparse.Namespace) -> Outcome:
-    return answering.warm(_runtime(), _field()[:4], asked.requests, _say)
+def _warm(asked: argparse.Namespace) -> Measurement:
+    return answer_latency.warm(_runtime(), _field()[:4], asked.requests, _say)
 
 
-def _events(asked: argparse.Namespace) -> Outcome:
+def _events(asked: argparse.Namespace) -> Measurement:
     return events.events(asked.requests, _say)
 
 
-def _recordings(asked: argparse.Namespace) -> Outcome:
+def _recordings(asked: argparse.Namespace) -> Measurement:
     return recordings.recordings(max(1, asked.rounds // 3), _say)
 
 
-def _reading(asked: argparse.Namespace) -> Outcome:
-    return reading.reading(asked.rounds, _say)
+def _reading(asked: argparse.Namespace) -> Measurement:
+    return read_cost.reading(asked.rounds, _say)
 
 
-def _simulator(asked: argparse.Namespace) -> Outcome:
+def _simulator(asked: argparse.Namespace) -> Measurement:
     return simulator.simulator(asked.requests, _say)
 
 
@@ -74,7 +74,7 @@ _BENCHMARKS = {
 }
 
 
-def _outcomes(asked: argparse.Namespace) -> Iterator[tuple[str, Outcome]]:
+def _outcomes(asked: argparse.Namespace) -> Iterator[tuple[str, Measurement]]:
     try:
         for name in asked.name or _BENCHMARKS:
             yield name, _BENCHMARKS[name](asked)
@@ -91,8 +91,8 @@ def _runtime() -> Containers | Processes:
 
 
 @functools.cache
-def _field() -> list[Contender]:
-    return contenders(_say)
+def _field() -> list[Baseline]:
+    return baselines(_say)
 
 
 def _say(line: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.bench.measuring import number, table
+from tests.bench.stats import number, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

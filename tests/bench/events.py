@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from tests.bench.clouds import fake_aws
-from tests.bench.measuring import Outcome, in_turn, number, spread, table
-from tests.bench.runtime import ROOT
+from tests.bench.lambda_containers import ROOT
+from tests.bench.moto_server import fake_aws
+from tests.bench.stats import Measurement, in_turn, number, spread, table
 from tests.support import webhooks
-from tests.support.cloud import Cloud
 from tests.support.environment import credentials, stack
-from tests.support.function import Functions
+from tests.support.fake_aws import FakeAws
+from tests.support.function_process import FunctionProcesses
 from tests.support.signing import account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.bench.clouds import FakeAws
+    from tests.bench.moto_server import BenchAws
 
 _BLOCK = 25
 _PACKAGES = Path(boto3.__file__).parents[1]
 _SAMPLE = 10  # webhooks through which AWS calls are counted
 
 
-def events(count: int, say: Callable[[str], None]) -> Outcome:
+def events(count: int, say: Callable[[str], None]) -> Measurement:
     """Keep so many events by the function, and as many items by boto3 alone, in turn.
 
     DynamoDB is moto's server, in a process of its own, for both.
@@ -37,10 +37,10 @@ def events(count: int, say: Callable[[str], None]) -> Outcome:
     ours = account()
     with fake_aws() as aws, ExitStack() as running:
         environment = _made(aws, ours.secret_string())
-        keeping = running.enter_context(Functions(environment | credentials(aws.url)))
+        keeping = running.enter_context(FunctionProcesses(environment | credentials(aws.url)))
         region = {"AWS_DEFAULT_REGION": "eu-west-2"}
         bare = running.enter_context(
-            Functions(
+            FunctionProcesses(
                 environment | credentials(aws.url) | region,
                 _PACKAGES,
                 code=ROOT / "tests/bench/handlers",
@@ -66,7 +66,7 @@ def events(count: int, say: Callable[[str], None]) -> Outcome:
     return _outcome(times, _calls())
 
 
-def _made(aws: FakeAws, secret: str) -> dict[str, str]:
+def _made(aws: BenchAws, secret: str) -> dict[str, str]:
     """Make the table and the secret, and give a function's environment that names them."""
     name = f"events-{uuid.uuid4()}"
     aws.client("dynamodb").create_table(
@@ -90,7 +90,7 @@ def _made(aws: FakeAws, secret: str) -> dict[str, str]:
 def _calls() -> dict[str, float]:
     """Count what the function asks AWS for, with its first webhook and with each one after it."""
     ours = account()
-    with Cloud(ours) as cloud, Functions(cloud.environment()) as functions:
+    with FakeAws(ours) as cloud, FunctionProcesses(cloud.environment()) as functions:
         counts = []
         for _ in range(_SAMPLE):
             event = webhooks.post(ours, "event", webhooks.status(webhooks.conversation()))
@@ -100,7 +100,7 @@ def _calls() -> dict[str, float]:
     return {"first": counts[0], "warm": sum(counts[1:]) / (len(counts) - 1)}
 
 
-def _timed(functions: Functions, name: str, event: dict[str, Any]) -> float:
+def _timed(functions: FunctionProcesses, name: str, event: dict[str, Any]) -> float:
     begun = time.perf_counter()
     outcome = functions(name, event)
     took = time.perf_counter() - begun
@@ -109,13 +109,13 @@ def _timed(functions: Functions, name: str, event: dict[str, Any]) -> float:
     return took
 
 
-def _outcome(times: dict[str, list[float]], calls: dict[str, float]) -> Outcome:
+def _outcome(times: dict[str, list[float]], calls: dict[str, float]) -> Measurement:
     milliseconds = {name: spread([1000 * one for one in those]) for name, those in times.items()}
     rate = {name: len(those) / sum(those) for name, those in times.items()}
     rows = [[name, milliseconds[name], number(rate[name])] for name in times]
     text = table(["event kept", "ms", "a second, one environment"], rows)
     text += f"\nAWS calls: {calls['first']:.0f} with the first webhook, {calls['warm']:g} after it"
-    return Outcome(
+    return Measurement(
         {
             "milliseconds": {name: one.described() for name, one in milliseconds.items()},
             "a_second": {name: round(one, 1) for name, one in rate.items()},

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 
-from tests.bench.measuring import Outcome, in_turn, number, spread, table
-from tests.bench.runtime import ROOT
-from tests.bench.stand_ins import stand_ins
-from tests.support.function import Functions
-from tests.support.sink import MEGABYTE, memory
+from tests.bench.lambda_containers import ROOT
+from tests.bench.mock_services import stand_ins
+from tests.bench.stats import Measurement, in_turn, number, spread, table
+from tests.support.discarding_aws import MEGABYTE, memory
+from tests.support.function_process import FunctionProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ class _Stored(NamedTuple):
     memory: float
 
 
-def recordings(rounds: int, say: Callable[[str], None]) -> Outcome:
+def recordings(rounds: int, say: Callable[[str], None]) -> Measurement:
     """Store recordings of each size, ours and by boto3 alone in turn, and sum up.
 
     Source and destination speak TLS, and run in a process of their own beside the function's.
@@ -57,7 +57,7 @@ def _stored(
     name: str, environment: Mapping[str, str], event: Callable[[int], dict[str, Any]], size: int
 ) -> _Stored:
     function, code = _WHERE[name]
-    with Functions(environment, _PACKAGES, code=code, quiet=True) as functions:
+    with FunctionProcesses(environment, _PACKAGES, code=code, quiet=True) as functions:
         process = functions.process_id
         functions(function, {"Records": []}, 300.0)  # imported, and idle
         idle = memory(process, "VmRSS")
@@ -80,7 +80,7 @@ def _processor(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _outcome(found: dict[int, dict[str, list[_Stored]]]) -> Outcome:
+def _outcome(found: dict[int, dict[str, list[_Stored]]]) -> Measurement:
     rows, result = [], {}
     for size, by_name in found.items():
         speed = {
@@ -105,4 +105,4 @@ def _outcome(found: dict[int, dict[str, list[_Stored]]]) -> Outcome:
             ]
         )
     head = ["recording", "ours", "upload_fileobj", "share", "processor: ours", "its"]
-    return Outcome(result, table([*head, "memory: ours", "its"], rows))
+    return Measurement(result, table([*head, "memory: ours", "its"], rows))

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.bench.runtime import ROOT
+from tests.bench.lambda_containers import ROOT
 
 FILE = Path(__file__).with_name("results.json")
 _VERSIONS = ("boto3", "cryptography", "moto", "pyjwt", "requests")

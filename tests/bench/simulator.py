@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from tests.bench.measuring import Outcome, number, table
+from tests.bench.stats import Measurement, number, table
 from vonage_simulator import Simulator, SimulatorSettings, WebhookTarget
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _NCCO = [{"action": "talk", "text": "hello", "loop": 0}]
 _RINGING_AT_ONCE = 20
 
 
-def simulator(calls: int, say: Callable[[str], None]) -> Outcome:
+def simulator(calls: int, say: Callable[[str], None]) -> Measurement:
     """Open so many calls, hold them all, end them, and sum up.
 
     The simulator and the application that answers it share a process of their own, so that its
@@ -37,11 +37,11 @@ def simulator(calls: int, say: Callable[[str], None]) -> Outcome:
         return process.submit(_run, calls).result()
 
 
-def _run(calls: int) -> Outcome:
+def _run(calls: int) -> Measurement:
     return asyncio.run(_simulator(calls))
 
 
-async def _simulator(calls: int) -> Outcome:
+async def _simulator(calls: int) -> Measurement:
     server, webhooks = await _application()
     url = f"http://127.0.0.1:{server.port}"
     settings = SimulatorSettings(
@@ -73,7 +73,7 @@ async def _simulator(calls: int) -> Outcome:
     }
     row = [most - _RINGING_AT_ONCE, number(opened_in), sent, number(sent / in_all)]
     head = ["calls at once", "opened in, s", "webhooks", "a second", "memory a call, KiB"]
-    return Outcome(result, table(head, [[*row, number(taken / calls / 1024)]]))
+    return Measurement(result, table(head, [[*row, number(taken / calls / 1024)]]))
 
 
 async def _application() -> tuple[TestServer, list[float]]:

@@ -169,7 +169,7 @@ async def people(
     yield arrive
     for context in contexts:
         await context.close()
-    await free_the_lines(platform)
+    await hang_up_all(platform)
     assert complaints == []
 
 
@@ -192,7 +192,7 @@ def watch(page: Page, address: str, complaints: list[str]) -> None:
     page.on("pageerror", lambda error: complaints.append(f"threw: {error}"))
 
 
-async def free_the_lines(platform: LocalPlatform) -> None:
+async def hang_up_all(platform: LocalPlatform) -> None:
     """Hang up whatever a test left open, so that the next one begins with quiet lines."""
     async with aiohttp.ClientSession(platform.vonage.http_url) as http:
         async with http.get("/sim/calls") as reply:

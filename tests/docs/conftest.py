@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from local.local_platform import LocalPlatform, PlatformOptions
 from tests.docs.pages import ROOT
-from tests.docs.reader import Reader
+from tests.docs.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,13 +40,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def reader(checkout: Path) -> AsyncIterator[Reader]:
+async def reader(checkout: Path) -> AsyncIterator[Shell]:
     """A reader in the checkout, while `make up` runs there in another terminal.
 
     Each page has its own: what another page changed would be heard for a while.
     """
     options = PlatformOptions(parameters={"AllowedPrefixes": "44"}, speed=20)
     async with LocalPlatform(checkout, options) as platform:
-        made = Reader(checkout, platform)
+        made = Shell(checkout, platform)
         await made.settle_in()
         yield made

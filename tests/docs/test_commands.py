@@ -25,11 +25,11 @@ import pytest
 from botocore import xform_name
 
 from tests.docs.pages import ROOT, Command, commands
-from tests.docs.reader import starts
+from tests.docs.shell import starts
 from tests.template.golden import transformed
 
 if TYPE_CHECKING:
-    from tests.docs.reader import Reader
+    from tests.docs.shell import Shell
 
 How = Literal["typed", "started", "elsewhere", "read"]
 
@@ -129,7 +129,7 @@ _TYPED = [one for one in ALL if way_of(one).how == "typed"]
 
 @pytest.mark.parametrize("page", sorted({one.page for one in _TYPED}))
 async def test_what_a_page_says_is_typed(
-    reader: Reader, page: str, request: pytest.FixtureRequest
+    reader: Shell, page: str, request: pytest.FixtureRequest
 ) -> None:
     typed = [one for one in _TYPED if one.page == page]
     if any("switchboard undo" in one.text for one in typed):

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.support import signing
 from tests.support.context import LambdaContext
 from tests.support.environment import stack
-from tests.support.events import http_event
-from tests.support.secrets import vault
+from tests.support.fake_secrets import fake_secrets
+from tests.support.gateway_events import http_event
 from voicekit import webhook
 from voicekit.call import event_of, from_webhook, input_of
 from voicekit.settings import from_environment
@@ -23,7 +23,7 @@ from voicekit.webhook import Webhook, WebhookResponse
 
 OURS = signing.account()
 SETTINGS = from_environment(stack())
-STORE = vault(OURS).store()
+STORE = fake_secrets(OURS).store()
 STATUSES = {200, 204, 400, 401, 413, 503}
 BODY = b'{"to":"442079460000"}'
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sam.running import ROOT, SamLocal
+from tests.sam.sam_process import ROOT, SamLocal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

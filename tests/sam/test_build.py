@@ -13,13 +13,13 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from tests.sam.running import ROOT, run
+from tests.sam.sam_process import ROOT, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.sam.running import SamLocal
+    from tests.sam.sam_process import SamLocal
 
 BUCKET = "packages"
 UNCHECKED_HASH, CHECKED_HASH = 1, 3  # PEP 552: the flags that follow the magic number

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.sam.running import ROOT, SAMPLES, routes, run, sample
+from tests.sam.sam_process import ROOT, SAMPLES, routes, run, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from tests.sam.running import SamLocal
+    from tests.sam.sam_process import SamLocal
 
 PYTHON = str(ROOT / ".venv/bin/python")
 

@@ -16,10 +16,10 @@ import pytest
 from local.samples.signing import Sample, Signer
 from records.event import parse_event
 from records.timeline import build_timeline
-from tests.sam.running import ROOT, SAMPLES, routes, run, sample
+from tests.sam.sam_process import ROOT, SAMPLES, routes, run, sample
 
 if TYPE_CHECKING:
-    from tests.sam.running import SamLocal
+    from tests.sam.sam_process import SamLocal
 
 METHODS = ("POST", "GET")
 WEBHOOKS = sorted({key.partition(" ")[2] for key in routes() if " /webhooks/" in key})

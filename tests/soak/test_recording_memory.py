@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from tests.support import sink
-from tests.support.files import Files
-from tests.support.function import Functions
-from tests.support.sink import MEGABYTE, memory
+from tests.support import discarding_aws
+from tests.support.discarding_aws import MEGABYTE, memory
+from tests.support.function_process import FunctionProcesses
+from tests.support.vonage_files import VonageFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,18 +22,25 @@ LIMIT = 40  # MiB above the idle function
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Files, dict[str, str]]]:
-    with Files(tmp_path_factory.mktemp("files")) as files, sink.sink() as aws:
-        yield files, sink.environment(files, aws)
+def environment(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[VonageFiles, dict[str, str]]]:
+    with (
+        VonageFiles(tmp_path_factory.mktemp("files")) as files,
+        discarding_aws.discarding_aws() as aws,
+    ):
+        yield files, discarding_aws.environment(files, aws)
 
 
 @pytest.mark.parametrize("megabytes", [1, 50, 500])
 def test_memory_does_not_grow_with_a_recording(
-    environment: tuple[Files, dict[str, str]], megabytes: int, capsys: pytest.CaptureFixture[str]
+    environment: tuple[VonageFiles, dict[str, str]],
+    megabytes: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     files, variables = environment
-    event = sink.record(files, megabytes * MEGABYTE)
-    with Functions(variables, PACKAGES) as functions:
+    event = discarding_aws.record(files, megabytes * MEGABYTE)
+    with FunctionProcesses(variables, PACKAGES) as functions:
         # given the function, imported and idle
         functions("fetch_recording", {"Records": []}, 300.0)
         idle = memory(functions.process_id, "VmRSS")

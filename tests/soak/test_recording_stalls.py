@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.fetch_recording.conftest import (
     LARGE,
-    Workshop,
+    FetchHarness,
     files,
     functions,
     storage,
@@ -19,14 +19,14 @@ from tests.unit.fetch_recording.conftest import (
 )
 
 if TYPE_CHECKING:
-    from tests.support.files import Fault
+    from tests.support.vonage_files import Fault
 
 __all__ = ["files", "functions", "storage", "workshop"]  # pytest finds the fixtures here
 
 
 @pytest.mark.parametrize("fault", ["hang", "halt"])
 def test_a_recording_whose_vonage_stalls_is_left_on_the_queue_and_stored_later(
-    workshop: Workshop,
+    workshop: FetchHarness,
     fault: Fault,
 ) -> None:
     # given a Vonage that never answers, or stops in the middle of the file, once

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512", "RS256": "sha256"}
 
 
-class Account(NamedTuple):
+class VonageSignature(NamedTuple):
     """A Vonage account with its application, made up at run time."""
 
     signature_secret: str
@@ -33,9 +33,9 @@ class Account(NamedTuple):
         return json.dumps({"previous_signature_secret": "", **self._asdict(), **changes})
 
 
-def account() -> Account:
+def account() -> VonageSignature:
     """Make up an account."""
-    return Account(secrets.token_hex(24), secrets.token_hex(4), str(uuid.uuid4()))
+    return VonageSignature(secrets.token_hex(24), secrets.token_hex(4), str(uuid.uuid4()))
 
 
 def query_hash_text(query: str, *, nested: bool = False, without: Collection[str] = ()) -> bytes:
@@ -59,7 +59,7 @@ def query_hash_text(query: str, *, nested: bool = False, without: Collection[str
 
 
 def bearer(
-    ours: Account,
+    ours: VonageSignature,
     payload: bytes,
     *,
     secret: str | None = None,

@@ -7,11 +7,11 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from tests.support.events import http_event
+from tests.support.gateway_events import http_event
 from tests.support.signing import bearer, query_hash_text
 
 if TYPE_CHECKING:
-    from tests.support.signing import Account
+    from tests.support.signing import VonageSignature
 
 CALLER, CALLED = "447700900123", "442079460000"
 LEG = "0779a56d002f1c7f47f82ef5fe84ab79"
@@ -78,7 +78,9 @@ def transcribed(of: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
-def post(ours: Account, door: str, fields: dict[str, Any], query: str = "") -> dict[str, Any]:
+def post(
+    ours: VonageSignature, door: str, fields: dict[str, Any], query: str = ""
+) -> dict[str, Any]:
     """Give a signed POST request at a webhook, as API Gateway's event."""
     body = json.dumps(fields, separators=(",", ":")).encode()
     return http_event(
@@ -86,7 +88,9 @@ def post(ours: Account, door: str, fields: dict[str, Any], query: str = "") -> d
     )
 
 
-def get(ours: Account, door: str, fields: dict[str, Any], query: str = "") -> dict[str, Any]:
+def get(
+    ours: VonageSignature, door: str, fields: dict[str, Any], query: str = ""
+) -> dict[str, Any]:
     """Give a signed GET request: nested fields are JSON text, those that are null are left out."""
     text = {
         name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.deployed import EVERYTHING, resources
+from tests.support.transformed_template import EVERYTHING, resources
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from local.aws import template as templates
-from tests.support.deployed import EVERYTHING, TEMPLATE
+from tests.support.transformed_template import EVERYTHING, TEMPLATE
 
 GOLDEN = Path(__file__).parent / "golden" / "production.json"
 # What the transform adds to the names of versions and layers: digests of what they hold.

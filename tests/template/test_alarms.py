@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.support import signing, storage, vonage, webhooks
-from tests.support.cloud import Cloud
-from tests.support.events import http_event
-from tests.support.function import Functions, Outcome
-from tests.support.metrics import Metric, Point, counted, metrics_of, state
+from tests.support import fake_vonage, recording_stack, signing, webhooks
+from tests.support.cloudwatch import Metric, Point, counted, metrics_of, state
+from tests.support.fake_aws import FakeAws
+from tests.support.function_process import FunctionProcesses, InvocationResult
+from tests.support.gateway_events import http_event
 from tests.support.signing import bearer
 from tests.support.webhooks import post
 
@@ -55,9 +55,9 @@ class Stack:
     def __init__(
         self,
         resources: Resources,
-        functions: Functions,
-        cloud: Cloud,
-        start: Callable[..., Functions],
+        functions: FunctionProcesses,
+        cloud: FakeAws,
+        start: Callable[..., FunctionProcesses],
     ) -> None:
         self.functions_with = start
         self._resources = resources
@@ -74,8 +74,12 @@ class Stack:
         return {name: one for name, one in self._resources.items() if one["Type"] == kind}
 
     def invoke(
-        self, folder: str, event: dict[str, Any], times: int = 1, by: Functions | None = None
-    ) -> Outcome:
+        self,
+        folder: str,
+        event: dict[str, Any],
+        times: int = 1,
+        by: FunctionProcesses | None = None,
+    ) -> InvocationResult:
         """Invoke a function; what it did once counts as often as is said."""
         done = (by or self._functions)(folder, event, seconds_left=TIMEOUTS.get(folder, 6.0))
         (function,) = [
@@ -128,15 +132,15 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with Cloud(signing.account()) as cloud:
+def cloud() -> Iterator[FakeAws]:
+    with FakeAws(signing.account()) as cloud:
         yield cloud
 
 
 @pytest.fixture(scope="module")
 def start(
-    cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Functions]]:
+    cloud: FakeAws, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., FunctionProcesses]]:
     """Start the functions, with another environment where wanted."""
     code = tmp_path_factory.mktemp("code") / "functions"
     shutil.copytree(Path(__file__).parents[2] / "functions", code)
@@ -144,7 +148,7 @@ def start(
     more = {
         "AWS_DEFAULT_REGION": "eu-west-2",
         "FLOW_TIME_LIMIT": "4000",
-        "APPLICATION_SECRET_ID": cloud.secret(vonage.secret()),
+        "APPLICATION_SECRET_ID": cloud.secret(fake_vonage.secret()),
         "BUCKET_NAME": "recordings",
         "CALLS_PER_DAY": "0",
         "FOREIGN_ANSWER_URLS": "refuse",
@@ -157,21 +161,21 @@ def start(
     }
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
-            Functions(cloud.environment(**more | changes), PACKAGES, code=code)
+            FunctionProcesses(cloud.environment(**more | changes), PACKAGES, code=code)
         )
 
 
 @pytest.fixture(scope="module")
-def functions(start: Callable[..., Functions]) -> Functions:
+def functions(start: Callable[..., FunctionProcesses]) -> FunctionProcesses:
     return start()
 
 
 @pytest.fixture
 def stack(
     production: Resources,
-    functions: Functions,
-    cloud: Cloud,
-    start: Callable[..., Functions],
+    functions: FunctionProcesses,
+    cloud: FakeAws,
+    start: Callable[..., FunctionProcesses],
 ) -> Stack:
     cloud.reset()
     return Stack(production, functions, cloud, start)
@@ -196,7 +200,7 @@ def recording_that_the_table_refuses(stack: Stack) -> dict[str, Any]:
     message = {
         "messageId": "0",
         "receiptHandle": "none",
-        "body": storage.message(webhooks.recorded(OF)),
+        "body": recording_stack.message(webhooks.recorded(OF)),
         "attributes": {"ApproximateReceiveCount": "1"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",

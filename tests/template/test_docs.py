@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.deployed import TEMPLATE
-from tests.support.metrics import matches, metrics_of
+from tests.support.cloudwatch import matches, metrics_of
+from tests.support.transformed_template import TEMPLATE
 from tests.template.golden import transformed
 
 if TYPE_CHECKING:

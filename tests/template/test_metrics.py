@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.metrics import Metric, Point, counted, matches, state
+from tests.support.cloudwatch import Metric, Point, counted, matches, state
 
 WARM = Metric("Ours", "Warm")
 

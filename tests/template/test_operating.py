@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.deployed import EVERYTHING, TEMPLATE, resources
-from tests.support.metrics import Metric, metrics_of
+from tests.support.cloudwatch import Metric, metrics_of
+from tests.support.transformed_template import EVERYTHING, TEMPLATE, resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

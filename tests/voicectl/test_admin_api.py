@@ -11,7 +11,7 @@ import pytest
 import requests
 from botocore.credentials import Credentials
 
-from tests.support.serving import serving
+from tests.support.http_servers import serving
 from voicectl.admin_api import AdminApi, AdminApiError
 from voicectl.errors import VoicectlError
 

@@ -16,7 +16,7 @@ from local.explore.report import FlowReport
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.samples.signing import Signer
 from local.webconsole import ConsoleContext, WebConsole
-from tests.local.webconsole.harness import SPEED, Booth, Page, Vonage
+from tests.local.webconsole.harness import SPEED, ConsoleClient, ConsoleHarness, FakeSimulator
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,10 +35,10 @@ async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalP
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def page(real: LocalPlatform) -> AsyncIterator[Page]:
+async def page(real: LocalPlatform) -> AsyncIterator[ConsoleClient]:
     """The page of the real application's platform."""
     async with aiohttp.ClientSession() as http:
-        yield Page(http, real.phone.url)
+        yield ConsoleClient(http, real.phone.url)
 
 
 async def _explore(_flow: dict[str, Any]) -> FlowReport:
@@ -47,10 +47,10 @@ async def _explore(_flow: dict[str, Any]) -> FlowReport:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
+async def booth(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
     """A phone without a platform."""
     async with contextlib.AsyncExitStack() as parts:
-        vonage = Vonage()
+        vonage = FakeSimulator()
         runner = web.AppRunner(vonage.app(), shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         parts.push_async_callback(runner.cleanup)
@@ -81,5 +81,5 @@ async def booth(tmp_path: Path) -> AsyncIterator[Booth]:
         await phone.start(socket.create_server(("127.0.0.1", 0)))
         parts.push_async_callback(phone.stop)
         http = await parts.enter_async_context(aiohttp.ClientSession())
-        page = Page(http, phone.url)
-        yield Booth(vonage, exchanges, page, tmp_path, phone, listeners, runner.cleanup)
+        page = ConsoleClient(http, phone.url)
+        yield ConsoleHarness(vonage, exchanges, page, tmp_path, phone, listeners, runner.cleanup)

@@ -26,7 +26,7 @@ SPEED = 10.0  # of the clock of the real application's platform
 
 
 @dataclass(frozen=True)
-class Page:
+class ConsoleClient:
     """A client of the phone, as the page is one."""
 
     http: aiohttp.ClientSession
@@ -48,14 +48,14 @@ class Page:
         """Ring the number; give the leg."""
         return await self.send("POST", "/sim/calls", {"from": caller, "to": number}, expect=201)
 
-    async def connect(self, after: int | None = None, platform: str = "") -> Line:
+    async def connect(self, after: int | None = None, platform: str = "") -> FakeLine:
         """Connect to the live socket."""
         params = {} if after is None else {"after": str(after), "platform": platform}
-        return Line(await self.http.ws_connect(f"{self.url}/api/socket", params=params))
+        return FakeLine(await self.http.ws_connect(f"{self.url}/api/socket", params=params))
 
 
 @dataclass
-class Line:
+class FakeLine:
     """A live connection of a page."""
 
     socket: aiohttp.ClientWebSocketResponse
@@ -86,7 +86,7 @@ class Line:
 
 
 @dataclass
-class Vonage:
+class FakeSimulator:
     """The little of the simulator's door that the phone cannot do without."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
@@ -137,12 +137,12 @@ class Vonage:
 
 
 @dataclass
-class Booth:
+class ConsoleHarness:
     """A phone alone, and what it sees of a platform."""
 
-    vonage: Vonage
+    vonage: FakeSimulator
     exchanges: RequestLog
-    page: Page
+    page: ConsoleClient
     folder: Path
     phone: WebConsole
     listeners: list[Callable[[LogLine], None]]

@@ -9,12 +9,12 @@ import pytest
 from tests.local.webconsole.harness import raw
 
 if TYPE_CHECKING:
-    from tests.local.webconsole.harness import Booth
+    from tests.local.webconsole.harness import ConsoleHarness
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_page_is_at_the_root(booth: Booth) -> None:
+async def test_the_page_is_at_the_root(booth: ConsoleHarness) -> None:
     (booth.folder / "page" / "index.html").write_text("<!doctype html>é")
     async with booth.page.http.get(booth.page.url) as reply:
         assert reply.status == 200
@@ -31,14 +31,14 @@ async def test_the_page_is_at_the_root(booth: Booth) -> None:
     ],
 )
 async def test_a_file_of_the_page_has_the_type_of_its_name(
-    booth: Booth, name: str, kind: str
+    booth: ConsoleHarness, name: str, kind: str
 ) -> None:
     (booth.folder / "page" / name).write_text("content")
     async with booth.page.http.get(f"{booth.page.url}/page/{name}") as reply:
         assert (reply.status, reply.headers["Content-Type"]) == (200, kind)
 
 
-async def test_a_changed_file_is_served_as_it_is_now(booth: Booth) -> None:
+async def test_a_changed_file_is_served_as_it_is_now(booth: ConsoleHarness) -> None:
     path = booth.folder / "page" / "app.js"
     for content in ("before", "after"):
         path.write_text(content)
@@ -69,7 +69,9 @@ async def test_a_changed_file_is_served_as_it_is_now(booth: Booth) -> None:
         "",
     ],
 )
-async def test_nothing_below_or_beside_the_folder_is_served(booth: Booth, name: str) -> None:
+async def test_nothing_below_or_beside_the_folder_is_served(
+    booth: ConsoleHarness, name: str
+) -> None:
     folder = booth.folder / "page"
     (booth.folder / "secret.js").write_text("secret")
     (folder / "inner").mkdir()

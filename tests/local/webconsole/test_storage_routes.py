@@ -16,7 +16,7 @@ from tests.local.webconsole.harness import until
 
 if TYPE_CHECKING:
     from local.local_platform import LocalPlatform
-    from tests.local.webconsole.harness import Booth, Page
+    from tests.local.webconsole.harness import ConsoleClient, ConsoleHarness
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -56,7 +56,7 @@ async def shelf(real: LocalPlatform) -> Shelf:
     return made
 
 
-async def test_the_items_of_a_conversation_are_shown_as_they_are_kept(page: Page) -> None:
+async def test_the_items_of_a_conversation_are_shown_as_they_are_kept(page: ConsoleClient) -> None:
     leg = await page.ring()
     conversation = leg["conversation_uuid"]
 
@@ -72,7 +72,9 @@ async def test_the_items_of_a_conversation_are_shown_as_they_are_kept(page: Page
     assert isinstance(started["expires_at"], int)
 
 
-async def test_a_value_of_every_kind_is_shown_as_plain_json(page: Page, shelf: Shelf) -> None:
+async def test_a_value_of_every_kind_is_shown_as_plain_json(
+    page: ConsoleClient, shelf: Shelf
+) -> None:
     conversation = f"CON-{uuid.uuid4()}"
     shelf.item(
         pk={"S": conversation},
@@ -103,23 +105,23 @@ async def test_a_value_of_every_kind_is_shown_as_plain_json(page: Page, shelf: S
     }
 
 
-async def test_a_conversation_of_which_nothing_is_kept_has_no_items(page: Page) -> None:
+async def test_a_conversation_of_which_nothing_is_kept_has_no_items(page: ConsoleClient) -> None:
     assert await page.get("/api/conversations/CON-none/items") == {"items": []}
 
 
 @pytest.mark.parametrize("name", ["a%2Fb", "%00", "a%20b", "x" * 200, "%23", "..%2f.."])
-async def test_what_is_no_identifier_is_not_looked_up(page: Page, name: str) -> None:
+async def test_what_is_no_identifier_is_not_looked_up(page: ConsoleClient, name: str) -> None:
     await page.get(f"/api/conversations/{name}/items", 404)
     await page.get(f"/api/recordings/{name}/audio", 404)
 
 
-async def test_a_recording_is_shown_with_its_transcript(page: Page, shelf: Shelf) -> None:
+async def test_a_recording_is_shown_with_its_transcript(page: ConsoleClient, shelf: Shelf) -> None:
     told = await page.get(f"/api/recordings/{shelf.recording}")
     assert told["archive"]["key"].startswith("recordings/")
     assert told["transcript"]["key"].startswith("transcripts/")
 
 
-async def test_a_recording_that_is_not_kept_yet_is_shown_as_nothing(page: Page) -> None:
+async def test_a_recording_that_is_not_kept_yet_is_shown_as_nothing(page: ConsoleClient) -> None:
     name = str(uuid.uuid4())
     assert await page.get(f"/api/recordings/{name}") == {"archive": None, "transcript": None}
     for part in ("audio", "transcript"):
@@ -127,21 +129,23 @@ async def test_a_recording_that_is_not_kept_yet_is_shown_as_nothing(page: Page) 
         assert told["title"] == "Not Found"
 
 
-async def get(page: Page, shelf: Shelf, part: str = "audio", **headers: str) -> tuple[Any, bytes]:
+async def get(
+    page: ConsoleClient, shelf: Shelf, part: str = "audio", **headers: str
+) -> tuple[Any, bytes]:
     url = f"{page.url}/api/recordings/{shelf.recording}/{part}"
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     async with page.http.get(url, headers=given) as reply:
         return reply, await reply.read()
 
 
-async def test_a_recording_is_sent_whole(page: Page, shelf: Shelf) -> None:
+async def test_a_recording_is_sent_whole(page: ConsoleClient, shelf: Shelf) -> None:
     reply, content = await get(page, shelf)
     assert (reply.status, reply.content_type) == (200, "audio/mpeg")
     assert reply.headers["Accept-Ranges"] == "bytes"
     assert content == AUDIO
 
 
-async def test_a_transcript_is_sent(page: Page, shelf: Shelf) -> None:
+async def test_a_transcript_is_sent(page: ConsoleClient, shelf: Shelf) -> None:
     reply, content = await get(page, shelf, "transcript")
     assert (reply.status, reply.content_type) == (200, "application/json")
     assert json.loads(content) == {"text": "hello"}
@@ -162,7 +166,7 @@ async def test_a_transcript_is_sent(page: Page, shelf: Shelf) -> None:
     ],
 )
 async def test_a_part_is_sent_as_206(
-    page: Page, shelf: Shelf, asked: str, first: int, end: int
+    page: ConsoleClient, shelf: Shelf, asked: str, first: int, end: int
 ) -> None:
     reply, content = await get(page, shelf, Range=asked)
     assert reply.status == 206
@@ -172,7 +176,9 @@ async def test_a_part_is_sent_as_206(
 
 
 @pytest.mark.parametrize("asked", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 5}", "bytes=-0"])
-async def test_a_part_that_is_not_there_is_416(page: Page, shelf: Shelf, asked: str) -> None:
+async def test_a_part_that_is_not_there_is_416(
+    page: ConsoleClient, shelf: Shelf, asked: str
+) -> None:
     reply, content = await get(page, shelf, Range=asked)
     assert (reply.status, content) == (416, b"")
     assert reply.headers["Content-Range"] == f"bytes */{SIZE}"
@@ -183,14 +189,14 @@ async def test_a_part_that_is_not_there_is_416(page: Page, shelf: Shelf, asked: 
     ["bytes=-", "bytes=9-3", "bytes=a-b", "items=0-1", "bytes=0-1,5-6", "bytes", "bytes=1-2-3"],
 )
 async def test_what_is_no_single_range_is_answered_with_all_of_it(
-    page: Page, shelf: Shelf, asked: str
+    page: ConsoleClient, shelf: Shelf, asked: str
 ) -> None:
     reply, content = await get(page, shelf, Range=asked)
     assert (reply.status, len(content)) == (200, SIZE)
 
 
 async def test_a_part_of_another_object_than_the_browser_has_is_not_sent(
-    page: Page, shelf: Shelf
+    page: ConsoleClient, shelf: Shelf
 ) -> None:
     reply, _ = await get(page, shelf)
     same, _ = await get(page, shelf, Range="bytes=0-9", If_Range=reply.headers["ETag"])
@@ -200,7 +206,7 @@ async def test_a_part_of_another_object_than_the_browser_has_is_not_sent(
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "text/javascript", ""])
 async def test_what_could_be_a_page_is_sent_as_none(
-    page: Page, real: LocalPlatform, kind: str
+    page: ConsoleClient, real: LocalPlatform, kind: str
 ) -> None:
     other = Shelf(str(uuid.uuid4()), real)
     await asyncio.to_thread(other.put, "record", f"recordings/{other.recording}", b"<b>", kind)
@@ -209,14 +215,16 @@ async def test_what_could_be_a_page_is_sent_as_none(
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_an_empty_object_is_sent_as_nothing(page: Page, real: LocalPlatform) -> None:
+async def test_an_empty_object_is_sent_as_nothing(page: ConsoleClient, real: LocalPlatform) -> None:
     other = Shelf(str(uuid.uuid4()), real)
     await asyncio.to_thread(other.put, "record", f"recordings/{other.recording}", b"", "audio/wav")
     assert (await get(page, other))[1] == b""
     assert (await get(page, other, Range="bytes=0-"))[0].status == 416
 
 
-async def test_an_item_whose_object_is_gone_is_explained(page: Page, real: LocalPlatform) -> None:
+async def test_an_item_whose_object_is_gone_is_explained(
+    page: ConsoleClient, real: LocalPlatform
+) -> None:
     other = Shelf(str(uuid.uuid4()), real)
     other.item(
         pk={"S": f"recording#{other.recording}"}, sk={"S": "record"}, key={"S": "recordings/gone"}
@@ -225,7 +233,9 @@ async def test_an_item_whose_object_is_gone_is_explained(page: Page, real: Local
     assert told["title"] == "The bucket cannot be read"
 
 
-async def test_a_page_that_stops_listening_holds_nobody_up(page: Page, shelf: Shelf) -> None:
+async def test_a_page_that_stops_listening_holds_nobody_up(
+    page: ConsoleClient, shelf: Shelf
+) -> None:
     url = f"{page.url}/api/recordings/{shelf.recording}/audio"
     async with aiohttp.ClientSession() as http:
         stalled = [await http.get(url) for _ in range(12)]
@@ -234,6 +244,6 @@ async def test_a_page_that_stops_listening_holds_nobody_up(page: Page, shelf: Sh
             reply.close()
 
 
-async def test_without_a_table_there_are_no_items(booth: Booth) -> None:
+async def test_without_a_table_there_are_no_items(booth: ConsoleHarness) -> None:
     assert await booth.page.get("/api/conversations/CON-1/items") == {"items": []}
     await booth.page.get("/api/recordings/1/audio", 404)

@@ -13,7 +13,7 @@ from yarl import URL
 
 if TYPE_CHECKING:
     from local.local_platform import LocalPlatform
-    from tests.local.webconsole.harness import Booth, Page
+    from tests.local.webconsole.harness import ConsoleClient, ConsoleHarness
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -33,7 +33,7 @@ def webhook(method: str = "POST", **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_the_curl_command_is_accepted_by_the_application(
-    page: Page, real: LocalPlatform, method: str
+    page: ConsoleClient, real: LocalPlatform, method: str
 ) -> None:
     made = await page.send("POST", "/api/webhooks/curl", webhook(method))
     words = shlex.split(made["text"])
@@ -48,7 +48,7 @@ async def test_the_curl_command_is_accepted_by_the_application(
         assert (await reply.json())[0]["action"] == "talk"
 
 
-async def test_the_curl_command_sends_a_text_as_it_is(page: Page) -> None:
+async def test_the_curl_command_sends_a_text_as_it_is(page: ConsoleClient) -> None:
     hostile = '{"text":"\'; echo $(whoami) `id` \\" \\u0000\n"}'
     made = await page.send("POST", "/api/webhooks/curl", webhook(body=hostile))
     words = shlex.split(made["text"])
@@ -57,7 +57,7 @@ async def test_the_curl_command_sends_a_text_as_it_is(page: Page) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_the_event_file_is_accepted_by_the_function(
-    page: Page, real: LocalPlatform, method: str
+    page: ConsoleClient, real: LocalPlatform, method: str
 ) -> None:
     made = await page.send("POST", "/api/webhooks/event", webhook(method))
     result = await real.lambdas.invoke("AnswerFunction", json.loads(made["text"]))
@@ -65,7 +65,9 @@ async def test_the_event_file_is_accepted_by_the_function(
     assert "talk" in result.payload["body"]
 
 
-async def test_a_webhook_is_sent_again_signed_anew(page: Page, real: LocalPlatform) -> None:
+async def test_a_webhook_is_sent_again_signed_anew(
+    page: ConsoleClient, real: LocalPlatform
+) -> None:
     sent = await page.send("POST", "/api/webhooks/send", webhook())
     again = await page.send("POST", "/api/webhooks/send", webhook())
     assert (sent["status"], again["status"]) == (200, 200)
@@ -81,7 +83,9 @@ async def test_a_webhook_is_sent_again_signed_anew(page: Page, real: LocalPlatfo
     assert tokens[0] != tokens[1]
 
 
-async def test_a_webhook_of_a_call_is_sent_again_as_it_was(page: Page, real: LocalPlatform) -> None:
+async def test_a_webhook_of_a_call_is_sent_again_as_it_was(
+    page: ConsoleClient, real: LocalPlatform
+) -> None:
     # given an event that Vonage sent
     text = json.dumps(CALL | {"status": "ringing", "timestamp": "2026-03-29T21:20:05.582Z"})
     asked = webhook(path="/webhooks/event", query="", body=text)
@@ -94,13 +98,13 @@ async def test_a_webhook_of_a_call_is_sent_again_as_it_was(page: Page, real: Loc
     assert kept["response"]["status"] == 204
 
 
-async def test_what_the_application_refuses_is_told(page: Page) -> None:
+async def test_what_the_application_refuses_is_told(page: ConsoleClient) -> None:
     sent = await page.send("POST", "/api/webhooks/send", webhook(body={"from": "1"}))
     assert sent["status"] == 400
     assert "missing" in sent["body"]
 
 
-async def test_the_owners_routes_stay_closed(page: Page) -> None:
+async def test_the_owners_routes_stay_closed(page: ConsoleClient) -> None:
     sent = await page.send("POST", "/api/webhooks/send", webhook(path="/calls", query=""))
     assert sent["status"] == 403
 
@@ -130,7 +134,7 @@ async def test_the_owners_routes_stay_closed(page: Page) -> None:
     ],
 )
 async def test_what_cannot_be_sent_is_refused(
-    booth: Booth, door: str, wrong: dict[str, Any]
+    booth: ConsoleHarness, door: str, wrong: dict[str, Any]
 ) -> None:
     told = await booth.page.send("POST", f"/api/webhooks/{door}", webhook(**wrong), expect=400)
     assert told["title"] == "Bad Request"
@@ -138,18 +142,18 @@ async def test_what_cannot_be_sent_is_refused(
 
 
 @pytest.mark.parametrize("field", ["method", "path", "query", "body"])
-async def test_what_is_missing_is_named(booth: Booth, field: str) -> None:
+async def test_what_is_missing_is_named(booth: ConsoleHarness, field: str) -> None:
     asked = webhook()
     del asked[field]
     told = await booth.page.send("POST", "/api/webhooks/curl", asked, expect=400)
     assert told["detail"] == f"{field} is missing"
 
 
-async def test_an_api_that_is_gone_is_told(booth: Booth) -> None:
+async def test_an_api_that_is_gone_is_told(booth: ConsoleHarness) -> None:
     told = await booth.page.send("POST", "/api/webhooks/send", webhook(), expect=502)
     assert told["title"] == "The API does not answer"
 
 
-async def test_an_exchange_that_is_kept_no_more_is_told(page: Page) -> None:
+async def test_an_exchange_that_is_kept_no_more_is_told(page: ConsoleClient) -> None:
     told = await page.get(f"/api/exchanges/{uuid.uuid4().hex}", 404)
     assert told["detail"]

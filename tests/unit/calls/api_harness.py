@@ -23,7 +23,7 @@ from records.event import event_item, parse_event
 from records.reader import RecordReader
 from tests.support.context import LambdaContext
 from tests.support.environment import stack
-from tests.support.events import DOMAIN, http_event
+from tests.support.gateway_events import DOMAIN, http_event
 from vonage_client import VoiceClient
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.events import http_event
+from tests.support.gateway_events import http_event
 from tests.unit.calls.api_harness import HERE, LEG, NUMBER, call
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import signing
-from tests.support.cloud import Cloud
-from tests.support.function import Functions
+from tests.support.fake_aws import FakeAws
+from tests.support.function_process import FunctionProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,31 +67,31 @@ _DO = {
 
 
 @pytest.fixture(scope="package")
-def cloud() -> Iterator[Cloud]:
-    with Cloud(signing.account()) as cloud:
+def cloud() -> Iterator[FakeAws]:
+    with FakeAws(signing.account()) as cloud:
         yield cloud
 
 
 @pytest.fixture(autouse=True)
-def _honest(cloud: Cloud) -> None:
+def _honest(cloud: FakeAws) -> None:
     cloud.reset()
 
 
 @pytest.fixture(scope="package")
 def start(
-    cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Functions]]:
+    cloud: FakeAws, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., FunctionProcesses]]:
     """Start the functions, with another environment where wanted."""
     code = tmp_path_factory.mktemp("code") / "functions"
     shutil.copytree(Path(__file__).parents[3] / "functions", code)
     (code / "flows" / "faulty.py").write_text(_FAULTY)
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
-            Functions(cloud.environment(FLOW_TIME_LIMIT="500", **changes), code=code)
+            FunctionProcesses(cloud.environment(FLOW_TIME_LIMIT="500", **changes), code=code)
         )
 
 
 @pytest.fixture(scope="package")
-def functions(start: Callable[..., Functions]) -> Functions:
+def functions(start: Callable[..., FunctionProcesses]) -> FunctionProcesses:
     """The functions, warm: they have their secret and their connections."""
     return start()

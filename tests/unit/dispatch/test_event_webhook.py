@@ -14,9 +14,9 @@ from tests.support.webhooks import conversation, get, post
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.cloud import Cloud
-    from tests.support.faults import Fault
-    from tests.support.function import Functions
+    from tests.support.fake_aws import FakeAws
+    from tests.support.faulty_proxy import Fault
+    from tests.support.function_process import FunctionProcesses
 
 APOLOGY = "We are sorry, something went wrong."
 # At each door: an event that belongs there, and the flow that answers it.
@@ -30,7 +30,7 @@ REPORTS: dict[str, tuple[Callable[..., dict[str, Any]], str]] = {
 WAITING = ["dtmf", "asr", "notification"]
 
 
-def report(cloud: Cloud, door: str, of: str) -> dict[str, Any]:
+def report(cloud: FakeAws, door: str, of: str) -> dict[str, Any]:
     fields, query = REPORTS[door]
     return post(cloud.account, door, fields(of), query)
 
@@ -40,7 +40,7 @@ def report(cloud: Cloud, door: str, of: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
 def test_a_call_is_answered_and_nothing_is_kept_of_it(
-    functions: Functions, cloud: Cloud, request_: Callable[..., dict[str, Any]]
+    functions: FunctionProcesses, cloud: FakeAws, request_: Callable[..., dict[str, Any]]
 ) -> None:
     of = conversation()
     done = functions("answer", request_(cloud.account, "answer", webhooks.answer(of)))
@@ -51,7 +51,7 @@ def test_a_call_is_answered_and_nothing_is_kept_of_it(
 
 @pytest.mark.parametrize("missing", ["uuid", "conversation_uuid", "to"])
 def test_an_answer_webhook_without_what_makes_it_one_is_refused(
-    functions: Functions, cloud: Cloud, missing: str
+    functions: FunctionProcesses, cloud: FakeAws, missing: str
 ) -> None:
     for value in (None, "", 1):
         fields = webhooks.answer(conversation()) | {missing: value}
@@ -82,7 +82,7 @@ def test_an_answer_webhook_without_what_makes_it_one_is_refused(
     ],
 )
 def test_whatever_a_flow_does_wrong_the_caller_hears_an_apology(
-    functions: Functions, cloud: Cloud, how: str
+    functions: FunctionProcesses, cloud: FakeAws, how: str
 ) -> None:
     query = urlencode({"flow": "faulty", "how": how})
     fields = webhooks.answer(conversation())
@@ -96,14 +96,16 @@ def test_whatever_a_flow_does_wrong_the_caller_hears_an_apology(
 @pytest.mark.parametrize(
     "flow", ["unheard_of", "__init__", "../greet", "flows.greet", "os", "\x00"]
 )
-def test_only_the_name_of_a_flow_chooses_one(functions: Functions, cloud: Cloud, flow: str) -> None:
+def test_only_the_name_of_a_flow_chooses_one(
+    functions: FunctionProcesses, cloud: FakeAws, flow: str
+) -> None:
     fields = webhooks.answer(conversation())
     done = functions("answer", post(cloud.account, "answer", fields, urlencode({"flow": flow})))
     assert done.ncco[0]["text"].startswith(APOLOGY)
     assert done.logs[0]["flow"] == "unknown"
 
 
-def test_the_fallback_answers_the_unsigned(functions: Functions) -> None:
+def test_the_fallback_answers_the_unsigned(functions: FunctionProcesses) -> None:
     done = functions("fallback", {"headers": {}})
     assert (done.status, done.ncco[0]["action"]) == (200, "talk")
 
@@ -114,7 +116,7 @@ def test_the_fallback_answers_the_unsigned(functions: Functions) -> None:
 @pytest.mark.parametrize("door", [*WAITING, "event"])
 @pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
 def test_a_report_is_kept_as_it_came(
-    functions: Functions, cloud: Cloud, door: str, request_: Callable[..., dict[str, Any]]
+    functions: FunctionProcesses, cloud: FakeAws, door: str, request_: Callable[..., dict[str, Any]]
 ) -> None:
     of = conversation()
     fields, query = REPORTS[door]
@@ -128,7 +130,7 @@ def test_a_report_is_kept_as_it_came(
 
 @pytest.mark.parametrize("door", [*WAITING, "event"])
 def test_a_repeat_is_one_item_and_the_same_answer(
-    functions: Functions, cloud: Cloud, door: str
+    functions: FunctionProcesses, cloud: FakeAws, door: str
 ) -> None:
     of = conversation()
     first, second = (functions(door, report(cloud, door, of)) for _ in range(2))
@@ -141,8 +143,8 @@ def test_a_repeat_is_one_item_and_the_same_answer(
 @pytest.mark.parametrize("door", ["recordings", "event"])
 @pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
 def test_what_was_recorded_is_queued_at_whichever_door_it_comes(
-    functions: Functions,
-    cloud: Cloud,
+    functions: FunctionProcesses,
+    cloud: FakeAws,
     fields: Callable[..., dict[str, Any]],
     door: str,
     request_: Callable[..., dict[str, Any]],
@@ -159,7 +161,7 @@ def test_what_was_recorded_is_queued_at_whichever_door_it_comes(
 
 @pytest.mark.parametrize("door", WAITING)
 def test_what_belongs_to_a_waiting_caller_is_answered_at_the_event_door(
-    functions: Functions, cloud: Cloud, door: str
+    functions: FunctionProcesses, cloud: FakeAws, door: str
 ) -> None:
     of = conversation()
     fields, query = REPORTS[door]
@@ -169,7 +171,7 @@ def test_what_belongs_to_a_waiting_caller_is_answered_at_the_event_door(
 
 
 def test_a_status_at_the_door_for_keys_is_kept_as_a_status(
-    functions: Functions, cloud: Cloud
+    functions: FunctionProcesses, cloud: FakeAws
 ) -> None:
     of = conversation()
     done = functions("dtmf", post(cloud.account, "dtmf", webhooks.status(of), "flow=dtmf_menu"))
@@ -179,7 +181,7 @@ def test_a_status_at_the_door_for_keys_is_kept_as_a_status(
 
 @pytest.mark.parametrize("door", WAITING)
 def test_what_is_nothing_known_is_refused_where_a_caller_waits(
-    functions: Functions, cloud: Cloud, door: str
+    functions: FunctionProcesses, cloud: FakeAws, door: str
 ) -> None:
     done = functions(door, post(cloud.account, door, {"conversation_uuid": conversation()}))
     assert done.status == 400
@@ -187,7 +189,7 @@ def test_what_is_nothing_known_is_refused_where_a_caller_waits(
 
 @pytest.mark.parametrize("fields", [{"new": 1}, {"uuid": 7, "timestamp": []}, {}])
 def test_what_is_nothing_known_is_kept_at_the_event_door(
-    functions: Functions, cloud: Cloud, fields: dict[str, Any]
+    functions: FunctionProcesses, cloud: FakeAws, fields: dict[str, Any]
 ) -> None:
     of = conversation()
     done = functions("event", post(cloud.account, "event", {"conversation_uuid": of, **fields}))
@@ -196,7 +198,7 @@ def test_what_is_nothing_known_is_kept_at_the_event_door(
 
 
 def test_the_status_that_a_flow_answers_is_answered_and_kept(
-    functions: Functions, cloud: Cloud
+    functions: FunctionProcesses, cloud: FakeAws
 ) -> None:
     of = conversation()
     busy = post(cloud.account, "event", webhooks.status(of, "busy"), "flow=connect")
@@ -208,7 +210,7 @@ def test_the_status_that_a_flow_answers_is_answered_and_kept(
 # What it costs
 
 
-def test_a_warm_answer_asks_nothing_of_aws(functions: Functions, cloud: Cloud) -> None:
+def test_a_warm_answer_asks_nothing_of_aws(functions: FunctionProcesses, cloud: FakeAws) -> None:
     functions("answer", post(cloud.account, "answer", webhooks.answer(conversation())))
     cloud.aws.reset()
     functions("answer", post(cloud.account, "answer", webhooks.answer(conversation())))
@@ -216,7 +218,9 @@ def test_a_warm_answer_asks_nothing_of_aws(functions: Functions, cloud: Cloud) -
 
 
 @pytest.mark.parametrize("door", list(REPORTS))
-def test_every_other_warm_webhook_asks_once(functions: Functions, cloud: Cloud, door: str) -> None:
+def test_every_other_warm_webhook_asks_once(
+    functions: FunctionProcesses, cloud: FakeAws, door: str
+) -> None:
     functions(door, report(cloud, door, conversation()))
     cloud.aws.reset()
     functions(door, report(cloud, door, conversation()))
@@ -231,7 +235,7 @@ FAULTS: list[Fault] = ["throttle", "error", "refuse", "hang", "cut"]
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_without_the_secret_every_door_asks_to_try_again(
-    start: Callable[..., Functions], cloud: Cloud, fault: Fault
+    start: Callable[..., FunctionProcesses], cloud: FakeAws, fault: Fault
 ) -> None:
     cloud.aws.faults["GetSecretValue"] = fault
     cold = start()
@@ -254,7 +258,7 @@ def test_without_the_secret_every_door_asks_to_try_again(
     + [("asr", "throttle"), ("notification", "throttle")],
 )
 def test_what_the_table_does_not_take_waits_on_the_overflow_queue_and_is_acknowledged(
-    functions: Functions, cloud: Cloud, door: str, fault: Fault
+    functions: FunctionProcesses, cloud: FakeAws, door: str, fault: Fault
 ) -> None:
     of = conversation()
     cloud.aws.faults["PutItem"] = fault
@@ -268,7 +272,7 @@ def test_what_the_table_does_not_take_waits_on_the_overflow_queue_and_is_acknowl
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("door", ["event", "recordings"])
 def test_what_neither_table_nor_queue_takes_is_not_acknowledged(
-    functions: Functions, cloud: Cloud, door: str, fault: Fault
+    functions: FunctionProcesses, cloud: FakeAws, door: str, fault: Fault
 ) -> None:
     cloud.aws.faults |= {"PutItem": fault, "SendMessage": fault}
     done = functions(door, report(cloud, door, conversation()), SHORT)
@@ -282,7 +286,7 @@ def test_what_neither_table_nor_queue_takes_is_not_acknowledged(
 )
 @pytest.mark.parametrize("at", ["its own door", "event"])
 def test_a_waiting_caller_is_answered_though_neither_table_nor_queue_takes_what_was_said(
-    functions: Functions, cloud: Cloud, door: str, fault: Fault, at: str
+    functions: FunctionProcesses, cloud: FakeAws, door: str, fault: Fault, at: str
 ) -> None:
     cloud.aws.faults |= {"PutItem": fault, "SendMessage": fault}
     fields, query = REPORTS[door]
@@ -294,7 +298,7 @@ def test_a_waiting_caller_is_answered_though_neither_table_nor_queue_takes_what_
 
 @pytest.mark.parametrize("door", WAITING)
 def test_a_status_is_never_acknowledged_unkept_at_any_door(
-    functions: Functions, cloud: Cloud, door: str
+    functions: FunctionProcesses, cloud: FakeAws, door: str
 ) -> None:
     cloud.aws.faults |= {"PutItem": "error", "SendMessage": "error"}
     done = functions(door, post(cloud.account, door, webhooks.status(conversation())))
@@ -302,7 +306,7 @@ def test_a_status_is_never_acknowledged_unkept_at_any_door(
 
 
 def test_an_apology_does_not_hide_that_an_input_was_not_kept(
-    functions: Functions, cloud: Cloud
+    functions: FunctionProcesses, cloud: FakeAws
 ) -> None:
     cloud.aws.faults |= {"PutItem": "error", "SendMessage": "error"}
     done = functions(
@@ -320,7 +324,7 @@ def messages(*bodies: str) -> dict[str, Any]:
     }
 
 
-def test_the_drain_keeps_what_overflowed_once(functions: Functions, cloud: Cloud) -> None:
+def test_the_drain_keeps_what_overflowed_once(functions: FunctionProcesses, cloud: FakeAws) -> None:
     # given an event that the table did not take
     of = conversation()
     cloud.aws.faults["PutItem"] = "throttle"
@@ -339,7 +343,7 @@ def test_the_drain_keeps_what_overflowed_once(functions: Functions, cloud: Cloud
 
 
 def test_the_drain_leaves_on_the_queue_what_the_table_still_does_not_take(
-    functions: Functions, cloud: Cloud
+    functions: FunctionProcesses, cloud: FakeAws
 ) -> None:
     cloud.aws.faults["PutItem"] = "error"
     item = json.dumps({"pk": conversation(), "sk": "1"})
@@ -352,7 +356,7 @@ def test_the_drain_leaves_on_the_queue_what_the_table_still_does_not_take(
     "bad", ["", "hello", "[]", "1", "{}", '{"pk": 1.5, "sk": "1"}', '{"pk": []}', "[" * 100_000]
 )
 def test_a_message_that_cannot_be_kept_does_not_hold_up_the_others(
-    functions: Functions, cloud: Cloud, bad: str
+    functions: FunctionProcesses, cloud: FakeAws, bad: str
 ) -> None:
     of = conversation()
     done = functions("drain", messages(bad, json.dumps({"pk": of, "sk": "1"}), bad))

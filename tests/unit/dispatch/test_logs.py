@@ -10,18 +10,18 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support import webhooks
-from tests.support.events import http_event
-from tests.support.signing import Account, bearer
+from tests.support.gateway_events import http_event
+from tests.support.signing import VonageSignature, bearer
 from tests.support.webhooks import CALLED, CALLER, LEG, get, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.cloud import Cloud
-    from tests.support.faults import Fault
-    from tests.support.function import Functions
+    from tests.support.fake_aws import FakeAws
+    from tests.support.faulty_proxy import Fault
+    from tests.support.function_process import FunctionProcesses
 
-    Make = Callable[[Account], dict[str, Any]]
+    Make = Callable[[VonageSignature], dict[str, Any]]
 
 OF = "CON-4b8b1f0e-0d4c-4d4a-9a3e-1f2e3d4c5b6a"
 WORDS = "my password is swordfish"
@@ -29,13 +29,13 @@ PIN = "4711"
 MARK = "state-of-the-flow"  # stands in query strings
 
 
-def answered(ours: Account, how: str, request: Callable[..., Any] = post) -> dict[str, Any]:
+def answered(ours: VonageSignature, how: str, request: Callable[..., Any] = post) -> dict[str, Any]:
     query = urlencode({"flow": "faulty", "how": how, "mark": MARK})
     event: dict[str, Any] = request(ours, "answer", webhooks.answer(OF), query)
     return event
 
 
-def raw(ours: Account, body: bytes) -> dict[str, Any]:
+def raw(ours: VonageSignature, body: bytes) -> dict[str, Any]:
     return http_event("POST", "/webhooks/event", body=body, authorization=bearer(ours, body))
 
 
@@ -121,7 +121,7 @@ INPUTS: dict[str, tuple[str, Make]] = {
 
 
 def check_no_secret_is_told(
-    lines: list[dict[str, Any]], event: dict[str, Any], ours: Account
+    lines: list[dict[str, Any]], event: dict[str, Any], ours: VonageSignature
 ) -> None:
     """Check that lines hold nothing of what a log may not hold."""
     text = json.dumps(lines, ensure_ascii=False)
@@ -142,14 +142,14 @@ def check_no_secret_is_told(
 
 
 @pytest.mark.parametrize("leak", [CALLER, "+44 7700 900123", CALLED, WORDS, MARK, f"key {PIN}"])
-def test_a_leak_would_be_seen(cloud: Cloud, leak: str) -> None:
+def test_a_leak_would_be_seen(cloud: FakeAws, leak: str) -> None:
     with pytest.raises(AssertionError):
         check_no_secret_is_told([{"detail": f"about {leak}."}], {}, cloud.account)
 
 
 @pytest.mark.parametrize("name", list(INPUTS))
 def test_a_webhook_writes_one_line_without_numbers_tokens_secrets_or_what_was_said(
-    functions: Functions, cloud: Cloud, name: str
+    functions: FunctionProcesses, cloud: FakeAws, name: str
 ) -> None:
     door, make = INPUTS[name]
     event = make(cloud.account)
@@ -166,7 +166,7 @@ def test_a_webhook_writes_one_line_without_numbers_tokens_secrets_or_what_was_sa
 @pytest.mark.parametrize("operations", [["PutItem"], ["PutItem", "SendMessage"]])
 @pytest.mark.parametrize("name", ["keys", "speech", "notified", "status", "recorded"])
 def test_nor_does_it_when_aws_is_at_fault(
-    functions: Functions, cloud: Cloud, name: str, operations: list[str], fault: Fault
+    functions: FunctionProcesses, cloud: FakeAws, name: str, operations: list[str], fault: Fault
 ) -> None:
     cloud.aws.faults |= dict.fromkeys(operations, fault)
     door, make = INPUTS[name]
@@ -180,7 +180,7 @@ def test_nor_does_it_when_aws_is_at_fault(
     "secret", ["hush hush", '"hush hush"', '{"signature_secret": ["hush hush"]}']
 )
 def test_nor_when_the_secret_is_not_of_its_form(
-    start: Callable[..., Functions], cloud: Cloud, secret: str
+    start: Callable[..., FunctionProcesses], cloud: FakeAws, secret: str
 ) -> None:
     name = cloud.secret(secret)
     event = post(cloud.account, "answer", webhooks.answer(OF))
@@ -193,7 +193,7 @@ def test_nor_when_the_secret_is_not_of_its_form(
 @pytest.mark.parametrize("fault", [None, "error"])
 @pytest.mark.parametrize("body", [json.dumps({"pk": OF, "sk": CALLER, "body": WORDS}), WORDS])
 def test_nor_does_the_drain(
-    functions: Functions, cloud: Cloud, body: str, fault: Fault | None
+    functions: FunctionProcesses, cloud: FakeAws, body: str, fault: Fault | None
 ) -> None:
     if fault:
         cloud.aws.faults["PutItem"] = fault
@@ -205,7 +205,7 @@ def test_nor_does_the_drain(
 
 @pytest.mark.parametrize("name", ["answered", "answered on GET", "keys", "speech", "status"])
 def test_the_line_says_whose_webhook_it_was_and_which_flow_answered(
-    functions: Functions, cloud: Cloud, name: str
+    functions: FunctionProcesses, cloud: FakeAws, name: str
 ) -> None:
     door, make = INPUTS[name]
     (line,) = functions(door, make(cloud.account)).logs

@@ -14,37 +14,41 @@ from tests.support.webhooks import CALLED, conversation, post
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.cloud import Cloud
-    from tests.support.faults import Fault
-    from tests.support.function import Functions, Outcome
+    from tests.support.fake_aws import FakeAws
+    from tests.support.faulty_proxy import Fault
+    from tests.support.function_process import FunctionProcesses, InvocationResult
 
-    Start = Callable[..., Functions]
+    Start = Callable[..., FunctionProcesses]
 
 SECOND = stack()["SECOND_NUMBER"]
 UNCONNECTED = "We are sorry, we cannot connect your call at the moment."
 
 
 @pytest.fixture
-def with_board(start: Start, cloud: Cloud) -> Callable[..., Functions]:
+def with_board(start: Start, cloud: FakeAws) -> Callable[..., FunctionProcesses]:
     """Start the functions anew, with a switchboard of their own."""
 
-    def make(*, text: str | None = None, **parts: Any) -> Functions:
+    def make(*, text: str | None = None, **parts: Any) -> FunctionProcesses:
         written = json.dumps(parts) if text is None else text
         return start(SWITCHBOARD_SECRET_ID=cloud.secret(written))
 
     return make
 
 
-def ring(functions: Functions, cloud: Cloud, query: str = "", **fields: Any) -> Outcome:
+def ring(
+    functions: FunctionProcesses, cloud: FakeAws, query: str = "", **fields: Any
+) -> InvocationResult:
     sent = webhooks.answer(conversation(), **fields)
     return functions("answer", post(cloud.account, "answer", sent, query))
 
 
-def said(done: Outcome) -> str:
+def said(done: InvocationResult) -> str:
     return " ".join(action["text"] for action in done.ncco if action["action"] == "talk")
 
 
-def test_a_number_has_the_flow_that_the_switchboard_names(with_board: Start, cloud: Cloud) -> None:
+def test_a_number_has_the_flow_that_the_switchboard_names(
+    with_board: Start, cloud: FakeAws
+) -> None:
     functions = with_board(numbers={CALLED: "voicemail"})
     done = ring(functions, cloud)
     assert [action["action"] for action in done.ncco] == ["talk", "record", "talk"]
@@ -53,7 +57,7 @@ def test_a_number_has_the_flow_that_the_switchboard_names(with_board: Start, clo
 
 
 def test_an_event_is_told_to_the_flow_that_the_switchboard_names(
-    with_board: Start, cloud: Cloud
+    with_board: Start, cloud: FakeAws
 ) -> None:
     functions = with_board(numbers={CALLED: "dtmf_menu"})
     done = functions("event", post(cloud.account, "event", webhooks.keys(conversation())))
@@ -61,7 +65,7 @@ def test_an_event_is_told_to_the_flow_that_the_switchboard_names(
 
 
 def test_who_calls_when_it_is_closed_hears_the_announcement(
-    with_board: Start, cloud: Cloud
+    with_board: Start, cloud: FakeAws
 ) -> None:
     done = ring(with_board(closed={"announcement": "We are closed."}), cloud)
     assert done.ncco == [{"action": "talk", "text": "We are closed."}]
@@ -69,7 +73,7 @@ def test_who_calls_when_it_is_closed_hears_the_announcement(
 
 
 def test_who_calls_when_it_is_closed_reaches_the_flow_for_that(
-    with_board: Start, cloud: Cloud
+    with_board: Start, cloud: FakeAws
 ) -> None:
     done = ring(with_board(closed={"flow": "voicemail"}), cloud)
     assert done.ncco[1]["action"] == "record"
@@ -77,13 +81,15 @@ def test_who_calls_when_it_is_closed_reaches_the_flow_for_that(
 
 
 def test_a_call_whose_flow_is_named_is_answered_at_any_hour(
-    with_board: Start, cloud: Cloud
+    with_board: Start, cloud: FakeAws
 ) -> None:
     functions = with_board(closed={"announcement": "We are closed."})
     assert "Thank you" in said(ring(functions, cloud, "flow=greet"))
 
 
-def test_with_dialling_off_a_flow_calls_nobody_and_goes_on(with_board: Start, cloud: Cloud) -> None:
+def test_with_dialling_off_a_flow_calls_nobody_and_goes_on(
+    with_board: Start, cloud: FakeAws
+) -> None:
     open_, off = with_board(dialling="on"), with_board(dialling="off")
     before, after = (ring(one, cloud, "flow=connect") for one in (open_, off))
     assert [a["action"] for a in before.ncco].count("connect") == 1
@@ -97,7 +103,7 @@ def test_with_dialling_off_a_flow_calls_nobody_and_goes_on(with_board: Start, cl
     assert "dialling" not in before.logs[0]
 
 
-def test_with_dialling_off_a_key_calls_nobody_either(with_board: Start, cloud: Cloud) -> None:
+def test_with_dialling_off_a_key_calls_nobody_either(with_board: Start, cloud: FakeAws) -> None:
     keys = webhooks.keys(conversation(), "0")
     done = with_board(dialling="off")("dtmf", post(cloud.account, "dtmf", keys, "flow=dtmf_menu"))
     assert "connect" not in [action["action"] for action in done.ncco]
@@ -105,7 +111,7 @@ def test_with_dialling_off_a_key_calls_nobody_either(with_board: Start, cloud: C
 
 
 def test_with_dialling_off_nobody_is_called_although_the_rest_is_broken(
-    with_board: Start, cloud: Cloud
+    with_board: Start, cloud: FakeAws
 ) -> None:
     functions = with_board(dialling="off", numbers={CALLED: "deployed_away"})
     done = ring(functions, cloud, "flow=connect")
@@ -114,14 +120,14 @@ def test_with_dialling_off_nobody_is_called_although_the_rest_is_broken(
 
 
 def test_a_flow_that_calls_nobody_does_not_ask_for_the_switchboard(
-    with_board: Start, cloud: Cloud
+    with_board: Start, cloud: FakeAws
 ) -> None:
     functions = with_board(text="no switchboard")
     assert "switchboard" not in ring(functions, cloud, "flow=greet").logs[0]
     assert ring(functions, cloud, "flow=connect").logs[0]["switchboard"] == "unread"
 
 
-def test_within_thirty_seconds_nothing_is_asked_of_aws(with_board: Start, cloud: Cloud) -> None:
+def test_within_thirty_seconds_nothing_is_asked_of_aws(with_board: Start, cloud: FakeAws) -> None:
     functions = with_board(numbers={CALLED: "voicemail"})
     ring(functions, cloud)
     cloud.aws.asked.clear()
@@ -135,14 +141,14 @@ def test_within_thirty_seconds_nothing_is_asked_of_aws(with_board: Start, cloud:
     [" ", "{", "[]", '{"dialling": 1}', '{"numbers": {"1": "x"}}', r'{"\ud800": "half a pair"}'],
 )
 def test_a_broken_switchboard_leaves_callers_served_as_the_settings_say(
-    with_board: Start, cloud: Cloud, text: str
+    with_board: Start, cloud: FakeAws, text: str
 ) -> None:
     done = ring(with_board(text=text), cloud)
     assert (done.status, done.logs[0]["flow"]) == (200, "greet")
     assert (done.logs[0]["outcome"], done.logs[0]["switchboard"]) == ("answered", "unread")
 
 
-def test_the_log_names_no_number_of_a_broken_switchboard(with_board: Start, cloud: Cloud) -> None:
+def test_the_log_names_no_number_of_a_broken_switchboard(with_board: Start, cloud: FakeAws) -> None:
     done = ring(with_board(numbers={"00447700900777": "greet"}), cloud)
     assert "E.164" in done.logs[0]["switchboard_detail"]
     assert "7700900777" not in json.dumps(done.logs)
@@ -150,7 +156,7 @@ def test_the_log_names_no_number_of_a_broken_switchboard(with_board: Start, clou
 
 @pytest.mark.parametrize("fault", ["throttle", "refuse", "error", "hang", "cut"])
 def test_a_switchboard_that_cannot_be_read_leaves_callers_served(
-    with_board: Start, cloud: Cloud, fault: Fault
+    with_board: Start, cloud: FakeAws, fault: Fault
 ) -> None:
     functions = with_board(numbers={CALLED: "voicemail"})
     # given a function that has the signature secret already

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.support.files import Files
-from tests.support.function import Functions, Outcome
-from tests.support.storage import Storage, message
+from tests.support.function_process import FunctionProcesses, InvocationResult
+from tests.support.recording_stack import RecordingStack, message
+from tests.support.vonage_files import VonageFiles
 from tests.support.webhooks import conversation, recorded
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ class Recording:
 
 
 @dataclass
-class Workshop:
+class FetchHarness:
     """The function with all that it works with."""
 
-    storage: Storage
-    files: Files
-    functions: Functions
+    storage: RecordingStack
+    files: VonageFiles
+    functions: FunctionProcesses
 
     def recording(self, content: bytes = SMALL, **changes: Any) -> Recording:
         """Make a recording."""
@@ -81,7 +81,9 @@ class Workshop:
         fields = recorded(of, recording_uuid=made, recording_url=url, size=len(content))
         return Recording(made, of, content, fields | changes)
 
-    def deliver(self, *bodies: str, attempt: int = 1, seconds_left: float = 300.0) -> Outcome:
+    def deliver(
+        self, *bodies: str, attempt: int = 1, seconds_left: float = 300.0
+    ) -> InvocationResult:
         """Hand a batch of messages to the function."""
         records = [self.storage.record(body, attempt) for body in bodies]
         return self.functions("fetch_recording", {"Records": records}, seconds_left)
@@ -101,29 +103,31 @@ class Workshop:
 
 
 @pytest.fixture(scope="module")
-def storage() -> Iterator[Storage]:
-    with Storage() as made:
+def storage() -> Iterator[RecordingStack]:
+    with RecordingStack() as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
-    with Files(tmp_path_factory.mktemp("files")) as made:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VonageFiles]:
+    with VonageFiles(tmp_path_factory.mktemp("files")) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def functions(storage: Storage, files: Files) -> Iterator[Functions]:
-    with Functions(storage.environment(files), PACKAGES) as made:
+def functions(storage: RecordingStack, files: VonageFiles) -> Iterator[FunctionProcesses]:
+    with FunctionProcesses(storage.environment(files), PACKAGES) as made:
         yield made
 
 
 @pytest.fixture
-def workshop(storage: Storage, files: Files, functions: Functions) -> Iterator[Workshop]:
+def workshop(
+    storage: RecordingStack, files: VonageFiles, functions: FunctionProcesses
+) -> Iterator[FetchHarness]:
     """The function, with nothing at fault and empty queues."""
     storage.aws.reset()
     files.faults.clear()
     files.asked.clear()
     storage.dead()
-    yield Workshop(storage, files, functions)
+    yield FetchHarness(storage, files, functions)
     storage.aws.reset()

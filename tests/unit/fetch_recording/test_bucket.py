@@ -20,7 +20,7 @@ from .conftest import wav
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.storage import Storage
+    from tests.support.recording_stack import RecordingStack
 
 PLACE = ArchiveKey("record", "CON-1", "recording-1")
 
@@ -46,7 +46,7 @@ def drops() -> Iterator[bytes]:
 
 @pytest.mark.parametrize("pieces", [0, 1, 10, PART // 65536 + 10, 3 * PART // 65536])
 def test_a_stream_is_left_when_the_time_is_nearly_over_and_nothing_stays_behind(
-    storage: Storage, pieces: int
+    storage: RecordingStack, pieces: int
 ) -> None:
     bucket = RecordingBucket(storage.clients["s3"], storage.bucket, Hourglass(pieces))
     with pytest.raises(OutOfTime):

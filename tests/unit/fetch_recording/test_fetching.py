@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.aws import template as templates
-from tests.support.function import Functions
-from tests.support.storage import message
+from tests.support.function_process import FunctionProcesses
+from tests.support.recording_stack import message
 from tests.support.webhooks import transcribed
 
 from .conftest import LARGE, PACKAGES, SMALL
 
 if TYPE_CHECKING:
-    from .conftest import Recording, Workshop
+    from .conftest import FetchHarness, Recording
 
 
-def assert_stored_once(workshop: Workshop, recording: Recording) -> None:
+def assert_stored_once(workshop: FetchHarness, recording: Recording) -> None:
     storage = workshop.storage
     stored = storage.objects(recording.uuid)
     assert list(stored) == [recording.key]
@@ -37,7 +37,9 @@ def assert_stored_once(workshop: Workshop, recording: Recording) -> None:
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
-def test_a_recording_is_stored_with_what_is_known_of_it(workshop: Workshop, content: bytes) -> None:
+def test_a_recording_is_stored_with_what_is_known_of_it(
+    workshop: FetchHarness, content: bytes
+) -> None:
     # given a recording
     recording = workshop.recording(content)
     # when its message comes
@@ -61,7 +63,7 @@ def test_a_recording_is_stored_with_what_is_known_of_it(workshop: Workshop, cont
     assert archive["start_time"] == "2026-03-29T21:19:05Z"
 
 
-def test_the_event_is_kept_like_every_other(workshop: Workshop) -> None:
+def test_the_event_is_kept_like_every_other(workshop: FetchHarness) -> None:
     recording = workshop.recording()
     workshop.deliver(recording.body)
     (kept,) = workshop.storage.items(recording.conversation)
@@ -69,7 +71,7 @@ def test_the_event_is_kept_like_every_other(workshop: Workshop) -> None:
     assert json.loads(kept["body"]) == recording.fields
 
 
-def test_a_transcript_is_stored_beside_its_recording(workshop: Workshop) -> None:
+def test_a_transcript_is_stored_beside_its_recording(workshop: FetchHarness) -> None:
     recording = workshop.recording()
     text = json.dumps({"ver": "1.0.0", "channels": []}).encode()
     url = workshop.files.put("transcript", text)
@@ -84,7 +86,7 @@ def test_a_transcript_is_stored_beside_its_recording(workshop: Workshop) -> None
     assert kinds == ["record", "transcription"]
 
 
-def test_a_recording_that_is_stored_is_not_fetched_again(workshop: Workshop) -> None:
+def test_a_recording_that_is_stored_is_not_fetched_again(workshop: FetchHarness) -> None:
     recording = workshop.recording()
     for _ in range(3):
         assert workshop.failed(recording.body) == 0
@@ -93,7 +95,7 @@ def test_a_recording_that_is_stored_is_not_fetched_again(workshop: Workshop) -> 
 
 
 def test_a_recording_that_is_stored_without_its_record_is_read_from_the_bucket(
-    workshop: Workshop,
+    workshop: FetchHarness,
 ) -> None:
     # given a recording in the bucket of which the table knows nothing
     recording = workshop.recording(LARGE)
@@ -119,7 +121,7 @@ def test_a_recording_that_is_stored_without_its_record_is_read_from_the_bucket(
     ids=lambda it: f"{len(it)} bytes" if isinstance(it, bytes) else str(it),
 )
 def test_a_fault_of_vonages_that_passes_puts_a_recording_off(
-    workshop: Workshop, fault: Any, content: bytes
+    workshop: FetchHarness, fault: Any, content: bytes
 ) -> None:
     recording = workshop.recording(content)
     workshop.files.faults = [fault]
@@ -133,7 +135,7 @@ def test_a_fault_of_vonages_that_passes_puts_a_recording_off(
     [([410], "gone"), ([404, 404, 404], "gone"), ([400], "refused"), ([451], "refused")],
 )
 def test_a_recording_that_vonage_no_longer_has_is_given_up(
-    workshop: Workshop, faults: list[Any], reason: str
+    workshop: FetchHarness, faults: list[Any], reason: str
 ) -> None:
     recording = workshop.recording()
     workshop.files.faults = list(faults)
@@ -143,7 +145,7 @@ def test_a_recording_that_vonage_no_longer_has_is_given_up(
     assert dead.body == recording.body
 
 
-def test_the_seventh_failure_is_the_last(workshop: Workshop) -> None:
+def test_the_seventh_failure_is_the_last(workshop: FetchHarness) -> None:
     recording = workshop.recording()
     workshop.files.faults = [500] * 7
     assert workshop.until_done(recording.body) == 7
@@ -166,7 +168,7 @@ def test_the_seventh_failure_is_the_last(workshop: Workshop) -> None:
     ],
 )
 def test_what_cannot_get_better_is_given_up_at_once(
-    workshop: Workshop, content: bytes, changes: dict[str, Any], reason: str
+    workshop: FetchHarness, content: bytes, changes: dict[str, Any], reason: str
 ) -> None:
     recording = workshop.recording(content, **changes)
     assert workshop.failed(recording.body) == 0
@@ -175,7 +177,7 @@ def test_what_cannot_get_better_is_given_up_at_once(
     assert not workshop.storage.objects(recording.uuid)
 
 
-def test_a_recording_larger_than_the_setting_is_given_up(workshop: Workshop) -> None:
+def test_a_recording_larger_than_the_setting_is_given_up(workshop: FetchHarness) -> None:
     recording = workshop.recording(SMALL + bytes(33 * 1024 * 1024))
     assert workshop.failed(recording.body) == 0
     assert [dead.reason for dead in workshop.storage.dead()] == ["too_large"]
@@ -183,7 +185,7 @@ def test_a_recording_larger_than_the_setting_is_given_up(workshop: Workshop) -> 
 
 @pytest.mark.parametrize("body", ["", "x", "[]", "{}", '{"method": "POST"}', "[" * 10_000])
 def test_a_message_that_is_no_job_is_given_up_and_does_not_hold_up_its_batch(
-    workshop: Workshop, body: str
+    workshop: FetchHarness, body: str
 ) -> None:
     recording = workshop.recording()
     records = [workshop.storage.record(body or " "), workshop.storage.record(recording.body)]
@@ -193,7 +195,7 @@ def test_a_message_that_is_no_job_is_given_up_and_does_not_hold_up_its_batch(
     assert_stored_once(workshop, recording)
 
 
-def test_a_message_that_fails_alone_stays_on_the_queue(workshop: Workshop) -> None:
+def test_a_message_that_fails_alone_stays_on_the_queue(workshop: FetchHarness) -> None:
     good, bad = workshop.recording(), workshop.recording()
     workshop.files.faults = [500]
     records = [workshop.storage.record(one.body) for one in (bad, good)]
@@ -226,7 +228,7 @@ def test_a_message_that_fails_alone_stays_on_the_queue(workshop: Workshop) -> No
     ],
 )
 def test_a_fault_of_aws_at_any_step_loses_nothing(
-    workshop: Workshop, operation: str, count: int, when: str, fault: Any
+    workshop: FetchHarness, operation: str, count: int, when: str, fault: Any
 ) -> None:
     """Each fault lasts longer than boto3's own three attempts."""
     recording = workshop.recording(LARGE)
@@ -245,7 +247,7 @@ def test_a_fault_of_aws_at_any_step_loses_nothing(
     assert_stored_once(workshop, recording)
 
 
-def test_two_at_once_store_one_recording(workshop: Workshop) -> None:
+def test_two_at_once_store_one_recording(workshop: FetchHarness) -> None:
     # given somebody else who stores the same recording while we upload it
     recording = workshop.recording(LARGE)
     storage = workshop.storage
@@ -269,7 +271,7 @@ def test_two_at_once_store_one_recording(workshop: Workshop) -> None:
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
 def test_other_bytes_under_the_key_of_a_recording_are_left_alone_and_told(
-    workshop: Workshop, content: bytes
+    workshop: FetchHarness, content: bytes
 ) -> None:
     recording = workshop.recording(content)
     storage = workshop.storage
@@ -288,7 +290,7 @@ def test_other_bytes_under_the_key_of_a_recording_are_left_alone_and_told(
     assert recording.key not in storage.uploads()
 
 
-def test_an_upload_that_was_left_behind_is_aborted(workshop: Workshop) -> None:
+def test_an_upload_that_was_left_behind_is_aborted(workshop: FetchHarness) -> None:
     recording = workshop.recording(LARGE)
     storage = workshop.storage
     storage.clients["s3"].create_multipart_upload(Bucket=storage.bucket, Key=recording.key)
@@ -297,7 +299,7 @@ def test_an_upload_that_was_left_behind_is_aborted(workshop: Workshop) -> None:
 
 
 def test_a_dead_letter_queue_that_does_not_answer_leaves_the_message_where_it_is(
-    workshop: Workshop,
+    workshop: FetchHarness,
 ) -> None:
     recording = workshop.recording(size=0)
     workshop.storage.aws.faults["SendMessage"] = "error"
@@ -310,7 +312,7 @@ def test_a_dead_letter_queue_that_does_not_answer_leaves_the_message_where_it_is
 # Time
 
 
-def test_with_too_little_time_left_nothing_is_begun(workshop: Workshop) -> None:
+def test_with_too_little_time_left_nothing_is_begun(workshop: FetchHarness) -> None:
     recording = workshop.recording()
     assert workshop.failed(recording.body, attempt=7, seconds_left=44.0) == 1
     assert not workshop.files.asked
@@ -318,7 +320,7 @@ def test_with_too_little_time_left_nothing_is_begun(workshop: Workshop) -> None:
     assert workshop.storage.aws.asked["ChangeMessageVisibility"] == 1
 
 
-def test_a_failure_is_put_off_on_the_queue(workshop: Workshop) -> None:
+def test_a_failure_is_put_off_on_the_queue(workshop: FetchHarness) -> None:
     recording = workshop.recording()
     workshop.files.faults = [500]
     assert workshop.failed(recording.body) == 1
@@ -329,12 +331,12 @@ def test_a_failure_is_put_off_on_the_queue(workshop: Workshop) -> None:
 
 
 def test_no_line_holds_an_address_a_token_or_a_key(
-    workshop: Workshop, capfd: pytest.CaptureFixture[str]
+    workshop: FetchHarness, capfd: pytest.CaptureFixture[str]
 ) -> None:
     good, bad = workshop.recording(), workshop.recording(recording_url="https://evil.test/x")
     workshop.files.faults = [500]
     environment = workshop.storage.environment(workshop.files)
-    with Functions(environment, PACKAGES) as own:  # one whose standard error is read here
+    with FunctionProcesses(environment, PACKAGES) as own:  # one whose standard error is read here
         talking = replace(workshop, functions=own)
         talking.deliver(good.body)
         talking.deliver(good.body, bad.body)
@@ -378,12 +380,12 @@ OF_THE_SERVICE = {
 
 
 def test_the_role_allows_what_the_function_asks_of_aws_and_nothing_else(
-    workshop: Workshop,
+    workshop: FetchHarness,
 ) -> None:
     storage = workshop.storage
     recording = workshop.recording(LARGE)
     workshop.files.faults = ["cut"]
-    with Functions(storage.environment(workshop.files), PACKAGES) as functions:
+    with FunctionProcesses(storage.environment(workshop.files), PACKAGES) as functions:
         new = replace(workshop, functions=functions)
         new.until_done(recording.body)  # an upload is aborted
         new.until_done(recording.body)  # a repeat

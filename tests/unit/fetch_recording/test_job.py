@@ -11,7 +11,7 @@ from fetch_recording import job
 from fetch_recording.errors import PermanentFailure
 from fetch_recording.settings import from_environment
 from records.event import event_item, parse_event
-from tests.support.storage import message
+from tests.support.recording_stack import message
 from tests.support.webhooks import conversation, keys, recorded, status
 from voicekit.settings import SettingsError
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.function import Functions
+from tests.support.function_process import FunctionProcesses
 
 from .conftest import LARGE, PACKAGES, SMALL
 from .test_fetching import assert_stored_once
 
 if TYPE_CHECKING:
-    from .conftest import Workshop
+    from .conftest import FetchHarness
 
 STEPS = (
     "PutItem",  # the event
@@ -36,13 +36,13 @@ STEPS = (
 
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=lambda n: f"{n}-{STEPS[n]}")
 def test_a_function_that_is_killed_after_any_step_loses_nothing(
-    workshop: Workshop, step: int
+    workshop: FetchHarness, step: int
 ) -> None:
     # given a function that is killed when AWS has done a step and before it hears of it
     recording = workshop.recording(LARGE)
     environment = workshop.storage.environment(workshop.files)
     seen: list[str] = []
-    with Functions(environment, PACKAGES) as doomed:
+    with FunctionProcesses(environment, PACKAGES) as doomed:
 
         def watch(operation: str, count: int, when: str) -> None:
             if when == "after":
@@ -63,7 +63,7 @@ def test_a_function_that_is_killed_after_any_step_loses_nothing(
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
 def test_a_message_that_comes_twice_at_once_is_one_recording(
-    workshop: Workshop, content: bytes
+    workshop: FetchHarness, content: bytes
 ) -> None:
     # given two functions that both have a message, and look for the recording at the same time
     recording = workshop.recording(content)
@@ -77,10 +77,13 @@ def test_a_message_that_comes_twice_at_once_is_one_recording(
     environment = workshop.storage.environment(workshop.files)
     left: Counter[str] = Counter()
 
-    def deliver(functions: Functions) -> None:
+    def deliver(functions: FunctionProcesses) -> None:
         left["messages"] += replace(workshop, functions=functions).failed(recording.body)
 
-    with Functions(environment, PACKAGES) as one, Functions(environment, PACKAGES) as other:
+    with (
+        FunctionProcesses(environment, PACKAGES) as one,
+        FunctionProcesses(environment, PACKAGES) as other,
+    ):
         threads = [threading.Thread(target=deliver, args=(it,)) for it in (one, other)]
         for thread in threads:
             thread.start()

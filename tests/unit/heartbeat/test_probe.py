@@ -13,10 +13,10 @@ import pytest
 
 from heartbeat.probe import LEG, ProbeResponse, ProbeResult, probe
 from tests.support import signing
-from tests.support.cloud import Cloud
-from tests.support.events import http_event
-from tests.support.function import Functions
-from tests.support.serving import serving
+from tests.support.fake_aws import FakeAws
+from tests.support.function_process import FunctionProcesses
+from tests.support.gateway_events import http_event
+from tests.support.http_servers import serving
 from voicekit.signature import SignedParts, SigningSecrets, verify
 from voicekit.signing_secrets import SecretUnavailable
 
@@ -154,21 +154,21 @@ def served(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with Cloud(signing.account()) as cloud:
+def cloud() -> Iterator[FakeAws]:
+    with FakeAws(signing.account()) as cloud:
         yield cloud
 
 
 @pytest.fixture(scope="module")
-def start(cloud: Cloud) -> Iterator[Callable[..., Functions]]:
+def start(cloud: FakeAws) -> Iterator[Callable[..., FunctionProcesses]]:
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
-            Functions(cloud.environment(**changes), PACKAGES)
+            FunctionProcesses(cloud.environment(**changes), PACKAGES)
         )
 
 
 def test_a_beat_is_answered_by_the_answer_function_and_leaves_nothing(
-    cloud: Cloud, start: Callable[..., Functions]
+    cloud: FakeAws, start: Callable[..., FunctionProcesses]
 ) -> None:
     # given the answer function behind an address
     cloud.reset()
@@ -192,7 +192,7 @@ def test_a_beat_is_answered_by_the_answer_function_and_leaves_nothing(
 
 
 def test_a_beat_that_hears_nothing_says_so_loudly_and_does_not_fail(
-    cloud: Cloud, start: Callable[..., Functions]
+    cloud: FakeAws, start: Callable[..., FunctionProcesses]
 ) -> None:
     cloud.reset()
     with served(lambda _event: {"statusCode": 500, "body": ""}) as address:
@@ -204,7 +204,7 @@ def test_a_beat_that_hears_nothing_says_so_loudly_and_does_not_fail(
 
 
 def test_a_stack_that_nobody_has_given_its_secret_yet_is_silent(
-    cloud: Cloud, start: Callable[..., Functions]
+    cloud: FakeAws, start: Callable[..., FunctionProcesses]
 ) -> None:
     cloud.reset()
     empty = cloud.secret('{"signature_secret": "", "api_key": "", "application_id": ""}')
@@ -215,7 +215,7 @@ def test_a_stack_that_nobody_has_given_its_secret_yet_is_silent(
 
 
 def test_an_address_at_which_nobody_listens_is_silence(
-    cloud: Cloud, start: Callable[..., Functions]
+    cloud: FakeAws, start: Callable[..., FunctionProcesses]
 ) -> None:
     cloud.reset()
     with served(lambda _event: {"statusCode": 200, "body": "[]"}) as address:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.secrets import Vault
+from tests.support.fake_secrets import FakeSecrets
 from voicekit.switchboard import Switchboard, SwitchboardCache, SwitchboardError, parse
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def test_whatever_text_it_is_it_is_read_or_refused(text: str) -> None:
 # When it is read
 
 
-def store(vault: Vault) -> SwitchboardCache:
+def store(vault: FakeSecrets) -> SwitchboardCache:
     return SwitchboardCache(
         cast("AwsClient", vault), "switchboard", lambda: vault.seconds, lambda: FLOWS
     )
@@ -218,7 +218,7 @@ OFF, ON = '{"dialling": "off"}', '{"dialling": "on"}'
 
 
 def test_it_is_read_once_in_thirty_seconds() -> None:
-    vault = Vault(OFF)
+    vault = FakeSecrets(OFF)
     boards = store(vault)
     assert not boards.get(1).dialling
     vault.text = ON
@@ -231,7 +231,7 @@ def test_it_is_read_once_in_thirty_seconds() -> None:
 
 
 def test_a_clock_that_is_put_back_has_it_read_again() -> None:
-    vault = Vault(OFF)
+    vault = FakeSecrets(OFF)
     boards = store(vault)
     boards.get(1)
     vault.text = ON
@@ -244,14 +244,14 @@ BROKEN = (None, "", "numbers", '{"dialling": 0}', "1" * 5000, "[" * 10**4)
 
 @pytest.mark.parametrize("text", BROKEN)
 def test_where_it_was_never_read_the_settings_hold(text: str | None) -> None:
-    boards = store(Vault(text))
+    boards = store(FakeSecrets(text))
     assert boards.get(1) == Switchboard()
     assert boards.trouble
 
 
 @pytest.mark.parametrize("text", BROKEN)
 def test_the_last_one_that_was_read_holds_on(text: str | None) -> None:
-    vault = Vault(OFF)
+    vault = FakeSecrets(OFF)
     boards = store(vault)
     boards.get(1)
     vault.text = text
@@ -268,7 +268,7 @@ def test_the_last_one_that_was_read_holds_on(text: str | None) -> None:
 def test_a_broken_one_that_says_that_dialling_is_off_is_obeyed_in_that() -> None:
     # given a flow that was deployed away while dialling is off
     off = json.dumps({"dialling": "off", "numbers": {NUMBER: "deployed_away"}})
-    vault = Vault(off)
+    vault = FakeSecrets(off)
     boards = store(vault)
     assert boards.get(1) == Switchboard(dialling=False)
     assert boards.trouble
@@ -286,7 +286,7 @@ def test_a_broken_one_that_says_that_dialling_is_off_is_obeyed_in_that() -> None
 
 
 def test_what_cannot_be_read_is_not_asked_for_more_often() -> None:
-    vault = Vault(None)
+    vault = FakeSecrets(None)
     boards = store(vault)
     for _ in range(10):
         boards.get(1)

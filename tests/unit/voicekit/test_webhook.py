@@ -12,8 +12,8 @@ import pytest
 from tests.support import signing
 from tests.support.context import LambdaContext
 from tests.support.environment import stack
-from tests.support.events import DOMAIN, http_event
-from tests.support.secrets import Vault, vault
+from tests.support.fake_secrets import FakeSecrets, fake_secrets
+from tests.support.gateway_events import DOMAIN, http_event
 from voicekit import webhook
 from voicekit.settings import from_environment
 from voicekit.signature import fingerprint
@@ -35,12 +35,12 @@ class Door:
         self,
         respond: Callable[[Webhook], WebhookResponse] | None = None,
         *,
-        held: Vault | None = None,
+        held: FakeSecrets | None = None,
         environment: dict[str, str] | None = None,
         tolerant: bool = False,
     ) -> None:
         self.given: list[Webhook] = []
-        self.held = held or vault(OURS)
+        self.held = held or fake_secrets(OURS)
         store = self.held.store()
         settings = functools.partial(from_environment, environment or stack())
         self._respond = respond or (lambda _: WebhookResponse(200, NCCO))
@@ -223,7 +223,7 @@ def test_a_rotated_secret_is_fetched_anew_once_it_is_a_minute_old() -> None:
 def test_it_is_told_which_of_two_secrets_signed(live: str) -> None:
     # given two secrets of which one is ours
     other = {"signature_secret": "n" * 40, "previous_signature_secret": "p" * 40}
-    door = Door(held=vault(OURS, **(other | {live: OURS.signature_secret})))
+    door = Door(held=fake_secrets(OURS, **(other | {live: OURS.signature_secret})))
     # when a webhook comes that ours has signed
     assert door(post())["statusCode"] == 200
     # then its fingerprint says so, and not the secret
@@ -370,11 +370,11 @@ def test_a_reply_that_cannot_be_written_is_a_fault_of_ours(body: object) -> None
 
 @pytest.mark.parametrize("text", [None, "{}", "", "hush"])
 def test_without_the_secret_vonage_is_asked_to_try_again(text: str | None) -> None:
-    assert Door(held=Vault(text))(post())["statusCode"] == 503
+    assert Door(held=FakeSecrets(text))(post())["statusCode"] == 503
 
 
 def test_an_unreachable_secret_is_fetched_at_the_next_request() -> None:
-    door = Door(held=Vault(None))
+    door = Door(held=FakeSecrets(None))
     door(post())
     door.held.text = OURS.secret_string()
     assert door(post())["statusCode"] == 200

@@ -17,7 +17,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from tests.support.vonage import Answer, Vonage, says, secret
+from tests.support.fake_vonage import FakeVonage, VonageResponse, json_response, secret
 from vonage_client import (
     NotFound,
     OutcomeUnknown,
@@ -55,7 +55,7 @@ def certificate_refused() -> requests.exceptions.SSLError:
     return requests.exceptions.SSLError(MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
 
 
-def client(vonage: Vonage, now: Callable[[], float] = lambda: 1e9) -> VoiceClient:
+def client(vonage: FakeVonage, now: Callable[[], float] = lambda: 1e9) -> VoiceClient:
     return VoiceClient(vonage.session(), TokenSource(secret, now=now), sleep=lambda _: None)
 
 
@@ -117,7 +117,7 @@ AGAIN = sorted(set(REQUESTS) - set(ONCE))
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_is_sent_as_the_reference_has_it(name: str) -> None:
     ask, method, path, body = REQUESTS[name]
-    vonage = Vonage(Answer(204))
+    vonage = FakeVonage(VonageResponse(204))
     ask(client(vonage))
     (sent,) = vonage.asked
     assert (sent.method, sent.url) == (method, f"https://api.nexmo.com/v1/calls{path}")
@@ -126,28 +126,30 @@ def test_a_request_is_sent_as_the_reference_has_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_never_waits_without_a_limit(name: str) -> None:
-    vonage = Vonage(Answer(204))
+    vonage = FakeVonage(VonageResponse(204))
     REQUESTS[name][0](client(vonage))
     assert vonage.timeouts == [(2.0, 6.0)]
 
 
-@pytest.mark.parametrize("fault", [LOST, HANGS, Answer(500), Answer(502), Answer(504)])
+@pytest.mark.parametrize(
+    "fault", [LOST, HANGS, VonageResponse(500), VonageResponse(502), VonageResponse(504)]
+)
 @pytest.mark.parametrize("name", ONCE)
 def test_what_would_happen_twice_is_asked_once_and_its_outcome_is_unknown(
-    name: str, fault: Answer | Exception
+    name: str, fault: VonageResponse | Exception
 ) -> None:
-    vonage = Vonage(fault)
+    vonage = FakeVonage(fault)
     with pytest.raises(OutcomeUnknown):
         REQUESTS[name][0](client(vonage))
     assert len(vonage.asked) == 1
 
 
-@pytest.mark.parametrize("fault", [LOST, HANGS, Answer(500), Answer(503)])
+@pytest.mark.parametrize("fault", [LOST, HANGS, VonageResponse(500), VonageResponse(503)])
 @pytest.mark.parametrize("name", AGAIN)
 def test_what_changes_nothing_when_repeated_is_asked_up_to_three_times(
-    name: str, fault: Answer | Exception
+    name: str, fault: VonageResponse | Exception
 ) -> None:
-    vonage = Vonage(fault)
+    vonage = FakeVonage(fault)
     with pytest.raises(Unavailable):
         REQUESTS[name][0](client(vonage))
     assert len(vonage.asked) == 3
@@ -155,7 +157,7 @@ def test_what_changes_nothing_when_repeated_is_asked_up_to_three_times(
 
 @pytest.mark.parametrize("name", AGAIN)
 def test_a_repetition_that_succeeds_is_the_answer(name: str) -> None:
-    vonage = Vonage(LOST, Answer(503), Answer(200, b"{}"))
+    vonage = FakeVonage(LOST, VonageResponse(503), VonageResponse(200, b"{}"))
     REQUESTS[name][0](client(vonage))
     assert len(vonage.asked) == 3
 
@@ -165,11 +167,11 @@ def test_a_call_that_was_never_sent_is_told_apart_from_one_whose_answer_was_lost
     fault: Callable[[], Exception],
 ) -> None:
     with pytest.raises(Unavailable):
-        client(Vonage(fault())).create_call({})
+        client(FakeVonage(fault())).create_call({})
 
 
 def test_a_call_is_placed_on_a_new_connection() -> None:
-    vonage = Vonage(says(201, {"uuid": LEG}))
+    vonage = FakeVonage(json_response(201, {"uuid": LEG}))
     assert client(vonage).create_call({}) == {"uuid": LEG}
     assert vonage.closed
 
@@ -177,7 +179,7 @@ def test_a_call_is_placed_on_a_new_connection() -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_refusal_is_not_repeated(name: str, status: int) -> None:
-    vonage = Vonage(Answer(status))
+    vonage = FakeVonage(VonageResponse(status))
     with pytest.raises(VonageRefused) as raised:
         REQUESTS[name][0](client(vonage))
     assert raised.value.status == status
@@ -188,7 +190,7 @@ def test_after_401_the_key_is_fetched_anew_and_the_request_made_again() -> None:
     # given a key that was fetched a minute ago and has been rotated since
     times = iter([1e9, 1e9, 1e9 + 60, 1e9 + 60, 1e9 + 60, 1e9 + 60, 1e9 + 60])
     secrets = iter([secret(), secret("second")])
-    vonage = Vonage(Answer(401), says(201, {"uuid": LEG}))
+    vonage = FakeVonage(VonageResponse(401), json_response(201, {"uuid": LEG}))
     tokens = TokenSource(lambda: next(secrets), now=lambda: next(times))
     made = VoiceClient(vonage.session(), tokens).create_call({})
     # then the call is placed with a token of the new key
@@ -200,7 +202,7 @@ def test_after_401_the_key_is_fetched_anew_and_the_request_made_again() -> None:
     ("answer", "title", "detail", "invalid"),
     [
         (
-            says(
+            json_response(
                 400,
                 {
                     "type": 400,
@@ -212,26 +214,36 @@ def test_after_401_the_key_is_fetched_anew_and_the_request_made_again() -> None:
             None,
             (("stream_url", "Invalid type"),),
         ),
-        (says(400, {"type": "BAD_REQUEST", "error_title": "Bad Request"}), "Bad Request", None, ()),
         (
-            says(
+            json_response(400, {"type": "BAD_REQUEST", "error_title": "Bad Request"}),
+            "Bad Request",
+            None,
+            (),
+        ),
+        (
+            json_response(
                 403, {"type": "https://x", "title": "Forbidden", "detail": "No.", "instance": "t"}
             ),
             "Forbidden",
             "No.",
             (),
         ),
-        (Answer(400, b"<html>"), "without a reason", None, ()),
-        (Answer(400, b"[" * 100_000), "without a reason", None, ()),
-        (says(400, {"title": 7, "invalid_parameters": ["x", 7]}), "without a reason", None, ()),
+        (VonageResponse(400, b"<html>"), "without a reason", None, ()),
+        (VonageResponse(400, b"[" * 100_000), "without a reason", None, ()),
+        (
+            json_response(400, {"title": 7, "invalid_parameters": ["x", 7]}),
+            "without a reason",
+            None,
+            (),
+        ),
     ],
 )
 def test_a_refusal_carries_what_vonage_says_in_each_of_its_styles(
-    answer: Answer, title: str, detail: str | None, invalid: tuple[tuple[str, str], ...]
+    answer: VonageResponse, title: str, detail: str | None, invalid: tuple[tuple[str, str], ...]
 ) -> None:
     traced = answer._replace(headers={"x-nexmo-trace-id": "abc123"})
     with pytest.raises(VonageRefused) as raised:
-        client(Vonage(traced)).hang_up(LEG)
+        client(FakeVonage(traced)).hang_up(LEG)
     error = raised.value
     assert (error.title, error.detail, error.invalid) == (title, detail, invalid)
     assert error.trace_id == "abc123"
@@ -244,31 +256,31 @@ def test_refusals_that_callers_tell_apart_have_a_type(
     status: int, kind: type[VonageRefused]
 ) -> None:
     with pytest.raises(kind):
-        client(Vonage(Answer(status))).get_call(LEG)
+        client(FakeVonage(VonageResponse(status))).get_call(LEG)
 
 
 def test_how_long_to_wait_is_passed_on() -> None:
     with pytest.raises(RateLimited) as raised:
-        client(Vonage(Answer(429, headers={"retry-after": "3"}))).get_call(LEG)
+        client(FakeVonage(VonageResponse(429, headers={"retry-after": "3"}))).get_call(LEG)
     assert raised.value.retry_after == 3
 
 
 def test_a_redirect_is_not_followed() -> None:
-    vonage = Vonage(Answer(302, headers={"location": "https://evil.test/"}))
+    vonage = FakeVonage(VonageResponse(302, headers={"location": "https://evil.test/"}))
     with pytest.raises(Unavailable):
         client(vonage).get_call(LEG)
     assert {sent.url for sent in vonage.asked} == {f"https://api.nexmo.com/v1/calls/{LEG}"}
 
 
 def test_a_call_is_steered_in_its_region() -> None:
-    vonage = Vonage(Answer(204))
+    vonage = FakeVonage(VonageResponse(204))
     client(vonage).at("https://api-eu-3.vonage.com", UrlAllowlist()).mute(LEG)
     assert vonage.asked[0].url == f"https://api-eu-3.vonage.com/v1/calls/{LEG}"
 
 
 @pytest.mark.parametrize("url", ["https://evil.test", "http://api.nexmo.com", "", None])
 def test_a_region_that_is_not_vonages_is_refused(url: Any) -> None:
-    vonage = Vonage(Answer(204))
+    vonage = FakeVonage(VonageResponse(204))
     with pytest.raises(UntrustedUrl):
         client(vonage).at(url, UrlAllowlist())
     assert not vonage.asked
@@ -276,14 +288,14 @@ def test_a_region_that_is_not_vonages_is_refused(url: Any) -> None:
 
 @pytest.mark.parametrize("uuid", ["", "../applications", "x" * 32, f"{LEG}/talk", f"{LEG}?a=b"])
 def test_what_is_no_identifier_never_becomes_part_of_an_address(uuid: str) -> None:
-    vonage = Vonage(Answer(204))
+    vonage = FakeVonage(VonageResponse(204))
     with pytest.raises(ValueError, match="identifier"):
         client(vonage).hang_up(uuid)
     assert not vonage.asked
 
 
 def test_no_error_holds_a_token() -> None:
-    vonage = Vonage(LOST)
+    vonage = FakeVonage(LOST)
     with pytest.raises(OutcomeUnknown) as raised:
         client(vonage).create_call({})
     assert vonage.tokens[0] not in repr(raised.value) + repr(raised.value.__cause__)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.files import Files
-from tests.support.vonage import secret
+from tests.support.fake_vonage import secret
+from tests.support.vonage_files import VonageFiles
 from vonage_client import (
     DownloadInterrupted,
     TokenSource,
@@ -24,12 +24,12 @@ CONTENT = bytes(range(256)) * 4096
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
-    with Files(tmp_path_factory.mktemp("files")) as made:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VonageFiles]:
+    with VonageFiles(tmp_path_factory.mktemp("files")) as made:
         yield made
 
 
-def download(files: Files, fault: Any = None, *, trusted: bool = True) -> bytes:
+def download(files: VonageFiles, fault: Any = None, *, trusted: bool = True) -> bytes:
     http = session()
     http.trust_env = False
     if trusted:
@@ -51,32 +51,34 @@ def download(files: Files, fault: Any = None, *, trusted: bool = True) -> bytes:
         return b"".join(opened.chunks())
 
 
-def test_a_download_gives_the_bytes_of_the_file(files: Files) -> None:
+def test_a_download_gives_the_bytes_of_the_file(files: VonageFiles) -> None:
     assert download(files) == CONTENT
 
 
-def test_a_vonage_that_does_not_answer_is_not_waited_for(files: Files) -> None:
+def test_a_vonage_that_does_not_answer_is_not_waited_for(files: VonageFiles) -> None:
     with pytest.raises(Unavailable):
         download(files, "hang")
 
 
 @pytest.mark.parametrize("fault", ["halt", "cut", "short"])
-def test_a_download_that_halts_or_breaks_is_not_taken_for_whole(files: Files, fault: str) -> None:
+def test_a_download_that_halts_or_breaks_is_not_taken_for_whole(
+    files: VonageFiles, fault: str
+) -> None:
     with pytest.raises(DownloadInterrupted):
         download(files, fault)
 
 
-def test_more_bytes_than_were_said_are_not_read(files: Files) -> None:
+def test_more_bytes_than_were_said_are_not_read(files: VonageFiles) -> None:
     assert download(files, "long") == CONTENT
 
 
-def test_a_server_without_a_trusted_certificate_is_asked_nothing(files: Files) -> None:
+def test_a_server_without_a_trusted_certificate_is_asked_nothing(files: VonageFiles) -> None:
     with pytest.raises(Unavailable):
         download(files, trusted=False)
     assert not files.asked
 
 
-def test_a_slow_sender_does_not_keep_us_from_looking_at_the_clock(files: Files) -> None:
+def test_a_slow_sender_does_not_keep_us_from_looking_at_the_clock(files: VonageFiles) -> None:
     http = session()
     http.trust_env = False
     http.verify = str(files.ca_file)

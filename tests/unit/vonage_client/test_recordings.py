@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.vonage import Answer, Vonage, secret
+from tests.support.fake_vonage import FakeVonage, VonageResponse, secret
 from vonage_client import (
     DownloadInterrupted,
     DownloadTooLarge,
@@ -108,7 +108,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_an_address_that_is_not_vonages_is_refused_before_a_connection_is_made(kind: str) -> None:
-    vonage = Vonage(Answer(200, b"audio"))
+    vonage = FakeVonage(VonageResponse(200, b"audio"))
     with pytest.raises(UntrustedUrl) as raised:
         download(vonage, REFUSED[kind])
     assert not vonage.asked
@@ -131,7 +131,9 @@ def test_no_host_but_this_machine_can_be_let_in(host: str) -> None:
         UrlAllowlist(host)
 
 
-def download(vonage: Vonage, url: Any = URL, *, max_bytes: int = 10_000_000, **now: Any) -> bytes:
+def download(
+    vonage: FakeVonage, url: Any = URL, *, max_bytes: int = 10_000_000, **now: Any
+) -> bytes:
     tokens = TokenSource(secret, lifetime=60, **now)
     with open_download(
         vonage.session(), tokens, UrlAllowlist(), url, max_bytes=max_bytes
@@ -139,20 +141,22 @@ def download(vonage: Vonage, url: Any = URL, *, max_bytes: int = 10_000_000, **n
         return b"".join(opened.chunks())
 
 
-def sized(body: bytes, length: int | None = None) -> Answer:
-    return Answer(200, body, {"content-length": str(len(body) if length is None else length)})
+def sized(body: bytes, length: int | None = None) -> VonageResponse:
+    return VonageResponse(
+        200, body, {"content-length": str(len(body) if length is None else length)}
+    )
 
 
 def test_a_recording_is_downloaded_with_a_token_in_pieces() -> None:
     body = bytes(range(256)) * 5000
-    vonage = Vonage(sized(body))
+    vonage = FakeVonage(sized(body))
     assert download(vonage) == body
     assert vonage.tokens[0].count(".") == 2
 
 
 def test_a_redirect_on_the_same_host_keeps_the_token() -> None:
     other = "https://api.nexmo.com/v1/files/elsewhere"
-    vonage = Vonage(Answer(302, headers={"location": other}), sized(b"audio"))
+    vonage = FakeVonage(VonageResponse(302, headers={"location": other}), sized(b"audio"))
     assert download(vonage) == b"audio"
     assert vonage.asked[1].url == other
     assert vonage.tokens[1] == vonage.tokens[0]
@@ -169,14 +173,14 @@ def test_a_redirect_on_the_same_host_keeps_the_token() -> None:
     ],
 )
 def test_a_redirect_to_another_host_never_sees_the_token(target: str) -> None:
-    vonage = Vonage(Answer(302, headers={"location": target}), sized(b"audio"))
+    vonage = FakeVonage(VonageResponse(302, headers={"location": target}), sized(b"audio"))
     with pytest.raises(UntrustedUrl):
         download(vonage)
     assert [sent.url for sent in vonage.asked] == [URL]
 
 
 def test_a_circle_of_redirects_comes_to_an_end() -> None:
-    vonage = Vonage(Answer(302, headers={"location": URL}))
+    vonage = FakeVonage(VonageResponse(302, headers={"location": URL}))
     with pytest.raises(Unavailable):
         download(vonage)
     assert len(vonage.asked) == 4
@@ -185,7 +189,7 @@ def test_a_circle_of_redirects_comes_to_an_end() -> None:
 def test_no_netrc_file_replaces_the_token(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".netrc").write_text("machine api.nexmo.com login x password y\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    vonage = Vonage(sized(b"audio"))
+    vonage = FakeVonage(sized(b"audio"))
     http = vonage.session()
     http.trust_env = True
     with open_download(http, TokenSource(secret), UrlAllowlist(), URL, max_bytes=99) as opened:
@@ -195,17 +199,17 @@ def test_no_netrc_file_replaces_the_token(tmp_path: Any, monkeypatch: pytest.Mon
 
 def test_a_download_that_ends_early_is_not_taken_for_whole() -> None:
     with pytest.raises(DownloadInterrupted):
-        download(Vonage(sized(b"half", length=8)))
+        download(FakeVonage(sized(b"half", length=8)))
 
 
 def test_a_recording_that_is_said_to_be_too_large_is_not_read() -> None:
     with pytest.raises(DownloadTooLarge):
-        download(Vonage(sized(b"", length=11)), max_bytes=10)
+        download(FakeVonage(sized(b"", length=11)), max_bytes=10)
 
 
 def test_a_recording_that_turns_out_too_large_is_read_no_further() -> None:
     with pytest.raises(DownloadTooLarge):
-        download(Vonage(Answer(200, bytes(11))), max_bytes=10)
+        download(FakeVonage(VonageResponse(200, bytes(11))), max_bytes=10)
 
 
 @pytest.mark.parametrize(
@@ -224,17 +228,17 @@ def test_an_answer_other_than_200_is_an_error_of_its_kind(
     status: int, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
-        download(Vonage(Answer(status, b"no")))
+        download(FakeVonage(VonageResponse(status, b"no")))
 
 
 @pytest.mark.parametrize("fault", [requests.ConnectionError("x"), requests.ReadTimeout("x")])
 def test_a_vonage_that_does_not_answer_is_unavailable(fault: Exception) -> None:
     with pytest.raises(Unavailable):
-        download(Vonage(fault))
+        download(FakeVonage(fault))
 
 
 def test_after_401_the_key_is_fetched_anew_once() -> None:
     times = iter([1e9, 1e9, 1e9] + [1e9 + 60] * 9)
-    vonage = Vonage(Answer(401), sized(b"audio"))
+    vonage = FakeVonage(VonageResponse(401), sized(b"audio"))
     assert download(vonage, now=lambda: next(times)) == b"audio"
     assert len(set(vonage.tokens)) == 2

@@ -7,7 +7,7 @@ import json
 import jwt
 import pytest
 
-from tests.support.vonage import APPLICATION, claims, private_key, secret
+from tests.support.fake_vonage import APPLICATION, claims, private_key, secret
 from vonage_client import InvalidPrivateKey, TokenSource
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import pytest_asyncio
 
-from tests.support.faults import FaultyAws
+from tests.support.faulty_proxy import FaultyAws
 from tests.voicectl.calls.call_helpers import recorded, seeing, until
 
 if TYPE_CHECKING:

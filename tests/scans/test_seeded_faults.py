@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.scans.__main__ import CHECKOV_SKIPS
-from tests.support.serving import serving
+from tests.support.http_servers import serving
 from tests.template.golden import of_production, transformed
 
 if TYPE_CHECKING:

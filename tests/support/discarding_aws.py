@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.support.environment import credentials, stack
-from tests.support.serving import serving
-from tests.support.storage import message
-from tests.support.vonage import secret
+from tests.support.fake_vonage import secret
+from tests.support.http_servers import serving
+from tests.support.recording_stack import message
 from tests.support.webhooks import conversation, recorded
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-    from tests.support.files import Files
+    from tests.support.vonage_files import VonageFiles
 
 MEGABYTE = 1024 * 1024
 _NOTHING = "AAAAAA=="
 
 
-class Sink(BaseHTTPRequestHandler):
+class DiscardingAws(BaseHTTPRequestHandler):
     """An AWS that takes everything and keeps nothing but sizes and checksums."""
 
     protocol_version = "HTTP/1.1"
@@ -101,9 +101,9 @@ class Sink(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def sink(tls: ssl.SSLContext | None = None) -> Iterator[str]:
+def discarding_aws(tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve the sink, over TLS where a context is given; give its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), DiscardingAws)
     server.daemon_threads = True
     if tls:
         server.socket = tls.wrap_socket(
@@ -128,7 +128,7 @@ def wav(size: int) -> bytes:
     return start + (size - 44).to_bytes(4, "little") + bytes(size - 44)
 
 
-def environment(files: Files, aws: str) -> dict[str, str]:
+def environment(files: VonageFiles, aws: str) -> dict[str, str]:
     """Give the environment of a function that fetches recordings from there to the sink."""
     own = {
         "BUCKET_NAME": "recordings",
@@ -144,7 +144,7 @@ def environment(files: Files, aws: str) -> dict[str, str]:
     return stack(**own) | credentials(aws)
 
 
-def record(files: Files, size: int) -> dict[str, Any]:
+def record(files: VonageFiles, size: int) -> dict[str, Any]:
     """Give Lambda's event for a recording of so many bytes."""
     made = str(uuid.uuid4())
     url = files.put(made, wav(size))

@@ -11,16 +11,16 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 from tests.support.environment import credentials, stack
-from tests.support.faults import FaultyAws
-from tests.support.vonage import secret
+from tests.support.fake_vonage import secret
+from tests.support.faulty_proxy import FaultyAws
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from tests.support.files import Files
+    from tests.support.vonage_files import VonageFiles
 
 
-class Object(NamedTuple):
+class StoredObject(NamedTuple):
     """An object in the bucket."""
 
     body: bytes
@@ -28,7 +28,7 @@ class Object(NamedTuple):
     metadata: dict[str, str]
 
 
-class Dead(NamedTuple):
+class DeadLetter(NamedTuple):
     """A message in the dead-letter queue."""
 
     reason: str
@@ -36,7 +36,7 @@ class Dead(NamedTuple):
     body: str
 
 
-class Storage:
+class RecordingStack:
     """What a stack keeps, made anew; its names are its own.
 
     Attributes
@@ -91,7 +91,7 @@ class Storage:
     ) -> None:
         self._open.close()
 
-    def environment(self, files: Files, **changes: str) -> dict[str, str]:
+    def environment(self, files: VonageFiles, **changes: str) -> dict[str, str]:
         """Give the environment of the function."""
         own = {
             "TABLE_NAME": self.table,
@@ -124,7 +124,7 @@ class Storage:
             "awsRegion": "eu-west-2",
         }
 
-    def objects(self, recording: str) -> dict[str, Object]:
+    def objects(self, recording: str) -> dict[str, StoredObject]:
         """Give what is in the bucket of a recording, by key."""
         s3 = self.clients["s3"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
@@ -134,7 +134,7 @@ class Storage:
             if recording in key:
                 answer = s3.get_object(Bucket=self.bucket, Key=key)
                 body = answer["Body"].read()
-                found[key] = Object(body, answer["ContentType"], answer["Metadata"])
+                found[key] = StoredObject(body, answer["ContentType"], answer["Metadata"])
         return found
 
     def uploads(self) -> list[str]:
@@ -151,7 +151,7 @@ class Storage:
         )
         return [{k: next(iter(v.values())) for k, v in one.items()} for one in answer["Items"]]
 
-    def dead(self) -> list[Dead]:
+    def dead(self) -> list[DeadLetter]:
         """Take what is in the dead-letter queue."""
         sqs = self.clients["sqs"]
         found = []
@@ -160,7 +160,7 @@ class Storage:
         ).get("Messages"):
             for message in messages:
                 told = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
-                found.append(Dead(told["reason"], told["attempts"], message["Body"]))
+                found.append(DeadLetter(told["reason"], told["attempts"], message["Body"]))
                 sqs.delete_message(QueueUrl=self.dead_queue, ReceiptHandle=message["ReceiptHandle"])
         return found
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from records.event import event_item, parse_event
 from records.reader import RecordReader
 from records.timeline import build_timeline
-from tests.bench.measuring import Outcome, Spread, number, spread, table
+from tests.bench.stats import Measurement, Spread, number, spread, table
 from tests.support import webhooks
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class _Table:
         return {"Items": found, **({"LastEvaluatedKey": last} if more and found else {})}
 
 
-def reading(rounds: int, say: Callable[[str], None]) -> Outcome:
+def reading(rounds: int, say: Callable[[str], None]) -> Measurement:
     """Read timelines of conversations of each length, and a page of days of each size."""
     timelines = {}
     for count in EVENTS:
@@ -86,7 +86,7 @@ def reading(rounds: int, say: Callable[[str], None]) -> Outcome:
         [f"a page of {_SHOWN} of a day with {count:,} calls", took, read, ""]
         for count, (took, read) in histories.items()
     ]
-    return Outcome(
+    return Measurement(
         {
             "timeline": {str(count): _described(*one) for count, one in timelines.items()},
             "history": {str(count): _described(*one) for count, one in histories.items()},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 
-from tests.bench.runtime import ROOT
+from tests.bench.lambda_containers import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _KEY = "AKIDEXAMPLE"  # that of tests.support.environment
 
 
-class FakeAws(NamedTuple):
+class BenchAws(NamedTuple):
     """Where it is: for functions, and for us."""
 
     endpoint: str
@@ -35,7 +35,7 @@ class FakeAws(NamedTuple):
 
 
 @contextmanager
-def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[FakeAws]:
+def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[BenchAws]:
     """Run moto's server on an address, called by a name there."""
     with subprocess.Popen(
         [
@@ -54,5 +54,5 @@ def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[
         process.stdin.write(f"{_KEY}\n")
         process.stdin.flush()
         port = int(process.stdout.readline())
-        yield FakeAws(f"http://{called}:{port}", f"http://{listens}:{port}")
+        yield BenchAws(f"http://{called}:{port}", f"http://{listens}:{port}")
         process.stdin.close()

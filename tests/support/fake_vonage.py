@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 APPLICATION = "78d335fa-323d-0114-9c3d-d6f0d48968cf"
 
 
-class Answer(NamedTuple):
+class VonageResponse(NamedTuple):
     """What Vonage answers."""
 
     status: int = 200
@@ -28,16 +28,16 @@ class Answer(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-def says(status: int, value: object, **headers: str) -> Answer:
+def json_response(status: int, value: object, **headers: str) -> VonageResponse:
     """Give an answer with a JSON body."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}
-    return Answer(status, json.dumps(value).encode(), named)
+    return VonageResponse(status, json.dumps(value).encode(), named)
 
 
-class Vonage(BaseAdapter):
+class FakeVonage(BaseAdapter):
     """Gives its answers in turn, the last one for ever; what is an exception is raised."""
 
-    def __init__(self, *answers: Answer | Exception) -> None:
+    def __init__(self, *answers: VonageResponse | Exception) -> None:
         super().__init__()
         self._answers = list(answers)
         self.asked: list[requests.PreparedRequest] = []

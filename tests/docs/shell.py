@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 _LIMIT = 120.0  # seconds that a command may take
 
 
-class Ran(NamedTuple):
+class CompletedCommand(NamedTuple):
     """How a command ended and what it wrote, errors as well."""
 
     status: int
     said: str
 
 
-class Reader:
+class Shell:
     """A shell in the checkout, with what a page has its reader put in for itself."""
 
     def __init__(self, checkout: Path, platform: LocalPlatform) -> None:
@@ -83,7 +83,7 @@ class Reader:
             "TO_NUMBER": "447700900000",
         }
 
-    async def types(self, command: str) -> Ran:
+    async def types(self, command: str) -> CompletedCommand:
         """Type a command, and wait for its end."""
         process = await asyncio.create_subprocess_exec(
             "bash",
@@ -101,7 +101,7 @@ class Reader:
             process.kill()
             await process.wait()
             raise
-        return Ran(process.returncode or 0, said.decode())
+        return CompletedCommand(process.returncode or 0, said.decode())
 
 
 async def starts(command: str, folder: Path, ready: str) -> str:

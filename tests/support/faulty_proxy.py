@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
-from tests.support.serving import serving
+from tests.support.http_servers import serving
 
 if TYPE_CHECKING:
     from email.message import Message

@@ -1,6 +1,6 @@
 """A Vonage that gives out recordings and an S3 that takes them, in a process of their own.
 
-``python -m tests.bench.stand_ins FOLDER`` tells in a line of JSON the environment of a function
+``python -m tests.bench.mock_services FOLDER`` tells in a line of JSON the environment of a function
 that goes from one to the other. Then it gives, for each line with a size in bytes, Lambda's event
 for a recording of that size. It ends with its standard input.
 """
@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.bench.runtime import ROOT
-from tests.support import sink
-from tests.support.files import Files
+from tests.bench.lambda_containers import ROOT
+from tests.support import discarding_aws
+from tests.support.vonage_files import VonageFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def stand_ins(
 ) -> Iterator[tuple[dict[str, str], Callable[[int], dict[str, Any]]]]:
     """Start the process; give the environment, and what makes an event for a size in bytes."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.stand_ins", str(folder)],
+        [sys.executable, "-m", "tests.bench.mock_services", str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -51,12 +51,12 @@ def stand_ins(
 
 def main() -> None:
     """Serve until standard input ends."""
-    with Files(Path(sys.argv[1])) as files, sink.sink(files.tls) as aws:
-        sys.stdout.write(json.dumps(sink.environment(files, aws)) + "\n")
+    with VonageFiles(Path(sys.argv[1])) as files, discarding_aws.discarding_aws(files.tls) as aws:
+        sys.stdout.write(json.dumps(discarding_aws.environment(files, aws)) + "\n")
         sys.stdout.flush()
         for line in sys.stdin:
             files.content.clear()
-            sys.stdout.write(json.dumps(sink.record(files, int(line))) + "\n")
+            sys.stdout.write(json.dumps(discarding_aws.record(files, int(line))) + "\n")
             sys.stdout.flush()
 
 

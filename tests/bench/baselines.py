@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.bench.runtime import ARCHITECTURE, ROOT, SAM_VENV, Package
+from tests.bench.lambda_containers import ARCHITECTURE, ROOT, SAM_VENV, Package
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ _HANDLERS = ROOT / "tests" / "bench" / "handlers"
 _PROCESSOR = "aarch64" if ARCHITECTURE == "arm64" else "x86_64"
 
 
-class Contender(NamedTuple):
+class Baseline(NamedTuple):
     """One of those who are compared."""
 
     name: str
@@ -27,7 +27,7 @@ class Contender(NamedTuple):
     package: Package
 
 
-def contenders(say: Callable[[str], None]) -> list[Contender]:
+def baselines(say: Callable[[str], None]) -> list[Baseline]:
     """Build and package all of them, the empty handler first and ours second.
 
     The others are packaged as `sam build` does it, without bytecode; the last one has the same as
@@ -37,14 +37,14 @@ def contenders(say: Callable[[str], None]) -> list[Contender]:
     built = ROOT / ".aws-sam" / "build"
     _run(str(SAM_VENV / "bin/sam"), "build")
     ours = Package("answer.app.handler", built / "AnswerFunction")
-    usual = _packaged("usual", say)
+    usual = _packaged("boto3_powertools", say)
     with_sdk = _packaged("fastapi_sdk", say)
     return [
-        Contender("empty", "an empty handler", Package("app.handler", _HANDLERS / "empty")),
-        Contender("ours", "this application", ours),
-        Contender("usual", "PyJWT, boto3, Powertools", Package("app.handler", usual)),
-        Contender("fastapi", "FastAPI, Mangum, Vonage's SDK", Package("app.handler", with_sdk)),
-        Contender(
+        Baseline("empty", "an empty handler", Package("app.handler", _HANDLERS / "empty")),
+        Baseline("ours", "this application", ours),
+        Baseline("boto3_powertools", "PyJWT, boto3, Powertools", Package("app.handler", usual)),
+        Baseline("fastapi", "FastAPI, Mangum, Vonage's SDK", Package("app.handler", with_sdk)),
+        Baseline(
             "fastapi_compiled",
             "the same with compiled bytecode",
             Package("app.handler", _compiled(with_sdk)),

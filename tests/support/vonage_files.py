@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 import trustme
 
-from tests.support.serving import serving
+from tests.support.http_servers import serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ class _Server(ThreadingHTTPServer):
         pass
 
 
-class Files:
+class VonageFiles:
     """A server of files.
 
     Parameters

@@ -9,10 +9,10 @@ from voicekit.aws_client import AwsClient, AwsUnavailable
 from voicekit.signing_secrets import SigningSecretCache
 
 if TYPE_CHECKING:
-    from tests.support.signing import Account
+    from tests.support.signing import VonageSignature
 
 
-class Vault:
+class FakeSecrets:
     """Holds one secret, counts who reads it, and keeps the time of the store.
 
     Attributes
@@ -42,12 +42,12 @@ class Vault:
         return SigningSecretCache(cast("AwsClient", self), "signing", lambda: self.seconds)
 
 
-def vault(account: Account, **changes: str) -> Vault:
+def fake_secrets(account: VonageSignature, **changes: str) -> FakeSecrets:
     """Give a vault with the secret of an account."""
-    return Vault(account.secret_string(**changes))
+    return FakeSecrets(account.secret_string(**changes))
 
 
-def empty_vault() -> Vault:
+def empty_fake_secrets() -> FakeSecrets:
     """Give a vault with the secret as the template makes it."""
     names = ("signature_secret", "previous_signature_secret", "api_key", "application_id")
-    return Vault(json.dumps(dict.fromkeys(names, "")))
+    return FakeSecrets(json.dumps(dict.fromkeys(names, "")))

@@ -11,15 +11,15 @@ import boto3
 from moto.server import ThreadedMotoServer
 
 from tests.support.environment import credentials, stack
-from tests.support.faults import FaultyAws
+from tests.support.faulty_proxy import FaultyAws
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from tests.support.signing import Account
+    from tests.support.signing import VonageSignature
 
 
-class Cloud:
+class FakeAws:
     """A table, the queues `overflow` and `recordings`, an account's secret, and a switchboard.
 
     Their names are this stack's own, since all of moto's servers in a process share what they hold.
@@ -34,7 +34,7 @@ class Cloud:
 
     aws: FaultyAws
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: VonageSignature) -> None:
         self.account = account
         self._open = ExitStack()
         self._queues: dict[str, str] = {}

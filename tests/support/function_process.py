@@ -21,7 +21,7 @@ _ROOT = Path(__file__).parents[2]
 _OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({})))
 
 
-class Outcome(NamedTuple):
+class InvocationResult(NamedTuple):
     """What one invocation gave: the reply, None where it raised; and its log lines."""
 
     reply: Any
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
         return json.loads(self.reply["body"])
 
 
-class Functions:
+class FunctionProcesses:
     """A process in which functions run, one invocation at a time.
 
     Parameters
@@ -87,7 +87,7 @@ class Functions:
         """The id of the process."""
         return self._process.pid
 
-    def __call__(self, function: str, event: object, seconds_left: float = 6.0) -> Outcome:
+    def __call__(self, function: str, event: object, seconds_left: float = 6.0) -> InvocationResult:
         """Invoke a function by the name of its folder."""
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("the process has no pipes")
@@ -96,7 +96,7 @@ class Functions:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("the process of the functions has ended")
-        return Outcome(*json.loads(line))
+        return InvocationResult(*json.loads(line))
 
 
 class _Lines(logging.Handler):

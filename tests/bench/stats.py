@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class Outcome(NamedTuple):
+class Measurement(NamedTuple):
     """What a benchmark found: for results.json, and as text."""
 
     result: dict[str, Any]

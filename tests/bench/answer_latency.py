@@ -7,8 +7,8 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.bench.clouds import fake_aws
-from tests.bench.measuring import Outcome, in_turn, number, spread, table
+from tests.bench.moto_server import fake_aws
+from tests.bench.stats import Measurement, in_turn, number, spread, table
 from tests.support import webhooks
 from tests.support.environment import credentials, stack
 from tests.support.signing import account
@@ -16,18 +16,18 @@ from tests.support.signing import account
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tests.bench.contenders import Contender
-    from tests.bench.runtime import Containers, Processes, Started
-    from tests.support.signing import Account
+    from tests.bench.baselines import Baseline
+    from tests.bench.lambda_containers import Containers, Processes, Started
+    from tests.support.signing import VonageSignature
 
 _BLOCK = 50  # requests after which another contender has its turn
 
 
-class _Stage(NamedTuple):
+class _Bench(NamedTuple):
     """What a function finds around it: its environment, and the account that signs."""
 
     environment: dict[str, str]
-    account: Account
+    account: VonageSignature
 
     def request(self) -> dict[str, Any]:
         """Give a signed answer webhook as API Gateway hands it to a function."""
@@ -47,10 +47,10 @@ class _Cold(NamedTuple):
 
 def cold(
     runtime: Containers | Processes,
-    field: Sequence[Contender],
+    field: Sequence[Baseline],
     rounds: int,
     say: Callable[[str], None],
-) -> Outcome:
+) -> Measurement:
     """Start every contender afresh in each round and have it answer one signed request.
 
     Parameters
@@ -64,7 +64,7 @@ def cold(
     """
     starts: dict[str, list[_Cold]] = {one.name: [] for one in field}
     packages = {one.name: one.package for one in field}
-    with _stage(runtime) as stage:
+    with _bench(runtime) as stage:
         for turn, name in in_turn(list(packages), rounds):
             say(f"cold {turn + 1}/{rounds} {name}")
             with runtime.start(packages[name], stage.environment) as started:
@@ -74,13 +74,13 @@ def cold(
 
 def warm(
     runtime: Containers | Processes,
-    field: Sequence[Contender],
+    field: Sequence[Baseline],
     requests: int,
     say: Callable[[str], None],
-) -> Outcome:
+) -> Measurement:
     """Have every contender answer many signed requests, in blocks that take turns."""
     times: dict[str, list[float]] = {one.name: [] for one in field}
-    with _stage(runtime) as stage, ExitStack() as running:
+    with _bench(runtime) as stage, ExitStack() as running:
         started = {}
         for one in field:
             started[one.name] = running.enter_context(runtime.start(one.package, stage.environment))
@@ -99,7 +99,7 @@ def warm(
     rows = [
         [one.title, spreads[one.name], f"{spreads[one.name].median / base:.2f}"] for one in field
     ]
-    return Outcome(
+    return Measurement(
         {
             "where": runtime.title,
             "milliseconds": {name: found.described() for name, found in spreads.items()},
@@ -110,7 +110,7 @@ def warm(
 
 
 @contextmanager
-def _stage(runtime: Containers | Processes) -> Iterator[_Stage]:
+def _bench(runtime: Containers | Processes) -> Iterator[_Bench]:
     ours = account()
     with fake_aws(runtime.listens, runtime.called) as aws:
         client = aws.client("secretsmanager")
@@ -120,7 +120,7 @@ def _stage(runtime: Containers | Processes) -> Iterator[_Stage]:
         board = client.create_secret(Name="switchboard", SecretString="{}")
         own = stack(SIGNING_SECRET_ID=made["ARN"], SWITCHBOARD_SECRET_ID=board["ARN"])
         own |= credentials(aws.endpoint) | region
-        yield _Stage(own, ours)
+        yield _Bench(own, ours)
 
 
 def _measured(started: Started, event: dict[str, Any], name: str) -> _Cold:
@@ -141,8 +141,8 @@ def _check(name: str, reply: dict[str, Any]) -> None:
 
 
 def _cold_outcome(
-    where: str, field: Sequence[Contender], starts: dict[str, list[_Cold]]
-) -> Outcome:
+    where: str, field: Sequence[Baseline], starts: dict[str, list[_Cold]]
+) -> Measurement:
     found = {
         name: {part: spread([getattr(one, part) for one in those]) for part in _Cold._fields}
         for name, those in starts.items()
@@ -175,7 +175,7 @@ def _cold_outcome(
         for name, parts in found.items()
     }
     rounded = {name: round(value, 3) for name, value in ratios.items()}
-    return Outcome(
+    return Measurement(
         {"where": where, "milliseconds": described, **rounded},
         "\n".join([table(head, rows), "", *lines]),
     )
