@@ -186,8 +186,8 @@ class LocalPlatform:
         self._exit.push_async_callback(self._stop_cloud)
         await self.cloud.start()
         self.template = await asyncio.to_thread(self._read_template)
-        await self.cloud.ready()
-        self.stack = await asyncio.to_thread(self.cloud.make, self.template, self.api_url)
+        await self.cloud.wait_until_ready()
+        self.stack = await asyncio.to_thread(self.cloud.create_stack, self.template, self.api_url)
 
     async def _stop_cloud(self) -> None:
         """End the cloud, and with it the long polls that threads are waiting in."""

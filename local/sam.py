@@ -154,8 +154,8 @@ async def _start(options: SamOptions, parts: contextlib.AsyncExitStack) -> None:
     cloud = MotoServer(keys, options.region, options.aws_port, meeting.listens, meeting.called)
     parts.push_async_callback(cloud.stop)
     await cloud.start()
-    await cloud.ready()
-    stack = await asyncio.to_thread(cloud.make, template, api_url)
+    await cloud.wait_until_ready()
+    stack = await asyncio.to_thread(cloud.create_stack, template, api_url)
 
     endpoint = f"http://{meeting.called}:{options.aws_port}"
     environment = _environment(stack, cloud.url, endpoint, keys, options.region)

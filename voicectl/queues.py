@@ -56,7 +56,7 @@ class Message(NamedTuple):
     identifier: str
     receipt: str
     body: str
-    told: dict[str, str]
+    attributes: dict[str, str]
     received: int
     sent_at: float
 
@@ -170,7 +170,7 @@ def _message(url: str, got: dict[str, Any]) -> Message:
         identifier=got["MessageId"],
         receipt=got["ReceiptHandle"],
         body=got["Body"],
-        told={name: str(value.get("StringValue", "")) for name, value in attributes.items()},
+        attributes={name: str(value.get("StringValue", "")) for name, value in attributes.items()},
         received=int(got["Attributes"]["ApproximateReceiveCount"]),
         sent_at=int(got["Attributes"]["SentTimestamp"]) / 1000,
     )

@@ -72,7 +72,7 @@ def listening(
     """
     handler = _handler(signer, answer, now, refused)
     try:
-        server = _Server(("127.0.0.1", port), handler)
+        server = _ListenerServer(("127.0.0.1", port), handler)
     except OSError as error:
         raise VoicectlError(f"port {port} cannot be listened on: {error.strerror}") from None
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
@@ -85,7 +85,7 @@ def listening(
         thread.join()
 
 
-class _Server(ThreadingHTTPServer):
+class _ListenerServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
@@ -117,7 +117,7 @@ def _handler(
     now: Callable[[], float],
     refused: Callable[[str], None],
 ) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class WebhookRequestHandler(BaseHTTPRequestHandler):
         timeout = _READ_LIMIT
         server_version, sys_version = "webhooks", ""
 
@@ -162,4 +162,4 @@ def _handler(
         def log_message(self, *_: object) -> None:
             pass
 
-    return Handler
+    return WebhookRequestHandler

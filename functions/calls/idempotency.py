@@ -142,7 +142,7 @@ class IdempotencyStore:
             raise StoreUnavailable("the table could not be read") from error
         return _record(items[0]) if items else None
 
-    def take(self, key: str, request: str, telephones: int) -> None:
+    def claim(self, key: str, request: str, telephones: int) -> None:
         """Take a key for a call, if the day has room for these telephones.
 
         Raises
@@ -166,7 +166,7 @@ class IdempotencyStore:
         }
         self._write(telephones, [(KeyInUse, {"Put": put})])
 
-    def count(self, telephones: int) -> None:
+    def count_calls(self, telephones: int) -> None:
         """Count telephones that ring without a key, as a transfer makes them ring.
 
         Raises
@@ -176,7 +176,7 @@ class IdempotencyStore:
         """
         self._write(telephones, [])
 
-    def settle(self, key: str, state: str, answer: StoredResponse | None) -> None:
+    def record_outcome(self, key: str, state: str, answer: StoredResponse | None) -> None:
         """Write down what came of a claim.
 
         Raises

@@ -83,10 +83,10 @@ def place(
     if before is not None:
         return Placed(_replay(before, request), True)
     check_policy(wanted, policy)
-    board.needs_dialling()
+    board.require_dialing()
     tokens.get()  # where there is no key to sign with, nothing shall be claimed
     try:
-        claims.take(key, request, count_callees(wanted))
+        claims.claim(key, request, count_callees(wanted))
     except KeyInUse:
         taken = claims.find(key)
         if taken is None:
@@ -156,7 +156,7 @@ def _record_outcome(
     """Write down what came of a call. Where that fails the claim stays `claimed`, and so closed."""
     for attempt in range(1, _SETTLING + 1):
         try:
-            claims.settle(key, state, answer)
+            claims.record_outcome(key, state, answer)
             return
         except StoreUnavailable as error:
             if attempt == _SETTLING:

@@ -59,7 +59,7 @@ class ApiResponse(NamedTuple):
     status: int
     body: object = None
     headers: dict[str, str] = {}  # noqa: RUF012 - a tuple's default, which nobody changes
-    noted: dict[str, Any] = {}  # noqa: RUF012
+    log_fields: dict[str, Any] = {}  # noqa: RUF012
 
 
 def make_handler(desk: Callable[[], Services]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -75,18 +75,20 @@ def make_handler(desk: Callable[[], Services]) -> Callable[[dict[str, Any], Any]
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.monotonic()
-        noted: dict[str, Any] = {"route": event.get("routeKey"), "outcome": "answered"}
+        log_fields: dict[str, Any] = {"route": event.get("routeKey"), "outcome": "answered"}
         try:
             _needs_signature(event)
             one = _AdminRequest(desk(), webhooks.read(event), functools.partial(_header, event))
-            resolver.context |= {"one": one, "noted": noted}
+            resolver.context |= {"one": one, "log_fields": log_fields}
             answer: dict[str, Any] = resolver.resolve(event, context)
         except Exception as error:
-            answer = _to_gateway(_refusal(error, noted))
-        noted["status"] = answer["statusCode"]
-        noted["ms"] = round((time.monotonic() - started) * 1000, 1)
-        noted["version"] = getattr(context, "function_version", None)
-        log.log(logging.ERROR if noted["status"] >= 500 else logging.INFO, "api", extra=noted)
+            answer = _to_gateway(_refusal(error, log_fields))
+        log_fields["status"] = answer["statusCode"]
+        log_fields["ms"] = round((time.monotonic() - started) * 1000, 1)
+        log_fields["version"] = getattr(context, "function_version", None)
+        log.log(
+            logging.ERROR if log_fields["status"] >= 500 else logging.INFO, "api", extra=log_fields
+        )
         return answer
 
     return handle
@@ -100,11 +102,11 @@ def _resolver() -> APIGatewayHttpResolver:
     def answering(method: str, path: str, answer: Callable[..., ApiResponse]) -> None:
         @resolver.route(path, method)
         def respond(**parameters: str) -> Response[str]:
-            noted = resolver.context["noted"]
+            log_fields = resolver.context["log_fields"]
             if "uuid" in parameters:
-                noted["leg"] = validation.call_uuid(parameters["uuid"])
+                log_fields["leg"] = validation.call_uuid(parameters["uuid"])
             reply = answer(resolver.context["one"], **parameters)
-            noted |= reply.noted
+            log_fields |= reply.log_fields
             return _to_resolver(reply)
 
     answering("POST", "/calls", _AdminRequest.place)
@@ -126,7 +128,7 @@ def _resolver() -> APIGatewayHttpResolver:
 
     # What no handler takes, the resolver would log with all of its text.
     def refuse(error: Exception) -> Response[str]:
-        return _to_resolver(_refusal(error, resolver.context["noted"]))
+        return _to_resolver(_refusal(error, resolver.context["log_fields"]))
 
     resolver.exception_handler(Exception)(refuse)
     resolver.not_found(lambda _error: refuse(problems.RouteNotFound()))
@@ -146,11 +148,11 @@ def _header(event: dict[str, Any], name: str) -> str | None:
     return found
 
 
-def _refusal(error: Exception, noted: dict[str, Any]) -> ApiResponse:
+def _refusal(error: Exception, log_fields: dict[str, Any]) -> ApiResponse:
     found = problems.problem(error)
-    noted["outcome"] = found.outcome
+    log_fields["outcome"] = found.outcome
     if found.status >= 500:
-        noted |= webhooks.error_fields(error)
+        log_fields |= webhooks.error_fields(error)
     return ApiResponse(found.status, found.body, {"content-type": _PROBLEM} | found.headers)
 
 
@@ -221,16 +223,16 @@ class _AdminRequest:
             self._hang_up(uuid)
         else:
             getattr(self._at.vonage, action)(uuid)
-        return ApiResponse(204, noted={"action": action})
+        return ApiResponse(204, log_fields={"action": action})
 
     def _transfer(self, uuid: str, body: dict[str, Any]) -> None:
         wanted = validation.transfer(body, self._here)
         place_call.check_policy(wanted, self._policy)
         telephones = place_call.count_callees(wanted)
         if telephones or place_call.uses_external_ncco(wanted, self._policy):
-            self._at.board.needs_dialling()
+            self._at.board.require_dialing()
         if telephones:
-            self._at.claims.count(telephones)
+            self._at.claims.count_calls(telephones)
         if wanted.url is None:
             self._at.vonage.transfer_to_ncco(uuid, wanted.ncco)
         else:
@@ -298,8 +300,8 @@ class _AdminRequest:
     def switchboard(self) -> ApiResponse:
         board = self._at.board
         before = board.previous()
-        told = board.told(board.current())
-        return ApiResponse(200, told | {"previous": board.told(before) if before else None})
+        told = board.describe(board.current())
+        return ApiResponse(200, told | {"previous": board.describe(before) if before else None})
 
     def set_switchboard(self) -> ApiResponse:
         try:
@@ -307,7 +309,9 @@ class _AdminRequest:
         except UnicodeDecodeError:
             raise webhooks.BadRequest("the body is not UTF-8") from None
         stored = self._at.board.put(text, self._header("if-match"))
-        return ApiResponse(200, self._at.board.told(stored), noted={"action": "switchboard"})
+        return ApiResponse(
+            200, self._at.board.describe(stored), log_fields={"action": "switchboard"}
+        )
 
     # The request
 

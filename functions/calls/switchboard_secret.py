@@ -78,7 +78,7 @@ class SwitchboardSecret:
                 raise
             return None
 
-    def told(self, version: SwitchboardVersion) -> dict[str, Any]:
+    def describe(self, version: SwitchboardVersion) -> dict[str, Any]:
         """Give a version with its document, or its text where that is none, and its faults."""
         document: Any
         try:
@@ -129,7 +129,7 @@ class SwitchboardSecret:
         self._client.put_secret_value(SecretId=self._secret_id, SecretString=text)
         return self.current()
 
-    def needs_dialling(self) -> None:
+    def require_dialing(self) -> None:
         """See whether telephones may be called, by what is stored at this moment.
 
         Raises

@@ -52,9 +52,9 @@ def _receive(door: str, webhook: Webhook) -> WebhookResponse:
         return _queue_recording(webhook, event)
     outcome = _store(webhook, event, waiting=event.kind in _WAITING.values())
     reply = _response(door, webhook, event)
-    noted = {"kind": event.kind, "event": event.status, "record": outcome, **reply.noted}
+    log_fields = {"kind": event.kind, "event": event.status, "record": outcome, **reply.log_fields}
     return reply._replace(
-        outcome=reply.outcome if reply.outcome == "apology" else outcome, noted=noted
+        outcome=reply.outcome if reply.outcome == "apology" else outcome, log_fields=log_fields
     )
 
 
@@ -81,7 +81,7 @@ def _store(webhook: Webhook, event: CallEvent, *, waiting: bool) -> str:
         config.keep_events_days,
     ) | {"signed_by": webhook.signed_by}
     limit = _WRITE_WHILE_A_CALLER_WAITS if waiting else _WRITE
-    within = webhook.left(2 * limit) / 2  # the queue's turn comes in what is left as well
+    within = webhook.time_left(2 * limit) / 2  # the queue's turn comes in what is left as well
     try:
         return store_event(aws(), config.table_name, config.overflow_queue_url, kept, within=within)
     except AwsError as error:
@@ -105,8 +105,8 @@ def _queue_recording(webhook: Webhook, event: CallEvent) -> WebhookResponse:
         aws().send_message(
             settings().recordings_queue_url,
             json.dumps(job, separators=(",", ":")),
-            within=webhook.left(2 * _WRITE),
+            within=webhook.time_left(2 * _WRITE),
         )
     except AwsError as error:
         raise RetryLater(str(error)) from None
-    return WebhookResponse(204, outcome="queued", noted={"kind": event.kind})
+    return WebhookResponse(204, outcome="queued", log_fields={"kind": event.kind})

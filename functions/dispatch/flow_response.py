@@ -71,15 +71,15 @@ def _answer(webhook: Webhook) -> WebhookResponse:
     # Where the URL names a flow, as that of a call of the owner's does, it answers at any hour.
     if webhook.state.get("flow"):
         return respond(webhook, "answer")
-    noted: dict[str, Any] = {}
-    board = _board(webhook, noted)
+    log_fields: dict[str, Any] = {}
+    board = _board(webhook, log_fields)
     if not board.is_closed(webhook.request.received_at):
         return respond(webhook, "answer")
-    noted["closed"] = True
+    log_fields["closed"] = True
     if board.announcement is not None:
-        return WebhookResponse(200, board.announcement, noted=noted)
+        return WebhookResponse(200, board.announcement, log_fields=log_fields)
     reply = respond(webhook, "answer", flow=board.closed_flow)
-    return reply._replace(noted=reply.noted | noted)
+    return reply._replace(log_fields=reply.log_fields | log_fields)
 
 
 def respond(
@@ -103,36 +103,39 @@ def respond(
         Which flow; without it the one that the URL names, or else that of the number called.
     """
     config = settings()
-    noted: dict[str, Any] = {}
+    log_fields: dict[str, Any] = {}
     flow = flow or webhook.state.get("flow")
-    flow = flow or select_flow(_number_called(webhook), _board(webhook, noted), config)
+    flow = flow or select_flow(_number_called(webhook), _board(webhook, log_fields), config)
     call: Call = from_webhook(webhook, flow, config)
     try:
         actions = run(
             hook,
             call,
             *arguments,
-            within=webhook.left(config.flow_time_limit),
+            within=webhook.time_left(config.flow_time_limit),
             optional=optional,
         )
     except FlowFailed as failure:
         reply = apology(failure, flow)
-        return reply._replace(noted=reply.noted | noted)
-    noted["flow"] = flow
+        return reply._replace(log_fields=reply.log_fields | log_fields)
+    log_fields["flow"] = flow
     if actions is None:
-        return WebhookResponse(204, noted=noted)
-    if any(map(calls_phone, actions)) and not _board(webhook, noted).dialling:
-        noted["dialling"] = "off"
+        return WebhookResponse(204, log_fields=log_fields)
+    if any(map(calls_phone, actions)) and not _board(webhook, log_fields).dialling:
+        log_fields["dialling"] = "off"
         actions = replace_dial_actions(actions)
-    return WebhookResponse(200, actions, noted=noted)
+    return WebhookResponse(200, actions, log_fields=log_fields)
 
 
-def _board(webhook: Webhook, noted: dict[str, Any]) -> Switchboard:
+def _board(webhook: Webhook, log_fields: dict[str, Any]) -> Switchboard:
     """Give the switchboard; where it could not be read, the log line shall say so."""
     store = switchboard()
-    board = store.get(webhook.left(READ_SECONDS))
-    if store.trouble is not None:
-        noted |= {"switchboard": "unread", "switchboard_detail": redact(store.trouble)[:300]}
+    board = store.get(webhook.time_left(READ_SECONDS))
+    if store.last_error is not None:
+        log_fields |= {
+            "switchboard": "unread",
+            "switchboard_detail": redact(store.last_error)[:300],
+        }
     return board
 
 

@@ -117,10 +117,10 @@ def run(
 
 def apology(failure: FlowFailed, flow: str) -> WebhookResponse:
     """Give the reply to a caller whose flow failed."""
-    noted: dict[str, Any] = {"flow": flow if flow in flow_names() else "unknown"}
+    log_fields: dict[str, Any] = {"flow": flow if flow in flow_names() else "unknown"}
     if failure.__cause__ is not None:
-        noted |= _described(failure.__cause__)
-    return WebhookResponse(200, [ncco.talk(APOLOGY)], "apology", noted)
+        log_fields |= _described(failure.__cause__)
+    return WebhookResponse(200, [ncco.talk(APOLOGY)], "apology", log_fields)
 
 
 def _described(error: BaseException) -> dict[str, Any]:

@@ -85,34 +85,34 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _handle(record: SQSRecord, lambda_context: Any) -> None:
     """Handle one message. What is raised leaves it on the queue."""
     attempt = int(record.attributes.approximate_receive_count)
-    noted: dict[str, Any] = {"attempt": attempt}
+    log_fields: dict[str, Any] = {"attempt": attempt}
     try:
         tools = _tools()
         job = jobs.read(record.body, tools.settings.keep_events_days)
-        noted |= job.place._asdict()
+        log_fields |= job.place._asdict()
         fetched = fetch(
             tools, job, attempt, lambda: lambda_context.get_remaining_time_in_millis() / 1000
         )
     except OutOfTime:
         _retry_later(record, random.uniform(0, 30))  # noqa: S311 - no secret
-        _log_outcome("put_off", noted)
+        _log_outcome("put_off", log_fields)
         raise
     except PermanentFailure as fault:
-        _send_to_dlq(record, fault.reason, str(fault), noted)
+        _send_to_dlq(record, fault.reason, str(fault), log_fields)
         return
     except Exception as error:
         if attempt >= _ATTEMPTS:
-            _send_to_dlq(record, "failed_too_often", f"{type(error).__name__}: {error}", noted)
+            _send_to_dlq(record, "failed_too_often", f"{type(error).__name__}: {error}", log_fields)
             return
         pause = _pause(attempt, error)
-        _log_outcome("failed", noted | error_fields(error) | {"pause": round(pause)})
+        _log_outcome("failed", log_fields | error_fields(error) | {"pause": round(pause)})
         _retry_later(record, pause)
         raise
     if fetched.content is not None:
-        noted |= fetched.content._asdict()
-        noted["size_differs"] = job.size not in (None, fetched.content.size)
+        log_fields |= fetched.content._asdict()
+        log_fields["size_differs"] = job.size not in (None, fetched.content.size)
         metrics.add_metric("RecordingBytes", MetricUnit.Bytes, fetched.content.size)
-    _log_outcome(fetched.outcome, noted)
+    _log_outcome(fetched.outcome, log_fields)
 
 
 def _pause(attempt: int, error: Exception) -> float:
@@ -134,12 +134,12 @@ def _retry_later(record: SQSRecord, pause: float) -> None:
         _log_outcome("not_put_off", error_fields(error))
 
 
-def _send_to_dlq(record: SQSRecord, reason: str, text: str, noted: dict[str, Any]) -> None:
+def _send_to_dlq(record: SQSRecord, reason: str, text: str, log_fields: dict[str, Any]) -> None:
     """Send a message to the dead-letter queue. If that fails it comes again."""
     attributes = {
         "reason": reason,
         "detail": text[:500],
-        "attempts": str(noted["attempt"]),
+        "attempts": str(log_fields["attempt"]),
         "message_id": record.message_id,
     }
     _client("sqs").send_message(
@@ -149,7 +149,7 @@ def _send_to_dlq(record: SQSRecord, reason: str, text: str, noted: dict[str, Any
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         },
     )
-    _log_outcome("dead", noted | {"reason": reason})
+    _log_outcome("dead", log_fields | {"reason": reason})
 
 
 _NAMES = {
@@ -161,11 +161,11 @@ _NAMES = {
 }
 
 
-def _log_outcome(outcome: str, noted: dict[str, Any]) -> None:
+def _log_outcome(outcome: str, log_fields: dict[str, Any]) -> None:
     """Write the one line of a message, and count it."""
     level = logger.error if outcome == "dead" else logger.info
     if outcome in ("failed", "not_put_off"):
         level = logger.warning
-    level("recording", extra={"outcome": outcome, **noted})
+    level("recording", extra={"outcome": outcome, **log_fields})
     if outcome in _NAMES:
         metrics.add_metric(_NAMES[outcome], MetricUnit.Count, 1)

@@ -79,7 +79,7 @@ class RecordingBucket:
         self._name = name
         self._check_time = check_time
 
-    def look(self, place: ArchiveKey) -> Stored | None:
+    def head(self, place: ArchiveKey) -> Stored | None:
         """Say what is stored there, None for nothing."""
         try:
             head = self._client.head_object(
@@ -141,7 +141,7 @@ class RecordingBucket:
         self._verify(place, tally)
         return tally
 
-    def clear(self, place: ArchiveKey) -> None:
+    def abort_stale_uploads(self, place: ArchiveKey) -> None:
         """Abort uploads that were left behind there; whoever still works on one finds it stored."""
         listed = self._client.list_multipart_uploads(Bucket=self._name, Prefix=place.object_key)
         for upload in listed.get("Uploads", []):
@@ -221,7 +221,7 @@ class RecordingBucket:
             )
 
     def _verify(self, place: ArchiveKey, tally: StreamDigest) -> None:
-        stored = self.look(place)
+        stored = self.head(place)
         if stored is None:
             raise RuntimeError("what was stored is not there")
         crc32 = stored.crc32 if stored.crc32 is not None else self.read(place).crc32

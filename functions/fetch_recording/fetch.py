@@ -86,7 +86,7 @@ def fetch(
     check_time()
     _put_once(tools, job.item)
     bucket = RecordingBucket(tools.s3, tools.settings.bucket, check_time)
-    stored = bucket.look(job.place)
+    stored = bucket.head(job.place)
     content = None
     if stored is None or not _is_recorded(tools, job.place):
         tally = bucket.read(job.place) if stored else _download(tools, job, attempt, bucket)
@@ -99,7 +99,7 @@ def fetch(
         )
     size = content.size if content else stored.size if stored else 0
     if size >= PART:  # what is smaller is never uploaded in parts
-        bucket.clear(job.place)
+        bucket.abort_stale_uploads(job.place)
     return FetchResult("stored" if content else "repeat", content)
 
 

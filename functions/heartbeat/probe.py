@@ -76,7 +76,7 @@ def probe(
     body = _webhook(number)
     try:
         answer = send(url, body, _authorization(body, secrets.get(_SECONDS), now()))
-        newer = secrets.newer(_SECONDS) if answer.status == 401 else None
+        newer = secrets.refresh(_SECONDS) if answer.status == 401 else None
         if newer is not None:
             answer = send(url, body, _authorization(body, newer, now()))
     except SecretUnavailable as error:

@@ -229,7 +229,7 @@ class AwsClient:
         self._monotonic = monotonic
         self._sleep = sleep
         self._jitter = jitter
-        self._kept: dict[_Endpoint, _Connection] = {}
+        self._idle_connections: dict[_Endpoint, _Connection] = {}
         self._tls: ssl.SSLContext | None = None
 
     def get_secret_value(self, secret_id: str, *, within: float | None = None) -> str:
@@ -252,7 +252,7 @@ class AwsClient:
         AwsUnavailable, AwsRefused
             See `AwsError`. A secret that holds bytes and no text is unavailable here.
         """
-        answer = self._ask(_GET_SECRET_VALUE, {"SecretId": secret_id}, within)
+        answer = self._request(_GET_SECRET_VALUE, {"SecretId": secret_id}, within)
         return _text(_GET_SECRET_VALUE, answer, "SecretString")
 
     def put_item(
@@ -298,7 +298,7 @@ class AwsClient:
             request["ConditionExpression"] = "attribute_not_exists(#key)"
             request["ExpressionAttributeNames"] = {"#key": unless_exists}
         try:
-            self._ask(_PUT_ITEM, request, within)
+            self._request(_PUT_ITEM, request, within)
         except AwsRefused as refusal:
             if refusal.code == "ConditionalCheckFailedException":
                 return False
@@ -328,14 +328,14 @@ class AwsClient:
             See `AwsError`. An unavailable message may have been sent.
         """
         request = {"QueueUrl": queue_url, "MessageBody": body}
-        return _text(_SEND_MESSAGE, self._ask(_SEND_MESSAGE, request, within), "MessageId")
+        return _text(_SEND_MESSAGE, self._request(_SEND_MESSAGE, request, within), "MessageId")
 
     def close(self) -> None:
         """Close the kept connections; a Lambda function never needs to."""
-        while self._kept:
-            self._kept.popitem()[1].close()
+        while self._idle_connections:
+            self._idle_connections.popitem()[1].close()
 
-    def _ask(
+    def _request(
         self, call: _Call, request: Mapping[str, object], within: float | None
     ) -> dict[str, object]:
         body = json.dumps(request, separators=(",", ":")).encode()
@@ -376,19 +376,19 @@ class AwsClient:
         self, endpoint: _Endpoint, headers: Mapping[str, str], body: bytes, deadline: float
     ) -> _AwsResponse:
         """Ask on the kept connection; on a new one if the other side has closed that meanwhile."""
-        kept = self._kept.pop(endpoint, None)
+        kept = self._idle_connections.pop(endpoint, None)
         if kept is not None and kept.is_quiet(self._clock()):
             try:
-                return self._converse(endpoint, kept, headers, body, deadline)
+                return self._exchange_on(endpoint, kept, headers, body, deadline)
             except OSError as fault:
                 if isinstance(fault, TimeoutError) or kept.has_received:
                     raise
         elif kept is not None:
             kept.close()
         opened = self._open(endpoint, deadline)
-        return self._converse(endpoint, opened, headers, body, deadline)
+        return self._exchange_on(endpoint, opened, headers, body, deadline)
 
-    def _converse(
+    def _exchange_on(
         self,
         endpoint: _Endpoint,
         connection: _Connection,
@@ -401,10 +401,10 @@ class AwsClient:
             answer = connection.converse(headers, body, deadline)
             if connection.is_open:
                 connection.idle_since = self._clock()
-                self._kept[endpoint] = connection
+                self._idle_connections[endpoint] = connection
             return answer
         finally:
-            if endpoint not in self._kept:
+            if endpoint not in self._idle_connections:
                 connection.close()
 
     def _open(self, endpoint: _Endpoint, deadline: float) -> _Connection:

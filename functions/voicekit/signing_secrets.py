@@ -55,7 +55,7 @@ class SigningSecretCache:
         """
         return self._secrets or self._fetch(within)
 
-    def newer(self, within: float) -> SigningSecrets | None:
+    def refresh(self, within: float) -> SigningSecrets | None:
         """Give secrets fetched anew, or None if the last attempt is less than a minute old.
 
         Raises

@@ -196,7 +196,7 @@ class SwitchboardCache:
         self._board = Switchboard()
         self._text: str | None = None
         self._tried_at: float | None = None
-        self.trouble: str | None = None
+        self.last_error: str | None = None
 
     def get(self, within: float) -> Switchboard:
         """Give the switchboard.
@@ -216,14 +216,14 @@ class SwitchboardCache:
     def _read(self, within: float) -> None:
         try:
             text = self._aws.get_secret_value(self._secret_id, within=within)
-            if text != self._text or self.trouble is not None:
+            if text != self._text or self.last_error is not None:
                 self._board = parse(text, self._flows())
                 self._text = text
-            self.trouble = None
+            self.last_error = None
         except AwsError as error:
-            self.trouble = str(error)
+            self.last_error = str(error)
         except SwitchboardError as error:
-            self.trouble = str(error)
+            self.last_error = str(error)
             if error.dialling_off:
                 self._board = self._board._replace(dialling=False)
 

@@ -127,7 +127,7 @@ class Webhook(NamedTuple):
     deadline: float
     signed_by: str = ""
 
-    def left(self, at_most: float) -> float:
+    def time_left(self, at_most: float) -> float:
         """Give the seconds left for a piece of work, but never more than ``at_most``."""
         return max(0.0, min(at_most, self.deadline - time.monotonic()))
 
@@ -138,7 +138,7 @@ class WebhookResponse(NamedTuple):
     status: int
     body: object = None
     outcome: str = "answered"
-    noted: dict[str, Any] = {}  # noqa: RUF012 - a tuple's default, which nobody changes
+    log_fields: dict[str, Any] = {}  # noqa: RUF012 - a tuple's default, which nobody changes
 
 
 def handler(
@@ -165,20 +165,20 @@ def handler(
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.monotonic()
         deadline = started + context.get_remaining_time_in_millis() / 1000 - _SPARE
-        noted: dict[str, Any] = {}
+        log_fields: dict[str, Any] = {}
         try:
-            noted["route"] = (event.get("rawPath") or "").rpartition("/")[2]
+            log_fields["route"] = (event.get("rawPath") or "").rpartition("/")[2]
             request = read(event)
             config = settings()
             own, state = _own_parameters(request)
             verified, signed_by = _verify(request, own, config, secrets(), deadline)
             if not verified:
-                noted["get_hash"] = "differs"
+                log_fields["get_hash"] = "differs"
                 if config.enforce_answer_get_hash or not tolerates_get_hash:
                     raise signature.InvalidSignature("payload_hash does not fit the query string")
             sent = request.query if request.method == "GET" else request.body
             fields = parse_fields(request.method, sent, own)
-            noted |= _call_fields(fields)
+            log_fields |= _call_fields(fields)
             base_url = config.public_base_url or _base_url(request)
             if time.monotonic() >= deadline:
                 raise RetryLater("no time was left")
@@ -187,7 +187,7 @@ def handler(
         except Exception as error:
             reply = _refusal(error)
             answer = _to_gateway(reply)
-        _write(reply, noted, context, started)
+        _write(reply, log_fields, context, started)
         return answer
 
     return handle
@@ -383,7 +383,7 @@ def _verify(
         return check(store.get(left))
     except signature.UnknownKey:
         # The secret may have been rotated since we fetched it.
-        newer = store.newer(left)
+        newer = store.refresh(left)
         if newer is None:
             raise
         return check(newer)
@@ -426,10 +426,10 @@ def _refusal(error: Exception) -> WebhookResponse:
     if isinstance(error, signature.MissingSignature):
         return WebhookResponse(503, outcome="unsigned")
     if isinstance(error, signature.InvalidSignature):
-        return WebhookResponse(401, outcome="rejected", noted={"detail": redact(str(error))})
+        return WebhookResponse(401, outcome="rejected", log_fields={"detail": redact(str(error))})
     if isinstance(error, RetryLater | SecretUnavailable | SettingsError):
-        return WebhookResponse(503, outcome="transient", noted={"detail": redact(str(error))})
-    return WebhookResponse(503, outcome="error", noted=error_fields(error))
+        return WebhookResponse(503, outcome="transient", log_fields={"detail": redact(str(error))})
+    return WebhookResponse(503, outcome="error", log_fields=error_fields(error))
 
 
 # How loudly each outcome is said; every other one is a matter of course.
@@ -446,7 +446,9 @@ _LEVELS = {
 }
 
 
-def _write(reply: WebhookResponse, noted: dict[str, Any], context: Any, started: float) -> None:
+def _write(
+    reply: WebhookResponse, log_fields: dict[str, Any], context: Any, started: float
+) -> None:
     """Write the one log line of a webhook."""
     log.log(
         _LEVELS.get(reply.outcome, logging.INFO),
@@ -454,8 +456,8 @@ def _write(reply: WebhookResponse, noted: dict[str, Any], context: Any, started:
         extra={
             "outcome": reply.outcome,
             "status": reply.status,
-            **noted,
-            **reply.noted,
+            **log_fields,
+            **reply.log_fields,
             "ms": round((time.monotonic() - started) * 1000, 1),
             "version": getattr(context, "function_version", None),
         },

@@ -232,7 +232,7 @@ class VoiceClient:
         token = self._tokens.get()
         response = self._send(method, path, body, query, token)
         if response.status_code == 401:
-            newer = self._tokens.after_refusal(token)
+            newer = self._tokens.refresh_after_401(token)
             if newer is not None:
                 response = self._send(method, path, body, query, newer)
         return _answer(response)

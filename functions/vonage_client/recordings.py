@@ -141,7 +141,7 @@ def _get(
     response = _get_once(http, token, address, timeout)
     if response.status_code != 401:
         return response
-    newer = tokens.after_refusal(token)
+    newer = tokens.refresh_after_401(token)
     if newer is None:
         return response
     response.close()

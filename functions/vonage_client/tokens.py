@@ -79,7 +79,7 @@ class TokenSource:
             self._make(self._key or self._fetch())
         return self._token
 
-    def after_refusal(self, refused: str) -> str | None:
+    def refresh_after_401(self, refused: str) -> str | None:
         """Give another token for one that got 401, with the key fetched anew.
 
         So a rotated key needs no deployment: Vonage holds one public key, and changes from one to

@@ -83,14 +83,14 @@ class ApiGateway:
         self.exchanges = RequestLog()
         self._invocations: set[asyncio.Future[Result]] = set()
         self._hosts: frozenset[str] = frozenset()
-        self._server: _Server | None = None
+        self._server: _GatewayServer | None = None
         self._runner: web.ServerRunner | None = None
 
     async def start(self, listening: socket.socket) -> None:
         """Serve on a socket that is bound to a loopback address."""
         port = listening.getsockname()[1]
         self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
-        self._server = _Server(
+        self._server = _GatewayServer(
             self._handle,
             max_line_size=_PARSER_LIMIT,
             max_field_size=_PARSER_LIMIT,
@@ -202,7 +202,7 @@ class ApiGateway:
         return all(origin == f"http://{hosts[0].lower()}" for origin in origins)
 
 
-class _Server(web.Server):
+class _GatewayServer(web.Server):
     """Closes a connection that does not finish the headers of its first request in time."""
 
     def __init__(self, handler: Callable[..., Any], **settings: Any) -> None:

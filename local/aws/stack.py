@@ -147,7 +147,7 @@ class MotoServer:
         if self._process.stdin is not None:
             self._process.stdin.write(self._credentials.aws_access_key_id.encode() + b"\n")
 
-    async def ready(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Wait until the server listens.
 
         Raises
@@ -188,7 +188,7 @@ class MotoServer:
             ),
         )
 
-    def make(self, template: Template, api_url: str) -> EmulatedStack:
+    def create_stack(self, template: Template, api_url: str) -> EmulatedStack:
         """Make what the template describes, and tell how it is called.
 
         Blocks for about a second: call it in a thread.

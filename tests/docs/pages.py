@@ -24,7 +24,7 @@ class Block(NamedTuple):
     file: str | None
 
 
-class Command(NamedTuple):
+class DocumentedCommand(NamedTuple):
     """A command as it is typed, on one line, and what the page shows below it."""
 
     page: str
@@ -46,7 +46,7 @@ def blocks() -> list[Block]:
     ]
 
 
-def commands() -> list[Command]:
+def commands() -> list[DocumentedCommand]:
     """Give every command that a page tells its reader to type."""
     found = []
     for block in blocks():
@@ -55,7 +55,9 @@ def commands() -> list[Command]:
         for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
             text, _, shown = part.replace("\\\n", "\0").partition("\n")
             typed = re.sub(r"\s*\0\s*", " ", text)
-            found.append(Command(block.page, re.sub(r"\s{2,}# .*$", "", typed).strip(), shown))
+            found.append(
+                DocumentedCommand(block.page, re.sub(r"\s{2,}# .*$", "", typed).strip(), shown)
+            )
     return found
 
 

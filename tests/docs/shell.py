@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LIMIT = 120.0  # seconds that a command may take
 
 
-class CompletedCommand(NamedTuple):
+class ShellResult(NamedTuple):
     """How a command ended and what it wrote, errors as well."""
 
     status: int
@@ -83,7 +83,7 @@ class Shell:
             "TO_NUMBER": "447700900000",
         }
 
-    async def types(self, command: str) -> CompletedCommand:
+    async def types(self, command: str) -> ShellResult:
         """Type a command, and wait for its end."""
         process = await asyncio.create_subprocess_exec(
             "bash",
@@ -101,7 +101,7 @@ class Shell:
             process.kill()
             await process.wait()
             raise
-        return CompletedCommand(process.returncode or 0, said.decode())
+        return ShellResult(process.returncode or 0, said.decode())
 
 
 async def starts(command: str, folder: Path, ready: str) -> str:

@@ -24,7 +24,7 @@ import jmespath
 import pytest
 from botocore import xform_name
 
-from tests.docs.pages import ROOT, Command, commands
+from tests.docs.pages import ROOT, DocumentedCommand, commands
 from tests.docs.shell import starts
 from tests.template.golden import transformed
 
@@ -91,7 +91,7 @@ ALL = commands()
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def way_of(command: Command) -> Way:
+def way_of(command: DocumentedCommand) -> Way:
     """Give the one way in the table that fits a command."""
     fitting = [way for way in TABLE if re.fullmatch(way.pattern, command.text)]
     assert len(fitting) == 1, f"{command.page}: {command.text!r} fits {len(fitting)} lines"
@@ -164,7 +164,7 @@ def _compare(shown: str, said: str, command: str) -> None:
 
 @pytest.mark.parametrize("command", of("started"))
 async def test_what_goes_on_until_ctrl_c_starts_and_ends(
-    checkout: Path, tmp_path: Path, command: Command
+    checkout: Path, tmp_path: Path, command: DocumentedCommand
 ) -> None:
     for part in ("functions", "layers", "template.yaml"):
         (tmp_path / part).symlink_to(checkout / part)
@@ -179,7 +179,7 @@ async def test_what_goes_on_until_ctrl_c_starts_and_ends(
 
 
 @pytest.mark.parametrize("command", of("elsewhere"))
-async def test_what_another_suite_runs_is_there(command: Command) -> None:
+async def test_what_another_suite_runs_is_there(command: DocumentedCommand) -> None:
     where = way_of(command).note
     if where == _TUTORIAL:
         assert command.text.split()[-1] in (ROOT / where).read_text()
@@ -195,7 +195,7 @@ async def test_what_another_suite_runs_is_there(command: Command) -> None:
 
 @pytest.mark.parametrize("command", of("read"))
 async def test_what_cannot_be_run_is_understood_by_its_tool(
-    checkout: Path, tmp_path: Path, command: Command
+    checkout: Path, tmp_path: Path, command: DocumentedCommand
 ) -> None:
     text = command.text
     if text.startswith("git "):

@@ -38,7 +38,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
         yield running
 
 
-class Reply(NamedTuple):
+class GatewayResponse(NamedTuple):
     status: int
     headers: dict[str, str]
     body: Any
@@ -53,7 +53,7 @@ class Owner:
 
     async def __call__(
         self, method: str, path: str, body: Any = None, key: str | None = None
-    ) -> Reply:
+    ) -> GatewayResponse:
         headers = {"Content-Type": "application/json"}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -61,14 +61,16 @@ class Owner:
         signed = self.platform.signed(method, path, content, headers)
         return await self.send(method, path, content, signed)
 
-    async def send(self, method: str, path: str, content: bytes, headers: dict[str, str]) -> Reply:
+    async def send(
+        self, method: str, path: str, content: bytes, headers: dict[str, str]
+    ) -> GatewayResponse:
         url = f"{self.platform.api_url}{path}"
         async with self.http.request(method, url, data=content, headers=headers) as response:
             text = await response.text()
             got = {name.lower(): value for name, value in response.headers.items()}
-            return Reply(response.status, got, json.loads(text) if text else None)
+            return GatewayResponse(response.status, got, json.loads(text) if text else None)
 
-    async def call(self, key: str | None = None, **changes: Any) -> Reply:
+    async def call(self, key: str | None = None, **changes: Any) -> GatewayResponse:
         body = {"to": [{"type": "phone", "number": CALLEE}], "flow": "greet"} | changes
         given = {name: value for name, value in body.items() if value is not None}
         return await self("POST", "/calls", given, key or str(uuid.uuid4()))
@@ -289,7 +291,7 @@ async def test_a_function_that_is_killed_while_it_dials_leaves_the_key_closed(
         os.kill(worker, signal.SIGKILL)
     assert (await asking).status == 500
 
-    async def answered_again() -> Reply | None:
+    async def answered_again() -> GatewayResponse | None:
         reply = await owner.call(key, to=to)
         return reply if reply.status != 500 else None  # from a worker that was killed as well
 

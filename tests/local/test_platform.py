@@ -281,8 +281,8 @@ async def test_what_the_real_template_describes_is_made() -> None:
     cloud = MotoServer(credentials.make(), "eu-west-1")
     await cloud.start()
     try:
-        await cloud.ready()
-        stack = await asyncio.to_thread(cloud.make, real, url)
+        await cloud.wait_until_ready()
+        stack = await asyncio.to_thread(cloud.create_stack, real, url)
         made: dict[str, Any] = {
             "AWS::DynamoDB::Table": cloud.client("dynamodb").list_tables()["TableNames"],
             "AWS::S3::Bucket": cloud.client("s3").list_buckets()["Buckets"],

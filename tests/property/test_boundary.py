@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.support import signing
-from tests.support.context import LambdaContext
+from tests.support.context import FakeLambdaContext
 from tests.support.environment import stack
 from tests.support.fake_secrets import fake_secrets
 from tests.support.gateway_events import http_event
@@ -48,7 +48,7 @@ def asked(event: dict[str, Any], respond: Any, tolerant: bool = True) -> tuple[i
         return respond(given)  # type: ignore[no-any-return]
 
     handle = webhook.handler(keep, lambda: SETTINGS, lambda: STORE, tolerates_get_hash=tolerant)
-    reply = handle(event, LambdaContext())
+    reply = handle(event, FakeLambdaContext())
     json.dumps(reply, allow_nan=False)
     assert reply["statusCode"] in STATUSES
     assert isinstance(reply["body"], str)

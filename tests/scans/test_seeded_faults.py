@@ -198,7 +198,7 @@ def test_the_line_of_make_lint_looks_for_secrets_in_every_file(tmp_path: Path, a
 def index(vulnerabilities: list[dict[str, Any]]) -> Iterator[str]:
     """Serve an index of vulnerabilities in the form of OSV; give its address."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class StubIndexHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
@@ -208,7 +208,7 @@ def index(vulnerabilities: list[dict[str, Any]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), StubIndexHandler)
     with serving(server):
         yield f"http://127.0.0.1:{server.server_port}/v1/query"
 

@@ -26,7 +26,7 @@ Reply = Any  # JSON, a web.Response, or a function from Received to either
 
 
 @dataclass(frozen=True)
-class ReceivedWebhook:
+class HarnessWebhook:
     """A webhook as the application's server got it."""
 
     path: str
@@ -72,7 +72,7 @@ class SimulatorHarness:
     private_key: RSAPrivateKey
     client: aiohttp.ClientSession
     base: str = ""
-    received: list[ReceivedWebhook] = field(default_factory=list)
+    received: list[HarnessWebhook] = field(default_factory=list)
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     simulator: Simulator = field(default_factory=Simulator)
 
@@ -88,7 +88,7 @@ class SimulatorHarness:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer a webhook."""
-        got = ReceivedWebhook(
+        got = HarnessWebhook(
             request.path,
             request.method,
             request.query_string,
@@ -106,7 +106,7 @@ class SimulatorHarness:
             return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
         return web.json_response(reply)
 
-    def sent_to(self, path: str) -> list[ReceivedWebhook]:
+    def sent_to(self, path: str) -> list[HarnessWebhook]:
         """The webhooks that a path got."""
         return [got for got in self.received if got.path == path]
 

@@ -42,7 +42,7 @@ def quiet(seconds: float) -> bytes:
     return bytes(round(seconds * RATE) * 2)
 
 
-class Microphone:
+class MicrophoneSocket:
     """A page's connection to a leg."""
 
     def __init__(self, world: "World", line: aiohttp.ClientWebSocketResponse) -> None:
@@ -135,12 +135,12 @@ class World:
         await self.run()
         await self.stage.simulator.clock.settle()
 
-    async def microphone(self, call: HarnessCall, **headers: str) -> Microphone:
+    async def microphone(self, call: HarnessCall, **headers: str) -> MicrophoneSocket:
         """Connect one to a leg."""
         url = f"{self.stage.simulator.http_url}/sim/calls/{call.uuid}/audio"
         line = await self.stage.client.ws_connect(url, autoping=False, headers=headers)
         self._lines.append(line)
-        return Microphone(self, line)
+        return MicrophoneSocket(self, line)
 
     async def refusal(self, uuid: str, **headers: str) -> int:
         """The status with which a connection is refused."""

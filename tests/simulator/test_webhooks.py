@@ -17,7 +17,7 @@ from tests.simulator.harness import (
     CALLER,
     NUMBER,
     SYNTAX_ERROR,
-    ReceivedWebhook,
+    HarnessWebhook,
     SimulatorHarness,
     talk,
     words,
@@ -206,7 +206,7 @@ async def test_retry_after_a_connection_that_is_refused(make_stage: Any) -> None
 async def test_retry_after_a_read_timeout(make_stage: Any) -> None:
     stage = await make_stage()
 
-    async def slow(got: ReceivedWebhook) -> Any:
+    async def slow(got: HarnessWebhook) -> Any:
         await asyncio.sleep(0.5)
         return TALK
 
@@ -404,7 +404,7 @@ async def test_status_events_are_sent_beside_the_call_which_does_not_wait(
 # Signature
 
 
-def verified(got: ReceivedWebhook) -> dict[str, Any]:
+def verified(got: HarnessWebhook) -> dict[str, Any]:
     """The claims of a webhook's token, checked."""
     token = got.headers["Authorization"].removeprefix("Bearer ")
     assert jwt.get_unverified_header(token) == {"alg": "HS256", "typ": "JWT"}

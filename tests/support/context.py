@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class LambdaContext(NamedTuple):
+class FakeLambdaContext(NamedTuple):
     """The context of one invocation, as far as functions use it."""
 
     seconds_left: float = 6.0

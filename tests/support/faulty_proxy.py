@@ -90,7 +90,7 @@ class FaultyAws:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class ProxyHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
             timeout = 30
@@ -140,7 +140,7 @@ class FaultyAws:
             def log_message(self, *_: object) -> None:
                 pass
 
-        return Handler
+        return ProxyHandler
 
 
 def _nothing(operation: str, count: int, when: str) -> None:

@@ -117,7 +117,7 @@ class _Lines(logging.Handler):
 
 
 def _serve(requests: IO[str], answers: IO[str]) -> None:
-    from tests.support.context import LambdaContext
+    from tests.support.context import FakeLambdaContext
 
     lines = _Lines([])
     logging.getLogger().addHandler(lines)
@@ -129,7 +129,7 @@ def _serve(requests: IO[str], answers: IO[str]) -> None:
         reply, raised = None, None
         try:
             handler = importlib.import_module(f"{function}.app").handler
-            reply = handler(event, LambdaContext(seconds_left))
+            reply = handler(event, FakeLambdaContext(seconds_left))
         except BaseException as error:
             raised = repr(error)
         answers.write(json.dumps([reply, lines.lines, raised]) + "\n")

@@ -20,7 +20,7 @@ Fault = int | Literal["hang", "halt", "cut", "short", "long", "drip"]
 _LONGEST_HANG = 30.0
 
 
-class _Server(ThreadingHTTPServer):
+class _FileServer(ThreadingHTTPServer):
     """A server that does not print what goes wrong on a connection: that is often the test."""
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -62,7 +62,7 @@ class VonageFiles:
         authority.cert_pem.write_to_path(self.ca_file)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("localhost").configure_cert(self.tls)
-        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self._server = _FileServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._server.socket = self.tls.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -91,7 +91,7 @@ class VonageFiles:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         files = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class FileHandler(BaseHTTPRequestHandler):
             timeout = _LONGEST_HANG
 
             def do_GET(self) -> None:
@@ -144,4 +144,4 @@ class VonageFiles:
             def log_message(self, *_: object) -> None:
                 pass
 
-        return Handler
+        return FileHandler

@@ -180,7 +180,7 @@ class CliTerminal:
             return json.loads(text) if text else None
 
 
-class SimulatedAccount:
+class CliAccount:
     """The Vonage account behind a platform, as its owner reaches it."""
 
     def __init__(self, terminal: CliTerminal) -> None:
@@ -242,7 +242,7 @@ class Secrets:
         self.client.put_secret_value(SecretId=arn, SecretString=json.dumps(fields))
 
 
-async def pointed_elsewhere(account: SimulatedAccount) -> dict[str, Any]:
+async def pointed_elsewhere(account: CliAccount) -> dict[str, Any]:
     """Have the application point elsewhere, with settings of its owner's that are none of ours."""
     webhooks = {
         "answer_url": {"address": OTHER, "http_method": "GET"},

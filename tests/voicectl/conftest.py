@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest_asyncio
 
-from tests.voicectl.cli_process import CliTerminal, Secrets, SimulatedAccount, platform_in
+from tests.voicectl.cli_process import CliAccount, CliTerminal, Secrets, platform_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,9 +36,9 @@ async def terminal(platform: LocalPlatform, tmp_path: Path) -> AsyncIterator[Cli
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def account(terminal: CliTerminal) -> AsyncIterator[SimulatedAccount]:
+async def account(terminal: CliTerminal) -> AsyncIterator[CliAccount]:
     """The account, put back as it was when the test ends."""
-    made = SimulatedAccount(terminal)
+    made = CliAccount(terminal)
     before = await made.application()
     yield made
     await terminal.vonage("PUT", "/sim/faults", {})

@@ -32,7 +32,7 @@ class Api:
         self.slept: list[float] = []
         api = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class StubApiHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 api.asked.append((self.command, self.path, self.headers, body))
@@ -53,7 +53,7 @@ class Api:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), StubApiHandler)
         self._open = ExitStack()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._session = requests.Session()

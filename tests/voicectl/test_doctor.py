@@ -10,7 +10,7 @@ import pytest
 from tests.voicectl.cli_process import RENTED, pointed_elsewhere
 
 if TYPE_CHECKING:
-    from tests.voicectl.cli_process import CliTerminal, Secrets, SimulatedAccount
+    from tests.voicectl.cli_process import CliAccount, CliTerminal, Secrets
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CHECKS = [
@@ -38,7 +38,7 @@ async def examined(terminal: CliTerminal) -> tuple[int, dict[str, tuple[str, str
 
 
 async def test_all_is_green_after_an_inbound_call(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     assert (await terminal("up", "--yes")).status == 0
     await terminal.call_until_kept()
@@ -51,7 +51,7 @@ async def test_all_is_green_after_an_inbound_call(
 
 
 async def test_webhooks_that_lead_elsewhere_fail_with_old_and_new(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     await pointed_elsewhere(account)
     status, found = await examined(terminal)
@@ -61,7 +61,7 @@ async def test_webhooks_that_lead_elsewhere_fail_with_old_and_new(
 
 
 async def test_a_private_key_that_does_not_fit_fails(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     other = await account.ask("POST", "/v2/applications", {"name": "other"})
     held = secrets.read(secrets.application)
@@ -71,7 +71,7 @@ async def test_a_private_key_that_does_not_fit_fails(
 
 
 async def test_a_number_that_leads_elsewhere_fails(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     await account.link(None)
     status, found = await examined(terminal)
@@ -80,7 +80,7 @@ async def test_a_number_that_leads_elsewhere_fails(
 
 
 async def test_a_wrong_secret_of_the_account_fails_and_the_rest_is_looked_at(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     terminal.tell(api_secret="wrong")
     status, found = await examined(terminal)
@@ -89,7 +89,7 @@ async def test_a_wrong_secret_of_the_account_fails_and_the_rest_is_looked_at(
 
 
 async def test_a_signature_secret_that_is_not_vonages_is_told_by_the_latest_webhook(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     await terminal.call_until_kept()
     signing = secrets.read(secrets.signing)
@@ -104,7 +104,7 @@ async def test_a_signature_secret_that_is_not_vonages_is_told_by_the_latest_webh
 
 
 async def test_a_secret_that_was_never_filled_in_fails(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     empty = dict.fromkeys(secrets.read(secrets.signing), "")
     secrets.write(secrets.signing, empty)

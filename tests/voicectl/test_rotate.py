@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.voicectl.cli_process import CliTerminal, Secrets, SimulatedAccount
+    from tests.voicectl.cli_process import CliAccount, CliTerminal, Secrets
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 NEW = "another-signature-secret-of-the-account"
@@ -19,7 +19,7 @@ AT_ONCE = ("--wait", "0", "--settle", "0", "--yes")
 
 
 async def test_after_a_rotation_the_stack_and_vonage_have_the_same_new_key(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     old, before = secrets.read(secrets.application), await account.application()
     ran = await terminal("rotate", "key", *AT_ONCE)
@@ -36,7 +36,7 @@ async def test_after_a_rotation_the_stack_and_vonage_have_the_same_new_key(
 
 @pytest.mark.parametrize("requests", [1, 2])
 async def test_a_rotation_of_the_key_that_broke_off_is_gone_on_with(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets, requests: int
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets, requests: int
 ) -> None:
     before = await account.application()
     await terminal.vonage("PUT", "/sim/faults", terminal.drop_after(requests))
@@ -54,7 +54,7 @@ async def test_a_rotation_of_the_key_that_broke_off_is_gone_on_with(
 
 
 async def test_the_old_secret_is_dropped_when_a_real_webhook_has_shown_the_new_one(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     old = terminal.platform.credentials.signature_secret
     # Given a rotation that was begun, and no webhook with the new secret
@@ -74,7 +74,7 @@ async def test_the_old_secret_is_dropped_when_a_real_webhook_has_shown_the_new_o
 
 
 async def test_a_webhook_with_the_old_signature_drops_nothing(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     await terminal.call_until_kept()
     given = {"VONAGE_NEW_SIGNATURE_SECRET": "never-" + NEW}

@@ -20,7 +20,7 @@ from voicectl.webhook_redirect import checked_url
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tests.voicectl.cli_process import CliTerminal, SimulatedAccount
+    from tests.voicectl.cli_process import CliAccount, CliTerminal
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CALL = {
@@ -86,13 +86,13 @@ async def opened(terminal: CliTerminal) -> AsyncIterator[Tunnel]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def tunnel(terminal: CliTerminal, account: SimulatedAccount) -> AsyncIterator[Tunnel]:
+async def tunnel(terminal: CliTerminal, account: CliAccount) -> AsyncIterator[Tunnel]:
     async with opened(terminal) as one:
         yield one
 
 
 async def test_a_call_through_the_tunnel_is_answered_and_its_urls_are_put_back(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     before = await pointed_elsewhere(account)
     async with opened(terminal) as tunnel:
@@ -107,7 +107,7 @@ async def test_a_call_through_the_tunnel_is_answered_and_its_urls_are_put_back(
 
 
 async def test_a_tunnel_that_was_killed_is_told_of_and_mended_by_restore(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     before = await pointed_elsewhere(account)
     async with opened(terminal) as tunnel:
@@ -122,7 +122,7 @@ async def test_a_tunnel_that_was_killed_is_told_of_and_mended_by_restore(
 
 
 async def test_a_tunnel_that_was_killed_is_mended_by_the_next_one(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     before = await pointed_elsewhere(account)
     async with opened(terminal) as killed:

@@ -10,7 +10,7 @@ import pytest
 from tests.voicectl.cli_process import OTHER, RENTED, addresses, pointed_elsewhere
 
 if TYPE_CHECKING:
-    from tests.voicectl.cli_process import CliTerminal, Secrets, SimulatedAccount
+    from tests.voicectl.cli_process import CliAccount, CliTerminal, Secrets
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -27,7 +27,7 @@ def as_new_account(terminal: CliTerminal, secrets: Secrets) -> None:
 
 
 async def test_up_points_an_application_at_the_stack_and_keeps_what_is_not_its_own(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     await pointed_elsewhere(account)
     ran = await terminal("up", "--yes")
@@ -50,7 +50,7 @@ async def test_up_points_an_application_at_the_stack_and_keeps_what_is_not_its_o
 
 
 async def test_up_shows_old_and_new_before_it_changes_anything(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     await pointed_elsewhere(account)
     ran = await terminal("up", "--dry-run")
@@ -62,7 +62,7 @@ async def test_up_shows_old_and_new_before_it_changes_anything(
 
 
 async def test_up_changes_nothing_where_nobody_can_be_asked(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     before = await pointed_elsewhere(account)
     ran = await terminal("up")
@@ -71,9 +71,7 @@ async def test_up_changes_nothing_where_nobody_can_be_asked(
     assert await account.application() == before
 
 
-async def test_up_run_twice_changes_nothing(
-    terminal: CliTerminal, account: SimulatedAccount
-) -> None:
+async def test_up_run_twice_changes_nothing(terminal: CliTerminal, account: CliAccount) -> None:
     await pointed_elsewhere(account)
     assert (await terminal.json("up"))["changed"] is True
     second = await terminal("up")
@@ -82,7 +80,7 @@ async def test_up_run_twice_changes_nothing(
 
 
 async def test_up_from_nothing_makes_the_application_the_keys_and_the_link(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
     await account.link(None)
@@ -105,7 +103,7 @@ async def test_up_from_nothing_makes_the_application_the_keys_and_the_link(
 
 
 async def test_the_private_key_is_nowhere_but_in_secrets_manager(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
     ran = await terminal("up", "--yes")
@@ -117,7 +115,7 @@ async def test_the_private_key_is_nowhere_but_in_secrets_manager(
 
 
 async def test_the_private_key_is_written_to_a_file_that_is_asked_for(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
     ran = await terminal("up", "--yes", "--key-file", "private.key")
@@ -128,7 +126,7 @@ async def test_the_private_key_is_written_to_a_file_that_is_asked_for(
 
 
 async def test_up_does_not_take_a_key_of_which_nobody_has_the_private_half(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
     terminal.tell(application_id=account.application_id)
@@ -140,7 +138,7 @@ async def test_up_does_not_take_a_key_of_which_nobody_has_the_private_half(
 
 
 async def test_up_merges_the_secrets_and_leaves_a_rotation_alone(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     rotating = secrets.read(secrets.signing)
     rotating["previous_signature_secret"] = rotating["signature_secret"]
@@ -152,7 +150,7 @@ async def test_up_merges_the_secrets_and_leaves_a_rotation_alone(
 
 
 async def test_a_signature_secret_that_up_changes_is_believed_beside_the_new_one(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     new = terminal.platform.credentials.signature_secret
     old = secrets.read(secrets.signing) | {"signature_secret": "what-vonage-may-use-still"}
@@ -167,7 +165,7 @@ async def test_a_signature_secret_that_up_changes_is_believed_beside_the_new_one
 
 
 async def test_up_does_not_disturb_a_rotation_of_the_key(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     # Given a rotation that broke off when Vonage had the next key
     await terminal.vonage("PUT", "/sim/faults", terminal.drop_after(3))
@@ -181,7 +179,7 @@ async def test_up_does_not_disturb_a_rotation_of_the_key(
 
 
 async def test_up_names_the_number_that_the_account_does_not_rent(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     await pointed_elsewhere(account)
     terminal.tell(vonage_number="447700900999")
@@ -194,9 +192,7 @@ async def test_up_names_the_number_that_the_account_does_not_rent(
 # restore
 
 
-async def test_restore_gives_back_the_old_urls(
-    terminal: CliTerminal, account: SimulatedAccount
-) -> None:
+async def test_restore_gives_back_the_old_urls(terminal: CliTerminal, account: CliAccount) -> None:
     before = await pointed_elsewhere(account)
     assert (await terminal("up", "--yes")).status == 0
     assert await account.application() != before
@@ -208,7 +204,7 @@ async def test_restore_gives_back_the_old_urls(
 
 
 async def test_restore_gives_back_what_was_before_the_first_of_several_ups(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     before = await pointed_elsewhere(account)
     await terminal.json("up")
@@ -220,9 +216,7 @@ async def test_restore_gives_back_what_was_before_the_first_of_several_ups(
     assert await account.application() == before
 
 
-async def test_restore_leads_the_number_back(
-    terminal: CliTerminal, account: SimulatedAccount
-) -> None:
+async def test_restore_leads_the_number_back(terminal: CliTerminal, account: CliAccount) -> None:
     await account.link(None)
     assert (await terminal("up", "--yes")).status == 0
     assert await account.linked() == account.application_id
@@ -243,7 +237,7 @@ async def test_restore_leads_the_number_back(
     ids=["429", "500", "cut"],
 )
 async def test_a_fault_of_vonages_is_one_line_and_up_goes_on_after_it(
-    terminal: CliTerminal, account: SimulatedAccount, fault: dict[str, Any], words: str
+    terminal: CliTerminal, account: CliAccount, fault: dict[str, Any], words: str
 ) -> None:
     await pointed_elsewhere(account)
     await terminal.vonage("PUT", "/sim/faults", fault)
@@ -256,7 +250,7 @@ async def test_a_fault_of_vonages_is_one_line_and_up_goes_on_after_it(
     assert (await terminal.json("up"))["changed"] is False
 
 
-async def test_one_429_is_waited_out(terminal: CliTerminal, account: SimulatedAccount) -> None:
+async def test_one_429_is_waited_out(terminal: CliTerminal, account: CliAccount) -> None:
     await pointed_elsewhere(account)
     await terminal.vonage("PUT", "/sim/faults", {"api_429": {"probability": 1, "times": 1}})
     assert (await terminal.json("up"))["changed"] is True
@@ -264,7 +258,7 @@ async def test_one_429_is_waited_out(terminal: CliTerminal, account: SimulatedAc
 
 @pytest.mark.parametrize("step", range(1, 5))
 async def test_up_goes_on_where_a_half_done_one_ended(
-    terminal: CliTerminal, account: SimulatedAccount, secrets: Secrets, step: int
+    terminal: CliTerminal, account: CliAccount, secrets: Secrets, step: int
 ) -> None:
     # Given an up whose request number `step` to Vonage is done and never answered
     as_new_account(terminal, secrets)
@@ -281,9 +275,7 @@ async def test_up_goes_on_where_a_half_done_one_ended(
     assert (await terminal.json("up"))["changed"] is False
 
 
-async def test_wrong_credentials_are_named(
-    terminal: CliTerminal, account: SimulatedAccount
-) -> None:
+async def test_wrong_credentials_are_named(terminal: CliTerminal, account: CliAccount) -> None:
     terminal.tell(api_secret="wrong")
     ran = await terminal("up", "--yes")
     assert (ran.status, ran.err.count("\n")) == (1, 1)
@@ -291,7 +283,7 @@ async def test_wrong_credentials_are_named(
 
 
 async def test_an_application_that_is_not_there_is_named(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     terminal.tell(application_id="00000000-0000-0000-0000-000000000000")
     ran = await terminal("up", "--yes")
@@ -306,9 +298,7 @@ async def test_without_a_platform_there_is_one_line(terminal: CliTerminal) -> No
     assert "make up" in ran.err
 
 
-async def test_what_is_kept_is_the_users_alone(
-    terminal: CliTerminal, account: SimulatedAccount
-) -> None:
+async def test_what_is_kept_is_the_users_alone(terminal: CliTerminal, account: CliAccount) -> None:
     await pointed_elsewhere(account)
     await terminal("up", "--yes")
     folder = terminal.folder / ".connect"
@@ -317,7 +307,7 @@ async def test_what_is_kept_is_the_users_alone(
 
 
 async def test_an_inbound_call_is_answered_after_up(
-    terminal: CliTerminal, account: SimulatedAccount
+    terminal: CliTerminal, account: CliAccount
 ) -> None:
     await pointed_elsewhere(account)
     await terminal.json("up")

@@ -122,7 +122,7 @@ def _send_back(sqs: Any, dead: Dead) -> bool:
 
 def _described(dead: Dead, now: float) -> dict[str, Any]:
     """Say what a message is: why it was given up, how old it is, and of which call."""
-    told = dead.message.told
+    told = dead.message.attributes
     return {
         "id": dead.message.identifier,
         "queue": dead.queue.name,

@@ -21,7 +21,7 @@ from dispatch.flow_runner import flow_names
 from local.aws.template import read
 from records.event import event_item, parse_event
 from records.reader import RecordReader
-from tests.support.context import LambdaContext
+from tests.support.context import FakeLambdaContext
 from tests.support.environment import stack
 from tests.support.gateway_events import DOMAIN, http_event
 from vonage_client import VoiceClient
@@ -52,7 +52,7 @@ class VonageRequest(NamedTuple):
     body: Any
 
 
-class FakeVonage(BaseAdapter):
+class FakeVoiceApi(BaseAdapter):
     """A Vonage that places each call, unless it is told of something else.
 
     Attributes
@@ -151,7 +151,7 @@ class ApiHarness:
         self.plain = make_client("dynamodb")
         self.dynamodb = Faulty(self.plain)
         self._s3 = make_client("s3")
-        self.vonage = FakeVonage()
+        self.vonage = FakeVoiceApi()
         self.tokens = FixedToken()
         self._make_table()
         plain = make_client("secretsmanager")
@@ -225,7 +225,7 @@ class ApiHarness:
 
     def pass_on(self, event: dict[str, Any]) -> HarnessResponse:
         """Give an event to the function as it is."""
-        got = self._handler(event, LambdaContext())
+        got = self._handler(event, FakeLambdaContext())
         text = got["body"]
         return HarnessResponse(
             got["statusCode"], got["headers"], json.loads(text) if text else None

@@ -472,7 +472,7 @@ def test_a_name_that_is_no_flows_loads_nothing(name: str) -> None:
 
     assert isinstance(failed.__cause__, LookupError)
     assert set(sys.modules) == loaded
-    assert apology(failed, name).noted["flow"] == "unknown"
+    assert apology(failed, name).log_fields["flow"] == "unknown"
 
 
 def test_the_flow_of_the_switchboard_goes_before_the_one_of_the_settings() -> None:
@@ -508,19 +508,23 @@ def test_the_apology_is_an_ncco_with_status_200(a_flow: Callable[..., Call]) -> 
 def test_the_log_says_which_flow_failed_why_and_where(a_flow: Callable[..., Call]) -> None:
     failed = failure(a_flow("def answer(call):\n    raise ValueError('no')"))
 
-    noted = apology(failed, "passing").noted
+    log_fields = apology(failed, "passing").log_fields
 
-    assert (noted["flow"], noted["error"], noted["detail"]) == ("passing", "ValueError", "no")
-    assert noted["at"][-1].endswith("passing.py:2 answer")
+    assert (log_fields["flow"], log_fields["error"], log_fields["detail"]) == (
+        "passing",
+        "ValueError",
+        "no",
+    )
+    assert log_fields["at"][-1].endswith("passing.py:2 answer")
 
 
 def test_the_log_says_where_in_the_flow_an_option_is_wrong(a_flow: Callable[..., Call]) -> None:
     source = "from voicekit import ncco\ndef answer(call):\n    return [ncco.talk('Hi', level=5)]"
 
-    noted = apology(failure(a_flow(source)), "passing").noted
+    log_fields = apology(failure(a_flow(source)), "passing").log_fields
 
-    assert noted["detail"] == "talk.level: 5 is not between -1 and 1"
-    assert [place for place in noted["at"] if place.endswith("passing.py:3 answer")]
+    assert log_fields["detail"] == "talk.level: 5 is not between -1 and 1"
+    assert [place for place in log_fields["at"] if place.endswith("passing.py:3 answer")]
 
 
 @pytest.mark.parametrize(
@@ -535,16 +539,18 @@ def test_the_log_says_where_in_the_flow_an_option_is_wrong(a_flow: Callable[...,
 def test_the_log_says_what_a_flow_lacks(
     source: str, said: str, a_flow: Callable[..., Call]
 ) -> None:
-    assert apology(failure(a_flow(source)), "passing").noted["detail"].startswith(said)
+    assert apology(failure(a_flow(source)), "passing").log_fields["detail"].startswith(said)
 
 
 @pytest.mark.parametrize("text", ["+44 7700 900 000", "447700900000", "token " + "aB3." * 20])
 def test_the_log_repeats_no_number_and_no_token_of_a_failure(
     text: str, a_flow: Callable[..., Call]
 ) -> None:
-    noted = apology(failure(a_flow(f"def answer(call): raise ValueError({text!r})")), "x").noted
+    log_fields = apology(
+        failure(a_flow(f"def answer(call): raise ValueError({text!r})")), "x"
+    ).log_fields
 
-    assert text[-12:] not in json.dumps(noted)
+    assert text[-12:] not in json.dumps(log_fields)
 
 
 @pytest.mark.parametrize("raised", ["ValueError", "SystemExit", "RecursionError"])
@@ -562,4 +568,4 @@ def test_a_failure_that_cannot_be_described_is_apologised_for_all_the_same(
 
     reply = apology(failure(call), "passing")
 
-    assert (reply.status, reply.noted["error"]) == (200, "Silent")
+    assert (reply.status, reply.log_fields["error"]) == (200, "Silent")

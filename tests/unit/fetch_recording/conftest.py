@@ -42,7 +42,7 @@ SMALL, LARGE = wav(32_044), wav(20 * 1024 * 1024)
 
 
 @dataclass
-class Recording:
+class SampleRecording:
     """A recording at Vonage, and the event that reports it."""
 
     uuid: str
@@ -74,12 +74,12 @@ class FetchHarness:
     files: VonageFiles
     functions: FunctionProcesses
 
-    def recording(self, content: bytes = SMALL, **changes: Any) -> Recording:
+    def recording(self, content: bytes = SMALL, **changes: Any) -> SampleRecording:
         """Make a recording."""
         made, of = str(uuid.uuid4()), conversation()
         url = self.files.put(f"file-{made}", content)
         fields = recorded(of, recording_uuid=made, recording_url=url, size=len(content))
-        return Recording(made, of, content, fields | changes)
+        return SampleRecording(made, of, content, fields | changes)
 
     def deliver(
         self, *bodies: str, attempt: int = 1, seconds_left: float = 300.0

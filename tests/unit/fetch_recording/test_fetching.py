@@ -21,10 +21,10 @@ from tests.support.webhooks import transcribed
 from .conftest import LARGE, PACKAGES, SMALL
 
 if TYPE_CHECKING:
-    from .conftest import FetchHarness, Recording
+    from .conftest import FetchHarness, SampleRecording
 
 
-def assert_stored_once(workshop: FetchHarness, recording: Recording) -> None:
+def assert_stored_once(workshop: FetchHarness, recording: SampleRecording) -> None:
     storage = workshop.storage
     stored = storage.objects(recording.uuid)
     assert list(stored) == [recording.key]

@@ -46,7 +46,7 @@ class Store:
         return self.newer_one
 
 
-class Door:
+class WebhookServer:
     """What is behind the public address: it answers in turn, the last answer for ever."""
 
     def __init__(self, *answers: ProbeResponse | Exception) -> None:
@@ -61,13 +61,15 @@ class Door:
         return answer
 
 
-def rung(door: Door, store: Store | None = None, number: str = "447700900001") -> ProbeResult:
+def rung(
+    door: WebhookServer, store: Store | None = None, number: str = "447700900001"
+) -> ProbeResult:
     secrets: Any = store or Store()
     return probe(URL, number, secrets, send=door, now=lambda: NOW)
 
 
 def test_a_beat_is_an_answer_webhook_that_our_own_verifier_believes() -> None:
-    door = Door(ProbeResponse(200, NCCO))
+    door = WebhookServer(ProbeResponse(200, NCCO))
     assert rung(door) == ("heard", 200, None)
     ((url, body, authorization),) = door.asked
     assert url == URL
@@ -83,7 +85,7 @@ def test_a_beat_is_no_conversation_of_vonages() -> None:
 
 
 def test_a_stack_without_a_number_is_rung_all_the_same() -> None:
-    door = Door(ProbeResponse(200, NCCO))
+    door = WebhookServer(ProbeResponse(200, NCCO))
     rung(door, number="")
     assert json.loads(door.asked[0][1])["to"]
 
@@ -110,18 +112,18 @@ def test_a_stack_without_a_number_is_rung_all_the_same() -> None:
 def test_what_is_no_ncco_is_silence_and_says_why(
     answer: ProbeResponse | Exception, why: str
 ) -> None:
-    heard = rung(Door(answer))
+    heard = rung(WebhookServer(answer))
     assert (heard.outcome, heard.detail) == ("silent", why)
 
 
 def test_a_stack_without_its_secret_is_silent() -> None:
-    heard = rung(Door(ProbeResponse(200, NCCO)), Store(None))
+    heard = rung(WebhookServer(ProbeResponse(200, NCCO)), Store(None))
     assert heard.outcome == "silent"
     assert "put it there" in str(heard.detail)
 
 
 def test_a_refused_signature_is_made_again_with_a_secret_that_was_rotated() -> None:
-    store, door = Store(), Door(ProbeResponse(401, b""), ProbeResponse(200, NCCO))
+    store, door = Store(), WebhookServer(ProbeResponse(401, b""), ProbeResponse(200, NCCO))
     store.newer_one = OURS._replace(secrets=("b" * 32,))
     assert rung(door, store).outcome == "heard"
     again = door.asked[1]
@@ -136,7 +138,7 @@ def test_a_refused_signature_is_made_again_with_a_secret_that_was_rotated() -> N
 def served(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[str]:
     """Pass requests on as API Gateway does; give the address."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class WebhookHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             token = self.headers["Authorization"]
@@ -148,7 +150,7 @@ def served(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), WebhookHandler)
     with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
 

@@ -67,7 +67,7 @@ def sdk(service: str, region: str = "eu-west-2", url: str | None = None) -> Any:
 
 
 @dataclass(frozen=True)
-class Reply:
+class ScriptedResponse:
     """What the server does with one request."""
 
     data: bytes = b""
@@ -79,19 +79,19 @@ def reply(
     content: object = None,
     then: Literal["keep", "close", "reset"] = "keep",
     headers: str = "x-amzn-RequestId: REQ-1\r\n",
-) -> Reply:
+) -> ScriptedResponse:
     body = json.dumps({} if content is None else content).encode()
     head = f"HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
-    return Reply(head.encode() + body, then)
+    return ScriptedResponse(head.encode() + body, then)
 
 
-def refusal(code: str, status: int = 400) -> Reply:
+def refusal(code: str, status: int = 400) -> ScriptedResponse:
     return reply(status, {"__type": f"com.amazonaws#{code}", "message": "mind your own"})
 
 
 OK = reply()
 SENT = reply(content={"MessageId": "M-1"})
-HANG = Reply(then="hang")
+HANG = ScriptedResponse(then="hang")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Request:
 class Server:
     """Answers on loopback, request by request, with the replies of a script."""
 
-    script: list[Reply]
+    script: list[ScriptedResponse]
     tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
@@ -177,7 +177,7 @@ class Server:
 def serve() -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def start(*script: Reply, tls: ssl.SSLContext | None = None) -> Server:
+    def start(*script: ScriptedResponse, tls: ssl.SSLContext | None = None) -> Server:
         servers.append(Server(list(script), tls))
         return servers[-1]
 
@@ -202,7 +202,7 @@ def speak(serve: object) -> Iterator[Callable[..., AwsClient]]:
 
 
 @dataclass
-class Clock:
+class SteppedClock:
     """A clock that goes on by `step` seconds whenever it is read."""
 
     now: float = 1000.0
@@ -501,42 +501,48 @@ def test_the_pause_is_random_and_at_most_a_tenth_of_a_second() -> None:
 
 PASSING = {
     "a 500": reply(500),
-    "a 503 that is not JSON": Reply(b"HTTP/1.1 503 Slow\r\nContent-Length: 4\r\n\r\n<h1>"),
+    "a 503 that is not JSON": ScriptedResponse(
+        b"HTTP/1.1 503 Slow\r\nContent-Length: 4\r\n\r\n<h1>"
+    ),
     "throttling": refusal("ThrottlingException"),
     "throughput exceeded": refusal("ProvisionedThroughputExceededException"),
     "a request throttled, as SQS says it": refusal("RequestThrottled", 403),
     "too many requests": refusal("Whatever", 429),
-    "closed before an answer": Reply(then="close"),
-    "reset before an answer": Reply(then="reset"),
-    "closed in the head": Reply(b"HTTP/1.1 200 OK\r\nContent-Le", "close"),
-    "closed in the body": Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}", "close"),
-    "closed in a chunk": Reply(
+    "closed before an answer": ScriptedResponse(then="close"),
+    "reset before an answer": ScriptedResponse(then="reset"),
+    "closed in the head": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Le", "close"),
+    "closed in the body": ScriptedResponse(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}", "close"
+    ),
+    "closed in a chunk": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{}", "close"
     ),
-    "a length too short": Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}"),
-    "not HTTP": Reply(b"SSH-2.0-OpenSSH_9.6\r\n", "close"),
-    "not JSON": Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello"),
-    "not UTF-8": Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n{\xff}}"),
-    "no body": Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+    "a length too short": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{}"),
+    "not HTTP": ScriptedResponse(b"SSH-2.0-OpenSSH_9.6\r\n", "close"),
+    "not JSON": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello"),
+    "not UTF-8": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n{\xff}}"),
+    "no body": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
     "JSON of another kind": reply(content=["SecretString"]),
-    "JSON too deep": Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000),
+    "JSON too deep": ScriptedResponse(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000
+    ),
     "another success": reply(204),
     "a redirect": reply(307, headers="Location: http://127.0.0.1:1/\r\n"),
     "a 4xx that does not say why": reply(400, {"message": "no"}),
     "a 4xx whose code is not a name": reply(400, {"__type": "a#\r\nb"}),
     "a 4xx whose code is not a text": reply(400, {"__type": 7}),
-    "a chunk of negative size": Reply(
+    "a chunk of negative size": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n"
     ),
-    "an endless line": Reply(b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000),
-    "endless headers": Reply(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200),
-    "a huge answer": Reply(
+    "an endless line": ScriptedResponse(b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000),
+    "endless headers": ScriptedResponse(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200),
+    "a huge answer": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nContent-Length: 1100000\r\n\r\n" + b" " * 1_100_000
     ),
-    "a huge answer of no length": Reply(
+    "a huge answer of no length": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\n\r\n" + b'{"MessageId": "M-1"}' + b" " * 1_100_000, "close"
     ),
-    "a huge chunk": Reply(
+    "a huge chunk": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffff\r\n" + b" " * 1_100_000
     ),
 }
@@ -545,7 +551,7 @@ PASSING_EACH = pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.ke
 
 @PASSING_EACH
 def test_what_may_pass_is_tried_again(
-    fault: Reply, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+    fault: ScriptedResponse, serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
     server = serve(fault, SENT)
 
@@ -555,7 +561,7 @@ def test_what_may_pass_is_tried_again(
 
 @PASSING_EACH
 def test_what_does_not_pass_is_tried_twice_and_no_more(
-    fault: Reply, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+    fault: ScriptedResponse, serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
     server = serve(fault, fault, SENT)
 
@@ -618,7 +624,7 @@ def test_a_refusal_is_not_tried_again(
 def test_an_item_that_stands_there_already_is_no_error(
     serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
-    server = serve(Reply(then="close"), refusal("ConditionalCheckFailedException"))
+    server = serve(ScriptedResponse(then="close"), refusal("ConditionalCheckFailedException"))
 
     assert speak(server).put_item("events", {"pk": "1"}, unless_exists="pk") is False
 
@@ -646,7 +652,7 @@ def test_a_strange_request_id_is_left_out(
 
 @PASSING_EACH
 def test_an_error_shows_neither_credentials_nor_bodies(
-    fault: Reply, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+    fault: ScriptedResponse, serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
     server = serve(fault, fault)
     sent = "-".join(["what", "was", "sent"])  # so that no line of this test, if quoted, holds it
@@ -696,7 +702,7 @@ def test_an_error_shows_neither_credentials_nor_bodies(
     )
 )
 def test_no_answer_whatever_ends_in_another_exception(answer: bytes) -> None:
-    server = Server([Reply(answer, "close")] * 2)
+    server = Server([ScriptedResponse(answer, "close")] * 2)
     aws = AwsClient(environment(server.url), sleep=lambda _: None)
     try:
         with contextlib.suppress(AwsError):
@@ -758,7 +764,7 @@ def test_each_of_two_attempts_ends_without_being_told_a_time(
     server = serve(HANG, HANG)
 
     with pytest.raises(AwsUnavailable, match="TimeoutError"):
-        speak(server, monotonic=Clock(step=0.6)).put_item("events", {"pk": "1"})
+        speak(server, monotonic=SteppedClock(step=0.6)).put_item("events", {"pk": "1"})
 
     assert len(server.requests) == 2
 
@@ -771,11 +777,11 @@ def test_each_of_two_attempts_ends_without_being_told_a_time(
 def test_an_answer_that_drips_is_left_in_time(
     head: bytes, serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
-    server = serve(*[Reply(head, "drip")] * 2)
+    server = serve(*[ScriptedResponse(head, "drip")] * 2)
 
     # A clock that goes on by 50 ms with each byte or two: an attempt ends after some forty.
     with pytest.raises(AwsUnavailable, match="TimeoutError"):
-        speak(server, monotonic=Clock(step=0.05)).put_item("events", {"pk": "1"})
+        speak(server, monotonic=SteppedClock(step=0.05)).put_item("events", {"pk": "1"})
 
     assert len(server.requests) == 2
 
@@ -784,7 +790,7 @@ def test_no_second_attempt_when_the_pause_would_use_up_the_time(
     serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
     server = serve(reply(503), OK)
-    aws = speak(server, monotonic=Clock(), jitter=lambda: 0.9)
+    aws = speak(server, monotonic=SteppedClock(), jitter=lambda: 0.9)
 
     with pytest.raises(AwsUnavailable, match="status 503"):
         aws.put_item("events", {"pk": "1"}, within=0.05)
@@ -833,7 +839,7 @@ def test_a_connection_closed_meanwhile_is_opened_again_at_the_cost_of_no_attempt
 def test_a_connection_closed_as_the_request_comes_is_opened_again_at_the_cost_of_no_attempt(
     then: Literal["close", "reset"], serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
-    server = serve(OK, Reply(then=then), reply(503), OK)
+    server = serve(OK, ScriptedResponse(then=then), reply(503), OK)
     pauses: list[float] = []
     aws = speak(server, sleep=pauses.append)
     for _ in range(2):
@@ -846,7 +852,7 @@ def test_a_connection_closed_as_the_request_comes_is_opened_again_at_the_cost_of
 def test_a_kept_connection_that_breaks_in_the_middle_of_an_answer_costs_an_attempt(
     serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
-    server = serve(OK, Reply(b"HTTP/1.1 200", "reset"), OK)
+    server = serve(OK, ScriptedResponse(b"HTTP/1.1 200", "reset"), OK)
     pauses: list[float] = []
     aws = speak(server, sleep=pauses.append)
     for _ in range(2):
@@ -859,7 +865,7 @@ def test_a_kept_connection_that_breaks_in_the_middle_of_an_answer_costs_an_attem
 def test_a_connection_idle_for_long_is_not_used_again(
     seconds: float, serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
-    server, clock = serve(), Clock()
+    server, clock = serve(), SteppedClock()
     aws = speak(server, clock=clock)
     aws.put_item("events", {"pk": "1"})
     clock.now += seconds
@@ -872,7 +878,7 @@ def test_what_came_unasked_is_never_taken_for_an_answer(
     serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
     unasked = reply(content={"MessageId": "unasked" + "x" * 20_000})
-    server = serve(Reply(SENT.data + unasked.data), reply(content={"MessageId": "M-2"}))
+    server = serve(ScriptedResponse(SENT.data + unasked.data), reply(content={"MessageId": "M-2"}))
     aws = speak(server)
 
     assert [aws.send_message(QUEUE, "b") for _ in range(2)] == ["M-1", "M-2"]
@@ -881,9 +887,9 @@ def test_what_came_unasked_is_never_taken_for_an_answer(
 def test_after_a_fault_the_connection_is_not_used_again(
     serve: Callable[..., Server], speak: Callable[..., AwsClient]
 ) -> None:
-    server = serve(Reply(b"HTTP/1.1 200 OK\r\nContent-Length: x1\r\n\r\n", "drip"), OK)
+    server = serve(ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: x1\r\n\r\n", "drip"), OK)
 
-    assert speak(server, monotonic=Clock(step=0.05)).put_item("events", {"pk": "1"})
+    assert speak(server, monotonic=SteppedClock(step=0.05)).put_item("events", {"pk": "1"})
     assert [request.connection for request in server.requests] == [1, 2]
 
 
@@ -974,7 +980,7 @@ def test_a_tls_connection_closed_meanwhile_is_opened_again(
     serve: Callable[..., Server],
     speak: Callable[..., AwsClient],
 ) -> None:
-    server = serve(OK, Reply(then=then), tls=tls(trusting, "127.0.0.1"))
+    server = serve(OK, ScriptedResponse(then=then), tls=tls(trusting, "127.0.0.1"))
     pauses: list[float] = []
     aws = speak(server, sleep=pauses.append)
     for _ in range(2):
@@ -988,7 +994,7 @@ def test_what_came_unasked_over_tls_is_never_taken_for_an_answer(
 ) -> None:
     unasked = reply(content={"MessageId": "unasked" + "x" * 12_000})
     server = serve(
-        Reply(SENT.data + unasked.data),
+        ScriptedResponse(SENT.data + unasked.data),
         reply(content={"MessageId": "M-2"}),
         tls=tls(trusting, "127.0.0.1"),
     )

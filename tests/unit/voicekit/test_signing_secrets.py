@@ -36,7 +36,7 @@ def test_secrets_less_than_a_minute_old_are_not_fetched_anew() -> None:
     store = held.store()
     store.get(1.0)
     held.seconds += 59.9
-    assert store.newer(1.0) is None
+    assert store.refresh(1.0) is None
     assert held.read == 1
 
 
@@ -46,10 +46,10 @@ def test_secrets_a_minute_old_are_fetched_anew_once() -> None:
     store.get(1.0)
     held.seconds += 60
     held.text = OURS.secret_string(signature_secret="rotated")
-    newer = store.newer(1.0)
+    newer = store.refresh(1.0)
     assert newer is not None
     assert newer.secrets == ("rotated",)
-    assert store.newer(1.0) is None
+    assert store.refresh(1.0) is None
     assert store.get(1.0) is newer
 
 
@@ -60,8 +60,8 @@ def test_after_a_failed_attempt_the_old_secrets_stay_for_another_minute() -> Non
     held.seconds += 60
     held.text = None
     with pytest.raises(SecretUnavailable):
-        store.newer(1.0)
-    assert store.newer(1.0) is None
+        store.refresh(1.0)
+    assert store.refresh(1.0) is None
     assert store.get(1.0) is first
 
 

@@ -246,7 +246,7 @@ BROKEN = (None, "", "numbers", '{"dialling": 0}', "1" * 5000, "[" * 10**4)
 def test_where_it_was_never_read_the_settings_hold(text: str | None) -> None:
     boards = store(FakeSecrets(text))
     assert boards.get(1) == Switchboard()
-    assert boards.trouble
+    assert boards.last_error
 
 
 @pytest.mark.parametrize("text", BROKEN)
@@ -257,12 +257,12 @@ def test_the_last_one_that_was_read_holds_on(text: str | None) -> None:
     vault.text = text
     vault.seconds += 30
     assert not boards.get(1).dialling
-    assert boards.trouble
+    assert boards.last_error
     # and when it is mended, even with the very document of before, that is no trouble any more
     vault.text = OFF
     vault.seconds += 30
     assert not boards.get(1).dialling
-    assert boards.trouble is None
+    assert boards.last_error is None
 
 
 def test_a_broken_one_that_says_that_dialling_is_off_is_obeyed_in_that() -> None:
@@ -271,7 +271,7 @@ def test_a_broken_one_that_says_that_dialling_is_off_is_obeyed_in_that() -> None
     vault = FakeSecrets(off)
     boards = store(vault)
     assert boards.get(1) == Switchboard(dialling=False)
-    assert boards.trouble
+    assert boards.last_error
     # and it holds until one that is none the worse says otherwise
     vault.text = ON
     vault.seconds += 30

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import signing
-from tests.support.context import LambdaContext
+from tests.support.context import FakeLambdaContext
 from tests.support.environment import stack
 from tests.support.fake_secrets import FakeSecrets, fake_secrets
 from tests.support.gateway_events import DOMAIN, http_event
@@ -28,7 +28,7 @@ BODY = json.dumps({"from": "447700900123", "to": "442079460000", "uuid": UUID}).
 NCCO = [{"action": "talk", "text": "Zoë"}]
 
 
-class Door:
+class HandlerUnderTest:
     """A webhook whose handler keeps what it was given."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Door:
         return self._respond(given)
 
     def __call__(self, event: dict[str, Any], seconds_left: float = 6.0) -> dict[str, Any]:
-        return self._handler(event, LambdaContext(seconds_left))
+        return self._handler(event, FakeLambdaContext(seconds_left))
 
 
 def post(body: bytes = BODY, authorization: str | None = "", **parts: Any) -> dict[str, Any]:
@@ -73,27 +73,27 @@ def get(query: str, hashed: str | None = None) -> dict[str, Any]:
 
 
 def test_an_answer_is_a_json_array_that_nobody_caches() -> None:
-    reply = Door()(post())
+    reply = HandlerUnderTest()(post())
     assert reply["statusCode"] == 200
     assert json.loads(reply["body"]) == NCCO
     assert reply["headers"] == {"content-type": "application/json", "cache-control": "no-store"}
 
 
 def test_where_there_is_nothing_to_say_the_reply_is_204_without_a_body() -> None:
-    reply = Door(lambda _: WebhookResponse(204))(post())
+    reply = HandlerUnderTest(lambda _: WebhookResponse(204))(post())
     assert (reply["statusCode"], reply["body"]) == (204, "")
     assert "content-type" not in reply["headers"]
 
 
 def test_a_post_request_gives_its_body_and_the_parameters_of_our_own_url() -> None:
-    door = Door()
+    door = HandlerUnderTest()
     door(post(query="flow=greet&attempt=2"))
     assert door.given[0].fields == json.loads(BODY)
     assert door.given[0].state == {"flow": "greet", "attempt": "2"}
 
 
 def test_a_get_request_tells_vonage_s_fields_from_our_own_parameters() -> None:
-    door = Door()
+    door = HandlerUnderTest()
     nested = "dtmf=%7B%22digits%22%3A%221%22%7D&SipHeader_X-A=b"
     door(get(f"flow=greet&to=442079460000&{nested}&attempt=2"))
     assert door.given[0].fields == {
@@ -107,7 +107,7 @@ def test_a_get_request_tells_vonage_s_fields_from_our_own_parameters() -> None:
 @pytest.mark.parametrize("encoded", [True, False])
 def test_a_body_may_come_in_base64(encoded: bool) -> None:
     body = '{"from": "Zoë"}'.encode()
-    door = Door()
+    door = HandlerUnderTest()
     assert door(post(body, encoded=encoded))["statusCode"] == 200
     assert door.given[0].fields == {"from": "Zoë"}
     assert door.given[0].request.text == body.decode()
@@ -116,7 +116,7 @@ def test_a_body_may_come_in_base64(encoded: bool) -> None:
 def test_header_names_may_be_written_in_any_case() -> None:
     event = post()
     event["headers"] = {name.title(): value for name, value in event["headers"].items()}
-    assert Door()(event)["statusCode"] == 200
+    assert HandlerUnderTest()(event)["statusCode"] == 200
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_header_names_may_be_written_in_any_case() -> None:
 def test_our_own_address_is_the_public_one_or_the_gateway_s_with_its_stage(
     name: str, public: str, base: str
 ) -> None:
-    door = Door(environment=stack(PUBLIC_BASE_URL=public))
+    door = HandlerUnderTest(environment=stack(PUBLIC_BASE_URL=public))
     door(post(stage=name))
     assert door.given[0].base_url == base
 
@@ -139,7 +139,7 @@ def test_our_own_address_is_the_public_one_or_the_gateway_s_with_its_stage(
 
 
 def test_an_unsigned_request_is_asked_for_again() -> None:
-    door = Door()
+    door = HandlerUnderTest()
     reply = door(post(authorization=None))
     assert (reply["statusCode"], reply["body"]) == (503, "")
     assert int(reply["headers"]["retry-after"]) >= 1
@@ -155,7 +155,7 @@ def test_an_unsigned_request_is_asked_for_again() -> None:
     ids=lambda it: it[:12],
 )
 def test_a_malformed_header_is_refused_without_a_word(header: str) -> None:
-    door = Door()
+    door = HandlerUnderTest()
     reply = door(post(authorization=header))
     assert (reply["statusCode"], reply["body"]) == (401, "")
     assert not door.given
@@ -176,7 +176,7 @@ def test_a_malformed_header_is_refused_without_a_word(header: str) -> None:
     ids=["age", "issuer", "no algorithm", "secret", "application", "body", "two in one"],
 )
 def test_a_forged_request_is_refused_without_a_word(forge: Callable[[], str]) -> None:
-    door = Door()
+    door = HandlerUnderTest()
     reply = door(post(authorization=forge()))
     assert (reply["statusCode"], reply["body"]) == (401, "")
     assert not door.given
@@ -187,21 +187,21 @@ def test_a_forged_request_is_refused_without_a_word(forge: Callable[[], str]) ->
 def test_a_get_hash_that_differs_is_let_through_only_where_tolerated_and_not_enforced(
     tolerant: bool, policy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    door = Door(environment=stack(ANSWER_GET_HASH=policy), tolerant=tolerant)
+    door = HandlerUnderTest(environment=stack(ANSWER_GET_HASH=policy), tolerant=tolerant)
     reply = door(get("to=442079460000", hashed="to=442079460001"))
     assert reply["statusCode"] == (200 if tolerant and policy == "report" else 401)
     assert vars(caplog.records[-1])["get_hash"] == "differs"
 
 
 def test_a_hash_that_differs_is_never_tolerated_on_post() -> None:
-    door = Door(environment=stack(ANSWER_GET_HASH="report"), tolerant=True)
+    door = HandlerUnderTest(environment=stack(ANSWER_GET_HASH="report"), tolerant=True)
     assert door(post(authorization=signing.bearer(OURS, b"{}")))["statusCode"] == 401
 
 
 def test_tolerance_is_for_the_hash_alone() -> None:
     event = get("to=442079460000")
     event["headers"]["authorization"] = signing.bearer(OURS, b"", secret="x" * 48)
-    assert Door(tolerant=True)(event)["statusCode"] == 401
+    assert HandlerUnderTest(tolerant=True)(event)["statusCode"] == 401
 
 
 # Rotation
@@ -209,7 +209,7 @@ def test_tolerance_is_for_the_hash_alone() -> None:
 
 def test_a_rotated_secret_is_fetched_anew_once_it_is_a_minute_old() -> None:
     # given a function that has fetched the secret, and a new one since
-    door = Door()
+    door = HandlerUnderTest()
     door(post())
     rotated = OURS._replace(signature_secret="rotated-" + OURS.signature_secret)
     door.held.text = rotated.secret_string()
@@ -223,7 +223,7 @@ def test_a_rotated_secret_is_fetched_anew_once_it_is_a_minute_old() -> None:
 def test_it_is_told_which_of_two_secrets_signed(live: str) -> None:
     # given two secrets of which one is ours
     other = {"signature_secret": "n" * 40, "previous_signature_secret": "p" * 40}
-    door = Door(held=fake_secrets(OURS, **(other | {live: OURS.signature_secret})))
+    door = HandlerUnderTest(held=fake_secrets(OURS, **(other | {live: OURS.signature_secret})))
     # when a webhook comes that ours has signed
     assert door(post())["statusCode"] == 200
     # then its fingerprint says so, and not the secret
@@ -234,7 +234,7 @@ def test_it_is_told_which_of_two_secrets_signed(live: str) -> None:
 
 
 def test_forged_requests_make_it_fetch_the_secret_once_a_minute_at_most() -> None:
-    door = Door()
+    door = HandlerUnderTest()
     for _ in range(5):
         assert door(post(authorization=signing.bearer(OURS, BODY, secret="x" * 48)))
     assert door.held.read == 1
@@ -245,7 +245,7 @@ def test_forged_requests_make_it_fetch_the_secret_once_a_minute_at_most() -> Non
 
 
 def test_a_token_that_is_wrong_in_another_way_fetches_nothing_anew() -> None:
-    door = Door()
+    door = HandlerUnderTest()
     door(post())
     door.held.seconds += 60
     door(post(authorization=signing.bearer(OURS, BODY, iss="vonage")))
@@ -292,7 +292,7 @@ def deep(levels: int, kind: str = "[]") -> bytes:
     ids=lambda body: repr(body[:24]),
 )
 def test_a_body_that_is_no_json_object_in_utf_8_is_refused_with_a_reason(body: bytes) -> None:
-    door = Door()
+    door = HandlerUnderTest()
     reply = door(post(body))
     assert reply["statusCode"] == 400
     problem = json.loads(reply["body"])
@@ -302,23 +302,23 @@ def test_a_body_that_is_no_json_object_in_utf_8_is_refused_with_a_reason(body: b
 
 
 def test_a_body_of_32_levels_is_taken() -> None:
-    assert Door()(post(deep(31)))["statusCode"] == 200
+    assert HandlerUnderTest()(post(deep(31)))["statusCode"] == 200
 
 
 @pytest.mark.parametrize("text", ["{}", "e30", "e3!0=", "e30=\n", "é30="])
 def test_a_body_that_is_said_to_be_base64_and_is_not_is_refused(text: str) -> None:
     event = post(b"{}") | {"body": text, "isBase64Encoded": True}
-    assert Door()(event)["statusCode"] == 400
+    assert HandlerUnderTest()(event)["statusCode"] == 400
 
 
 @pytest.mark.parametrize("name", ["dtmf", "speech", "payload", "custom_data", "headers"])
 def test_a_nested_parameter_that_is_broken_is_refused(name: str) -> None:
-    assert Door()(get(f"to=1&{name}=%7B"))["statusCode"] == 400
+    assert HandlerUnderTest()(get(f"to=1&{name}=%7B"))["statusCode"] == 400
 
 
 def test_too_many_parameters_are_refused() -> None:
     query = "&".join(f"p{number}=" for number in range(201))
-    assert Door(tolerant=True)(get(query))["statusCode"] == 400
+    assert HandlerUnderTest(tolerant=True)(get(query))["statusCode"] == 400
 
 
 @pytest.mark.parametrize("size", [256 * 1024 + 1, 300_000, 1_000_000])
@@ -329,14 +329,14 @@ def test_a_body_over_256_kib_is_too_large_whoever_sends_it(
 ) -> None:
     body = (character * (size // len(character.encode()) + 1)).encode()
     for authorization in ("", None):
-        reply = Door()(post(body, authorization, encoded=encoded))
+        reply = HandlerUnderTest()(post(body, authorization, encoded=encoded))
         assert (reply["statusCode"], reply["body"]) == (413, "")
 
 
 @pytest.mark.parametrize("encoded", [True, False])
 def test_a_body_of_256_kib_is_taken(encoded: bool) -> None:
     body = b'{"a":"' + b"x" * (256 * 1024 - 8) + b'"}'
-    assert Door()(post(body, encoded=encoded))["statusCode"] == 200
+    assert HandlerUnderTest()(post(body, encoded=encoded))["statusCode"] == 200
 
 
 # What the webhook's own code says
@@ -346,7 +346,7 @@ def test_a_field_that_is_wrong_is_answered_with_the_reason() -> None:
     def refuse(_: Webhook) -> WebhookResponse:
         raise BadRequest("uuid is missing")
 
-    reply = Door(refuse)(post())
+    reply = HandlerUnderTest(refuse)(post())
     assert reply["statusCode"] == 400
     assert json.loads(reply["body"]) == {"title": "Bad Request", "detail": "uuid is missing"}
 
@@ -358,36 +358,36 @@ def test_a_fault_of_ours_is_answered_so_that_vonage_tries_again(error: Exception
     def fail(_: Webhook) -> WebhookResponse:
         raise error
 
-    reply = Door(fail)(post())
+    reply = HandlerUnderTest(fail)(post())
     assert (reply["statusCode"], reply["body"]) == (503, "")
     assert "retry-after" in reply["headers"]
 
 
 @pytest.mark.parametrize("body", [float("nan"), {1, 2}, {"a": object()}])
 def test_a_reply_that_cannot_be_written_is_a_fault_of_ours(body: object) -> None:
-    assert Door(lambda _: WebhookResponse(200, body))(post())["statusCode"] == 503
+    assert HandlerUnderTest(lambda _: WebhookResponse(200, body))(post())["statusCode"] == 503
 
 
 @pytest.mark.parametrize("text", [None, "{}", "", "hush"])
 def test_without_the_secret_vonage_is_asked_to_try_again(text: str | None) -> None:
-    assert Door(held=FakeSecrets(text))(post())["statusCode"] == 503
+    assert HandlerUnderTest(held=FakeSecrets(text))(post())["statusCode"] == 503
 
 
 def test_an_unreachable_secret_is_fetched_at_the_next_request() -> None:
-    door = Door(held=FakeSecrets(None))
+    door = HandlerUnderTest(held=FakeSecrets(None))
     door(post())
     door.held.text = OURS.secret_string()
     assert door(post())["statusCode"] == 200
 
 
 def test_without_settings_vonage_is_asked_to_try_again(caplog: pytest.LogCaptureFixture) -> None:
-    assert Door(environment={"STAGE": ""})(post())["statusCode"] == 503
+    assert HandlerUnderTest(environment={"STAGE": ""})(post())["statusCode"] == 503
     assert "TABLE_NAME is missing" in vars(caplog.records[-1])["detail"]
 
 
 @pytest.mark.parametrize("warm", [True, False])
 def test_when_the_time_is_nearly_over_vonage_is_asked_to_try_again(warm: bool) -> None:
-    door = Door()
+    door = HandlerUnderTest()
     if warm:
         door(post())
     given = len(door.given)
@@ -396,17 +396,17 @@ def test_when_the_time_is_nearly_over_vonage_is_asked_to_try_again(warm: bool) -
 
 
 def test_a_piece_of_work_is_given_no_more_time_than_is_left() -> None:
-    door = Door()
+    door = HandlerUnderTest()
     door(post(), seconds_left=3.0)
-    assert 0 < door.given[0].left(60) <= 2.7
-    assert door.given[0].left(0.001) <= 0.001
+    assert 0 < door.given[0].time_left(60) <= 2.7
+    assert door.given[0].time_left(0.001) <= 0.001
 
 
 @pytest.mark.parametrize(
     "event", [{}, {"headers": None}, {"requestContext": None}, {"body": None}, {"headers": {}}]
 )
 def test_an_event_with_nothing_in_it_is_unsigned(event: dict[str, Any]) -> None:
-    assert Door()(event)["statusCode"] == 503
+    assert HandlerUnderTest()(event)["statusCode"] == 503
 
 
 # The log line
@@ -417,7 +417,7 @@ def test_each_webhook_writes_one_line_that_says_what_came_of_it(
 ) -> None:
     caplog.set_level(logging.INFO)
     fields = {"uuid": UUID, "conversation_uuid": f"CON-{UUID}", "from": "447700900123"}
-    Door(lambda _: WebhookResponse(200, [], noted={"flow": "greet"}))(
+    HandlerUnderTest(lambda _: WebhookResponse(200, [], log_fields={"flow": "greet"}))(
         post(json.dumps(fields).encode())
     )
     (line,) = [vars(record) for record in caplog.records]
@@ -452,7 +452,7 @@ def test_the_line_names_the_outcome_that_metrics_count(
     how: dict[str, Any], outcome: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    reply = Door()(post(**how))
+    reply = HandlerUnderTest()(post(**how))
     (line,) = [vars(record) for record in caplog.records]
     assert (line["outcome"], line["status"]) == (outcome, reply["statusCode"])
 
@@ -462,7 +462,7 @@ def test_what_is_no_identifier_is_not_logged_as_one(
     value: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    Door()(post(json.dumps({"uuid": value, "conversation_uuid": value}).encode()))
+    HandlerUnderTest()(post(json.dumps({"uuid": value, "conversation_uuid": value}).encode()))
     line = vars(caplog.records[-1])
     assert (line["leg"], line["conversation"]) == (None, None)
 

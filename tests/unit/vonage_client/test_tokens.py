@@ -11,7 +11,7 @@ from tests.support.fake_vonage import APPLICATION, claims, private_key, secret
 from vonage_client import InvalidPrivateKey, TokenSource
 
 
-class Clock:
+class FakeClock:
     """A clock that stands until it is moved."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Vault:
 
 
 def test_a_token_is_rs256_and_has_the_claims_that_vonage_asks_for() -> None:
-    clock = Clock()
+    clock = FakeClock()
     token = TokenSource(Vault(secret()), lifetime=300, now=clock).get()
     assert jwt.get_unverified_header(token) == {"alg": "RS256", "typ": "JWT"}
     found = claims(token)
@@ -47,7 +47,7 @@ def test_a_token_is_rs256_and_has_the_claims_that_vonage_asks_for() -> None:
 
 
 def test_a_token_is_used_again_until_shortly_before_it_expires() -> None:
-    clock, vault = Clock(), Vault(secret())
+    clock, vault = FakeClock(), Vault(secret())
     tokens = TokenSource(vault, lifetime=300, now=clock)
     first = tokens.get()
     clock.seconds += 224
@@ -59,13 +59,13 @@ def test_a_token_is_used_again_until_shortly_before_it_expires() -> None:
 
 def test_after_a_refusal_the_key_is_fetched_anew() -> None:
     # given a token made with a key that is rotated later
-    clock, vault = Clock(), Vault(secret())
+    clock, vault = FakeClock(), Vault(secret())
     tokens = TokenSource(vault, now=clock)
     refused = tokens.get()
     vault.text = secret("second")
     clock.seconds += 60
     # when it is refused
-    newer = tokens.after_refusal(refused)
+    newer = tokens.refresh_after_401(refused)
     # then the next one is made with the new key
     assert newer is not None
     assert claims(newer, "second")
@@ -73,47 +73,47 @@ def test_after_a_refusal_the_key_is_fetched_anew() -> None:
 
 
 def test_a_refusal_right_after_the_key_was_fetched_does_not_fetch_it_again() -> None:
-    clock, vault = Clock(), Vault(secret())
+    clock, vault = FakeClock(), Vault(secret())
     tokens = TokenSource(vault, now=clock)
-    assert tokens.after_refusal(tokens.get()) is None
+    assert tokens.refresh_after_401(tokens.get()) is None
     assert vault.asked == 1
 
 
 def test_while_the_key_is_rotated_a_refused_token_is_replaced_by_one_of_the_other_key() -> None:
     # given a key that was fetched a moment ago, together with the next one
     vault = Vault(secret(next_private_key=private_key("second")))
-    tokens = TokenSource(vault, now=Clock())
+    tokens = TokenSource(vault, now=FakeClock())
     first = tokens.get()
     assert claims(first)
     # when Vonage has changed to the next one
-    second = tokens.after_refusal(first)
+    second = tokens.refresh_after_401(first)
     # then that is used, at once and from then on
     assert second is not None
     assert claims(second, "second")
     assert tokens.get() == second
     # and should Vonage not have changed everywhere, the first is used again
-    third = tokens.after_refusal(second)
+    third = tokens.refresh_after_401(second)
     assert third is not None
     assert claims(third)
     assert vault.asked == 1
 
 
 def test_a_key_that_was_fetched_before_its_rotation_began_is_bridged_too() -> None:
-    clock, vault = Clock(), Vault(secret())
+    clock, vault = FakeClock(), Vault(secret())
     tokens = TokenSource(vault, now=clock)
     refused = tokens.get()
     vault.text = secret(next_private_key=private_key("second"))
     clock.seconds += 60
-    newer = tokens.after_refusal(refused)
+    newer = tokens.refresh_after_401(refused)
     assert newer is not None
     assert claims(newer, "second")
 
 
 def test_a_refused_token_that_was_renewed_meanwhile_is_replaced_by_that() -> None:
     vault = Vault(secret())
-    tokens = TokenSource(vault, now=Clock())
+    tokens = TokenSource(vault, now=FakeClock())
     present = tokens.get()
-    assert tokens.after_refusal("an older one") == present
+    assert tokens.refresh_after_401("an older one") == present
     assert vault.asked == 1
 
 
