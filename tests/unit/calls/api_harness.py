@@ -110,7 +110,7 @@ class FixedToken:
             raise self.error
         return "token"
 
-    def after_refusal(self, _refused: str) -> None:
+    def refresh_after_401(self, _refused: str) -> None:
         return None
 
 
