@@ -42,7 +42,7 @@ class Store:
             raise SecretUnavailable("the signing secret has no api_key yet: put it there")
         return self.secrets
 
-    def newer(self, _within: float) -> SigningSecrets | None:
+    def refresh(self, _within: float) -> SigningSecrets | None:
         return self.newer_one
 
 
