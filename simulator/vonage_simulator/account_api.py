@@ -41,8 +41,8 @@ VOICE_FIELDS = frozenset(
 class AccountApi:
     """The handlers, on one platform. All take the account's key and secret."""
 
-    def __init__(self, platform: SimulatorState) -> None:
-        self._platform = platform
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
     def routes(self) -> list[web.RouteDef]:
         """Every path of both APIs."""
@@ -61,11 +61,11 @@ class AccountApi:
         self._authorize(request)
         query = dict(request.query)
         try:
-            size = json_fields.whole(query, "page_size", 10, 1, 100) or 10
-            page = json_fields.whole(query, "page", 1, 1, 1_000_000) or 1
+            size = json_fields.integer(query, "page_size", 10, 1, 100) or 10
+            page = json_fields.integer(query, "page", 1, 1, 1_000_000) or 1
         except FieldError as error:
             raise self._invalid(error) from error
-        every = list(self._platform.account.applications.values())
+        every = list(self._state.account.applications.values())
         pages = max(1, math.ceil(len(every) / size))
 
         def link(number: int) -> dict[str, str]:
@@ -91,7 +91,7 @@ class AccountApi:
     async def create(self, request: web.Request) -> web.Response:
         """Make an application; without a public key it gets a pair, and shows the private half."""
         self._authorize(request)
-        fields = await self._object(request)
+        fields = await self._read_object(request)
         private_key = None
         try:
             public_key = _public_key(fields)
@@ -99,14 +99,14 @@ class AccountApi:
                 private_key, public_key = accounts.make_keys()
             pem, key = accounts.public_key_of(public_key)
             application = Application(
-                id=self._platform.make_uuid(), name="", public_key_pem=pem, public_key=key
+                id=self._state.make_uuid(), name="", public_key_pem=pem, public_key=key
             )
             _apply(application, fields)
         except FieldError as error:
             raise self._invalid(error) from error
         except ValueError as error:
             raise self._invalid(FieldError("keys.public_key", "is no public key")) from error
-        self._platform.account.applications[application.id] = application
+        self._state.account.applications[application.id] = application
         body = view(application)
         if private_key is not None:
             body["keys"]["private_key"] = private_key
@@ -119,7 +119,7 @@ class AccountApi:
     async def update(self, request: web.Request) -> web.Response:
         """Replace an application's settings; its key only where one is given."""
         application = self._application(request)
-        fields = await self._object(request)
+        fields = await self._read_object(request)
         try:
             public_key = _public_key(fields)
             keys = None if public_key is None else accounts.public_key_of(public_key)
@@ -135,7 +135,7 @@ class AccountApi:
     async def delete(self, request: web.Request) -> web.Response:
         """Delete an application; its numbers lead nowhere then."""
         application = self._application(request)
-        account = self._platform.account
+        account = self._state.account
         del account.applications[application.id]
         for number in account.numbers_of(application):
             account.numbers[number] = None
@@ -146,15 +146,15 @@ class AccountApi:
         self._authorize(request)
         query = dict(request.query)
         try:
-            size = json_fields.whole(query, "size", 10, 1, 100) or 10
-            index = json_fields.whole(query, "index", 1, 1, 1_000_000) or 1
-            search = json_fields.whole(query, "search_pattern", 0, 0, 2)
+            size = json_fields.integer(query, "size", 10, 1, 100) or 10
+            index = json_fields.integer(query, "index", 1, 1, 1_000_000) or 1
+            position = json_fields.integer(query, "search_pattern", 0, 0, 2)
         except FieldError as error:
             raise self._invalid(error) from error
         found = [
             number
-            for number, linked in self._platform.account.numbers.items()
-            if _has(number, query.get("pattern", ""), search or 0)
+            for number, linked in self._state.account.numbers.items()
+            if _number_matches(number, query.get("pattern", ""), position or 0)
             and query.get("application_id") in (None, linked)
             and query.get("has_application", "").lower()
             in ("", "true" if linked is not None else "false")
@@ -172,7 +172,7 @@ class AccountApi:
         body = (await request.read()).decode("utf-8", "replace")
         form = dict(request.query) | dict(parse_qsl(body, keep_blank_values=True))
         number = form.get("msisdn", "")
-        account = self._platform.account
+        account = self._state.account
         linked = form.get("app_id") or form.get("voiceCallbackValue")
         if number not in account.numbers or not re.fullmatch(
             "[A-Za-z]{2}", form.get("country", "")
@@ -184,7 +184,7 @@ class AccountApi:
         return _number_status(200, "success")
 
     def _number_view(self, number: str) -> dict[str, Any]:
-        linked = self._platform.account.numbers[number]
+        linked = self._state.account.numbers[number]
         body: dict[str, Any] = {
             "country": _country(number),
             "msisdn": number,
@@ -203,7 +203,7 @@ class AccountApi:
 
     def _authorize(self, request: web.Request) -> None:
         header = request.headers.get("Authorization")
-        if not authentication.has_basic(self._platform.account, header, dict(request.query)):
+        if not authentication.has_basic(self._state.account, header, dict(request.query)):
             raise problem(
                 401,
                 "unauthorized",
@@ -214,14 +214,14 @@ class AccountApi:
 
     def _application(self, request: web.Request) -> Application:
         self._authorize(request)
-        application = self._platform.account.applications.get(request.match_info["id"])
+        application = self._state.account.applications.get(request.match_info["id"])
         if application is None:
             raise problem(
                 404, "not-found", "Not Found", "There is no such application.", self._instance()
             )
         return application
 
-    async def _object(self, request: web.Request) -> dict[str, Any]:
+    async def _read_object(self, request: web.Request) -> dict[str, Any]:
         try:
             return await read_object(request)
         except ApiError as error:
@@ -238,7 +238,7 @@ class AccountApi:
         )
 
     def _instance(self) -> str:
-        return self._platform.make_uuid().replace("-", "")
+        return self._state.make_uuid().replace("-", "")
 
 
 def view(application: Application) -> dict[str, Any]:
@@ -279,22 +279,22 @@ def capabilities_of(application: Application) -> dict[str, Any]:
 
 def _apply(application: Application, fields: dict[str, Any]) -> None:
     """Check everything, then set everything."""
-    _known(fields, APPLICATION_FIELDS, "")
-    name = json_fields.text(fields, "name", 255)
+    _reject_unknown(fields, APPLICATION_FIELDS, "")
+    name = json_fields.string(fields, "name", 255)
     if name is None:
         raise FieldError("name", "is required")
     capabilities = json_fields.mapping(fields, "capabilities") or {}
-    _known(capabilities, CAPABILITIES, "capabilities.")
+    _reject_unknown(capabilities, CAPABILITIES, "capabilities.")
     voice = json_fields.mapping(capabilities, "voice")
     webhooks: dict[str, WebhookTarget] = {}
     signed, region = True, ""
     if voice is not None:
-        _known(voice, VOICE_FIELDS, "capabilities.voice.")
+        _reject_unknown(voice, VOICE_FIELDS, "capabilities.voice.")
         webhooks = _webhooks(json_fields.mapping(voice, "webhooks") or {})
         signed = json_fields.boolean(voice, "signed_callbacks", default=True)
         region = json_fields.choice(voice, "region", "", tuple(HOSTS_OF_REGIONS)) or ""
-        json_fields.whole(voice, "conversations_ttl", 48, 1, 9000)
-        json_fields.whole(voice, "leg_persistence_time", 2, 1, 31)
+        json_fields.integer(voice, "conversations_ttl", 48, 1, 9000)
+        json_fields.integer(voice, "leg_persistence_time", 2, 1, 31)
     privacy = json_fields.mapping(fields, "privacy")
     application.name = name
     application.answer = webhooks.get("answer_url")
@@ -308,23 +308,25 @@ def _apply(application: Application, fields: dict[str, Any]) -> None:
 
 
 def _webhooks(fields: dict[str, Any]) -> dict[str, WebhookTarget]:
-    _known(fields, frozenset(SOCKET_RANGES), "capabilities.voice.webhooks.")
+    _reject_unknown(fields, frozenset(SOCKET_RANGES), "capabilities.voice.webhooks.")
     found = {}
     for name in fields:
-        wanted = json_fields.mapping(fields, name)
-        if wanted is None or wanted.get("address") in (None, ""):
+        webhook_fields = json_fields.mapping(fields, name)
+        if webhook_fields is None or webhook_fields.get("address") in (None, ""):
             continue
-        if not json_fields.is_url(wanted["address"]):
+        if not json_fields.is_url(webhook_fields["address"]):
             raise FieldError(f"capabilities.voice.webhooks.{name}.address", "must be a URL")
         # Older texts of the API call it connection_timeout, newer ones connect_timeout.
-        connect_name = "connect_timeout" if "connect_timeout" in wanted else "connection_timeout"
+        connect_name = (
+            "connect_timeout" if "connect_timeout" in webhook_fields else "connection_timeout"
+        )
         low, high, default = CONNECT_RANGE
-        connect = json_fields.whole(wanted, connect_name, default, low, high)
+        connect = json_fields.integer(webhook_fields, connect_name, default, low, high)
         low, high, default = SOCKET_RANGES[name]
-        read = json_fields.whole(wanted, "socket_timeout", default, low, high)
-        method = json_fields.method(wanted, "http_method", DEFAULT_METHODS[name])
+        read = json_fields.integer(webhook_fields, "socket_timeout", default, low, high)
+        method = json_fields.method(webhook_fields, "http_method", DEFAULT_METHODS[name])
         found[name] = WebhookTarget(
-            url=wanted["address"],
+            url=webhook_fields["address"],
             method="GET" if method == "GET" else "POST",
             connect_ms=connect or CONNECT_RANGE[2],
             read_ms=read or default,
@@ -334,22 +336,22 @@ def _webhooks(fields: dict[str, Any]) -> dict[str, WebhookTarget]:
 
 def _public_key(fields: dict[str, Any]) -> str | None:
     keys = json_fields.mapping(fields, "keys") or {}
-    public_key = json_fields.text(keys, "public_key")
+    public_key = json_fields.string(keys, "public_key")
     if public_key is not None and "PUBLIC KEY" not in public_key:
         raise FieldError("keys.public_key", "is no public key")
     return public_key
 
 
-def _known(fields: dict[str, Any], allowed: frozenset[str], prefix: str) -> None:
+def _reject_unknown(fields: dict[str, Any], allowed: frozenset[str], prefix: str) -> None:
     for name in fields:
         if name not in allowed:
             raise FieldError(f"{prefix}{name}"[:200], "Unknown parameter")
 
 
-def _has(number: str, pattern: str, search: int) -> bool:
-    if search == 0:
+def _number_matches(number: str, pattern: str, position: int) -> bool:
+    if position == 0:
         return number.startswith(pattern)
-    return pattern in number if search == 1 else number.endswith(pattern)
+    return pattern in number if position == 1 else number.endswith(pattern)
 
 
 def _country(number: str) -> str:

@@ -86,7 +86,7 @@ class Filter:
 
 
 def new_call(
-    fields: dict[str, Any], application: Application, account: SimulatedAccount, choose: Any
+    fields: dict[str, Any], application: Application, account: SimulatedAccount, choose_number: Any
 ) -> NewCall:
     """Check POST /v1/calls.
 
@@ -95,14 +95,14 @@ def new_call(
     FieldError
         With the parameter that is wrong.
     """
-    known(fields, CREATE_FIELDS)
+    reject_unknown(fields, CREATE_FIELDS)
     to = fields.get("to")
     if not isinstance(to, list) or len(to) != 1:
         raise FieldError("to", "must be an array of exactly one endpoint")
     callee = endpoints.parse(to[0])
-    caller = _caller(fields, application, account, choose)
+    caller = _caller(fields, application, account, choose_number)
     source = _source(fields)
-    event_url = json_fields.only_url(fields, "event_url")
+    event_url = json_fields.single_url(fields, "event_url")
     event_method = _method(fields, "event_method", "POST")
     event = application.event
     if event_url is not None:
@@ -114,33 +114,35 @@ def new_call(
         callee=callee,
         source=source,
         event=event,
-        detection=ncco.machine_detection(fields, "machine_detection", "advanced_machine_detection"),
-        limit=_strict_whole(fields, "length_timer", 7200, 1, 86_400),
-        ring_time=_strict_whole(fields, "ringing_timer", 60, 1, 120),
+        detection=ncco.parse_machine_detection(
+            fields, "machine_detection", "advanced_machine_detection"
+        ),
+        limit=_strict_integer(fields, "length_timer", 7200, 1, 86_400),
+        ring_time=_strict_integer(fields, "ringing_timer", 60, 1, 120),
     )
 
 
 def _caller(
-    fields: dict[str, Any], application: Application, account: SimulatedAccount, choose: Any
+    fields: dict[str, Any], application: Application, account: SimulatedAccount, choose_number: Any
 ) -> Endpoint:
-    given = fields.get("from")
+    sender = fields.get("from")
     if _strict_boolean(fields, "random_from_number"):
-        if given is not None:
+        if sender is not None:
             raise FieldError("random_from_number", "cannot be used together with from")
         numbers = account.numbers_of(application)
         if not numbers:
             raise FieldError("random_from_number", "the application has no number")
-        return Endpoint("phone", choose(numbers))
-    if given is None:
+        return Endpoint("phone", choose_number(numbers))
+    if sender is None:
         raise FieldError("from", "is required")
-    if not isinstance(given, dict):
+    if not isinstance(sender, dict):
         raise FieldError("from", "Invalid type parameter provided")
-    if given.get("type") != "phone":
+    if sender.get("type") != "phone":
         raise FieldError("type", "Invalid type parameter provided")
-    number = given.get("number")
+    number = sender.get("number")
     if isinstance(number, str) and number.startswith(("sip:", "sips:")):
         return Endpoint("sip", number)
-    return Endpoint("phone", endpoints.phone_number(given, "number"))
+    return Endpoint("phone", endpoints.phone_number(sender, "number"))
 
 
 def _source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
@@ -148,7 +150,7 @@ def _source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
         raise FieldError("ncco", "exactly one of ncco and answer_url is required")
     if "ncco" in fields:
         return inline_ncco(fields)
-    url = json_fields.only_url(fields, "answer_url")
+    url = json_fields.single_url(fields, "answer_url")
     if url is None:
         raise FieldError("answer_url", "is required")
     return WebhookTarget(url, _method(fields, "answer_method", "GET"))
@@ -176,24 +178,24 @@ def transfer_source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
     FieldError
         With the parameter that is wrong.
     """
-    known(fields, frozenset({"destination"}))
+    reject_unknown(fields, frozenset({"destination"}))
     destination = fields.get("destination")
     if not isinstance(destination, dict):
         raise FieldError("destination", "is required")
     if destination.get("type") != "ncco":
         raise FieldError("type", "Invalid type parameter provided")
-    known(destination, frozenset({"type", "url", "ncco"}))
+    reject_unknown(destination, frozenset({"type", "url", "ncco"}))
     if ("ncco" in destination) == ("url" in destination):
         raise FieldError("destination", "exactly one of url and ncco is required")
     if "ncco" in destination:
         return inline_ncco(destination)
-    url = json_fields.only_url(destination, "url")
+    url = json_fields.single_url(destination, "url")
     if url is None:
         raise FieldError("url", "is required")
     return WebhookTarget(url, "GET")
 
 
-def playing(fields: dict[str, Any], allowed: frozenset[str]) -> int:
+def check_playback(fields: dict[str, Any], allowed: frozenset[str]) -> int:
     """Check what talk and stream share; gives the loop count.
 
     Raises
@@ -201,12 +203,12 @@ def playing(fields: dict[str, Any], allowed: frozenset[str]) -> int:
     FieldError
         With the parameter that is wrong.
     """
-    known(fields, allowed | TOLERATED)
+    reject_unknown(fields, allowed | TOLERATED)
     json_fields.number(fields, "level", 0, -1, 1)
-    return _strict_whole(fields, "loop", 1, 0, 1_000_000)
+    return _strict_integer(fields, "loop", 1, 0, 1_000_000)
 
 
-def style(fields: dict[str, Any]) -> None:
+def check_style(fields: dict[str, Any]) -> None:
     """Check how a text is to be spoken.
 
     Raises
@@ -214,12 +216,12 @@ def style(fields: dict[str, Any]) -> None:
     FieldError
         With the parameter that is wrong.
     """
-    _strict_whole(fields, "style", 0, 0, 1000)
+    _strict_integer(fields, "style", 0, 0, 1000)
     _strict_boolean(fields, "premium")
-    json_fields.text(fields, "voice_name")
+    json_fields.string(fields, "voice_name")
 
 
-def digits(fields: dict[str, Any]) -> str:
+def dtmf_digits(fields: dict[str, Any]) -> str:
     """Check PUT .../dtmf; the curl snippet sends a bare number.
 
     Raises
@@ -227,7 +229,7 @@ def digits(fields: dict[str, Any]) -> str:
     FieldError
         When there are none, or other characters.
     """
-    known(fields, frozenset({"digits"}) | TOLERATED)
+    reject_unknown(fields, frozenset({"digits"}) | TOLERATED)
     value = fields.get("digits")
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -236,7 +238,7 @@ def digits(fields: dict[str, Any]) -> str:
     return value
 
 
-def call_filter(query: dict[str, str]) -> Filter:
+def list_filter(query: dict[str, str]) -> Filter:
     """Check GET /v1/calls.
 
     Raises
@@ -244,19 +246,19 @@ def call_filter(query: dict[str, str]) -> Filter:
     FieldError
         With the parameter that is wrong.
     """
-    known(query, FILTERS)
+    reject_unknown(query, FILTERS)
     return Filter(
         status=json_fields.choice(query, "status", None, STATUSES),
-        since=_moment(query, "date_start"),
-        until=_moment(query, "date_end"),
-        page_size=json_fields.whole(query, "page_size", 10, 1, 100) or 10,
-        record_index=json_fields.whole(query, "record_index", 0, 0, 1_000_000_000) or 0,
+        since=_timestamp(query, "date_start"),
+        until=_timestamp(query, "date_end"),
+        page_size=json_fields.integer(query, "page_size", 10, 1, 100) or 10,
+        record_index=json_fields.integer(query, "record_index", 0, 0, 1_000_000_000) or 0,
         descending=json_fields.choice(query, "order", "asc", ("asc", "desc")) == "desc",
-        conversation_uuid=json_fields.text(query, "conversation_uuid"),
+        conversation_uuid=json_fields.string(query, "conversation_uuid"),
     )
 
 
-def known(fields: dict[str, Any], allowed: frozenset[str]) -> None:
+def reject_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
     """Refuse what is not one of these names.
 
     Raises
@@ -269,24 +271,24 @@ def known(fields: dict[str, Any], allowed: frozenset[str]) -> None:
             raise FieldError(str(name)[:100], "Unknown parameter")
 
 
-def _moment(query: dict[str, str], name: str) -> float | None:
+def _timestamp(query: dict[str, str], name: str) -> float | None:
     value = query.get(name)
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value.strip().replace(" ", "T"))
+        time = datetime.fromisoformat(value.strip().replace(" ", "T"))
     except ValueError:
         raise FieldError(name, "must be a date and time in ISO 8601") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment.timestamp()
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return time.timestamp()
 
 
 def _method(fields: dict[str, Any], name: str, default: Method) -> Method:
     return "GET" if json_fields.method(fields, name, default) == "GET" else "POST"
 
 
-def _strict_whole(fields: dict[str, Any], name: str, default: int, low: int, high: int) -> int:
+def _strict_integer(fields: dict[str, Any], name: str, default: int, low: int, high: int) -> int:
     """A JSON integer; the REST API does not take numbers as text for these."""
     value = fields.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:

@@ -23,7 +23,7 @@ from . import ogg_flac
 RATE = 16_000
 LOUDNESS = 8000
 MP3_KBITS_PER_CHANNEL = 32
-WHOLE_TONES = 64
+CACHED_TONES = 64
 
 CONTENT_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav", "ogg": "audio/ogg"}
 
@@ -34,7 +34,7 @@ class Clip:
 
     begin: float
     end: float
-    voice: int
+    tone: int
     pcm: bytes = b""
     pcm_from: float = 0.0
 
@@ -97,7 +97,7 @@ def mix(clips: Sequence[Clip], start: int, count: int) -> array[int]:
         end = min(start + count, round(clip.end * RATE)) - start
         if begin >= end:
             continue
-        piece = _piece(clip, begin + start, end - begin)
+        piece = _samples_of_clip(clip, begin + start, end - begin)
         if any(begin < other_end and other_begin < end for other_begin, other_end in used):
             for offset, sample in enumerate(piece, begin):
                 result[offset] = max(-32768, min(32767, result[offset] + sample))
@@ -107,18 +107,18 @@ def mix(clips: Sequence[Clip], start: int, count: int) -> array[int]:
     return result
 
 
-def _piece(clip: Clip, first: int, count: int) -> array[int]:
+def _samples_of_clip(clip: Clip, first: int, count: int) -> array[int]:
     if clip.pcm:
         offset = first - round(clip.begin * RATE) + round(clip.pcm_from * RATE)
         piece = array("h")
         piece.frombytes(clip.pcm[2 * offset : 2 * (offset + count)])
         return piece
     offset = first % RATE
-    return _tone(clip.voice)[offset : offset + count]
+    return _tone_samples(clip.tone)[offset : offset + count]
 
 
-@lru_cache(maxsize=WHOLE_TONES)
-def _tone(frequency: int) -> array[int]:
+@lru_cache(maxsize=CACHED_TONES)
+def _tone_samples(frequency: int) -> array[int]:
     """Two seconds of a tone: with a whole frequency it repeats every second."""
     if not frequency:
         return array("h", bytes(4 * RATE))
@@ -127,15 +127,15 @@ def _tone(frequency: int) -> array[int]:
     return second + second
 
 
-def seconds_of(content: bytes) -> float | None:
+def duration(content: bytes) -> float | None:
     """How long an mp3 or wav file plays, or None when it is neither."""
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
-        rate, channels, bits, data = _wav_parts(content)
+        rate, channels, bits, data = _parse_wav(content)
         return len(data) / (rate * channels * bits / 8) if rate and channels and bits else None
-    return _mp3_seconds(content)
+    return _mp3_duration(content)
 
 
-def type_of(content: bytes) -> str:
+def content_type(content: bytes) -> str:
     """The content type of a file that `seconds_of` knows the length of."""
     return CONTENT_TYPES["wav" if content[:4] == b"RIFF" else "mp3"]
 
@@ -144,7 +144,7 @@ def pcm_of(content: bytes) -> bytes:
     """A 16-bit wav file as mono samples at 16 kHz; nothing for other files."""
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         return b""
-    rate, channels, bits, data = _wav_parts(content)
+    rate, channels, bits, data = _parse_wav(content)
     if bits != 16 or not rate or not channels:
         return b""
     samples = array("h")
@@ -160,7 +160,7 @@ def resample(samples: array[int], rate: int) -> array[int]:
     return array("h", (samples[n * rate // RATE] for n in range(count)))
 
 
-def _wav_parts(content: bytes) -> tuple[int, int, int, bytes]:
+def _parse_wav(content: bytes) -> tuple[int, int, int, bytes]:
     rate = channels = bits = 0
     at = 12
     while at + 8 <= len(content):
@@ -181,7 +181,7 @@ MP3_RATES_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 MP3_RATES_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
-def _mp3_seconds(content: bytes) -> float | None:
+def _mp3_duration(content: bytes) -> float | None:
     at = 0
     if content[:3] == b"ID3" and len(content) >= 10:
         size = 0

@@ -10,19 +10,19 @@ import aiohttp
 from .clock import Clock
 
 FILE_BYTES = 10 * 1024 * 1024
-FILES_KEPT = 20
+CACHED_FILES = 20
 # What was played is kept besides, for those who want to hear it again.
 PLAYED_FILES = 50
 PLAYED_BYTES = 32 * 1024 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=3, sock_read=10)
 
 
-class AudioFiles:
+class AudioCache:
     """The files that were fetched and may still be used."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._played: OrderedDict[str, bytes] = OrderedDict()
 
     def add_played(self, url: str, content: bytes) -> None:
@@ -31,7 +31,7 @@ class AudioFiles:
         self._played.move_to_end(url)
         while (
             len(self._played) > PLAYED_FILES
-            or sum(len(kept) for kept in self._played.values()) > PLAYED_BYTES
+            or sum(len(cached) for cached in self._played.values()) > PLAYED_BYTES
         ):
             self._played.popitem(last=False)
 
@@ -41,9 +41,9 @@ class AudioFiles:
 
     async def fetch(self, session: aiohttp.ClientSession, url: str) -> bytes | None:
         """The file at an address, or None when it cannot be had or is too large."""
-        kept = self._kept.get(url)
-        if kept is not None and kept[0] > self._clock.now():
-            return kept[1]
+        cached = self._cache.get(url)
+        if cached is not None and cached[0] > self._clock.now():
+            return cached[1]
         try:
             async with session.get(url, timeout=TIMEOUT) as response:
                 content = await response.content.read(FILE_BYTES + 1)
@@ -51,16 +51,16 @@ class AudioFiles:
                     content += await response.content.read(FILE_BYTES + 1 - len(content))
                 if response.status != 200 or len(content) > FILE_BYTES:
                     return None
-                self._keep(url, content, response.headers.get("Cache-Control", ""))
+                self._store(url, content, response.headers.get("Cache-Control", ""))
                 return content
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None
 
-    def _keep(self, url: str, content: bytes, control: str) -> None:
+    def _store(self, url: str, content: bytes, control: str) -> None:
         age = re.search(r"max-age=([0-9]{1,9})", control)
         if age is None or "no-store" in control or "no-cache" in control:
             return
-        self._kept[url] = (self._clock.now() + int(age[1]), content)
-        self._kept.move_to_end(url)
-        while len(self._kept) > FILES_KEPT:
-            self._kept.popitem(last=False)
+        self._cache[url] = (self._clock.now() + int(age[1]), content)
+        self._cache.move_to_end(url)
+        while len(self._cache) > CACHED_FILES:
+            self._cache.popitem(last=False)

@@ -26,7 +26,7 @@ def _is_number(low: float, high: float) -> Callable[[Any], bool]:
     return check
 
 
-def _is_whole(low: int, high: int) -> Callable[[Any], bool]:
+def _is_integer(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and low <= value <= high
 
 
@@ -51,7 +51,7 @@ def _is_span(value: Any) -> bool:
 
 # Each field that a real call can answer, and what its value must be.
 FIELDS: dict[str, Callable[[Any], bool]] = {
-    "webhook_attempts": _is_whole(1, 10),
+    "webhook_attempts": _is_integer(1, 10),
     "webhook_retry_pause": _is_number(0, 60),
     "retry_keeps_jti": _is_bool,
     "get_hash_decodes_nested": _is_bool,
@@ -75,15 +75,15 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         settings = content["settings"]
-        given = dict(settings)
+        values = dict(settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CalibrationError(f"{path} is no calibration file: {error!r}") from error
-    for name, value in given.items():
+    for name, value in values.items():
         if name not in FIELDS:
             raise CalibrationError(f"{path}: {name} is none of {', '.join(FIELDS)}")
         if not FIELDS[name](value):
             raise CalibrationError(f"{path}: {name} is out of its range")
-    return {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
+    return {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
 
 
 def calibrated(settings: SimulatorSettings, path: Path | None) -> SimulatorSettings:

@@ -170,7 +170,7 @@ class Clock:
             await asyncio.sleep(0)
             quiet += 1
 
-    async def outside(self, work: Coroutine[Any, Any, T]) -> T:
+    async def run_external(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for something that takes real time; `work` must give its errors as results.
 
         While time is stepped, such work is done one after the other, and results are handed on

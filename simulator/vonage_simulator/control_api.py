@@ -18,7 +18,7 @@ from .settings import CalleeBehavior, WebhookTarget
 from .state import SimulatorState
 
 SIP_HEADER = re.compile(r"[A-Za-z0-9_-]{1,100}")
-BEHAVIOURS = (
+BEHAVIORS = (
     "answer",
     "busy",
     "reject",
@@ -29,7 +29,7 @@ BEHAVIOURS = (
     "manual",
 )
 # The name in a path that stands for all who are not named.
-EVERYBODY_ELSE = "default"
+DEFAULT_CALLEE = "default"
 # A comment line at this interval, in real seconds, keeps a stream of events open.
 HEARTBEAT = 15.0
 
@@ -37,17 +37,17 @@ HEARTBEAT = 15.0
 class ControlApi:
     """The handlers, on one platform."""
 
-    def __init__(self, platform: SimulatorState) -> None:
-        self._platform = platform
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
     def routes(self) -> list[web.RouteDef]:
         """Every path under /sim."""
         return [
-            web.post("/sim/calls", self.ring),
+            web.post("/sim/calls", self.place_call),
             web.get("/sim/calls", self.calls),
             web.get("/sim/calls/{uuid}", self.call),
             web.get("/sim/calls/{uuid}/events", self.call_events),
-            web.post("/sim/calls/{uuid}/digits", self.press),
+            web.post("/sim/calls/{uuid}/digits", self.press_digits),
             web.post("/sim/calls/{uuid}/speech", self.speak),
             web.get("/sim/calls/{uuid}/audio", self.microphone),
             web.post("/sim/calls/{uuid}/answer", self.answer),
@@ -68,45 +68,45 @@ class ControlApi:
 
     async def about(self, request: web.Request) -> web.Response:
         """What runs here, and how much of it."""
-        platform = self._platform
+        state = self._state
         body = {
-            "numbers": platform.account.numbers,
-            "applications": list(platform.account.applications),
-            "calls": platform.calls,
-            "calls_open": sum(not leg.is_over for leg in platform.legs.values()),
-            "calls_forgotten": platform.forgotten,
-            "entries": platform.journal.count,
+            "numbers": state.account.numbers,
+            "applications": list(state.account.applications),
+            "calls": state.calls,
+            "calls_open": sum(not leg.is_over for leg in state.legs.values()),
+            "calls_forgotten": state.forgotten,
+            "entries": state.journal.count,
         }
         return web.json_response(body)
 
-    async def ring(self, request: web.Request) -> web.Response:
+    async def place_call(self, request: web.Request) -> web.Response:
         """Somebody calls one of the numbers; `answer_url` answers this one call."""
         fields = await read_object(request)
-        platform = self._platform
+        state = self._state
         try:
-            caller, extra = _caller(fields)
+            caller, answer_fields = _caller(fields)
             number = phone_number(fields, "to")
-            answer_url = json_fields.text(fields, "answer_url", 8192)
+            answer_url = json_fields.string(fields, "answer_url", 8192)
             if answer_url is not None and not json_fields.is_url(answer_url):
                 raise FieldError("answer_url", "must be a URL")
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        application = platform.account.application_of(number)
+        application = state.account.application_of(number)
         if application is None:
             raise ApiError(404, {"title": "No application is linked to that number"})
-        leg = ncco_runner.ring(platform, application, caller, Endpoint("phone", number))
-        leg.answer_extra = extra
+        leg = ncco_runner.new_inbound_leg(state, application, caller, Endpoint("phone", number))
+        leg.answer_extra = answer_fields
         if answer_url is not None:
             usual = application.answer or WebhookTarget(answer_url)
             leg.answer = replace(usual, url=answer_url)
-        ncco_runner.begin_inbound(platform, leg)
+        ncco_runner.start_inbound_call(state, leg)
         body = {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
         return web.json_response(body, status=201)
 
     async def calls(self, request: web.Request) -> web.Response:
         """Every leg that is remembered, oldest first."""
-        found = [_summary(leg) for leg in self._platform.legs.values()]
-        return web.json_response({"calls": found, "forgotten": self._platform.forgotten})
+        calls = [_summary(leg) for leg in self._state.legs.values()]
+        return web.json_response({"calls": calls, "forgotten": self._state.forgotten})
 
     async def call(self, request: web.Request) -> web.Response:
         """One leg: its state, what it heard and said, the webhooks that were sent for it."""
@@ -124,41 +124,41 @@ class ControlApi:
     async def call_events(self, request: web.Request) -> web.Response:
         """What happened on one leg."""
         leg = self._leg(request)
-        return web.json_response({"events": self._platform.journal.entries(leg.uuid)})
+        return web.json_response({"events": self._state.journal.entries(leg.uuid)})
 
-    async def press(self, request: web.Request) -> web.Response:
+    async def press_digits(self, request: web.Request) -> web.Response:
         """The person on the leg presses keys."""
-        leg = self._open_leg(request)
+        leg = self._leg_in_progress(request)
         fields = await read_object(request)
         digits = fields.get("digits")
         if not isinstance(digits, str) or not json_fields.DIGITS.fullmatch(digits):
             raise invalid("digits", "can contain the digits 0-9, * and #, and p")
-        playback.press(self._platform, leg, digits[:500])
+        playback.press_digits(self._state, leg, digits[:500])
         return web.Response(status=204)
 
     async def speak(self, request: web.Request) -> web.Response:
         """The person on the leg says something; it takes as long as its words do."""
-        leg = self._open_leg(request)
+        leg = self._leg_in_progress(request)
         fields = await read_object(request)
         text = fields.get("text")
         if not isinstance(text, str) or not text.strip() or len(text) > 10_000:
             raise invalid("text", "must be a text of 1 to 10000 characters")
-        begin = self._platform.clock.now()
+        begin = self._state.clock.now()
         try:
             confidence = json_fields.number(fields, "confidence", None, 0, 1)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        end = playback.say(self._platform, leg, text, confidence)
+        end = playback.say(self._state, leg, text, confidence)
         return web.json_response({"seconds": round(end - begin, 3)})
 
     async def microphone(self, request: web.Request) -> web.WebSocketResponse:
         """The person on the leg speaks into a microphone, and hears other people's ones."""
-        leg = self._open_leg(request)
+        leg = self._leg_in_progress(request)
         if leg.line is not None:
             raise ApiError(409, {"title": "Nobody is on this leg"})
-        if self._platform.clock.speed != 1:
+        if self._state.clock.speed != 1:
             raise ApiError(409, {"title": "A microphone needs a clock that runs at speed 1"})
-        return await microphone.serve(self._platform, leg, request)
+        return await microphone.serve(self._state, leg, request)
 
     async def answer(self, request: web.Request) -> web.Response:
         """The called person answers."""
@@ -178,24 +178,24 @@ class ControlApi:
 
     async def hang_up(self, request: web.Request) -> web.Response:
         """The person on the leg hangs up; one who is still being called declines."""
-        leg = self._open_leg(request)
+        leg = self._leg_in_progress(request)
         being_called = leg.direction == "outbound" and leg.answered_at is None
         leg.commands.put(leg_lifecycle.DECLINES["reject"] if being_called else HangUp("user"))
         return web.Response(status=204)
 
     async def faults(self, request: web.Request) -> web.Response:
         """The fault knobs."""
-        return web.json_response(self._platform.faults.view())
+        return web.json_response(self._state.faults.view())
 
     async def set_faults(self, request: web.Request) -> web.Response:
         """Turn exactly these knobs on."""
         fields = await read_object(request)
         try:
-            self._platform.faults.replace(fields)
+            self._state.faults.replace(fields)
         except ValueError as error:
             raise invalid("faults", str(error)) from error
-        self._platform.journal.write("faults")
-        return web.json_response(self._platform.faults.view())
+        self._state.journal.write("faults")
+        return web.json_response(self._state.faults.view())
 
     async def set_account(self, request: web.Request) -> web.Response:
         """Change what Vonage's dashboard alone changes: the signature secret."""
@@ -203,15 +203,15 @@ class ControlApi:
         secret = fields.get("signature_secret")
         if set(fields) != {"signature_secret"} or not isinstance(secret, str) or not secret:
             raise invalid("signature_secret", "is required, and nothing else")
-        self._platform.account.signature_secret = secret
+        self._state.account.signature_secret = secret
         return web.Response(status=204)
 
     async def callees(self, request: web.Request) -> web.Response:
         """How those behave who are called."""
-        platform = self._platform
+        state = self._state
         body = {
-            "default": asdict(platform.default_callee),
-            "callees": {number: asdict(callee) for number, callee in platform.callees.items()},
+            "default": asdict(state.default_callee),
+            "callees": {number: asdict(callee) for number, callee in state.callees.items()},
         }
         return web.json_response(body)
 
@@ -222,43 +222,43 @@ class ControlApi:
             callee = _callee(fields)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        platform, number = self._platform, request.match_info["number"]
-        if number == EVERYBODY_ELSE:
-            platform.default_callee = callee
+        state, number = self._state, request.match_info["number"]
+        if number == DEFAULT_CALLEE:
+            state.default_callee = callee
         else:
-            platform.callees[number] = callee
-        platform.journal.write("callees")
+            state.callees[number] = callee
+        state.journal.write("callees")
         return web.json_response(asdict(callee))
 
     async def reset_callee(self, request: web.Request) -> web.Response:
         """Let a number, or `default`, behave as the settings say."""
-        platform, number = self._platform, request.match_info["number"]
-        if number == EVERYBODY_ELSE:
-            platform.default_callee = platform.settings.default_callee
+        state, number = self._state, request.match_info["number"]
+        if number == DEFAULT_CALLEE:
+            state.default_callee = state.settings.default_callee
         else:
-            platform.callees.pop(number, None)
-            if number in platform.settings.callees:
-                platform.callees[number] = platform.settings.callees[number]
-        platform.journal.write("callees")
+            state.callees.pop(number, None)
+            if number in state.settings.callees:
+                state.callees[number] = state.settings.callees[number]
+        state.journal.write("callees")
         return web.Response(status=204)
 
     async def audio_file(self, request: web.Request) -> web.Response:
         """An audio file that a stream lately played; nothing is fetched for it."""
-        content = self._platform.audio_files.played(request.query.get("url", ""))
+        content = self._state.audio_cache.played(request.query.get("url", ""))
         if content is None:
             raise not_found()
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-        return web.Response(body=content, content_type=audio.type_of(content), headers=headers)
+        return web.Response(body=content, content_type=audio.content_type(content), headers=headers)
 
     async def clock(self, request: web.Request) -> web.Response:
         """The time and its speed."""
-        clock = self._platform.clock
+        clock = self._state.clock
         return web.json_response({"now": clock.now(), "speed": clock.speed})
 
     async def set_clock(self, request: web.Request) -> web.Response:
         """Set the speed, or move a stopped clock on by some seconds."""
         fields = await read_object(request)
-        clock = self._platform.clock
+        clock = self._state.clock
         try:
             speed = json_fields.number(fields, "speed", None, 0, 10_000)
             step = json_fields.number(fields, "step", None, 0, 1e9)
@@ -272,7 +272,7 @@ class ControlApi:
             raise invalid(error.name, error.reason) from error
         except ValueError as error:
             raise invalid("step", str(error)) from error
-        self._platform.journal.write("clock")
+        self._state.journal.write("clock")
         return await self.clock(request)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
@@ -280,7 +280,7 @@ class ControlApi:
         after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
         if not after.isdecimal() or len(after) > 18:
             raise invalid("after", "must be the id of an entry")
-        journal = self._platform.journal
+        journal = self._state.journal
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
@@ -304,19 +304,19 @@ class ControlApi:
             journal.leave(listener)
 
     def _leg(self, request: web.Request) -> Leg:
-        leg = self._platform.legs.get(request.match_info["uuid"])
+        leg = self._state.legs.get(request.match_info["uuid"])
         if leg is None:
             raise not_found()
         return leg
 
-    def _open_leg(self, request: web.Request) -> Leg:
+    def _leg_in_progress(self, request: web.Request) -> Leg:
         leg = self._leg(request)
         if leg.is_over:
             raise ApiError(409, {"title": "The call has ended"})
         return leg
 
     def _ringing_leg(self, request: web.Request) -> Leg:
-        leg = self._open_leg(request)
+        leg = self._leg_in_progress(request)
         if leg.direction != "outbound" or leg.answered_at is not None or leg.line is not None:
             raise ApiError(409, {"title": "Nobody is being called on this leg"})
         return leg
@@ -327,8 +327,8 @@ def _caller(fields: dict[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
 
     A number, a SIP URI with `sip_headers`, or a Client SDK user with `custom_data`.
     """
-    extra: dict[str, Any] = {}
-    user = json_fields.text(fields, "from_user")
+    answer_fields: dict[str, Any] = {}
+    user = json_fields.string(fields, "from_user")
     if user is not None:
         custom = json_fields.mapping(fields, "custom_data")
         return Endpoint("app", user), {} if custom is None else {"custom_data": custom}
@@ -338,11 +338,11 @@ def _caller(fields: dict[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
             if not isinstance(value, str) or not SIP_HEADER.fullmatch(name):
                 raise FieldError("sip_headers", "must be texts")
             if name == "User-to-User":
-                extra[f"SipHeader_{name}"] = value[:256]
+                answer_fields[f"SipHeader_{name}"] = value[:256]
             elif name.startswith("X-") and not name.startswith("X-Nexmo"):
-                extra[f"SipHeader_{name}"] = value
-        return Endpoint("sip", sender), extra
-    return Endpoint("phone", phone_number(fields, "from")), extra
+                answer_fields[f"SipHeader_{name}"] = value
+        return Endpoint("sip", sender), answer_fields
+    return Endpoint("phone", phone_number(fields, "from")), answer_fields
 
 
 def _callee(fields: dict[str, Any]) -> CalleeBehavior:
@@ -351,17 +351,17 @@ def _callee(fields: dict[str, Any]) -> CalleeBehavior:
             raise FieldError(name[:100], "Unknown parameter")
     default = CalleeBehavior()
     after = json_fields.number(fields, "after", default.after, 0, 3600)
-    behaviour: Any = json_fields.choice(fields, "behaviour", "answer", BEHAVIOURS)
+    behaviour: Any = json_fields.choice(fields, "behaviour", "answer", BEHAVIORS)
     beep_after = default.beep_after
     if "beep_after" in fields:
         beep_after = json_fields.number(fields, "beep_after", None, 0, 3600)
     return CalleeBehavior(
         behaviour=behaviour,
         after=default.after if after is None else after,
-        detail=json_fields.text(fields, "detail", 100),
-        greeting=json_fields.text(fields, "greeting") or default.greeting,
+        detail=json_fields.string(fields, "detail", 100),
+        greeting=json_fields.string(fields, "greeting") or default.greeting,
         beep_after=beep_after,
-        says=json_fields.text(fields, "says"),
+        says=json_fields.string(fields, "says"),
     )
 
 

@@ -2,87 +2,87 @@
 
 from . import record_action, webhook_payloads
 from .legs import Conversation, HangUp, Leg
-from .ncco import Conversation as Enter
-from .ncco import Transfer as MoveAll
+from .ncco import Conversation as ConversationAction
+from .ncco import Transfer as TransferAction
 from .playback import play_stream
 from .state import SimulatorState
 
 
-def move(platform: SimulatorState, leg: Leg, conversation: Conversation) -> None:
+def move(state: SimulatorState, leg: Leg, conversation: Conversation) -> None:
     """Put a leg into another conversation, and tell the application."""
-    left = leg.conversation
-    if left is conversation:
+    previous = leg.conversation
+    if previous is conversation:
         return
-    leave(platform, leg)
+    leave(state, leg)
     leg.join(conversation)
-    now = platform.clock.now()
-    platform.journal.write(
-        "transfer", uuid=leg.uuid, conversation_uuid=conversation.uuid, left=left.uuid
+    now = state.clock.now()
+    state.journal.write(
+        "transfer", uuid=leg.uuid, conversation_uuid=conversation.uuid, left=previous.uuid
     )
-    platform.report(
-        leg, leg.application.event, webhook_payloads.transfer_event(leg, left, now), "transfer"
+    state.report(
+        leg, leg.application.event, webhook_payloads.transfer_event(leg, previous, now), "transfer"
     )
 
 
-async def enter(platform: SimulatorState, leg: Leg, action: Enter) -> bool:
+async def enter(state: SimulatorState, leg: Leg, action: ConversationAction) -> bool:
     """Join a named room; False when it is full."""
-    room = platform.room(leg.application, action.name)
-    if len(room.members) >= platform.settings.conversation_members:
+    conversation = state.named_conversation(leg.application, action.name)
+    if len(conversation.members) >= state.settings.conversation_members:
         return False
-    if not room.members:
-        room.started = False
-    move(platform, leg, room)
+    if not conversation.members:
+        conversation.started = False
+    move(state, leg, conversation)
     leg.joined = True
     leg.muted = action.mute
     leg.can_speak = action.can_speak
     leg.can_hear = action.can_hear
-    leg.ends_room = action.end_on_exit
+    leg.ends_conversation = action.end_on_exit
     if action.start_on_enter:
-        _begin(room)
-    if room.tape is None and action.record:
-        record_action.start(platform, leg, room, action.callback, action.transcription)
-    if not room.started and action.music_url is not None:
-        leg.music = await play_stream(platform, leg, action.music_url, 0)
-        _music_over(room)
+        _start(conversation)
+    if conversation.recording is None and action.record:
+        record_action.start(state, leg, conversation, action.callback, action.transcription)
+    if not conversation.started and action.music_url is not None:
+        leg.music = await play_stream(state, leg, action.music_url, 0)
+        _stop_music(conversation)
     return True
 
 
-def _begin(room: Conversation) -> None:
-    room.started = True
-    _music_over(room)
+def _start(conversation: Conversation) -> None:
+    conversation.started = True
+    _stop_music(conversation)
 
 
-def _music_over(room: Conversation) -> None:
-    if room.started:
-        for member in room.members:
+def _stop_music(conversation: Conversation) -> None:
+    if conversation.started:
+        for member in conversation.members:
             if member.music is not None:
                 member.music.stop()
 
 
-def leave(platform: SimulatorState, leg: Leg) -> None:
+def leave(state: SimulatorState, leg: Leg) -> None:
     """Take a leg out of its conversation; the last one out ends the room's recording."""
     conversation = leg.conversation
     if leg not in conversation.members:
         return
     conversation.members.remove(leg)
-    conversation.used_at = platform.clock.now()
+    conversation.used_at = state.clock.now()
     if leg.music is not None:
         leg.music.stop()
-    if leg.ends_room:
-        leg.ends_room = False
+    if leg.ends_conversation:
+        leg.ends_conversation = False
         for member in list(conversation.members):
             member.commands.put(HangUp("platform"))
-    if conversation.tape is not None and not conversation.members:
-        record_action.stop(platform, conversation.tape)
+    if conversation.recording is not None and not conversation.members:
+        record_action.stop(state, conversation.recording)
 
 
-def move_all(platform: SimulatorState, leg: Leg, action: MoveAll) -> bool:
+def move_all(state: SimulatorState, leg: Leg, action: TransferAction) -> bool:
     """Move every leg of this conversation to another; False when there is no such one."""
-    conversation = platform.conversation(leg.application, action.conversation)
+    conversation = state.conversation(leg.application, action.conversation)
     if conversation is None:
         return False
     for member in list(leg.conversation.members):
-        move(platform, member, conversation)
+        move(state, member, conversation)
         member.joined = True
     leg.muted = action.mute or leg.muted
     leg.can_speak = action.can_speak

@@ -88,7 +88,7 @@ def parse(fields: Any) -> Endpoint:
     if kind == "websocket":
         return _websocket(fields)
     name = "user" if kind == "app" else "extension"
-    return Endpoint(kind, _required(name, json_fields.text(fields, name)))
+    return Endpoint(kind, _required(name, json_fields.string(fields, name)))
 
 
 def phone_number(fields: dict[str, Any], name: str) -> str:
@@ -110,12 +110,14 @@ def _phone(fields: dict[str, Any]) -> Endpoint:
     if not isinstance(digits, str) or (digits and not json_fields.DIGITS.fullmatch(digits)):
         raise FieldError("dtmfAnswer", "can contain the digits 0-9, * and #, and p")
     on_answer = None
-    wanted = json_fields.mapping(fields, "onAnswer")
-    if wanted is not None:
-        url = wanted.get("url")
+    on_answer_fields = json_fields.mapping(fields, "onAnswer")
+    if on_answer_fields is not None:
+        url = on_answer_fields.get("url")
         if not json_fields.is_url(url):
             raise FieldError("onAnswer", "must have a url")
-        on_answer = OnAnswer(url, wanted.get("ringbackTone") or wanted.get("ringback"))
+        on_answer = OnAnswer(
+            url, on_answer_fields.get("ringbackTone") or on_answer_fields.get("ringback")
+        )
     number = phone_number(fields, "number")
     return Endpoint("phone", number, dtmf_answer=digits, on_answer=on_answer)
 
@@ -124,23 +126,23 @@ def _sip(fields: dict[str, Any]) -> Endpoint:
     if "user" in fields or "domain" in fields:
         if "uri" in fields:
             raise FieldError("uri", "cannot be used together with user and domain")
-        user = _required("user", json_fields.text(fields, "user"))
-        address = f"sip:{user}@{_required('domain', json_fields.text(fields, 'domain'))}"
+        user = _required("user", json_fields.string(fields, "user"))
+        address = f"sip:{user}@{_required('domain', json_fields.string(fields, 'domain'))}"
     else:
-        address = _required("uri", json_fields.text(fields, "uri"))
+        address = _required("uri", json_fields.string(fields, "uri"))
         if not address.startswith(("sip:", "sips:")):
             raise FieldError("uri", "must be a SIP URI")
-    standard = (
+    standard_headers = (
         json_fields.mapping(fields, "standardHeaders")
         or json_fields.mapping(fields, "standard_headers")
         or {}
     )
     headers = json_fields.mapping(fields, "headers") or {}
-    return Endpoint("sip", address, headers=headers, standard_headers=standard)
+    return Endpoint("sip", address, headers=headers, standard_headers=standard_headers)
 
 
 def _websocket(fields: dict[str, Any]) -> Endpoint:
-    address = _required("uri", json_fields.text(fields, "uri"))
+    address = _required("uri", json_fields.string(fields, "uri"))
     if not address.startswith(("ws://", "wss://")):
         raise FieldError("uri", "must be a ws or wss address")
     content_type = json_fields.choice(fields, "content-type", None, AUDIO_TYPES)
@@ -150,7 +152,7 @@ def _websocket(fields: dict[str, Any]) -> Endpoint:
     authorization = json_fields.mapping(fields, "authorization") or {}
     kind = json_fields.choice(authorization, "type", "vonage", ("vonage", "custom"))
     if kind == "custom":
-        _required("value", json_fields.text(authorization, "value", 8191))
+        _required("value", json_fields.string(authorization, "value", 8191))
     return Endpoint(
         "websocket",
         address,

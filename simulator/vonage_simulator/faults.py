@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Name of a knob: (what it does, the value that it takes when none is given).
-KNOBS: dict[str, tuple[str, float | None]] = {
+FAULTS: dict[str, tuple[str, float | None]] = {
     "swap_started_ringing": ("ringing is sent before started", None),
     "duplicate_delivery": ("a webhook is delivered twice", None),
     "delay_webhook": ("a webhook leaves late, by `value` seconds", 2.0),
@@ -58,10 +58,10 @@ class Faults:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._knobs: dict[str, Fault] = {}
+        self._faults: dict[str, Fault] = {}
         self._sources: dict[str, random.Random] = {}
 
-    def replace(self, wanted: dict[str, Any]) -> None:
+    def replace(self, settings: dict[str, Any]) -> None:
         """Turn exactly these knobs on, and all others off.
 
         Parameters
@@ -75,28 +75,30 @@ class Faults:
         ValueError
             When a name, a type or a range is wrong; nothing is changed then.
         """
-        seed = wanted.get("seed", self._seed)
+        seed = settings.get("seed", self._seed)
         if isinstance(seed, bool) or not isinstance(seed, int):
             raise ValueError("seed must be an integer")
-        knobs = {name: _fault(name, how) for name, how in wanted.items() if name != "seed"}
+        faults = {
+            name: _fault(name, setting) for name, setting in settings.items() if name != "seed"
+        }
         self._seed = seed
-        self._knobs = knobs
-        self._sources = {name: random.Random(f"{seed}/{name}") for name in knobs}  # noqa: S311 not for secrets
+        self._faults = faults
+        self._sources = {name: random.Random(f"{seed}/{name}") for name in faults}  # noqa: S311 not for secrets
 
-    def strikes(self, name: str) -> bool:
+    def is_triggered(self, name: str) -> bool:
         """Whether this fault happens now."""
-        knob = self._knobs.get(name)
-        if knob is None or (knob.times is not None and knob.struck >= knob.times):
+        fault = self._faults.get(name)
+        if fault is None or (fault.times is not None and fault.struck >= fault.times):
             return False
-        if self._sources[name].random() >= knob.probability:
+        if self._sources[name].random() >= fault.probability:
             return False
-        knob.struck += 1
+        fault.struck += 1
         return True
 
     def value(self, name: str) -> float:
         """The value that a knob was given, or its default."""
-        knob = self._knobs.get(name)
-        value = KNOBS[name][1] if knob is None or knob.value is None else knob.value
+        fault = self._faults.get(name)
+        value = FAULTS[name][1] if fault is None or fault.value is None else fault.value
         return 0.0 if value is None else value
 
     def view(self) -> dict[str, Any]:
@@ -105,21 +107,21 @@ class Faults:
             "seed": self._seed,
             "on": {
                 name: {
-                    "probability": knob.probability,
+                    "probability": fault.probability,
                     "value": self.value(name),
-                    "times": knob.times,
-                    "struck": knob.struck,
+                    "times": fault.times,
+                    "struck": fault.struck,
                 }
-                for name, knob in self._knobs.items()
+                for name, fault in self._faults.items()
             },
-            "knobs": {name: about for name, (about, _) in KNOBS.items()},
+            "knobs": {name: about for name, (about, _) in FAULTS.items()},
         }
 
 
-def _fault(name: str, how: Any) -> Fault:
-    if name not in KNOBS:
+def _fault(name: str, setting: Any) -> Fault:
+    if name not in FAULTS:
         raise ValueError(f"no fault is called {name}")
-    options = how if isinstance(how, dict) else {"probability": how}
+    options = setting if isinstance(setting, dict) else {"probability": setting}
     unknown = set(options) - {"probability", "value", "times"}
     if unknown:
         raise ValueError(f"{name}: unknown option {sorted(unknown)[0]}")

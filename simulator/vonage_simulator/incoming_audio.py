@@ -3,7 +3,7 @@
 from .legs import Leg, Sound, audio_holds_of, listeners_of
 
 # A sound of real audio that goes on is cut into pieces of this length.
-PIECE_SECONDS = 10.0
+MAX_SOUND_SECONDS = 10.0
 # Audio that begins so near to the end of the last goes on from it.
 SEAM_SECONDS = 0.01
 
@@ -25,21 +25,21 @@ class IncomingAudio:
             listener.line is not None or listener.microphone is not None for listener in listeners
         )
 
-    def lay(self, pcm: bytes, begin: float, end: float) -> None:
+    def add_audio(self, pcm: bytes, begin: float, end: float) -> None:
         """Lay down what was said from one time to another.
 
         Nothing of a muted leg is kept or stands on a tape: nobody else on the call heard it.
         """
         leg = self._leg
         listeners = listeners_of(leg)
-        keepers = [] if leg.muted else audio_holds_of(leg)
+        audio_holds = [] if leg.muted else audio_holds_of(leg)
         tone = 0 if leg.muted else self._tone
         sound = self._sound
         if (
             sound is None
-            or sound.voice != tone
-            or bool(sound.samples.pcm) != bool(keepers)
-            or not self._goes_on(sound, begin, listeners)
+            or sound.tone != tone
+            or bool(sound.samples.pcm) != bool(audio_holds)
+            or not self._continues(sound, begin, listeners)
         ):
             sound = Sound("audio", begin, end, {"from": leg.uuid}, tone)
             leg.said.append(sound)
@@ -47,27 +47,27 @@ class IncomingAudio:
                 listener.heard.append(sound)
             self._sound, self._listeners = sound, listeners
         sound.end = end
-        if keepers:
+        if audio_holds:
             sound.samples.pcm += pcm
-            for keeper in keepers:
-                keeper.keep(sound.samples)
+            for audio_hold in audio_holds:
+                audio_hold.add(sound.samples)
         for listener in listeners:
             if listener.line is not None:
-                listener.line.hear(leg.uuid, pcm)
+                listener.line.send_audio(leg.uuid, pcm)
             if listener.microphone is not None:
-                listener.microphone.hear(leg.uuid, pcm)
+                listener.microphone.send_audio(leg.uuid, pcm)
 
     def cut(self, at: float) -> None:
         """Nothing of it is heard after this time."""
         if self._sound is not None and self._sound.end is not None:
             self._sound.end = min(self._sound.end, at)
 
-    def _goes_on(self, sound: Sound, begin: float, listeners: list[Leg]) -> bool:
+    def _continues(self, sound: Sound, begin: float, listeners: list[Leg]) -> bool:
         """Whether audio that begins now can be added to a sound: the same people must hear it."""
         return (
             sound.end is not None
             and abs(sound.end - begin) < SEAM_SECONDS
-            and begin - sound.begin < PIECE_SECONDS
+            and begin - sound.begin < MAX_SOUND_SECONDS
             and listeners == self._listeners
             and all(_still_hears(listener, sound) for listener in listeners)
         )

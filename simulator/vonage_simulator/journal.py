@@ -10,16 +10,16 @@ from .clock import Clock
 # A listener that falls this far behind loses the oldest entries; the platform never waits for it.
 LISTENER_ENTRIES = 1000
 # The longest JSON from outside that an entry holds, in characters.
-SHOWN_CHARACTERS = 65_536
+MAX_JSON_CHARACTERS = 65_536
 
 
-def shown(fields: dict[str, Any]) -> dict[str, Any]:
+def json_copy(fields: dict[str, Any]) -> dict[str, Any]:
     """An object that came in, as an entry holds it: null for what JSON cannot say (NaN, infinity),
     and `{}` where it is too long or too deep.
     """
     try:
         text = json.dumps(fields)
-        if len(text) > SHOWN_CHARACTERS:
+        if len(text) > MAX_JSON_CHARACTERS:
             return {}
         copy: dict[str, Any] = json.loads(text, parse_constant=lambda name: None)
     except RecursionError:
@@ -30,9 +30,9 @@ def shown(fields: dict[str, Any]) -> dict[str, Any]:
 class Journal:
     """A bounded list of entries `{"id", "at", "kind", ...}` and those who follow it."""
 
-    def __init__(self, clock: Clock, kept: int) -> None:
+    def __init__(self, clock: Clock, max_entries: int) -> None:
         self._clock = clock
-        self._entries: deque[dict[str, Any]] = deque(maxlen=kept)
+        self._entries: deque[dict[str, Any]] = deque(maxlen=max_entries)
         self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
         self.count = 0  # entries so far, and the id of the latest
 

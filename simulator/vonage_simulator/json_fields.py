@@ -40,7 +40,7 @@ def number(
     return parsed
 
 
-def whole(
+def integer(
     fields: dict[str, Any], name: str, default: int | None, low: int, high: int
 ) -> int | None:
     """A whole number from `low` to `high`, also as text."""
@@ -64,7 +64,7 @@ def boolean(fields: dict[str, Any], name: str, default: bool = False) -> bool:
     raise FieldError(name, "must be true or false")
 
 
-def text(fields: dict[str, Any], name: str, longest: int = 8192) -> str | None:
+def string(fields: dict[str, Any], name: str, longest: int = 8192) -> str | None:
     """A text that is not empty."""
     value = fields.get(name)
     if value is None:
@@ -96,7 +96,7 @@ def mapping(fields: dict[str, Any], name: str) -> dict[str, Any] | None:
     return value
 
 
-def texts(fields: dict[str, Any], name: str) -> tuple[str, ...] | None:
+def strings(fields: dict[str, Any], name: str) -> tuple[str, ...] | None:
     """An array of texts."""
     value = fields.get(name)
     if value is None:
@@ -106,7 +106,7 @@ def texts(fields: dict[str, Any], name: str) -> tuple[str, ...] | None:
     return tuple(value)
 
 
-def only_url(fields: dict[str, Any], name: str) -> str | None:
+def single_url(fields: dict[str, Any], name: str) -> str | None:
     """The address in an array of exactly one; a bare text is refused (java-sdk issue 63)."""
     value = fields.get(name)
     if value is None:

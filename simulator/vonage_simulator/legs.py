@@ -15,8 +15,8 @@ from .endpoints import Endpoint
 from .settings import WebhookTarget
 
 # What one leg remembers; the oldest goes first.
-SOUNDS_KEPT = 2000
-DELIVERIES_KEPT = 200
+MAX_SOUNDS = 2000
+MAX_DELIVERIES = 200
 
 
 @dataclass(eq=False)
@@ -24,27 +24,27 @@ class Samples:
     """Real audio of a sound, 16-bit mono at 16 kHz: held only while somebody keeps it."""
 
     pcm: bytes = b""
-    keepers: set["AudioHold"] = field(default_factory=set)
+    audio_holds: set["AudioHold"] = field(default_factory=set)
 
 
 @dataclass(eq=False)
 class AudioHold:
     """Whoever needs real audio for a while, such as a recording."""
 
-    kept: set[Samples] = field(default_factory=set)
+    samples: set[Samples] = field(default_factory=set)
 
-    def keep(self, samples: Samples) -> None:
+    def add(self, samples: Samples) -> None:
         """Hold on to these samples, and to what is added to them."""
-        self.kept.add(samples)
-        samples.keepers.add(self)
+        self.samples.add(samples)
+        samples.audio_holds.add(self)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Need them no more: what nobody else keeps is gone."""
-        for samples in self.kept:
-            samples.keepers.discard(self)
-            if not samples.keepers:
+        for samples in self.samples:
+            samples.audio_holds.discard(self)
+            if not samples.audio_holds:
                 samples.pcm = b""
-        self.kept.clear()
+        self.samples.clear()
 
 
 @dataclass(eq=False)
@@ -59,7 +59,7 @@ class Sound:
     begin: float
     end: float | None
     details: dict[str, Any]
-    voice: int
+    tone: int
     samples: Samples = field(default_factory=Samples)
     sound_id: int | None = None  # of those that the platform plays
 
@@ -153,8 +153,8 @@ class Conversation:
     members: list["Leg"] = field(default_factory=list)
     everyone: list["Leg"] = field(default_factory=list)  # since it was last empty
     started: bool = True
-    tape: Any = None  # recordings.Tape, while the room is recorded
-    keepers: list[AudioHold] = field(default_factory=list)
+    recording: Any = None  # recordings.Tape, while the room is recorded
+    audio_holds: list[AudioHold] = field(default_factory=list)
     used_at: float = 0.0
 
 
@@ -170,7 +170,7 @@ class Leg:
     conversation: Conversation
     clock: Clock
     created_at: float
-    voice: int
+    tone: int
     event: WebhookTarget | None
     ring_time: float = 60.0
     limit: float = 86_400.0  # no page limits inbound calls; this is the longest of length_timer
@@ -188,7 +188,7 @@ class Leg:
     earmuffed: bool = False
     can_speak: tuple[str, ...] | None = None
     can_hear: tuple[str, ...] | None = None
-    ends_room: bool = False
+    ends_conversation: bool = False
     redirected: bool = False
     barging: bool = False
     nccos: int = 0  # that were run on the leg
@@ -204,15 +204,15 @@ class Leg:
     line: Any = None  # websockets.Line of a WebSocket leg
     microphone: Any = None  # microphones.Microphone, while one is connected
     has_voice: bool = False  # whether that microphone is loud
-    reply: Any = None  # what a synchronous event was answered with
+    event_result: Any = None  # what a synchronous event was answered with
     length_timer: Timer | None = None
     final: dict[str, Any] = field(default_factory=dict)
 
-    heard: deque[Sound] = field(default_factory=lambda: deque(maxlen=SOUNDS_KEPT))
-    said: deque[Sound] = field(default_factory=lambda: deque(maxlen=SOUNDS_KEPT))
-    deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=DELIVERIES_KEPT))
-    tapes: list[Any] = field(default_factory=list)  # recordings.Tape of this leg
-    keepers: list[AudioHold] = field(default_factory=list)
+    heard: deque[Sound] = field(default_factory=lambda: deque(maxlen=MAX_SOUNDS))
+    said: deque[Sound] = field(default_factory=lambda: deque(maxlen=MAX_SOUNDS))
+    deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_DELIVERIES))
+    recordings: list[Any] = field(default_factory=list)  # recordings.Tape of this leg
+    audio_holds: list[AudioHold] = field(default_factory=list)
     watchers: set[Inbox[LegInput]] = field(default_factory=set)
     task: "asyncio.Task[None] | None" = None
 
@@ -240,10 +240,10 @@ class Leg:
         """Whether the leg was answered and has not ended."""
         return self.answered_at is not None and not self.is_over
 
-    def tell(self, doing: LegInput) -> None:
+    def publish(self, leg_input: LegInput) -> None:
         """Let everything that listens to this leg know what its person did."""
         for watcher in list(self.watchers):
-            watcher.put(doing)
+            watcher.put(leg_input)
 
 
 Script = Callable[[Leg], Awaitable[None]]
@@ -273,18 +273,18 @@ def audio_holds_of(leg: Leg) -> list[AudioHold]:
     """Who keeps the real audio of what is heard in the leg's conversation now."""
     conversation = leg.conversation
     return [
-        *conversation.keepers,
-        *(keeper for member in conversation.members for keeper in member.keepers),
+        *conversation.audio_holds,
+        *(audio_hold for member in conversation.members for audio_hold in member.audio_holds),
     ]
 
 
 @contextmanager
 def holding_audio(leg: Leg) -> Iterator[None]:
     """Keep the real audio of the leg's conversation for a while."""
-    keeper = AudioHold()
-    leg.keepers.append(keeper)
+    audio_hold = AudioHold()
+    leg.audio_holds.append(audio_hold)
     try:
         yield
     finally:
-        leg.keepers.remove(keeper)
-        keeper.let_go()
+        leg.audio_holds.remove(audio_hold)
+        audio_hold.release()

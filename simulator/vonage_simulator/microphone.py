@@ -54,13 +54,13 @@ WORDS_AFTER = 5.0
 class Microphone:
     """One connection of a page to a leg."""
 
-    def __init__(self, platform: SimulatorState, leg: Leg) -> None:
-        self._platform = platform
+    def __init__(self, state: SimulatorState, leg: Leg) -> None:
+        self._state = state
         self._leg = leg
-        self._clock = platform.clock
-        self._voice = IncomingAudio(leg, playback.SILENT_VOICE)
-        self._pieces = RateLimiter(platform.clock, MESSAGES_PER_SECOND)
-        self._texts = RateLimiter(platform.clock, TEXTS_PER_SECOND)
+        self._clock = state.clock
+        self._incoming_audio = IncomingAudio(leg, playback.SILENT_TONE)
+        self._pieces = RateLimiter(state.clock, MESSAGES_PER_SECOND)
+        self._texts = RateLimiter(state.clock, TEXTS_PER_SECOND)
         # When the audio since the last pause began, and how many samples of it there are.
         self._begin: float | None = None
         self._samples = 0
@@ -75,21 +75,21 @@ class Microphone:
 
     # What the person says
 
-    def take(self, pcm: bytes) -> None:
+    def receive_audio(self, pcm: bytes) -> None:
         """Take in audio that was said until now."""
         if not self._leg.is_active or not self._pieces.take():
             return
-        begin = self._place(len(pcm) // SAMPLE_BYTES)
+        begin = self._begin_time(len(pcm) // SAMPLE_BYTES)
         if begin is not None:
-            self._voice.lay(pcm, begin, self._end)
-            self._listen(pcm, begin)
+            self._incoming_audio.add_audio(pcm, begin, self._end)
+            self._detect_voice(pcm, begin)
 
     @property
     def _end(self) -> float:
         """When the audio that came in ends; counted in samples, so that no error adds up."""
         return (self._begin or 0.0) + self._samples / RATE
 
-    def _place(self, count: int) -> float | None:
+    def _begin_time(self, count: int) -> float | None:
         """When this many samples were said; None where they are too far ahead of the clock."""
         said = self._clock.now() - count / RATE
         if self._begin is None or said > self._end + JITTER_SECONDS:
@@ -101,7 +101,7 @@ class Microphone:
         self._samples += count
         return begin
 
-    def mean(self, text: str) -> None:
+    def receive_transcript(self, text: str) -> None:
         """Take words as the meaning of what was said last."""
         if not self._leg.is_active or not self._texts.take():
             return
@@ -110,22 +110,22 @@ class Microphone:
         if began >= ended or ended < now - WORDS_AFTER:
             began = ended = now
         self._began = max(self._began, ended)  # what follows has words of its own
-        playback.recognize(self._platform, self._leg, text, began, ended)
+        playback.recognize(self._state, self._leg, text, began, ended)
 
     # Whether the person speaks
 
-    def _listen(self, pcm: bytes, begin: float) -> None:
+    def _detect_voice(self, pcm: bytes, begin: float) -> None:
         at = begin - len(self._rest) / AUDIO_BYTES
         samples = array("h", self._rest + pcm)
-        whole = len(samples) // WINDOW * WINDOW
-        for start in range(0, whole, WINDOW):
+        complete = len(samples) // WINDOW * WINDOW
+        for start in range(0, complete, WINDOW):
             window = samples[start : start + WINDOW]
             until = at + (start + WINDOW) / RATE
             if sum(map(mul, window, window)) >= LOUDNESS**2 * WINDOW:
                 self._is_loud(until)
             else:
                 self._is_quiet(until)
-        self._rest = samples[whole:].tobytes()
+        self._rest = samples[complete:].tobytes()
 
     def _is_loud(self, until: float) -> None:
         self._loud += 1
@@ -136,39 +136,39 @@ class Microphone:
             self._began, self._until = until - self._loud * WINDOW / RATE, until
             leg.has_voice = True
             self._write("started")
-            playback.interrupt(leg)
-            leg.tell(VoiceBegan(self._began))
-            self._look_later()
+            playback.interrupt_prompt(leg)
+            leg.publish(VoiceBegan(self._began))
+            self._schedule_timeout()
 
     def _is_quiet(self, until: float) -> None:
         self._loud = 0
         if self._leg.has_voice and until - self._until >= QUIET_SECONDS:
-            self._voice_over()
+            self._end_voice()
 
-    def _look_later(self) -> None:
-        self._clock.call_at(self._until + NO_AUDIO_SECONDS, self._look)
+    def _schedule_timeout(self) -> None:
+        self._clock.call_at(self._until + NO_AUDIO_SECONDS, self._check_timeout)
 
-    def _look(self) -> None:
+    def _check_timeout(self) -> None:
         """End a voice after which no audio came, not even quiet one."""
         if self._leg.microphone is not self or not self._leg.has_voice:
             return
         if self._clock.now() >= self._until + NO_AUDIO_SECONDS:
-            self._voice_over()
+            self._end_voice()
         else:
-            self._look_later()
+            self._schedule_timeout()
 
-    def _voice_over(self) -> None:
+    def _end_voice(self) -> None:
         self._leg.has_voice = False
         self._write("ended")
-        self._leg.tell(VoiceEnded(self._until))
+        self._leg.publish(VoiceEnded(self._until))
 
     def _write(self, state: str) -> None:
         heard_by = [listener.uuid for listener in listeners_of(self._leg)]
-        self._platform.journal.write("voice", uuid=self._leg.uuid, state=state, heard_by=heard_by)
+        self._state.journal.write("voice", uuid=self._leg.uuid, state=state, heard_by=heard_by)
 
     # Whom the person hears
 
-    def hear(self, speaker: str, pcm: bytes) -> None:
+    def send_audio(self, speaker: str, pcm: bytes) -> None:
         """Let the person hear a voice, when the connection has time."""
         self._outgoing.append(speaker.encode().ljust(SPEAKER_BYTES) + pcm)
         self._ready.set()
@@ -183,13 +183,13 @@ class Microphone:
         self._ready.set()
         if self._leg.microphone is self:
             if self._leg.has_voice:
-                self._voice_over()
+                self._end_voice()
             self._leg.microphone = None
-        self._voice.cut(self._clock.now())
+        self._incoming_audio.cut(self._clock.now())
 
-    async def talk(self, socket: web.WebSocketResponse) -> None:
+    async def run(self, socket: web.WebSocketResponse) -> None:
         """Send and take in, until the page or the platform ends it."""
-        tasks = [self._platform.spawn(self._send(socket)), self._platform.spawn(self._read(socket))]
+        tasks = [self._state.spawn(self._send(socket)), self._state.spawn(self._read(socket))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -215,29 +215,29 @@ class Microphone:
             if self._clock.speed != 1:
                 self.close(WSCloseCode.POLICY_VIOLATION, "the clock does not run at speed 1")
             elif message.type is aiohttp.WSMsgType.BINARY:
-                self._take_audio(message.data)
+                self._handle_audio(message.data)
             elif message.type is aiohttp.WSMsgType.TEXT:
-                self._take_text(message.data)
+                self._handle_text(message.data)
 
-    def _take_audio(self, data: bytes) -> None:
+    def _handle_audio(self, data: bytes) -> None:
         if len(data) > AUDIO_BYTES:
             self.close(WSCloseCode.MESSAGE_TOO_BIG, "a message holds a second of audio at most")
         elif len(data) % SAMPLE_BYTES:
             self.close(WSCloseCode.UNSUPPORTED_DATA, "a sample has 16 bits")
         elif data:
-            self.take(data)
+            self.receive_audio(data)
 
-    def _take_text(self, data: str) -> None:
-        text = _words(data)
+    def _handle_text(self, data: str) -> None:
+        text = _transcript_in(data)
         if text is None:
             self.close(WSCloseCode.UNSUPPORTED_DATA, 'a text message is {"text": "..."}')
         elif len(text) > TEXT_CHARACTERS:
             self.close(WSCloseCode.MESSAGE_TOO_BIG, f"a text has {TEXT_CHARACTERS} characters")
         else:
-            self.mean(text)
+            self.receive_transcript(text)
 
 
-def _words(data: str) -> str | None:
+def _transcript_in(data: str) -> str | None:
     try:
         message: Any = json.loads(data)
     except (ValueError, RecursionError):
@@ -246,18 +246,18 @@ def _words(data: str) -> str | None:
     return text if isinstance(text, str) and text.strip() else None
 
 
-async def serve(platform: SimulatorState, leg: Leg, request: web.Request) -> web.WebSocketResponse:
+async def serve(state: SimulatorState, leg: Leg, request: web.Request) -> web.WebSocketResponse:
     """Connect a page's microphone to a leg; the newest one takes the place of an older one."""
     socket = web.WebSocketResponse(
         max_msg_size=MESSAGE_BYTES, compress=False, heartbeat=HEARTBEAT, timeout=1.0
     )
     await socket.prepare(request)
-    microphone = Microphone(platform, leg)
+    microphone = Microphone(state, leg)
     if leg.microphone is not None:
         leg.microphone.close(WSCloseCode.POLICY_VIOLATION, "another microphone took its place")
     if leg.is_over:
         microphone.close()
     else:
         leg.microphone = microphone
-    await microphone.talk(socket)
+    await microphone.run(socket)
     return socket

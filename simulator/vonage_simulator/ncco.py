@@ -216,14 +216,14 @@ def parse(ncco: Any) -> list[Step]:
 
 
 def _talk(fields: dict[str, Any]) -> Talk:
-    text = _required("text", json_fields.text(fields, "text", longest=100_000))
+    text = _required("text", json_fields.string(fields, "text", longest=100_000))
     is_markup = text.lstrip().startswith("<speak")
     if not is_markup and len(text) > TEXT_LENGTH:
         raise FieldError("text", f"can have up to {TEXT_LENGTH} characters")
     return Talk(
         text=text,
-        language=json_fields.text(fields, "language") or "en-US",
-        style=json_fields.whole(fields, "style", 0, 0, 1000) or 0,
+        language=json_fields.string(fields, "language") or "en-US",
+        style=json_fields.integer(fields, "style", 0, 0, 1000) or 0,
         premium=json_fields.boolean(fields, "premium"),
         level=json_fields.number(fields, "level", 0.0, -1, 1) or 0.0,
         loop=_loop(fields),
@@ -233,7 +233,7 @@ def _talk(fields: dict[str, Any]) -> Talk:
 
 def _stream(fields: dict[str, Any]) -> Stream:
     return Stream(
-        url=_required("streamUrl", json_fields.only_url(fields, "streamUrl")),
+        url=_required("streamUrl", json_fields.single_url(fields, "streamUrl")),
         level=json_fields.number(fields, "level", 0.0, -1, 1) or 0.0,
         loop=_loop(fields),
         barge_in=json_fields.boolean(fields, "bargeIn"),
@@ -241,7 +241,7 @@ def _stream(fields: dict[str, Any]) -> Stream:
 
 
 def _loop(fields: dict[str, Any]) -> int:
-    loop = json_fields.whole(fields, "loop", 1, 0, 1_000_000)
+    loop = json_fields.integer(fields, "loop", 1, 0, 1_000_000)
     return 1 if loop is None else loop
 
 
@@ -249,7 +249,7 @@ def _input(fields: dict[str, Any]) -> Input:
     callback = _callback(fields)
     if fields.get("type") is None:
         return Input(_dtmf(fields), None, asynchronous=False, flat=True, callback=callback)
-    kinds = json_fields.texts(fields, "type") or ()
+    kinds = json_fields.strings(fields, "type") or ()
     if not kinds or not set(kinds) <= {"dtmf", "speech"}:
         raise FieldError("type", "must be an array of dtmf and speech")
     mode = json_fields.choice(fields, "mode", "synchronous", ("synchronous", "asynchronous"))
@@ -272,30 +272,30 @@ def _dtmf(fields: dict[str, Any]) -> DtmfOptions:
     time_out = json_fields.number(fields, "timeOut", 3.0, 0, 10)
     return DtmfOptions(
         time_out=3.0 if time_out is None else time_out,
-        max_digits=json_fields.whole(fields, "maxDigits", 4, 1, 20) or 4,
+        max_digits=json_fields.integer(fields, "maxDigits", 4, 1, 20) or 4,
         submit_on_hash=json_fields.boolean(fields, "submitOnHash"),
     )
 
 
 def _speech(fields: dict[str, Any]) -> SpeechOptions:
-    uuids = json_fields.texts(fields, "uuid") or ()
+    uuids = json_fields.strings(fields, "uuid") or ()
     if len(uuids) > 1:
         raise FieldError("uuid", "can have one leg")
-    json_fields.texts(fields, "context")
+    json_fields.strings(fields, "context")
     json_fields.number(fields, "sensitivity", None, 0, 100)
     return SpeechOptions(
         uuid=uuids[0] if uuids else None,
         end_on_silence=json_fields.number(fields, "endOnSilence", 2.0, 0.4, 10) or 2.0,
         start_timeout=json_fields.number(fields, "startTimeout", 10, 1, 60) or 10,
         max_duration=json_fields.number(fields, "maxDuration", 60, 1, 60) or 60,
-        language=json_fields.text(fields, "language") or "en-US",
+        language=json_fields.string(fields, "language") or "en-US",
         save_audio=json_fields.boolean(fields, "saveAudio"),
     )
 
 
 def _record(fields: dict[str, Any]) -> Record:
     split = json_fields.choice(fields, "split", None, ("conversation",)) is not None
-    channels = json_fields.whole(fields, "channels", None, 1, 32)
+    channels = json_fields.integer(fields, "channels", None, 1, 32)
     if not split:
         channels = 1  # channels without split has no effect (NCCO reference: record.channels)
     elif channels is None:
@@ -321,27 +321,27 @@ def _record(fields: dict[str, Any]) -> Record:
 
 def _conversation(fields: dict[str, Any]) -> Conversation:
     mute = json_fields.boolean(fields, "mute")
-    can_speak = json_fields.texts(fields, "canSpeak")
+    can_speak = json_fields.strings(fields, "canSpeak")
     if mute and can_speak is not None:
         raise FieldError("mute", "cannot be used together with canSpeak")
     record = json_fields.boolean(fields, "record")
     return Conversation(
-        name=_required("name", json_fields.text(fields, "name")),
-        music_url=json_fields.only_url(fields, "musicOnHoldUrl"),
+        name=_required("name", json_fields.string(fields, "name")),
+        music_url=json_fields.single_url(fields, "musicOnHoldUrl"),
         start_on_enter=json_fields.boolean(fields, "startOnEnter", default=True),
         end_on_exit=json_fields.boolean(fields, "endOnExit"),
         record=record,
         mute=mute,
         can_speak=can_speak,
-        can_hear=json_fields.texts(fields, "canHear"),
+        can_hear=json_fields.strings(fields, "canHear"),
         callback=_callback(fields),
         transcription=_transcription(fields) if record else None,
     )
 
 
 def _connect(fields: dict[str, Any]) -> Connect:
-    wanted = fields.get("endpoint")
-    if not isinstance(wanted, list) or len(wanted) != 1:
+    endpoint_list = fields.get("endpoint")
+    if not isinstance(endpoint_list, list) or len(endpoint_list) != 1:
         raise FieldError("endpoint", "must be an array of exactly one endpoint")
     caller = fields.get("from")
     if caller is not None and not isinstance(caller, str):
@@ -355,19 +355,19 @@ def _connect(fields: dict[str, Any]) -> Connect:
     if ringback is not None and not json_fields.is_url(ringback):
         raise FieldError("ringbackTone", "must be a URL")
     return Connect(
-        endpoint=endpoints.parse(wanted[0]),
+        endpoint=endpoints.parse(endpoint_list[0]),
         caller=None if caller is None else caller.removeprefix("+"),
         random_caller=random_caller,
         synchronous=json_fields.choice(fields, "eventType", None, ("synchronous",)) is not None,
         ring_time=json_fields.number(fields, "timeout", 60, 1, 7200) or 60,
         limit=json_fields.number(fields, "limit", 7200, 1, 7200) or 7200,
-        detection=machine_detection(fields, "machineDetection", "advancedMachineDetection"),
+        detection=parse_machine_detection(fields, "machineDetection", "advancedMachineDetection"),
         callback=_callback(fields),
         ringback_url=ringback,
     )
 
 
-def machine_detection(
+def parse_machine_detection(
     fields: dict[str, Any], plain_name: str, advanced_name: str
 ) -> MachineDetection | None:
     """What an NCCO or a request says of machine detection; the advanced kind wins.
@@ -377,13 +377,13 @@ def machine_detection(
     FieldError
         When a value is not one of those allowed.
     """
-    behaviours = ("continue", "hangup")
-    plain = json_fields.choice(fields, plain_name, None, behaviours)
+    behaviors = ("continue", "hangup")
+    plain = json_fields.choice(fields, plain_name, None, behaviors)
     advanced = json_fields.mapping(fields, advanced_name)
     if advanced is not None:
         modes = ("default", "detect", "detect_beep")
         return MachineDetection(
-            behavior=json_fields.choice(advanced, "behavior", "continue", behaviours) or "continue",
+            behavior=json_fields.choice(advanced, "behavior", "continue", behaviors) or "continue",
             mode=json_fields.choice(advanced, "mode", "detect", modes) or "detect",
             beep_timeout=json_fields.number(advanced, "beep_timeout", None, 30, 120),
         )
@@ -394,7 +394,7 @@ def _notify(fields: dict[str, Any]) -> Notify:
     payload = json_fields.mapping(fields, "payload")
     if payload is None:
         raise FieldError("payload", "is required")
-    _required("eventUrl", json_fields.only_url(fields, "eventUrl"))
+    _required("eventUrl", json_fields.single_url(fields, "eventUrl"))
     return Notify(payload, _callback(fields))
 
 
@@ -406,23 +406,23 @@ def _wait(fields: dict[str, Any]) -> Wait:
 
 def _transfer(fields: dict[str, Any]) -> Transfer:
     mute = json_fields.boolean(fields, "mute")
-    can_speak = json_fields.texts(fields, "canSpeak")
+    can_speak = json_fields.strings(fields, "canSpeak")
     if mute and can_speak is not None:
         raise FieldError("mute", "cannot be used together with canSpeak")
-    conversation = _required("conversationId", json_fields.text(fields, "conversationId"))
-    return Transfer(conversation, mute, can_speak, json_fields.texts(fields, "canHear"))
+    conversation = _required("conversationId", json_fields.string(fields, "conversationId"))
+    return Transfer(conversation, mute, can_speak, json_fields.strings(fields, "canHear"))
 
 
 def _callback(fields: dict[str, Any]) -> Callback:
-    url = json_fields.only_url(fields, "eventUrl")
+    url = json_fields.single_url(fields, "eventUrl")
     return Callback(url, json_fields.method(fields, "eventMethod", "POST"))
 
 
 def _transcription(fields: dict[str, Any]) -> Transcription | None:
-    wanted = json_fields.mapping(fields, "transcription")
-    if wanted is None:
+    options = json_fields.mapping(fields, "transcription")
+    if options is None:
         return None
-    return Transcription(_callback(wanted), json_fields.text(wanted, "language") or "en-US")
+    return Transcription(_callback(options), json_fields.string(options, "language") or "en-US")
 
 
 def _required(name: str, value: str | None) -> str:

@@ -16,7 +16,7 @@ from . import (
 from .account import Application
 from .endpoints import Endpoint
 from .errors import InvalidNcco
-from .journal import shown
+from .journal import json_copy
 from .legs import HangUp, Leg, Redirect, Script
 from .machine_detection import detect
 from .ncco import Action, MachineDetection, Step
@@ -26,157 +26,151 @@ from .webhook_sender import DeliveryResult
 from .websocket_leg import WebSocketAudio
 
 RATE_LIMITED = "Rate limit of outgoing calls exceeded."
-ROOM_FULL = "The conversation has no room for another member."
+CONVERSATION_FULL = "The conversation has no room for another member."
 NO_SUCH_CONVERSATION = "Conversation not found."
 
 
 # Calls
 
 
-def ring(
-    platform: SimulatorState, application: Application, caller: Endpoint, callee: Endpoint
+def new_inbound_leg(
+    state: SimulatorState, application: Application, caller: Endpoint, callee: Endpoint
 ) -> Leg:
     """A call comes in for an application."""
-    leg = platform.new_leg(application, "inbound", caller, callee)
-    platform.journal.write("call", uuid=leg.uuid, direction="inbound")
+    leg = state.new_leg(application, "inbound", caller, callee)
+    state.journal.write("call", uuid=leg.uuid, direction="inbound")
     return leg
 
 
-def inbound_script(platform: SimulatorState) -> Script:
+def inbound_script(state: SimulatorState) -> Script:
     """Ring, ask the answer URL what to do, answer, and do it."""
 
     async def script(leg: Leg) -> None:
-        await leg_lifecycle.announce(platform, leg)
-        program = await fetch(platform, leg, leg.answer or leg.application.answer)
-        if program is None:
-            await platform.clock.sleep(platform.settings.dropped_after)
+        await leg_lifecycle.announce(state, leg)
+        steps = await fetch(state, leg, leg.answer or leg.application.answer)
+        if steps is None:
+            await state.clock.sleep(state.settings.dropped_after)
             return
-        leg_lifecycle.answer(platform, leg)
+        leg_lifecycle.answer(state, leg)
         leg.joined = True
-        await run(platform, leg, program)
+        await run(state, leg, steps)
 
     return script
 
 
 def outbound_script(
-    platform: SimulatorState, source: WebhookTarget | list[Step], detection: MachineDetection | None
+    state: SimulatorState, source: WebhookTarget | list[Step], detection: MachineDetection | None
 ) -> Script:
     """After the callee answered: find out who it is, get the NCCO, and run it."""
 
     async def script(leg: Leg) -> None:
         leg.joined = True
         if detection is not None:
-            await _detect(platform, leg, detection)
+            await _detect(state, leg, detection)
         if leg.callee.dtmf_answer:
-            await playback.send_digits(platform, leg, leg.callee.dtmf_answer).finish()
-        await ncco_script(platform, source)(leg)
+            await playback.send_digits(state, leg, leg.callee.dtmf_answer).finish()
+        await ncco_script(state, source)(leg)
 
     return script
 
 
-def ncco_script(platform: SimulatorState, source: WebhookTarget | list[Step]) -> Script:
+def ncco_script(state: SimulatorState, source: WebhookTarget | list[Step]) -> Script:
     """Run an NCCO that is given, or one that an answer URL gives."""
 
     async def script(leg: Leg) -> None:
-        program = (
-            await fetch(platform, leg, source) if isinstance(source, WebhookTarget) else source
-        )
-        if program is None:
-            await platform.clock.sleep(platform.settings.dropped_after)
+        steps = await fetch(state, leg, source) if isinstance(source, WebhookTarget) else source
+        if steps is None:
+            await state.clock.sleep(state.settings.dropped_after)
             return
-        await run(platform, leg, program)
+        await run(state, leg, steps)
 
     return script
 
 
-def transfer(platform: SimulatorState, leg: Leg, source: WebhookTarget | list[Step]) -> None:
+def transfer(state: SimulatorState, leg: Leg, source: WebhookTarget | list[Step]) -> None:
     """Give a leg a new NCCO, in a new conversation (Voice API: transfer)."""
-    leg.commands.put(Redirect(ncco_script(platform, source), new_conversation=True))
+    leg.commands.put(Redirect(ncco_script(state, source), new_conversation=True))
 
 
-async def _detect(platform: SimulatorState, leg: Leg, detection: MachineDetection) -> None:
+async def _detect(state: SimulatorState, leg: Leg, detection: MachineDetection) -> None:
     """Wait for the result, or let it come by itself and be answered with another NCCO."""
     if detection.waits:
-        await detect(platform, leg, detection)
+        await detect(state, leg, detection)
         return
 
     async def later() -> None:
-        reply = await detect(platform, leg, detection)
-        program = None if reply is None else await _program_of(platform, leg, reply)
-        if program is not None and not leg.is_over:
-            script = ncco_script(platform, program)
+        result = await detect(state, leg, detection)
+        steps = None if result is None else await _ncco_in(state, leg, result)
+        if steps is not None and not leg.is_over:
+            script = ncco_script(state, steps)
             leg.commands.put(Redirect(script, new_conversation=False))
 
-    platform.spawn(later())
+    state.spawn(later())
 
 
 # Asking for NCCOs
 
 
-async def fetch(
-    platform: SimulatorState, leg: Leg, target: WebhookTarget | None
-) -> list[Step] | None:
+async def fetch(state: SimulatorState, leg: Leg, target: WebhookTarget | None) -> list[Step] | None:
     """The NCCO of an answer URL or, failing that, of the fallback URL; None ends the call."""
     if target is None:
         return None
-    fields = webhook_payloads.answer_fields(leg, platform.base_url)
-    sending = platform.report(leg, target, fields, "answer")
-    reply: DeliveryResult | None = None if sending is None else await asyncio.shield(sending)
-    if reply is None:
+    fields = webhook_payloads.answer_fields(leg, state.base_url)
+    delivery = state.report(leg, target, fields, "answer")
+    result: DeliveryResult | None = None if delivery is None else await asyncio.shield(delivery)
+    if result is None:
         return None
     problem: InvalidNcco | None = None
     try:
-        return _answered(reply)
+        return _parse_result(result)
     except InvalidNcco as error:
         problem = error
-    falling = platform.spawn(platform.sender.fall_back(leg, target, reply, fields, "answer"))
-    second: DeliveryResult | None = await asyncio.shield(falling)
-    if second is not None:
+    fallback = state.spawn(state.sender.deliver_to_fallback(leg, target, result, fields, "answer"))
+    fallback_result: DeliveryResult | None = await asyncio.shield(fallback)
+    if fallback_result is not None:
         try:
-            return _answered(second)
+            return _parse_result(fallback_result)
         except InvalidNcco as error:
             problem = error
-    if (second or reply).status == 200:
-        platform.report_error(leg, ncco.SYNTAX_ERROR, str(problem))
+    if (fallback_result or result).status == 200:
+        state.report_error(leg, ncco.SYNTAX_ERROR, str(problem))
     return None
 
 
-def _answered(reply: DeliveryResult) -> list[Step]:
-    if reply.status != 200:
-        raise InvalidNcco(reply.reason)
+def _parse_result(result: DeliveryResult) -> list[Step]:
+    if result.status != 200:
+        raise InvalidNcco(result.reason)
     try:
-        return ncco.parse(reply.ncco())
+        return ncco.parse(result.ncco())
     except (ValueError, RecursionError) as error:
         raise InvalidNcco(str(error)) from error
 
 
-async def ask(
-    platform: SimulatorState,
+async def send_event(
+    state: SimulatorState,
     leg: Leg,
     target: WebhookTarget | None,
     fields: dict[str, Any],
     kind: str,
 ) -> list[Step] | None:
     """Send an event that may be answered with an NCCO; None lets the running one go on."""
-    sending = platform.report(leg, target, fields, kind)
-    if sending is None or target is None:
+    delivery = state.report(leg, target, fields, kind)
+    if delivery is None or target is None:
         return None
-    reply = await asyncio.shield(sending)
-    if reply.received:
-        return await _program_of(platform, leg, reply)
-    falling = platform.spawn(platform.sender.fall_back(leg, target, reply, fields, kind))
-    second: DeliveryResult | None = await asyncio.shield(falling)
-    return None if second is None else await _program_of(platform, leg, second)
+    result = await asyncio.shield(delivery)
+    if result.is_received:
+        return await _ncco_in(state, leg, result)
+    fallback = state.spawn(state.sender.deliver_to_fallback(leg, target, result, fields, kind))
+    fallback_result: DeliveryResult | None = await asyncio.shield(fallback)
+    return None if fallback_result is None else await _ncco_in(state, leg, fallback_result)
 
 
-async def _program_of(
-    platform: SimulatorState, leg: Leg, reply: DeliveryResult
-) -> list[Step] | None:
+async def _ncco_in(state: SimulatorState, leg: Leg, result: DeliveryResult) -> list[Step] | None:
     """The NCCO in the reply to an event; anything but a filled array is none."""
-    if not reply.received:
+    if not result.is_received:
         return None
     try:
-        content = reply.ncco()
+        content = result.ncco()
     except (ValueError, RecursionError):
         return None
     if not isinstance(content, list) or not content:
@@ -184,72 +178,72 @@ async def _program_of(
     try:
         return ncco.parse(content)
     except InvalidNcco as error:
-        platform.report_error(leg, ncco.SYNTAX_ERROR, str(error))
+        state.report_error(leg, ncco.SYNTAX_ERROR, str(error))
         return None
 
 
 # Actions
 
 
-async def run(platform: SimulatorState, leg: Leg, program: list[Step]) -> None:
+async def run(state: SimulatorState, leg: Leg, steps: list[Step]) -> None:
     """Run the actions in order; when they run out, the script of the leg is over."""
-    pending = _numbered(leg, program)
+    pending = _queue(leg, steps)
     while pending:
         ncco_number, position, step = pending.popleft()
-        about = {
+        entry = {
             "uuid": leg.uuid,
             "action": type(step.action).__name__.lower(),
             "ncco": ncco_number,
             "position": position,
-            "details": shown(step.source),
+            "details": json_copy(step.source),
         }
-        platform.journal.write("action", state="started", **about)
-        replacement = await _perform(platform, leg, step.action)
-        platform.journal.write("action", state="ended", **about)
+        state.journal.write("action", state="started", **entry)
+        replacement = await _run_action(state, leg, step.action)
+        state.journal.write("action", state="ended", **entry)
         if replacement is not None:
-            pending = _numbered(leg, replacement)
-    await _prompt_over(leg)
+            pending = _queue(leg, replacement)
+    await _finish_prompt(leg)
 
 
-def _numbered(leg: Leg, program: list[Step]) -> deque[tuple[int, int, Step]]:
+def _queue(leg: Leg, steps: list[Step]) -> deque[tuple[int, int, Step]]:
     """The steps of an NCCO, each with how many ran on the leg before and its own position."""
     leg.nccos += 1
-    return deque((leg.nccos, position, step) for position, step in enumerate(program))
+    return deque((leg.nccos, position, step) for position, step in enumerate(steps))
 
 
-async def _perform(platform: SimulatorState, leg: Leg, action: Action) -> list[Step] | None:
+async def _run_action(state: SimulatorState, leg: Leg, action: Action) -> list[Step] | None:
     """Run one action; gives the NCCO that replaces the rest, where there is one."""
     if isinstance(action, ncco.Input):
-        return await _input(platform, leg, action)
-    await _prompt_over(leg)
+        return await _input(state, leg, action)
+    await _finish_prompt(leg)
     if isinstance(action, ncco.Talk):
-        prompt = playback.play_talk(platform, leg, action.text, action.language, action.loop)
-        await _play(leg, prompt, action.barge_in)
+        prompt = playback.play_talk(state, leg, action.text, action.language, action.loop)
+        await _play_prompt(leg, prompt, action.barge_in)
     elif isinstance(action, ncco.Stream):
-        streamed = await playback.play_stream(platform, leg, action.url, action.loop)
+        streamed = await playback.play_stream(state, leg, action.url, action.loop)
         if streamed is not None:
-            await _play(leg, streamed, action.barge_in)
+            await _play_prompt(leg, streamed, action.barge_in)
     elif isinstance(action, ncco.Record):
-        await record_action.record(platform, leg, action)
+        await record_action.record(state, leg, action)
     elif isinstance(action, ncco.Connect):
-        return await _connect(platform, leg, action)
+        return await _connect(state, leg, action)
     elif isinstance(action, ncco.Notify):
-        now = platform.clock.now()
-        target = record_action.target_of(leg, action.callback)
+        now = state.clock.now()
+        target = record_action.callback_target(leg, action.callback)
         body = webhook_payloads.notify_event(leg, now, action.payload)
-        return await ask(platform, leg, target, body, "notify")
+        return await send_event(state, leg, target, body, "notify")
     elif isinstance(action, ncco.Wait):
-        await platform.clock.sleep(action.seconds)
+        await state.clock.sleep(action.seconds)
     elif isinstance(action, ncco.Conversation):
-        await _enter(platform, leg, action)
+        await _enter(state, leg, action)
     elif isinstance(action, ncco.Transfer):
-        if conversations.move_all(platform, leg, action):
-            await _stay()
-        platform.report_error(leg, NO_SUCH_CONVERSATION, action.conversation)
+        if conversations.move_all(state, leg, action):
+            await _wait_forever()
+        state.report_error(leg, NO_SUCH_CONVERSATION, action.conversation)
     return None
 
 
-async def _play(leg: Leg, prompt: playback.Playback, barge_in: bool) -> None:
+async def _play_prompt(leg: Leg, prompt: playback.Playback, barge_in: bool) -> None:
     """Wait for a sound's end, unless the caller may interrupt it: then it runs beside the next."""
     leg.barging = leg.barging or barge_in
     if leg.barging:
@@ -258,53 +252,53 @@ async def _play(leg: Leg, prompt: playback.Playback, barge_in: bool) -> None:
         await prompt.finish()
 
 
-async def _prompt_over(leg: Leg) -> None:
+async def _finish_prompt(leg: Leg) -> None:
     if leg.prompt is not None:
         await leg.prompt.finish()
         leg.prompt = None
 
 
-async def _input(platform: SimulatorState, leg: Leg, action: ncco.Input) -> list[Step] | None:
-    target = record_action.target_of(leg, action.callback)
+async def _input(state: SimulatorState, leg: Leg, action: ncco.Input) -> list[Step] | None:
+    target = record_action.callback_target(leg, action.callback)
     if action.asynchronous:
         leg.live_digits = target
         if not leg.takes_live_digits:
             leg.takes_live_digits = True
-            platform.spawn(input_action.send_keys_as_they_come(platform, leg))
+            state.spawn(input_action.report_each_digit(state, leg))
         return None
-    with input_action.keeping_speech(leg, action):
-        got = await input_action.collect(platform, leg, action)
+    with input_action.hold_speech_audio(leg, action):
+        collected = await input_action.collect(state, leg, action)
         if leg.prompt is not None:
             leg.prompt.stop()
             leg.prompt = None
-        body = await input_action.result_of(platform, leg, action, got)
-    return await ask(platform, leg, target, body, "input")
+        body = await input_action.event_body(state, leg, action, collected)
+    return await send_event(state, leg, target, body, "input")
 
 
-async def _enter(platform: SimulatorState, leg: Leg, action: ncco.Conversation) -> None:
+async def _enter(state: SimulatorState, leg: Leg, action: ncco.Conversation) -> None:
     """Be in a room until the leg or the room ends; later actions are not reached."""
-    if not await conversations.enter(platform, leg, action):
-        platform.report_error(leg, ROOM_FULL, action.name)
+    if not await conversations.enter(state, leg, action):
+        state.report_error(leg, CONVERSATION_FULL, action.name)
         return
-    await _stay()
+    await _wait_forever()
 
 
-async def _stay() -> None:
+async def _wait_forever() -> None:
     """Wait until the leg is hung up or redirected."""
     await asyncio.get_running_loop().create_future()
 
 
-async def _connect(platform: SimulatorState, leg: Leg, action: ncco.Connect) -> list[Step] | None:
+async def _connect(state: SimulatorState, leg: Leg, action: ncco.Connect) -> list[Step] | None:
     """Call somebody, join them, and wait until that call has ended or failed."""
-    if not platform.may_call(leg.application):
-        platform.report_error(leg, RATE_LIMITED)
+    if not state.can_call(leg.application):
+        state.report_error(leg, RATE_LIMITED)
         return None
-    if len(leg.conversation.members) >= platform.settings.conversation_members:
-        platform.report_error(leg, ROOM_FULL)
+    if len(leg.conversation.members) >= state.settings.conversation_members:
+        state.report_error(leg, CONVERSATION_FULL)
         return None
-    called = _called_leg(platform, leg, action)
-    ringing = playback.ring(platform, leg, action.ringback_url)
-    leg_lifecycle.begin(platform, called, called_script(platform, action.detection))
+    called = _called_leg(state, leg, action)
+    ringing = playback.play_ringback(state, leg, action.ringback_url)
+    leg_lifecycle.start(state, called, called_script(state, action.detection))
     try:
         await asyncio.wait({called.met, called.over}, return_when=asyncio.FIRST_COMPLETED)
         ringing.stop()
@@ -314,68 +308,68 @@ async def _connect(platform: SimulatorState, leg: Leg, action: ncco.Connect) -> 
         # A leg that is transferred away leaves the other where it is; one that ends takes it along.
         if not called.is_over and not leg.redirected:
             called.commands.put(HangUp("platform"))
-    return None if called.reply is None else await _program_of(platform, leg, called.reply)
+    return None if called.event_result is None else await _ncco_in(state, leg, called.event_result)
 
 
-def _called_leg(platform: SimulatorState, leg: Leg, action: ncco.Connect) -> Leg:
+def _called_leg(state: SimulatorState, leg: Leg, action: ncco.Connect) -> Leg:
     caller = action.caller
     if action.random_caller:
-        numbers = platform.account.numbers_of(leg.application)
-        caller = platform.chance.choice(numbers) if numbers else None
+        numbers = state.account.numbers_of(leg.application)
+        caller = state.rng.choice(numbers) if numbers else None
     if caller is None:
         caller = leg.callee.address if leg.direction == "inbound" else leg.caller.address
-    called = platform.new_leg(
+    called = state.new_leg(
         leg.application,
         "outbound",
         Endpoint("phone", caller),
         action.endpoint,
         leg.conversation,
-        record_action.target_of(leg, action.callback),
+        record_action.callback_target(leg, action.callback),
     )
-    if action.caller is not None and action.caller not in platform.account.numbers:
+    if action.caller is not None and action.caller not in state.account.numbers:
         called.shown_caller = "Unknown"  # NCCO reference: connect.from
     called.ring_time = action.ring_time
     called.limit = action.limit
     called.synchronous = action.synchronous
     if action.endpoint.kind == "websocket":
-        called.line = WebSocketAudio(platform, called)
+        called.line = WebSocketAudio(state, called)
     return called
 
 
-def called_script(platform: SimulatorState, detection: MachineDetection | None) -> Script:
+def called_script(state: SimulatorState, detection: MachineDetection | None) -> Script:
     """What a called leg does before it is joined to the others, and then stays."""
 
     async def script(leg: Leg) -> None:
         if detection is not None:
-            await _detect(platform, leg, detection)
+            await _detect(state, leg, detection)
         if leg.callee.dtmf_answer:
-            await playback.send_digits(platform, leg, leg.callee.dtmf_answer).finish()
+            await playback.send_digits(state, leg, leg.callee.dtmf_answer).finish()
         if leg.callee.on_answer is not None:
             target = WebhookTarget(leg.callee.on_answer.url, "GET")
-            program = await fetch(platform, leg, target)
-            if program is None:
+            steps = await fetch(state, leg, target)
+            if steps is None:
                 return
-            await run(platform, leg, program)
+            await run(state, leg, steps)
         leg.joined = True
         if not leg.met.done():
             leg.met.set_result(None)
-        await _stay()
+        await _wait_forever()
 
     return script
 
 
-def begin_inbound(platform: SimulatorState, leg: Leg) -> None:
+def start_inbound_call(state: SimulatorState, leg: Leg) -> None:
     """Let a call that came in live."""
-    leg_lifecycle.begin(platform, leg, inbound_script(platform))
+    leg_lifecycle.start(state, leg, inbound_script(state))
 
 
-def begin_outbound(
-    platform: SimulatorState,
+def start_outbound_call(
+    state: SimulatorState,
     leg: Leg,
     source: WebhookTarget | list[Step],
     detection: MachineDetection | None,
 ) -> None:
     """Let a call that the API placed live."""
     if leg.callee.kind == "websocket":
-        leg.line = WebSocketAudio(platform, leg)
-    leg_lifecycle.begin(platform, leg, outbound_script(platform, source, detection))
+        leg.line = WebSocketAudio(state, leg)
+    leg_lifecycle.start(state, leg, outbound_script(state, source, detection))

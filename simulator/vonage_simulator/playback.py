@@ -19,12 +19,12 @@ from .legs import (
 )
 from .state import SimulatorState
 
-TALK_VOICE = 740
-STREAM_VOICE = 880
-BEEP_VOICE = 1000
-DTMF_VOICE = 1200
-RING_VOICE = 425
-SILENT_VOICE = 0
+TALK_TONE = 740
+STREAM_TONE = 880
+BEEP_TONE = 1000
+DTMF_TONE = 1200
+RINGBACK_TONE = 425
+SILENT_TONE = 0
 
 BEEP_SECONDS = 0.4
 DIGIT_SECONDS = 0.2
@@ -36,24 +36,24 @@ class Playback:
 
     def __init__(
         self,
-        platform: SimulatorState,
+        state: SimulatorState,
         leg: Leg,
         kind: str,
         details: dict[str, Any],
-        voice: int,
+        tone: int,
         seconds: float | None,
         pcm: bytes = b"",
     ) -> None:
-        self._clock = platform.clock
-        self._journal = platform.journal
+        self._clock = state.clock
+        self._journal = state.journal
         self._leg = leg
-        self._told = False
+        self._end_reported = False
         begin = self._clock.now()
         self.ends_at = None if seconds is None else begin + seconds
-        sound_id = next(platform.sound_ids)
-        self.sound = Sound(kind, begin, None, details, voice, Samples(pcm), sound_id)
-        self._keeper = AudioHold()
-        self._keeper.keep(self.sound.samples)
+        sound_id = next(state.sound_ids)
+        self.sound = Sound(kind, begin, None, details, tone, Samples(pcm), sound_id)
+        self._audio_hold = AudioHold()
+        self._audio_hold.add(self.sound.samples)
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not leg.earmuffed:
             leg.heard.append(self.sound)
@@ -78,17 +78,17 @@ class Playback:
         if self._timer is not None:
             self._timer.cancel()
         self._leg.playbacks.remove(self)
-        for keeper in audio_holds_of(self._leg):
-            keeper.keep(self.sound.samples)
-        self._keeper.let_go()
-        self.tell_end(interrupted=self.ends_at is None or now < self.ends_at)
+        for audio_hold in audio_holds_of(self._leg):
+            audio_hold.add(self.sound.samples)
+        self._audio_hold.release()
+        self.report_end(interrupted=self.ends_at is None or now < self.ends_at)
         self.done.set_result(None)
 
-    def tell_end(self, *, interrupted: bool) -> None:
+    def report_end(self, *, interrupted: bool) -> None:
         """Write into the journal, once, that it is not heard any more."""
-        if self._told:
+        if self._end_reported:
             return
-        self._told = True
+        self._end_reported = True
         self._journal.write(
             "sound_ended",
             uuid=self._leg.uuid,
@@ -116,83 +116,83 @@ def speaking_seconds(text: str, words_per_minute: float) -> float:
     return max(0.3, words * 60 / words_per_minute) + min(pauses, 60.0)
 
 
-def play_talk(platform: SimulatorState, leg: Leg, text: str, language: str, loop: int) -> Playback:
+def play_talk(state: SimulatorState, leg: Leg, text: str, language: str, loop: int) -> Playback:
     """Speak a text to a leg; `loop` 0 repeats it until it is stopped."""
-    once = speaking_seconds(text, platform.settings.words_per_minute)
+    once = speaking_seconds(text, state.settings.words_per_minute)
     details = {"text": text, "language": language}
-    return Playback(platform, leg, "talk", details, TALK_VOICE, once * loop if loop else None)
+    return Playback(state, leg, "talk", details, TALK_TONE, once * loop if loop else None)
 
 
-async def play_stream(platform: SimulatorState, leg: Leg, url: str, loop: int) -> Playback | None:
+async def play_stream(state: SimulatorState, leg: Leg, url: str, loop: int) -> Playback | None:
     """Play an audio file to a leg; None when it cannot be fetched or is no audio."""
-    work = platform.audio_files.fetch(platform.sender.session, url)
-    content = await platform.clock.outside(work)
-    once = None if content is None else audio.seconds_of(content)
+    work = state.audio_cache.fetch(state.sender.session, url)
+    content = await state.clock.run_external(work)
+    once = None if content is None else audio.duration(content)
     if content is None or once is None:
-        platform.journal.write("error", uuid=leg.uuid, reason="no audio", detail=url)
+        state.journal.write("error", uuid=leg.uuid, reason="no audio", detail=url)
         return None
-    platform.audio_files.add_played(url, content)
+    state.audio_cache.add_played(url, content)
     pcm = audio.pcm_of(content) if loop == 1 else b""
     seconds = once * loop if loop else None
-    return Playback(platform, leg, "stream", {"url": url}, STREAM_VOICE, seconds, pcm)
+    return Playback(state, leg, "stream", {"url": url}, STREAM_TONE, seconds, pcm)
 
 
-def beep(platform: SimulatorState, leg: Leg) -> Playback:
+def play_beep(state: SimulatorState, leg: Leg) -> Playback:
     """A short tone before a recording."""
-    return Playback(platform, leg, "beep", {}, BEEP_VOICE, BEEP_SECONDS)
+    return Playback(state, leg, "beep", {}, BEEP_TONE, BEEP_SECONDS)
 
 
-def answering_beep(platform: SimulatorState, leg: Leg) -> None:
+def play_machine_beep(state: SimulatorState, leg: Leg) -> None:
     """The tone of an answering machine, which those hear who are joined to it."""
-    now = platform.clock.now()
+    now = state.clock.now()
     if leg.is_over:
         return
-    sound = Sound("beep", now, now + BEEP_SECONDS, {"from": leg.uuid}, BEEP_VOICE)
+    sound = Sound("beep", now, now + BEEP_SECONDS, {"from": leg.uuid}, BEEP_TONE)
     leg.said.append(sound)
     for listener in listeners_of(leg):
         listener.heard.append(sound)
 
 
-def ring(platform: SimulatorState, leg: Leg, url: str | None) -> Playback:
+def play_ringback(state: SimulatorState, leg: Leg, url: str | None) -> Playback:
     """The ringback tone that a caller hears, until it is stopped."""
-    return Playback(platform, leg, "ringing", {} if url is None else {"url": url}, RING_VOICE, None)
+    return Playback(state, leg, "ringing", {} if url is None else {"url": url}, RINGBACK_TONE, None)
 
 
-def send_digits(platform: SimulatorState, leg: Leg, digits: str) -> Playback:
+def send_digits(state: SimulatorState, leg: Leg, digits: str) -> Playback:
     """Play DTMF tones to a leg."""
     seconds = sum(PAUSE_SECONDS if digit in "pP" else DIGIT_SECONDS for digit in digits)
-    return Playback(platform, leg, "dtmf", {"digits": digits}, DTMF_VOICE, seconds)
+    return Playback(state, leg, "dtmf", {"digits": digits}, DTMF_TONE, seconds)
 
 
-def say(platform: SimulatorState, leg: Leg, text: str, confidence: float | None = None) -> float:
+def say(state: SimulatorState, leg: Leg, text: str, confidence: float | None = None) -> float:
     """Let the person on the leg say something after what they are saying; gives its end."""
-    clock = platform.clock
+    clock = state.clock
     begin = max(clock.now(), leg.speaking_until)
-    end = begin + speaking_seconds(text, platform.settings.words_per_minute)
+    end = begin + speaking_seconds(text, state.settings.words_per_minute)
     leg.speaking_until = end
 
     def start() -> None:
         if leg.is_over:
             return
-        sound = Sound("speech", begin, end, {"text": text, "from": leg.uuid}, leg.voice)
+        sound = Sound("speech", begin, end, {"text": text, "from": leg.uuid}, leg.tone)
         leg.said.append(sound)
         listeners = listeners_of(leg)
         for listener in listeners:
             listener.heard.append(sound)
-        platform.journal.write(
+        state.journal.write(
             "speech",
             uuid=leg.uuid,
             text=text,
             seconds=round(end - begin, 3),
             heard_by=[listener.uuid for listener in listeners],
         )
-        interrupt(leg)
-        leg.tell(SpeechBegan(begin))
+        interrupt_prompt(leg)
+        leg.publish(SpeechBegan(begin))
         clock.call_at(end, stop)
 
     def stop() -> None:
         if not leg.is_over:
-            leg.tell(SpeechEnded(text, begin, end, confidence))
+            leg.publish(SpeechEnded(text, begin, end, confidence))
 
     if begin <= clock.now():
         start()
@@ -201,14 +201,14 @@ def say(platform: SimulatorState, leg: Leg, text: str, confidence: float | None 
     return end
 
 
-def recognize(platform: SimulatorState, leg: Leg, text: str, began: float, ended: float) -> None:
+def recognize(state: SimulatorState, leg: Leg, text: str, began: float, ended: float) -> None:
     """Take what was heard from a microphone between two times as these words.
 
     They make no sound, and so nobody hears them: the voice was the sound.
     """
     details = {"text": text, "from": leg.uuid}
-    leg.said.append(Sound("speech", began, ended, details, SILENT_VOICE))
-    platform.journal.write(
+    leg.said.append(Sound("speech", began, ended, details, SILENT_TONE))
+    state.journal.write(
         "speech",
         uuid=leg.uuid,
         text=text,
@@ -217,29 +217,29 @@ def recognize(platform: SimulatorState, leg: Leg, text: str, began: float, ended
         recognised=True,
     )
     if began == ended:  # otherwise the voice has interrupted what was played then
-        interrupt(leg)
-    leg.tell(SpeechBegan(began))
-    leg.tell(SpeechEnded(text, began, ended))
+        interrupt_prompt(leg)
+    leg.publish(SpeechBegan(began))
+    leg.publish(SpeechEnded(text, began, ended))
 
 
-def press(platform: SimulatorState, leg: Leg, digits: str) -> None:
+def press_digits(state: SimulatorState, leg: Leg, digits: str) -> None:
     """Let the person on the leg press keys, one after the other; p is a pause."""
-    at = max(platform.clock.now(), leg.pressing_until)
+    at = max(state.clock.now(), leg.pressing_until)
     for digit in digits:
         if digit in "pP":
             at += PAUSE_SECONDS
             continue
-        _press_at(platform, leg, digit, at)
+        _press_at(state, leg, digit, at)
         at += DIGIT_SECONDS
     leg.pressing_until = at
 
 
-def _press_at(platform: SimulatorState, leg: Leg, digit: str, at: float) -> None:
+def _press_at(state: SimulatorState, leg: Leg, digit: str, at: float) -> None:
     def act() -> None:
         if leg.is_over:
             return
         details = {"digits": digit, "from": leg.uuid}
-        sound = Sound("dtmf", at, at + DIGIT_SECONDS, details, DTMF_VOICE)
+        sound = Sound("dtmf", at, at + DIGIT_SECONDS, details, DTMF_TONE)
         leg.said.append(sound)
         listeners = listeners_of(leg)
         for listener in listeners:
@@ -247,17 +247,17 @@ def _press_at(platform: SimulatorState, leg: Leg, digit: str, at: float) -> None
             if listener.line is not None:
                 listener.line.send_digit(digit)
         heard_by = [listener.uuid for listener in listeners]
-        platform.journal.write("digit", uuid=leg.uuid, digit=digit, heard_by=heard_by)
-        interrupt(leg)
-        leg.tell(Digit(digit, at))
+        state.journal.write("digit", uuid=leg.uuid, digit=digit, heard_by=heard_by)
+        interrupt_prompt(leg)
+        leg.publish(Digit(digit, at))
 
-    if at <= platform.clock.now():
+    if at <= state.clock.now():
         act()
     else:
-        platform.clock.call_at(at, act)
+        state.clock.call_at(at, act)
 
 
-def interrupt(leg: Leg) -> None:
+def interrupt_prompt(leg: Leg) -> None:
     """Keys and voices stop a prompt that lets them (NCCO reference: bargeIn)."""
     if leg.prompt is not None:
         leg.prompt.stop()
@@ -269,10 +269,10 @@ def stop_hearing(leg: Leg, at: float) -> None:
         if sound.end is None or sound.end > at:
             leg.heard[position] = replace(sound, end=at)
     for playback in leg.playbacks:
-        playback.tell_end(interrupted=True)
+        playback.report_end(interrupted=True)
 
 
-def silence(leg: Leg) -> None:
+def stop_playbacks(leg: Leg) -> None:
     """Stop everything that the platform plays to a leg."""
     for playback in list(leg.playbacks):
         playback.stop()

@@ -14,17 +14,17 @@ from .legs import (
     VoiceEnded,
 )
 from .ncco import Callback, Record, Transcription
-from .playback import beep
+from .playback import play_beep
 from .recordings import ActiveRecording
 from .settings import WebhookTarget
 from .state import SimulatorState
-from .webhook_sender import compact
+from .webhook_sender import compact_json
 
 # A recording without a limit of its own is as long as a call can be.
 LONGEST_SECONDS = 7200.0
 
 
-def target_of(leg: Leg, callback: Callback) -> WebhookTarget | None:
+def callback_target(leg: Leg, callback: Callback) -> WebhookTarget | None:
     """Where an action reports to: its own eventUrl, else the application's event_url."""
     if callback.url is None:
         return leg.application.event
@@ -33,12 +33,12 @@ def target_of(leg: Leg, callback: Callback) -> WebhookTarget | None:
     )
 
 
-async def record(platform: SimulatorState, leg: Leg, action: Record) -> None:
+async def record(state: SimulatorState, leg: Leg, action: Record) -> None:
     """Run a record action: to its end when it has a condition, else only its start."""
     if action.beep:
-        await beep(platform, leg).finish()
-    tape = start(
-        platform,
+        await play_beep(state, leg).finish()
+    recording = start(
+        state,
         leg,
         None,
         action.callback,
@@ -48,14 +48,14 @@ async def record(platform: SimulatorState, leg: Leg, action: Record) -> None:
         channels=action.channels,
     )
     if action.blocks:
-        await _until_done(leg, action)
-        stop(platform, tape)
+        await _wait_for_end(leg, action)
+        stop(state, recording)
 
 
 def start(
-    platform: SimulatorState,
+    state: SimulatorState,
     leg: Leg,
-    room: Conversation | None,
+    named_conversation: Conversation | None,
     callback: Callback,
     transcription: Transcription | None,
     *,
@@ -64,75 +64,82 @@ def start(
     channels: int = 1,
 ) -> ActiveRecording:
     """Begin to record a leg, or a room."""
-    tape = ActiveRecording(
-        recording_uuid=platform.make_uuid(),
+    recording = ActiveRecording(
+        recording_uuid=state.make_uuid(),
         leg=leg,
-        room=room,
+        named_conversation=named_conversation,
         audio_format=audio_format,
         channels=channels,
         split=split,
-        begin=platform.clock.now(),
+        begin=state.clock.now(),
         callback=callback,
         transcription=transcription,
     )
-    if room is None:
-        leg.tapes.append(tape)
-        leg.keepers.append(tape.keeper)
+    if named_conversation is None:
+        leg.recordings.append(recording)
+        leg.audio_holds.append(recording.audio_hold)
     else:
-        room.tape = tape
-        room.keepers.append(tape.keeper)
-    _write(platform, tape, state="started")
-    return tape
+        named_conversation.recording = recording
+        named_conversation.audio_holds.append(recording.audio_hold)
+    _write_entry(state, recording, "started")
+    return recording
 
 
-def _write(platform: SimulatorState, tape: ActiveRecording, **more: str) -> None:
-    about = {"uuid": tape.leg.uuid, "recording_uuid": tape.recording_uuid}
-    platform.journal.write("recording", **about, **more)
+def _write_entry(
+    state: SimulatorState, recording: ActiveRecording, recording_state: str, **details: str
+) -> None:
+    state.journal.write(
+        "recording",
+        uuid=recording.leg.uuid,
+        recording_uuid=recording.recording_uuid,
+        state=recording_state,
+        **details,
+    )
 
 
-def stop(platform: SimulatorState, tape: ActiveRecording) -> None:
+def stop(state: SimulatorState, recording: ActiveRecording) -> None:
     """End a recording; its file and its event follow by themselves."""
-    if tape.end is not None:
+    if recording.end is not None:
         return
-    end = min(platform.clock.now(), tape.begin + LONGEST_SECONDS)
-    tape.stop(end)
-    if tape.room is None:
-        tape.leg.tapes.remove(tape)
-        tape.leg.keepers.remove(tape.keeper)
+    end = min(state.clock.now(), recording.begin + LONGEST_SECONDS)
+    recording.stop(end)
+    if recording.named_conversation is None:
+        recording.leg.recordings.remove(recording)
+        recording.leg.audio_holds.remove(recording.audio_hold)
     else:
-        tape.room.tape = None
-        tape.room.keepers.remove(tape.keeper)
-    tracks = tape.tracks()
-    tape.keeper.let_go()
-    delay = platform.chance.uniform(*platform.settings.record_event_delay)
-    if platform.faults.strikes("record_late"):
-        delay += platform.faults.value("record_late")
-    file_id = platform.make_uuid()
-    _write(platform, tape, state="ended", file_id=file_id)
-    platform.spawn(_deliver(platform, tape, tracks, file_id, end + delay))
+        recording.named_conversation.recording = None
+        recording.named_conversation.audio_holds.remove(recording.audio_hold)
+    tracks = recording.tracks()
+    recording.audio_hold.release()
+    delay = state.rng.uniform(*state.settings.record_event_delay)
+    if state.faults.is_triggered("record_late"):
+        delay += state.faults.value("record_late")
+    file_id = state.make_uuid()
+    _write_entry(state, recording, "ended", file_id=file_id)
+    state.spawn(_store_and_report(state, recording, tracks, file_id, end + delay))
 
 
-async def _until_done(leg: Leg, action: Record) -> None:
+async def _wait_for_end(leg: Leg, action: Record) -> None:
     """Wait for the key, the silence or the time that ends a recording."""
     clock = leg.clock
     began = clock.now()
     latest = began + (action.time_out or LONGEST_SECONDS)
-    watcher = leg_watcher(leg)
+    watcher = watch_leg(leg)
     quiet_since = _quiet_since(leg, began)
     try:
         while True:
             until = latest
             if action.end_on_silence is not None and quiet_since is not None:
                 until = min(latest, quiet_since + action.end_on_silence)
-            doing = await watcher.get(until)
-            if doing is None:
+            leg_input = await watcher.get(until)
+            if leg_input is None:
                 return
-            if isinstance(doing, Digit) and doing.digit == action.end_on_key:
+            if isinstance(leg_input, Digit) and leg_input.digit == action.end_on_key:
                 return
-            if isinstance(doing, SpeechBegan | VoiceBegan):
+            if isinstance(leg_input, SpeechBegan | VoiceBegan):
                 quiet_since = None
-            elif isinstance(doing, SpeechEnded | VoiceEnded):
-                quiet_since = _quiet_since(leg, doing.at)
+            elif isinstance(leg_input, SpeechEnded | VoiceEnded):
+                quiet_since = _quiet_since(leg, leg_input.at)
     finally:
         leg.watchers.discard(watcher)
 
@@ -144,77 +151,81 @@ def _quiet_since(leg: Leg, at: float) -> float | None:
     return max(at, leg.speaking_until)
 
 
-def leg_watcher(leg: Leg) -> Inbox[LegInput]:
+def watch_leg(leg: Leg) -> Inbox[LegInput]:
     """An inbox that gets what the person on the leg does, until it is discarded."""
     watcher: Inbox[LegInput] = Inbox(leg.clock)
     leg.watchers.add(watcher)
     return watcher
 
 
-async def _deliver(
-    platform: SimulatorState,
-    tape: ActiveRecording,
+async def _store_and_report(
+    state: SimulatorState,
+    recording: ActiveRecording,
     tracks: list[list[Clip]],
     file_id: str,
     at: float,
 ) -> None:
-    end = tape.begin if tape.end is None else tape.end
-    application = tape.leg.application
-    stored = await platform.recordings.add_audio(
-        file_id, application.id, tape.audio_format, end - tape.begin, tracks
+    end = recording.begin if recording.end is None else recording.end
+    application = recording.leg.application
+    stored = await state.recordings.add_audio(
+        file_id, application.id, recording.audio_format, end - recording.begin, tracks
     )
-    await platform.clock.sleep_until(at)
-    size, url = stored.size, file_url(platform, file_id)
-    if platform.faults.strikes("record_empty"):
+    await state.clock.sleep_until(at)
+    size, url = stored.size, file_url(state, file_id)
+    if state.faults.is_triggered("record_empty"):
         size, url = 0, ""
-    if platform.faults.strikes("record_wrong_size"):
-        size += int(platform.faults.value("record_wrong_size"))
-    conversation = tape.leg.conversation if tape.room is None else tape.room
+    if state.faults.is_triggered("record_wrong_size"):
+        size += int(state.faults.value("record_wrong_size"))
+    conversation = recording.conversation
     fields = {
-        "start_time": webhook_payloads.without_milliseconds(tape.begin),
+        "start_time": webhook_payloads.without_milliseconds(recording.begin),
         "recording_url": url,
         "size": size,
-        "recording_uuid": tape.recording_uuid,
+        "recording_uuid": recording.recording_uuid,
         "end_time": webhook_payloads.without_milliseconds(end),
         "conversation_uuid": conversation.uuid,
-        "timestamp": webhook_payloads.with_milliseconds(platform.clock.now()),
+        "timestamp": webhook_payloads.with_milliseconds(state.clock.now()),
     }
-    platform.report(tape.leg, target_of(tape.leg, tape.callback), fields, "record")
-    if tape.transcription is not None:
-        await platform.clock.sleep(platform.settings.transcription_delay)
-        _transcribe(platform, tape, conversation)
+    state.report(
+        recording.leg, callback_target(recording.leg, recording.callback), fields, "record"
+    )
+    if recording.transcription is not None:
+        await state.clock.sleep(state.settings.transcription_delay)
+        _transcribe(state, recording, conversation)
 
 
 def _transcribe(
-    platform: SimulatorState, tape: ActiveRecording, conversation: Conversation
+    state: SimulatorState, recording: ActiveRecording, conversation: Conversation
 ) -> None:
-    file_id = platform.make_uuid()
-    platform.recordings.add_text(file_id, tape.leg.application.id, _transcript(platform, tape))
+    file_id = state.make_uuid()
+    state.recordings.add_text(file_id, recording.leg.application.id, _transcript(state, recording))
     fields = {
         "conversation_uuid": conversation.uuid,
         "type": "record",
-        "recording_uuid": tape.recording_uuid,
+        "recording_uuid": recording.recording_uuid,
         "status": "transcribed",
-        "transcription_url": file_url(platform, file_id),
-        "timestamp": webhook_payloads.with_milliseconds(platform.clock.now()),
+        "transcription_url": file_url(state, file_id),
+        "timestamp": webhook_payloads.with_milliseconds(state.clock.now()),
     }
-    callback = tape.transcription.callback
-    target = target_of(tape.leg, callback if callback.url is not None else tape.callback)
-    platform.report(tape.leg, target, fields, "transcription")
+    callback = recording.transcription.callback
+    target = callback_target(
+        recording.leg, callback if callback.url is not None else recording.callback
+    )
+    state.report(recording.leg, target, fields, "transcription")
 
 
-def _transcript(platform: SimulatorState, tape: ActiveRecording) -> bytes:
-    end = tape.begin if tape.end is None else tape.end
+def _transcript(state: SimulatorState, recording: ActiveRecording) -> bytes:
+    end = recording.begin if recording.end is None else recording.end
     channels = []
-    for _, sounds in tape.said():
+    for _, sounds in recording.said():
         sentences = []
         for sound in sounds:
-            if sound.end is None or sound.end <= tape.begin:
+            if sound.end is None or sound.end <= recording.begin:
                 continue
             text = str(sound.details["text"])
             words = text.split()
             length = (sound.end - sound.begin) * 1000 / max(1, len(words))
-            first = (sound.begin - tape.begin) * 1000
+            first = (sound.begin - recording.begin) * 1000
             sentences.append(
                 {
                     "sentence": text,
@@ -232,14 +243,16 @@ def _transcript(platform: SimulatorState, tape: ActiveRecording) -> bytes:
                     ],
                 }
             )
-        channels.append({"transcript": sentences, "duration": round((end - tape.begin) * 1000)})
-    document = {"ver": "1.0.0", "request_id": platform.make_uuid(), "channels": channels}
-    return compact(document)
+        channels.append(
+            {"transcript": sentences, "duration": round((end - recording.begin) * 1000)}
+        )
+    document = {"ver": "1.0.0", "request_id": state.make_uuid(), "channels": channels}
+    return compact_json(document)
 
 
-def file_url(platform: SimulatorState, file_id: str) -> str:
+def file_url(state: SimulatorState, file_id: str) -> str:
     """Where a file is fetched.
 
     The Python SDK only fetches addresses that contain nexmo.com or vonage.com: hence the query.
     """
-    return f"{platform.base_url}/v1/files/{file_id}?h=api.nexmo.com"
+    return f"{state.base_url}/v1/files/{file_id}?h=api.nexmo.com"

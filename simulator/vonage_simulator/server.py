@@ -57,7 +57,7 @@ class Simulator:
         self.http_url = ""
         self.tls_url = ""
         self.ca_file = ""
-        self._platform: SimulatorState | None = None
+        self._state: SimulatorState | None = None
         self._runner: web.AppRunner | None = None
         self._folder: Path | None = None
 
@@ -117,46 +117,46 @@ class Simulator:
         recordings_folder = self._folder / "files"
         recordings_folder.mkdir()
         recordings = RecordingStore(recordings_folder, clock, settings.recordings_kept_for)
-        platform = SimulatorState(settings, account, clock, time.time, recordings)
-        self._platform = platform
+        state = SimulatorState(settings, account, clock, time.time, recordings)
+        self._state = state
         try:
-            self._add_application(platform)
-            await platform.sender.start()
-            await self._listen(platform)
+            self._add_application(state)
+            await state.sender.start()
+            await self._listen(state)
         except BaseException:
             await self.stop()
             raise
-        platform.base_url = self.tls_url if settings.public_scheme == "https" else self.http_url
+        state.base_url = self.tls_url if settings.public_scheme == "https" else self.http_url
 
     async def stop(self) -> None:
         """End every call, stop listening, and remove the files. Can be called twice."""
-        if self._platform is not None:
-            self._platform.journal.write("end")
-            await self._platform.stop()
+        if self._state is not None:
+            self._state.journal.write("end")
+            await self._state.stop()
         if self._runner is not None:
             await self._close(self._runner)
             self._runner = None
-        if self._platform is not None:
-            await self._platform.stop()
-            await self._platform.sender.stop()
-            self._platform = None
+        if self._state is not None:
+            await self._state.stop()
+            await self._state.sender.stop()
+            self._state = None
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
             self._folder = None
 
     def _running(self) -> SimulatorState:
-        if self._platform is None:
+        if self._state is None:
             raise RuntimeError("the simulator is not running")
-        return self._platform
+        return self._state
 
-    def _add_application(self, platform: SimulatorState) -> None:
+    def _add_application(self, state: SimulatorState) -> None:
         settings = self.settings
         public_key = settings.public_key
         if public_key is None:
             self.private_key, public_key = accounts.make_keys()
         pem, key = accounts.public_key_of(public_key)
         application = Application(
-            id=settings.application_id or platform.make_uuid(),
+            id=settings.application_id or state.make_uuid(),
             name=settings.application_name,
             public_key_pem=pem,
             public_key=key,
@@ -168,18 +168,23 @@ class Simulator:
         )
         application.capabilities = capabilities_of(application)
         self.application_id = application.id
-        account = platform.account
+        account = state.account
         account.applications[application.id] = application
         account.numbers.update(dict.fromkeys(settings.numbers, application.id))
 
-    async def _listen(self, platform: SimulatorState) -> None:
+    async def _listen(self, state: SimulatorState) -> None:
         app = web.Application(
-            middlewares=[_guard, _headers(platform), _refusals, _faults(platform)],
+            middlewares=[
+                _check_origin,
+                _add_headers(state),
+                _error_responses,
+                _inject_faults(state),
+            ],
             client_max_size=self.settings.body_bytes,
         )
-        app.add_routes(VoiceApi(platform).routes())
-        app.add_routes(AccountApi(platform).routes())
-        app.add_routes(ControlApi(platform).routes())
+        app.add_routes(VoiceApi(state).routes())
+        app.add_routes(AccountApi(state).routes())
+        app.add_routes(ControlApi(state).routes())
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False
         )
@@ -223,14 +228,14 @@ def _port(site: web.TCPSite) -> int:
 
 
 @web.middleware
-async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _check_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what does not come from this machine's own programs and pages."""
     if not is_local(request):
         return web.json_response({"title": "Forbidden"}, status=403)
     return await handler(request)
 
 
-def _headers(platform: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
+def _add_headers(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
     """The headers that Vonage's answers carry (node-sdk issue 133)."""
 
     @web.middleware
@@ -239,7 +244,7 @@ def _headers(platform: SimulatorState) -> "web.middleware":  # type: ignore[vali
         if not response.prepared and not request.path.startswith("/sim"):
             response.headers["Server"] = "nginx"
             response.headers["X-Frame-Options"] = "deny"
-            response.headers["X-Nexmo-Trace-Id"] = platform.trace_id()
+            response.headers["X-Nexmo-Trace-Id"] = state.trace_id()
             if response.content_type == "application/json":
                 response.headers["Content-Disposition"] = 'attachment; filename="api.txt"'
         return response
@@ -248,7 +253,7 @@ def _headers(platform: SimulatorState) -> "web.middleware":  # type: ignore[vali
 
 
 @web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _error_responses(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every refusal into a response in one of Vonage's styles."""
     try:
         return await handler(request)
@@ -263,31 +268,31 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         return web.json_response(body, status=405, headers={"Allow": error.headers["Allow"]})
 
 
-def _faults(platform: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
+def _inject_faults(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
     """The faults of the API itself; the simulator's own door has none."""
-    faults = platform.faults
+    faults = state.faults
 
     @web.middleware
-    async def spoil(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def inject(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/sim"):
             return await handler(request)
-        if faults.strikes("api_slow"):
+        if faults.is_triggered("api_slow"):
             await asyncio.sleep(faults.value("api_slow"))
-        if faults.strikes("api_drop_before"):
-            return _cut(request)
-        if faults.strikes("api_5xx"):
+        if faults.is_triggered("api_drop_before"):
+            return _abort(request)
+        if faults.is_triggered("api_5xx"):
             return web.Response(status=min(599, max(500, int(faults.value("api_5xx")))))
-        if faults.strikes("api_429"):
+        if faults.is_triggered("api_429"):
             return web.Response(status=429)
-        if faults.strikes("api_drop_after"):
+        if faults.is_triggered("api_drop_after"):
             await handler(request)
-            return _cut(request)
+            return _abort(request)
         return await handler(request)
 
-    return spoil
+    return inject
 
 
-def _cut(request: web.Request) -> web.Response:
+def _abort(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

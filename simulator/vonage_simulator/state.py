@@ -11,7 +11,7 @@ from typing import Any
 
 from . import webhook_payloads
 from .account import Application, SimulatedAccount
-from .audio_cache import AudioFiles
+from .audio_cache import AudioCache
 from .clock import Clock
 from .endpoints import Endpoint
 from .faults import Faults
@@ -25,7 +25,7 @@ from .webhook_sender import DeliveryResult, WebhookSender
 logger = logging.getLogger(__name__)
 
 # Each leg speaks with a tone of its own, which tells it apart in a recording.
-VOICES = range(220, 660, 40)
+TONES = range(220, 660, 40)
 
 
 class SimulatorState:
@@ -36,22 +36,22 @@ class SimulatorState:
         settings: SimulatorSettings,
         account: SimulatedAccount,
         clock: Clock,
-        wall: Callable[[], float],
+        wall_time: Callable[[], float],
         recordings: RecordingStore,
     ) -> None:
         self.settings = settings
         self.account = account
         self.clock = clock
-        self.wall = wall
+        self.wall_time = wall_time
         self.recordings = recordings
         self.faults = Faults(settings.seed)
         self.journal = Journal(clock, settings.entries_kept)
         # Ids and delays draw from sources of their own: a fault or an extra webhook shifts neither.
         self._ids = random.Random(f"{settings.seed}/ids")  # noqa: S311 made-up ids, no secrets
         self._tokens = random.Random(f"{settings.seed}/tokens")  # noqa: S311 as above
-        self.chance = random.Random(f"{settings.seed}/chance")  # noqa: S311 as above
+        self.rng = random.Random(f"{settings.seed}/chance")  # noqa: S311 as above
         self.sender = WebhookSender(
-            settings, account, clock, wall, self.faults, self.journal, self._token_id
+            settings, account, clock, wall_time, self.faults, self.journal, self._token_id
         )
         self.callees: dict[str, CalleeBehavior] = dict(settings.callees)
         self.default_callee = settings.default_callee
@@ -61,10 +61,10 @@ class SimulatorState:
         self.base_url = ""
         self.sound_ids = itertools.count(1)
         self._ended: deque[Leg] = deque()
-        self._rooms: dict[tuple[str, str], Conversation] = {}
-        self._buckets: dict[tuple[str, str], RateLimiter] = {}
+        self._named_conversations: dict[tuple[str, str], Conversation] = {}
+        self._limiters: dict[tuple[str, str], RateLimiter] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.audio_files = AudioFiles(clock)
+        self.audio_cache = AudioCache(clock)
 
     # Ids
 
@@ -98,7 +98,7 @@ class SimulatorState:
         """A leg that has just begun, in a conversation of its own unless one is given."""
         leg_uuid = self.make_uuid()
         from_the_network = direction == "inbound" and caller.kind == "phone"
-        if from_the_network and not self.faults.strikes("dashed_inbound_uuid"):
+        if from_the_network and not self.faults.is_triggered("dashed_inbound_uuid"):
             leg_uuid = leg_uuid.replace("-", "")
         leg = Leg(
             uuid=leg_uuid,
@@ -109,7 +109,7 @@ class SimulatorState:
             conversation=conversation or self.new_conversation(),
             clock=self.clock,
             created_at=self.clock.now(),
-            voice=VOICES[self.calls % len(VOICES)],
+            tone=TONES[self.calls % len(TONES)],
             event=event or application.event,
         )
         self.calls += 1
@@ -117,33 +117,33 @@ class SimulatorState:
         leg.join(leg.conversation)
         return leg
 
-    def room(self, application: Application, name: str) -> Conversation:
+    def named_conversation(self, application: Application, name: str) -> Conversation:
         """The application's conversation of that name, made when there is none."""
-        self._drop_old_rooms()
-        room = self._rooms.get((application.id, name))
-        if room is None:
-            room = self.new_conversation(name)
-            self._rooms[application.id, name] = room
-        room.used_at = self.clock.now()
-        return room
+        self._drop_old_conversations()
+        conversation = self._named_conversations.get((application.id, name))
+        if conversation is None:
+            conversation = self.new_conversation(name)
+            self._named_conversations[application.id, name] = conversation
+        conversation.used_at = self.clock.now()
+        return conversation
 
     def conversation(self, application: Application, conversation_uuid: str) -> Conversation | None:
         """A conversation of the application that has members, or is a room that is kept."""
-        for (application_id, _), room in self._rooms.items():
-            if application_id == application.id and room.uuid == conversation_uuid:
-                return room
+        for (application_id, _), conversation in self._named_conversations.items():
+            if application_id == application.id and conversation.uuid == conversation_uuid:
+                return conversation
         for leg in self.legs.values():
             if leg.application is application and leg.conversation.uuid == conversation_uuid:
                 return leg.conversation
         return None
 
-    def _drop_old_rooms(self) -> None:
+    def _drop_old_conversations(self) -> None:
         oldest = self.clock.now() - self.settings.conversations_kept_for
-        for key, room in list(self._rooms.items()):
-            if not room.members and room.used_at < oldest:
-                del self._rooms[key]
+        for key, conversation in list(self._named_conversations.items()):
+            if not conversation.members and conversation.used_at < oldest:
+                del self._named_conversations[key]
 
-    def ended(self, leg: Leg) -> None:
+    def add_ended_leg(self, leg: Leg) -> None:
         """Keep an ended leg for a while, and forget the oldest ones."""
         self._ended.append(leg)
         oldest = self.clock.now() - self.settings.calls_kept_for
@@ -159,19 +159,19 @@ class SimulatorState:
 
     # Limits
 
-    def may_call(self, application: Application) -> bool:
+    def can_call(self, application: Application) -> bool:
         """Whether the limit of new calls leaves room for one more."""
-        return self._bucket(application, "calls", self.settings.calls_per_second).take()
+        return self._limiter(application, "calls", self.settings.calls_per_second).take()
 
-    def may_request(self, application: Application) -> bool:
+    def can_request(self, application: Application) -> bool:
         """Whether the limit of other requests leaves room for one more."""
-        return self._bucket(application, "requests", self.settings.requests_per_second).take()
+        return self._limiter(application, "requests", self.settings.requests_per_second).take()
 
-    def _bucket(self, application: Application, kind: str, rate: float) -> RateLimiter:
+    def _limiter(self, application: Application, kind: str, rate: float) -> RateLimiter:
         key = (application.id, kind)
-        if key not in self._buckets:
-            self._buckets[key] = RateLimiter(self.clock, rate)
-        return self._buckets[key]
+        if key not in self._limiters:
+            self._limiters[key] = RateLimiter(self.clock, rate)
+        return self._limiters[key]
 
     # Webhooks
 
@@ -181,7 +181,7 @@ class SimulatorState:
         """Send an event beside whatever else goes on; nothing where there is no address."""
         if target is None:
             return None
-        self._spoil(fields)
+        self._apply_payload_faults(fields)
         return self.spawn(self.sender.deliver(leg, target, fields, kind))
 
     def report_status(
@@ -190,7 +190,7 @@ class SimulatorState:
         """Move a leg to a status and tell its event URL."""
         now = self.clock.now()
         leg.status = status
-        self.journal.write("leg", uuid=leg.uuid, status=status, **self._who(leg))
+        self.journal.write("leg", uuid=leg.uuid, status=status, **self._leg_fields(leg))
         return self.report(
             leg, leg.event, webhook_payloads.status_event(leg, status, now, **extra), status
         )
@@ -202,18 +202,18 @@ class SimulatorState:
             leg, leg.event, webhook_payloads.error_event(leg, self.clock.now(), reason), "error"
         )
 
-    def _spoil(self, fields: dict[str, Any]) -> None:
-        if "headers" in fields and self.faults.strikes("no_headers"):
+    def _apply_payload_faults(self, fields: dict[str, Any]) -> None:
+        if "headers" in fields and self.faults.is_triggered("no_headers"):
             del fields["headers"]
         if "from" in fields:
-            if self.faults.strikes("null_from"):
+            if self.faults.is_triggered("null_from"):
                 fields["from"] = None
-            elif self.faults.strikes("unknown_from"):
+            elif self.faults.is_triggered("unknown_from"):
                 fields["from"] = "Unknown"
-            elif self.faults.strikes("spaced_from"):
+            elif self.faults.is_triggered("spaced_from"):
                 fields["from"] = f" {fields['from']}"
 
-    def _who(self, leg: Leg) -> dict[str, Any]:
+    def _leg_fields(self, leg: Leg) -> dict[str, Any]:
         return {
             "direction": leg.direction,
             "from": webhook_payloads.caller_of(leg),

@@ -20,8 +20,8 @@ REGION_HOSTS = frozenset(HOSTS_OF_REGIONS.values())
 class VoiceApi:
     """The handlers, on one platform."""
 
-    def __init__(self, platform: SimulatorState) -> None:
-        self._platform = platform
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
 
     def routes(self) -> list[web.RouteDef]:
         """Every path of the API."""
@@ -42,24 +42,22 @@ class VoiceApi:
 
     async def create(self, request: web.Request) -> web.Response:
         """Place a call."""
-        platform = self._platform
+        state = self._state
         application = self._authorize(request)
-        if not platform.may_call(application):
+        if not state.can_call(application):
             raise ApiError(429, None)
         fields = await read_object(request)
         try:
-            wanted = api_requests.new_call(
-                fields, application, platform.account, platform.chance.choice
-            )
+            new_call = api_requests.new_call(fields, application, state.account, state.rng.choice)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        leg = platform.new_leg(
-            application, "outbound", wanted.caller, wanted.callee, event=wanted.event
+        leg = state.new_leg(
+            application, "outbound", new_call.caller, new_call.callee, event=new_call.event
         )
-        leg.ring_time = wanted.ring_time
-        leg.limit = wanted.limit
-        platform.journal.write("call", uuid=leg.uuid, direction="outbound")
-        ncco_runner.begin_outbound(platform, leg, wanted.source, wanted.detection)
+        leg.ring_time = new_call.ring_time
+        leg.limit = new_call.limit
+        state.journal.write("call", uuid=leg.uuid, direction="outbound")
+        ncco_runner.start_outbound_call(state, leg, new_call.source, new_call.detection)
         body = {
             "uuid": leg.uuid,
             "status": "started",
@@ -72,21 +70,21 @@ class VoiceApi:
         """The calls of the application, filtered and paged."""
         application = self._authorize_request(request)
         try:
-            wanted = api_requests.call_filter(dict(request.query))
+            filters = api_requests.list_filter(dict(request.query))
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         found = [
             leg
-            for leg in self._platform.legs.values()
-            if leg.application is application and _matches(leg, wanted)
+            for leg in self._state.legs.values()
+            if leg.application is application and _matches(leg, filters)
         ]
-        found.sort(key=lambda leg: leg.created_at, reverse=wanted.descending)
-        page = found[wanted.record_index : wanted.record_index + wanted.page_size]
+        found.sort(key=lambda leg: leg.created_at, reverse=filters.descending)
+        page = found[filters.record_index : filters.record_index + filters.page_size]
         body = {
             "count": len(found),
-            "page_size": wanted.page_size,
-            "record_index": wanted.record_index,
-            "_links": self._links(dict(request.query), wanted, len(found)),
+            "page_size": filters.page_size,
+            "record_index": filters.record_index,
+            "_links": self._links(dict(request.query), filters, len(found)),
             "_embedded": {"calls": [self._view(leg) for leg in page]},
         }
         return web.json_response(body)
@@ -106,25 +104,25 @@ class VoiceApi:
             if action == "transfer":
                 source = api_requests.transfer_source(fields)
             else:
-                api_requests.known(fields, frozenset())
+                api_requests.reject_unknown(fields, frozenset())
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        self._needs_life(leg)
+        self._require_open(leg)
         if action == "hangup":
-            self._needs_age(leg)
+            self._require_age(leg)
             leg.commands.put(legs.HangUp("platform"))
             return web.Response(status=204)
-        self._needs_answer(leg)
+        self._require_answered(leg)
         if action == "transfer":
-            ncco_runner.transfer(self._platform, leg, source)
+            ncco_runner.transfer(self._state, leg, source)
         elif action in ("mute", "unmute"):
             leg.muted = action == "mute"
         else:
             leg.earmuffed = action == "earmuff"
             if leg.earmuffed:
-                now = self._platform.clock.now()
+                now = self._state.clock.now()
                 playback.stop_hearing(leg, now)
-        self._platform.journal.write("modified", uuid=leg.uuid, action=action)
+        self._state.journal.write("modified", uuid=leg.uuid, action=action)
         return web.Response(status=204)
 
     async def start_stream(self, request: web.Request) -> web.Response:
@@ -132,20 +130,20 @@ class VoiceApi:
         leg = self._leg(request)
         fields = await read_object(request)
         try:
-            loop = api_requests.playing(fields, api_requests.STREAM_FIELDS)
-            url = json_fields.only_url(fields, "stream_url")
+            loop = api_requests.check_playback(fields, api_requests.STREAM_FIELDS)
+            url = json_fields.single_url(fields, "stream_url")
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         if url is None:
             raise invalid("stream_url", "is required")
-        self._needs_answer(leg)
+        self._require_answered(leg)
         if leg.stream is not None:
             leg.stream.stop()
-        self._platform.spawn(self._stream(leg, url, loop))
+        self._state.spawn(self._stream(leg, url, loop))
         return _message(leg, "Stream started")
 
     async def _stream(self, leg: Leg, url: str, loop: int) -> None:
-        stream = await playback.play_stream(self._platform, leg, url, loop)
+        stream = await playback.play_stream(self._state, leg, url, loop)
         if stream is not None and leg.is_over:
             stream.stop()
         leg.stream = stream
@@ -153,7 +151,7 @@ class VoiceApi:
     async def stop_stream(self, request: web.Request) -> web.Response:
         """Stop the audio file."""
         leg = self._leg(request)
-        self._needs_answer(leg)
+        self._require_answered(leg)
         if leg.stream is not None:
             leg.stream.stop()
         return _message(leg, "Stream stopped")
@@ -163,24 +161,24 @@ class VoiceApi:
         leg = self._leg(request)
         fields = await read_object(request)
         try:
-            loop = api_requests.playing(fields, api_requests.TALK_FIELDS)
-            text = json_fields.text(fields, "text", 100_000)
-            language = json_fields.text(fields, "language") or "en-US"
-            api_requests.style(fields)
+            loop = api_requests.check_playback(fields, api_requests.TALK_FIELDS)
+            text = json_fields.string(fields, "text", 100_000)
+            language = json_fields.string(fields, "language") or "en-US"
+            api_requests.check_style(fields)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         if text is None:
             raise invalid("text", "is required")
-        self._needs_answer(leg)
+        self._require_answered(leg)
         if leg.talk is not None:
             leg.talk.stop()
-        leg.talk = playback.play_talk(self._platform, leg, text, language, loop)
+        leg.talk = playback.play_talk(self._state, leg, text, language, loop)
         return _message(leg, "Talk started")
 
     async def stop_talk(self, request: web.Request) -> web.Response:
         """Stop speaking."""
         leg = self._leg(request)
-        self._needs_answer(leg)
+        self._require_answered(leg)
         if leg.talk is not None:
             leg.talk.stop()
         return _message(leg, "Talk stopped")
@@ -190,11 +188,11 @@ class VoiceApi:
         leg = self._leg(request)
         fields = await read_object(request)
         try:
-            digits = api_requests.digits(fields)
+            digits = api_requests.dtmf_digits(fields)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        self._needs_answer(leg)
-        playback.send_digits(self._platform, leg, digits)
+        self._require_answered(leg)
+        playback.send_digits(self._state, leg, digits)
         return _message(leg, "DTMF sent")
 
     async def subscribe(self, request: web.Request) -> web.Response:
@@ -202,32 +200,32 @@ class VoiceApi:
         leg = self._leg(request)
         fields = await read_object(request)
         try:
-            api_requests.known(fields, frozenset({"event_url"}))
-            url = json_fields.only_url(fields, "event_url")
+            api_requests.reject_unknown(fields, frozenset({"event_url"}))
+            url = json_fields.single_url(fields, "event_url")
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         if url is None:
             raise invalid("event_url", "is required")
-        self._needs_answer(leg)
+        self._require_answered(leg)
         leg.live_digits = WebhookTarget(url, "POST", read_ms=10_000)
         return web.Response(status=200)
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
         """Send keys no more."""
         leg = self._leg(request)
-        self._needs_answer(leg)
+        self._require_answered(leg)
         leg.live_digits = None
         return web.Response(status=200)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """A recording or a transcript, to the application that made it."""
         application = self._authorize(request)
-        stored = self._platform.recordings.get(request.match_info["file_id"])
+        stored = self._state.recordings.get(request.match_info["file_id"])
         if stored is None:
             raise not_found()
         if stored.application_id != application.id:
             raise unauthorized()
-        if self._platform.faults.strikes("record_truncated"):
+        if self._state.faults.is_triggered("record_truncated"):
             return await _half(request, stored.path.read_bytes(), stored.content_type)
         response = web.FileResponse(stored.path, headers={"Content-Type": stored.content_type})
         return response
@@ -236,40 +234,40 @@ class VoiceApi:
 
     def _authorize(self, request: web.Request) -> Application:
         header = request.headers.get("Authorization")
-        return authentication.application_of(self._platform.account, header, self._platform.wall())
+        return authentication.application_of(self._state.account, header, self._state.wall_time())
 
     def _authorize_request(self, request: web.Request) -> Application:
         application = self._authorize(request)
-        if not self._platform.may_request(application):
+        if not self._state.can_request(application):
             raise ApiError(429, None)
         return application
 
     def _leg(self, request: web.Request) -> Leg:
         application = self._authorize_request(request)
-        leg = self._platform.legs.get(request.match_info["uuid"])
+        leg = self._state.legs.get(request.match_info["uuid"])
         if leg is None or leg.application is not application:
             raise not_found()
         host = request.host.partition(".")[0].partition(":")[0]
-        region = application.region or self._platform.settings.region
+        region = application.region or self._state.settings.region
         elsewhere = host in REGION_HOSTS and host != HOSTS_OF_REGIONS.get(region)
-        if elsewhere or self._platform.faults.strikes("wrong_region"):
+        if elsewhere or self._state.faults.is_triggered("wrong_region"):
             raise not_found()
         return leg
 
-    def _needs_life(self, leg: Leg) -> None:
+    def _require_open(self, leg: Leg) -> None:
         if leg.is_over:
             raise not_found()
-        if self._platform.faults.strikes("not_ready"):
+        if self._state.faults.is_triggered("not_ready"):
             raise bad_state()
 
-    def _needs_age(self, leg: Leg) -> None:
+    def _require_age(self, leg: Leg) -> None:
         """A call that the API has just placed cannot be hung up yet."""
-        age = self._platform.clock.now() - leg.created_at
-        if leg.direction == "outbound" and age < self._platform.settings.not_ready_for:
+        age = self._state.clock.now() - leg.created_at
+        if leg.direction == "outbound" and age < self._state.settings.not_ready_for:
             raise bad_state()
 
-    def _needs_answer(self, leg: Leg) -> None:
-        self._needs_life(leg)
+    def _require_answered(self, leg: Leg) -> None:
+        self._require_open(leg)
         if not leg.is_active:
             raise bad_state()
 
@@ -277,7 +275,7 @@ class VoiceApi:
 
     def _view(self, leg: Leg) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "_links": {"self": {"href": f"{self._platform.settings.href_prefix}/{leg.uuid}"}},
+            "_links": {"self": {"href": f"{self._state.settings.href_prefix}/{leg.uuid}"}},
             "uuid": leg.uuid,
             "conversation_uuid": leg.conversation.uuid,
             "to": leg.callee.view(),
@@ -292,34 +290,36 @@ class VoiceApi:
         return body
 
     def _links(
-        self, query: dict[str, str], wanted: api_requests.Filter, count: int
+        self, query: dict[str, str], filters: api_requests.Filter, count: int
     ) -> dict[str, dict[str, str]]:
-        prefix = self._platform.settings.href_prefix
-        size = wanted.page_size
+        prefix = self._state.settings.href_prefix
+        size = filters.page_size
 
         def link(index: int | None) -> dict[str, str]:
-            kept = {name: value for name, value in query.items() if name != "record_index"}
-            kept["page_size"] = str(size)
+            parameters = {name: value for name, value in query.items() if name != "record_index"}
+            parameters["page_size"] = str(size)
             if index is not None:
-                kept["record_index"] = str(index)
-            return {"href": f"{prefix}?{urlencode(kept)}"}
+                parameters["record_index"] = str(index)
+            return {"href": f"{prefix}?{urlencode(parameters)}"}
 
         last = max(0, (count - 1) // size * size)
-        links = {"self": link(wanted.record_index), "first": link(None), "last": link(last)}
-        if wanted.record_index > 0:
-            links["prev"] = link(max(0, wanted.record_index - size))
-        if wanted.record_index + size < count:
-            links["next"] = link(wanted.record_index + size)
+        links = {"self": link(filters.record_index), "first": link(None), "last": link(last)}
+        if filters.record_index > 0:
+            links["prev"] = link(max(0, filters.record_index - size))
+        if filters.record_index + size < count:
+            links["next"] = link(filters.record_index + size)
         return links
 
 
-def _matches(leg: Leg, wanted: api_requests.Filter) -> bool:
+def _matches(leg: Leg, filters: api_requests.Filter) -> bool:
     created = leg.created_at
     return (
-        (wanted.status is None or leg.status == wanted.status)
-        and (wanted.since is None or created >= wanted.since)
-        and (wanted.until is None or created <= wanted.until)
-        and (wanted.conversation_uuid is None or leg.conversation.uuid == wanted.conversation_uuid)
+        (filters.status is None or leg.status == filters.status)
+        and (filters.since is None or created >= filters.since)
+        and (filters.until is None or created <= filters.until)
+        and (
+            filters.conversation_uuid is None or leg.conversation.uuid == filters.conversation_uuid
+        )
     )
 
 

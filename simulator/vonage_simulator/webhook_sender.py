@@ -30,7 +30,7 @@ RETRIED_STATUSES = frozenset({429, 503, 504})
 RETRIED_ERRORS = frozenset({"Connection timeout.", "Read timeout.", "Connection closed."})
 NOT_NCCO_TYPES = frozenset({"text/html", "application/xml", "text/xml"})
 # Statuses that count as received (webhooks guide).
-RECEIVED = range(200, 206)
+RECEIVED_STATUSES = range(200, 206)
 # What is kept of a reply's headers: so many names, each value cut to so many characters.
 REPLY_HEADERS = 50
 REPLY_HEADER_CHARACTERS = 500
@@ -49,14 +49,14 @@ class DeliveryResult:
     headers: dict[str, str] = field(default_factory=dict)
 
     @property
-    def may_be_tried_again(self) -> bool:
+    def can_retry(self) -> bool:
         """Whether Vonage makes a second attempt after this."""
         return self.error in RETRIED_ERRORS or self.status in RETRIED_STATUSES
 
     @property
-    def received(self) -> bool:
+    def is_received(self) -> bool:
         """Whether the webhook counts as delivered."""
-        return self.status in RECEIVED
+        return self.status in RECEIVED_STATUSES
 
     @property
     def reason(self) -> str:
@@ -84,7 +84,7 @@ class WebhookSender:
         settings: SimulatorSettings,
         account: SimulatedAccount,
         clock: Clock,
-        wall: Callable[[], float],
+        wall_time: Callable[[], float],
         faults: Faults,
         journal: Journal,
         make_uuid: Callable[[], str],
@@ -92,7 +92,7 @@ class WebhookSender:
         self._settings = settings
         self._account = account
         self._clock = clock
-        self._wall = wall
+        self._wall_time = wall_time
         self._faults = faults
         self._journal = journal
         self._make_uuid = make_uuid
@@ -123,25 +123,25 @@ class WebhookSender:
         self, leg: Leg, target: WebhookTarget, fields: dict[str, Any], kind: str
     ) -> DeliveryResult:
         """Send one webhook, a second time where the rule says so; never raises for its failure."""
-        if self._faults.strikes("delay_webhook"):
+        if self._faults.is_triggered("delay_webhook"):
             await self._clock.sleep(self._faults.value("delay_webhook"))
         jti = self._make_uuid()
-        reply = await self._attempt(leg, target, fields, kind, 1, jti)
+        result = await self._attempt(leg, target, fields, kind, 1, jti)
         for attempt in range(2, self._settings.webhook_attempts + 1):
-            if not reply.may_be_tried_again:
+            if not result.can_retry:
                 break
             await self._clock.sleep(self._settings.webhook_retry_pause)
             jti = jti if self._settings.retry_keeps_jti else self._make_uuid()
-            reply = await self._attempt(leg, target, fields, kind, attempt, jti)
-        if self._faults.strikes("duplicate_delivery"):
+            result = await self._attempt(leg, target, fields, kind, attempt, jti)
+        if self._faults.is_triggered("duplicate_delivery"):
             await self._attempt(leg, target, fields, kind, 1, self._make_uuid())
-        return reply
+        return result
 
-    async def fall_back(
+    async def deliver_to_fallback(
         self,
         leg: Leg,
         failed: WebhookTarget,
-        reply: DeliveryResult,
+        result: DeliveryResult,
         fields: dict[str, Any],
         kind: str,
     ) -> DeliveryResult | None:
@@ -150,7 +150,7 @@ class WebhookSender:
         if target is None:
             return None
         original = {"url": failed.url, "type": "answer" if kind == "answer" else "event"}
-        more = {"reason": reply.reason, "original_request": original}
+        more = {"reason": result.reason, "original_request": original}
         return await self.deliver(leg, target, fields | more, "fallback")
 
     async def _attempt(
@@ -162,11 +162,11 @@ class WebhookSender:
         attempt: int,
         jti: str,
     ) -> DeliveryResult:
-        url, body = form(target, fields)
+        url, body = build_request(target, fields)
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if leg.application.signed and not self._faults.strikes("unsigned"):
+        if leg.application.signed and not self._faults.is_triggered("unsigned"):
             signed = body if body is not None else self._query_object(url)
             headers["Authorization"] = f"Bearer {self._token(leg.application, signed, jti)}"
         record = {
@@ -184,17 +184,17 @@ class WebhookSender:
         leg.deliveries.append(record)
         self._journal.write("webhook_sent", uuid=leg.uuid, webhook=dict(record))
         began = time.monotonic()
-        reply = await self._clock.outside(self._send(target, url, headers, body))
-        record["status"] = reply.status
-        record["error"] = reply.error
+        result = await self._clock.run_external(self._send(target, url, headers, body))
+        record["status"] = result.status
+        record["error"] = result.error
         record["ms"] = round((time.monotonic() - began) * 1000, 1)
         record["reply"] = {
-            "content_type": reply.content_type,
-            "headers": reply.headers,
-            "body": reply.body[: self._settings.webhook_kept_bytes].decode("utf-8", "replace"),
+            "content_type": result.content_type,
+            "headers": result.headers,
+            "body": result.body[: self._settings.webhook_kept_bytes].decode("utf-8", "replace"),
         }
         self._journal.write("webhook", uuid=leg.uuid, webhook=dict(record))
-        return reply
+        return result
 
     async def _send(
         self, target: WebhookTarget, url: str, headers: dict[str, str], body: bytes | None
@@ -206,13 +206,13 @@ class WebhookSender:
         )
         try:
             for drop in ("webhook_drop_before_body", "webhook_drop_after_body"):
-                if self._faults.strikes(drop):
+                if self._faults.is_triggered(drop):
                     sent = b"" if drop.endswith("before_body") else body or b""
-                    return await _drop(target.method, url, headers, body, sent)
+                    return await _send_and_drop(target.method, url, headers, body, sent)
             data: Any = body
-            if body is not None and self._faults.strikes("slow_webhook"):
+            if body is not None and self._faults.is_triggered("slow_webhook"):
                 headers = headers | {"Content-Length": str(len(body))}
-                data = _halting(body, self._faults.value("slow_webhook"))
+                data = _slow_body(body, self._faults.value("slow_webhook"))
             async with self.session.request(
                 target.method,
                 URL(url, encoded=True),
@@ -221,11 +221,14 @@ class WebhookSender:
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                content = await _bounded(response, self._settings.webhook_reply_bytes)
+                content = await _read_limited(response, self._settings.webhook_reply_bytes)
                 if content is None:
                     return DeliveryResult(None, error="Reply too long.")
                 return DeliveryResult(
-                    response.status, content, response.content_type, headers=_kept(response.headers)
+                    response.status,
+                    content,
+                    response.content_type,
+                    headers=_response_headers(response.headers),
                 )
         except aiohttp.ConnectionTimeoutError:
             return DeliveryResult(None, error="Connection timeout.")
@@ -247,23 +250,23 @@ class WebhookSender:
             pairs[name] = value
             if self._settings.get_hash_decodes_nested and value[:1] in ("{", "["):
                 pairs[name] = json.loads(value)
-        return compact(pairs)
+        return compact_json(pairs)
 
     def _token(self, application: Application, signed: bytes, jti: str) -> str:
-        issued = self._wall()
-        if self._faults.strikes("stale_iat"):
+        issued = self._wall_time()
+        if self._faults.is_triggered("stale_iat"):
             issued -= self._faults.value("stale_iat")
-        if self._faults.strikes("future_iat"):
+        if self._faults.is_triggered("future_iat"):
             issued += self._faults.value("future_iat")
-        if self._faults.strikes("wrong_payload_hash"):
+        if self._faults.is_triggered("wrong_payload_hash"):
             signed += b" "
         secret = self._account.signature_secret
-        if self._faults.strikes("wrong_secret"):
+        if self._faults.is_triggered("wrong_secret"):
             secret = hashlib.sha256(secret.encode()).hexdigest()
-        return sign(secret, self._account.api_key, application.id, int(issued), jti, signed)
+        return sign_webhook(secret, self._account.api_key, application.id, int(issued), jti, signed)
 
 
-def sign(
+def sign_webhook(
     secret: str, api_key: str, application_id: str, issued: int, jti: str, signed: bytes
 ) -> str:
     """The token of a signed webhook (signed webhooks guide): HS256 over these claims."""
@@ -278,15 +281,15 @@ def sign(
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
-def form(target: WebhookTarget, fields: dict[str, Any]) -> tuple[str, bytes | None]:
+def build_request(target: WebhookTarget, fields: dict[str, Any]) -> tuple[str, bytes | None]:
     """The address and the body: JSON for POST; for GET the fields in the query, objects as JSON.
 
     Null fields are left out of a query, which cannot show them.
     """
     if target.method == "POST":
-        return target.url, compact(fields)
+        return target.url, compact_json(fields)
     pairs = [
-        (name, value if isinstance(value, str) else compact(value).decode())
+        (name, value if isinstance(value, str) else compact_json(value).decode())
         for name, value in fields.items()
         if value is not None
     ]
@@ -294,24 +297,24 @@ def form(target: WebhookTarget, fields: dict[str, Any]) -> tuple[str, bytes | No
     return target.url + joint + urlencode(pairs, quote_via=quote, errors="replace"), None
 
 
-def compact(value: Any) -> bytes:
+def compact_json(value: Any) -> bytes:
     """JSON without spaces, as Vonage sends it; halves of characters become question marks."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+def _response_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers by their lower-case names; values of the same name are joined."""
-    kept: dict[str, str] = {}
+    joined: dict[str, str] = {}
     for name, value in headers.items():
         name = name.lower()
-        if name in kept:
-            kept[name] = f"{kept[name]}, {value}"[:REPLY_HEADER_CHARACTERS]
-        elif len(kept) < REPLY_HEADERS:
-            kept[name] = value[:REPLY_HEADER_CHARACTERS]
-    return kept
+        if name in joined:
+            joined[name] = f"{joined[name]}, {value}"[:REPLY_HEADER_CHARACTERS]
+        elif len(joined) < REPLY_HEADERS:
+            joined[name] = value[:REPLY_HEADER_CHARACTERS]
+    return joined
 
 
-async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
+async def _read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
     content = b""
     async for piece in response.content.iter_chunked(65536):
         content += piece
@@ -320,14 +323,14 @@ async def _bounded(response: aiohttp.ClientResponse, limit: int) -> bytes | None
     return content
 
 
-async def _halting(body: bytes, seconds: float) -> AsyncIterator[bytes]:
+async def _slow_body(body: bytes, seconds: float) -> AsyncIterator[bytes]:
     middle = len(body) // 2
     yield body[:middle]
     await asyncio.sleep(seconds)
     yield body[middle:]
 
 
-async def _drop(
+async def _send_and_drop(
     method: str, url: str, headers: dict[str, str], body: bytes | None, sent: bytes
 ) -> DeliveryResult:
     """Open a connection, send the head and perhaps the body, and close without reading."""

@@ -14,7 +14,7 @@ from .audio import Clip
 from .incoming_audio import IncomingAudio
 from .legs import AnswerCall, DeclineCall, HangUp, Leg
 from .state import SimulatorState
-from .webhook_sender import sign
+from .webhook_sender import sign_webhook
 
 FRAME_SECONDS = 0.02
 CONNECT_SECONDS = 3.0
@@ -36,12 +36,12 @@ class Marker:
 class WebSocketAudio:
     """The connection of one WebSocket leg."""
 
-    def __init__(self, platform: SimulatorState, leg: Leg) -> None:
-        self._platform = platform
+    def __init__(self, state: SimulatorState, leg: Leg) -> None:
+        self._state = state
         self._leg = leg
         self._rate = int(leg.callee.content_type.rpartition("=")[2])
         self._frame_bytes = int(self._rate * FRAME_SECONDS) * 2
-        self._voice = IncomingAudio(leg, leg.voice)
+        self._incoming_audio = IncomingAudio(leg, leg.tone)
         self._heard: dict[str, bytearray] = {}
         self._outgoing: deque[str] = deque()
         self._buffer: deque[bytes | Marker] = deque()
@@ -50,7 +50,7 @@ class WebSocketAudio:
 
     def open(self) -> None:
         """Connect; the leg is told whether it was answered."""
-        self._task = self._platform.spawn(self._run())
+        self._task = self._state.spawn(self._run())
 
     def close(self) -> None:
         """Hang up."""
@@ -59,7 +59,7 @@ class WebSocketAudio:
         self._buffer.clear()
         self._heard.clear()
 
-    def hear(self, speaker: str, pcm: bytes) -> None:
+    def send_audio(self, speaker: str, pcm: bytes) -> None:
         """Take in a voice of the call, to be sent in the frames that follow."""
         voice = self._heard.setdefault(speaker, bytearray())
         voice += pcm
@@ -71,7 +71,7 @@ class WebSocketAudio:
         self._outgoing.append(json.dumps(event))
 
     async def _run(self) -> None:
-        socket = await self._platform.clock.outside(self._connect())
+        socket = await self._state.clock.run_external(self._connect())
         if socket is None:
             self._leg.commands.put(
                 DeclineCall("failed", {"detail": "cannot_route", "sip_code": 404})
@@ -83,7 +83,7 @@ class WebSocketAudio:
         try:
             await socket.send_str(json.dumps(hello | leg.callee.headers))
             leg.commands.put(AnswerCall())
-            ticking = self._platform.spawn(self._tick(socket))
+            ticking = self._state.spawn(self._tick(socket))
             try:
                 await self._listen(socket)
             finally:
@@ -100,7 +100,7 @@ class WebSocketAudio:
         callee = self._leg.callee
         try:
             return await asyncio.wait_for(
-                self._platform.sender.session.ws_connect(
+                self._state.sender.session.ws_connect(
                     callee.address,
                     headers={"Authorization": self._authorization()},
                     max_msg_size=MESSAGE_BYTES,
@@ -112,43 +112,43 @@ class WebSocketAudio:
             return None
 
     def _authorization(self) -> str:
-        wanted = self._leg.callee.authorization
-        if wanted.get("type") == "custom":
-            return str(wanted["value"])
-        platform = self._platform
-        account = platform.account
-        token = sign(
+        authorization = self._leg.callee.authorization
+        if authorization.get("type") == "custom":
+            return str(authorization["value"])
+        state = self._state
+        account = state.account
+        token = sign_webhook(
             account.signature_secret,
             account.api_key,
             self._leg.application.id,
-            int(platform.wall()),
-            platform.make_uuid(),
+            int(state.wall_time()),
+            state.make_uuid(),
             b"",
         )
         return f"Bearer {token}"
 
     async def _disconnected(self) -> None:
         """The application closed the socket: it may answer with an NCCO."""
-        sending = self._platform.report_status(self._leg, "disconnected")
-        if sending is not None:
-            self._leg.reply = await asyncio.shield(sending)
+        delivery = self._state.report_status(self._leg, "disconnected")
+        if delivery is not None:
+            self._leg.event_result = await asyncio.shield(delivery)
         self._leg.commands.put(HangUp("user"))
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:
             if message.type is aiohttp.WSMsgType.BINARY:
-                self._take_audio(message.data)
+                self._buffer_audio(message.data)
             elif message.type is aiohttp.WSMsgType.TEXT:
-                self._take_text(message.data)
+                self._handle_text(message.data)
 
-    def _take_audio(self, data: bytes) -> None:
+    def _buffer_audio(self, data: bytes) -> None:
         """Buffer audio in frames of 20 ms; what comes when the buffer is full is lost."""
         for start in range(0, len(data), self._frame_bytes):
-            if len(self._buffer) >= self._platform.settings.websocket_buffer_frames:
+            if len(self._buffer) >= self._state.settings.websocket_buffer_frames:
                 return
             self._buffer.append(data[start : start + self._frame_bytes])
 
-    def _take_text(self, text: str) -> None:
+    def _handle_text(self, text: str) -> None:
         try:
             message = json.loads(text)
         except (ValueError, RecursionError):
@@ -163,7 +163,7 @@ class WebSocketAudio:
 
     async def _tick(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         """Every 20 ms of the clock: play a frame into the call, and send one out of it."""
-        clock = self._platform.clock
+        clock = self._state.clock
         at = clock.now()
         while not socket.closed:
             await clock.sleep_until(at + FRAME_SECONDS)
@@ -179,11 +179,11 @@ class WebSocketAudio:
             return
         samples = array("h")
         samples.frombytes(frame[: len(frame) // 2 * 2])
-        needed = self._voice.is_needed
+        needed = self._incoming_audio.is_needed
         pcm = audio.resample(samples, self._rate).tobytes() if needed else b""
-        self._voice.lay(pcm, at, at + FRAME_SECONDS)
+        self._incoming_audio.add_audio(pcm, at, at + FRAME_SECONDS)
 
-    def _voices_now(self) -> list[bytes]:
+    def _next_voices(self) -> list[bytes]:
         """The next 20 ms of each voice that is heard."""
         pieces = []
         for speaker, voice in list(self._heard.items()):
@@ -205,13 +205,13 @@ class WebSocketAudio:
     def _frame(self, at: float) -> bytes:
         """What the leg hears in these 20 ms, at the rate of the socket."""
         clips = [
-            Clip(sound.begin - at, sound.end - at if sound.end else 1.0, sound.voice)
+            Clip(sound.begin - at, sound.end - at if sound.end else 1.0, sound.tone)
             for sound in list(self._leg.heard)[-8:]
             if sound.kind != "audio"
             and sound.begin < at + FRAME_SECONDS
             and (sound.end is None or sound.end > at)
         ]
-        clips += [Clip(0.0, FRAME_SECONDS, 0, piece) for piece in self._voices_now()]
+        clips += [Clip(0.0, FRAME_SECONDS, 0, piece) for piece in self._next_voices()]
         samples = audio.mix(clips, 0, int(audio.RATE * FRAME_SECONDS))
         count = int(self._rate * FRAME_SECONDS)
         return array("h", (samples[n * len(samples) // count] for n in range(count))).tobytes()

@@ -17,7 +17,7 @@ from voicekit import ncco, signature
 from vonage_simulator.errors import InvalidNcco
 from vonage_simulator.ncco import parse
 from vonage_simulator.settings import WebhookTarget
-from vonage_simulator.webhook_sender import compact, form, sign
+from vonage_simulator.webhook_sender import build_request, compact_json, sign_webhook
 
 FIXTURES = Path(__file__).parents[1] / "unit/voicekit/ncco"
 SECRETS = signature.SigningSecrets((uuid.uuid4().hex,), "abcd1234", str(uuid.uuid4()))
@@ -68,11 +68,13 @@ def test_what_the_simulator_signs_the_application_believes(
     fields: dict[str, Any], method: Any
 ) -> None:
     # given a webhook as the simulator sends it to a URL with a parameter of its own
-    url, body = form(WebhookTarget("https://a.example/webhooks/dtmf?flow=x", method), fields)
+    url, body = build_request(
+        WebhookTarget("https://a.example/webhooks/dtmf?flow=x", method), fields
+    )
     query = urlsplit(url).query
-    signed = body if body is not None else compact(dict(signature.parameters(query)))
+    signed = body if body is not None else compact_json(dict(signature.parameters(query)))
     now = time.time()
-    token = sign(
+    token = sign_webhook(
         SECRETS.secrets[0], SECRETS.api_key, SECRETS.application_id, int(now), "jti", signed
     )
     # when the application checks it

@@ -39,7 +39,7 @@ def test_mp3_is_constant_bit_rate_of_the_right_length(
     # The encoder adds up to four frames of 36 ms.
     assert 0 <= size - seconds * 4000 * channels <= 4 * 144 * channels
     if seconds:
-        assert audio.seconds_of(content) == pytest.approx(seconds, abs=0.15)
+        assert audio.duration(content) == pytest.approx(seconds, abs=0.15)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
@@ -47,7 +47,7 @@ def test_wav_has_its_length_and_channels(tmp_path: Path, channels: int) -> None:
     path = tmp_path / "a.wav"
     size = audio.write(path, "wav", 2.5, [[TONE]] * channels)
     assert size == 44 + round(2.5 * 16000) * 2 * channels
-    assert audio.seconds_of(path.read_bytes()) == 2.5
+    assert audio.duration(path.read_bytes()) == 2.5
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -87,7 +87,7 @@ def test_a_clip_that_began_before_the_tape_is_cut_at_its_beginning() -> None:
 
 def test_a_wav_of_another_rate_and_two_channels_is_read_as_mono_at_16_khz() -> None:
     content = tone_wav(1.0, rate=8000, channels=2)
-    assert audio.seconds_of(content) == 1.0
+    assert audio.duration(content) == 1.0
     assert len(audio.pcm_of(content)) == 2 * 16_000
 
 
@@ -105,7 +105,7 @@ def test_a_wav_of_another_rate_and_two_channels_is_read_as_mono_at_16_khz() -> N
     ],
 )
 def test_what_is_no_audio_has_no_length(content: bytes) -> None:
-    assert audio.seconds_of(content) is None
+    assert audio.duration(content) is None
     assert audio.pcm_of(content) == b""
 
 

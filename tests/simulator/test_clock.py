@@ -43,7 +43,7 @@ async def test_a_step_waits_for_work_outside_before_it_goes_on() -> None:
     clock = Clock(0, 0.0)
 
     async def work() -> float:
-        await clock.outside(asyncio.sleep(0.02))
+        await clock.run_external(asyncio.sleep(0.02))
         return clock.now()
 
     task = asyncio.create_task(work())
@@ -56,7 +56,7 @@ async def test_results_from_outside_are_handed_on_in_the_order_in_which_the_work
     order: list[str] = []
 
     async def work(name: str, seconds: float) -> None:
-        await clock.outside(asyncio.sleep(seconds))
+        await clock.run_external(asyncio.sleep(seconds))
         order.append(name)
 
     tasks = [asyncio.create_task(work("slow", 0.03)), asyncio.create_task(work("fast", 0))]
@@ -75,8 +75,8 @@ async def test_work_outside_is_done_one_after_the_other_while_time_is_stepped() 
         order.append(f"{name} ends")
 
     tasks = [
-        asyncio.create_task(clock.outside(work("slow", 0.02))),
-        asyncio.create_task(clock.outside(work("fast", 0))),
+        asyncio.create_task(clock.run_external(work("slow", 0.02))),
+        asyncio.create_task(clock.run_external(work("fast", 0))),
     ]
     await clock.step(1)
     await asyncio.gather(*tasks)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulator.conftest import SIGNATURE_SECRET
 from tests.simulator.harness import HarnessCall, SimulatorHarness, talk
-from vonage_simulator.faults import KNOBS
+from vonage_simulator.faults import FAULTS
 
 HELLO = [talk("hello")]
 FOREVER = [talk("again", loop=0)]
@@ -232,7 +232,7 @@ async def test_faults_view_lists_every_knob_and_how_often_it_struck(
     await stage.faults(unsigned={"probability": 1, "times": 2})
     await finished(stage)
     view = (await stage.sim("GET", "/faults")).json
-    assert set(view["knobs"]) == set(KNOBS)
+    assert set(view["knobs"]) == set(FAULTS)
     assert view["on"]["unsigned"]["struck"] == 2
 
 
