@@ -1,6 +1,7 @@
-"""A simulated Vonage Voice platform: REST API, call engine, webhooks, recordings, faults.
+"""A simulated Vonage Voice platform: REST API, NCCO runner, webhooks, recordings, faults.
 
-It shares no code with the application that is tried on it: it is a second reading of the rules.
+It shares no code with the application under test: it is a second, independent reading of Vonage's
+rules.
 """
 
 from .server import Simulator

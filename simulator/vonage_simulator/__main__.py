@@ -1,4 +1,4 @@
-"""`python -m vonage_simulator`: the simulated platform alone, for any Vonage Voice application."""
+"""`python -m vonage_simulator`: the simulator as a command, for any Vonage Voice application."""
 
 import argparse
 import asyncio
@@ -13,39 +13,39 @@ from .settings import HOSTS_OF_REGIONS, SimulatorSettings, WebhookTarget
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Build the argument parser."""
     options = argparse.ArgumentParser(
         prog="python -m vonage_simulator",
-        description="A simulated Vonage Voice platform on this machine. Ctrl-C ends it.",
+        description="Run a simulated Vonage Voice platform on this machine. Ctrl-C stops it.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = options.add_argument
-    add("--answer-url", help="where the application answers calls")
+    add("--answer-url", help="answer URL of the application")
     add("--answer-method", choices=("GET", "POST"), default="GET")
-    add("--event-url", help="where the application takes events")
+    add("--event-url", help="event URL of the application")
     add("--event-method", choices=("GET", "POST"), default="POST")
-    add("--fallback-url", help="where the application answers when the answer URL fails")
-    add("--number", action="append", help="a number of the account; can be given again")
-    add("--key", type=Path, help="the application's private key; made when there is no such file")
-    add("--application-id", help="made up from the seed when it is not given")
+    add("--fallback-url", help="fallback URL, requested if another webhook fails")
+    add("--number", action="append", help="number of the account; repeat for more numbers")
+    add("--key", type=Path, help="private key file of the application; created if it doesn't exist")
+    add("--application-id", help="derived from the seed if omitted")
     add("--api-key", default="abcd1234")
-    add("--api-secret", help="made at each start when it is not given")
-    add("--signature-secret", help="made at each start when it is not given")
+    add("--api-secret", help="random at each start if omitted")
+    add("--signature-secret", help="random at each start if omitted")
     add("--unsigned", action="store_true", help="send webhooks without a signature")
-    add("--http-port", type=int, default=8080, help="0 takes a free one")
-    add("--tls-port", type=int, default=8443, help="0 takes a free one")
-    add("--ca-file", help="where to write the certificate of the authority behind the TLS port")
+    add("--http-port", type=int, default=8080, help="port for HTTP; 0 selects a free one")
+    add("--tls-port", type=int, default=8443, help="port for HTTPS; 0 selects a free one")
+    add("--ca-file", help="file to write the CA certificate of the HTTPS port to")
     add("--public-scheme", choices=("https", "http"), default="https",
-        help="which port region_url and recording_url point to")  # fmt: skip
+        help="scheme of region_url and recording_url")  # fmt: skip
     add("--region", choices=tuple(HOSTS_OF_REGIONS), default="eu-west")
-    add("--speed", type=float, default=1.0, help="seconds of the clock in a second; 0 stops it")
-    add("--calibration", type=Path, help="a file that `python -m voicectl capture` wrote")
-    add("--seed", type=int, default=1, help="what ids and chances come from")
+    add("--speed", type=float, default=1.0, help="clock seconds per real second; 0 stops the clock")
+    add("--calibration", type=Path, help="calibration file from `python -m voicectl capture`")
+    add("--seed", type=int, default=1, help="seed of ids and random choices")
     return options
 
 
 def settings_from(arguments: argparse.Namespace, public_key: str | None) -> SimulatorSettings:
-    """The settings that the options ask for."""
+    """Build the settings from parsed arguments."""
     answer = arguments.answer_url and WebhookTarget(arguments.answer_url, arguments.answer_method)
     event = arguments.event_url and WebhookTarget(
         arguments.event_url, arguments.event_method, read_ms=10_000
@@ -77,12 +77,12 @@ def settings_from(arguments: argparse.Namespace, public_key: str | None) -> Simu
 
 
 def read_key(path: Path | None) -> str | None:
-    """The key in a file, which is made with a new one where it does not exist.
+    """Read a private key from a file, creating the file with a new key if it doesn't exist.
 
     Raises
     ------
     OSError
-        When the file cannot be read or made.
+        If the file cannot be read or created.
     """
     if path is None:
         return None
@@ -94,7 +94,7 @@ def read_key(path: Path | None) -> str | None:
 
 
 async def serve(settings: SimulatorSettings) -> None:
-    """Run until a signal comes."""
+    """Run the simulator until SIGINT or SIGTERM."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -106,7 +106,7 @@ async def serve(settings: SimulatorSettings) -> None:
 
 
 def described(simulator: Simulator) -> list[tuple[str, str]]:
-    """What somebody needs to know who uses it."""
+    """Return the addresses and credentials to print at startup."""
     lines = [
         ("API", simulator.http_url),
         ("API over TLS", simulator.tls_url),
@@ -118,12 +118,12 @@ def described(simulator: Simulator) -> list[tuple[str, str]]:
         ("signature secret", simulator.signature_secret),
     ]
     if simulator.private_key is not None:
-        lines.append(("private key", "made for this run; name a file with --key to keep one"))
+        lines.append(("private key", "created for this run; use --key FILE to keep it"))
     return lines
 
 
 def main() -> int:
-    """Read the options and serve; 2 when they cannot be met."""
+    """Run the command; return 2 if the simulator cannot start."""
     arguments = parser().parse_args()
     try:
         asyncio.run(serve(settings_from(arguments, read_key(arguments.key))))

@@ -1,4 +1,4 @@
-"""The account: its applications with their webhooks and keys, and its numbers with their links."""
+"""The simulated account: applications with webhooks and keys, and numbers linked to them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from .settings import WebhookTarget
 
 @dataclass(eq=False)
 class Application:
-    """One application, as far as voice goes; `capabilities` is what the Application API shows."""
+    """A Vonage application; `capabilities` is what the Application API returns."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class Application:
 
 @dataclass(eq=False)
 class SimulatedAccount:
-    """What one API key owns. `numbers` leads from a number to its application's id, or None."""
+    """What one API key owns; `numbers` maps each number to its application's id, or None."""
 
     api_key: str
     api_secret: str
@@ -38,16 +38,16 @@ class SimulatedAccount:
     numbers: dict[str, str | None] = field(default_factory=dict)
 
     def application_of(self, number: str) -> Application | None:
-        """The application that answers a number, where one is linked."""
+        """Return the application that a number is linked to, if any."""
         return self.applications.get(self.numbers.get(number) or "")
 
     def numbers_of(self, application: Application) -> list[str]:
-        """The numbers that are linked to an application."""
+        """Return the numbers that are linked to an application."""
         return [number for number, linked in self.numbers.items() if linked == application.id]
 
 
 def make_keys() -> tuple[str, str]:
-    """A new RSA pair in PEM: the private key (PKCS 8) and the public key."""
+    """Create an RSA key pair in PEM: the private key (PKCS 8) and the public key."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private_pem = private.private_bytes(
         serialization.Encoding.PEM,
@@ -61,12 +61,12 @@ def make_keys() -> tuple[str, str]:
 
 
 def public_key_of(pem: str) -> tuple[str, RSAPublicKey]:
-    """The public key in a PEM that holds a public or a private RSA key.
+    """Return the public key in a PEM text that holds a public or private RSA key.
 
     Raises
     ------
     ValueError
-        When the text holds neither.
+        If the text holds neither.
     """
     data = pem.encode()
     if "PRIVATE KEY" in pem:

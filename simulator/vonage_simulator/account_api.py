@@ -1,4 +1,4 @@
-"""The Application API, version 2, and the parts of the Numbers API that wire a number to it."""
+"""The Application API, version 2, and the part of the Numbers API that links numbers."""
 
 import math
 import re
@@ -16,7 +16,7 @@ from .json_fields import FieldError
 from .settings import HOSTS_OF_REGIONS, Method, WebhookTarget
 from .state import SimulatorState
 
-# Milliseconds, from lowest to highest, and the default, of each webhook's timeouts.
+# Timeouts of each webhook in milliseconds: minimum, maximum, default.
 CONNECT_RANGE = (300, 1000, 1000)
 SOCKET_RANGES = {
     "answer_url": (1000, 5000, 5000),
@@ -39,13 +39,13 @@ VOICE_FIELDS = frozenset(
 
 
 class AccountApi:
-    """The handlers, on one platform. All take the account's key and secret."""
+    """Request handlers; all require the account's API key and secret."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def routes(self) -> list[web.RouteDef]:
-        """Every path of both APIs."""
+        """Return the routes of both APIs."""
         return [
             web.get("/v2/applications", self.list_applications),
             web.post("/v2/applications", self.create),
@@ -57,7 +57,7 @@ class AccountApi:
         ]
 
     async def list_applications(self, request: web.Request) -> web.Response:
-        """The account's applications, paged."""
+        """Return one page of the account's applications."""
         self._authorize(request)
         query = dict(request.query)
         try:
@@ -65,8 +65,8 @@ class AccountApi:
             page = json_fields.integer(query, "page", 1, 1, 1_000_000) or 1
         except FieldError as error:
             raise self._invalid(error) from error
-        every = list(self._state.account.applications.values())
-        pages = max(1, math.ceil(len(every) / size))
+        applications = list(self._state.account.applications.values())
+        pages = max(1, math.ceil(len(applications) / size))
 
         def link(number: int) -> dict[str, str]:
             values = urlencode({"page_size": size, "page": number})
@@ -77,19 +77,22 @@ class AccountApi:
             links["prev"] = link(page - 1)
         if page < pages:
             links["next"] = link(page + 1)
-        shown = every[(page - 1) * size : page * size]
+        on_page = applications[(page - 1) * size : page * size]
         body = {
             "page_size": size,
             "page": page,
-            "total_items": len(every),
+            "total_items": len(applications),
             "total_pages": pages,
-            "_embedded": {"applications": [view(application) for application in shown]},
+            "_embedded": {"applications": [view(application) for application in on_page]},
             "_links": links,
         }
         return web.json_response(body)
 
     async def create(self, request: web.Request) -> web.Response:
-        """Make an application; without a public key it gets a pair, and shows the private half."""
+        """Create an application.
+
+        If the request has no public key, create a key pair and return its private key once.
+        """
         self._authorize(request)
         fields = await self._read_object(request)
         private_key = None
@@ -105,7 +108,7 @@ class AccountApi:
         except FieldError as error:
             raise self._invalid(error) from error
         except ValueError as error:
-            raise self._invalid(FieldError("keys.public_key", "is no public key")) from error
+            raise self._invalid(_public_key_error()) from error
         self._state.account.applications[application.id] = application
         body = view(application)
         if private_key is not None:
@@ -113,11 +116,11 @@ class AccountApi:
         return web.json_response(body, status=201)
 
     async def read(self, request: web.Request) -> web.Response:
-        """One application."""
+        """Return one application."""
         return web.json_response(view(self._application(request)))
 
     async def update(self, request: web.Request) -> web.Response:
-        """Replace an application's settings; its key only where one is given."""
+        """Replace an application's settings, and its public key if the request has one."""
         application = self._application(request)
         fields = await self._read_object(request)
         try:
@@ -127,13 +130,13 @@ class AccountApi:
         except FieldError as error:
             raise self._invalid(error) from error
         except ValueError as error:
-            raise self._invalid(FieldError("keys.public_key", "is no public key")) from error
+            raise self._invalid(_public_key_error()) from error
         if keys is not None:
             application.public_key_pem, application.public_key = keys
         return web.json_response(view(application))
 
     async def delete(self, request: web.Request) -> web.Response:
-        """Delete an application; its numbers lead nowhere then."""
+        """Delete an application and unlink its numbers."""
         application = self._application(request)
         account = self._state.account
         del account.applications[application.id]
@@ -142,7 +145,7 @@ class AccountApi:
         return web.Response(status=204)
 
     async def list_numbers(self, request: web.Request) -> web.Response:
-        """The account's numbers."""
+        """Return one page of the account's numbers, filtered."""
         self._authorize(request)
         query = dict(request.query)
         try:
@@ -151,7 +154,7 @@ class AccountApi:
             position = json_fields.integer(query, "search_pattern", 0, 0, 2)
         except FieldError as error:
             raise self._invalid(error) from error
-        found = [
+        matches = [
             number
             for number, linked in self._state.account.numbers.items()
             if _number_matches(number, query.get("pattern", ""), position or 0)
@@ -159,16 +162,16 @@ class AccountApi:
             and query.get("has_application", "").lower()
             in ("", "true" if linked is not None else "false")
         ]
-        if not found:
+        if not matches:
             return web.json_response({})
-        shown = found[(index - 1) * size : index * size]
-        numbers = [self._number_view(number) for number in shown]
-        return web.json_response({"count": len(found), "numbers": numbers})
+        on_page = matches[(index - 1) * size : index * size]
+        numbers = [self._number_view(number) for number in on_page]
+        return web.json_response({"count": len(matches), "numbers": numbers})
 
     async def update_number(self, request: web.Request) -> web.Response:
-        """Link a number to an application, or with none to nothing."""
+        """Link a number to an application, or unlink it."""
         self._authorize(request)
-        # A form, whatever the header says: the Python SDK leaves one of an earlier request there.
+        # Ignore the Content-Type: the Python SDK leaves that of an earlier request there.
         body = (await request.read()).decode("utf-8", "replace")
         form = dict(request.query) | dict(parse_qsl(body, keep_blank_values=True))
         number = form.get("msisdn", "")
@@ -199,7 +202,7 @@ class AccountApi:
             }
         return body
 
-    # What every handler needs
+    # Shared by the handlers
 
     def _authorize(self, request: web.Request) -> None:
         header = request.headers.get("Authorization")
@@ -242,7 +245,7 @@ class AccountApi:
 
 
 def view(application: Application) -> dict[str, Any]:
-    """An application as the API shows it: never with its private key."""
+    """Build the API's JSON for an application, without its private key."""
     return {
         "id": application.id,
         "name": application.name,
@@ -254,7 +257,7 @@ def view(application: Application) -> dict[str, Any]:
 
 
 def capabilities_of(application: Application) -> dict[str, Any]:
-    """What the API shows of an application that was not made through it."""
+    """Build the `capabilities` JSON of an application that was not created through the API."""
     webhooks = {
         name: {
             "address": webhook.url,
@@ -278,7 +281,7 @@ def capabilities_of(application: Application) -> dict[str, Any]:
 
 
 def _apply(application: Application, fields: dict[str, Any]) -> None:
-    """Check everything, then set everything."""
+    """Validate all fields, then update the application."""
     _reject_unknown(fields, APPLICATION_FIELDS, "")
     name = json_fields.string(fields, "name", 255)
     if name is None:
@@ -309,14 +312,14 @@ def _apply(application: Application, fields: dict[str, Any]) -> None:
 
 def _webhooks(fields: dict[str, Any]) -> dict[str, WebhookTarget]:
     _reject_unknown(fields, frozenset(SOCKET_RANGES), "capabilities.voice.webhooks.")
-    found = {}
+    targets = {}
     for name in fields:
         webhook_fields = json_fields.mapping(fields, name)
         if webhook_fields is None or webhook_fields.get("address") in (None, ""):
             continue
         if not json_fields.is_url(webhook_fields["address"]):
             raise FieldError(f"capabilities.voice.webhooks.{name}.address", "must be a URL")
-        # Older texts of the API call it connection_timeout, newer ones connect_timeout.
+        # Older versions of the API description say connection_timeout, newer ones connect_timeout.
         connect_name = (
             "connect_timeout" if "connect_timeout" in webhook_fields else "connection_timeout"
         )
@@ -325,21 +328,25 @@ def _webhooks(fields: dict[str, Any]) -> dict[str, WebhookTarget]:
         low, high, default = SOCKET_RANGES[name]
         read = json_fields.integer(webhook_fields, "socket_timeout", default, low, high)
         method = json_fields.method(webhook_fields, "http_method", DEFAULT_METHODS[name])
-        found[name] = WebhookTarget(
+        targets[name] = WebhookTarget(
             url=webhook_fields["address"],
             method="GET" if method == "GET" else "POST",
             connect_ms=connect or CONNECT_RANGE[2],
             read_ms=read or default,
         )
-    return found
+    return targets
 
 
 def _public_key(fields: dict[str, Any]) -> str | None:
     keys = json_fields.mapping(fields, "keys") or {}
     public_key = json_fields.string(keys, "public_key")
     if public_key is not None and "PUBLIC KEY" not in public_key:
-        raise FieldError("keys.public_key", "is no public key")
+        raise _public_key_error()
     return public_key
+
+
+def _public_key_error() -> FieldError:
+    return FieldError("keys.public_key", "must be a public key in PEM")
 
 
 def _reject_unknown(fields: dict[str, Any], allowed: frozenset[str], prefix: str) -> None:

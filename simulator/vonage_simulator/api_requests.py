@@ -1,4 +1,4 @@
-"""What may stand in the REST API's requests: names, types and ranges, each refused by its name."""
+"""Validate Voice API requests: names, types and ranges. Each error names its parameter."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,7 +53,7 @@ FILTERS = frozenset(
     }
 )
 LEG_ACTIONS = ("hangup", "mute", "unmute", "earmuff", "unearmuff", "transfer")
-# SDKs send these beside what is documented (node snippets: action; PHP: uuid).
+# SDKs send these in addition to the documented fields (node snippets: action; PHP: uuid).
 TOLERATED = frozenset({"action", "uuid"})
 TALK_FIELDS = frozenset({"text", "language", "style", "premium", "voice_name", "loop", "level"})
 STREAM_FIELDS = frozenset({"stream_url", "loop", "level"})
@@ -61,7 +61,7 @@ STREAM_FIELDS = frozenset({"stream_url", "loop", "level"})
 
 @dataclass(frozen=True)
 class NewCall:
-    """A checked POST /v1/calls."""
+    """A validated POST /v1/calls."""
 
     caller: Endpoint
     callee: Endpoint
@@ -74,7 +74,7 @@ class NewCall:
 
 @dataclass(frozen=True)
 class Filter:
-    """A checked query of GET /v1/calls."""
+    """A validated query of GET /v1/calls."""
 
     status: str | None
     since: float | None
@@ -88,12 +88,12 @@ class Filter:
 def new_call(
     fields: dict[str, Any], application: Application, account: SimulatedAccount, choose_number: Any
 ) -> NewCall:
-    """Check POST /v1/calls.
+    """Validate POST /v1/calls.
 
     Raises
     ------
     FieldError
-        With the parameter that is wrong.
+        With the invalid parameter.
     """
     reject_unknown(fields, CREATE_FIELDS)
     to = fields.get("to")
@@ -157,12 +157,12 @@ def _source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
 
 
 def inline_ncco(fields: dict[str, Any]) -> list[Step]:
-    """The NCCO in a request.
+    """Parse the NCCO in a request.
 
     Raises
     ------
     FieldError
-        When it is none.
+        If it is not a valid NCCO.
     """
     try:
         return ncco.parse(fields.get("ncco"))
@@ -171,12 +171,12 @@ def inline_ncco(fields: dict[str, Any]) -> list[Step]:
 
 
 def transfer_source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
-    """Where a transfer leads.
+    """Return the destination of a transfer: an answer URL or an NCCO.
 
     Raises
     ------
     FieldError
-        With the parameter that is wrong.
+        With the invalid parameter.
     """
     reject_unknown(fields, frozenset({"destination"}))
     destination = fields.get("destination")
@@ -196,12 +196,12 @@ def transfer_source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
 
 
 def check_playback(fields: dict[str, Any], allowed: frozenset[str]) -> int:
-    """Check what talk and stream share; gives the loop count.
+    """Validate the options that talk and stream share; return the loop count.
 
     Raises
     ------
     FieldError
-        With the parameter that is wrong.
+        With the invalid parameter.
     """
     reject_unknown(fields, allowed | TOLERATED)
     json_fields.number(fields, "level", 0, -1, 1)
@@ -209,12 +209,12 @@ def check_playback(fields: dict[str, Any], allowed: frozenset[str]) -> int:
 
 
 def check_style(fields: dict[str, Any]) -> None:
-    """Check how a text is to be spoken.
+    """Validate the voice options of a talk request.
 
     Raises
     ------
     FieldError
-        With the parameter that is wrong.
+        With the invalid parameter.
     """
     _strict_integer(fields, "style", 0, 0, 1000)
     _strict_boolean(fields, "premium")
@@ -222,12 +222,12 @@ def check_style(fields: dict[str, Any]) -> None:
 
 
 def dtmf_digits(fields: dict[str, Any]) -> str:
-    """Check PUT .../dtmf; the curl snippet sends a bare number.
+    """Validate PUT …/dtmf; the curl snippet sends a bare number.
 
     Raises
     ------
     FieldError
-        When there are none, or other characters.
+        If there are none, or if they contain other characters.
     """
     reject_unknown(fields, frozenset({"digits"}) | TOLERATED)
     value = fields.get("digits")
@@ -239,12 +239,12 @@ def dtmf_digits(fields: dict[str, Any]) -> str:
 
 
 def list_filter(query: dict[str, str]) -> Filter:
-    """Check GET /v1/calls.
+    """Validate the query of GET /v1/calls.
 
     Raises
     ------
     FieldError
-        With the parameter that is wrong.
+        With the invalid parameter.
     """
     reject_unknown(query, FILTERS)
     return Filter(
@@ -259,7 +259,7 @@ def list_filter(query: dict[str, str]) -> Filter:
 
 
 def reject_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
-    """Refuse what is not one of these names.
+    """Raise FieldError for the first name that is not allowed.
 
     Raises
     ------
@@ -289,7 +289,7 @@ def _method(fields: dict[str, Any], name: str, default: Method) -> Method:
 
 
 def _strict_integer(fields: dict[str, Any], name: str, default: int, low: int, high: int) -> int:
-    """A JSON integer; the REST API does not take numbers as text for these."""
+    """Return a JSON integer; for these fields, the REST API does not accept numbers as text."""
     value = fields.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise FieldError(name, f"must be an integer between {low} and {high}")

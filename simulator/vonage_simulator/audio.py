@@ -1,6 +1,6 @@
-"""Audio files made from sounds: a tone for each voice, real samples where some came in.
+"""Audio files made from sounds: a tone per leg, or real samples where audio was received.
 
-Everything is 16-bit at 16 kHz, as Vonage's recordings are; mp3 is 32 kbit/s for each channel.
+All audio is 16-bit at 16 kHz, as in Vonage's recordings; mp3 has 32 kbit/s per channel.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ CONTENT_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav", "ogg": "audio/ogg"}
 
 @dataclass(frozen=True)
 class Clip:
-    """A piece of sound in a file, in seconds from its start; silent where `voice` is 0."""
+    """A sound in a file, in seconds from the file's start.
+
+    It is silent if `tone` is 0 and `pcm` is empty.
+    """
 
     begin: float
     end: float
@@ -40,7 +43,7 @@ class Clip:
 
 
 def write(path: Path, audio_format: str, seconds: float, channels: Sequence[Sequence[Clip]]) -> int:
-    """Write a file that lasts that long, and give its size in bytes."""
+    """Write an audio file of that length, and return its size in bytes."""
     samples = round(seconds * RATE)
     blocks = _blocks(samples, channels)
     with path.open("wb") as file:
@@ -74,12 +77,12 @@ def _write_mp3(file: BinaryIO, blocks: Iterator[bytes], channels: int) -> None:
     for block in blocks:
         file.write(encoder.encode(block))
         encoded = True
-    if encoded:  # the encoder cannot flush what never began
+    if encoded:  # flush fails if nothing was encoded
         file.write(encoder.flush())
 
 
 def _blocks(samples: int, channels: Sequence[Sequence[Clip]]) -> Iterator[bytes]:
-    """The interleaved samples, a second at a time."""
+    """Yield interleaved samples, one second at a time."""
     for start in range(0, samples, RATE):
         count = min(RATE, samples - start)
         mixed = array("h", bytes(2 * count * len(channels)))
@@ -89,7 +92,7 @@ def _blocks(samples: int, channels: Sequence[Sequence[Clip]]) -> Iterator[bytes]
 
 
 def mix(clips: Sequence[Clip], start: int, count: int) -> array[int]:
-    """`count` samples of all clips together, from the sample `start` on."""
+    """Mix all clips: return `count` samples, from sample `start`."""
     result = array("h", bytes(2 * count))
     used: list[tuple[int, int]] = []
     for clip in clips:
@@ -119,7 +122,7 @@ def _samples_of_clip(clip: Clip, first: int, count: int) -> array[int]:
 
 @lru_cache(maxsize=CACHED_TONES)
 def _tone_samples(frequency: int) -> array[int]:
-    """Two seconds of a tone: with a whole frequency it repeats every second."""
+    """Return two seconds of a tone: a whole frequency repeats every second."""
     if not frequency:
         return array("h", bytes(4 * RATE))
     step = 2 * math.pi * frequency / RATE
@@ -128,7 +131,7 @@ def _tone_samples(frequency: int) -> array[int]:
 
 
 def duration(content: bytes) -> float | None:
-    """How long an mp3 or wav file plays, or None when it is neither."""
+    """Return the length of an mp3 or wav file in seconds, or None for other content."""
     if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
         rate, channels, bits, data = _parse_wav(content)
         return len(data) / (rate * channels * bits / 8) if rate and channels and bits else None
@@ -136,12 +139,12 @@ def duration(content: bytes) -> float | None:
 
 
 def content_type(content: bytes) -> str:
-    """The content type of a file that `seconds_of` knows the length of."""
+    """Return the content type of a file for which `duration` is known."""
     return CONTENT_TYPES["wav" if content[:4] == b"RIFF" else "mp3"]
 
 
 def pcm_of(content: bytes) -> bytes:
-    """A 16-bit wav file as mono samples at 16 kHz; nothing for other files."""
+    """Convert a 16-bit wav file to mono samples at 16 kHz; return no bytes for other files."""
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         return b""
     rate, channels, bits, data = _parse_wav(content)
@@ -153,7 +156,7 @@ def pcm_of(content: bytes) -> bytes:
 
 
 def resample(samples: array[int], rate: int) -> array[int]:
-    """Samples at 16 kHz from samples at another rate, each the nearest one before it."""
+    """Convert samples to 16 kHz; each output sample is the nearest input sample before it."""
     if rate == RATE:
         return samples
     count = len(samples) * RATE // rate
@@ -176,7 +179,8 @@ def _parse_wav(content: bytes) -> tuple[int, int, int, bytes]:
     return rate, channels, bits, b""
 
 
-# Bit rates in kbit/s of MPEG layer III, by the frame header's index: version 1, versions 2 and 2.5.
+# Bit rates of MPEG layer III in kbit/s, by index in the frame header: for version 1, then for
+# versions 2 and 2.5.
 MP3_RATES_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 MP3_RATES_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 

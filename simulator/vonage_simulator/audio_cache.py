@@ -1,6 +1,4 @@
-"""The audio that streams play: fetching it, with a cache that follows Cache-Control, and keeping it
-for those who want to hear it again.
-"""
+"""Fetch and cache the audio that streams play. The cache follows Cache-Control."""
 
 import re
 from collections import OrderedDict
@@ -11,14 +9,14 @@ from .clock import Clock
 
 FILE_BYTES = 10 * 1024 * 1024
 CACHED_FILES = 20
-# What was played is kept besides, for those who want to hear it again.
+# Played files are also stored separately, so that a client of the control API can play them again.
 PLAYED_FILES = 50
 PLAYED_BYTES = 32 * 1024 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=20, sock_connect=3, sock_read=10)
 
 
 class AudioCache:
-    """The files that were fetched and may still be used."""
+    """Files that streams may reuse, and files that streams played recently."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -26,7 +24,7 @@ class AudioCache:
         self._played: OrderedDict[str, bytes] = OrderedDict()
 
     def add_played(self, url: str, content: bytes) -> None:
-        """Keep a file that is being played, and let go of those that were played long ago."""
+        """Store a file that is being played, and drop those played longest ago."""
         self._played[url] = content
         self._played.move_to_end(url)
         while (
@@ -36,11 +34,11 @@ class AudioCache:
             self._played.popitem(last=False)
 
     def played(self, url: str) -> bytes | None:
-        """The file at an address as it was when it was last played, or None."""
+        """Return the file at a URL as it was last played, or None."""
         return self._played.get(url)
 
     async def fetch(self, session: aiohttp.ClientSession, url: str) -> bytes | None:
-        """The file at an address, or None when it cannot be had or is too large."""
+        """Return the file at a URL, or None if it cannot be fetched or is too large."""
         cached = self._cache.get(url)
         if cached is not None and cached[0] > self._clock.now():
             return cached[1]

@@ -1,4 +1,4 @@
-"""Who calls the API: application tokens (RS256) and basic credentials."""
+"""Authenticate API clients: application tokens (RS256) and basic credentials."""
 
 import base64
 import binascii
@@ -11,17 +11,17 @@ from .account import Application, SimulatedAccount
 from .errors import unauthorized
 
 LONGEST_LIFE = 24 * 3600
-# How far ahead a client's clock may run; no page gives the figure.
+# How far ahead a client's clock can be; no page gives the value.
 CLOCK_SKEW = 30
 
 
 def application_of(account: SimulatedAccount, header: str | None, now: float) -> Application:
-    """The application that a bearer token belongs to.
+    """Return the application that a bearer token belongs to.
 
     Raises
     ------
     ApiError
-        401, for whatever is wrong: algorithm, signature, application, iat, exp, jti.
+        401, whichever part is invalid: algorithm, signature, application, iat, exp, jti.
     """
     scheme, _, token = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -40,7 +40,7 @@ def application_of(account: SimulatedAccount, header: str | None, now: float) ->
     issued, expires, starts = claims.get("iat"), claims.get("exp"), claims.get("nbf")
     if not _is_time(issued) or not claims.get("jti") or issued > now + CLOCK_SKEW:
         raise unauthorized()
-    # Without exp a token lives for 15 minutes (authentication guide).
+    # Without exp, a token is valid for 15 minutes (authentication guide).
     ends = issued + 900 if expires is None else expires
     if not _is_time(ends) or ends <= now or ends - issued > LONGEST_LIFE:
         raise unauthorized()
@@ -54,7 +54,7 @@ def _is_time(value: object) -> TypeGuard[float]:
 
 
 def has_basic(account: SimulatedAccount, header: str | None, query: dict[str, str]) -> bool:
-    """Whether the account's key and secret are there, in the header or in the query."""
+    """Return whether the account's key and secret are in the header or the query."""
     key, secret = query.get("api_key", ""), query.get("api_secret", "")
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() == "basic":

@@ -1,7 +1,7 @@
-"""What was learnt from a real call, put in place of what is inferred: a calibration file.
+"""Calibration files: values observed on a real call, in place of inferred settings.
 
 ``python -m voicectl capture`` writes one: a JSON object whose ``settings`` are fields of
-`SimulatorSettings`; what else stands there is for people.
+`SimulatorSettings`. Its other fields are notes for readers.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from .settings import SimulatorSettings
 
 
 class CalibrationError(Exception):
-    """The file cannot be used; the text says why."""
+    """The calibration file cannot be used; the message says why."""
 
 
 def _is_number(low: float, high: float) -> Callable[[Any], bool]:
@@ -39,7 +39,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_span(value: Any) -> bool:
-    """Whether a value is a pair of seconds, the shorter one first."""
+    """Return whether a value is a pair of seconds, the shorter first."""
     seconds = _is_number(0, 3600)
     return (
         isinstance(value, list)
@@ -49,7 +49,7 @@ def _is_span(value: Any) -> bool:
     )
 
 
-# Each field that a real call can answer, and what its value must be.
+# Each field that a real call can calibrate, and the check for its value.
 FIELDS: dict[str, Callable[[Any], bool]] = {
     "webhook_attempts": _is_integer(1, 10),
     "webhook_retry_pause": _is_number(0, 60),
@@ -77,17 +77,19 @@ def read(path: Path) -> dict[str, Any]:
         settings = content["settings"]
         values = dict(settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CalibrationError(f"{path} is no calibration file: {error!r}") from error
+        raise CalibrationError(f"{path}: not a calibration file: {error!r}") from error
     for name, value in values.items():
         if name not in FIELDS:
-            raise CalibrationError(f"{path}: {name} is none of {', '.join(FIELDS)}")
+            raise CalibrationError(
+                f"{path}: unknown setting: {name}; expected one of {', '.join(FIELDS)}"
+            )
         if not FIELDS[name](value):
-            raise CalibrationError(f"{path}: {name} is out of its range")
+            raise CalibrationError(f"{path}: {name}: value is out of range")
     return {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
 
 
 def calibrated(settings: SimulatorSettings, path: Path | None) -> SimulatorSettings:
-    """Settings with those of a calibration file in them, where there is one.
+    """Return the settings with the values of a calibration file, if there is one.
 
     Raises
     ------

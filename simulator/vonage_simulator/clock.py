@@ -1,9 +1,9 @@
-"""The simulator's time: real time at some speed, or time that stands still until it is stepped.
+"""The simulator's clock: real time at a chosen speed, or stopped time that moves in steps.
 
-Everything in the simulator that waits waits here. When time is stepped, one timer fires after
-another, and the next only when all that the last one set off has come to rest, so that the same
-steps give the same run. What waits for the outside world (a webhook, a rendered file) goes through
-`outside`, which holds stepped time until the reply is there.
+Everything in the simulator that waits uses this clock. A step fires one timer at a time. The next
+timer fires only when everything that the last one started is idle, so that the same steps give the
+same run. Work outside the simulator (a webhook, a rendered file) goes through `run_external`, which
+holds stepped time until that work is done.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-# Turns of the event loop without outside work after which everything counts as at rest. A chain of
-# tasks that wake each other takes one turn for each link; none here is near this long.
+# Event loop turns without external work after which the simulator counts as idle. A chain of tasks
+# that wake each other takes one turn per link; no chain here is near this long.
 TURNS_TO_REST = 40
-# Cancelled timers stay in the heap until it has grown to this, or to twice what was live last time.
+# Canceled timers stay in the heap until it reaches this size, or twice its last size after a sweep.
 TIMERS_BEFORE_SWEEP = 1000
 
 
@@ -28,7 +28,7 @@ def _nothing() -> None:
 
 
 class Timer:
-    """A callback that waits for its time; `cancel` makes it do nothing."""
+    """A scheduled callback."""
 
     __slots__ = ("callback", "cancelled", "order", "when")
 
@@ -42,9 +42,9 @@ class Timer:
         return (self.when, self.order) < (other.when, other.order)
 
     def cancel(self) -> None:
-        """Keep the callback from being called."""
+        """Cancel the callback."""
         self.cancelled = True
-        self.callback = _nothing  # lets go of what the callback held
+        self.callback = _nothing  # release what the callback refers to
 
 
 class Clock:
@@ -55,7 +55,7 @@ class Clock:
     speed
         Seconds of this clock for each real second; 0 means that only `step` moves it.
     start
-        The time it starts at.
+        The clock's initial time.
     real
         A monotonic source of real seconds.
     """
@@ -79,22 +79,22 @@ class Clock:
 
     @property
     def speed(self) -> float:
-        """Seconds of this clock for each real second."""
+        """Seconds of this clock per real second."""
         return self._speed
 
     def now(self) -> float:
-        """Seconds since 1970 on this clock."""
+        """Return the clock's time, in seconds since 1970."""
         if not self._speed:
             return self._base
         return self._base + (self._real() - self._base_real) * self._speed
 
     def set_speed(self, speed: float) -> None:
-        """Go on from now at another speed; 0 stops the clock.
+        """Continue from the current time at another speed; 0 stops the clock.
 
         Raises
         ------
         ValueError
-            When the speed is negative or above 10,000.
+            If the speed is negative or above 10,000.
         """
         if not 0 <= speed <= 10_000:
             raise ValueError("speed must be between 0 and 10000")
@@ -106,7 +106,7 @@ class Clock:
         self._arm()
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
-        """Call back at that time, or as soon as possible when it has passed."""
+        """Call back at that time, or as soon as possible if it has passed."""
         if len(self._timers) >= self._sweep_at:
             self._sweep()
         timer = Timer(when, next(self._orders), callback)
@@ -116,11 +116,11 @@ class Clock:
         return timer
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that long on this clock."""
+        """Wait for a number of seconds on this clock."""
         await self.sleep_until(self.now() + seconds)
 
     async def sleep_until(self, when: float) -> None:
-        """Wait until that time on this clock."""
+        """Wait until a time on this clock."""
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = self.call_at(when, lambda: None if woken.done() else woken.set_result(None))
         try:
@@ -129,18 +129,18 @@ class Clock:
             timer.cancel()
 
     def until_next(self) -> float | None:
-        """Seconds until the next timer is due, None where nothing waits."""
+        """Return the seconds until the next timer is due, or None without timers."""
         while self._timers and self._timers[0].cancelled:
             heapq.heappop(self._timers)
         return max(0.0, self._timers[0].when - self.now()) if self._timers else None
 
     async def step(self, seconds: float) -> None:
-        """Move a stopped clock on, firing in order every timer that falls due on the way.
+        """Move a stopped clock forward, firing each due timer in order.
 
         Raises
         ------
         ValueError
-            When the clock is running, or the step is negative.
+            If the clock is running, or the step is negative.
         """
         if self._speed:
             raise ValueError("only a clock with speed 0 can be stepped")
@@ -171,11 +171,11 @@ class Clock:
             quiet += 1
 
     async def run_external(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for something that takes real time; `work` must give its errors as results.
+        """Wait for work that takes real time; `work` must return its errors.
 
-        While time is stepped, such work is done one after the other, and results are handed on
-        only when all of it has ended, in the order in which it began: how long a reply takes then
-        changes nothing, neither here nor in the order in which requests arrive there.
+        While time is stepped, such work runs one piece at a time. Results are released when all of it
+        has ended, in the order in which it began. How long a response takes therefore changes
+        nothing, neither here nor in the order in which requests arrive there.
         """
         ticket = next(self._orders)
         self._working.add(ticket)
@@ -198,12 +198,12 @@ class Clock:
             async with self._turn:
                 return await work
         finally:
-            work.close()  # where the wait for its turn was given up
+            work.close()  # if the wait for its turn was canceled
 
     def _leave(self, ticket: int) -> None:
         self._working.discard(ticket)
         if not self._working:
-            # Not at once: whoever was last would pass its own gate before the others wake.
+            # Not immediately: the last task would pass its own gate before the others wake.
             asyncio.get_running_loop().call_soon(self._open_gates)
 
     def _open_gates(self) -> None:
@@ -240,7 +240,7 @@ class Clock:
 
 
 class Inbox(Generic[T]):
-    """A queue for one reader, whose waiting can end at a time of the clock."""
+    """A queue for one reader, who can wait until a time of the clock."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -253,7 +253,7 @@ class Inbox(Generic[T]):
         self._rouse()
 
     async def get(self, until: float | None = None) -> T | None:
-        """The next item, or None when none came before that time (None waits for ever)."""
+        """Return the next item, or None if none arrives by that time (None waits indefinitely)."""
         while not self._items:
             if until is not None and self._clock.now() >= until:
                 return None

@@ -1,4 +1,4 @@
-"""The simulator's own door, /sim: ring numbers, press keys, speak, look, break things."""
+"""The control API under /sim: place calls, send digits and speech, inspect state, inject faults."""
 
 import asyncio
 import json
@@ -28,20 +28,20 @@ BEHAVIORS = (
     "invalid",
     "manual",
 )
-# The name in a path that stands for all who are not named.
+# In a path, the name for all callees that are not configured.
 DEFAULT_CALLEE = "default"
 # A comment line at this interval, in real seconds, keeps a stream of events open.
 HEARTBEAT = 15.0
 
 
 class ControlApi:
-    """The handlers, on one platform."""
+    """Request handlers of the control API."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def routes(self) -> list[web.RouteDef]:
-        """Every path under /sim."""
+        """Return the routes under /sim."""
         return [
             web.post("/sim/calls", self.place_call),
             web.get("/sim/calls", self.calls),
@@ -67,7 +67,7 @@ class ControlApi:
         ]
 
     async def about(self, request: web.Request) -> web.Response:
-        """What runs here, and how much of it."""
+        """Return the numbers, the applications, and counts."""
         state = self._state
         body = {
             "numbers": state.account.numbers,
@@ -80,7 +80,7 @@ class ControlApi:
         return web.json_response(body)
 
     async def place_call(self, request: web.Request) -> web.Response:
-        """Somebody calls one of the numbers; `answer_url` answers this one call."""
+        """Call one of the numbers; `answer_url` is the answer URL of this call only."""
         fields = await read_object(request)
         state = self._state
         try:
@@ -104,12 +104,12 @@ class ControlApi:
         return web.json_response(body, status=201)
 
     async def calls(self, request: web.Request) -> web.Response:
-        """Every leg that is remembered, oldest first."""
+        """Return every stored leg, oldest first."""
         calls = [_summary(leg) for leg in self._state.legs.values()]
         return web.json_response({"calls": calls, "forgotten": self._state.forgotten})
 
     async def call(self, request: web.Request) -> web.Response:
-        """One leg: its state, what it heard and said, the webhooks that were sent for it."""
+        """Return one leg: its state, what it heard and said, and its webhooks."""
         leg = self._leg(request)
         body = _summary(leg) | {
             "muted": leg.muted,
@@ -122,12 +122,12 @@ class ControlApi:
         return web.json_response(body)
 
     async def call_events(self, request: web.Request) -> web.Response:
-        """What happened on one leg."""
+        """Return the journal entries of one leg."""
         leg = self._leg(request)
         return web.json_response({"events": self._state.journal.entries(leg.uuid)})
 
     async def press_digits(self, request: web.Request) -> web.Response:
-        """The person on the leg presses keys."""
+        """Press digits as the person on the leg."""
         leg = self._leg_in_progress(request)
         fields = await read_object(request)
         digits = fields.get("digits")
@@ -137,12 +137,12 @@ class ControlApi:
         return web.Response(status=204)
 
     async def speak(self, request: web.Request) -> web.Response:
-        """The person on the leg says something; it takes as long as its words do."""
+        """Speak as the person on the leg; it takes as long as the words do."""
         leg = self._leg_in_progress(request)
         fields = await read_object(request)
         text = fields.get("text")
         if not isinstance(text, str) or not text.strip() or len(text) > 10_000:
-            raise invalid("text", "must be a text of 1 to 10000 characters")
+            raise invalid("text", "must be a string of 1 to 10000 characters")
         begin = self._state.clock.now()
         try:
             confidence = json_fields.number(fields, "confidence", None, 0, 1)
@@ -152,22 +152,22 @@ class ControlApi:
         return web.json_response({"seconds": round(end - begin, 3)})
 
     async def microphone(self, request: web.Request) -> web.WebSocketResponse:
-        """The person on the leg speaks into a microphone, and hears other people's ones."""
+        """Connect a microphone for the person on the leg, with the audio that they hear."""
         leg = self._leg_in_progress(request)
         if leg.line is not None:
-            raise ApiError(409, {"title": "Nobody is on this leg"})
+            raise ApiError(409, {"title": "A WebSocket leg has no microphone"})
         if self._state.clock.speed != 1:
-            raise ApiError(409, {"title": "A microphone needs a clock that runs at speed 1"})
+            raise ApiError(409, {"title": "A microphone requires a clock at speed 1"})
         return await microphone.serve(self._state, leg, request)
 
     async def answer(self, request: web.Request) -> web.Response:
-        """The called person answers."""
+        """Answer as the callee."""
         leg = self._ringing_leg(request)
         leg.commands.put(AnswerCall())
         return web.Response(status=204)
 
     async def reject(self, request: web.Request) -> web.Response:
-        """The called person declines, or is busy: {"reason": "busy"}."""
+        """Decline as the callee; {"reason": "busy"} reports busy."""
         leg = self._ringing_leg(request)
         fields = await read_object(request) if request.can_read_body else {}
         reason = fields.get("reason", "reject")
@@ -177,18 +177,18 @@ class ControlApi:
         return web.Response(status=204)
 
     async def hang_up(self, request: web.Request) -> web.Response:
-        """The person on the leg hangs up; one who is still being called declines."""
+        """Hang up as the person on the leg; a callee who has not answered declines."""
         leg = self._leg_in_progress(request)
         being_called = leg.direction == "outbound" and leg.answered_at is None
         leg.commands.put(leg_lifecycle.DECLINES["reject"] if being_called else HangUp("user"))
         return web.Response(status=204)
 
     async def faults(self, request: web.Request) -> web.Response:
-        """The fault knobs."""
+        """Return which faults are on, and which exist."""
         return web.json_response(self._state.faults.view())
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """Turn exactly these knobs on."""
+        """Turn on exactly these faults."""
         fields = await read_object(request)
         try:
             self._state.faults.replace(fields)
@@ -198,16 +198,16 @@ class ControlApi:
         return web.json_response(self._state.faults.view())
 
     async def set_account(self, request: web.Request) -> web.Response:
-        """Change what Vonage's dashboard alone changes: the signature secret."""
+        """Change what only Vonage's dashboard can change: the signature secret."""
         fields = await read_object(request)
         secret = fields.get("signature_secret")
         if set(fields) != {"signature_secret"} or not isinstance(secret, str) or not secret:
-            raise invalid("signature_secret", "is required, and nothing else")
+            raise invalid("signature_secret", "is required, and is the only field")
         self._state.account.signature_secret = secret
         return web.Response(status=204)
 
     async def callees(self, request: web.Request) -> web.Response:
-        """How those behave who are called."""
+        """Return how callees behave."""
         state = self._state
         body = {
             "default": asdict(state.default_callee),
@@ -216,7 +216,7 @@ class ControlApi:
         return web.json_response(body)
 
     async def set_callee(self, request: web.Request) -> web.Response:
-        """Set how a number or a user behaves when called; `default` sets all who are not named."""
+        """Set how a number or a user behaves when called; `default` sets all others."""
         fields = await read_object(request)
         try:
             callee = _callee(fields)
@@ -231,7 +231,7 @@ class ControlApi:
         return web.json_response(asdict(callee))
 
     async def reset_callee(self, request: web.Request) -> web.Response:
-        """Let a number, or `default`, behave as the settings say."""
+        """Reset a number, or `default`, to the settings."""
         state, number = self._state, request.match_info["number"]
         if number == DEFAULT_CALLEE:
             state.default_callee = state.settings.default_callee
@@ -243,7 +243,7 @@ class ControlApi:
         return web.Response(status=204)
 
     async def audio_file(self, request: web.Request) -> web.Response:
-        """An audio file that a stream lately played; nothing is fetched for it."""
+        """Return an audio file that a stream played recently; never fetch it."""
         content = self._state.audio_cache.played(request.query.get("url", ""))
         if content is None:
             raise not_found()
@@ -251,12 +251,12 @@ class ControlApi:
         return web.Response(body=content, content_type=audio.content_type(content), headers=headers)
 
     async def clock(self, request: web.Request) -> web.Response:
-        """The time and its speed."""
+        """Return the time and its speed."""
         clock = self._state.clock
         return web.json_response({"now": clock.now(), "speed": clock.speed})
 
     async def set_clock(self, request: web.Request) -> web.Response:
-        """Set the speed, or move a stopped clock on by some seconds."""
+        """Set the speed, or move a stopped clock forward."""
         fields = await read_object(request)
         clock = self._state.clock
         try:
@@ -276,7 +276,7 @@ class ControlApi:
         return await self.clock(request)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Everything that happens, as server-sent events; Last-Event-ID or `after` resumes."""
+        """Stream all journal entries as server-sent events; Last-Event-ID or `after` resumes."""
         after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
         if not after.isdecimal() or len(after) > 18:
             raise invalid("after", "must be the id of an entry")
@@ -318,14 +318,14 @@ class ControlApi:
     def _ringing_leg(self, request: web.Request) -> Leg:
         leg = self._leg_in_progress(request)
         if leg.direction != "outbound" or leg.answered_at is not None or leg.line is not None:
-            raise ApiError(409, {"title": "Nobody is being called on this leg"})
+            raise ApiError(409, {"title": "This leg is not ringing"})
         return leg
 
 
 def _caller(fields: dict[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
-    """Who calls, and what the answer webhook says of it besides.
+    """Return the caller, and further fields of the answer webhook.
 
-    A number, a SIP URI with `sip_headers`, or a Client SDK user with `custom_data`.
+    The caller is a number, a SIP URI with `sip_headers`, or a Client SDK user with `custom_data`.
     """
     answer_fields: dict[str, Any] = {}
     user = json_fields.string(fields, "from_user")
@@ -336,7 +336,7 @@ def _caller(fields: dict[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
     if isinstance(sender, str) and sender.startswith(("sip:", "sips:")):
         for name, value in (json_fields.mapping(fields, "sip_headers") or {}).items():
             if not isinstance(value, str) or not SIP_HEADER.fullmatch(name):
-                raise FieldError("sip_headers", "must be texts")
+                raise FieldError("sip_headers", "must be an object with string values")
             if name == "User-to-User":
                 answer_fields[f"SipHeader_{name}"] = value[:256]
             elif name.startswith("X-") and not name.startswith("X-Nexmo"):
@@ -382,7 +382,7 @@ def _summary(leg: Leg) -> dict[str, Any]:
 
 
 def _sound(leg: Leg, sound: Sound) -> dict[str, Any]:
-    """A sound with its times in milliseconds since the leg began."""
+    """Build a sound's JSON, with its times in milliseconds since the leg began."""
     end = sound.end
     return {
         "kind": sound.kind,

@@ -1,4 +1,4 @@
-"""Moving legs between conversations: named rooms with moderators, transfers, leaving."""
+"""Move legs between conversations: named conversations with moderators, transfers, leaving."""
 
 from . import record_action, webhook_payloads
 from .legs import Conversation, HangUp, Leg
@@ -9,7 +9,7 @@ from .state import SimulatorState
 
 
 def move(state: SimulatorState, leg: Leg, conversation: Conversation) -> None:
-    """Put a leg into another conversation, and tell the application."""
+    """Move a leg to another conversation and send the transfer event."""
     previous = leg.conversation
     if previous is conversation:
         return
@@ -25,7 +25,7 @@ def move(state: SimulatorState, leg: Leg, conversation: Conversation) -> None:
 
 
 async def enter(state: SimulatorState, leg: Leg, action: ConversationAction) -> bool:
-    """Join a named room; False when it is full."""
+    """Join a named conversation; return False if it is full."""
     conversation = state.named_conversation(leg.application, action.name)
     if len(conversation.members) >= state.settings.conversation_members:
         return False
@@ -60,7 +60,7 @@ def _stop_music(conversation: Conversation) -> None:
 
 
 def leave(state: SimulatorState, leg: Leg) -> None:
-    """Take a leg out of its conversation; the last one out ends the room's recording."""
+    """Remove a leg from its conversation; the last one to leave ends the recording."""
     conversation = leg.conversation
     if leg not in conversation.members:
         return
@@ -77,7 +77,7 @@ def leave(state: SimulatorState, leg: Leg) -> None:
 
 
 def move_all(state: SimulatorState, leg: Leg, action: TransferAction) -> bool:
-    """Move every leg of this conversation to another; False when there is no such one."""
+    """Move every leg of this conversation to another; return False if that one doesn't exist."""
     conversation = state.conversation(leg.application, action.conversation)
     if conversation is None:
         return False

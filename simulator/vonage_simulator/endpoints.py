@@ -1,4 +1,4 @@
-"""What can be called: phone, SIP, WebSocket, app user, VBC extension. Parsing and showing them."""
+"""Endpoints to call: phone, SIP, WebSocket, app user, and VBC extension."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ WEBSOCKET_HEADER_BYTES = 512
 
 @dataclass(frozen=True)
 class OnAnswer:
-    """An NCCO for the called person alone, before the two are joined."""
+    """An NCCO that only the callee hears, before the two legs are joined."""
 
     url: str
     ringback: str | None
@@ -22,7 +22,7 @@ class OnAnswer:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One side of a call.
+    """The caller or the callee of a leg.
 
     `address` is the number, the SIP or WebSocket URI, the user, or the extension.
     """
@@ -42,7 +42,7 @@ class Endpoint:
         return self.kind not in ("phone", "sip")
 
     def view(self) -> dict[str, Any]:
-        """The endpoint as the REST API shows it."""
+        """Build the endpoint's JSON as the REST API returns it."""
         if self.kind == "phone":
             return {"type": "phone", "number": self.address}
         if self.kind == "app":
@@ -69,12 +69,12 @@ FIELDS = {
 
 
 def parse(fields: Any) -> Endpoint:
-    """An endpoint from an NCCO's connect or from POST /v1/calls.
+    """Parse an endpoint of a connect action or of POST /v1/calls.
 
     Raises
     ------
     FieldError
-        When it is not one (NCCO reference: connect, endpoint types).
+        If it is not a valid endpoint (NCCO reference: connect, endpoint types).
     """
     if not isinstance(fields, dict):
         raise FieldError("endpoint", "must be an object")
@@ -92,12 +92,12 @@ def parse(fields: Any) -> Endpoint:
 
 
 def phone_number(fields: dict[str, Any], name: str) -> str:
-    """An E.164 number without its plus.
+    """Return an E.164 number without its plus.
 
     Raises
     ------
     FieldError
-        When it has other characters than digits, or not 7 to 15 of them.
+        If it is not 7 to 15 digits.
     """
     value = fields.get(name)
     if not isinstance(value, str) or not json_fields.NUMBER.fullmatch(value):
@@ -114,7 +114,7 @@ def _phone(fields: dict[str, Any]) -> Endpoint:
     if on_answer_fields is not None:
         url = on_answer_fields.get("url")
         if not json_fields.is_url(url):
-            raise FieldError("onAnswer", "must have a url")
+            raise FieldError("onAnswer", "must have a URL in url")
         on_answer = OnAnswer(
             url, on_answer_fields.get("ringbackTone") or on_answer_fields.get("ringback")
         )

@@ -1,9 +1,9 @@
-"""The shapes in which Vonage says no.
+"""Errors of the API and of NCCOs.
 
-    ApiError            an answer of the REST API other than success
-    NccoError           an NCCO that the platform does not take
+    ApiError            an error response of the REST API
+    InvalidNcco         an NCCO that Vonage would not accept
 
-Three styles of body exist side by side: the voice API's validation errors, its older state errors,
+Vonage uses three styles of error body: the Voice API's validation errors, its older state errors,
 and the gateway's problem details (RFC 7807).
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """The REST API refuses: a status, and a JSON body or none."""
+    """An error response of the REST API: a status, and a JSON body or none."""
 
     def __init__(self, status: int, body: dict[str, Any] | None) -> None:
         super().__init__(status)
@@ -20,11 +20,11 @@ class ApiError(Exception):
 
 
 class InvalidNcco(Exception):
-    """The NCCO is not one that the platform can run."""
+    """The NCCO cannot be run."""
 
 
 def invalid(name: str, reason: str) -> ApiError:
-    """400 that names a parameter (python-sdk issue 66, java-sdk issue 63)."""
+    """Build a 400 that names a parameter (python-sdk issue 66, java-sdk issue 63)."""
     body = {
         "type": 400,
         "title": "Bad Request",
@@ -34,24 +34,24 @@ def invalid(name: str, reason: str) -> ApiError:
 
 
 def bad_state() -> ApiError:
-    """400 for a call that is not in the state for it (support article 10359615124380)."""
+    """Build a 400 for a call in the wrong state (support article 10359615124380)."""
     return ApiError(400, {"type": "BAD_REQUEST", "error_title": "Bad Request"})
 
 
 def unauthorized() -> ApiError:
-    """401 of the voice API. No page shows its body: an inference in the style of the others."""
+    """Build a 401 of the Voice API. No page shows its body: inferred from the others."""
     return ApiError(401, {"type": "UNAUTHORIZED", "error_title": "Unauthorized"})
 
 
 def not_found() -> ApiError:
-    """404 of the voice API. No page shows its body: an inference in the style of the others."""
+    """Build a 404 of the Voice API. No page shows its body: inferred from the others."""
     return ApiError(404, {"type": "NOT_FOUND", "error_title": "Not Found"})
 
 
 def problem(
     status: int, kind: str, title: str, detail: str, instance: str, **more: Any
 ) -> ApiError:
-    """The gateway's problem details, as the Application API answers."""
+    """Build an error with the gateway's problem details, as in the Application API."""
     body = {
         "type": f"https://developer.nexmo.com/api-errors#{kind}",
         "title": title,

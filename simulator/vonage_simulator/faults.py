@@ -1,27 +1,27 @@
-"""The knobs that make the platform misbehave: which exist, and whether one strikes now.
+"""Faults that tests can inject: which exist, and whether one is triggered now.
 
-Each knob draws from a random source of its own, so that turning one does not change another.
+Each fault draws from its own random source, so that setting one does not affect another.
 """
 
 import random
 from dataclasses import dataclass
 from typing import Any
 
-# Name of a knob: (what it does, the value that it takes when none is given).
+# Fault name: (description, default value). The web console parses "`value` seconds" and the like.
 FAULTS: dict[str, tuple[str, float | None]] = {
     "swap_started_ringing": ("ringing is sent before started", None),
     "duplicate_delivery": ("a webhook is delivered twice", None),
-    "delay_webhook": ("a webhook leaves late, by `value` seconds", 2.0),
-    "slow_webhook": ("the body of a POST webhook halts for `value` real seconds midway", 0.5),
+    "delay_webhook": ("a webhook is sent `value` seconds late", 2.0),
+    "slow_webhook": ("the body of a POST webhook pauses for `value` real seconds midway", 0.5),
     "webhook_drop_before_body": ("the connection is closed before the body is sent", None),
-    "webhook_drop_after_body": ("the connection is closed before the reply is read", None),
-    "unsigned": ("a webhook carries no Authorization header", None),
-    "stale_iat": ("the token's iat lies `value` seconds back", 3600.0),
-    "future_iat": ("the token's iat lies `value` seconds ahead", 3600.0),
+    "webhook_drop_after_body": ("the connection is closed before the response is read", None),
+    "unsigned": ("a webhook has no Authorization header", None),
+    "stale_iat": ("the token's iat is `value` seconds in the past", 3600.0),
+    "future_iat": ("the token's iat is `value` seconds in the future", 3600.0),
     "wrong_secret": ("the token is signed with another secret", None),
     "wrong_payload_hash": ("the token's payload_hash is that of another body", None),
     "late_end_time": ("completed has an end_time one second after its timestamp", None),
-    "no_headers": ("an event lacks the headers object", None),
+    "no_headers": ("an event has no headers object", None),
     "null_from": ("an event has from: null", None),
     "unknown_from": ('an event has from: "Unknown"', None),
     "spaced_from": ("an event's from begins with a space", None),
@@ -30,22 +30,22 @@ FAULTS: dict[str, tuple[str, float | None]] = {
     "dtmf_speech_absent": ("a DTMF-only input has no speech", None),
     "speech_error": ("speech recognition fails", None),
     "record_empty": ("a record event has size 0 and an empty recording_url", None),
-    "record_late": ("a record event comes `value` seconds later", 30.0),
+    "record_late": ("a record event is sent `value` seconds late", 30.0),
     "record_truncated": ("a recording's download stops halfway", None),
     "record_wrong_size": ("a record event's size is too large by `value` bytes", 1000.0),
-    "wrong_region": ("the API answers 404 as another region's would", None),
-    "not_ready": ("the API refuses to change a call with 400, as if it came too early", None),
-    "api_5xx": ("the API answers with the status `value`", 500.0),
-    "api_429": ("the API answers 429", None),
+    "wrong_region": ("the API returns 404, as in another region", None),
+    "not_ready": ("a change to a call gets a 400, as if the call had just been placed", None),
+    "api_5xx": ("the API returns the status `value`", 500.0),
+    "api_429": ("the API returns 429", None),
     "api_slow": ("the API waits `value` real seconds", 2.0),
-    "api_drop_before": ("the API closes the connection and does nothing", None),
-    "api_drop_after": ("the API does what was asked and closes the connection", None),
+    "api_drop_before": ("the API closes the connection without handling the request", None),
+    "api_drop_after": ("the API handles the request and closes the connection", None),
 }
 
 
 @dataclass
 class Fault:
-    """One fault, turned on: how often it strikes, how often at most, with which value."""
+    """A fault that is on: its probability, its limit, its value, and how often it was triggered."""
 
     probability: float
     value: float | None
@@ -54,7 +54,7 @@ class Fault:
 
 
 class Faults:
-    """The knobs that are on. All are off at first."""
+    """The faults that are on; initially none."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -62,18 +62,18 @@ class Faults:
         self._sources: dict[str, random.Random] = {}
 
     def replace(self, settings: dict[str, Any]) -> None:
-        """Turn exactly these knobs on, and all others off.
+        """Turn on exactly these faults.
 
         Parameters
         ----------
-        wanted
-            For each knob its probability, 0 to 1, or an object with `probability` and, where
-            wanted, `value` and `times` (how often it strikes at most). `seed` sets the seed.
+        settings
+            For each fault its probability, 0 to 1, or an object with `probability` and optionally
+            `value` and `times` (how often it is triggered at most). `seed` sets the seed.
 
         Raises
         ------
         ValueError
-            When a name, a type or a range is wrong; nothing is changed then.
+            If a name, a type or a range is invalid; then nothing changes.
         """
         seed = settings.get("seed", self._seed)
         if isinstance(seed, bool) or not isinstance(seed, int):
@@ -86,7 +86,7 @@ class Faults:
         self._sources = {name: random.Random(f"{seed}/{name}") for name in faults}  # noqa: S311 not for secrets
 
     def is_triggered(self, name: str) -> bool:
-        """Whether this fault happens now."""
+        """Return whether this fault is injected now, and count it."""
         fault = self._faults.get(name)
         if fault is None or (fault.times is not None and fault.struck >= fault.times):
             return False
@@ -96,13 +96,13 @@ class Faults:
         return True
 
     def value(self, name: str) -> float:
-        """The value that a knob was given, or its default."""
+        """Return the value that a fault was set to, or its default."""
         fault = self._faults.get(name)
         value = FAULTS[name][1] if fault is None or fault.value is None else fault.value
         return 0.0 if value is None else value
 
     def view(self) -> dict[str, Any]:
-        """The knobs as JSON: which are on, and which there are."""
+        """Build the JSON of the faults: which are on, and which exist."""
         return {
             "seed": self._seed,
             "on": {
@@ -120,7 +120,7 @@ class Faults:
 
 def _fault(name: str, setting: Any) -> Fault:
     if name not in FAULTS:
-        raise ValueError(f"no fault is called {name}")
+        raise ValueError(f"unknown fault: {name}")
     options = setting if isinstance(setting, dict) else {"probability": setting}
     unknown = set(options) - {"probability", "value", "times"}
     if unknown:

@@ -1,4 +1,4 @@
-"""What every HTTP handler of the simulator shares: reading JSON, guarding the door, saying no."""
+"""Shared HTTP helpers: read JSON bodies, check Host and Origin, build error responses."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -13,19 +13,19 @@ from .settings import HOSTS_OF_REGIONS
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-# Names under localhost stand for Vonage's hosts, each region's among them.
+# Names under localhost represent Vonage's hosts, including those of each region.
 HOST_NAMES = LOOPBACK_NAMES | {
     f"{name}.localhost" for name in ("api", "rest", *HOSTS_OF_REGIONS.values())
 }
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
-    """The JSON object in a request's body.
+    """Return the JSON object in a request's body.
 
     Raises
     ------
     ApiError
-        400 when there is none.
+        400 if the body is not a JSON object.
     """
     raw = await request.read()
     try:
@@ -38,9 +38,9 @@ async def read_object(request: web.Request) -> dict[str, Any]:
 
 
 def is_local(request: web.Request) -> bool:
-    """Whether a request names a loopback host, and comes from no page of another one.
+    """Return whether a request has a loopback Host, and an Origin that is absent or loopback.
 
-    Pages from the internet can reach 127.0.0.1 through a name of their own or across origins.
+    Pages from the internet can reach 127.0.0.1 through a host name of their own or across origins.
     """
     if _host_name(f"//{request.host}") not in HOST_NAMES:
         return False
@@ -56,7 +56,7 @@ def _host_name(address: str) -> str | None:
 
 
 def error_response(error: ApiError) -> web.Response:
-    """An API error as a response."""
+    """Build the response for an API error."""
     if error.body is None:
         return web.Response(status=error.status)
     return web.json_response(error.body, status=error.status)

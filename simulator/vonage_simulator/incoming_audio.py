@@ -1,15 +1,15 @@
-"""Real audio that comes in on a leg: laid down as sounds that grow, and handed to who hears it."""
+"""Real audio received on a leg: add it to sounds, and send it to the legs that hear it."""
 
 from .legs import Leg, Sound, audio_holds_of, listeners_of
 
-# A sound of real audio that goes on is cut into pieces of this length.
+# Longer audio continues in another sound.
 MAX_SOUND_SECONDS = 10.0
-# Audio that begins so near to the end of the last goes on from it.
+# Audio that begins within this time of a sound's end continues that sound.
 SEAM_SECONDS = 0.01
 
 
 class IncomingAudio:
-    """What comes in on one leg; `tone` stands for it in recordings where no samples are kept."""
+    """Audio received on one leg; `tone` replaces it in recordings without samples."""
 
     def __init__(self, leg: Leg, tone: int) -> None:
         self._leg = leg
@@ -19,16 +19,16 @@ class IncomingAudio:
 
     @property
     def is_needed(self) -> bool:
-        """Whether anybody keeps the samples, or listens to them."""
+        """Whether the samples are being stored or streamed to a listener."""
         listeners = listeners_of(self._leg)
         return bool(audio_holds_of(self._leg)) or any(
             listener.line is not None or listener.microphone is not None for listener in listeners
         )
 
     def add_audio(self, pcm: bytes, begin: float, end: float) -> None:
-        """Lay down what was said from one time to another.
+        """Add audio that was received between two times.
 
-        Nothing of a muted leg is kept or stands on a tape: nobody else on the call heard it.
+        Audio of a muted leg is neither stored nor recorded: no other leg hears it.
         """
         leg = self._leg
         listeners = listeners_of(leg)
@@ -58,12 +58,12 @@ class IncomingAudio:
                 listener.microphone.send_audio(leg.uuid, pcm)
 
     def cut(self, at: float) -> None:
-        """Nothing of it is heard after this time."""
+        """End the current sound at this time."""
         if self._sound is not None and self._sound.end is not None:
             self._sound.end = min(self._sound.end, at)
 
     def _continues(self, sound: Sound, begin: float, listeners: list[Leg]) -> bool:
-        """Whether audio that begins now can be added to a sound: the same people must hear it."""
+        """Return whether audio that begins now extends a sound: the same legs must hear it."""
         return (
             sound.end is not None
             and abs(sound.end - begin) < SEAM_SECONDS
@@ -74,5 +74,5 @@ class IncomingAudio:
 
 
 def _still_hears(listener: Leg, sound: Sound) -> bool:
-    """Whether the sound was not taken from the listener, as an earmuff does."""
+    """Return whether the listener still has the sound: an earmuff replaces it."""
     return any(heard is sound for heard in reversed(listener.heard))

@@ -1,4 +1,4 @@
-"""The input action: keys and speech, what ends it, and what it sends."""
+"""The `input` action: collect DTMF digits and speech, and build its event."""
 
 import asyncio
 from contextlib import AbstractContextManager, nullcontext
@@ -20,7 +20,7 @@ SPEECH_NOT_ENABLED = "Speech was not enabled"
 
 @dataclass
 class Collected:
-    """What an input action has taken in."""
+    """What an input action has collected."""
 
     digits: str = ""
     timed_out: bool = False
@@ -32,13 +32,13 @@ class Collected:
 
 
 def hold_speech_audio(leg: Leg, action: Input) -> AbstractContextManager[None]:
-    """Keep the real audio of what is said where the action saves it (NCCO reference: saveAudio)."""
+    """Store the real audio of the speech if the action saves it (NCCO reference: saveAudio)."""
     saves = action.speech is not None and action.speech.save_audio
     return holding_audio(leg) if saves else nullcontext()
 
 
 async def collect(state: SimulatorState, leg: Leg, action: Input) -> Collected:
-    """Listen until keys or speech are complete, or a timer ends it."""
+    """Collect digits or speech until the input is complete or a timer ends it."""
     speaker = leg
     if action.speech is not None and action.speech.uuid is not None:
         speaker = next(
@@ -58,12 +58,12 @@ async def collect(state: SimulatorState, leg: Leg, action: Input) -> Collected:
 
 
 async def _timers_begin(state: SimulatorState, leg: Leg, watcher: Any, action: Input) -> float:
-    """When the timers begin: at once, or at the end of the prompt that the input may interrupt."""
+    """Return when the timers begin: now, or at the end of a prompt that the input can interrupt."""
     prompt = leg.prompt
     leg.barging = False
     if prompt is None or not state.settings.barge_in_timers_wait_for_prompt:
         return leg.clock.now()
-    # Whatever is pressed or said during the prompt stops it, and stays in the inbox.
+    # Digits and speech during the prompt stop it, and remain in the inbox.
     await asyncio.shield(prompt.done)
     return leg.clock.now()
 
@@ -87,7 +87,7 @@ async def _collect_digits(
 
 
 def _add_digit(digit: str, options: DtmfOptions, collected: Collected) -> bool:
-    """Add a key; whether it ends the input."""
+    """Add a digit; return whether it completes the input."""
     if digit == "#" and options.submit_on_hash:
         return True
     collected.digits += digit
@@ -97,7 +97,7 @@ def _add_digit(digit: str, options: DtmfOptions, collected: Collected) -> bool:
 async def _collect_speech_or_digits(
     leg: Leg, watcher: Any, dtmf: DtmfOptions | None, speech: SpeechOptions, since: float
 ) -> Collected:
-    """Speech, until a key overrides it; timers of keys only count from the first key on."""
+    """Collect speech until a digit overrides it; DTMF timers start with the first digit."""
     collected = Collected()
     until = since + speech.start_timeout
     latest: float | None = None
@@ -119,10 +119,10 @@ async def _collect_speech_or_digits(
                 latest = leg_input.at + speech.max_duration
             until = latest if latest is not None else until
         elif isinstance(leg_input, SpeechEnded):
-            # What was said before the input began to listen does not count.
+            # Speech that began before the input is not collected.
             if collected.began is None:
                 continue
-            if leg_input.confidence != 0:  # else it was not understood
+            if leg_input.confidence != 0:  # 0 means not recognized
                 collected.transcripts += (leg_input.text,)
                 collected.confidence = leg_input.confidence
             until = min(latest or until, leg_input.at + speech.end_on_silence)
@@ -139,7 +139,7 @@ def _timeout_reason(collected: Collected, latest: float | None, until: float) ->
 async def event_body(
     state: SimulatorState, leg: Leg, action: Input, collected: Collected
 ) -> dict[str, Any]:
-    """The event that an input action sends."""
+    """Build the body of the event that an input action sends."""
     now = leg.clock.now()
     if action.flat:
         return webhook_payloads.flat_input_event(leg, now, collected.digits, collected.timed_out)
@@ -157,7 +157,7 @@ def _dtmf_result(collected: Collected) -> dict[str, Any]:
 
 
 def _speech_of_dtmf_only(state: SimulatorState) -> dict[str, Any] | None:
-    """The official examples show three forms of it."""
+    """Return the `speech` field of a DTMF-only input; the official examples show three forms."""
     form = state.settings.dtmf_only_speech
     if form == "error" or state.faults.is_triggered("dtmf_speech_error"):
         return {"error": SPEECH_NOT_ENABLED}
@@ -193,7 +193,7 @@ async def _save_speech(state: SimulatorState, leg: Leg, collected: Collected) ->
 
 
 async def report_each_digit(state: SimulatorState, leg: Leg) -> None:
-    """Report each key by itself while the leg lasts (NCCO reference: input.mode asynchronous)."""
+    """Send an event per digit while the leg lasts (NCCO reference: input.mode asynchronous)."""
     watcher = watch_leg(leg)
     try:
         while not leg.is_over:

@@ -1,4 +1,4 @@
-"""What happened on the platform, in order: kept for a while, and handed to whoever listens."""
+"""A bounded journal of what happened in the simulator, and its followers."""
 
 import asyncio
 import json
@@ -7,15 +7,17 @@ from typing import Any
 
 from .clock import Clock
 
-# A listener that falls this far behind loses the oldest entries; the platform never waits for it.
+# A listener that falls this far behind loses the oldest entries; the simulator never waits for it.
 LISTENER_ENTRIES = 1000
-# The longest JSON from outside that an entry holds, in characters.
+# Length limit of received JSON in an entry.
 MAX_JSON_CHARACTERS = 65_536
 
 
 def json_copy(fields: dict[str, Any]) -> dict[str, Any]:
-    """An object that came in, as an entry holds it: null for what JSON cannot say (NaN, infinity),
-    and `{}` where it is too long or too deep.
+    """Return a received object as a journal entry stores it.
+
+    Values that JSON cannot represent (NaN, infinity) become null. An object that is too long or too
+    deeply nested becomes `{}`.
     """
     try:
         text = json.dumps(fields)
@@ -28,13 +30,13 @@ def json_copy(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 class Journal:
-    """A bounded list of entries `{"id", "at", "kind", ...}` and those who follow it."""
+    """A bounded list of entries `{"id", "at", "kind", ...}`."""
 
     def __init__(self, clock: Clock, max_entries: int) -> None:
         self._clock = clock
         self._entries: deque[dict[str, Any]] = deque(maxlen=max_entries)
         self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
-        self.count = 0  # entries so far, and the id of the latest
+        self.count = 0  # number of entries so far, and id of the latest
 
     def write(self, kind: str, **details: Any) -> None:
         """Add an entry."""
@@ -47,7 +49,7 @@ class Journal:
             listener.put_nowait(entry)
 
     def entries(self, uuid: str | None = None, after: int = 0) -> list[dict[str, Any]]:
-        """The kept entries after one with that id, of one leg or of all."""
+        """Return the stored entries after that id, of one leg or of all."""
         return [
             entry
             for entry in self._entries
@@ -55,7 +57,7 @@ class Journal:
         ]
 
     def follow(self) -> asyncio.Queue[dict[str, Any]]:
-        """A queue that gets every entry from now on; give it back to `leave`."""
+        """Return a queue that receives every new entry; pass it to `leave` when done."""
         listener: asyncio.Queue[dict[str, Any]] = asyncio.Queue(LISTENER_ENTRIES)
         self._listeners.add(listener)
         return listener

@@ -1,7 +1,7 @@
-"""Reading values from JSON as leniently as the platform does: numbers and booleans may be text.
+"""Read JSON fields as leniently as Vonage does: numbers and booleans may be text.
 
-Each reader takes the object and the name of a field, gives the default where the field is absent or
-null, and raises `FieldError` with the field's name where the value will not do.
+Each function takes an object and a field name, and returns the default if the field is absent or
+null. It raises `FieldError` with the field's name if the value is invalid.
 """
 
 import math
@@ -14,7 +14,7 @@ DIGITS = re.compile(r"[0-9*#pP]+")
 
 
 class FieldError(ValueError):
-    """A field is missing, of the wrong kind, or out of range."""
+    """A field is missing, has the wrong type, or is out of range."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
@@ -25,7 +25,7 @@ class FieldError(ValueError):
 def number(
     fields: dict[str, Any], name: str, default: float | None, low: float, high: float
 ) -> float | None:
-    """A number from `low` to `high`, also as text."""
+    """Return a number from `low` to `high`, also if given as text."""
     value = fields.get(name)
     if value is None:
         return default
@@ -43,17 +43,17 @@ def number(
 def integer(
     fields: dict[str, Any], name: str, default: int | None, low: int, high: int
 ) -> int | None:
-    """A whole number from `low` to `high`, also as text."""
+    """Return an integer from `low` to `high`, also if given as text."""
     value = number(fields, name, default, low, high)
     if value is None:
         return None
     if value != int(value):
-        raise FieldError(name, "must be a whole number")
+        raise FieldError(name, "must be an integer")
     return int(value)
 
 
 def boolean(fields: dict[str, Any], name: str, default: bool = False) -> bool:
-    """A boolean, also as the text true or false."""
+    """Return a boolean, also if given as the text true or false."""
     value = fields.get(name)
     if value is None:
         return default
@@ -65,19 +65,19 @@ def boolean(fields: dict[str, Any], name: str, default: bool = False) -> bool:
 
 
 def string(fields: dict[str, Any], name: str, longest: int = 8192) -> str | None:
-    """A text that is not empty."""
+    """Return a string that is not empty."""
     value = fields.get(name)
     if value is None:
         return None
     if not isinstance(value, str) or not value or len(value) > longest:
-        raise FieldError(name, f"must be a text of 1 to {longest} characters")
+        raise FieldError(name, f"must be a string of 1 to {longest} characters")
     return value
 
 
 def choice(
     fields: dict[str, Any], name: str, default: str | None, allowed: tuple[str, ...]
 ) -> str | None:
-    """One of a few texts."""
+    """Return one of the allowed strings."""
     value = fields.get(name)
     if value is None:
         return default
@@ -87,7 +87,7 @@ def choice(
 
 
 def mapping(fields: dict[str, Any], name: str) -> dict[str, Any] | None:
-    """A JSON object."""
+    """Return a JSON object."""
     value = fields.get(name)
     if value is None:
         return None
@@ -97,17 +97,17 @@ def mapping(fields: dict[str, Any], name: str) -> dict[str, Any] | None:
 
 
 def strings(fields: dict[str, Any], name: str) -> tuple[str, ...] | None:
-    """An array of texts."""
+    """Return an array of strings."""
     value = fields.get(name)
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise FieldError(name, "must be an array of texts")
+        raise FieldError(name, "must be an array of strings")
     return tuple(value)
 
 
 def single_url(fields: dict[str, Any], name: str) -> str | None:
-    """The address in an array of exactly one; a bare text is refused (java-sdk issue 63)."""
+    """Return the URL in an array of exactly one; a bare string is an error (java-sdk issue 63)."""
     value = fields.get(name)
     if value is None:
         return None
@@ -117,7 +117,7 @@ def single_url(fields: dict[str, Any], name: str) -> str | None:
 
 
 def method(fields: dict[str, Any], name: str, default: str) -> str:
-    """GET or POST, in whatever case."""
+    """Return GET or POST, whatever the case."""
     value = fields.get(name)
     if value is None:
         return default
@@ -127,7 +127,7 @@ def method(fields: dict[str, Any], name: str, default: str) -> str:
 
 
 def is_url(value: Any) -> TypeGuard[str]:
-    """Whether this is an http or https address with a host."""
+    """Return whether a value is an http or https URL with a host."""
     if not isinstance(value, str) or len(value) > 8192:
         return False
     try:

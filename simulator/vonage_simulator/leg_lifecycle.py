@@ -1,4 +1,4 @@
-"""The life of a leg from its start to its end: dialling, its script, hanging up, completed."""
+"""The lifecycle of a leg: dialing, its script, hangup, and the `completed` event."""
 
 import asyncio
 import logging
@@ -10,12 +10,12 @@ from .playback import play_machine_beep, say, stop_playbacks
 from .settings import CalleeBehavior
 from .state import SimulatorState
 
-# Nobody speaks in the moment in which they pick up.
+# People speak a moment after they answer.
 SECONDS_BEFORE_SPEAKING = 0.5
 
 logger = logging.getLogger(__name__)
 
-# How a called side declines: the status, and what comes with it (webhook reference).
+# How a callee declines: the status, and further event fields (webhook reference).
 DECLINES: dict[str, DeclineCall] = {
     "busy": DeclineCall("busy", {"sip_code": 486}),
     "reject": DeclineCall("rejected", {"detail": "declined", "sip_code": 603}),
@@ -27,12 +27,12 @@ ANSWERABLE = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
 
 
 def start(state: SimulatorState, leg: Leg, script: Script) -> None:
-    """Let a leg live, beside everything else."""
+    """Run a leg in the background."""
     leg.task = state.spawn(run(state, leg, script))
 
 
 async def run(state: SimulatorState, leg: Leg, script: Script) -> None:
-    """Dial the leg where it is called, run its script, and finish it whatever happens."""
+    """Dial an outbound leg, run its script, and finish the leg in any case."""
     try:
         if leg.direction == "inbound" or await dial(state, leg):
             leg.disconnected_by = await _run_scripts(state, leg, script)
@@ -41,7 +41,7 @@ async def run(state: SimulatorState, leg: Leg, script: Script) -> None:
 
 
 async def _run_scripts(state: SimulatorState, leg: Leg, script: Script) -> str:
-    """Run the script, and another when one is sent; gives who ended the leg."""
+    """Run the script, and any script that replaces it; return who ended the leg."""
     while True:
         runner = state.spawn(_run_script(state, leg, script))
         runner.add_done_callback(lambda task: leg.commands.put(ScriptEnded(task)))
@@ -64,7 +64,7 @@ async def _run_scripts(state: SimulatorState, leg: Leg, script: Script) -> str:
 
 
 async def _next_command(leg: Leg, runner: "asyncio.Task[None]") -> Any:
-    """The next command that ends or replaces the script that runs now."""
+    """Return the next command that ends or replaces the running script."""
     while True:
         command = await leg.commands.get()
         if isinstance(command, ScriptEnded) and command.task is not runner:
@@ -79,13 +79,13 @@ async def _run_script(state: SimulatorState, leg: Leg, script: Script) -> None:
     try:
         await script(leg)
     except Exception:
-        # A fault of the simulator's own must end this call alone, and be seen.
+        # A bug in the simulator must end only this call, and must be visible.
         logger.exception("the script of leg %s failed", leg.uuid)
-        state.journal.write("error", uuid=leg.uuid, reason="fault of the simulator")
+        state.journal.write("error", uuid=leg.uuid, reason="internal error of the simulator")
 
 
 async def dial(state: SimulatorState, leg: Leg) -> bool:
-    """Ring the called side; True when it answers. Otherwise its last status is sent."""
+    """Call the callee; return whether they answer. If they don't, send the last status."""
     await announce(state, leg)
     callee = state.callee(leg.callee)
     if leg.line is None:
@@ -112,7 +112,7 @@ async def dial(state: SimulatorState, leg: Leg) -> bool:
 
 
 async def announce(state: SimulatorState, leg: Leg) -> None:
-    """Tell that the leg has started and rings: often with the same time, in either order."""
+    """Send `started` and `ringing`: often with the same timestamp, in either order."""
     swapped = state.faults.is_triggered("swap_started_ringing")
     if not swapped:
         state.report_status(leg, "started")
@@ -125,7 +125,7 @@ async def announce(state: SimulatorState, leg: Leg) -> None:
 
 
 def _schedule_response(state: SimulatorState, leg: Leg, callee: CalleeBehavior) -> None:
-    """Have the called side do what it is set to do, after its time."""
+    """Schedule the callee's configured behavior."""
     at = state.clock.now() + callee.after
     if callee.behaviour in ("answer", "machine"):
         state.clock.call_at(at, lambda: leg.commands.put(AnswerCall()))
@@ -137,7 +137,7 @@ def _schedule_response(state: SimulatorState, leg: Leg, callee: CalleeBehavior) 
 
 
 def _schedule_speech(state: SimulatorState, leg: Leg, callee: CalleeBehavior) -> None:
-    """Have whoever answered say what they say, a moment later."""
+    """Schedule what the callee says after answering."""
     if leg.line is not None:
         return
     now = state.clock.now()
@@ -162,7 +162,7 @@ async def _decline(state: SimulatorState, leg: Leg, decline: DeclineCall) -> Non
 
 
 def answer(state: SimulatorState, leg: Leg) -> None:
-    """The leg is answered: it costs money from now on, and its length is limited."""
+    """Mark the leg as answered: from now on it costs money, and its length is limited."""
     now = state.clock.now()
     leg.answered_at = now
     state.report_status(leg, "answered")
@@ -172,7 +172,7 @@ def answer(state: SimulatorState, leg: Leg) -> None:
 
 
 def finish(state: SimulatorState, leg: Leg) -> None:
-    """End a leg: nothing is heard on it any more, its recordings end, completed is sent."""
+    """End a leg: stop its sounds and recordings, and send `completed`."""
     if leg.is_over:
         return
     now = state.clock.now()

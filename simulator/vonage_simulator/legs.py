@@ -1,6 +1,4 @@
-"""The state of calls: legs, the conversations they are in, and what is heard on them. No behaviour
-beyond who hears whom.
-"""
+"""The state of calls: legs, their conversations, and what is heard on them."""
 
 import asyncio
 from collections import deque
@@ -14,14 +12,14 @@ from .clock import Clock, Inbox, Timer
 from .endpoints import Endpoint
 from .settings import WebhookTarget
 
-# What one leg remembers; the oldest goes first.
+# Limits per leg; the oldest are deleted first.
 MAX_SOUNDS = 2000
 MAX_DELIVERIES = 200
 
 
 @dataclass(eq=False)
 class Samples:
-    """Real audio of a sound, 16-bit mono at 16 kHz: held only while somebody keeps it."""
+    """Real audio of a sound, 16-bit mono at 16 kHz: stored only while an AudioHold needs it."""
 
     pcm: bytes = b""
     audio_holds: set["AudioHold"] = field(default_factory=set)
@@ -29,17 +27,17 @@ class Samples:
 
 @dataclass(eq=False)
 class AudioHold:
-    """Whoever needs real audio for a while, such as a recording."""
+    """A temporary need for real audio, such as a recording."""
 
     samples: set[Samples] = field(default_factory=set)
 
     def add(self, samples: Samples) -> None:
-        """Hold on to these samples, and to what is added to them."""
+        """Keep these samples, and what is added to them."""
         self.samples.add(samples)
         samples.audio_holds.add(self)
 
     def release(self) -> None:
-        """Need them no more: what nobody else keeps is gone."""
+        """Release the samples; those that no other hold needs are deleted."""
         for samples in self.samples:
             samples.audio_holds.discard(self)
             if not samples.audio_holds:
@@ -49,10 +47,10 @@ class AudioHold:
 
 @dataclass(eq=False)
 class Sound:
-    """Something that can be heard: `end` is None while it lasts.
+    """Something that can be heard; `end` is None while it lasts.
 
-    `voice` is the frequency in Hz of the tone that stands for it in recordings, 0 for none;
-    `samples` is the real audio, where some came in.
+    `tone` is the frequency in Hz that represents it in recordings, 0 for silence; `samples` is the
+    real audio, if any was received.
     """
 
     kind: str
@@ -61,12 +59,12 @@ class Sound:
     details: dict[str, Any]
     tone: int
     samples: Samples = field(default_factory=Samples)
-    sound_id: int | None = None  # of those that the platform plays
+    sound_id: int | None = None  # only if the simulator plays it
 
 
 @dataclass(frozen=True)
 class Digit:
-    """A key was pressed."""
+    """A pressed DTMF digit."""
 
     digit: str
     at: float
@@ -74,14 +72,14 @@ class Digit:
 
 @dataclass(frozen=True)
 class SpeechBegan:
-    """The person on the leg began to speak."""
+    """The beginning of speech by the person on the leg."""
 
     at: float
 
 
 @dataclass(frozen=True)
 class SpeechEnded:
-    """The person on the leg fell silent after saying this; how sure of it a recogniser is."""
+    """The end of speech, with its text; `confidence` is the recognizer's."""
 
     text: str
     began: float
@@ -91,14 +89,14 @@ class SpeechEnded:
 
 @dataclass(frozen=True)
 class VoiceBegan:
-    """The microphone of the person on the leg became loud; nobody knows what is said."""
+    """The moment when the leg's microphone became loud; what is said is not known."""
 
     at: float
 
 
 @dataclass(frozen=True)
 class VoiceEnded:
-    """The microphone of the person on the leg became quiet at that time, a moment ago."""
+    """The moment when the leg's microphone became quiet, shortly before now."""
 
     at: float
 
@@ -108,19 +106,19 @@ LegInput = Digit | SpeechBegan | SpeechEnded | VoiceBegan | VoiceEnded
 
 @dataclass(frozen=True)
 class HangUp:
-    """End the leg; `by` is platform or user."""
+    """A command to end the leg; `by` is platform or user."""
 
     by: str
 
 
 @dataclass(frozen=True)
 class AnswerCall:
-    """The called side answers."""
+    """A command: the callee answers."""
 
 
 @dataclass(frozen=True)
 class DeclineCall:
-    """The called side does not take the call: the status, and what comes with it."""
+    """A command: the callee does not answer, with the leg's status and further event fields."""
 
     status: str
     extra: dict[str, Any]
@@ -128,7 +126,7 @@ class DeclineCall:
 
 @dataclass(frozen=True)
 class Redirect:
-    """Run another script on the leg, in a new conversation or where it is."""
+    """A command to run another script on the leg, in its conversation or a new one."""
 
     script: "Script"
     new_conversation: bool
@@ -136,7 +134,7 @@ class Redirect:
 
 @dataclass(frozen=True)
 class ScriptEnded:
-    """The leg's script came to its end, in this task."""
+    """A notice that the leg's script ended, in this task."""
 
     task: "asyncio.Task[None]"
 
@@ -146,21 +144,21 @@ Command = HangUp | AnswerCall | DeclineCall | Redirect | ScriptEnded
 
 @dataclass(eq=False)
 class Conversation:
-    """Legs that are together. A room has a name, and may wait for its moderator."""
+    """Legs that are joined. A named conversation may wait for its moderator."""
 
     uuid: str
     name: str | None = None
     members: list["Leg"] = field(default_factory=list)
-    everyone: list["Leg"] = field(default_factory=list)  # since it was last empty
+    everyone: list["Leg"] = field(default_factory=list)  # members since it was last empty
     started: bool = True
-    recording: Any = None  # recordings.Tape, while the room is recorded
+    recording: Any = None  # recordings.ActiveRecording, while it is recorded
     audio_holds: list[AudioHold] = field(default_factory=list)
     used_at: float = 0.0
 
 
 @dataclass(eq=False)
 class Leg:
-    """One side of a call."""
+    """One party's part of a call."""
 
     uuid: str
     application: Application
@@ -176,7 +174,7 @@ class Leg:
     limit: float = 86_400.0  # no page limits inbound calls; this is the longest of length_timer
     synchronous: bool = False
     shown_caller: str | None = None
-    answer: WebhookTarget | None = None  # asked for this call's NCCO in place of the application's
+    answer: WebhookTarget | None = None  # replaces the application's answer URL for this call
     answer_extra: dict[str, Any] = field(default_factory=dict)
 
     status: str = "started"
@@ -191,27 +189,27 @@ class Leg:
     ends_conversation: bool = False
     redirected: bool = False
     barging: bool = False
-    nccos: int = 0  # that were run on the leg
+    nccos: int = 0  # number of NCCOs run on the leg
     speaking_until: float = 0.0
     pressing_until: float = 0.0
-    prompt: Any = None  # sounds.Playback that an NCCO left running
-    talk: Any = None  # sounds.Playback of PUT /talk
-    stream: Any = None  # sounds.Playback of PUT /stream
-    music: Any = None  # sounds.Playback of a room that waits
-    playbacks: list[Any] = field(default_factory=list)  # each sounds.Playback that goes on
+    prompt: Any = None  # playback.Playback that an NCCO left running
+    talk: Any = None  # playback.Playback of PUT /talk
+    stream: Any = None  # playback.Playback of PUT /stream
+    music: Any = None  # playback.Playback in a conversation that waits for its moderator
+    playbacks: list[Any] = field(default_factory=list)  # each playback.Playback in progress
     live_digits: WebhookTarget | None = None
     takes_live_digits: bool = False
-    line: Any = None  # websockets.Line of a WebSocket leg
-    microphone: Any = None  # microphones.Microphone, while one is connected
+    line: Any = None  # websocket_leg.WebSocketAudio of a WebSocket leg
+    microphone: Any = None  # microphone.Microphone, while one is connected
     has_voice: bool = False  # whether that microphone is loud
-    event_result: Any = None  # what a synchronous event was answered with
+    event_result: Any = None  # DeliveryResult of a synchronous event
     length_timer: Timer | None = None
     final: dict[str, Any] = field(default_factory=dict)
 
     heard: deque[Sound] = field(default_factory=lambda: deque(maxlen=MAX_SOUNDS))
     said: deque[Sound] = field(default_factory=lambda: deque(maxlen=MAX_SOUNDS))
     deliveries: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_DELIVERIES))
-    recordings: list[Any] = field(default_factory=list)  # recordings.Tape of this leg
+    recordings: list[Any] = field(default_factory=list)  # recordings.ActiveRecording of this leg
     audio_holds: list[AudioHold] = field(default_factory=list)
     watchers: set[Inbox[LegInput]] = field(default_factory=set)
     task: "asyncio.Task[None] | None" = None
@@ -241,7 +239,7 @@ class Leg:
         return self.answered_at is not None and not self.is_over
 
     def publish(self, leg_input: LegInput) -> None:
-        """Let everything that listens to this leg know what its person did."""
+        """Send the person's input to every watcher of this leg."""
         for watcher in list(self.watchers):
             watcher.put(leg_input)
 
@@ -250,7 +248,7 @@ Script = Callable[[Leg], Awaitable[None]]
 
 
 def can_be_heard(speaker: Leg, listener: Leg) -> bool:
-    """Whether one leg hears what another says (NCCO reference: conversation)."""
+    """Return whether one leg hears what another says (NCCO reference: conversation)."""
     return (
         speaker is not listener
         and speaker.conversation is listener.conversation
@@ -265,12 +263,12 @@ def can_be_heard(speaker: Leg, listener: Leg) -> bool:
 
 
 def listeners_of(speaker: Leg) -> list[Leg]:
-    """The legs that hear what this one says."""
+    """Return the legs that hear what this one says."""
     return [leg for leg in speaker.conversation.members if can_be_heard(speaker, leg)]
 
 
 def audio_holds_of(leg: Leg) -> list[AudioHold]:
-    """Who keeps the real audio of what is heard in the leg's conversation now."""
+    """Return the holds that need the real audio of the leg's conversation."""
     conversation = leg.conversation
     return [
         *conversation.audio_holds,
@@ -280,7 +278,7 @@ def audio_holds_of(leg: Leg) -> list[AudioHold]:
 
 @contextmanager
 def holding_audio(leg: Leg) -> Iterator[None]:
-    """Keep the real audio of the leg's conversation for a while."""
+    """Store the real audio of the leg's conversation within the context."""
     audio_hold = AudioHold()
     leg.audio_holds.append(audio_hold)
     try:

@@ -1,4 +1,4 @@
-"""Machine detection: what is found out about who answered, and when (advanced detection guide)."""
+"""Answering machine detection: what is detected, and when (advanced detection guide)."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from .webhook_sender import DeliveryResult
 async def detect(
     state: SimulatorState, leg: Leg, detection: MachineDetection
 ) -> DeliveryResult | None:
-    """Report human or machine, and a machine's beep where asked; the last event's reply."""
+    """Report human or machine, and the beep if requested; return the result of the last event."""
     callee = state.callee(leg.callee)
     is_machine = callee.behaviour == "machine"
     settings = state.settings
@@ -31,7 +31,7 @@ async def detect(
 
 
 async def _wait_for_beep(state: SimulatorState, leg: Leg, detection: MachineDetection) -> str:
-    """Wait for the machine's beep: beep_start, or beep_timeout when none comes in time."""
+    """Wait for the machine's beep; return beep_start, or beep_timeout if none comes in time."""
     callee = state.callee(leg.callee)
     now = state.clock.now()
     answered = now if leg.answered_at is None else leg.answered_at

@@ -1,7 +1,7 @@
-"""A person's microphone on a leg: what is said into it, whether anybody speaks, whom they hear.
+"""A browser microphone on a leg: received audio, voice activity, and audio sent back.
 
-It comes as a WebSocket (`serve`). Its audio gets the times at which it was said: it arrives in
-pieces, sooner or later, and must leave neither gaps nor overlaps in a recording.
+Audio arrives over a WebSocket (`serve`), in messages that are early or late. Each gets the time at
+which it was said, so that recordings have neither gaps nor overlaps.
 """
 
 import asyncio
@@ -23,36 +23,36 @@ from .rate_limits import RateLimiter
 from .state import SimulatorState
 
 SAMPLE_BYTES = 2
-# A binary message holds a second of audio at most.
+# A binary message holds at most one second of audio.
 AUDIO_BYTES = RATE * SAMPLE_BYTES
 TEXT_CHARACTERS = 10_000
 MESSAGE_BYTES = 65_536
-# What comes more often is dropped. Browsers make blocks of 8 ms, 125 a second.
+# Messages above these rates are dropped. Browsers produce blocks of 8 ms, 125 per second.
 MESSAGES_PER_SECOND = 300.0
 TEXTS_PER_SECOND = 5.0
-# Audio that comes later than this was not held up: there was a pause.
+# Audio later than this was not delayed by the network: the speaker paused.
 JITTER_SECONDS = 0.3
-# How far audio may run ahead of the clock, as after a hold-up; what would run further is dropped.
+# How far audio can be ahead of the clock, as after a delay; audio further ahead is dropped.
 LEAD_SECONDS = 1.0
-# Voices that wait for a slow reader; the oldest go first.
+# Outgoing messages queued for a slow client; the oldest are dropped first.
 HEARD_MESSAGES = 100
 SPEAKER_BYTES = 36
-# A real interval after which a page that says nothing is asked whether it is still there.
+# Real seconds of silence after which the client gets a ping.
 HEARTBEAT = 15.0
 
-# A voice begins when it was as loud as this for so long, and ends when it was not for so long.
+# A voice begins after LOUD_WINDOWS loud windows, and ends after QUIET_SECONDS without one.
 WINDOW = RATE // 50
 LOUDNESS = 500  # root mean square of 16-bit samples: 36 dB below full scale
 LOUD_WINDOWS = 3
 QUIET_SECONDS = 0.6
-# It also ends when this much later no audio has come at all: a message of a second, and jitter.
+# It also ends if no audio arrives for this long: that allows for a one-second message and jitter.
 NO_AUDIO_SECONDS = QUIET_SECONDS + 1.0 + JITTER_SECONDS
-# Words come after the voice that said them, but not later than this.
+# A transcript arrives after its voice, but not later than this.
 WORDS_AFTER = 5.0
 
 
 class Microphone:
-    """One connection of a page to a leg."""
+    """One WebSocket connection to a leg."""
 
     def __init__(self, state: SimulatorState, leg: Leg) -> None:
         self._state = state
@@ -61,10 +61,10 @@ class Microphone:
         self._incoming_audio = IncomingAudio(leg, playback.SILENT_TONE)
         self._pieces = RateLimiter(state.clock, MESSAGES_PER_SECOND)
         self._texts = RateLimiter(state.clock, TEXTS_PER_SECOND)
-        # When the audio since the last pause began, and how many samples of it there are.
+        # When the audio since the last pause began, and its number of samples.
         self._begin: float | None = None
         self._samples = 0
-        # What did not fill a window, how many windows in a row were loud, and the latest voice.
+        # Samples that did not fill a window, consecutive loud windows, times of the latest voice.
         self._rest = b""
         self._loud = 0
         self._began = 0.0
@@ -73,10 +73,10 @@ class Microphone:
         self._closing: tuple[int, str] | None = None
         self._ready = asyncio.Event()
 
-    # What the person says
+    # Received audio and transcripts
 
     def receive_audio(self, pcm: bytes) -> None:
-        """Take in audio that was said until now."""
+        """Process audio that was said until now."""
         if not self._leg.is_active or not self._pieces.take():
             return
         begin = self._begin_time(len(pcm) // SAMPLE_BYTES)
@@ -86,11 +86,11 @@ class Microphone:
 
     @property
     def _end(self) -> float:
-        """When the audio that came in ends; counted in samples, so that no error adds up."""
+        """When the received audio ends; counted in samples, so that errors don't add up."""
         return (self._begin or 0.0) + self._samples / RATE
 
     def _begin_time(self, count: int) -> float | None:
-        """When this many samples were said; None where they are too far ahead of the clock."""
+        """Return when these samples were said, or None if too far ahead of the clock."""
         said = self._clock.now() - count / RATE
         if self._begin is None or said > self._end + JITTER_SECONDS:
             self._begin, self._samples = said, 0
@@ -102,17 +102,17 @@ class Microphone:
         return begin
 
     def receive_transcript(self, text: str) -> None:
-        """Take words as the meaning of what was said last."""
+        """Use a text as the transcript of the latest voice."""
         if not self._leg.is_active or not self._texts.take():
             return
         now = self._clock.now()
         began, ended = self._began, min(self._until, now)
         if began >= ended or ended < now - WORDS_AFTER:
             began = ended = now
-        self._began = max(self._began, ended)  # what follows has words of its own
+        self._began = max(self._began, ended)  # later audio gets its own transcript
         playback.recognize(self._state, self._leg, text, began, ended)
 
-    # Whether the person speaks
+    # Voice activity
 
     def _detect_voice(self, pcm: bytes, begin: float) -> None:
         at = begin - len(self._rest) / AUDIO_BYTES
@@ -149,7 +149,7 @@ class Microphone:
         self._clock.call_at(self._until + NO_AUDIO_SECONDS, self._check_timeout)
 
     def _check_timeout(self) -> None:
-        """End a voice after which no audio came, not even quiet one."""
+        """End a voice if no audio has arrived since, not even silence."""
         if self._leg.microphone is not self or not self._leg.has_voice:
             return
         if self._clock.now() >= self._until + NO_AUDIO_SECONDS:
@@ -166,17 +166,17 @@ class Microphone:
         heard_by = [listener.uuid for listener in listeners_of(self._leg)]
         self._state.journal.write("voice", uuid=self._leg.uuid, state=state, heard_by=heard_by)
 
-    # Whom the person hears
+    # Audio sent to the client
 
     def send_audio(self, speaker: str, pcm: bytes) -> None:
-        """Let the person hear a voice, when the connection has time."""
+        """Queue a speaker's audio for the client."""
         self._outgoing.append(speaker.encode().ljust(SPEAKER_BYTES) + pcm)
         self._ready.set()
 
     # The connection
 
     def close(self, code: int = WSCloseCode.OK, reason: str = "") -> None:
-        """End it; a voice that is heard ends with it."""
+        """Close the connection, and end the current voice."""
         if self._closing is not None:
             return
         self._closing = (code, reason)
@@ -188,7 +188,7 @@ class Microphone:
         self._incoming_audio.cut(self._clock.now())
 
     async def run(self, socket: web.WebSocketResponse) -> None:
-        """Send and take in, until the page or the platform ends it."""
+        """Send and receive until the client or the simulator closes the connection."""
         tasks = [self._state.spawn(self._send(socket)), self._state.spawn(self._read(socket))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -213,7 +213,7 @@ class Microphone:
             if self._closing is not None:
                 return
             if self._clock.speed != 1:
-                self.close(WSCloseCode.POLICY_VIOLATION, "the clock does not run at speed 1")
+                self.close(WSCloseCode.POLICY_VIOLATION, "the clock is not at speed 1")
             elif message.type is aiohttp.WSMsgType.BINARY:
                 self._handle_audio(message.data)
             elif message.type is aiohttp.WSMsgType.TEXT:
@@ -221,7 +221,7 @@ class Microphone:
 
     def _handle_audio(self, data: bytes) -> None:
         if len(data) > AUDIO_BYTES:
-            self.close(WSCloseCode.MESSAGE_TOO_BIG, "a message holds a second of audio at most")
+            self.close(WSCloseCode.MESSAGE_TOO_BIG, "a message holds at most one second of audio")
         elif len(data) % SAMPLE_BYTES:
             self.close(WSCloseCode.UNSUPPORTED_DATA, "a sample has 16 bits")
         elif data:
@@ -232,7 +232,9 @@ class Microphone:
         if text is None:
             self.close(WSCloseCode.UNSUPPORTED_DATA, 'a text message is {"text": "..."}')
         elif len(text) > TEXT_CHARACTERS:
-            self.close(WSCloseCode.MESSAGE_TOO_BIG, f"a text has {TEXT_CHARACTERS} characters")
+            self.close(
+                WSCloseCode.MESSAGE_TOO_BIG, f"a text has at most {TEXT_CHARACTERS} characters"
+            )
         else:
             self.receive_transcript(text)
 
@@ -247,14 +249,14 @@ def _transcript_in(data: str) -> str | None:
 
 
 async def serve(state: SimulatorState, leg: Leg, request: web.Request) -> web.WebSocketResponse:
-    """Connect a page's microphone to a leg; the newest one takes the place of an older one."""
+    """Accept a microphone WebSocket on a leg; it replaces an earlier one."""
     socket = web.WebSocketResponse(
         max_msg_size=MESSAGE_BYTES, compress=False, heartbeat=HEARTBEAT, timeout=1.0
     )
     await socket.prepare(request)
     microphone = Microphone(state, leg)
     if leg.microphone is not None:
-        leg.microphone.close(WSCloseCode.POLICY_VIOLATION, "another microphone took its place")
+        leg.microphone.close(WSCloseCode.POLICY_VIOLATION, "replaced by another microphone")
     if leg.is_over:
         microphone.close()
     else:

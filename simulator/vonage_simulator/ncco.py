@@ -1,7 +1,7 @@
-"""NCCOs as the platform reads them: from JSON to actions. Running them is elsewhere.
+"""Parse NCCOs from JSON into actions; `ncco_runner` runs them.
 
-Lenient where the platform is (numbers and booleans as text, unknown options ignored), strict where
-it is (an array of objects, known actions, URLs in arrays of one).
+The parser is lenient where Vonage is: numbers and booleans as text, unknown options ignored. It is
+strict where Vonage is: an array of objects, known actions, URLs in arrays of one.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from .endpoints import Endpoint
 from .errors import InvalidNcco
 from .json_fields import FieldError
 
-# What the error event says, whatever was wrong (webhook reference: errors).
+# Reason of the error event, whatever the error (webhook reference: errors).
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
 TEXT_LENGTH = 1500
 
 
 @dataclass(frozen=True)
 class Callback:
-    """Where an action reports to; without a URL it is the application's event_url."""
+    """Where an action reports to; without a URL, the application's event_url."""
 
     url: str | None
     method: str
@@ -28,7 +28,7 @@ class Callback:
 
 @dataclass(frozen=True)
 class Talk:
-    """Speak a text. `loop` 0 repeats it for ever."""
+    """The talk action: a text to speak; `loop` 0 repeats it indefinitely."""
 
     text: str
     language: str
@@ -41,7 +41,7 @@ class Talk:
 
 @dataclass(frozen=True)
 class Stream:
-    """Play an audio file. `loop` 0 repeats it for ever."""
+    """The stream action: an audio file to play; `loop` 0 repeats it indefinitely."""
 
     url: str
     level: float
@@ -51,7 +51,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class DtmfOptions:
-    """How keys are collected; seconds, keys."""
+    """How DTMF is collected; `time_out` in seconds."""
 
     time_out: float
     max_digits: int
@@ -60,7 +60,7 @@ class DtmfOptions:
 
 @dataclass(frozen=True)
 class SpeechOptions:
-    """How speech is collected; seconds."""
+    """How speech is collected; times in seconds."""
 
     uuid: str | None
     end_on_silence: float
@@ -72,7 +72,7 @@ class SpeechOptions:
 
 @dataclass(frozen=True)
 class Input:
-    """Collect keys, speech or both. `flat` is the older action without `type`."""
+    """The input action: collects DTMF, speech or both; `flat` is the older form without `type`."""
 
     dtmf: DtmfOptions | None
     speech: SpeechOptions | None
@@ -83,7 +83,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Transcription:
-    """What a recording's transcription asks for."""
+    """Options of a recording's transcription."""
 
     callback: Callback
     language: str
@@ -91,7 +91,7 @@ class Transcription:
 
 @dataclass(frozen=True)
 class Record:
-    """Record. It blocks only with a condition that ends it."""
+    """The record action; it blocks only with a condition that ends it."""
 
     audio_format: str
     split: bool
@@ -112,7 +112,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Join a named room."""
+    """The conversation action: joins a named conversation."""
 
     name: str
     music_url: str | None
@@ -128,7 +128,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class MachineDetection:
-    """Whether a person or a machine answered: `mode` default runs beside the NCCO."""
+    """Machine detection options; with `mode` default, detection runs while the NCCO does."""
 
     behavior: str
     mode: str
@@ -142,7 +142,7 @@ class MachineDetection:
 
 @dataclass(frozen=True)
 class Connect:
-    """Call somebody and join them to the call."""
+    """The connect action: calls an endpoint and joins it to the call."""
 
     endpoint: Endpoint
     caller: str | None
@@ -157,7 +157,7 @@ class Connect:
 
 @dataclass(frozen=True)
 class Notify:
-    """Send a payload and wait for the reply."""
+    """The notify action: sends a payload and waits for the response."""
 
     payload: dict[str, Any]
     callback: Callback
@@ -165,14 +165,14 @@ class Notify:
 
 @dataclass(frozen=True)
 class Wait:
-    """Do nothing for some seconds."""
+    """The wait action: a pause."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """Move every leg of this conversation to another."""
+    """The transfer action: moves every leg of this conversation to another."""
 
     conversation: str
     mute: bool
@@ -185,29 +185,29 @@ Action = Talk | Stream | Input | Record | Conversation | Connect | Notify | Wait
 
 @dataclass(frozen=True)
 class Step:
-    """One action of an NCCO, and the JSON that it was read from."""
+    """An action of an NCCO, and the JSON it was parsed from."""
 
     action: Action
     source: dict[str, Any]
 
 
 def parse(ncco: Any) -> list[Step]:
-    """The actions of an NCCO.
+    """Parse the actions of an NCCO.
 
     Raises
     ------
-    NccoError
-        With what is wrong, and in which action.
+    InvalidNcco
+        With the problem, and the action that has it.
     """
     if not isinstance(ncco, list):
-        raise InvalidNcco("an NCCO is an array")
+        raise InvalidNcco("an NCCO must be an array")
     steps: list[Step] = []
     for position, fields in enumerate(ncco, 1):
         if not isinstance(fields, dict):
             raise InvalidNcco(f"action {position} is not an object")
         reader = READERS.get(str(fields.get("action")))
         if reader is None:
-            raise InvalidNcco(f"action {position}: no action is called {fields.get('action')!r}")
+            raise InvalidNcco(f"action {position}: unknown action: {fields.get('action')!r}")
         try:
             steps.append(Step(reader(fields), fields))
         except FieldError as error:
@@ -256,7 +256,7 @@ def _input(fields: dict[str, Any]) -> Input:
     settings = json_fields.mapping(fields, "dtmf") or {}
     if mode == "asynchronous":
         if "speech" in kinds:
-            raise FieldError("mode", "asynchronous is for dtmf alone")
+            raise FieldError("mode", "asynchronous is only for dtmf")
         if settings:
             raise FieldError("dtmf", "must be empty in asynchronous mode")
     return Input(
@@ -370,12 +370,12 @@ def _connect(fields: dict[str, Any]) -> Connect:
 def parse_machine_detection(
     fields: dict[str, Any], plain_name: str, advanced_name: str
 ) -> MachineDetection | None:
-    """What an NCCO or a request says of machine detection; the advanced kind wins.
+    """Parse the machine detection options of an NCCO or a request; the advanced kind wins.
 
     Raises
     ------
     FieldError
-        When a value is not one of those allowed.
+        If a value is not allowed.
     """
     behaviors = ("continue", "hangup")
     plain = json_fields.choice(fields, plain_name, None, behaviors)
@@ -399,7 +399,7 @@ def _notify(fields: dict[str, Any]) -> Notify:
 
 
 def _wait(fields: dict[str, Any]) -> Wait:
-    # Values outside the range are clamped, not refused (NCCO reference: wait.timeout).
+    # Values outside the range are clamped, not rejected (NCCO reference: wait.timeout).
     timeout = json_fields.number(fields, "timeout", 10.0, -1e12, 1e12)
     return Wait(min(max(10.0 if timeout is None else timeout, 0.1), 7200.0))
 

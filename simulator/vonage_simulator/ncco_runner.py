@@ -1,4 +1,4 @@
-"""Running NCCOs: fetching them, one action after the other, and the calls that begin with them."""
+"""Run NCCOs: fetch them, run their actions in order, and start the calls that begin with them."""
 
 import asyncio
 from collections import deque
@@ -36,14 +36,14 @@ NO_SUCH_CONVERSATION = "Conversation not found."
 def new_inbound_leg(
     state: SimulatorState, application: Application, caller: Endpoint, callee: Endpoint
 ) -> Leg:
-    """A call comes in for an application."""
+    """Create the leg of an incoming call."""
     leg = state.new_leg(application, "inbound", caller, callee)
     state.journal.write("call", uuid=leg.uuid, direction="inbound")
     return leg
 
 
 def inbound_script(state: SimulatorState) -> Script:
-    """Ring, ask the answer URL what to do, answer, and do it."""
+    """Build the script of an inbound call: ring, fetch the NCCO, answer, run it."""
 
     async def script(leg: Leg) -> None:
         await leg_lifecycle.announce(state, leg)
@@ -61,7 +61,7 @@ def inbound_script(state: SimulatorState) -> Script:
 def outbound_script(
     state: SimulatorState, source: WebhookTarget | list[Step], detection: MachineDetection | None
 ) -> Script:
-    """After the callee answered: find out who it is, get the NCCO, and run it."""
+    """Build the script of an answered outbound call: detect a machine, fetch the NCCO, run it."""
 
     async def script(leg: Leg) -> None:
         leg.joined = True
@@ -75,7 +75,7 @@ def outbound_script(
 
 
 def ncco_script(state: SimulatorState, source: WebhookTarget | list[Step]) -> Script:
-    """Run an NCCO that is given, or one that an answer URL gives."""
+    """Build a script that runs an NCCO, or one that it fetches from an answer URL."""
 
     async def script(leg: Leg) -> None:
         steps = await fetch(state, leg, source) if isinstance(source, WebhookTarget) else source
@@ -88,12 +88,12 @@ def ncco_script(state: SimulatorState, source: WebhookTarget | list[Step]) -> Sc
 
 
 def transfer(state: SimulatorState, leg: Leg, source: WebhookTarget | list[Step]) -> None:
-    """Give a leg a new NCCO, in a new conversation (Voice API: transfer)."""
+    """Run a new NCCO on a leg, in a new conversation (Voice API: transfer)."""
     leg.commands.put(Redirect(ncco_script(state, source), new_conversation=True))
 
 
 async def _detect(state: SimulatorState, leg: Leg, detection: MachineDetection) -> None:
-    """Wait for the result, or let it come by itself and be answered with another NCCO."""
+    """Run machine detection: wait for its result, or accept an NCCO in response later."""
     if detection.waits:
         await detect(state, leg, detection)
         return
@@ -108,11 +108,11 @@ async def _detect(state: SimulatorState, leg: Leg, detection: MachineDetection) 
     state.spawn(later())
 
 
-# Asking for NCCOs
+# Fetching NCCOs
 
 
 async def fetch(state: SimulatorState, leg: Leg, target: WebhookTarget | None) -> list[Step] | None:
-    """The NCCO of an answer URL or, failing that, of the fallback URL; None ends the call."""
+    """Fetch the NCCO of an answer URL, or else of the fallback URL; None ends the call."""
     if target is None:
         return None
     fields = webhook_payloads.answer_fields(leg, state.base_url)
@@ -153,7 +153,7 @@ async def send_event(
     fields: dict[str, Any],
     kind: str,
 ) -> list[Step] | None:
-    """Send an event that may be answered with an NCCO; None lets the running one go on."""
+    """Send an event that accepts an NCCO in response; None continues the running NCCO."""
     delivery = state.report(leg, target, fields, kind)
     if delivery is None or target is None:
         return None
@@ -166,7 +166,7 @@ async def send_event(
 
 
 async def _ncco_in(state: SimulatorState, leg: Leg, result: DeliveryResult) -> list[Step] | None:
-    """The NCCO in the reply to an event; anything but a filled array is none."""
+    """Return the NCCO in the response to an event; anything but a non-empty array is none."""
     if not result.is_received:
         return None
     try:
@@ -186,7 +186,7 @@ async def _ncco_in(state: SimulatorState, leg: Leg, result: DeliveryResult) -> l
 
 
 async def run(state: SimulatorState, leg: Leg, steps: list[Step]) -> None:
-    """Run the actions in order; when they run out, the script of the leg is over."""
+    """Run the actions in order; the leg's script ends when they run out."""
     pending = _queue(leg, steps)
     while pending:
         ncco_number, position, step = pending.popleft()
@@ -206,13 +206,13 @@ async def run(state: SimulatorState, leg: Leg, steps: list[Step]) -> None:
 
 
 def _queue(leg: Leg, steps: list[Step]) -> deque[tuple[int, int, Step]]:
-    """The steps of an NCCO, each with how many ran on the leg before and its own position."""
+    """Return the steps of an NCCO, each with the leg's NCCO count and its own position."""
     leg.nccos += 1
     return deque((leg.nccos, position, step) for position, step in enumerate(steps))
 
 
 async def _run_action(state: SimulatorState, leg: Leg, action: Action) -> list[Step] | None:
-    """Run one action; gives the NCCO that replaces the rest, where there is one."""
+    """Run one action; return the NCCO that replaces the rest, if any."""
     if isinstance(action, ncco.Input):
         return await _input(state, leg, action)
     await _finish_prompt(leg)
@@ -244,7 +244,7 @@ async def _run_action(state: SimulatorState, leg: Leg, action: Action) -> list[S
 
 
 async def _play_prompt(leg: Leg, prompt: playback.Playback, barge_in: bool) -> None:
-    """Wait for a sound's end, unless the caller may interrupt it: then it runs beside the next."""
+    """Wait for the sound's end, unless the caller can interrupt it: then the next action starts."""
     leg.barging = leg.barging or barge_in
     if leg.barging:
         leg.prompt = prompt
@@ -276,7 +276,7 @@ async def _input(state: SimulatorState, leg: Leg, action: ncco.Input) -> list[St
 
 
 async def _enter(state: SimulatorState, leg: Leg, action: ncco.Conversation) -> None:
-    """Be in a room until the leg or the room ends; later actions are not reached."""
+    """Stay in a named conversation until it or the leg ends; later actions don't run."""
     if not await conversations.enter(state, leg, action):
         state.report_error(leg, CONVERSATION_FULL, action.name)
         return
@@ -289,7 +289,7 @@ async def _wait_forever() -> None:
 
 
 async def _connect(state: SimulatorState, leg: Leg, action: ncco.Connect) -> list[Step] | None:
-    """Call somebody, join them, and wait until that call has ended or failed."""
+    """Call an endpoint, join it, and wait until that leg has ended or failed."""
     if not state.can_call(leg.application):
         state.report_error(leg, RATE_LIMITED)
         return None
@@ -305,7 +305,7 @@ async def _connect(state: SimulatorState, leg: Leg, action: ncco.Connect) -> lis
         await asyncio.shield(called.over)
     finally:
         ringing.stop()
-        # A leg that is transferred away leaves the other where it is; one that ends takes it along.
+        # If the leg was transferred, the called leg stays; if it ended, the called leg ends too.
         if not called.is_over and not leg.redirected:
             called.commands.put(HangUp("platform"))
     return None if called.event_result is None else await _ncco_in(state, leg, called.event_result)
@@ -337,7 +337,7 @@ def _called_leg(state: SimulatorState, leg: Leg, action: ncco.Connect) -> Leg:
 
 
 def called_script(state: SimulatorState, detection: MachineDetection | None) -> Script:
-    """What a called leg does before it is joined to the others, and then stays."""
+    """Build the script of a called leg: what it runs before it is joined, then stay."""
 
     async def script(leg: Leg) -> None:
         if detection is not None:
@@ -359,7 +359,7 @@ def called_script(state: SimulatorState, detection: MachineDetection | None) -> 
 
 
 def start_inbound_call(state: SimulatorState, leg: Leg) -> None:
-    """Let a call that came in live."""
+    """Start running an inbound leg."""
     leg_lifecycle.start(state, leg, inbound_script(state))
 
 
@@ -369,7 +369,7 @@ def start_outbound_call(
     source: WebhookTarget | list[Step],
     detection: MachineDetection | None,
 ) -> None:
-    """Let a call that the API placed live."""
+    """Start running a leg that the API placed."""
     if leg.callee.kind == "websocket":
         leg.line = WebSocketAudio(state, leg)
     leg_lifecycle.start(state, leg, outbound_script(state, source, detection))

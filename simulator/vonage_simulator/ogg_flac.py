@@ -1,4 +1,4 @@
-"""Ogg files with FLAC inside, uncompressed: enough to hold a recording that any player opens.
+"""Write Ogg FLAC files, uncompressed: enough for a recording that any player opens.
 
 The layout follows RFC 9639 (FLAC, with its mapping to Ogg in section 10.1) and RFC 3533 (Ogg).
 """
@@ -12,7 +12,7 @@ from typing import BinaryIO
 SERIAL = 1
 BEGIN_OF_STREAM = 2
 END_OF_STREAM = 4
-# The codes of 16 kHz and 16 bits in a FLAC frame, and of a block size that follows in 16 bits.
+# FLAC frame codes: 16 kHz, 16 bits per sample, and a block size that follows in 16 bits.
 RATE_CODE = 0b0101
 BITS_CODE = 0b100
 SIZE_CODE = 0b0111
@@ -21,9 +21,9 @@ SIZE_CODE = 0b0111
 def write(
     file: BinaryIO, blocks: Iterator[bytes], channels: int, rate: int, block: int, total: int
 ) -> None:
-    """Write `total` interleaved 16-bit samples that come in blocks of `block`, the last shorter.
+    """Write `total` interleaved 16-bit samples from blocks of `block`; the last may be shorter.
 
-    A block must fit one page of Ogg: 16,000 samples of two channels do.
+    A block must fit one Ogg page: 16,000 samples of two channels do.
     """
     _page(file, 0, 0, BEGIN_OF_STREAM, _stream_info(channels, rate, block, total))
     _page(file, 1, 0, 0, _comment())
@@ -52,7 +52,7 @@ def _comment() -> bytes:
 
 
 def _frame(content: bytes, number: int, channels: int, size: int) -> bytes:
-    """One FLAC frame, each channel verbatim, or as one sample where it is silent."""
+    """Build a FLAC frame: each channel verbatim, or as one constant sample if silent."""
     header = bytes([0xFF, 0xF8, SIZE_CODE << 4 | RATE_CODE, (channels - 1) << 4 | BITS_CODE << 1])
     header += chr(number).encode("utf-8", "surrogatepass") + struct.pack(">H", size - 1)
     header += bytes([_crc(header, CRC8, 8)])

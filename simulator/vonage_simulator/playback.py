@@ -1,4 +1,4 @@
-"""What can be heard on a leg: talk, streams, beeps, speech and keys, each as long as it lasts."""
+"""Sounds on a leg: talk, streams, tones, speech and DTMF, each with its duration."""
 
 import asyncio
 import re
@@ -28,11 +28,11 @@ SILENT_TONE = 0
 
 BEEP_SECONDS = 0.4
 DIGIT_SECONDS = 0.2
-PAUSE_SECONDS = 0.5  # what a p among digits stands for (NCCO reference: dtmfAnswer)
+PAUSE_SECONDS = 0.5  # a p among digits (NCCO reference: dtmfAnswer)
 
 
 class Playback:
-    """A sound that the platform plays to a leg until it ends or is stopped."""
+    """A sound that the simulator plays to a leg until it ends or is stopped."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Playback:
         self._timer = None if self.ends_at is None else self._clock.call_at(self.ends_at, self.stop)
 
     def stop(self) -> None:
-        """End it now, where it has not ended."""
+        """End the sound now, unless it has ended."""
         if self.done.done():
             return
         now = self._clock.now()
@@ -85,7 +85,7 @@ class Playback:
         self.done.set_result(None)
 
     def report_end(self, *, interrupted: bool) -> None:
-        """Write into the journal, once, that it is not heard any more."""
+        """Write a `sound_ended` entry to the journal, once."""
         if self._end_reported:
             return
         self._end_reported = True
@@ -97,7 +97,7 @@ class Playback:
         )
 
     async def finish(self) -> None:
-        """Wait for its end; when the waiting is given up, the sound stops."""
+        """Wait for the sound's end; if the wait is canceled, stop the sound."""
         try:
             await asyncio.shield(self.done)
         finally:
@@ -105,7 +105,7 @@ class Playback:
 
 
 def speaking_seconds(text: str, words_per_minute: float) -> float:
-    """How long it takes to say a text; SSML breaks are pauses, its other tags make no sound."""
+    """Return how long a text takes to say; SSML breaks are pauses, other tags are silent."""
     pauses = 0.0
     for amount, unit in re.findall(r"<break[^>]*time=['\"]([0-9.]+)(ms|s)", text):
         try:
@@ -124,7 +124,7 @@ def play_talk(state: SimulatorState, leg: Leg, text: str, language: str, loop: i
 
 
 async def play_stream(state: SimulatorState, leg: Leg, url: str, loop: int) -> Playback | None:
-    """Play an audio file to a leg; None when it cannot be fetched or is no audio."""
+    """Play an audio file to a leg; return None if it cannot be fetched or is not audio."""
     work = state.audio_cache.fetch(state.sender.session, url)
     content = await state.clock.run_external(work)
     once = None if content is None else audio.duration(content)
@@ -138,12 +138,12 @@ async def play_stream(state: SimulatorState, leg: Leg, url: str, loop: int) -> P
 
 
 def play_beep(state: SimulatorState, leg: Leg) -> Playback:
-    """A short tone before a recording."""
+    """Play the short tone before a recording."""
     return Playback(state, leg, "beep", {}, BEEP_TONE, BEEP_SECONDS)
 
 
 def play_machine_beep(state: SimulatorState, leg: Leg) -> None:
-    """The tone of an answering machine, which those hear who are joined to it."""
+    """Play an answering machine's beep to the legs that hear this one."""
     now = state.clock.now()
     if leg.is_over:
         return
@@ -154,7 +154,7 @@ def play_machine_beep(state: SimulatorState, leg: Leg) -> None:
 
 
 def play_ringback(state: SimulatorState, leg: Leg, url: str | None) -> Playback:
-    """The ringback tone that a caller hears, until it is stopped."""
+    """Play the ringback tone to a caller until it is stopped."""
     return Playback(state, leg, "ringing", {} if url is None else {"url": url}, RINGBACK_TONE, None)
 
 
@@ -165,7 +165,7 @@ def send_digits(state: SimulatorState, leg: Leg, digits: str) -> Playback:
 
 
 def say(state: SimulatorState, leg: Leg, text: str, confidence: float | None = None) -> float:
-    """Let the person on the leg say something after what they are saying; gives its end."""
+    """Queue speech of the person on the leg; return when it ends."""
     clock = state.clock
     begin = max(clock.now(), leg.speaking_until)
     end = begin + speaking_seconds(text, state.settings.words_per_minute)
@@ -202,9 +202,9 @@ def say(state: SimulatorState, leg: Leg, text: str, confidence: float | None = N
 
 
 def recognize(state: SimulatorState, leg: Leg, text: str, began: float, ended: float) -> None:
-    """Take what was heard from a microphone between two times as these words.
+    """Use a text as the transcript of what a microphone received between two times.
 
-    They make no sound, and so nobody hears them: the voice was the sound.
+    It makes no sound, so no leg hears it: the voice was the sound.
     """
     details = {"text": text, "from": leg.uuid}
     leg.said.append(Sound("speech", began, ended, details, SILENT_TONE))
@@ -216,14 +216,14 @@ def recognize(state: SimulatorState, leg: Leg, text: str, began: float, ended: f
         heard_by=[],
         recognised=True,
     )
-    if began == ended:  # otherwise the voice has interrupted what was played then
+    if began == ended:  # otherwise, the voice has already interrupted the prompt of that time
         interrupt_prompt(leg)
     leg.publish(SpeechBegan(began))
     leg.publish(SpeechEnded(text, began, ended))
 
 
 def press_digits(state: SimulatorState, leg: Leg, digits: str) -> None:
-    """Let the person on the leg press keys, one after the other; p is a pause."""
+    """Press digits one after the other; p is a pause."""
     at = max(state.clock.now(), leg.pressing_until)
     for digit in digits:
         if digit in "pP":
@@ -258,13 +258,13 @@ def _press_at(state: SimulatorState, leg: Leg, digit: str, at: float) -> None:
 
 
 def interrupt_prompt(leg: Leg) -> None:
-    """Keys and voices stop a prompt that lets them (NCCO reference: bargeIn)."""
+    """Stop a prompt that digits and voices can interrupt (NCCO reference: bargeIn)."""
     if leg.prompt is not None:
         leg.prompt.stop()
 
 
 def stop_hearing(leg: Leg, at: float) -> None:
-    """From now on an earmuffed leg does not hear what goes on; the sounds go on for others."""
+    """End, for an earmuffed leg only, the sounds that continue; other legs still hear them."""
     for position, sound in enumerate(leg.heard):
         if sound.end is None or sound.end > at:
             leg.heard[position] = replace(sound, end=at)
@@ -273,6 +273,6 @@ def stop_hearing(leg: Leg, at: float) -> None:
 
 
 def stop_playbacks(leg: Leg) -> None:
-    """Stop everything that the platform plays to a leg."""
+    """Stop everything that the simulator plays to a leg."""
     for playback in list(leg.playbacks):
         playback.stop()

@@ -1,10 +1,10 @@
-"""Vonage's rate limits as token buckets on the clock (support article 207100288)."""
+"""Vonage's rate limits, as token buckets on the clock (support article 207100288)."""
 
 from .clock import Clock
 
 
 class RateLimiter:
-    """Lets `rate` requests through in each second, and no more than that at once."""
+    """A limit of `rate` requests per second, with bursts of the same size."""
 
     def __init__(self, clock: Clock, rate: float) -> None:
         self._clock = clock
@@ -13,10 +13,10 @@ class RateLimiter:
         self._filled_at = clock.now()
 
     def take(self) -> bool:
-        """Whether one more request may pass now."""
+        """Return whether one more request is allowed now, and count it."""
         now = self._clock.now()
         grown = self._tokens + (now - self._filled_at) * self._rate
-        # At least one whole token fits, so that a limit below one a second can ever be met.
+        # The bucket holds at least one token, so that rates below one per second allow requests.
         self._tokens = min(max(self._rate, 1.0), grown)
         self._filled_at = now
         if self._tokens < 1:

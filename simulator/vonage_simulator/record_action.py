@@ -1,4 +1,4 @@
-"""Starting and stopping recordings, and the events that tell of them."""
+"""The `record` action: start and stop recordings, and send their events."""
 
 from . import webhook_payloads
 from .audio import Clip
@@ -20,12 +20,12 @@ from .settings import WebhookTarget
 from .state import SimulatorState
 from .webhook_sender import compact_json
 
-# A recording without a limit of its own is as long as a call can be.
+# Limit of a recording without timeOut: the longest call.
 LONGEST_SECONDS = 7200.0
 
 
 def callback_target(leg: Leg, callback: Callback) -> WebhookTarget | None:
-    """Where an action reports to: its own eventUrl, else the application's event_url."""
+    """Return where an action reports to: its eventUrl, or else the application's event_url."""
     if callback.url is None:
         return leg.application.event
     return WebhookTarget(
@@ -34,7 +34,7 @@ def callback_target(leg: Leg, callback: Callback) -> WebhookTarget | None:
 
 
 async def record(state: SimulatorState, leg: Leg, action: Record) -> None:
-    """Run a record action: to its end when it has a condition, else only its start."""
+    """Run a record action: until its condition ends it, or only its start if it has none."""
     if action.beep:
         await play_beep(state, leg).finish()
     recording = start(
@@ -63,7 +63,7 @@ def start(
     split: bool = False,
     channels: int = 1,
 ) -> ActiveRecording:
-    """Begin to record a leg, or a room."""
+    """Start recording a leg or a named conversation."""
     recording = ActiveRecording(
         recording_uuid=state.make_uuid(),
         leg=leg,
@@ -98,7 +98,7 @@ def _write_entry(
 
 
 def stop(state: SimulatorState, recording: ActiveRecording) -> None:
-    """End a recording; its file and its event follow by themselves."""
+    """Stop a recording; its file and its event follow in the background."""
     if recording.end is not None:
         return
     end = min(state.clock.now(), recording.begin + LONGEST_SECONDS)
@@ -120,7 +120,7 @@ def stop(state: SimulatorState, recording: ActiveRecording) -> None:
 
 
 async def _wait_for_end(leg: Leg, action: Record) -> None:
-    """Wait for the key, the silence or the time that ends a recording."""
+    """Wait for the digit, the silence or the timeout that ends a recording."""
     clock = leg.clock
     began = clock.now()
     latest = began + (action.time_out or LONGEST_SECONDS)
@@ -145,14 +145,14 @@ async def _wait_for_end(leg: Leg, action: Record) -> None:
 
 
 def _quiet_since(leg: Leg, at: float) -> float | None:
-    """Since when nothing is said on a leg where something ended at that time; None while it is."""
+    """Return since when the leg is silent, if something ended at that time; None while it isn't."""
     if leg.has_voice or leg.speaking_until > max(at, leg.clock.now()):
         return None
     return max(at, leg.speaking_until)
 
 
 def watch_leg(leg: Leg) -> Inbox[LegInput]:
-    """An inbox that gets what the person on the leg does, until it is discarded."""
+    """Return an inbox of the person's input, until it is discarded."""
     watcher: Inbox[LegInput] = Inbox(leg.clock)
     leg.watchers.add(watcher)
     return watcher
@@ -251,8 +251,8 @@ def _transcript(state: SimulatorState, recording: ActiveRecording) -> bytes:
 
 
 def file_url(state: SimulatorState, file_id: str) -> str:
-    """Where a file is fetched.
+    """Return the URL of a stored file.
 
-    The Python SDK only fetches addresses that contain nexmo.com or vonage.com: hence the query.
+    The Python SDK only fetches URLs that contain nexmo.com or vonage.com: hence the query.
     """
     return f"{state.base_url}/v1/files/{file_id}?h=api.nexmo.com"

@@ -1,4 +1,4 @@
-"""Recordings: what is on tape, the files it becomes, and how long they are kept."""
+"""Recordings: what they contain, the files they become, and how long files are stored."""
 
 import asyncio
 from collections import OrderedDict
@@ -12,13 +12,13 @@ from .audio import Clip
 from .clock import Clock
 from .legs import AudioHold, Conversation, Leg, Sound
 
-# Files on disk at most; Vonage's 30 days are kept besides.
+# Limit of files on disk, in addition to Vonage's 30 days.
 MAX_FILES = 5000
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that GET /v1/files gives out, to its own application alone."""
+    """A file that GET /v1/files returns, to its own application only."""
 
     file_id: str
     application_id: str
@@ -29,7 +29,7 @@ class StoredFile:
 
 
 class RecordingStore:
-    """The files, in a folder of their own; each is deleted when its time is over."""
+    """The stored files, in their own folder; each is deleted when it expires."""
 
     def __init__(self, folder: Path, clock: Clock, retention: float) -> None:
         self._folder = folder
@@ -45,7 +45,7 @@ class RecordingStore:
         seconds: float,
         channels: list[list[Clip]],
     ) -> StoredFile:
-        """Make an audio file, beside the event loop."""
+        """Encode and store an audio file, outside the event loop."""
         path = self._folder / file_id
         size = await self._clock.run_external(
             asyncio.to_thread(audio.write, path, audio_format, seconds, channels)
@@ -54,13 +54,13 @@ class RecordingStore:
         return self._store(file_id, application_id, path, content_type, size)
 
     def add_text(self, file_id: str, application_id: str, content: bytes) -> StoredFile:
-        """Keep a JSON file, such as a transcript."""
+        """Store a JSON file, such as a transcript."""
         path = self._folder / file_id
         path.write_bytes(content)
         return self._store(file_id, application_id, path, "application/json", len(content))
 
     def get(self, file_id: str) -> StoredFile | None:
-        """A file that is still kept."""
+        """Return a stored file, unless it has expired."""
         self._drop_old()
         return self._files.get(file_id)
 
@@ -85,7 +85,7 @@ class RecordingStore:
 
 @dataclass(eq=False)
 class ActiveRecording:
-    """A recording that runs: of a leg, or of a room (`leg` is then who started it)."""
+    """A recording in progress: of a leg, or of a named conversation; `leg` then started it."""
 
     recording_uuid: str
     leg: Leg
@@ -106,19 +106,19 @@ class ActiveRecording:
         return self.leg.conversation if self.named_conversation is None else self.named_conversation
 
     def stop(self, at: float) -> None:
-        """End the tape, with everybody who was there on it."""
+        """End the recording, with every leg that was present on it."""
         self.end = at
         self.others = tuple(leg for leg in self.conversation.everyone if leg is not self.leg)
 
-    def people(self) -> list[Leg]:
-        """The legs on the tape, its own first."""
+    def legs(self) -> list[Leg]:
+        """Return the recorded legs, its own first."""
         return [self.leg, *self.others]
 
     def tracks(self) -> list[list[Clip]]:
-        """The clips of each channel (NCCO reference: record.split, record.channels)."""
+        """Return the clips of each channel (NCCO reference: record.split, record.channels)."""
         end = self.begin if self.end is None else self.end
         if self.named_conversation is not None or not self.split or self.channels == 1:
-            sounds = [sound for leg in self.people() for sound in self._heard_and_said(leg)]
+            sounds = [sound for leg in self.legs() for sound in self._heard_and_said(leg)]
             return [clips_of(sounds, self.begin, end)]
         if self.channels == 2:
             return [
@@ -126,33 +126,31 @@ class ActiveRecording:
                 clips_of(self.leg.heard, self.begin, end),
             ]
         tracks: list[list[Clip]] = [[] for _ in range(self.channels)]
-        for position, leg in enumerate(self.people()):
-            # People beyond the last channel share it.
+        for position, leg in enumerate(self.legs()):
+            # Legs beyond the last channel share it.
             tracks[min(position, self.channels - 1)] += clips_of(leg.said, self.begin, end)
         return tracks
 
     def said(self) -> list[tuple[Leg, list[Sound]]]:
-        """What each person said on the tape, for a transcript."""
+        """Return what each person said during the recording, for a transcript."""
         end = self.begin if self.end is None else self.end
-        people = (
-            self.people()
-            if self.named_conversation is not None or self.channels > 2
-            else [self.leg]
+        legs = (
+            self.legs() if self.named_conversation is not None or self.channels > 2 else [self.leg]
         )
         return [
             (leg, [sound for sound in leg.said if sound.kind == "speech" and sound.begin < end])
-            for leg in people
+            for leg in legs
         ]
 
     def _heard_and_said(self, leg: Leg) -> list[Sound]:
-        """A mono tape holds each sound once, also where several legs heard it."""
+        """Return a leg's sounds for mono, each once even if several legs heard it."""
         if leg is self.leg or self.named_conversation is not None:
             return [*leg.said, *(sound for sound in leg.heard if "from" not in sound.details)]
         return list(leg.said)
 
 
 def clips_of(sounds: Iterable[Sound], begin: float, end: float) -> list[Clip]:
-    """What is to be heard of some sounds between two times, in a file that begins at the first."""
+    """Return the clips of sounds between two times, for a file that begins at the first."""
     clips = []
     for sound in sounds:
         first = max(sound.begin, begin)

@@ -1,4 +1,4 @@
-"""The simulator as a whole: its platform, and the two listeners on the loopback interface."""
+"""The simulator as a whole: its state, and two listeners on the loopback interface."""
 
 import asyncio
 import secrets
@@ -29,7 +29,7 @@ from .state import SimulatorState
 from .voice_api import VoiceApi
 
 LOOPBACK = "127.0.0.1"
-# How long requests that are being answered may take when the simulator stops.
+# Time for requests in progress when the simulator stops.
 SHUTDOWN_SECONDS = 1.0
 
 
@@ -62,7 +62,6 @@ class Simulator:
         self._folder: Path | None = None
 
     async def __aenter__(self) -> Self:
-        """Start it."""
         await self.start()
         return self
 
@@ -72,7 +71,6 @@ class Simulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop it."""
         await self.stop()
 
     @property
@@ -82,32 +80,32 @@ class Simulator:
 
     @property
     def journal(self) -> Journal:
-        """What happened on it, in order."""
+        """The journal of what happened."""
         return self._running().journal
 
     def leg(self, uuid: str) -> Leg:
-        """One side of a call, as it is at this moment.
+        """Return a leg in its current state.
 
         Raises
         ------
         KeyError
-            When it is not known, or forgotten.
+            If it does not exist, or was deleted.
         """
         return self._running().legs[uuid]
 
     def application(self) -> Application:
-        """The application that exists from the start; its webhooks may be changed."""
+        """Return the initial application; its webhooks can be changed."""
         return self._running().account.applications[self.application_id]
 
     async def start(self) -> None:
-        """Listen on both ports.
+        """Start listening on both ports.
 
         Raises
         ------
         OSError
-            When a port is taken.
+            If a port is in use.
         ValueError
-            When the public key in the settings is none.
+            If the public key in the settings is invalid.
         """
         settings = self.settings
         self._folder = Path(tempfile.mkdtemp(prefix="simulated-vonage-"))
@@ -129,7 +127,7 @@ class Simulator:
         state.base_url = self.tls_url if settings.public_scheme == "https" else self.http_url
 
     async def stop(self) -> None:
-        """End every call, stop listening, and remove the files. Can be called twice."""
+        """End every call, stop listening, and delete the files; can be called twice."""
         if self._state is not None:
             self._state.journal.write("end")
             await self._state.stop()
@@ -199,7 +197,7 @@ class Simulator:
         self.tls_url = f"https://localhost:{_port(tls)}"
 
     async def _close(self, runner: web.AppRunner) -> None:
-        """Stop listening, and cut the connections: TLS ones would wait for their clients."""
+        """Stop listening and abort connections: TLS ones would wait for their clients."""
         for site in list(runner.sites):
             await site.stop()
         await asyncio.sleep(0)
@@ -229,14 +227,14 @@ def _port(site: web.TCPSite) -> int:
 
 @web.middleware
 async def _check_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what does not come from this machine's own programs and pages."""
+    """Reject requests that don't come from this machine's programs and pages."""
     if not is_local(request):
         return web.json_response({"title": "Forbidden"}, status=403)
     return await handler(request)
 
 
 def _add_headers(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
-    """The headers that Vonage's answers carry (node-sdk issue 133)."""
+    """Add the headers of Vonage's responses (node-sdk issue 133)."""
 
     @web.middleware
     async def add(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -254,7 +252,7 @@ def _add_headers(state: SimulatorState) -> "web.middleware":  # type: ignore[val
 
 @web.middleware
 async def _error_responses(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every refusal into a response in one of Vonage's styles."""
+    """Turn every error into a response in one of Vonage's styles."""
     try:
         return await handler(request)
     except ApiError as error:
@@ -269,7 +267,7 @@ async def _error_responses(request: web.Request, handler: Handler) -> web.Stream
 
 
 def _inject_faults(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
-    """The faults of the API itself; the simulator's own door has none."""
+    """Inject the API's faults; the control API has none."""
     faults = state.faults
 
     @web.middleware

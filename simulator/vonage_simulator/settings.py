@@ -1,7 +1,7 @@
-"""Every value that somebody may want to change: ports, keys, webhooks, timers, and each inference.
+"""Everything configurable: ports, keys, webhooks, timers, and each inferred value.
 
-What Vonage documents is a constant where it is used; what it leaves open is a field here, with the
-value that its official material makes most likely.
+What Vonage documents is a constant in the code that uses it. What Vonage leaves open is a field
+here, with the value that its official material makes most likely.
 """
 
 from dataclasses import dataclass, field
@@ -22,18 +22,18 @@ HOSTS_OF_REGIONS = {
 
 @dataclass(frozen=True)
 class WebhookTarget:
-    """Where a webhook goes, and how long the platform waits for it.
+    """Where a webhook goes, and how long the simulator waits for it.
 
     Parameters
     ----------
     url
         An http or https address.
     method
-        The form of the request: JSON in the body, or the same fields in the query.
+        POST sends JSON in the body; GET sends the same fields in the query.
     connect_ms
         Milliseconds to connect, 300 to 1000 (Application API: connection_timeout).
     read_ms
-        Milliseconds between two pieces of the reply, 1000 to 5000; for events up to 10000
+        Milliseconds between two parts of the response, 1000 to 5000; for events up to 10000
         (Application API: socket_timeout).
     """
 
@@ -45,21 +45,21 @@ class WebhookTarget:
 
 @dataclass(frozen=True)
 class CalleeBehavior:
-    """What the person or machine at the other end of a number does when it is called.
+    """What the person or machine at a number does when it is called.
 
     Parameters
     ----------
     behaviour
         `answer`, `busy`, `reject`, `no_answer`, `machine`, `unavailable`, `invalid`, or `manual`:
-        it rings until somebody says otherwise.
+        it rings until the control API answers or declines the call.
     after
-        Seconds of ringing before it happens.
+        Seconds of ringing before that happens.
     detail
-        The `detail` of the event where a call is not taken, such as `number_out_of_service`.
+        The `detail` of the event if the call is not answered, such as `number_out_of_service`.
     greeting
         What a machine says first.
     beep_after
-        Seconds from a machine's answering to its beep; None for a machine without one.
+        Seconds from a machine's answer to its beep; None for a machine without a beep.
     says
         What a person says after answering.
     """
@@ -76,23 +76,23 @@ class CalleeBehavior:
 
 @dataclass(frozen=True)
 class SimulatorSettings:
-    """How a simulated platform is set up. Times are in seconds of the simulator's own clock.
+    """Configuration of a simulator; times are in seconds of its own clock.
 
     Parameters
     ----------
     http_port, tls_port
-        Ports on 127.0.0.1; 0 takes a free one.
+        Ports on 127.0.0.1; 0 selects a free one.
     application_id
-        The application that exists from the start; None makes one up from the seed.
+        Id of the initial application; None derives one from the seed.
     public_key
-        Its public key in PEM; None makes a pair, whose private half is `Simulator.private_key`.
+        Its public key in PEM; None creates a key pair with `Simulator.private_key`.
     speed
-        How fast the clock runs against real time; 0 stops it, and only `step` moves it.
+        Clock seconds per real second; at 0 the clock is stopped, and only `step` moves it.
     start_time
-        Where the clock starts, in seconds since 1970; None starts it at the real time.
+        Initial time of the clock, in seconds since 1970; None is the real time.
     ca_file
-        Where the certificate of the TLS listener's authority is written; None takes a temporary
-        file, which is removed at the end.
+        File for the CA certificate of the TLS listener; None is a temporary file, deleted at the
+        end.
     public_scheme
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
     """
@@ -121,7 +121,7 @@ class SimulatorSettings:
     callees: dict[str, CalleeBehavior] = field(default_factory=dict)
     default_callee: CalleeBehavior = CalleeBehavior()
 
-    # Webhooks: where Vonage's own pages differ, the value that its support pages give.
+    # Webhooks: where Vonage's pages differ, the value of its support pages.
     webhook_attempts: int = 2
     webhook_retry_pause: float = 1.0
     retry_keeps_jti: bool = False
@@ -144,7 +144,7 @@ class SimulatorSettings:
     href_prefix: str = "/v1/calls"
     dtmf_only_speech: Literal["results", "error", "absent"] = "results"
 
-    # Money, as the completed event shows it: euros a minute.
+    # Prices, as in the completed event: euros per minute.
     inbound_rate: str = "0.00450000"
     outbound_rate: str = "0.00720000"
     inbound_network: str = "GB-FIXED"

@@ -1,4 +1,4 @@
-"""What the whole platform shares: clock, account, legs, conversations, and its background tasks."""
+"""Shared state: clock, account, legs, conversations, and background tasks."""
 
 import asyncio
 import itertools
@@ -24,12 +24,12 @@ from .webhook_sender import DeliveryResult, WebhookSender
 
 logger = logging.getLogger(__name__)
 
-# Each leg speaks with a tone of its own, which tells it apart in a recording.
+# Each leg has its own tone, so that recordings show who speaks.
 TONES = range(220, 660, 40)
 
 
 class SimulatorState:
-    """The state of one simulated platform."""
+    """The state of one simulator."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class SimulatorState:
         self.recordings = recordings
         self.faults = Faults(settings.seed)
         self.journal = Journal(clock, settings.entries_kept)
-        # Ids and delays draw from sources of their own: a fault or an extra webhook shifts neither.
+        # Separate random sources: a fault or an extra webhook changes neither ids nor delays.
         self._ids = random.Random(f"{settings.seed}/ids")  # noqa: S311 made-up ids, no secrets
         self._tokens = random.Random(f"{settings.seed}/tokens")  # noqa: S311 as above
         self.rng = random.Random(f"{settings.seed}/chance")  # noqa: S311 as above
@@ -69,11 +69,11 @@ class SimulatorState:
     # Ids
 
     def make_uuid(self) -> str:
-        """A new uuid with dashes, the same for the same seed."""
+        """Return a new UUID with dashes; the same seed gives the same UUIDs."""
         return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
 
     def trace_id(self) -> str:
-        """What tells one answer of the API from another."""
+        """Return the trace ID of one API response."""
         return self._token_id().replace("-", "")
 
     def _token_id(self) -> str:
@@ -82,7 +82,7 @@ class SimulatorState:
     # Legs and conversations
 
     def new_conversation(self, name: str | None = None) -> Conversation:
-        """A conversation without members."""
+        """Create a conversation without members."""
         conversation = Conversation(f"CON-{self.make_uuid()}", name, used_at=self.clock.now())
         return conversation
 
@@ -95,7 +95,7 @@ class SimulatorState:
         conversation: Conversation | None = None,
         event: WebhookTarget | None = None,
     ) -> Leg:
-        """A leg that has just begun, in a conversation of its own unless one is given."""
+        """Create a leg, in a new conversation unless one is given."""
         leg_uuid = self.make_uuid()
         from_the_network = direction == "inbound" and caller.kind == "phone"
         if from_the_network and not self.faults.is_triggered("dashed_inbound_uuid"):
@@ -118,7 +118,7 @@ class SimulatorState:
         return leg
 
     def named_conversation(self, application: Application, name: str) -> Conversation:
-        """The application's conversation of that name, made when there is none."""
+        """Return the application's conversation of that name, creating it if needed."""
         self._drop_old_conversations()
         conversation = self._named_conversations.get((application.id, name))
         if conversation is None:
@@ -128,7 +128,7 @@ class SimulatorState:
         return conversation
 
     def conversation(self, application: Application, conversation_uuid: str) -> Conversation | None:
-        """A conversation of the application that has members, or is a room that is kept."""
+        """Return a conversation that has members, or a named one that has not expired."""
         for (application_id, _), conversation in self._named_conversations.items():
             if application_id == application.id and conversation.uuid == conversation_uuid:
                 return conversation
@@ -144,7 +144,7 @@ class SimulatorState:
                 del self._named_conversations[key]
 
     def add_ended_leg(self, leg: Leg) -> None:
-        """Keep an ended leg for a while, and forget the oldest ones."""
+        """Store an ended leg for a while, and delete the oldest ones."""
         self._ended.append(leg)
         oldest = self.clock.now() - self.settings.calls_kept_for
         while self._ended and (
@@ -154,17 +154,17 @@ class SimulatorState:
             self.forgotten += 1
 
     def callee(self, endpoint: Endpoint) -> CalleeBehavior:
-        """How somebody who is called behaves."""
+        """Return how an endpoint behaves when called."""
         return self.callees.get(endpoint.address, self.default_callee)
 
     # Limits
 
     def can_call(self, application: Application) -> bool:
-        """Whether the limit of new calls leaves room for one more."""
+        """Return whether the limit of new calls allows one more, and count it."""
         return self._limiter(application, "calls", self.settings.calls_per_second).take()
 
     def can_request(self, application: Application) -> bool:
-        """Whether the limit of other requests leaves room for one more."""
+        """Return whether the limit of other requests allows one more, and count it."""
         return self._limiter(application, "requests", self.settings.requests_per_second).take()
 
     def _limiter(self, application: Application, kind: str, rate: float) -> RateLimiter:
@@ -178,7 +178,7 @@ class SimulatorState:
     def report(
         self, leg: Leg, target: WebhookTarget | None, fields: dict[str, Any], kind: str
     ) -> "asyncio.Task[DeliveryResult] | None":
-        """Send an event beside whatever else goes on; nothing where there is no address."""
+        """Send an event in the background, if there is a URL to send it to."""
         if target is None:
             return None
         self._apply_payload_faults(fields)
@@ -187,7 +187,7 @@ class SimulatorState:
     def report_status(
         self, leg: Leg, status: str, **extra: Any
     ) -> "asyncio.Task[DeliveryResult] | None":
-        """Move a leg to a status and tell its event URL."""
+        """Set a leg's status and send it to the event URL."""
         now = self.clock.now()
         leg.status = status
         self.journal.write("leg", uuid=leg.uuid, status=status, **self._leg_fields(leg))
@@ -196,7 +196,7 @@ class SimulatorState:
         )
 
     def report_error(self, leg: Leg, reason: str, detail: str = "") -> None:
-        """Tell the event URL that something could not be done; `detail` is for the journal."""
+        """Send an error to the event URL; `detail` is only for the journal."""
         self.journal.write("error", uuid=leg.uuid, reason=reason, detail=detail)
         self.report(
             leg, leg.event, webhook_payloads.error_event(leg, self.clock.now(), reason), "error"
@@ -224,7 +224,7 @@ class SimulatorState:
     # Tasks
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
-        """Run something in the background until it ends or the platform stops."""
+        """Run a coroutine in the background until it ends or the simulator stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -236,7 +236,7 @@ class SimulatorState:
             logger.error("a task of the simulator failed", exc_info=task.exception())
 
     async def stop(self) -> None:
-        """End every background task."""
+        """Cancel every background task."""
         while self._tasks:
             tasks = list(self._tasks)
             for task in tasks:

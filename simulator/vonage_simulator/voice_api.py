@@ -18,13 +18,13 @@ REGION_HOSTS = frozenset(HOSTS_OF_REGIONS.values())
 
 
 class VoiceApi:
-    """The handlers, on one platform."""
+    """Request handlers of the Voice API."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
 
     def routes(self) -> list[web.RouteDef]:
-        """Every path of the API."""
+        """Return the API's routes."""
         return [
             web.post("/v1/calls", self.create),
             web.get("/v1/calls", self.list_calls),
@@ -67,7 +67,7 @@ class VoiceApi:
         return web.json_response(body, status=201)
 
     async def list_calls(self, request: web.Request) -> web.Response:
-        """The calls of the application, filtered and paged."""
+        """Return one page of the application's calls, filtered."""
         application = self._authorize_request(request)
         try:
             filters = api_requests.list_filter(dict(request.query))
@@ -90,11 +90,11 @@ class VoiceApi:
         return web.json_response(body)
 
     async def get(self, request: web.Request) -> web.Response:
-        """One call, also after its end."""
+        """Return one call, even after its end."""
         return web.json_response(self._view(self._leg(request)))
 
     async def modify(self, request: web.Request) -> web.Response:
-        """Hang up, mute, earmuff, or transfer."""
+        """Hang up, mute, earmuff, or transfer a leg."""
         leg = self._leg(request)
         fields = await read_object(request)
         action = fields.pop("action", None)
@@ -157,7 +157,7 @@ class VoiceApi:
         return _message(leg, "Stream stopped")
 
     async def start_talk(self, request: web.Request) -> web.Response:
-        """Speak to a leg."""
+        """Speak a text to a leg."""
         leg = self._leg(request)
         fields = await read_object(request)
         try:
@@ -196,7 +196,7 @@ class VoiceApi:
         return _message(leg, "DTMF sent")
 
     async def subscribe(self, request: web.Request) -> web.Response:
-        """Send each key of a leg in asynchronous input to another address."""
+        """Send each digit of a leg in asynchronous input to another URL."""
         leg = self._leg(request)
         fields = await read_object(request)
         try:
@@ -211,14 +211,14 @@ class VoiceApi:
         return web.Response(status=200)
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
-        """Send keys no more."""
+        """Stop sending digits."""
         leg = self._leg(request)
         self._require_answered(leg)
         leg.live_digits = None
         return web.Response(status=200)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
-        """A recording or a transcript, to the application that made it."""
+        """Return a recording or a transcript to the application that made it."""
         application = self._authorize(request)
         stored = self._state.recordings.get(request.match_info["file_id"])
         if stored is None:
@@ -230,7 +230,7 @@ class VoiceApi:
         response = web.FileResponse(stored.path, headers={"Content-Type": stored.content_type})
         return response
 
-    # What every handler needs
+    # Shared by the handlers
 
     def _authorize(self, request: web.Request) -> Application:
         header = request.headers.get("Authorization")
@@ -261,7 +261,7 @@ class VoiceApi:
             raise bad_state()
 
     def _require_age(self, leg: Leg) -> None:
-        """A call that the API has just placed cannot be hung up yet."""
+        """Raise 400 for a hangup too soon after the API placed the call."""
         age = self._state.clock.now() - leg.created_at
         if leg.direction == "outbound" and age < self._state.settings.not_ready_for:
             raise bad_state()
@@ -271,7 +271,7 @@ class VoiceApi:
         if not leg.is_active:
             raise bad_state()
 
-    # What is shown
+    # Views
 
     def _view(self, leg: Leg) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -328,7 +328,7 @@ def _message(leg: Leg, message: str) -> web.Response:
 
 
 async def _half(request: web.Request, content: bytes, content_type: str) -> web.StreamResponse:
-    """Promise the whole file, send half of it, and close the connection."""
+    """Announce the whole file, send half of it, and close the connection."""
     headers = {"Content-Type": content_type, "Content-Length": str(len(content))}
     response = web.StreamResponse(headers=headers)
     await response.prepare(request)

@@ -1,4 +1,4 @@
-"""The bodies of webhooks, field by field (webhook reference), and the arithmetic of their money."""
+"""Webhook bodies, field by field (webhook reference), and call pricing."""
 
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -11,28 +11,28 @@ MONEY = Decimal("0.00000001")
 
 
 def with_milliseconds(at: float) -> str:
-    """A time as most webhooks show it: `2021-03-29T21:20:05.582Z`."""
+    """Format a time as most webhooks do: `2021-03-29T21:20:05.582Z`."""
     moment = datetime.fromtimestamp(round(at, 3), UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def without_milliseconds(at: float) -> str:
-    """A time as record events show it: `2020-05-06T13:34:21Z`."""
+    """Format a time as record events do: `2020-05-06T13:34:21Z`."""
     return datetime.fromtimestamp(rounded(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rounded(at: float) -> int:
-    """A time rounded to whole seconds, halves up."""
+    """Round a time to whole seconds, halves up."""
     return int(at + 0.5)
 
 
 def caller_of(leg: Leg) -> str:
-    """What a leg's events call its `from`."""
+    """Return the `from` of a leg's events."""
     return leg.caller.address if leg.shown_caller is None else leg.shown_caller
 
 
 def status_event(leg: Leg, status: str, at: float, **extra: Any) -> dict[str, Any]:
-    """A status event of a leg."""
+    """Build a status event of a leg."""
     detected = status in ("human", "machine")
     body: dict[str, Any] = {
         "headers": leg.callee.headers if status == "disconnected" else {},
@@ -50,7 +50,7 @@ def status_event(leg: Leg, status: str, at: float, **extra: Any) -> dict[str, An
 
 
 def price_of(leg: Leg, settings: SimulatorSettings, ended_at: float) -> dict[str, Any]:
-    """start_time to network of a completed leg: price = rate * whole seconds / 60."""
+    """Return start_time to network of a completed leg: price = rate * whole seconds / 60."""
     began = rounded(ended_at if leg.answered_at is None else leg.answered_at)
     seconds = max(0, rounded(ended_at) - began)
     far_end = leg.caller if leg.direction == "inbound" else leg.callee
@@ -70,7 +70,7 @@ def price_of(leg: Leg, settings: SimulatorSettings, ended_at: float) -> dict[str
 
 
 def answer_fields(leg: Leg, region_url: str) -> dict[str, Any]:
-    """What the answer webhook tells."""
+    """Build the fields of an answer webhook."""
     user = leg.direction == "inbound" and leg.caller.kind == "app"
     return {
         "to": leg.callee.address,
@@ -86,7 +86,7 @@ def answer_fields(leg: Leg, region_url: str) -> dict[str, Any]:
 def input_event(
     leg: Leg, at: float, speech: dict[str, Any] | None, dtmf: dict[str, Any]
 ) -> dict[str, Any]:
-    """The result of an input action."""
+    """Build the event of an input action."""
     heard = {} if speech is None else {"speech": speech}
     return {
         **heard,
@@ -100,7 +100,7 @@ def input_event(
 
 
 def flat_input_event(leg: Leg, at: float, digits: str, timed_out: bool) -> dict[str, Any]:
-    """The result of an input action without `type`."""
+    """Build the event of an input action without `type`."""
     return {
         "dtmf": digits,
         "timed_out": timed_out,
@@ -111,7 +111,7 @@ def flat_input_event(leg: Leg, at: float, digits: str, timed_out: bool) -> dict[
 
 
 def notify_event(leg: Leg, at: float, payload: dict[str, Any]) -> dict[str, Any]:
-    """What a notify action sends."""
+    """Build the event of a notify action."""
     return {
         "payload": payload,
         "conversation_uuid": leg.conversation.uuid,
@@ -120,7 +120,7 @@ def notify_event(leg: Leg, at: float, payload: dict[str, Any]) -> dict[str, Any]
 
 
 def transfer_event(leg: Leg, left: Conversation, at: float) -> dict[str, Any]:
-    """A leg has moved from one conversation to another."""
+    """Build the event of a leg that moved to another conversation."""
     return {
         "conversation_uuid_from": left.uuid,
         "conversation_uuid_to": leg.conversation.uuid,
@@ -131,7 +131,7 @@ def transfer_event(leg: Leg, left: Conversation, at: float) -> dict[str, Any]:
 
 
 def error_event(leg: Leg, at: float, reason: str) -> dict[str, Any]:
-    """Something could not be done."""
+    """Build an error event."""
     return {
         "reason": reason,
         "conversation_uuid": leg.conversation.uuid,

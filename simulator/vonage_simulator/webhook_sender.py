@@ -1,7 +1,7 @@
-"""Sending webhooks: their GET and POST forms, signature, timeouts, second attempt and fallback.
+"""Deliver webhooks: GET and POST forms, signature, timeouts, second attempt and fallback.
 
-The rules of what is tried again are those of support article 115016024247: timeouts, closed
-connections, 429, 503 and 504, and nothing else.
+Support article 115016024247 says what is retried: timeouts, closed connections, 429, 503 and 504,
+and nothing else.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ USER_AGENT = "Apache-HttpAsyncClient/4.1 (Java/1.8.0_66)"
 RETRIED_STATUSES = frozenset({429, 503, 504})
 RETRIED_ERRORS = frozenset({"Connection timeout.", "Read timeout.", "Connection closed."})
 NOT_NCCO_TYPES = frozenset({"text/html", "application/xml", "text/xml"})
-# Statuses that count as received (webhooks guide).
+# Statuses that count as delivered (webhooks guide).
 RECEIVED_STATUSES = range(200, 206)
-# What is kept of a reply's headers: so many names, each value cut to so many characters.
+# Limits of the stored response headers: number of names, and characters per value.
 REPLY_HEADERS = 50
 REPLY_HEADER_CHARACTERS = 500
-# The server of a webhook may close a connection that is not used for long.
+# Webhook servers might close idle connections after a few seconds.
 KEEP_ALIVE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """How an attempt ended: a status with a body, or an error."""
+    """The result of an attempt: a status with a body, or an error."""
 
     status: int | None
     body: bytes = b""
@@ -60,16 +60,16 @@ class DeliveryResult:
 
     @property
     def reason(self) -> str:
-        """What a fallback request says of this failure."""
+        """The `reason` of a fallback request after this failure."""
         return self.error or f"HTTP status {self.status}."
 
     def ncco(self) -> Any:
-        """The JSON of the body.
+        """Parse the body as JSON.
 
         Raises
         ------
         ValueError
-            When there is none, or the type of the content is not one for an NCCO.
+            If it is not JSON, or the content type is not that of an NCCO.
         """
         if self.content_type in NOT_NCCO_TYPES:
             raise ValueError(f"the content type is {self.content_type}")
@@ -77,7 +77,7 @@ class DeliveryResult:
 
 
 class WebhookSender:
-    """Delivers webhooks, and keeps what was sent and what came back."""
+    """Delivers webhooks, and records each request and response."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class WebhookSender:
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
-        """Open the client."""
+        """Open the HTTP client."""
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -109,20 +109,20 @@ class WebhookSender:
         )
 
     async def stop(self) -> None:
-        """Close the client."""
+        """Close the HTTP client."""
         if self._session is not None:
             await self._session.close()
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The client, for whatever else the platform fetches."""
+        """The HTTP client, for anything else that the simulator fetches."""
         assert self._session is not None, "the sender was not started"  # noqa: S101
         return self._session
 
     async def deliver(
         self, leg: Leg, target: WebhookTarget, fields: dict[str, Any], kind: str
     ) -> DeliveryResult:
-        """Send one webhook, a second time where the rule says so; never raises for its failure."""
+        """Send a webhook, retrying if the rules say so; failures are results, not exceptions."""
         if self._faults.is_triggered("delay_webhook"):
             await self._clock.sleep(self._faults.value("delay_webhook"))
         jti = self._make_uuid()
@@ -145,7 +145,7 @@ class WebhookSender:
         fields: dict[str, Any],
         kind: str,
     ) -> DeliveryResult | None:
-        """Ask the application's fallback URL for an NCCO; None where it has none."""
+        """Request an NCCO from the application's fallback URL; return None if there is none."""
         target = leg.application.fallback
         if target is None:
             return None
@@ -244,7 +244,7 @@ class WebhookSender:
             return DeliveryResult(None, error="Bad reply.")
 
     def _query_object(self, url: str) -> bytes:
-        """What payload_hash covers on GET (support article 19033783342876)."""
+        """Return what payload_hash covers on GET (support article 19033783342876)."""
         pairs: dict[str, Any] = {}
         for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True):
             pairs[name] = value
@@ -269,7 +269,7 @@ class WebhookSender:
 def sign_webhook(
     secret: str, api_key: str, application_id: str, issued: int, jti: str, signed: bytes
 ) -> str:
-    """The token of a signed webhook (signed webhooks guide): HS256 over these claims."""
+    """Create the token of a signed webhook (signed webhooks guide): HS256 over these claims."""
     claims = {
         "iat": issued,
         "jti": jti,
@@ -282,9 +282,9 @@ def sign_webhook(
 
 
 def build_request(target: WebhookTarget, fields: dict[str, Any]) -> tuple[str, bytes | None]:
-    """The address and the body: JSON for POST; for GET the fields in the query, objects as JSON.
+    """Return the URL and the body: JSON for POST; for GET, fields in the query, objects as JSON.
 
-    Null fields are left out of a query, which cannot show them.
+    Null fields are left out of a query, which cannot represent them.
     """
     if target.method == "POST":
         return target.url, compact_json(fields)
@@ -298,12 +298,12 @@ def build_request(target: WebhookTarget, fields: dict[str, Any]) -> tuple[str, b
 
 
 def compact_json(value: Any) -> bytes:
-    """JSON without spaces, as Vonage sends it; halves of characters become question marks."""
+    """Encode JSON without spaces, as Vonage does; lone surrogates become question marks."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _response_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers by their lower-case names; values of the same name are joined."""
+    """Return the headers by lowercase name; values of the same name are joined."""
     joined: dict[str, str] = {}
     for name, value in headers.items():
         name = name.lower()

@@ -1,4 +1,4 @@
-"""WebSocket legs: the platform connects to the application's socket and talks audio with it."""
+"""WebSocket endpoints: connect to the application's server and exchange audio with it."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ FRAME_SECONDS = 0.02
 CONNECT_SECONDS = 3.0
 CLOSE_SECONDS = 1.0
 DIGIT_MILLISECONDS = 260
-# The real audio that a socket hears comes at 16 kHz; who falls a second behind loses the oldest.
+# Audio sent to the socket is 16 kHz before resampling; beyond one second, the oldest is dropped.
 HEARD_FRAME_BYTES = int(audio.RATE * FRAME_SECONDS) * 2
 HEARD_BYTES = audio.RATE * 2
 MESSAGE_BYTES = 4 * 1024 * 1024
@@ -28,7 +28,7 @@ MESSAGE_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Marker:
-    """A notify of the application's: it comes back when the audio before it was played."""
+    """A notify message from the application: it comes back when the audio before it was played."""
 
     payload: Any
 
@@ -49,24 +49,24 @@ class WebSocketAudio:
         self._task: asyncio.Task[Any] | None = None
 
     def open(self) -> None:
-        """Connect; the leg is told whether it was answered."""
+        """Connect in the background; the leg then gets AnswerCall or DeclineCall."""
         self._task = self._state.spawn(self._run())
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._task is not None:
             self._task.cancel()
         self._buffer.clear()
         self._heard.clear()
 
     def send_audio(self, speaker: str, pcm: bytes) -> None:
-        """Take in a voice of the call, to be sent in the frames that follow."""
+        """Buffer a speaker's audio for the next frames."""
         voice = self._heard.setdefault(speaker, bytearray())
         voice += pcm
         del voice[:-HEARD_BYTES]
 
     def send_digit(self, digit: str) -> None:
-        """Tell the application of a key."""
+        """Send a DTMF event to the application."""
         event = {"event": "websocket:dtmf", "digit": digit, "duration": DIGIT_MILLISECONDS}
         self._outgoing.append(json.dumps(event))
 
@@ -128,7 +128,7 @@ class WebSocketAudio:
         return f"Bearer {token}"
 
     async def _disconnected(self) -> None:
-        """The application closed the socket: it may answer with an NCCO."""
+        """Report that the application closed the socket: it can respond with an NCCO."""
         delivery = self._state.report_status(self._leg, "disconnected")
         if delivery is not None:
             self._leg.event_result = await asyncio.shield(delivery)
@@ -142,7 +142,7 @@ class WebSocketAudio:
                 self._handle_text(message.data)
 
     def _buffer_audio(self, data: bytes) -> None:
-        """Buffer audio in frames of 20 ms; what comes when the buffer is full is lost."""
+        """Buffer audio in frames of 20 ms; what exceeds the buffer is lost."""
         for start in range(0, len(data), self._frame_bytes):
             if len(self._buffer) >= self._state.settings.websocket_buffer_frames:
                 return
@@ -162,7 +162,7 @@ class WebSocketAudio:
             self._buffer.append(Marker(message.get("payload")))
 
     async def _tick(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Every 20 ms of the clock: play a frame into the call, and send one out of it."""
+        """Play a received frame and send one, every 20 ms of the clock."""
         clock = self._state.clock
         at = clock.now()
         while not socket.closed:
@@ -184,7 +184,7 @@ class WebSocketAudio:
         self._incoming_audio.add_audio(pcm, at, at + FRAME_SECONDS)
 
     def _next_voices(self) -> list[bytes]:
-        """The next 20 ms of each voice that is heard."""
+        """Return the next 20 ms of each voice that the leg hears."""
         pieces = []
         for speaker, voice in list(self._heard.items()):
             pieces.append(bytes(voice[:HEARD_FRAME_BYTES]))
@@ -203,7 +203,7 @@ class WebSocketAudio:
         return None
 
     def _frame(self, at: float) -> bytes:
-        """What the leg hears in these 20 ms, at the rate of the socket."""
+        """Return what the leg hears in these 20 ms, at the socket's sample rate."""
         clips = [
             Clip(sound.begin - at, sound.end - at if sound.end else 1.0, sound.tone)
             for sound in list(self._leg.heard)[-8:]
