@@ -173,8 +173,8 @@ class Clock:
     async def run_external(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for work that takes real time; `work` must return its errors.
 
-        While time is stepped, such work runs one piece at a time. Results are released when all of it
-        has ended, in the order in which it began. How long a response takes therefore changes
+        While time is stepped, such work runs one piece at a time. Results are released when all of
+        it has ended, in the order in which it began. How long a response takes therefore changes
         nothing, neither here nor in the order in which requests arrive there.
         """
         ticket = next(self._orders)

@@ -1,0 +1,59 @@
+"""The distribution `vonage-simulator`: its imports, dependencies and readme."""
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DISTRIBUTION = ROOT / "simulator"
+MODULES = sorted((DISTRIBUTION / "vonage_simulator").glob("*.py"))
+OURS = {
+    "local",
+    "tests",
+    "voicectl",
+    *(path.stem for path in (ROOT / "functions").iterdir() if path.name[0] not in "._"),
+}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the top-level names that a module imports absolutely, even inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def normalized(name: str) -> str:
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_no_module_imports_the_rest_of_the_project(path: Path) -> None:
+    assert {"voicekit", "flows", "dispatch"} <= OURS
+    assert not imports_of(path) & OURS
+
+
+def test_every_imported_package_is_a_dependency_and_every_dependency_is_imported() -> None:
+    project = tomllib.loads((DISTRIBUTION / "pyproject.toml").read_text())["project"]
+    declared = {normalized(re.split("[<>=!~ ;[]", one)[0]) for one in project["dependencies"]}
+    installed = packages_distributions()
+    imported = {
+        normalized(distribution)
+        for path in MODULES
+        for name in imports_of(path) - set(sys.stdlib_module_names)
+        for distribution in installed[name]
+    }
+    assert imported == declared
+
+
+def test_the_readme_of_the_distribution_exists() -> None:
+    project = tomllib.loads((DISTRIBUTION / "pyproject.toml").read_text())["project"]
+    assert (DISTRIBUTION / project["readme"]).is_file()
