@@ -1,4 +1,4 @@
-"""Fixtures for the simulator's tests: a stage with stopped time, set up as a test wants it."""
+"""Fixtures of the simulator's tests: a harness with a stopped clock."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,13 +22,12 @@ START_TIME = 1_700_000_000.0
 
 @pytest.fixture(scope="session")
 def private_key() -> RSAPrivateKey:
-    """The application's key, made and loaded once: both are slow."""
+    """The application's key, created once per session: that is slow."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @pytest.fixture(scope="session")
 def private_pem(private_key: RSAPrivateKey) -> str:
-    """The application's private key as it stands in a file."""
     return private_key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -38,7 +37,6 @@ def private_pem(private_key: RSAPrivateKey) -> str:
 
 @pytest.fixture(scope="session")
 def public_pem(private_key: RSAPrivateKey) -> str:
-    """The application's public key."""
     return (
         private_key.public_key()
         .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -47,10 +45,10 @@ def public_pem(private_key: RSAPrivateKey) -> str:
 
 
 @pytest.fixture
-async def make_stage(
+async def make_harness(
     private_key: RSAPrivateKey, public_pem: str
 ) -> AsyncIterator[Callable[..., Awaitable[SimulatorHarness]]]:
-    """Makes a stage with other settings than the usual ones; time stands still on it."""
+    """A factory of harnesses with other settings; their clocks are stopped."""
     cleanups: list[Callable[[], Awaitable[Any]]] = []
 
     async def make(
@@ -62,30 +60,30 @@ async def make_stage(
     ) -> SimulatorHarness:
         client = aiohttp.ClientSession()
         cleanups.append(client.close)
-        stage = SimulatorHarness(private_key, client)
+        harness = SimulatorHarness(private_key, client)
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", stage.serve)
+        app.router.add_route("*", "/{path:.*}", harness.serve)
         server = TestServer(app, host="127.0.0.1")
         await server.start_server()
         cleanups.append(server.close)
-        stage.base = f"http://127.0.0.1:{server.port}"
+        harness.base = f"http://127.0.0.1:{server.port}"
         chosen: dict[str, Any] = {
             "public_key": public_pem,
             "api_secret": API_SECRET,
             "signature_secret": SIGNATURE_SECRET,
             "answer": WebhookTarget(
-                stage.url("/answer"), "POST" if answer_method == "POST" else "GET"
+                harness.url("/answer"), "POST" if answer_method == "POST" else "GET"
             ),
-            "event": WebhookTarget(stage.url("/event")) if event else None,
-            "fallback": WebhookTarget(stage.url("/fallback"), "POST") if fallback else None,
+            "event": WebhookTarget(harness.url("/event")) if event else None,
+            "fallback": WebhookTarget(harness.url("/fallback"), "POST") if fallback else None,
             "numbers": (NUMBER, SECOND_NUMBER),
             "speed": 0.0,
             "start_time": START_TIME,
         }
-        stage.simulator = Simulator(SimulatorSettings(**(chosen | settings)), monotonic)
-        cleanups.append(stage.simulator.stop)
-        await stage.simulator.start()
-        return stage
+        harness.simulator = Simulator(SimulatorSettings(**(chosen | settings)), monotonic)
+        cleanups.append(harness.simulator.stop)
+        await harness.simulator.start()
+        return harness
 
     yield make
     for cleanup in reversed(cleanups):
@@ -93,6 +91,6 @@ async def make_stage(
 
 
 @pytest.fixture
-async def stage(make_stage: Callable[..., Awaitable[SimulatorHarness]]) -> SimulatorHarness:
-    """A stage with the usual settings."""
-    return await make_stage()
+async def harness(make_harness: Callable[..., Awaitable[SimulatorHarness]]) -> SimulatorHarness:
+    """A harness with the usual settings."""
+    return await make_harness()

@@ -1,9 +1,8 @@
-"""A simulator, and beside it the webhook server of somebody's application that it calls."""
+"""A simulator, and the webhook server of the application that it calls."""
 
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import parse_qsl
@@ -22,12 +21,12 @@ CALLEE = "447700900555"
 
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
 
-Reply = Any  # JSON, a web.Response, or a function from Received to either
+CannedResponse = Any  # JSON, a web.Response, or a function from a HarnessWebhook to either
 
 
 @dataclass(frozen=True)
 class HarnessWebhook:
-    """A webhook as the application's server got it."""
+    """A webhook that the application's server received."""
 
     path: str
     method: str
@@ -45,15 +44,15 @@ class HarnessWebhook:
 
     @property
     def claims(self) -> dict[str, Any]:
-        """The claims of its token, unchecked."""
+        """The claims of its token, not verified."""
         token = self.headers["Authorization"].removeprefix("Bearer ")
         claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
         return claims
 
 
 @dataclass
-class WebhookReply:
-    """An answer of the simulator's own APIs."""
+class SimulatorResponse:
+    """A response of the simulator's APIs."""
 
     status: int
     headers: dict[str, str]
@@ -61,66 +60,67 @@ class WebhookReply:
 
     @property
     def json(self) -> Any:
-        """The body as JSON."""
         return json.loads(self.raw)
 
 
 @dataclass
 class SimulatorHarness:
-    """Everything a test needs: the application's server, the simulator, and a client."""
+    """The application's server, the simulator, and a client of its APIs."""
 
     private_key: RSAPrivateKey
     client: aiohttp.ClientSession
     base: str = ""
     received: list[HarnessWebhook] = field(default_factory=list)
-    replies: dict[str, list[Reply]] = field(default_factory=dict)
+    responses: dict[str, list[CannedResponse]] = field(default_factory=dict)
     simulator: Simulator = field(default_factory=Simulator)
 
     # The application's server
 
-    def on(self, path: str, *replies: Reply) -> None:
-        """What a path answers: one reply after the other, the last one again and again."""
-        self.replies[path] = list(replies)
+    def on(self, path: str, *responses: CannedResponse) -> None:
+        """Set the responses of a path: one after the other, then the last one repeatedly."""
+        self.responses[path] = list(responses)
 
     def url(self, path: str) -> str:
-        """The address of a path of the application's server."""
+        """Return the URL of a path of the application's server."""
         return self.base + path
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer a webhook."""
-        got = HarnessWebhook(
+        """Respond to a webhook."""
+        webhook = HarnessWebhook(
             request.path,
             request.method,
             request.query_string,
             dict(request.headers),
             await request.read(),
         )
-        self.received.append(got)
-        queue = self.replies.get(request.path, [web.Response(status=204)])
-        reply = queue.pop(0) if len(queue) > 1 else queue[0]
-        if callable(reply):
-            reply = reply(got)
-        if asyncio.iscoroutine(reply):
-            reply = await reply
-        if isinstance(reply, web.Response):
-            return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
-        return web.json_response(reply)
+        self.received.append(webhook)
+        queue = self.responses.get(request.path, [web.Response(status=204)])
+        response = queue.pop(0) if len(queue) > 1 else queue[0]
+        if callable(response):
+            response = response(webhook)
+        if asyncio.iscoroutine(response):
+            response = await response
+        if isinstance(response, web.Response):
+            return web.Response(
+                status=response.status, body=response.body, headers=response.headers
+            )
+        return web.json_response(response)
 
     def sent_to(self, path: str) -> list[HarnessWebhook]:
-        """The webhooks that a path got."""
-        return [got for got in self.received if got.path == path]
+        """Return the webhooks that a path received."""
+        return [webhook for webhook in self.received if webhook.path == path]
 
-    def events(self, **wanted: Any) -> list[dict[str, Any]]:
-        """The bodies that the event URL got, of those that have these values."""
-        bodies = [got.fields for got in self.sent_to("/event")]
+    def events(self, **fields: Any) -> list[dict[str, Any]]:
+        """Return the bodies that the event URL received, of those with these values."""
+        bodies = [webhook.fields for webhook in self.sent_to("/event")]
         return [
             body
             for body in bodies
-            if all(name in body and body[name] == value for name, value in wanted.items())
+            if all(name in body and body[name] == value for name, value in fields.items())
         ]
 
     def statuses(self, uuid: str | None = None) -> list[str]:
-        """The statuses that the event URL got, in order, of one leg or of all."""
+        """Return the statuses that the event URL received, in order, of one leg or of all."""
         return [
             str(body["status"])
             for body in self.events()
@@ -131,11 +131,11 @@ class SimulatorHarness:
     # The simulator
 
     async def step(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the stopped clock forward."""
         await self.simulator.clock.step(seconds)
 
-    async def sim(self, method: str, path: str, body: Any = None) -> WebhookReply:
-        """Speak to /sim."""
+    async def control(self, method: str, path: str, body: Any = None) -> SimulatorResponse:
+        """Send a request to the control API."""
         return await self.request(method, "/sim" + path, body)
 
     async def request(
@@ -145,15 +145,15 @@ class SimulatorHarness:
         body: Any = None,
         headers: dict[str, str] | None = None,
         data: bytes | IO[bytes] | None = None,
-    ) -> WebhookReply:
-        """Send a request, without credentials."""
+    ) -> SimulatorResponse:
+        """Send a request without credentials."""
         async with self.client.request(
             method, self.simulator.http_url + path, json=body, headers=headers, data=data
         ) as response:
-            return WebhookReply(response.status, dict(response.headers), await response.read())
+            return SimulatorResponse(response.status, dict(response.headers), await response.read())
 
     def token(self, **changes: Any) -> str:
-        """A token of the application; None takes a claim away."""
+        """Create a token of the application; None omits a claim."""
         now = int(time.time())
         claims = {
             "application_id": self.simulator.application_id,
@@ -164,133 +164,126 @@ class SimulatorHarness:
         claims = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(claims, self.private_key, algorithm="RS256")
 
-    async def api(self, method: str, path: str, body: Any = None) -> WebhookReply:
-        """Speak to the Voice API as the application."""
+    async def api(self, method: str, path: str, body: Any = None) -> SimulatorResponse:
+        """Send a request to the Voice API, as the application."""
         headers = {"Authorization": f"Bearer {self.token()}"}
         return await self.request(method, path, body, headers)
 
-    async def ring(
+    async def receive_call(
         self, ncco: Any = None, caller: str = CALLER, to: str = NUMBER, **more: Any
     ) -> "HarnessCall":
-        """Call the number; the answer URL gives the NCCO, where one is given."""
+        """Call the number; the answer URL returns the NCCO, if there is one."""
         if ncco is not None:
             self.on("/answer", ncco)
-        answered = await self.sim("POST", "/calls", {"from": caller, "to": to} | more)
-        assert answered.status == 201, answered.raw
-        call = HarnessCall(self, answered.json["uuid"], answered.json["conversation_uuid"])
+        response = await self.control("POST", "/calls", {"from": caller, "to": to} | more)
+        assert response.status == 201, response.raw
+        call = HarnessCall(self, response.json["uuid"], response.json["conversation_uuid"])
         await self.step(0)
         return call
 
-    async def place(self, ncco: Any = None, **more: Any) -> "HarnessCall":
-        """Place a call through the API."""
+    async def place_call(self, ncco: Any = None, **more: Any) -> "HarnessCall":
+        """Place a call through the Voice API."""
         body = {
             "to": [{"type": "phone", "number": CALLEE}],
             "from": {"type": "phone", "number": NUMBER},
         } | more
         if "answer_url" not in body:
             body["ncco"] = ncco if ncco is not None else []
-        answered = await self.api("POST", "/v1/calls", body)
-        assert answered.status == 201, answered.raw
-        call = HarnessCall(self, answered.json["uuid"], answered.json["conversation_uuid"])
+        response = await self.api("POST", "/v1/calls", body)
+        assert response.status == 201, response.raw
+        call = HarnessCall(self, response.json["uuid"], response.json["conversation_uuid"])
         await self.step(0)
         return call
 
     async def called_leg(self) -> "HarnessCall":
-        """The newest leg that the platform called."""
-        legs = (await self.sim("GET", "/calls")).json["calls"]
+        """Return the newest outbound leg."""
+        legs = (await self.control("GET", "/calls")).json["calls"]
         leg = [leg for leg in legs if leg["direction"] == "outbound"][-1]
         return HarnessCall(self, leg["uuid"], leg["conversation_uuid"])
 
-    async def faults(self, **knobs: Any) -> None:
-        """Turn exactly these faults on."""
-        answered = await self.sim("PUT", "/faults", knobs)
-        assert answered.status == 200, answered.raw
+    async def faults(self, **faults: Any) -> None:
+        """Turn on exactly these faults."""
+        response = await self.control("PUT", "/faults", faults)
+        assert response.status == 200, response.raw
 
     async def entries(self, kind: str, uuid: str | None = None) -> list[dict[str, Any]]:
-        """What the journal tells of this kind, of one leg or of all."""
-        latest = (await self.sim("GET", "")).json["entries"]
-        found: list[dict[str, Any]] = []
+        """Return the journal entries of this kind, of one leg or of all."""
+        latest = (await self.control("GET", "")).json["entries"]
+        entries: list[dict[str, Any]] = []
         async with self.client.get(self.simulator.http_url + "/sim/events") as response:
-            while not found or found[-1]["id"] < latest:
+            while not entries or entries[-1]["id"] < latest:
                 line = await response.content.readline()
                 assert line, "the stream ended too early"
                 if line.startswith(b"data: "):
-                    found.append(json.loads(line.removeprefix(b"data: ")))
+                    entries.append(json.loads(line.removeprefix(b"data: ")))
         return [
             entry
-            for entry in found
+            for entry in entries
             if entry["kind"] == kind and (uuid is None or entry.get("uuid") == uuid)
         ]
 
-    async def callee(self, number: str = CALLEE, **how: Any) -> None:
+    async def callee(self, number: str = CALLEE, **behavior: Any) -> None:
         """Set how a number behaves when it is called."""
-        answered = await self.sim("PUT", f"/callees/{number}", how)
-        assert answered.status == 200, answered.raw
+        response = await self.control("PUT", f"/callees/{number}", behavior)
+        assert response.status == 200, response.raw
 
 
 @dataclass(frozen=True)
 class HarnessCall:
-    """One leg."""
+    """A leg in the simulator."""
 
-    stage: SimulatorHarness
+    harness: SimulatorHarness
     uuid: str
     conversation_uuid: str
 
     async def view(self) -> dict[str, Any]:
-        """The leg as /sim shows it."""
-        shown: dict[str, Any] = (await self.stage.sim("GET", f"/calls/{self.uuid}")).json
-        return shown
+        """Return the leg's JSON of the control API."""
+        leg: dict[str, Any] = (await self.harness.control("GET", f"/calls/{self.uuid}")).json
+        return leg
 
     async def heard(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """What the leg heard, of one kind or all."""
+        """Return what the leg heard, of one kind or all."""
         return [
             sound for sound in (await self.view())["heard"] if kind is None or sound["kind"] == kind
         ]
 
     async def texts(self) -> list[str]:
-        """The texts that the leg heard the platform speak."""
+        """Return the texts that the simulator spoke to the leg."""
         return [sound["text"] for sound in await self.heard("talk")]
 
     async def status(self) -> str:
-        """The leg's status."""
         return str((await self.view())["status"])
 
     async def press(self, digits: str) -> None:
-        """Press keys."""
         assert (await self._post("digits", {"digits": digits})).status == 204
 
     async def say(self, text: str) -> None:
-        """Speak."""
         assert (await self._post("speech", {"text": text})).status == 200
 
     async def hang_up(self) -> None:
         """Hang up, and let it take effect."""
         assert (await self._post("hangup", {})).status == 204
-        await self.stage.step(0)
+        await self.harness.step(0)
 
     async def answer(self) -> None:
-        """Answer by hand."""
+        """Answer as the callee, and let it take effect."""
         assert (await self._post("answer", {})).status == 204
-        await self.stage.step(0)
+        await self.harness.step(0)
 
-    async def put(self, body: Any, path: str = "") -> WebhookReply:
-        """PUT to the leg's path of the Voice API, and let it take effect."""
-        answered = await self.stage.api("PUT", f"/v1/calls/{self.uuid}{path}", body)
-        await self.stage.step(0)
-        return answered
+    async def put(self, body: Any, path: str = "") -> SimulatorResponse:
+        """Send a PUT to the leg's path of the Voice API, and let it take effect."""
+        response = await self.harness.api("PUT", f"/v1/calls/{self.uuid}{path}", body)
+        await self.harness.step(0)
+        return response
 
-    async def _post(self, path: str, body: Any) -> WebhookReply:
-        return await self.stage.sim("POST", f"/calls/{self.uuid}/{path}", body)
-
-
-MakeStage = Callable[..., Any]
+    async def _post(self, path: str, body: Any) -> SimulatorResponse:
+        return await self.harness.control("POST", f"/calls/{self.uuid}/{path}", body)
 
 
 def talk(text: str, **more: Any) -> dict[str, Any]:
-    """A talk action."""
     return {"action": "talk", "text": text} | more
 
 
 def words(count: int) -> str:
-    """A text that takes `count` times 375 ms to say, at 160 words a minute."""
+    """Return a text of `count` words, each of which takes 375 ms at 160 words a minute."""
     return " ".join(["word"] * count)

@@ -1,7 +1,7 @@
-"""Requests and replies held against Vonage's API descriptions, where these are at hand.
+"""Validate requests and responses against Vonage's API descriptions, if available.
 
-VONAGE_API_SPECS names a folder with `voice*.yml` and `application*.yml`; without it these tests are
-skipped.
+VONAGE_API_SPECS names a folder with `voice*.yml` and `application*.yml`. Without it, these tests
+are skipped.
 """
 
 import json
@@ -18,7 +18,7 @@ from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
 
 from tests.simulator.conftest import API_SECRET
-from tests.simulator.harness import CALLEE, NUMBER, SimulatorHarness, WebhookReply, talk
+from tests.simulator.harness import CALLEE, NUMBER, SimulatorHarness, SimulatorResponse, talk
 
 FOLDER = os.environ.get("VONAGE_API_SPECS", "")
 
@@ -28,29 +28,29 @@ pytestmark = pytest.mark.skipif(
 
 
 def as_request(method: str, path: str, body: Any, query: dict[str, str]) -> MockRequest:
-    """A request as openapi-core wants to see it."""
+    """Convert a request for openapi-core."""
     raw = None if body is None else json.dumps(body).encode()
     return MockRequest("https://api.nexmo.com", method.lower(), path, args=query, data=raw)
 
 
-def as_response(answered: WebhookReply) -> MockResponse:
-    """An answer as openapi-core wants to see it."""
-    content_type = answered.headers.get("Content-Type", "application/json").partition(";")[0]
-    return MockResponse(answered.raw, answered.status, content_type=content_type)
+def as_response(response: SimulatorResponse) -> MockResponse:
+    """Convert a response for openapi-core."""
+    content_type = response.headers.get("Content-Type", "application/json").partition(";")[0]
+    return MockResponse(response.raw, response.status, content_type=content_type)
 
 
 def description(name: str) -> OpenAPI:
-    """A description, without references to files that do not lie beside it."""
+    """Load a description, without references to files that are missing."""
     path = next(Path(FOLDER).glob(name))
     text = path.read_text()
     document = yaml.safe_load(text)
     _drop_foreign_references(document)
     caller = document["components"]["schemas"].get("EndpointPhoneFrom")
     if caller is not None:
-        # A number is described as one of two kinds of text of which it is always both.
+        # The description has oneOf two patterns, but every number matches both.
         number = caller["properties"]["number"]
         number["anyOf"] = number.pop("oneOf")
-        # A conversation's id is described as a bare uuid; its own example begins with CON-.
+        # The description says that conversation ids are UUIDs; its example begins with CON-.
         del document["components"]["schemas"]["conversation_uuid"]["format"]
     document.pop("security", None)
     for operations in document["paths"].values():
@@ -75,41 +75,39 @@ def _drop_foreign_references(node: Any) -> None:
 
 @pytest.fixture(scope="module")
 def voice() -> OpenAPI:
-    """The Voice API's description."""
     return description("voice*.yml")
 
 
 @pytest.fixture(scope="module")
 def application() -> OpenAPI:
-    """The Application API's description."""
     return description("application*.yml")
 
 
-async def checked(
-    stage: SimulatorHarness,
+async def checked_request(
+    harness: SimulatorHarness,
     api: OpenAPI,
     method: str,
     path: str,
     body: Any = None,
-    wrong: bool = False,
-) -> WebhookReply:
-    """Send a request; it and its answer must be as described (`wrong`: only the answer)."""
+    invalid: bool = False,
+) -> SimulatorResponse:
+    """Send a request and validate it and its response (`invalid`: only the response)."""
     if path.startswith("/v2/"):
-        credentials = b64encode(f"{stage.simulator.api_key}:{API_SECRET}".encode()).decode()
+        credentials = b64encode(f"{harness.simulator.api_key}:{API_SECRET}".encode()).decode()
         headers = {"Authorization": f"Basic {credentials}"}
     else:
-        headers = {"Authorization": f"Bearer {stage.token()}"}
-    answered = await stage.request(method, path, body, headers)
-    await stage.step(1)
+        headers = {"Authorization": f"Bearer {harness.token()}"}
+    response = await harness.request(method, path, body, headers)
+    await harness.step(1)
     bare, _, text = path.partition("?")
     query = dict(pair.split("=", 1) for pair in text.split("&")) if text else {}
-    # The descriptions write their root as a path of its own.
+    # The descriptions end these paths with a slash.
     root = bare + "/" if bare in ("/v1/calls", "/v2/applications") else bare
     request = as_request(method, root, body, query)
-    if not wrong:
+    if not invalid:
         api.validate_request(request)
-    api.validate_response(request, as_response(answered))
-    return answered
+    api.validate_response(request, as_response(response))
+    return response
 
 
 CALL = {
@@ -119,15 +117,15 @@ CALL = {
 }
 
 
-async def test_every_path_of_the_voice_api_is_as_described(
-    stage: SimulatorHarness, voice: OpenAPI
+async def test_every_path_of_the_voice_api_matches_the_description(
+    harness: SimulatorHarness, voice: OpenAPI
 ) -> None:
-    created = await checked(stage, voice, "POST", "/v1/calls", CALL)
+    created = await checked_request(harness, voice, "POST", "/v1/calls", CALL)
     assert created.status == 201
     leg = f"/v1/calls/{created.json['uuid']}"
-    await stage.step(2)
+    await harness.step(2)
     destination = {"type": "ncco", "ncco": [talk("hello", loop=0)]}
-    wanted: list[tuple[str, str, Any, int]] = [
+    requests_: list[tuple[str, str, Any, int]] = [
         ("GET", "/v1/calls", None, 200),
         ("GET", "/v1/calls?page_size=1&order=desc&status=answered", None, 200),
         ("GET", leg, None, 200),
@@ -136,38 +134,43 @@ async def test_every_path_of_the_voice_api_is_as_described(
         ("PUT", leg, {"action": "earmuff"}, 204),
         ("PUT", leg, {"action": "unearmuff"}, 204),
         ("PUT", leg, {"action": "transfer", "destination": destination}, 204),
-        ("PUT", leg + "/stream", {"stream_url": [stage.url("/x.mp3")], "level": "0.4"}, 200),
+        ("PUT", leg + "/stream", {"stream_url": [harness.url("/x.mp3")], "level": "0.4"}, 200),
         ("DELETE", leg + "/stream", None, 200),
         ("PUT", leg + "/talk", {"text": "hi", "language": "en-GB", "style": 1}, 200),
         ("DELETE", leg + "/talk", None, 200),
         ("PUT", leg + "/dtmf", {"digits": "12#"}, 200),
-        ("PUT", leg + "/input/dtmf", {"event_url": [stage.url("/keys")]}, 200),
+        ("PUT", leg + "/input/dtmf", {"event_url": [harness.url("/keys")]}, 200),
         ("DELETE", leg + "/input/dtmf", None, 200),
         ("PUT", leg, {"action": "hangup"}, 204),
         ("GET", leg, None, 200),
         ("PUT", leg, {"action": "hangup"}, 404),
     ]
-    for method, path, body, status in wanted:
-        assert (await checked(stage, voice, method, path, body)).status == status, (method, path)
+    for method, path, body, status in requests_:
+        assert (await checked_request(harness, voice, method, path, body)).status == status, (
+            method,
+            path,
+        )
 
 
-async def test_errors_of_the_voice_api_are_as_described(
-    stage: SimulatorHarness, voice: OpenAPI
+async def test_errors_of_the_voice_api_match_the_description(
+    harness: SimulatorHarness, voice: OpenAPI
 ) -> None:
-    bad = await checked(stage, voice, "POST", "/v1/calls", CALL | {"to": 5}, wrong=True)
+    bad = await checked_request(harness, voice, "POST", "/v1/calls", CALL | {"to": 5}, invalid=True)
     assert bad.status == 400
-    unknown = await checked(stage, voice, "GET", "/v1/calls/63f61863-4a51-4f6b-86e1-46edebcf9356")
+    unknown = await checked_request(
+        harness, voice, "GET", "/v1/calls/63f61863-4a51-4f6b-86e1-46edebcf9356"
+    )
     assert unknown.status == 404
-    await stage.faults(api_429=1)
-    assert (await checked(stage, voice, "GET", "/v1/calls")).status == 429
+    await harness.faults(api_429=1)
+    assert (await checked_request(harness, voice, "GET", "/v1/calls")).status == 429
 
 
-async def test_every_path_of_the_application_api_is_as_described(
-    stage: SimulatorHarness, application: OpenAPI
+async def test_every_path_of_the_application_api_matches_the_description(
+    harness: SimulatorHarness, application: OpenAPI
 ) -> None:
-    webhooks = {"answer_url": {"address": stage.url("/answer"), "http_method": "GET"}}
+    webhooks = {"answer_url": {"address": harness.url("/answer"), "http_method": "GET"}}
     body = {"name": "mine", "capabilities": {"voice": {"webhooks": webhooks}}}
-    created = await checked(stage, application, "POST", "/v2/applications", body)
+    created = await checked_request(harness, application, "POST", "/v2/applications", body)
     assert created.status == 201
     one = f"/v2/applications/{created.json['id']}"
     for method, path, sent, status in (
@@ -176,11 +179,11 @@ async def test_every_path_of_the_application_api_is_as_described(
         ("PUT", one, body, 200),
         ("DELETE", one, None, 204),
     ):
-        assert (await checked(stage, application, method, path, sent)).status == status
+        assert (await checked_request(harness, application, method, path, sent)).status == status
 
 
-async def test_an_answer_that_is_not_as_described_would_be_noticed(voice: OpenAPI) -> None:
+async def test_a_response_that_differs_from_the_description_is_an_error(voice: OpenAPI) -> None:
     request = as_request("GET", "/v1/calls/", None, {})
-    answered = WebhookReply(200, {"Content-Type": "application/json"}, b'{"count":"many"}')
+    response = SimulatorResponse(200, {"Content-Type": "application/json"}, b'{"count":"many"}')
     with pytest.raises(OpenAPIError):
-        voice.validate_response(request, as_response(answered))
+        voice.validate_response(request, as_response(response))

@@ -1,4 +1,4 @@
-"""Audio files: formats, lengths, mixing, and reading what comes in."""
+"""Audio files: formats, lengths, mixing, and reading received files."""
 
 import io
 import wave
@@ -17,7 +17,7 @@ TONE = Clip(0.0, 1.0, 440)
 
 
 def tone_wav(seconds: float, rate: int = 16000, channels: int = 1, value: int = 5000) -> bytes:
-    """A wav file with one value in every sample."""
+    """Return a wav file with the same value in every sample."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(channels)
@@ -79,7 +79,7 @@ def test_overlapping_clips_are_added_and_never_overflow() -> None:
     assert samples[12_000] == 32_767
 
 
-def test_a_clip_that_began_before_the_tape_is_cut_at_its_beginning() -> None:
+def test_a_clip_that_began_before_the_recording_is_cut_at_its_start() -> None:
     rising = array("h", range(16_000)).tobytes()
     samples = audio.mix([Clip(0.0, 0.5, 0, rising, pcm_from=0.5)], 0, 16_000)
     assert (samples[0], samples[7999], samples[8000]) == (8000, 15_999, 0)
@@ -104,29 +104,31 @@ def test_a_wav_of_another_rate_and_two_channels_is_read_as_mono_at_16_khz() -> N
         b"\xff" * 9,
     ],
 )
-def test_what_is_no_audio_has_no_length(content: bytes) -> None:
+def test_other_content_has_no_duration(content: bytes) -> None:
     assert audio.duration(content) is None
     assert audio.pcm_of(content) == b""
 
 
 async def test_a_wav_that_is_streamed_into_a_call_is_in_its_recording(
-    stage: SimulatorHarness,
+    harness: SimulatorHarness,
 ) -> None:
-    stage.on("/music.wav", web.Response(body=tone_wav(2.0), content_type="audio/wav"))
+    harness.on("/music.wav", web.Response(body=tone_wav(2.0), content_type="audio/wav"))
     record: dict[str, Any] = {"action": "record", "format": "wav"}
-    await stage.ring([record, {"action": "stream", "streamUrl": [stage.url("/music.wav")]}])
-    await stage.step(10)
-    (event,) = [body for body in stage.events() if "recording_url" in body]
-    got = await stage.api("GET", "/v1/" + event["recording_url"].partition("/v1/")[2])
-    with wave.open(io.BytesIO(got.raw)) as reader:
+    await harness.receive_call(
+        [record, {"action": "stream", "streamUrl": [harness.url("/music.wav")]}]
+    )
+    await harness.step(10)
+    (event,) = [body for body in harness.events() if "recording_url" in body]
+    response = await harness.api("GET", "/v1/" + event["recording_url"].partition("/v1/")[2])
+    with wave.open(io.BytesIO(response.raw)) as reader:
         samples = array("h", reader.readframes(reader.getnframes()))
     assert set(samples) == {5000}
 
 
-async def test_record_format_ogg_is_served_as_ogg(stage: SimulatorHarness) -> None:
-    await stage.ring([{"action": "record", "format": "ogg", "timeOut": 3}])
-    await stage.step(8)
-    (event,) = [body for body in stage.events() if "recording_url" in body]
-    got = await stage.api("GET", "/v1/" + event["recording_url"].partition("/v1/")[2])
-    assert got.headers["Content-Type"] == "audio/ogg"
-    assert (got.raw[:4], len(got.raw)) == (b"OggS", event["size"])
+async def test_record_format_ogg_is_served_as_ogg(harness: SimulatorHarness) -> None:
+    await harness.receive_call([{"action": "record", "format": "ogg", "timeOut": 3}])
+    await harness.step(8)
+    (event,) = [body for body in harness.events() if "recording_url" in body]
+    response = await harness.api("GET", "/v1/" + event["recording_url"].partition("/v1/")[2])
+    assert response.headers["Content-Type"] == "audio/ogg"
+    assert (response.raw[:4], len(response.raw)) == (b"OggS", event["size"])

@@ -1,4 +1,4 @@
-"""The clock: stepped time fires timers in order and waits for what they set off."""
+"""The clock: stepped time fires timers in order and waits for what they start."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from vonage_simulator.clock import TIMERS_BEFORE_SWEEP, Clock, Inbox
 
 
-async def test_stepped_time_stands_still_between_steps() -> None:
+async def test_stepped_time_does_not_move_between_steps() -> None:
     clock = Clock(0, 100.0)
     await asyncio.sleep(0.01)
     assert clock.now() == 100.0
@@ -24,7 +24,7 @@ async def test_a_step_fires_timers_in_order_each_at_its_own_time() -> None:
     assert fired == [("early", 1.0), ("late", 3.0), ("same", 3.0)]
 
 
-async def test_a_step_goes_through_sleeps_that_begin_on_the_way() -> None:
+async def test_a_step_wakes_sleeps_that_begin_during_it() -> None:
     clock = Clock(0, 0.0)
     times: list[float] = []
 
@@ -39,7 +39,7 @@ async def test_a_step_goes_through_sleeps_that_begin_on_the_way() -> None:
     assert task.done()
 
 
-async def test_a_step_waits_for_work_outside_before_it_goes_on() -> None:
+async def test_a_step_waits_for_external_work_before_it_continues() -> None:
     clock = Clock(0, 0.0)
 
     async def work() -> float:
@@ -51,7 +51,7 @@ async def test_a_step_waits_for_work_outside_before_it_goes_on() -> None:
     assert task.result() == 0.0
 
 
-async def test_results_from_outside_are_handed_on_in_the_order_in_which_the_work_began() -> None:
+async def test_external_results_are_released_in_the_order_in_which_the_work_began() -> None:
     clock = Clock(0, 0.0)
     order: list[str] = []
 
@@ -65,7 +65,7 @@ async def test_results_from_outside_are_handed_on_in_the_order_in_which_the_work
     assert order == ["slow", "fast"]
 
 
-async def test_work_outside_is_done_one_after_the_other_while_time_is_stepped() -> None:
+async def test_external_work_is_sequential_while_time_is_stepped() -> None:
     clock = Clock(0, 0.0)
     order: list[str] = []
 
@@ -83,7 +83,7 @@ async def test_work_outside_is_done_one_after_the_other_while_time_is_stepped() 
     assert order == ["slow begins", "slow ends", "fast begins", "fast ends"]
 
 
-async def test_a_cancelled_timer_does_nothing() -> None:
+async def test_a_canceled_timer_does_nothing() -> None:
     clock = Clock(0, 0.0)
     fired: list[int] = []
     clock.call_at(1.0, lambda: fired.append(1)).cancel()
@@ -91,14 +91,14 @@ async def test_a_cancelled_timer_does_nothing() -> None:
     assert fired == []
 
 
-async def test_cancelled_timers_do_not_pile_up() -> None:
+async def test_canceled_timers_are_swept() -> None:
     clock = Clock(0, 0.0)
     for _ in range(10 * TIMERS_BEFORE_SWEEP):
         clock.call_at(1e9, lambda: None).cancel()
     assert len(clock._timers) <= 2 * TIMERS_BEFORE_SWEEP
 
 
-async def test_running_time_goes_at_its_speed() -> None:
+async def test_running_time_advances_at_its_speed() -> None:
     real = [0.0]
     clock = Clock(10, 100.0, lambda: real[0])
     real[0] = 2.0
@@ -122,12 +122,12 @@ async def test_a_running_clock_cannot_be_stepped() -> None:
 
 
 @pytest.mark.parametrize("speed", [-1, 10_001])
-async def test_speed_has_its_range(speed: float) -> None:
+async def test_speed_out_of_range_is_an_error(speed: float) -> None:
     with pytest.raises(ValueError, match="between"):
         Clock(0, 0.0).set_speed(speed)
 
 
-async def test_inbox_gives_items_in_order_and_none_at_its_time() -> None:
+async def test_inbox_returns_items_in_order_and_none_at_the_deadline() -> None:
     clock = Clock(0, 0.0)
     inbox: Inbox[int] = Inbox(clock)
     inbox.put(1)

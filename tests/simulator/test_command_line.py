@@ -1,4 +1,4 @@
-"""`python -m vonage_simulator`: its options, its output, its end."""
+"""`python -m vonage_simulator`: its options, its output, its exit."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from vonage_simulator.__main__ import parser, read_key, settings_from
 
 
 async def start(*options: str) -> tuple[asyncio.subprocess.Process, dict[str, str]]:
-    """Start it on free ports; gives what it prints before it serves."""
+    """Start the command on free ports; return what it prints before it serves."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "vonage_simulator", "--http-port", "0", "--tls-port", "0"),
@@ -33,7 +33,7 @@ async def start(*options: str) -> tuple[asyncio.subprocess.Process, dict[str, st
     return process, printed
 
 
-async def test_it_serves_and_ends_with_an_interrupt(tmp_path: Path) -> None:
+async def test_command_serves_until_sigint(tmp_path: Path) -> None:
     key = tmp_path / "private.key"
     ca_file = tmp_path / "ca.pem"
     process, printed = await start(
@@ -51,7 +51,7 @@ async def test_it_serves_and_ends_with_an_interrupt(tmp_path: Path) -> None:
     assert (process.returncode, errors) == (0, b"")
 
 
-async def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
+async def test_command_prints_why_it_cannot_start(tmp_path: Path) -> None:
     key = tmp_path / "private.key"
     key.write_text("no key")
     process = await asyncio.create_subprocess_exec(
@@ -66,7 +66,7 @@ async def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     assert b"Traceback" not in errors
 
 
-def test_key_is_made_where_there_is_none_and_only_the_owner_reads_it(tmp_path: Path) -> None:
+def test_missing_key_file_is_created_with_mode_0600(tmp_path: Path) -> None:
     path = tmp_path / "private.key"
     made = read_key(path)
     assert made is not None
@@ -75,7 +75,7 @@ def test_key_is_made_where_there_is_none_and_only_the_owner_reads_it(tmp_path: P
     assert read_key(path) == made
 
 
-def test_every_option_reaches_the_settings() -> None:
+def test_every_option_is_in_the_settings() -> None:
     options = shlex.split(
         "--answer-url http://a/ --answer-method POST --event-url http://e/ --event-method GET "
         "--fallback-url http://f/ --number 447700900005 --number 447700900006 "
@@ -98,8 +98,8 @@ def test_every_option_reaches_the_settings() -> None:
     assert (settings.speed, settings.seed, settings.public_key) == (5.0, 7, "public key")
 
 
-@pytest.mark.parametrize("option", [["--region", "moon"], ["--http-port", "x"], ["--colour"]])
-def test_unknown_options_and_values_are_refused(
+@pytest.mark.parametrize("option", [["--region", "moon"], ["--http-port", "x"], ["--color"]])
+def test_unknown_options_and_values_are_errors(
     option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:

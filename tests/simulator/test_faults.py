@@ -1,4 +1,4 @@
-"""The fault knobs: each does what it says, by itself, and as often as it was told."""
+"""Faults: each has its effect, independent of others, and as often as configured."""
 
 import time
 from typing import Any
@@ -15,231 +15,233 @@ HELLO = [talk("hello")]
 FOREVER = [talk("again", loop=0)]
 
 
-async def finished(stage: SimulatorHarness) -> HarnessCall:
-    """A call that was made and is over."""
-    call = await stage.ring(HELLO)
-    await stage.step(5)
+async def finished(harness: SimulatorHarness) -> HarnessCall:
+    """Return a call that has ended."""
+    call = await harness.receive_call(HELLO)
+    await harness.step(5)
     return call
 
 
-async def recorded(stage: SimulatorHarness, **options: Any) -> list[dict[str, Any]]:
-    """The record events of a call that recorded for five seconds."""
-    await stage.ring([{"action": "record", "timeOut": 5} | options])
-    await stage.step(12)
-    return [body for body in stage.events() if "recording_url" in body]
+async def recorded(harness: SimulatorHarness, **options: Any) -> list[dict[str, Any]]:
+    """Return the record events of a call that was recorded for five seconds."""
+    await harness.receive_call([{"action": "record", "timeOut": 5} | options])
+    await harness.step(12)
+    return [body for body in harness.events() if "recording_url" in body]
 
 
-async def test_swap_started_ringing(stage: SimulatorHarness) -> None:
-    await stage.faults(swap_started_ringing=1)
-    await finished(stage)
-    assert stage.statuses()[:2] == ["ringing", "started"]
+async def test_swap_started_ringing(harness: SimulatorHarness) -> None:
+    await harness.faults(swap_started_ringing=1)
+    await finished(harness)
+    assert harness.statuses()[:2] == ["ringing", "started"]
 
 
-async def test_duplicate_delivery_sends_the_same_body_again(stage: SimulatorHarness) -> None:
-    await stage.faults(duplicate_delivery=1)
-    await finished(stage)
-    completed = stage.events(status="completed")
+async def test_duplicate_delivery_sends_the_same_body_again(harness: SimulatorHarness) -> None:
+    await harness.faults(duplicate_delivery=1)
+    await finished(harness)
+    completed = harness.events(status="completed")
     assert len(completed) == 2
     assert completed[0] == completed[1]
 
 
-async def test_delay_webhook(stage: SimulatorHarness) -> None:
-    await stage.faults(delay_webhook={"value": 3, "times": 1})
-    await stage.ring(FOREVER)
-    assert "started" not in stage.statuses()
-    await stage.step(3)
-    assert "started" in stage.statuses()
+async def test_delay_webhook(harness: SimulatorHarness) -> None:
+    await harness.faults(delay_webhook={"value": 3, "times": 1})
+    await harness.receive_call(FOREVER)
+    assert "started" not in harness.statuses()
+    await harness.step(3)
+    assert "started" in harness.statuses()
 
 
-async def test_slow_webhook_still_sends_the_whole_body(stage: SimulatorHarness) -> None:
-    await stage.faults(slow_webhook={"value": 0.05})
-    await finished(stage)
-    assert stage.statuses() == ["started", "ringing", "answered", "completed"]
+async def test_slow_webhook_still_sends_the_whole_body(harness: SimulatorHarness) -> None:
+    await harness.faults(slow_webhook={"value": 0.05})
+    await finished(harness)
+    assert harness.statuses() == ["started", "ringing", "answered", "completed"]
 
 
-@pytest.mark.parametrize("knob", ["webhook_drop_before_body", "webhook_drop_after_body"])
-async def test_dropped_webhooks_are_tried_again(stage: SimulatorHarness, knob: str) -> None:
-    await stage.faults(**{knob: {"times": 2}})
-    call = await finished(stage)
-    assert sorted(stage.events(status="started"), key=str)
+@pytest.mark.parametrize("fault", ["webhook_drop_before_body", "webhook_drop_after_body"])
+async def test_dropped_webhooks_are_retried(harness: SimulatorHarness, fault: str) -> None:
+    await harness.faults(**{fault: {"times": 2}})
+    call = await finished(harness)
+    assert sorted(harness.events(status="started"), key=str)
     errors = [webhook["error"] for webhook in (await call.view())["webhooks"]]
     assert errors.count("Connection closed.") == 2
 
 
-async def test_unsigned(stage: SimulatorHarness) -> None:
-    await stage.faults(unsigned=1)
-    await finished(stage)
-    assert not [got for got in stage.received if "Authorization" in got.headers]
+async def test_unsigned(harness: SimulatorHarness) -> None:
+    await harness.faults(unsigned=1)
+    await finished(harness)
+    assert not [webhook for webhook in harness.received if "Authorization" in webhook.headers]
 
 
-@pytest.mark.parametrize(("knob", "seconds"), [("stale_iat", -3600), ("future_iat", 3600)])
-async def test_stale_and_future_iat(stage: SimulatorHarness, knob: str, seconds: int) -> None:
-    await stage.faults(**{knob: 1})
-    await finished(stage)
-    assert abs(stage.received[0].claims["iat"] - time.time() - seconds) < 60
+@pytest.mark.parametrize(("fault", "seconds"), [("stale_iat", -3600), ("future_iat", 3600)])
+async def test_stale_and_future_iat(harness: SimulatorHarness, fault: str, seconds: int) -> None:
+    await harness.faults(**{fault: 1})
+    await finished(harness)
+    assert abs(harness.received[0].claims["iat"] - time.time() - seconds) < 60
 
 
-async def test_wrong_secret(stage: SimulatorHarness) -> None:
-    await stage.faults(wrong_secret=1)
-    await finished(stage)
-    token = stage.received[0].headers["Authorization"].removeprefix("Bearer ")
+async def test_wrong_secret(harness: SimulatorHarness) -> None:
+    await harness.faults(wrong_secret=1)
+    await finished(harness)
+    token = harness.received[0].headers["Authorization"].removeprefix("Bearer ")
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(token, SIGNATURE_SECRET, algorithms=["HS256"])
 
 
-async def test_wrong_payload_hash(stage: SimulatorHarness) -> None:
-    await stage.faults(wrong_payload_hash={"times": 1})
-    await finished(stage)
-    started, ringing = stage.sent_to("/event")[:2]
+async def test_wrong_payload_hash(harness: SimulatorHarness) -> None:
+    await harness.faults(wrong_payload_hash={"times": 1})
+    await finished(harness)
+    started, ringing = harness.sent_to("/event")[:2]
     assert started.claims["payload_hash"] != ringing.claims["payload_hash"]
 
 
-async def test_late_end_time_is_after_the_timestamp(stage: SimulatorHarness) -> None:
-    await stage.faults(late_end_time=1)
-    await finished(stage)
-    (completed,) = stage.events(status="completed")
+async def test_late_end_time_is_after_the_timestamp(harness: SimulatorHarness) -> None:
+    await harness.faults(late_end_time=1)
+    await finished(harness)
+    (completed,) = harness.events(status="completed")
     assert completed["end_time"] > completed["timestamp"]
 
 
-async def test_no_headers(stage: SimulatorHarness) -> None:
-    await stage.faults(no_headers=1)
-    await finished(stage)
-    assert not [body for body in stage.events() if "headers" in body]
+async def test_no_headers(harness: SimulatorHarness) -> None:
+    await harness.faults(no_headers=1)
+    await finished(harness)
+    assert not [body for body in harness.events() if "headers" in body]
 
 
 @pytest.mark.parametrize(
-    ("knob", "expected"),
+    ("fault", "expected"),
     [("null_from", None), ("unknown_from", "Unknown"), ("spaced_from", " 447700900999")],
 )
-async def test_odd_from(stage: SimulatorHarness, knob: str, expected: str | None) -> None:
-    await stage.faults(**{knob: 1})
-    await finished(stage)
-    assert {body["from"] for body in stage.events()} == {expected}
+async def test_odd_from(harness: SimulatorHarness, fault: str, expected: str | None) -> None:
+    await harness.faults(**{fault: 1})
+    await finished(harness)
+    assert {body["from"] for body in harness.events()} == {expected}
 
 
-async def test_dashed_inbound_uuid(stage: SimulatorHarness) -> None:
-    await stage.faults(dashed_inbound_uuid=1)
-    assert len((await stage.ring(HELLO)).uuid) == 36
+async def test_dashed_inbound_uuid(harness: SimulatorHarness) -> None:
+    await harness.faults(dashed_inbound_uuid=1)
+    assert len((await harness.receive_call(HELLO)).uuid) == 36
 
 
 @pytest.mark.parametrize(
-    ("knob", "expected"),
+    ("fault", "expected"),
     [
         ("dtmf_speech_error", {"error": "Speech was not enabled"}),
         ("dtmf_speech_absent", None),
     ],
 )
-async def test_dtmf_only_speech_variants(stage: SimulatorHarness, knob: str, expected: Any) -> None:
-    await stage.faults(**{knob: 1})
-    await stage.ring([{"action": "input", "type": ["dtmf"], "dtmf": {"timeOut": 0}}])
-    await stage.step(1)
-    (body,) = [body for body in stage.events() if "dtmf" in body]
+async def test_dtmf_only_speech_variants(
+    harness: SimulatorHarness, fault: str, expected: Any
+) -> None:
+    await harness.faults(**{fault: 1})
+    await harness.receive_call([{"action": "input", "type": ["dtmf"], "dtmf": {"timeOut": 0}}])
+    await harness.step(1)
+    (body,) = [body for body in harness.events() if "dtmf" in body]
     assert body.get("speech") == expected
 
 
-async def test_speech_error(stage: SimulatorHarness) -> None:
-    await stage.faults(speech_error=1)
-    call = await stage.ring([{"action": "input", "type": ["speech"]}])
+async def test_speech_error(harness: SimulatorHarness) -> None:
+    await harness.faults(speech_error=1)
+    call = await harness.receive_call([{"action": "input", "type": ["speech"]}])
     await call.say("hello")
-    await stage.step(5)
-    (body,) = [body for body in stage.events() if "speech" in body]
+    await harness.step(5)
+    (body,) = [body for body in harness.events() if "speech" in body]
     assert body["speech"] == {"error": "ERR1: Failed to analyze audio"}
 
 
-async def test_record_empty(stage: SimulatorHarness) -> None:
-    await stage.faults(record_empty=1)
-    (body,) = await recorded(stage)
+async def test_record_empty(harness: SimulatorHarness) -> None:
+    await harness.faults(record_empty=1)
+    (body,) = await recorded(harness)
     assert (body["size"], body["recording_url"]) == (0, "")
 
 
-async def test_record_late(stage: SimulatorHarness) -> None:
-    await stage.faults(record_late={"value": 60})
-    assert await recorded(stage) == []
-    await stage.step(60)
-    assert [body for body in stage.events() if "recording_url" in body]
+async def test_record_late(harness: SimulatorHarness) -> None:
+    await harness.faults(record_late={"value": 60})
+    assert await recorded(harness) == []
+    await harness.step(60)
+    assert [body for body in harness.events() if "recording_url" in body]
 
 
-async def test_record_wrong_size_and_truncated(stage: SimulatorHarness) -> None:
-    await stage.faults(record_wrong_size={"value": 7})
-    (body,) = await recorded(stage)
+async def test_record_wrong_size_and_truncated(harness: SimulatorHarness) -> None:
+    await harness.faults(record_wrong_size={"value": 7})
+    (body,) = await recorded(harness)
     path = "/v1/" + body["recording_url"].partition("/v1/")[2]
-    assert len((await stage.api("GET", path)).raw) == body["size"] - 7
-    await stage.faults(record_truncated=1)
+    assert len((await harness.api("GET", path)).raw) == body["size"] - 7
+    await harness.faults(record_truncated=1)
     with pytest.raises(aiohttp.ClientPayloadError):
-        await stage.api("GET", path)
+        await harness.api("GET", path)
 
 
-async def test_wrong_region(stage: SimulatorHarness) -> None:
-    call = await stage.ring(FOREVER)
-    await stage.faults(wrong_region=1)
-    assert (await stage.api("GET", f"/v1/calls/{call.uuid}")).status == 404
+async def test_wrong_region(harness: SimulatorHarness) -> None:
+    call = await harness.receive_call(FOREVER)
+    await harness.faults(wrong_region=1)
+    assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).status == 404
 
 
-async def test_not_ready(stage: SimulatorHarness) -> None:
-    call = await stage.ring(FOREVER)
-    await stage.faults(not_ready={"times": 1})
+async def test_not_ready(harness: SimulatorHarness) -> None:
+    call = await harness.receive_call(FOREVER)
+    await harness.faults(not_ready={"times": 1})
     assert (await call.put({"action": "hangup"})).status == 400
     assert (await call.put({"action": "hangup"})).status == 204
 
 
 @pytest.mark.parametrize(
-    ("knob", "status"),
+    ("fault", "status"),
     [({"api_5xx": 1}, 500), ({"api_5xx": {"value": 503}}, 503), ({"api_429": 1}, 429)],
 )
-async def test_api_statuses(stage: SimulatorHarness, knob: dict[str, Any], status: int) -> None:
-    await stage.faults(**knob)
-    assert (await stage.api("GET", "/v1/calls")).status == status
+async def test_api_statuses(harness: SimulatorHarness, fault: dict[str, Any], status: int) -> None:
+    await harness.faults(**fault)
+    assert (await harness.api("GET", "/v1/calls")).status == status
 
 
-async def test_api_slow_answers_all_the_same(stage: SimulatorHarness) -> None:
-    await stage.faults(api_slow={"value": 0.05})
-    assert (await stage.api("GET", "/v1/calls")).status == 200
+async def test_api_slow_still_responds(harness: SimulatorHarness) -> None:
+    await harness.faults(api_slow={"value": 0.05})
+    assert (await harness.api("GET", "/v1/calls")).status == 200
 
 
-@pytest.mark.parametrize(("knob", "placed"), [("api_drop_before", 0), ("api_drop_after", 1)])
+@pytest.mark.parametrize(("fault", "placed"), [("api_drop_before", 0), ("api_drop_after", 1)])
 async def test_api_drops_the_connection_before_or_after_acting(
-    stage: SimulatorHarness, knob: str, placed: int
+    harness: SimulatorHarness, fault: str, placed: int
 ) -> None:
-    await stage.faults(**{knob: {"times": 1}})
+    await harness.faults(**{fault: {"times": 1}})
     body = {
         "to": [{"type": "phone", "number": "447700900555"}],
         "from": {"type": "phone", "number": "447700900001"},
         "ncco": [],
     }
     with pytest.raises(aiohttp.ClientConnectionError):
-        await stage.api("POST", "/v1/calls", body)
-    assert len((await stage.sim("GET", "/calls")).json["calls"]) == placed
+        await harness.api("POST", "/v1/calls", body)
+    assert len((await harness.control("GET", "/calls")).json["calls"]) == placed
 
 
-async def test_faults_strike_by_probability_and_the_same_for_the_same_seed(
-    stage: SimulatorHarness,
+async def test_faults_are_triggered_by_probability_and_repeat_with_the_seed(
+    harness: SimulatorHarness,
 ) -> None:
     counts = []
     for _ in range(2):
-        await stage.faults(seed=9, unsigned=0.5)
-        stage.received.clear()
+        await harness.faults(seed=9, unsigned=0.5)
+        harness.received.clear()
         for _ in range(5):
-            await finished(stage)
-        signs = ["Authorization" in got.headers for got in stage.received]
+            await finished(harness)
+        signs = ["Authorization" in webhook.headers for webhook in harness.received]
         counts.append(signs)
     assert counts[0] == counts[1]
     assert 0 < sum(counts[0]) < len(counts[0])
 
 
-async def test_faults_view_lists_every_knob_and_how_often_it_struck(
-    stage: SimulatorHarness,
+async def test_faults_view_lists_every_fault_and_its_count(
+    harness: SimulatorHarness,
 ) -> None:
-    await stage.faults(unsigned={"probability": 1, "times": 2})
-    await finished(stage)
-    view = (await stage.sim("GET", "/faults")).json
+    await harness.faults(unsigned={"probability": 1, "times": 2})
+    await finished(harness)
+    view = (await harness.control("GET", "/faults")).json
     assert set(view["knobs"]) == set(FAULTS)
     assert view["on"]["unsigned"]["struck"] == 2
 
 
-async def test_faults_put_turns_all_others_off(stage: SimulatorHarness) -> None:
-    await stage.faults(unsigned=1)
-    await stage.faults()
-    assert (await stage.sim("GET", "/faults")).json["on"] == {}
+async def test_faults_put_turns_all_others_off(harness: SimulatorHarness) -> None:
+    await harness.faults(unsigned=1)
+    await harness.faults()
+    assert (await harness.control("GET", "/faults")).json["on"] == {}
 
 
 @pytest.mark.parametrize(
@@ -256,9 +258,9 @@ async def test_faults_put_turns_all_others_off(stage: SimulatorHarness) -> None:
         {"seed": "x"},
     ],
 )
-async def test_faults_refuse_what_they_do_not_know_and_change_nothing(
-    stage: SimulatorHarness, bad: dict[str, Any]
+async def test_faults_reject_invalid_settings_and_change_nothing(
+    harness: SimulatorHarness, bad: dict[str, Any]
 ) -> None:
-    await stage.faults(null_from=1)
-    assert (await stage.sim("PUT", "/faults", bad)).status == 400
-    assert list((await stage.sim("GET", "/faults")).json["on"]) == ["null_from"]
+    await harness.faults(null_from=1)
+    assert (await harness.control("PUT", "/faults", bad)).status == 400
+    assert list((await harness.control("GET", "/faults")).json["on"]) == ["null_from"]

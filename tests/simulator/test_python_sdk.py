@@ -1,4 +1,4 @@
-"""Vonage's own Python SDK against the TLS port, with nothing but its host changed."""
+"""Vonage's Python SDK with the HTTPS port, changing only its host."""
 
 import asyncio
 import warnings
@@ -13,7 +13,7 @@ from tests.simulator.conftest import API_SECRET, SIGNATURE_SECRET
 from tests.simulator.harness import CALLEE, NUMBER, SimulatorHarness, talk
 
 with warnings.catch_warnings():
-    # Fields of the SDK's own models shadow names of pydantic's. Its type hints are not marked.
+    # Fields of the SDK's models shadow names of pydantic, and its type hints are not marked.
     warnings.simplefilter("ignore")
     from vonage import Auth, HttpClientOptions, Vonage
     from vonage_application import ApplicationConfig
@@ -42,18 +42,18 @@ T = TypeVar("T")
 
 @pytest.fixture
 def sdk(
-    stage: SimulatorHarness, private_pem: str, monkeypatch: pytest.MonkeyPatch
+    harness: SimulatorHarness, private_pem: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Vonage]]:
-    """Makes a client of the SDK for an application id."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", stage.simulator.ca_file)
+    """A factory of SDK clients for an application id."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", harness.simulator.ca_file)
     clients: list[Vonage] = []
 
-    def make(application_id: str = stage.simulator.application_id) -> Vonage:
-        host = stage.simulator.tls_url.removeprefix("https://")
+    def make(application_id: str = harness.simulator.application_id) -> Vonage:
+        host = harness.simulator.tls_url.removeprefix("https://")
         auth = Auth(
             application_id=application_id,
             private_key=private_pem,
-            api_key=stage.simulator.api_key,
+            api_key=harness.simulator.api_key,
             api_secret=API_SECRET,
         )
         client = Vonage(auth, HttpClientOptions(api_host=host, rest_host=host, timeout=10))
@@ -67,100 +67,99 @@ def sdk(
 
 @pytest.fixture
 def client(sdk: Callable[..., Vonage]) -> Vonage:
-    """A client of the application."""
     return sdk()
 
 
-async def use(work: Callable[[], T]) -> T:
-    """Run something that blocks beside the simulator."""
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work while the simulator runs."""
     return await asyncio.to_thread(work)
 
 
 def request(**changes: Any) -> CreateCallRequest:
-    """A call that talks for ever."""
-    wanted: dict[str, Any] = {
+    """Return a call that talks indefinitely."""
+    call_request: dict[str, Any] = {
         "to": [ToPhone(number=CALLEE)],
         "from_": Phone(number=NUMBER),
         "ncco": [Talk(text="hello", loop=0)],
     }
     if "answer_url" in changes:
-        del wanted["ncco"]
-    return CreateCallRequest(**(wanted | changes))
+        del call_request["ncco"]
+    return CreateCallRequest(**(call_request | changes))
 
 
-async def answered_call(stage: SimulatorHarness, client: Vonage) -> str:
-    """The uuid of a call that was answered."""
-    created = await use(lambda: client.voice.create_call(request()))
-    await stage.step(2)
+async def answered_call(harness: SimulatorHarness, client: Vonage) -> str:
+    """Return the uuid of an answered call."""
+    created = await in_thread(lambda: client.voice.create_call(request()))
+    await harness.step(2)
     return str(created.uuid)
 
 
-async def test_create_call(stage: SimulatorHarness, client: Vonage) -> None:
-    created = await use(lambda: client.voice.create_call(request()))
+async def test_create_call(harness: SimulatorHarness, client: Vonage) -> None:
+    created = await in_thread(lambda: client.voice.create_call(request()))
     assert (created.status, created.direction) == ("started", "outbound")
 
 
 async def test_create_call_with_answer_url_and_options(
-    stage: SimulatorHarness, client: Vonage
+    harness: SimulatorHarness, client: Vonage
 ) -> None:
-    stage.on("/answer", [talk("from the url")])
-    wanted = request(
-        answer_url=[stage.url("/answer")],
-        event_url=[stage.url("/event")],
+    harness.on("/answer", [talk("from the url")])
+    call_request = request(
+        answer_url=[harness.url("/answer")],
+        event_url=[harness.url("/event")],
         machine_detection="continue",
         length_timer=60,
         ringing_timer=30,
     )
-    await use(lambda: client.voice.create_call(wanted))
-    await stage.step(5)
-    assert stage.statuses()[:4] == ["started", "ringing", "answered", "human"]
+    await in_thread(lambda: client.voice.create_call(call_request))
+    await harness.step(5)
+    assert harness.statuses()[:4] == ["started", "ringing", "answered", "human"]
 
 
-async def test_create_call_with_connect(stage: SimulatorHarness, client: Vonage) -> None:
+async def test_create_call_with_connect(harness: SimulatorHarness, client: Vonage) -> None:
     connect = Connect(from_=NUMBER, endpoint=[PhoneEndpoint(number="447700900556")])
-    await use(lambda: client.voice.create_call(request(ncco=[connect])))
-    await stage.step(3)
-    assert stage.events(to="447700900556", status="answered")
+    await in_thread(lambda: client.voice.create_call(request(ncco=[connect])))
+    await harness.step(3)
+    assert harness.events(to="447700900556", status="answered")
 
 
-async def test_list_calls(stage: SimulatorHarness, client: Vonage) -> None:
-    uuid = await answered_call(stage, client)
-    calls, more = await use(
+async def test_list_calls(harness: SimulatorHarness, client: Vonage) -> None:
+    uuid = await answered_call(harness, client)
+    calls, more = await in_thread(
         lambda: client.voice.list_calls(ListCallsFilter(status="answered", page_size=10))
     )
     assert [call.uuid for call in calls] == [uuid]
     assert more is None
 
 
-async def test_get_call(stage: SimulatorHarness, client: Vonage) -> None:
-    uuid = await answered_call(stage, client)
-    assert (await use(lambda: client.voice.get_call(uuid))).status == "answered"
-    await use(lambda: client.voice.hangup(uuid))
-    await stage.step(1)
-    call = await use(lambda: client.voice.get_call(uuid))
+async def test_get_call(harness: SimulatorHarness, client: Vonage) -> None:
+    uuid = await answered_call(harness, client)
+    assert (await in_thread(lambda: client.voice.get_call(uuid))).status == "answered"
+    await in_thread(lambda: client.voice.hangup(uuid))
+    await harness.step(1)
+    call = await in_thread(lambda: client.voice.get_call(uuid))
     assert (call.status, call.rate) == ("completed", "0.00720000")
     assert call.duration is not None
     assert call.link == f"/v1/calls/{uuid}"
 
 
-async def test_transfer_call_ncco(stage: SimulatorHarness, client: Vonage) -> None:
-    uuid = await answered_call(stage, client)
-    await use(lambda: client.voice.transfer_call_ncco(uuid, [Talk(text="transferred")]))
-    await stage.step(1)
-    heard = (await stage.sim("GET", f"/calls/{uuid}")).json["heard"]
+async def test_transfer_call_ncco(harness: SimulatorHarness, client: Vonage) -> None:
+    uuid = await answered_call(harness, client)
+    await in_thread(lambda: client.voice.transfer_call_ncco(uuid, [Talk(text="transferred")]))
+    await harness.step(1)
+    heard = (await harness.control("GET", f"/calls/{uuid}")).json["heard"]
     assert heard[-1]["text"] == "transferred"
 
 
-async def test_transfer_call_answer_url(stage: SimulatorHarness, client: Vonage) -> None:
-    stage.on("/other", [talk("from the url")])
-    uuid = await answered_call(stage, client)
-    await use(lambda: client.voice.transfer_call_answer_url(uuid, stage.url("/other")))
-    await stage.step(1)
-    assert len(stage.sent_to("/other")) == 1
+async def test_transfer_call_answer_url(harness: SimulatorHarness, client: Vonage) -> None:
+    harness.on("/other", [talk("from the url")])
+    uuid = await answered_call(harness, client)
+    await in_thread(lambda: client.voice.transfer_call_answer_url(uuid, harness.url("/other")))
+    await harness.step(1)
+    assert len(harness.sent_to("/other")) == 1
 
 
-async def test_mute_unmute_earmuff_unearmuff(stage: SimulatorHarness, client: Vonage) -> None:
-    uuid = await answered_call(stage, client)
+async def test_mute_unmute_earmuff_unearmuff(harness: SimulatorHarness, client: Vonage) -> None:
+    uuid = await answered_call(harness, client)
     voice = client.voice
     for change, name, expected in (
         (voice.mute, "muted", True),
@@ -169,21 +168,23 @@ async def test_mute_unmute_earmuff_unearmuff(stage: SimulatorHarness, client: Vo
         (voice.unearmuff, "earmuffed", False),
     ):
         await asyncio.to_thread(change, uuid)
-        assert (await stage.sim("GET", f"/calls/{uuid}")).json[name] is expected
+        assert (await harness.control("GET", f"/calls/{uuid}")).json[name] is expected
 
 
 async def test_play_and_stop_audio_and_tts_and_dtmf(
-    stage: SimulatorHarness, client: Vonage
+    harness: SimulatorHarness, client: Vonage
 ) -> None:
-    uuid = await answered_call(stage, client)
+    uuid = await answered_call(harness, client)
     voice = client.voice
-    audio = AudioStreamOptions(stream_url=[stage.url("/music.mp3")], loop=1, level=0.5)
+    audio = AudioStreamOptions(stream_url=[harness.url("/music.mp3")], loop=1, level=0.5)
     messages = [
-        (await use(lambda: voice.play_audio_into_call(uuid, audio))).message,
-        (await use(lambda: voice.stop_audio_stream(uuid))).message,
-        (await use(lambda: voice.play_tts_into_call(uuid, TtsStreamOptions(text="hi")))).message,
-        (await use(lambda: voice.stop_tts(uuid))).message,
-        (await use(lambda: voice.play_dtmf_into_call(uuid, "1234*#"))).message,
+        (await in_thread(lambda: voice.play_audio_into_call(uuid, audio))).message,
+        (await in_thread(lambda: voice.stop_audio_stream(uuid))).message,
+        (
+            await in_thread(lambda: voice.play_tts_into_call(uuid, TtsStreamOptions(text="hi")))
+        ).message,
+        (await in_thread(lambda: voice.stop_tts(uuid))).message,
+        (await in_thread(lambda: voice.play_dtmf_into_call(uuid, "1234*#"))).message,
     ]
     assert messages == [
         "Stream started",
@@ -194,55 +195,57 @@ async def test_play_and_stop_audio_and_tts_and_dtmf(
     ]
 
 
-async def test_download_recording(stage: SimulatorHarness, client: Vonage, tmp_path: Path) -> None:
-    await stage.ring([{"action": "record", "timeOut": 3}])
-    await stage.step(6)
-    (event,) = [body for body in stage.events() if "recording_url" in body]
+async def test_download_recording(
+    harness: SimulatorHarness, client: Vonage, tmp_path: Path
+) -> None:
+    await harness.receive_call([{"action": "record", "timeOut": 3}])
+    await harness.step(6)
+    (event,) = [body for body in harness.events() if "recording_url" in body]
     target = tmp_path / "recording.mp3"
-    await use(lambda: client.voice.download_recording(event["recording_url"], str(target)))
+    await in_thread(lambda: client.voice.download_recording(event["recording_url"], str(target)))
     assert target.stat().st_size == event["size"]
 
 
-async def test_verify_signature(stage: SimulatorHarness, client: Vonage) -> None:
-    await stage.ring([talk("hello")])
-    token = stage.received[0].headers["Authorization"].removeprefix("Bearer ")
-    assert await use(lambda: client.voice.verify_signature(token, SIGNATURE_SECRET)) is True
-    assert await use(lambda: client.voice.verify_signature(token, API_SECRET * 3)) is False
+async def test_verify_signature(harness: SimulatorHarness, client: Vonage) -> None:
+    await harness.receive_call([talk("hello")])
+    token = harness.received[0].headers["Authorization"].removeprefix("Bearer ")
+    assert await in_thread(lambda: client.voice.verify_signature(token, SIGNATURE_SECRET)) is True
+    assert await in_thread(lambda: client.voice.verify_signature(token, API_SECRET * 3)) is False
 
 
 async def test_errors_400_401_404_429_500(
-    stage: SimulatorHarness, client: Vonage, sdk: Callable[..., Vonage]
+    harness: SimulatorHarness, client: Vonage, sdk: Callable[..., Vonage]
 ) -> None:
-    uuid = await answered_call(stage, client)
-    await stage.step(1)
+    uuid = await answered_call(harness, client)
+    await harness.step(1)
     bad = request(answer_url=["not a url"])
-    with pytest.raises(HttpRequestError) as refused:
-        await use(lambda: client.voice.create_call(bad))
-    assert refused.value.response.status_code == 400
+    with pytest.raises(HttpRequestError) as error:
+        await in_thread(lambda: client.voice.create_call(bad))
+    assert error.value.response.status_code == 400
     with pytest.raises(AuthenticationError):
-        await use(lambda: sdk("another-application").voice.get_call(uuid))
+        await in_thread(lambda: sdk("another-application").voice.get_call(uuid))
     with pytest.raises(NotFoundError):
-        await use(lambda: client.voice.get_call("unknown"))
-    await stage.faults(api_429=1)
+        await in_thread(lambda: client.voice.get_call("unknown"))
+    await harness.faults(api_429=1)
     with pytest.raises(RateLimitedError):
-        await use(lambda: client.voice.get_call(uuid))
-    await stage.faults(api_5xx=1)
+        await in_thread(lambda: client.voice.get_call(uuid))
+    await harness.faults(api_5xx=1)
     with pytest.raises(ServerError):
-        await use(lambda: client.voice.get_call(uuid))
+        await in_thread(lambda: client.voice.get_call(uuid))
 
 
-async def test_a_dropped_connection_makes_the_sdk_place_the_call_again(
-    stage: SimulatorHarness, client: Vonage
+async def test_a_dropped_connection_makes_the_sdk_place_a_second_call(
+    harness: SimulatorHarness, client: Vonage
 ) -> None:
-    await stage.faults(api_drop_after={"times": 1})
+    await harness.faults(api_drop_after={"times": 1})
     try:
-        await use(lambda: client.voice.create_call(request()))
+        await in_thread(lambda: client.voice.create_call(request()))
     except OSError:
-        return  # which of the SDK's two retries sees the drop depends on the moment
-    assert len((await stage.sim("GET", "/calls")).json["calls"]) == 2
+        return  # which of the SDK's two retries gets the dropped connection depends on timing
+    assert len((await harness.control("GET", "/calls")).json["calls"]) == 2
 
 
-async def test_application_api(stage: SimulatorHarness, client: Vonage) -> None:
+async def test_application_api(harness: SimulatorHarness, client: Vonage) -> None:
     def work() -> tuple[Any, Any, Any, Any]:
         created = client.application.create_application(ApplicationConfig(name="mine"))
         read = client.application.get_application(created.id)
@@ -251,30 +254,30 @@ async def test_application_api(stage: SimulatorHarness, client: Vonage) -> None:
         client.application.delete_application(created.id)
         return created, read, listed, updated
 
-    created, read, listed, updated = await use(work)
+    created, read, listed, updated = await in_thread(work)
     assert created.keys.public_key == read.keys.public_key
     assert created.id in [application.id for application in listed]
     assert updated.name == "yours"
 
 
-async def test_numbers_api(stage: SimulatorHarness, client: Vonage) -> None:
+async def test_numbers_api(harness: SimulatorHarness, client: Vonage) -> None:
     def work() -> tuple[Any, Any, Any]:
         numbers, _, _ = client.numbers.list_owned_numbers()
         application = client.application.create_application(ApplicationConfig(name="mine"))
-        wanted = UpdateNumberParams(country="GB", msisdn=NUMBER, app_id=application.id)
-        status = client.numbers.update_number(wanted)
+        call_request = UpdateNumberParams(country="GB", msisdn=NUMBER, app_id=application.id)
+        status = client.numbers.update_number(call_request)
         return numbers, status, application.id
 
-    numbers, status, application_id = await use(work)
+    numbers, status, application_id = await in_thread(work)
     assert numbers[0].msisdn == NUMBER
     assert status.error_code == "200"
-    assert (await stage.sim("GET", "")).json["numbers"][NUMBER] == application_id
+    assert (await harness.control("GET", "")).json["numbers"][NUMBER] == application_id
 
 
 async def test_webhooks_of_the_sdks_ncco_are_served(
-    stage: SimulatorHarness, client: Vonage
+    harness: SimulatorHarness, client: Vonage
 ) -> None:
-    stage.on("/answer", lambda got: web.json_response([Talk(text="hi").model_dump()]))
-    call = await stage.ring()
-    await stage.step(2)
+    harness.on("/answer", lambda webhook: web.json_response([Talk(text="hi").model_dump()]))
+    call = await harness.receive_call()
+    await harness.step(2)
     assert await call.texts() == ["hi"]

@@ -1,4 +1,4 @@
-"""Nothing that comes in from outside makes the simulator fall over."""
+"""No input from outside crashes the simulator."""
 
 import asyncio
 import logging
@@ -47,34 +47,34 @@ BODIES = [
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
 async def test_malformed_bodies_are_400(
-    stage: SimulatorHarness, method: str, path: str, caplog: pytest.LogCaptureFixture
+    harness: SimulatorHarness, method: str, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    call = await stage.ring([talk("again", loop=0)])
-    headers = {"Authorization": f"Bearer {stage.token()}"}
+    call = await harness.receive_call([talk("again", loop=0)])
+    headers = {"Authorization": f"Bearer {harness.token()}"}
     with caplog.at_level(logging.ERROR):
         for body in BODIES:
-            await stage.step(1)
-            answered = await stage.request(
+            await harness.step(1)
+            response = await harness.request(
                 method, path.format(uuid=call.uuid), headers=headers, data=body
             )
-            assert answered.status in (200, 400, 429), body[:40]
+            assert response.status in (200, 400, 429), body[:40]
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-async def test_huge_bodies_are_413(stage: SimulatorHarness, method: str, path: str) -> None:
-    call = await stage.ring([talk("again", loop=0)])
-    headers = {"Authorization": f"Bearer {stage.token()}"}
+async def test_huge_bodies_are_413(harness: SimulatorHarness, method: str, path: str) -> None:
+    call = await harness.receive_call([talk("again", loop=0)])
+    headers = {"Authorization": f"Bearer {harness.token()}"}
     body = b'{"text":"' + b"x" * (1024 * 1024) + b'"}'
-    answered = await stage.request(
+    response = await harness.request(
         method, path.format(uuid=call.uuid), headers=headers, data=BytesIO(body)
     )
-    assert answered.status == 413
+    assert response.status == 413
 
 
-async def test_huge_headers_are_400(stage: SimulatorHarness) -> None:
-    answered = await stage.request("GET", "/v1/calls", headers={"X-Long": "x" * 20_000})
-    assert answered.status == 400
+async def test_huge_headers_are_400(harness: SimulatorHarness) -> None:
+    response = await harness.request("GET", "/v1/calls", headers={"X-Long": "x" * 20_000})
+    assert response.status == 400
 
 
 @pytest.mark.parametrize(
@@ -97,18 +97,18 @@ async def test_huge_headers_are_400(stage: SimulatorHarness) -> None:
 )
 @pytest.mark.parametrize("unknown", ["x", "..%2f..%2fetc", "%00", "a" * 3000, "é"])
 async def test_unknown_ids_are_404(
-    stage: SimulatorHarness, method: str, path: str, unknown: str
+    harness: SimulatorHarness, method: str, path: str, unknown: str
 ) -> None:
     body: Any = None if method in ("GET", "DELETE") else {}
-    assert (await stage.api(method, path.format(id=unknown), body)).status == 404
+    assert (await harness.api(method, path.format(id=unknown), body)).status == 404
 
 
-async def test_a_method_that_a_path_does_not_have_is_405(stage: SimulatorHarness) -> None:
-    assert (await stage.api("PATCH", "/v1/calls", {})).status == 405
+async def test_a_method_that_a_path_does_not_have_is_405(harness: SimulatorHarness) -> None:
+    assert (await harness.api("PATCH", "/v1/calls", {})).status == 405
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "response",
     [
         pytest.param(web.Response(body=b"\xff\xff"), id="bytes"),
         pytest.param(web.Response(text="[" * 100_000), id="deep nesting"),
@@ -119,70 +119,70 @@ async def test_a_method_that_a_path_does_not_have_is_405(stage: SimulatorHarness
         pytest.param(web.Response(status=302, headers={"Location": "/x"}), id="a redirect"),
     ],
 )
-async def test_any_reply_to_the_answer_webhook_ends_the_call_in_order(
-    stage: SimulatorHarness, reply: web.Response
+async def test_any_response_to_the_answer_webhook_ends_the_call(
+    harness: SimulatorHarness, response: web.Response
 ) -> None:
-    stage.on("/answer", reply)
-    call = await stage.ring()
-    await stage.step(10)
+    harness.on("/answer", response)
+    call = await harness.receive_call()
+    await harness.step(10)
     assert await call.status() == "completed"
 
 
-async def test_a_webhook_url_that_cannot_be_reached_ends_the_call_in_order(
-    make_stage: Any,
+async def test_an_unreachable_webhook_url_ends_the_call(
+    make_harness: Any,
 ) -> None:
-    stage = await make_stage(answer=WebhookTarget("https://127.0.0.1:9/answer", "GET"))
-    call = await stage.ring()
-    await stage.step(10)
+    harness = await make_harness(answer=WebhookTarget("https://127.0.0.1:9/answer", "GET"))
+    call = await harness.receive_call()
+    await harness.step(10)
     assert await call.status() == "completed"
 
 
-async def test_a_reply_over_a_mebibyte_is_not_tried_again(stage: SimulatorHarness) -> None:
-    stage.on("/answer", web.Response(body=b"x" * 1_048_577))
-    call = await stage.ring()
-    await stage.step(10)
+async def test_a_response_over_1_mib_is_not_retried(harness: SimulatorHarness) -> None:
+    harness.on("/answer", web.Response(body=b"x" * 1_048_577))
+    call = await harness.receive_call()
+    await harness.step(10)
     answers = [w for w in (await call.view())["webhooks"] if w["kind"] == "answer"]
     assert [w["error"] for w in answers] == ["Reply too long."]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_halves_of_characters_in_a_payload_are_sent_as_question_marks(
-    stage: SimulatorHarness, method: str
+async def test_lone_surrogates_in_a_payload_are_sent_as_question_marks(
+    harness: SimulatorHarness, method: str
 ) -> None:
     text = '[{"action":"notify","payload":{"a":"\\ud800"},"eventUrl":["%s"],"eventMethod":"%s"}]'
-    body = text % (stage.url("/notify"), method)
-    stage.on("/answer", web.Response(text=body, content_type="application/json"))
-    await stage.ring()
-    await stage.step(1)
-    payload = stage.sent_to("/notify")[0].fields["payload"]
+    body = text % (harness.url("/notify"), method)
+    harness.on("/answer", web.Response(text=body, content_type="application/json"))
+    await harness.receive_call()
+    await harness.step(1)
+    payload = harness.sent_to("/notify")[0].fields["payload"]
     assert payload == ({"a": "?"} if method == "POST" else '{"a":"?"}')
 
 
-async def test_a_bad_certificate_is_not_tried_again(make_stage: Any) -> None:
-    first = await make_stage()
-    stage = await make_stage(answer=WebhookTarget(first.simulator.tls_url + "/answer", "GET"))
-    call = await stage.ring()
-    await stage.step(10)
+async def test_a_bad_certificate_is_not_retried(make_harness: Any) -> None:
+    first = await make_harness()
+    harness = await make_harness(answer=WebhookTarget(first.simulator.tls_url + "/answer", "GET"))
+    call = await harness.receive_call()
+    await harness.step(10)
     answers = [w for w in (await call.view())["webhooks"] if w["kind"] == "answer"]
     assert [w["error"] for w in answers] == ["Bad certificate."]
 
 
-async def test_a_host_that_has_no_address_is_not_tried_again(make_stage: Any) -> None:
-    stage = await make_stage(answer=WebhookTarget("http://no-such-host.invalid/answer", "GET"))
-    call = await stage.ring()
-    await stage.step(10)
+async def test_a_host_without_an_address_is_not_retried(make_harness: Any) -> None:
+    harness = await make_harness(answer=WebhookTarget("http://no-such-host.invalid/answer", "GET"))
+    call = await harness.receive_call()
+    await harness.step(10)
     answers = [w for w in (await call.view())["webhooks"] if w["kind"] == "answer"]
     assert [w["error"] for w in answers] == ["Bad URL."]
 
 
-async def test_stopping_in_the_middle_of_calls_leaves_nothing_running(
-    stage: SimulatorHarness,
+async def test_stopping_during_calls_leaves_no_task_running(
+    harness: SimulatorHarness,
 ) -> None:
-    stage.on("/answer", [{"action": "record"}, talk("again", loop=0)])
+    harness.on("/answer", [{"action": "record"}, talk("again", loop=0)])
     for _ in range(5):
-        await stage.ring()
+        await harness.receive_call()
     before = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
-    await stage.simulator.stop()
+    await harness.simulator.stop()
     left = {task for task in before if not task.done() and "simulator" in repr(task.get_coro())}
     assert not left
 
@@ -211,8 +211,8 @@ def test_any_json_is_either_an_ncco_or_a_syntax_error(
     assert len(parsed) == len(actions)
 
 
-async def test_ncco_of_a_thousand_actions_runs_to_its_end(stage: SimulatorHarness) -> None:
-    call = await stage.ring([{"action": "wait", "timeout": 0.1}] * 1000)
-    await stage.step(101)
+async def test_ncco_of_a_thousand_actions_runs_to_its_end(harness: SimulatorHarness) -> None:
+    call = await harness.receive_call([{"action": "wait", "timeout": 0.1}] * 1000)
+    await harness.step(101)
     assert await call.status() == "completed"
-    assert not stage.events(reason=SYNTAX_ERROR)
+    assert not harness.events(reason=SYNTAX_ERROR)

@@ -22,79 +22,79 @@ FOREVER = [talk("again", loop=0)]
 STATE_ERROR = {"type": "BAD_REQUEST", "error_title": "Bad Request"}
 
 
-def parameters(answered: Any) -> list[str]:
-    """The names of the parameters that a 400 complains of."""
-    assert answered.status == 400, answered.raw
-    assert (answered.json["type"], answered.json["title"]) == (400, "Bad Request")
-    return [parameter["name"] for parameter in answered.json["invalid_parameters"]]
+def parameters(response: Any) -> list[str]:
+    """Return the names of the parameters that a 400 reports."""
+    assert response.status == 400, response.raw
+    assert (response.json["type"], response.json["title"]) == (400, "Bad Request")
+    return [parameter["name"] for parameter in response.json["invalid_parameters"]]
 
 
-async def answered_call(stage: SimulatorHarness) -> HarnessCall:
-    """An outbound call that was answered."""
-    call = await stage.place(FOREVER)
-    await stage.step(2)
+async def answered_call(harness: SimulatorHarness) -> HarnessCall:
+    """Return an answered outbound call."""
+    call = await harness.place_call(FOREVER)
+    await harness.step(2)
     return call
 
 
 # POST /v1/calls
 
 
-async def test_create_gives_201_with_uuid_status_direction_and_conversation(
-    stage: SimulatorHarness,
+async def test_create_returns_201_with_uuid_status_direction_and_conversation(
+    harness: SimulatorHarness,
 ) -> None:
     body = {
         "to": [{"type": "phone", "number": CALLEE}],
         "from": {"type": "phone", "number": NUMBER},
         "ncco": FOREVER,
     }
-    answered = await stage.api("POST", "/v1/calls", body)
-    assert answered.status == 201
-    assert set(answered.json) == {"uuid", "status", "direction", "conversation_uuid"}
-    assert (answered.json["status"], answered.json["direction"]) == ("started", "outbound")
-    assert answered.json["conversation_uuid"].startswith("CON-")
+    response = await harness.api("POST", "/v1/calls", body)
+    assert response.status == 201
+    assert set(response.json) == {"uuid", "status", "direction", "conversation_uuid"}
+    assert (response.json["status"], response.json["direction"]) == ("started", "outbound")
+    assert response.json["conversation_uuid"].startswith("CON-")
 
 
-async def test_create_with_ncco_runs_it_when_the_callee_answers(stage: SimulatorHarness) -> None:
-    call = await stage.place([talk("This is a text to speech call")])
-    await stage.step(0.9)
+async def test_create_with_ncco_runs_it_when_the_callee_answers(harness: SimulatorHarness) -> None:
+    call = await harness.place_call([talk("This is a text to speech call")])
+    await harness.step(0.9)
     assert await call.texts() == []
-    await stage.step(0.2)
+    await harness.step(0.2)
     assert await call.texts() == ["This is a text to speech call"]
 
 
-async def test_create_answer_method_post(stage: SimulatorHarness) -> None:
-    stage.on("/answer", [talk("hello")])
-    await stage.place(None, answer_url=[stage.url("/answer")], answer_method="POST")
-    await stage.step(2)
-    assert stage.sent_to("/answer")[0].method == "POST"
+async def test_create_answer_method_post(harness: SimulatorHarness) -> None:
+    harness.on("/answer", [talk("hello")])
+    await harness.place_call(None, answer_url=[harness.url("/answer")], answer_method="POST")
+    await harness.step(2)
+    assert harness.sent_to("/answer")[0].method == "POST"
 
 
-async def test_create_random_from_number(stage: SimulatorHarness) -> None:
+async def test_create_random_from_number(harness: SimulatorHarness) -> None:
     body = {"to": [{"type": "phone", "number": CALLEE}], "random_from_number": True, "ncco": []}
-    assert (await stage.api("POST", "/v1/calls", body)).status == 201
-    await stage.step(0)
-    assert stage.events(status="started")[0]["from"] in (NUMBER, SECOND_NUMBER)
+    assert (await harness.api("POST", "/v1/calls", body)).status == 201
+    await harness.step(0)
+    assert harness.events(status="started")[0]["from"] in (NUMBER, SECOND_NUMBER)
 
 
-async def test_create_length_timer_ends_the_call(stage: SimulatorHarness) -> None:
-    await stage.place(FOREVER, length_timer=5)
-    await stage.step(5.9)
-    assert not stage.events(status="completed")
-    await stage.step(0.2)
-    assert stage.events(status="completed")[0]["disconnected_by"] == "platform"
+async def test_create_length_timer_ends_the_call(harness: SimulatorHarness) -> None:
+    await harness.place_call(FOREVER, length_timer=5)
+    await harness.step(5.9)
+    assert not harness.events(status="completed")
+    await harness.step(0.2)
+    assert harness.events(status="completed")[0]["disconnected_by"] == "platform"
 
 
-async def test_create_ringing_timer_gives_timeout(stage: SimulatorHarness) -> None:
-    await stage.callee(behaviour="no_answer")
-    await stage.place(FOREVER, ringing_timer=20)
-    await stage.step(20)
-    assert stage.statuses() == ["started", "ringing", "timeout", "completed"]
+async def test_create_ringing_timer_ends_with_timeout(harness: SimulatorHarness) -> None:
+    await harness.callee(behaviour="no_answer")
+    await harness.place_call(FOREVER, ringing_timer=20)
+    await harness.step(20)
+    assert harness.statuses() == ["started", "ringing", "timeout", "completed"]
 
 
-async def test_create_dtmf_answer_is_played_to_the_callee(stage: SimulatorHarness) -> None:
+async def test_create_dtmf_answer_is_played_to_the_callee(harness: SimulatorHarness) -> None:
     endpoint = {"type": "phone", "number": CALLEE, "dtmfAnswer": "1p2"}
-    call = await stage.place(FOREVER, to=[endpoint])
-    await stage.step(3)
+    call = await harness.place_call(FOREVER, to=[endpoint])
+    await harness.step(3)
     assert [sound["digits"] for sound in await call.heard("dtmf")] == ["1p2"]
 
 
@@ -108,13 +108,13 @@ async def test_create_dtmf_answer_is_played_to_the_callee(stage: SimulatorHarnes
     ],
 )
 async def test_create_calls_every_type_of_endpoint(
-    stage: SimulatorHarness, endpoint: dict[str, Any]
+    harness: SimulatorHarness, endpoint: dict[str, Any]
 ) -> None:
-    call = await stage.place(FOREVER, to=[endpoint])
-    await stage.step(2)
-    shown = (await stage.api("GET", f"/v1/calls/{call.uuid}")).json
-    assert shown["status"] == "answered"
-    assert shown["to"]["type"] == endpoint["type"]
+    call = await harness.place_call(FOREVER, to=[endpoint])
+    await harness.step(2)
+    body = (await harness.api("GET", f"/v1/calls/{call.uuid}")).json
+    assert body["status"] == "answered"
+    assert body["to"]["type"] == endpoint["type"]
 
 
 GOOD = {
@@ -157,87 +157,91 @@ GOOD = {
         ({"length_timer": "60"}, "length_timer"),
         ({"ringing_timer": 121}, "ringing_timer"),
         ({"ringing_timer": True}, "ringing_timer"),
-        ({"colour": "blue"}, "colour"),
+        ({"color": "blue"}, "color"),
     ],
 )
-async def test_create_refuses_with_400_that_names_the_parameter(
-    stage: SimulatorHarness, change: dict[str, Any], name: str
+async def test_create_rejects_invalid_fields_with_400_and_their_name(
+    harness: SimulatorHarness, change: dict[str, Any], name: str
 ) -> None:
-    assert parameters(await stage.api("POST", "/v1/calls", GOOD | change)) == [name]
+    assert parameters(await harness.api("POST", "/v1/calls", GOOD | change)) == [name]
 
 
-async def test_create_needs_exactly_one_of_ncco_and_answer_url(stage: SimulatorHarness) -> None:
+async def test_create_requires_exactly_one_of_ncco_and_answer_url(
+    harness: SimulatorHarness,
+) -> None:
     body = {name: value for name, value in GOOD.items() if name != "ncco"}
-    assert parameters(await stage.api("POST", "/v1/calls", body)) == ["ncco"]
+    assert parameters(await harness.api("POST", "/v1/calls", body)) == ["ncco"]
 
 
-async def test_create_answer_url_must_be_an_array(stage: SimulatorHarness) -> None:
+async def test_create_answer_url_must_be_an_array(harness: SimulatorHarness) -> None:
     body = {name: value for name, value in GOOD.items() if name != "ncco"}
     body["answer_url"] = "https://example.com"
-    assert parameters(await stage.api("POST", "/v1/calls", body)) == ["answer_url"]
+    assert parameters(await harness.api("POST", "/v1/calls", body)) == ["answer_url"]
 
 
-async def test_create_needs_an_event_url_when_the_application_has_none(make_stage: Any) -> None:
-    stage = await make_stage(event=False)
-    assert parameters(await stage.api("POST", "/v1/calls", GOOD)) == ["event_url"]
+async def test_create_requires_an_event_url_when_the_application_has_none(
+    make_harness: Any,
+) -> None:
+    harness = await make_harness(event=False)
+    assert parameters(await harness.api("POST", "/v1/calls", GOOD)) == ["event_url"]
     with_url = GOOD | {"event_url": ["https://example.com/event"]}
-    assert (await stage.api("POST", "/v1/calls", with_url)).status == 201
+    assert (await harness.api("POST", "/v1/calls", with_url)).status == 201
 
 
 # GET /v1/calls
 
 
-async def three_calls(stage: SimulatorHarness) -> list[HarnessCall]:
-    """Three calls, a minute apart, of which the first is over."""
+async def three_calls(harness: SimulatorHarness) -> list[HarnessCall]:
+    """Return three calls, a minute apart, of which the first has ended."""
     calls = []
     for _ in range(3):
-        calls.append(await stage.place(FOREVER))
-        await stage.step(60)
+        calls.append(await harness.place_call(FOREVER))
+        await harness.step(60)
     await calls[0].hang_up()
     return calls
 
 
-async def listed(stage: SimulatorHarness, query: str) -> list[str]:
-    """The uuids that a list gives."""
-    answered = await stage.api("GET", f"/v1/calls?{query}")
-    assert answered.status == 200, answered.raw
-    return [call["uuid"] for call in answered.json["_embedded"]["calls"]]
+async def listed(harness: SimulatorHarness, query: str) -> list[str]:
+    """Return the uuids of a list."""
+    response = await harness.api("GET", f"/v1/calls?{query}")
+    assert response.status == 200, response.raw
+    return [call["uuid"] for call in response.json["_embedded"]["calls"]]
 
 
-async def test_list_is_a_hal_page_of_ten_in_ascending_order(stage: SimulatorHarness) -> None:
-    calls = await three_calls(stage)
-    body = (await stage.api("GET", "/v1/calls")).json
+async def test_list_is_a_hal_page_of_ten_in_ascending_order(harness: SimulatorHarness) -> None:
+    calls = await three_calls(harness)
+    body = (await harness.api("GET", "/v1/calls")).json
     assert (body["count"], body["page_size"], body["record_index"]) == (3, 10, 0)
     assert set(body["_links"]) == {"self", "first", "last"}
     assert [call["uuid"] for call in body["_embedded"]["calls"]] == [call.uuid for call in calls]
 
 
-async def test_list_order_desc(stage: SimulatorHarness) -> None:
-    calls = await three_calls(stage)
-    assert await listed(stage, "order=desc") == [call.uuid for call in reversed(calls)]
+async def test_list_order_desc(harness: SimulatorHarness) -> None:
+    calls = await three_calls(harness)
+    assert await listed(harness, "order=desc") == [call.uuid for call in reversed(calls)]
 
 
-async def test_list_status(stage: SimulatorHarness) -> None:
-    calls = await three_calls(stage)
-    assert await listed(stage, "status=completed") == [calls[0].uuid]
-    assert await listed(stage, "status=busy") == []
+async def test_list_status(harness: SimulatorHarness) -> None:
+    calls = await three_calls(harness)
+    assert await listed(harness, "status=completed") == [calls[0].uuid]
+    assert await listed(harness, "status=busy") == []
 
 
-async def test_list_date_start_and_date_end(stage: SimulatorHarness) -> None:
-    calls = await three_calls(stage)
+async def test_list_date_start_and_date_end(harness: SimulatorHarness) -> None:
+    calls = await three_calls(harness)
     query = "date_start=2023-11-14T22:14:00Z&date_end=2023-11-14T22:15:00Z"
-    assert await listed(stage, query) == [calls[1].uuid]
+    assert await listed(harness, query) == [calls[1].uuid]
 
 
-async def test_list_conversation_uuid(stage: SimulatorHarness) -> None:
-    calls = await three_calls(stage)
+async def test_list_conversation_uuid(harness: SimulatorHarness) -> None:
+    calls = await three_calls(harness)
     query = f"conversation_uuid={calls[2].conversation_uuid}"
-    assert await listed(stage, query) == [calls[2].uuid]
+    assert await listed(harness, query) == [calls[2].uuid]
 
 
-async def test_list_page_size_and_record_index_with_links(stage: SimulatorHarness) -> None:
-    calls = await three_calls(stage)
-    body = (await stage.api("GET", "/v1/calls?page_size=1&record_index=1")).json
+async def test_list_page_size_and_record_index_with_links(harness: SimulatorHarness) -> None:
+    calls = await three_calls(harness)
+    body = (await harness.api("GET", "/v1/calls?page_size=1&record_index=1")).json
     assert [call["uuid"] for call in body["_embedded"]["calls"]] == [calls[1].uuid]
     assert {name: link["href"] for name, link in body["_links"].items()} == {
         "self": "/v1/calls?page_size=1&record_index=1",
@@ -258,27 +262,29 @@ async def test_list_page_size_and_record_index_with_links(stage: SimulatorHarnes
         ("record_index=-1", "record_index"),
         ("order=up", "order"),
         ("date_start=yesterday", "date_start"),
-        ("colour=blue", "colour"),
+        ("color=blue", "color"),
     ],
 )
-async def test_list_refuses_a_bad_filter(stage: SimulatorHarness, query: str, name: str) -> None:
-    assert parameters(await stage.api("GET", f"/v1/calls?{query}")) == [name]
+async def test_list_rejects_an_invalid_filter(
+    harness: SimulatorHarness, query: str, name: str
+) -> None:
+    assert parameters(await harness.api("GET", f"/v1/calls?{query}")) == [name]
 
 
-async def test_list_keeps_legs_for_two_days(stage: SimulatorHarness) -> None:
-    call = await stage.place([])
-    await stage.step(2 * 86400 + 60)
-    await stage.place([])
-    await stage.step(60)
-    assert (await stage.api("GET", f"/v1/calls/{call.uuid}")).status == 404
+async def test_legs_are_stored_for_two_days(harness: SimulatorHarness) -> None:
+    call = await harness.place_call([])
+    await harness.step(2 * 86400 + 60)
+    await harness.place_call([])
+    await harness.step(60)
+    assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).status == 404
 
 
 # GET /v1/calls/{uuid}
 
 
-async def test_get_shows_a_running_call(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
-    assert (await stage.api("GET", f"/v1/calls/{call.uuid}")).json == {
+async def test_get_returns_a_call_in_progress(harness: SimulatorHarness) -> None:
+    call = await answered_call(harness)
+    assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).json == {
         "_links": {"self": {"href": f"/v1/calls/{call.uuid}"}},
         "uuid": call.uuid,
         "conversation_uuid": call.conversation_uuid,
@@ -289,29 +295,29 @@ async def test_get_shows_a_running_call(stage: SimulatorHarness) -> None:
     }
 
 
-async def test_get_shows_money_and_times_of_a_completed_call(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
-    await stage.step(28)
+async def test_get_returns_price_and_times_of_a_completed_call(harness: SimulatorHarness) -> None:
+    call = await answered_call(harness)
+    await harness.step(28)
     await call.hang_up()
-    shown = (await stage.api("GET", f"/v1/calls/{call.uuid}")).json
-    assert shown["status"] == "completed"
-    assert shown["start_time"] == "2023-11-14T22:13:21.000Z"
-    assert shown["end_time"] == "2023-11-14T22:13:50.000Z"
-    assert (shown["duration"], shown["rate"]) == ("29", "0.00720000")
-    assert (shown["price"], shown["network"]) == ("0.00348000", "23433")
+    body = (await harness.api("GET", f"/v1/calls/{call.uuid}")).json
+    assert body["status"] == "completed"
+    assert body["start_time"] == "2023-11-14T22:13:21.000Z"
+    assert body["end_time"] == "2023-11-14T22:13:50.000Z"
+    assert (body["duration"], body["rate"]) == ("29", "0.00720000")
+    assert (body["price"], body["network"]) == ("0.00348000", "23433")
 
 
-async def test_get_of_an_unknown_call_is_404(stage: SimulatorHarness) -> None:
-    assert (await stage.api("GET", "/v1/calls/unknown")).status == 404
+async def test_get_of_an_unknown_call_is_404(harness: SimulatorHarness) -> None:
+    assert (await harness.api("GET", "/v1/calls/unknown")).status == 404
 
 
-async def test_get_in_another_region_is_404(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
-    port = stage.simulator.http_url.rpartition(":")[2]
-    headers = {"Authorization": f"Bearer {stage.token()}"}
+async def test_get_in_another_region_is_404(harness: SimulatorHarness) -> None:
+    call = await answered_call(harness)
+    port = harness.simulator.http_url.rpartition(":")[2]
+    headers = {"Authorization": f"Bearer {harness.token()}"}
     found = [
         (
-            await stage.request(
+            await harness.request(
                 "GET",
                 f"/v1/calls/{call.uuid}",
                 headers=headers | {"Host": f"{host}.localhost:{port}"},
@@ -325,79 +331,83 @@ async def test_get_in_another_region_is_404(stage: SimulatorHarness) -> None:
 # PUT /v1/calls/{uuid}
 
 
-async def test_modify_hangup_ends_the_leg_with_204(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
-    answered = await call.put({"action": "hangup"})
-    assert (answered.status, answered.raw) == (204, b"")
-    assert stage.events(status="completed")[0]["disconnected_by"] == "platform"
+async def test_modify_hangup_ends_the_leg_with_204(harness: SimulatorHarness) -> None:
+    call = await answered_call(harness)
+    response = await call.put({"action": "hangup"})
+    assert (response.status, response.raw) == (204, b"")
+    assert harness.events(status="completed")[0]["disconnected_by"] == "platform"
 
 
-async def test_modify_hangup_too_early_is_400_also_when_it_was_answered(
-    stage: SimulatorHarness,
+async def test_modify_hangup_too_early_is_400_even_if_answered(
+    harness: SimulatorHarness,
 ) -> None:
-    call = await stage.place(FOREVER)
-    await stage.step(1.2)
+    call = await harness.place_call(FOREVER)
+    await harness.step(1.2)
     assert await call.status() == "answered"
     assert (await call.put({"action": "hangup"})).status == 400
 
 
-async def test_modify_hangup_of_a_call_that_was_just_placed_is_400(stage: SimulatorHarness) -> None:
-    await stage.callee(behaviour="manual")
-    call = await stage.place(FOREVER)
-    await stage.step(1)
-    answered = await call.put({"action": "hangup"})
-    assert (answered.status, answered.json) == (400, STATE_ERROR)
-    await stage.step(1)
+async def test_modify_hangup_of_a_call_that_was_just_placed_is_400(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.callee(behaviour="manual")
+    call = await harness.place_call(FOREVER)
+    await harness.step(1)
+    response = await call.put({"action": "hangup"})
+    assert (response.status, response.json) == (400, STATE_ERROR)
+    await harness.step(1)
     assert (await call.put({"action": "hangup"})).status == 204
-    assert stage.statuses(call.uuid) == ["started", "ringing", "cancelled", "completed"]
+    assert harness.statuses(call.uuid) == ["started", "ringing", "cancelled", "completed"]
 
 
-async def test_modify_after_the_end_is_404(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
+async def test_modify_after_the_end_is_404(harness: SimulatorHarness) -> None:
+    call = await answered_call(harness)
     await call.hang_up()
     assert (await call.put({"action": "hangup"})).status == 404
 
 
-async def test_modify_mute_and_unmute(stage: SimulatorHarness) -> None:
-    first = await stage.ring([{"action": "conversation", "name": "room"}])
-    second = await stage.ring([{"action": "conversation", "name": "room"}])
+async def test_modify_mute_and_unmute(harness: SimulatorHarness) -> None:
+    first = await harness.receive_call([{"action": "conversation", "name": "room"}])
+    second = await harness.receive_call([{"action": "conversation", "name": "room"}])
     assert (await first.put({"action": "mute"})).status == 204
     await first.say("not heard")
-    await stage.step(3)
+    await harness.step(3)
     assert (await first.put({"action": "unmute"})).status == 204
     await first.say("heard")
-    await stage.step(3)
+    await harness.step(3)
     assert [sound["text"] for sound in await second.heard("speech")] == ["heard"]
 
 
-async def test_modify_earmuff_and_unearmuff(stage: SimulatorHarness) -> None:
-    first = await stage.ring([{"action": "conversation", "name": "room"}])
-    second = await stage.ring([{"action": "conversation", "name": "room"}])
+async def test_modify_earmuff_and_unearmuff(harness: SimulatorHarness) -> None:
+    first = await harness.receive_call([{"action": "conversation", "name": "room"}])
+    second = await harness.receive_call([{"action": "conversation", "name": "room"}])
     assert (await second.put({"action": "earmuff"})).status == 204
     await first.say("not heard")
-    await stage.step(3)
+    await harness.step(3)
     assert (await second.put({"action": "unearmuff"})).status == 204
     await first.say("heard")
-    await stage.step(3)
+    await harness.step(3)
     assert [sound["text"] for sound in await second.heard("speech")] == ["heard"]
 
 
-async def test_modify_earmuff_stops_what_the_leg_is_hearing(stage: SimulatorHarness) -> None:
-    call = await stage.ring(FOREVER)
-    await stage.step(2)
+async def test_modify_earmuff_stops_the_sounds_that_the_leg_hears(
+    harness: SimulatorHarness,
+) -> None:
+    call = await harness.receive_call(FOREVER)
+    await harness.step(2)
     await call.put({"action": "earmuff"})
     assert (await call.heard("talk"))[0]["to_ms"] == 2000
 
 
 async def test_modify_transfer_inline_runs_the_ncco_in_a_new_conversation(
-    stage: SimulatorHarness,
+    harness: SimulatorHarness,
 ) -> None:
-    call = await answered_call(stage)
+    call = await answered_call(harness)
     destination = {"type": "ncco", "ncco": [talk("transferred", loop=0)]}
-    answered = await call.put({"action": "transfer", "destination": destination})
-    assert answered.status == 204
+    response = await call.put({"action": "transfer", "destination": destination})
+    assert response.status == 204
     assert (await call.texts())[-1] == "transferred"
-    (event,) = stage.events(type="transfer")
+    (event,) = harness.events(type="transfer")
     assert event["conversation_uuid_from"] == call.conversation_uuid
     assert event["conversation_uuid_to"] == (await call.view())["conversation_uuid"]
     assert set(event) == {
@@ -410,29 +420,29 @@ async def test_modify_transfer_inline_runs_the_ncco_in_a_new_conversation(
 
 
 async def test_modify_transfer_url_is_fetched_like_an_answer_webhook(
-    stage: SimulatorHarness,
+    harness: SimulatorHarness,
 ) -> None:
-    call = await answered_call(stage)
-    stage.on("/other", [talk("from the url", loop=0)])
-    destination = {"type": "ncco", "url": [stage.url("/other")]}
+    call = await answered_call(harness)
+    harness.on("/other", [talk("from the url", loop=0)])
+    destination = {"type": "ncco", "url": [harness.url("/other")]}
     assert (await call.put({"action": "transfer", "destination": destination})).status == 204
     assert (await call.texts())[-1] == "from the url"
-    (got,) = stage.sent_to("/other")
-    assert (got.method, got.fields["uuid"]) == ("GET", call.uuid)
+    (webhook,) = harness.sent_to("/other")
+    assert (webhook.method, webhook.fields["uuid"]) == ("GET", call.uuid)
 
 
 async def test_modify_transfer_of_one_leg_leaves_the_other_to_be_transferred_too(
-    stage: SimulatorHarness,
+    harness: SimulatorHarness,
 ) -> None:
     connect = {"action": "connect", "from": NUMBER, "endpoint": GOOD["to"]}
-    call = await stage.ring([connect])
-    await stage.step(3)
-    called = await stage.called_leg()
+    call = await harness.receive_call([connect])
+    await harness.step(3)
+    called = await harness.called_leg()
     room = {"type": "ncco", "ncco": [{"action": "conversation", "name": "hold"}]}
     assert (await call.put({"action": "transfer", "destination": room})).status == 204
     assert (await called.put({"action": "transfer", "destination": room})).status == 204
     await call.say("together again")
-    await stage.step(3)
+    await harness.step(3)
     assert [sound["text"] for sound in await called.heard("speech")] == ["together again"]
 
 
@@ -451,74 +461,74 @@ async def test_modify_transfer_of_one_leg_leaves_the_other_to_be_transferred_too
         ({"action": "transfer", "destination": {"type": "ncco", "ncco": [], "x": 1}}, "x"),
     ],
 )
-async def test_modify_refuses_with_400_that_names_the_parameter(
-    stage: SimulatorHarness, body: dict[str, Any], name: str
+async def test_modify_rejects_invalid_fields_with_400_and_their_name(
+    harness: SimulatorHarness, body: dict[str, Any], name: str
 ) -> None:
-    call = await answered_call(stage)
+    call = await answered_call(harness)
     assert parameters(await call.put(body)) == [name]
 
 
 @pytest.mark.parametrize("action", ["mute", "unmute", "earmuff", "unearmuff", "transfer"])
 async def test_modify_before_the_call_is_answered_is_400(
-    stage: SimulatorHarness, action: str
+    harness: SimulatorHarness, action: str
 ) -> None:
-    await stage.callee(behaviour="manual")
-    call = await stage.place(FOREVER)
-    await stage.step(5)
+    await harness.callee(behaviour="manual")
+    call = await harness.place_call(FOREVER)
+    await harness.step(5)
     body: dict[str, Any] = {"action": action}
     if action == "transfer":
         body["destination"] = {"type": "ncco", "ncco": []}
-    answered = await call.put(body)
-    assert (answered.status, answered.json) == (400, STATE_ERROR)
+    response = await call.put(body)
+    assert (response.status, response.json) == (400, STATE_ERROR)
 
 
 # Talk, stream, digits
 
 
-async def test_talk_into_a_call_starts_and_stops(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
+async def test_talk_into_a_call_starts_and_stops(harness: SimulatorHarness) -> None:
+    call = await answered_call(harness)
     body = {"text": "Hello", "language": "en-GB", "style": 1, "loop": 0, "level": "0.4"}
-    answered = await call.put(body, "/talk")
-    assert (answered.status, answered.json) == (
+    response = await call.put(body, "/talk")
+    assert (response.status, response.json) == (
         200,
         {"message": "Talk started", "uuid": call.uuid},
     )
-    await stage.step(5)
-    stopped = await stage.api("DELETE", f"/v1/calls/{call.uuid}/talk")
+    await harness.step(5)
+    stopped = await harness.api("DELETE", f"/v1/calls/{call.uuid}/talk")
     assert stopped.json == {"message": "Talk stopped", "uuid": call.uuid}
     heard = (await call.heard("talk"))[-1]
     assert (heard["text"], heard["language"]) == ("Hello", "en-GB")
     assert heard["to_ms"] - heard["from_ms"] == 5000
 
 
-async def test_talk_into_a_call_tolerates_the_node_snippets_action(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
+async def test_talk_into_a_call_ignores_the_node_snippets_action(harness: SimulatorHarness) -> None:
+    call = await answered_call(harness)
     assert (await call.put({"text": "Hello", "action": "talk"}, "/talk")).status == 200
 
 
-async def test_stream_into_a_call_starts_and_stops(stage: SimulatorHarness) -> None:
-    stage.on("/music.wav", audio_file(3))
-    call = await answered_call(stage)
-    answered = await call.put({"stream_url": [stage.url("/music.wav")], "loop": 0}, "/stream")
-    assert answered.json == {"message": "Stream started", "uuid": call.uuid}
-    await stage.step(10)
-    stopped = await stage.api("DELETE", f"/v1/calls/{call.uuid}/stream")
+async def test_stream_into_a_call_starts_and_stops(harness: SimulatorHarness) -> None:
+    harness.on("/music.wav", audio_file(3))
+    call = await answered_call(harness)
+    response = await call.put({"stream_url": [harness.url("/music.wav")], "loop": 0}, "/stream")
+    assert response.json == {"message": "Stream started", "uuid": call.uuid}
+    await harness.step(10)
+    stopped = await harness.api("DELETE", f"/v1/calls/{call.uuid}/stream")
     assert stopped.json == {"message": "Stream stopped", "uuid": call.uuid}
     heard = (await call.heard("stream"))[-1]
     assert heard["to_ms"] - heard["from_ms"] == 10_000
 
 
-async def test_dtmf_into_a_call(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
-    answered = await call.put({"digits": "1p#*"}, "/dtmf")
-    assert answered.json == {"message": "DTMF sent", "uuid": call.uuid}
+async def test_dtmf_into_a_call(harness: SimulatorHarness) -> None:
+    call = await answered_call(harness)
+    response = await call.put({"digits": "1p#*"}, "/dtmf")
+    assert response.json == {"message": "DTMF sent", "uuid": call.uuid}
     assert (await call.heard("dtmf"))[-1]["digits"] == "1p#*"
 
 
-async def test_dtmf_into_a_call_tolerates_the_curl_snippets_bare_number(
-    stage: SimulatorHarness,
+async def test_dtmf_into_a_call_accepts_the_curl_snippets_bare_number(
+    harness: SimulatorHarness,
 ) -> None:
-    call = await answered_call(stage)
+    call = await answered_call(harness)
     assert (await call.put({"digits": 1713}, "/dtmf")).status == 200
     assert (await call.heard("dtmf"))[-1]["digits"] == "1713"
 
@@ -532,7 +542,7 @@ async def test_dtmf_into_a_call_tolerates_the_curl_snippets_bare_number(
         ("/talk", {"text": "x", "level": 2}, "level"),
         ("/talk", {"text": "x", "style": "loud"}, "style"),
         ("/talk", {"text": "x", "premium": "yes"}, "premium"),
-        ("/talk", {"text": "x", "colour": 1}, "colour"),
+        ("/talk", {"text": "x", "color": 1}, "color"),
         ("/stream", {}, "stream_url"),
         ("/stream", {"stream_url": "https://example.com/a.mp3"}, "stream_url"),
         ("/stream", {"stream_url": []}, "stream_url"),
@@ -545,10 +555,10 @@ async def test_dtmf_into_a_call_tolerates_the_curl_snippets_bare_number(
         ("/input/dtmf", {"eventUrl": ["https://x.y"]}, "eventUrl"),
     ],
 )
-async def test_media_refuses_with_400_that_names_the_parameter(
-    stage: SimulatorHarness, path: str, body: dict[str, Any], name: str
+async def test_media_rejects_invalid_fields_with_400_and_their_name(
+    harness: SimulatorHarness, path: str, body: dict[str, Any], name: str
 ) -> None:
-    call = await answered_call(stage)
+    call = await answered_call(harness)
     assert parameters(await call.put(body, path)) == [name]
 
 
@@ -562,66 +572,70 @@ async def test_media_refuses_with_400_that_names_the_parameter(
     ],
 )
 async def test_media_on_a_call_that_is_not_active_is_400_then_404(
-    stage: SimulatorHarness, path: str, body: dict[str, Any]
+    harness: SimulatorHarness, path: str, body: dict[str, Any]
 ) -> None:
-    await stage.callee(behaviour="manual")
-    call = await stage.place(FOREVER)
-    answered = await call.put(body, path)
-    assert (answered.status, answered.json) == (400, STATE_ERROR)
+    await harness.callee(behaviour="manual")
+    call = await harness.place_call(FOREVER)
+    response = await call.put(body, path)
+    assert (response.status, response.json) == (400, STATE_ERROR)
     await call.hang_up()
     assert (await call.put(body, path)).status == 404
 
 
-async def test_input_dtmf_subscription_gets_each_key_until_it_is_taken_back(
-    stage: SimulatorHarness,
+async def test_input_dtmf_subscription_gets_each_digit_until_it_is_deleted(
+    harness: SimulatorHarness,
 ) -> None:
     listen = {"action": "input", "type": ["dtmf"], "mode": "asynchronous"}
-    call = await stage.ring([listen, *FOREVER])
-    answered = await call.put({"event_url": [stage.url("/keys")]}, "/input/dtmf")
-    assert (answered.status, answered.raw) == (200, b"")
+    call = await harness.receive_call([listen, *FOREVER])
+    response = await call.put({"event_url": [harness.url("/keys")]}, "/input/dtmf")
+    assert (response.status, response.raw) == (200, b"")
     await call.press("1")
-    await stage.step(1)
-    stopped = await stage.api("DELETE", f"/v1/calls/{call.uuid}/input/dtmf")
+    await harness.step(1)
+    stopped = await harness.api("DELETE", f"/v1/calls/{call.uuid}/input/dtmf")
     assert (stopped.status, stopped.raw) == (200, b"")
     await call.press("2")
-    await stage.step(1)
-    assert [got.fields["dtmf"]["digits"] for got in stage.sent_to("/keys")] == ["1"]
+    await harness.step(1)
+    assert [webhook.fields["dtmf"]["digits"] for webhook in harness.sent_to("/keys")] == ["1"]
 
 
-async def test_input_dtmf_subscription_needs_asynchronous_input(stage: SimulatorHarness) -> None:
-    call = await stage.ring(FOREVER)
-    assert (await call.put({"event_url": [stage.url("/keys")]}, "/input/dtmf")).status == 200
+async def test_input_dtmf_subscription_requires_asynchronous_input(
+    harness: SimulatorHarness,
+) -> None:
+    call = await harness.receive_call(FOREVER)
+    assert (await call.put({"event_url": [harness.url("/keys")]}, "/input/dtmf")).status == 200
     await call.press("1")
-    await stage.step(1)
-    assert not stage.sent_to("/keys")
+    await harness.step(1)
+    assert not harness.sent_to("/keys")
 
 
 # Errors and limits
 
 
-async def test_errors_answers_carry_the_headers_of_the_platform(stage: SimulatorHarness) -> None:
-    answered = await stage.api("GET", "/v1/calls")
-    assert answered.headers["Server"] == "nginx"
-    assert answered.headers["Content-Disposition"] == 'attachment; filename="api.txt"'
-    assert answered.headers["X-Nexmo-Trace-Id"]
+async def test_responses_have_vonages_headers(harness: SimulatorHarness) -> None:
+    response = await harness.api("GET", "/v1/calls")
+    assert response.headers["Server"] == "nginx"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="api.txt"'
+    assert response.headers["X-Nexmo-Trace-Id"]
 
 
-async def test_errors_wrong_type_has_the_text_of_the_captures(stage: SimulatorHarness) -> None:
-    call = await answered_call(stage)
-    answered = await call.put({"stream_url": "https://example.com"}, "/stream")
-    reason = answered.json["invalid_parameters"][0]["reason"]
+async def test_errors_of_an_invalid_type_have_the_text_of_captured_traffic(
+    harness: SimulatorHarness,
+) -> None:
+    call = await answered_call(harness)
+    response = await call.put({"stream_url": "https://example.com"}, "/stream")
+    reason = response.json["invalid_parameters"][0]["reason"]
     assert reason.startswith("Invalid type parameter provided")
 
 
-async def test_limits_three_calls_a_second_then_429(stage: SimulatorHarness) -> None:
-    statuses = [(await stage.api("POST", "/v1/calls", GOOD)).status for _ in range(4)]
+async def test_limits_three_calls_a_second_then_429(harness: SimulatorHarness) -> None:
+    statuses = [(await harness.api("POST", "/v1/calls", GOOD)).status for _ in range(4)]
     assert statuses == [201, 201, 201, 429]
-    await stage.step(1)
-    assert (await stage.api("POST", "/v1/calls", GOOD)).status == 201
+    await harness.step(1)
+    assert (await harness.api("POST", "/v1/calls", GOOD)).status == 201
 
 
-async def test_limits_fifteen_other_requests_a_second_then_429(stage: SimulatorHarness) -> None:
-    statuses = [(await stage.api("GET", "/v1/calls")).status for _ in range(16)]
+async def test_limits_fifteen_other_requests_a_second_then_429(harness: SimulatorHarness) -> None:
+    statuses = [(await harness.api("GET", "/v1/calls")).status for _ in range(16)]
     assert statuses == [200] * 15 + [429]
 
 
@@ -638,35 +652,37 @@ async def test_limits_fifteen_other_requests_a_second_then_429(stage: SimulatorH
         pytest.param({"iat": int(time.time()) + 3600}, id="iat ahead"),
         pytest.param({"exp": int(time.time()) - 10}, id="expired"),
         pytest.param({"exp": int(time.time()) + 90_000}, id="exp more than 24 h after iat"),
-        pytest.param({"exp": "soon"}, id="exp that is no number"),
+        pytest.param({"exp": "soon"}, id="exp that is not a number"),
         pytest.param({"nbf": int(time.time()) + 3600}, id="not yet valid"),
     ],
 )
-async def test_token_is_refused_with_401(stage: SimulatorHarness, changes: dict[str, Any]) -> None:
-    headers = {"Authorization": f"Bearer {stage.token(**changes)}"}
-    assert (await stage.request("GET", "/v1/calls", headers=headers)).status == 401
+async def test_token_is_rejected_with_401(
+    harness: SimulatorHarness, changes: dict[str, Any]
+) -> None:
+    headers = {"Authorization": f"Bearer {harness.token(**changes)}"}
+    assert (await harness.request("GET", "/v1/calls", headers=headers)).status == 401
 
 
 @pytest.mark.parametrize(
     "header", ["", "Bearer", "Bearer x", "Bearer a.b.c", "Basic YTpi", "Bearer é", "x" * 2000]
 )
-async def test_token_malformed_is_401(stage: SimulatorHarness, header: str) -> None:
-    answered = await stage.request("GET", "/v1/calls", headers={"Authorization": header})
-    assert answered.status == 401
+async def test_token_malformed_is_401(harness: SimulatorHarness, header: str) -> None:
+    response = await harness.request("GET", "/v1/calls", headers={"Authorization": header})
+    assert response.status == 401
 
 
-async def test_token_signed_with_another_algorithm_is_401(stage: SimulatorHarness) -> None:
+async def test_token_signed_with_another_algorithm_is_401(harness: SimulatorHarness) -> None:
     now = int(time.time())
-    claims = {"application_id": stage.simulator.application_id, "iat": now, "jti": "x"}
+    claims = {"application_id": harness.simulator.application_id, "iat": now, "jti": "x"}
     token = jwt.encode(claims, API_SECRET * 3, algorithm="HS256")
     headers = {"Authorization": f"Bearer {token}"}
-    assert (await stage.request("GET", "/v1/calls", headers=headers)).status == 401
+    assert (await harness.request("GET", "/v1/calls", headers=headers)).status == 401
 
 
-async def test_token_without_exp_or_with_acl_and_sub_is_taken(stage: SimulatorHarness) -> None:
+async def test_token_without_exp_or_with_acl_and_sub_is_accepted(harness: SimulatorHarness) -> None:
     for changes in ({"exp": None}, {"sub": "jo", "acl": {"paths": {"/*/legs/**": {}}}}):
-        headers = {"Authorization": f"Bearer {stage.token(**changes)}"}
-        assert (await stage.request("GET", "/v1/calls", headers=headers)).status == 200
+        headers = {"Authorization": f"Bearer {harness.token(**changes)}"}
+        assert (await harness.request("GET", "/v1/calls", headers=headers)).status == 200
 
 
 # Call states
@@ -684,18 +700,18 @@ async def test_token_without_exp_or_with_acl_and_sub_is_taken(stage: SimulatorHa
     ],
 )
 async def test_states_of_an_outbound_call(
-    stage: SimulatorHarness, behaviour: str, expected: list[str]
+    harness: SimulatorHarness, behaviour: str, expected: list[str]
 ) -> None:
-    await stage.callee(behaviour=behaviour)
-    call = await stage.place([talk("hello")])
-    await stage.step(70)
-    assert stage.statuses(call.uuid) == expected
+    await harness.callee(behaviour=behaviour)
+    call = await harness.place_call([talk("hello")])
+    await harness.step(70)
+    assert harness.statuses(call.uuid) == expected
 
 
-async def test_states_an_inbound_caller_who_hangs_up_while_it_rings(make_stage: Any) -> None:
-    stage = await make_stage()
-    stage.on("/answer", {"bad": 1})
-    call = await stage.ring()
+async def test_states_of_an_inbound_call_that_is_hung_up_during_ringing(make_harness: Any) -> None:
+    harness = await make_harness()
+    harness.on("/answer", {"bad": 1})
+    call = await harness.receive_call()
     await call.hang_up()
-    assert stage.statuses(call.uuid) == ["started", "ringing", "completed"]
-    assert stage.events(status="completed")[0]["from"] == CALLER
+    assert harness.statuses(call.uuid) == ["started", "ringing", "completed"]
+    assert harness.events(status="completed")[0]["from"] == CALLER

@@ -1,4 +1,4 @@
-"""WebSocket legs: handshake, frames, messages, disconnecting (websockets guide)."""
+"""WebSocket legs: handshake, frames, messages, disconnection (websockets guide)."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from tests.simulator.harness import NUMBER, SimulatorHarness, talk
 
 
 class Socket:
-    """The application's WebSocket server: keeps what came, sends what it is told to."""
+    """The application's WebSocket server: stores what it receives, and sends messages."""
 
     def __init__(self) -> None:
         self.texts: list[dict[str, Any]] = []
@@ -25,7 +25,7 @@ class Socket:
         self.closed = asyncio.Event()
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
-        """Take a connection."""
+        """Accept a connection."""
         self.headers = dict(request.headers)
         self.socket = web.WebSocketResponse()
         await self.socket.prepare(request)
@@ -49,7 +49,6 @@ class Socket:
 
 @pytest.fixture
 async def socket() -> Any:
-    """A WebSocket server and its address."""
     one = Socket()
     app = web.Application()
     app.router.add_get("/socket", one.serve)
@@ -62,7 +61,7 @@ async def socket() -> Any:
 
 
 def connect(uri: str, **options: Any) -> dict[str, Any]:
-    """A connect to a WebSocket."""
+    """Return a connect action to a WebSocket."""
     endpoint = {
         "type": "websocket",
         "uri": uri,
@@ -72,18 +71,18 @@ def connect(uri: str, **options: Any) -> dict[str, Any]:
     return {"action": "connect", "from": NUMBER, "endpoint": [endpoint]}
 
 
-async def settle(stage: SimulatorHarness, seconds: float) -> None:
-    """Let time pass, and what was sent arrive."""
-    await stage.step(seconds)
+async def settle(harness: SimulatorHarness, seconds: float) -> None:
+    """Step the clock, and let messages arrive."""
+    await harness.step(seconds)
     await asyncio.sleep(0.05)
 
 
 async def test_websocket_first_frame_has_the_content_type_and_the_headers_flattened(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    await stage.ring([connect(uri)])
-    await settle(stage, 0.1)
+    await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
     assert server.texts[0] == {
         "event": "websocket:connected",
         "content-type": "audio/l16;rate=16000",
@@ -93,181 +92,181 @@ async def test_websocket_first_frame_has_the_content_type_and_the_headers_flatte
 
 @pytest.mark.parametrize(("rate", "size"), [(8000, 320), (16000, 640), (24000, 960)])
 async def test_websocket_frames_are_20_ms_of_16_bit_mono(
-    stage: SimulatorHarness, socket: tuple[Socket, str], rate: int, size: int
+    harness: SimulatorHarness, socket: tuple[Socket, str], rate: int, size: int
 ) -> None:
     server, uri = socket
-    call = await stage.ring([connect(uri, **{"content-type": f"audio/l16;rate={rate}"})])
-    await settle(stage, 0.1)
+    call = await harness.receive_call([connect(uri, **{"content-type": f"audio/l16;rate={rate}"})])
+    await settle(harness, 0.1)
     await call.say("hello to the machine")
-    await settle(stage, 1)
+    await settle(harness, 1)
     assert {len(frame) for frame in server.frames} == {size}
     assert len(server.frames) >= 50
     assert any(server.frames[-1])
 
 
 async def test_websocket_handshake_carries_a_signed_token_by_default(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    await stage.ring([connect(uri)])
-    await settle(stage, 0.1)
+    await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
     token = server.headers["Authorization"].removeprefix("Bearer ")
     assert jwt.decode(token, SIGNATURE_SECRET, algorithms=["HS256"])["iss"] == "Vonage"
 
 
 async def test_websocket_custom_authorization(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
     authorization = {"type": "custom", "value": "Key 123"}
-    await stage.ring([connect(uri, authorization=authorization)])
-    await settle(stage, 0.1)
+    await harness.receive_call([connect(uri, authorization=authorization)])
+    await settle(harness, 0.1)
     assert server.headers["Authorization"] == "Key 123"
 
 
-async def test_websocket_keys_are_sent_as_events(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+async def test_websocket_digits_are_sent_as_events(
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    call = await stage.ring([connect(uri)])
-    await settle(stage, 0.1)
+    call = await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
     await call.press("5")
-    await settle(stage, 0.1)
+    await settle(harness, 0.1)
     assert {"event": "websocket:dtmf", "digit": "5", "duration": 260} in server.texts
 
 
 async def test_websocket_audio_is_heard_by_the_caller(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    call = await stage.ring([connect(uri)])
-    await settle(stage, 0.1)
+    call = await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
     await server.send(b"\x01\x02" * 16000)
-    await settle(stage, 2)
+    await settle(harness, 2)
     (heard,) = await call.heard("audio")
     assert heard["to_ms"] - heard["from_ms"] == pytest.approx(1000, abs=21)
 
 
 async def test_websocket_notify_comes_back_when_the_audio_before_it_was_played(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    await stage.ring([connect(uri)])
-    await settle(stage, 0.1)
+    await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
     await server.send(b"\x01\x02" * 16000)
     await server.send({"action": "notify", "payload": {"id": 7}})
-    await settle(stage, 0.5)
+    await settle(harness, 0.5)
     assert len(server.texts) == 1
-    await settle(stage, 1)
+    await settle(harness, 1)
     assert server.texts[-1] == {"event": "websocket:notify", "payload": {"id": 7}}
 
 
 async def test_websocket_clear_empties_the_buffer(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    call = await stage.ring([connect(uri)])
-    await settle(stage, 0.1)
+    call = await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
     await server.send(b"\x01\x02" * 160_000)
-    await settle(stage, 1)
+    await settle(harness, 1)
     await server.send({"action": "clear"})
-    await settle(stage, 2)
+    await settle(harness, 2)
     assert {"event": "websocket:cleared"} in server.texts
     (heard,) = await call.heard("audio")
     assert heard["to_ms"] - heard["from_ms"] < 1500
 
 
 async def test_websocket_buffer_holds_3072_frames(
-    make_stage: Any, socket: tuple[Socket, str]
+    make_harness: Any, socket: tuple[Socket, str]
 ) -> None:
-    stage = await make_stage(websocket_buffer_frames=10)
+    harness = await make_harness(websocket_buffer_frames=10)
     server, uri = socket
-    call = await stage.ring([connect(uri)])
-    await settle(stage, 0.1)
+    call = await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
     await server.send(b"\x01\x02" * 16000)
-    await settle(stage, 2)
+    await settle(harness, 2)
     (heard,) = await call.heard("audio")
     assert heard["to_ms"] - heard["from_ms"] == pytest.approx(200, abs=21)
 
 
 async def test_websocket_closed_by_the_application_is_disconnected_then_completed(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    call = await stage.ring([connect(uri), talk("afterwards")])
-    await settle(stage, 0.1)
+    call = await harness.receive_call([connect(uri), talk("afterwards")])
+    await settle(harness, 0.1)
     assert server.socket is not None
     await server.socket.close()
-    await settle(stage, 1)
-    leg = await stage.called_leg()
-    assert stage.statuses(leg.uuid) == [
+    await settle(harness, 1)
+    leg = await harness.called_leg()
+    assert harness.statuses(leg.uuid) == [
         "started",
         "ringing",
         "answered",
         "disconnected",
         "completed",
     ]
-    (event,) = stage.events(status="disconnected")
+    (event,) = harness.events(status="disconnected")
     assert (event["headers"], event["to"]) == ({"customer": "ABC"}, uri)
     assert "direction" not in event
     assert await call.texts() == ["afterwards"]
 
 
-async def test_websocket_disconnected_can_be_answered_with_an_ncco(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+async def test_websocket_disconnected_accepts_an_ncco_in_response(
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    stage.on(
+    harness.on(
         "/event",
-        lambda got: [talk("instead")] if got.fields.get("status") == "disconnected" else [],
+        lambda webhook: [talk("instead")] if webhook.fields.get("status") == "disconnected" else [],
     )
-    call = await stage.ring([connect(uri), talk("never heard")])
-    await settle(stage, 0.1)
+    call = await harness.receive_call([connect(uri), talk("never heard")])
+    await settle(harness, 0.1)
     assert server.socket is not None
     await server.socket.close()
-    await settle(stage, 1)
+    await settle(harness, 1)
     assert await call.texts() == ["instead"]
 
 
 async def test_websocket_hung_up_by_rest_has_no_disconnected(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     _, uri = socket
-    await stage.ring([connect(uri)])
-    await settle(stage, 2)
-    leg = await stage.called_leg()
+    await harness.receive_call([connect(uri)])
+    await settle(harness, 2)
+    leg = await harness.called_leg()
     assert (await leg.put({"action": "hangup"})).status == 204
-    await settle(stage, 1)
-    assert stage.statuses(leg.uuid)[-2:] == ["answered", "completed"]
+    await settle(harness, 1)
+    assert harness.statuses(leg.uuid)[-2:] == ["answered", "completed"]
 
 
-async def test_websocket_that_refuses_is_failed(stage: SimulatorHarness) -> None:
-    call = await stage.ring([connect("ws://127.0.0.1:9/socket"), talk("nobody")])
-    await settle(stage, 2)
-    leg = await stage.called_leg()
-    assert stage.statuses(leg.uuid)[-2:] == ["failed", "completed"]
+async def test_websocket_that_cannot_be_reached_is_failed(harness: SimulatorHarness) -> None:
+    call = await harness.receive_call([connect("ws://127.0.0.1:9/socket"), talk("nobody")])
+    await settle(harness, 2)
+    leg = await harness.called_leg()
+    assert harness.statuses(leg.uuid)[-2:] == ["failed", "completed"]
     assert await call.texts() == ["nobody"]
 
 
 async def test_websocket_legs_cost_nothing(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     _, uri = socket
-    call = await stage.ring([connect(uri)])
-    await settle(stage, 2)
+    call = await harness.receive_call([connect(uri)])
+    await settle(harness, 2)
     await call.hang_up()
-    (completed,) = stage.events(status="completed", to=uri)
+    (completed,) = harness.events(status="completed", to=uri)
     assert (completed["rate"], completed["price"], completed["network"]) == ("0.00", "0", None)
 
 
-async def test_websocket_sends_no_nonsense_home(
-    stage: SimulatorHarness, socket: tuple[Socket, str]
+async def test_websocket_ignores_invalid_messages(
+    harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
-    call = await stage.ring([connect(uri)])
-    await settle(stage, 0.1)
+    call = await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
     assert server.socket is not None
     for text in ("{", "[]", "null", '{"action":5}', "[" * 5000):
         await server.socket.send_str(text)
-    await settle(stage, 0.5)
+    await settle(harness, 0.5)
     assert await call.status() == "answered"
