@@ -60,7 +60,7 @@ TABLE = [
     # What goes on until Ctrl-C
     Way(r"make up", "started", "ready; Ctrl-C"),
     Way(r"\.venv/bin/python -m local( [-A-Z].*)?", "started", "ready; Ctrl-C"),
-    Way(r"\.venv/bin/python -m local\.simulator .*", "started", "signature secret"),
+    Way(r"\.venv/bin/python -m vonage_simulator .*", "started", "signature secret"),
     # What is typed as it stands
     Way(r"\.venv/bin/python -m local\.(sign|event|explore)\b(?! appointment)[^|]*", "typed", ""),
     Way(r"bash -c .*local\.sign.*", "typed", "HTTP/1.1 200"),
