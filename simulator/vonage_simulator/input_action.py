@@ -47,7 +47,7 @@ async def collect(state: SimulatorState, leg: Leg, action: Input) -> Collected:
         )
     watcher = watch_leg(speaker)
     try:
-        timers_begin = await _timers_begin(state, leg, watcher, action)
+        timers_begin = await _timers_begin_at(state, leg, watcher, action)
         if action.speech is None:
             return await _collect_digits(leg, watcher, action.dtmf, timers_begin, Collected())
         return await _collect_speech_or_digits(
@@ -57,7 +57,7 @@ async def collect(state: SimulatorState, leg: Leg, action: Input) -> Collected:
         speaker.watchers.discard(watcher)
 
 
-async def _timers_begin(state: SimulatorState, leg: Leg, watcher: Any, action: Input) -> float:
+async def _timers_begin_at(state: SimulatorState, leg: Leg, watcher: Any, action: Input) -> float:
     """Return when the timers begin: now, or at the end of a prompt that the input can interrupt."""
     prompt = leg.prompt
     leg.barging = False

@@ -100,7 +100,7 @@ async def _detect(state: SimulatorState, leg: Leg, detection: MachineDetection) 
 
     async def later() -> None:
         result = await detect(state, leg, detection)
-        steps = None if result is None else await _ncco_in(state, leg, result)
+        steps = None if result is None else await _parse_event_response(state, leg, result)
         if steps is not None and not leg.is_over:
             script = ncco_script(state, steps)
             leg.commands.put(Redirect(script, new_conversation=False))
@@ -122,14 +122,14 @@ async def fetch(state: SimulatorState, leg: Leg, target: WebhookTarget | None) -
         return None
     problem: InvalidNcco | None = None
     try:
-        return _parse_result(result)
+        return _parse_answer_response(result)
     except InvalidNcco as error:
         problem = error
     fallback = state.spawn(state.sender.deliver_to_fallback(leg, target, result, fields, "answer"))
     fallback_result: DeliveryResult | None = await asyncio.shield(fallback)
     if fallback_result is not None:
         try:
-            return _parse_result(fallback_result)
+            return _parse_answer_response(fallback_result)
         except InvalidNcco as error:
             problem = error
     if (fallback_result or result).status == 200:
@@ -137,7 +137,7 @@ async def fetch(state: SimulatorState, leg: Leg, target: WebhookTarget | None) -
     return None
 
 
-def _parse_result(result: DeliveryResult) -> list[Step]:
+def _parse_answer_response(result: DeliveryResult) -> list[Step]:
     if result.status != 200:
         raise InvalidNcco(result.reason)
     try:
@@ -159,13 +159,19 @@ async def send_event(
         return None
     result = await asyncio.shield(delivery)
     if result.is_received:
-        return await _ncco_in(state, leg, result)
+        return await _parse_event_response(state, leg, result)
     fallback = state.spawn(state.sender.deliver_to_fallback(leg, target, result, fields, kind))
     fallback_result: DeliveryResult | None = await asyncio.shield(fallback)
-    return None if fallback_result is None else await _ncco_in(state, leg, fallback_result)
+    return (
+        None
+        if fallback_result is None
+        else await _parse_event_response(state, leg, fallback_result)
+    )
 
 
-async def _ncco_in(state: SimulatorState, leg: Leg, result: DeliveryResult) -> list[Step] | None:
+async def _parse_event_response(
+    state: SimulatorState, leg: Leg, result: DeliveryResult
+) -> list[Step] | None:
     """Return the NCCO in the response to an event; anything but a non-empty array is none."""
     if not result.is_received:
         return None
@@ -187,7 +193,7 @@ async def _ncco_in(state: SimulatorState, leg: Leg, result: DeliveryResult) -> l
 
 async def run(state: SimulatorState, leg: Leg, steps: list[Step]) -> None:
     """Run the actions in order; the leg's script ends when they run out."""
-    pending = _queue(leg, steps)
+    pending = _numbered_steps(leg, steps)
     while pending:
         ncco_number, position, step = pending.popleft()
         entry = {
@@ -201,11 +207,11 @@ async def run(state: SimulatorState, leg: Leg, steps: list[Step]) -> None:
         replacement = await _run_action(state, leg, step.action)
         state.journal.write("action", state="ended", **entry)
         if replacement is not None:
-            pending = _queue(leg, replacement)
+            pending = _numbered_steps(leg, replacement)
     await _finish_prompt(leg)
 
 
-def _queue(leg: Leg, steps: list[Step]) -> deque[tuple[int, int, Step]]:
+def _numbered_steps(leg: Leg, steps: list[Step]) -> deque[tuple[int, int, Step]]:
     """Return the steps of an NCCO, each with the leg's NCCO count and its own position."""
     leg.nccos += 1
     return deque((leg.nccos, position, step) for position, step in enumerate(steps))
@@ -308,7 +314,11 @@ async def _connect(state: SimulatorState, leg: Leg, action: ncco.Connect) -> lis
         # If the leg was transferred, the called leg stays; if it ended, the called leg ends too.
         if not called.is_over and not leg.redirected:
             called.commands.put(HangUp("platform"))
-    return None if called.event_result is None else await _ncco_in(state, leg, called.event_result)
+    return (
+        None
+        if called.event_result is None
+        else await _parse_event_response(state, leg, called.event_result)
+    )
 
 
 def _called_leg(state: SimulatorState, leg: Leg, action: ncco.Connect) -> Leg:
