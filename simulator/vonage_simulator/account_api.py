@@ -151,13 +151,13 @@ class AccountApi:
         try:
             size = json_fields.integer(query, "size", 10, 1, 100) or 10
             index = json_fields.integer(query, "index", 1, 1, 1_000_000) or 1
-            position = json_fields.integer(query, "search_pattern", 0, 0, 2)
+            pattern_position = json_fields.integer(query, "search_pattern", 0, 0, 2)
         except FieldError as error:
             raise self._invalid(error) from error
         matches = [
             number
             for number, linked in self._state.account.numbers.items()
-            if _number_matches(number, query.get("pattern", ""), position or 0)
+            if _number_matches(number, query.get("pattern", ""), pattern_position or 0)
             and query.get("application_id") in (None, linked)
             and query.get("has_application", "").lower()
             in ("", "true" if linked is not None else "false")
@@ -355,10 +355,10 @@ def _reject_unknown(fields: dict[str, Any], allowed: frozenset[str], prefix: str
             raise FieldError(f"{prefix}{name}"[:200], "Unknown parameter")
 
 
-def _number_matches(number: str, pattern: str, position: int) -> bool:
-    if position == 0:
+def _number_matches(number: str, pattern: str, pattern_position: int) -> bool:
+    if pattern_position == 0:
         return number.startswith(pattern)
-    return pattern in number if position == 1 else number.endswith(pattern)
+    return pattern in number if pattern_position == 1 else number.endswith(pattern)
 
 
 def _country(number: str) -> str:

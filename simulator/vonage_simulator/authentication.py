@@ -63,6 +63,6 @@ def has_basic(account: SimulatedAccount, header: str | None, query: dict[str, st
         except (binascii.Error, ValueError):
             return False
         key, _, secret = decoded.partition(":")
-    right_key = hmac.compare_digest(key.encode(), account.api_key.encode())
-    right_secret = hmac.compare_digest(secret.encode(), account.api_secret.encode())
-    return right_key and right_secret
+    is_key_valid = hmac.compare_digest(key.encode(), account.api_key.encode())
+    is_secret_valid = hmac.compare_digest(secret.encode(), account.api_secret.encode())
+    return is_key_valid and is_secret_valid

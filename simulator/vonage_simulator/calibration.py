@@ -44,7 +44,7 @@ def _is_span(value: Any) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
-        and all(seconds(one) for one in value)
+        and all(seconds(item) for item in value)
         and value[0] <= value[1]
     )
 
@@ -85,7 +85,9 @@ def read(path: Path) -> dict[str, Any]:
             )
         if not FIELDS[name](value):
             raise CalibrationError(f"{path}: {name}: value is out of range")
-    return {name: tuple(one) if isinstance(one, list) else one for name, one in values.items()}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
 
 
 def calibrated(settings: SimulatorSettings, path: Path | None) -> SimulatorSettings:

@@ -97,8 +97,8 @@ class ControlApi:
         leg = ncco_runner.new_inbound_leg(state, application, caller, Endpoint("phone", number))
         leg.answer_extra = answer_fields
         if answer_url is not None:
-            usual = application.answer or WebhookTarget(answer_url)
-            leg.answer = replace(usual, url=answer_url)
+            default_target = application.answer or WebhookTarget(answer_url)
+            leg.answer = replace(default_target, url=answer_url)
         ncco_runner.start_inbound_call(state, leg)
         body = {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
         return web.json_response(body, status=201)
@@ -286,9 +286,9 @@ class ControlApi:
         )
         listener = journal.follow()
         try:
-            earlier = journal.entries(after=int(after))
+            stored_entries = journal.entries(after=int(after))
             await response.prepare(request)
-            for entry in earlier:
+            for entry in stored_entries:
                 await response.write(_event_line(entry))
             while True:
                 try:

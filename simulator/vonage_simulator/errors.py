@@ -49,7 +49,7 @@ def not_found() -> ApiError:
 
 
 def problem(
-    status: int, kind: str, title: str, detail: str, instance: str, **more: Any
+    status: int, kind: str, title: str, detail: str, instance: str, **extra_fields: Any
 ) -> ApiError:
     """Build an error with the gateway's problem details, as in the Application API."""
     body = {
@@ -57,6 +57,6 @@ def problem(
         "title": title,
         "detail": detail,
         "instance": instance,
-        **more,
+        **extra_fields,
     }
     return ApiError(status, body)

@@ -175,8 +175,10 @@ def _speech_result(state: SimulatorState, collected: Collected) -> dict[str, Any
     if collected.timeout_reason is not None:
         speech["timeout_reason"] = collected.timeout_reason
     text = " ".join(collected.transcripts)
-    simulated = state.rng.uniform(0.8, 0.99)
-    confidence = f"{simulated if collected.confidence is None else collected.confidence:.7f}"
+    random_confidence = state.rng.uniform(0.8, 0.99)
+    confidence = (
+        f"{random_confidence if collected.confidence is None else collected.confidence:.7f}"
+    )
     speech["results"] = [{"confidence": confidence, "text": text}] if text else []
     return speech
 

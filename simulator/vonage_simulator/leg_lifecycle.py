@@ -147,9 +147,9 @@ def _schedule_speech(state: SimulatorState, leg: Leg, callee: CalleeBehavior) ->
     if callee.behaviour == "machine" and callee.beep_after is not None:
         state.clock.call_at(now + callee.beep_after, lambda: play_machine_beep(state, leg))
 
-    def speak(what: str) -> None:
+    def speak(words: str) -> None:
         if not leg.is_over:
-            say(state, leg, what)
+            say(state, leg, words)
 
 
 async def _decline(state: SimulatorState, leg: Leg, decline: DeclineCall) -> None:

@@ -48,7 +48,7 @@ QUIET_SECONDS = 0.6
 # It also ends if no audio arrives for this long: that allows for a one-second message and jitter.
 NO_AUDIO_SECONDS = QUIET_SECONDS + 1.0 + JITTER_SECONDS
 # A transcript arrives after its voice, but not later than this.
-WORDS_AFTER = 5.0
+TRANSCRIPT_DELAY_SECONDS = 5.0
 
 
 class Microphone:
@@ -59,16 +59,16 @@ class Microphone:
         self._leg = leg
         self._clock = state.clock
         self._incoming_audio = IncomingAudio(leg, playback.SILENT_TONE)
-        self._pieces = RateLimiter(state.clock, MESSAGES_PER_SECOND)
-        self._texts = RateLimiter(state.clock, TEXTS_PER_SECOND)
+        self._message_limit = RateLimiter(state.clock, MESSAGES_PER_SECOND)
+        self._text_limit = RateLimiter(state.clock, TEXTS_PER_SECOND)
         # When the audio since the last pause began, and its number of samples.
-        self._begin: float | None = None
-        self._samples = 0
+        self._audio_begin: float | None = None
+        self._sample_count = 0
         # Samples that did not fill a window, consecutive loud windows, times of the latest voice.
-        self._rest = b""
-        self._loud = 0
-        self._began = 0.0
-        self._until = 0.0
+        self._partial_window = b""
+        self._loud_windows = 0
+        self._voice_began = 0.0
+        self._voice_until = 0.0
         self._outgoing: deque[bytes] = deque(maxlen=HEARD_MESSAGES)
         self._closing: tuple[int, str] | None = None
         self._ready = asyncio.Event()
@@ -77,92 +77,92 @@ class Microphone:
 
     def receive_audio(self, pcm: bytes) -> None:
         """Process audio that was said until now."""
-        if not self._leg.is_active or not self._pieces.take():
+        if not self._leg.is_active or not self._message_limit.take():
             return
-        begin = self._begin_time(len(pcm) // SAMPLE_BYTES)
+        begin = self._assign_begin_time(len(pcm) // SAMPLE_BYTES)
         if begin is not None:
-            self._incoming_audio.add_audio(pcm, begin, self._end)
+            self._incoming_audio.add_audio(pcm, begin, self._audio_end)
             self._detect_voice(pcm, begin)
 
     @property
-    def _end(self) -> float:
+    def _audio_end(self) -> float:
         """When the received audio ends; counted in samples, so that errors don't add up."""
-        return (self._begin or 0.0) + self._samples / RATE
+        return (self._audio_begin or 0.0) + self._sample_count / RATE
 
-    def _begin_time(self, count: int) -> float | None:
+    def _assign_begin_time(self, count: int) -> float | None:
         """Return when these samples were said, or None if too far ahead of the clock."""
-        said = self._clock.now() - count / RATE
-        if self._begin is None or said > self._end + JITTER_SECONDS:
-            self._begin, self._samples = said, 0
-            self._rest, self._loud = b"", 0
-        begin = self._end
-        if begin > said + LEAD_SECONDS:
+        spoken_at = self._clock.now() - count / RATE
+        if self._audio_begin is None or spoken_at > self._audio_end + JITTER_SECONDS:
+            self._audio_begin, self._sample_count = spoken_at, 0
+            self._partial_window, self._loud_windows = b"", 0
+        begin = self._audio_end
+        if begin > spoken_at + LEAD_SECONDS:
             return None
-        self._samples += count
+        self._sample_count += count
         return begin
 
     def receive_transcript(self, text: str) -> None:
         """Use a text as the transcript of the latest voice."""
-        if not self._leg.is_active or not self._texts.take():
+        if not self._leg.is_active or not self._text_limit.take():
             return
         now = self._clock.now()
-        began, ended = self._began, min(self._until, now)
-        if began >= ended or ended < now - WORDS_AFTER:
+        began, ended = self._voice_began, min(self._voice_until, now)
+        if began >= ended or ended < now - TRANSCRIPT_DELAY_SECONDS:
             began = ended = now
-        self._began = max(self._began, ended)  # later audio gets its own transcript
+        self._voice_began = max(self._voice_began, ended)  # later audio gets its own transcript
         playback.recognize(self._state, self._leg, text, began, ended)
 
     # Voice activity
 
     def _detect_voice(self, pcm: bytes, begin: float) -> None:
-        at = begin - len(self._rest) / AUDIO_BYTES
-        samples = array("h", self._rest + pcm)
-        complete = len(samples) // WINDOW * WINDOW
-        for start in range(0, complete, WINDOW):
+        at = begin - len(self._partial_window) / AUDIO_BYTES
+        samples = array("h", self._partial_window + pcm)
+        complete_length = len(samples) // WINDOW * WINDOW
+        for start in range(0, complete_length, WINDOW):
             window = samples[start : start + WINDOW]
             until = at + (start + WINDOW) / RATE
             if sum(map(mul, window, window)) >= LOUDNESS**2 * WINDOW:
-                self._is_loud(until)
+                self._on_loud_window(until)
             else:
-                self._is_quiet(until)
-        self._rest = samples[complete:].tobytes()
+                self._on_quiet_window(until)
+        self._partial_window = samples[complete_length:].tobytes()
 
-    def _is_loud(self, until: float) -> None:
-        self._loud += 1
+    def _on_loud_window(self, until: float) -> None:
+        self._loud_windows += 1
         leg = self._leg
         if leg.has_voice:
-            self._until = until
-        elif self._loud >= LOUD_WINDOWS:
-            self._began, self._until = until - self._loud * WINDOW / RATE, until
+            self._voice_until = until
+        elif self._loud_windows >= LOUD_WINDOWS:
+            self._voice_began, self._voice_until = until - self._loud_windows * WINDOW / RATE, until
             leg.has_voice = True
-            self._write("started")
+            self._report_voice("started")
             playback.interrupt_prompt(leg)
-            leg.publish(VoiceBegan(self._began))
+            leg.publish(VoiceBegan(self._voice_began))
             self._schedule_timeout()
 
-    def _is_quiet(self, until: float) -> None:
-        self._loud = 0
-        if self._leg.has_voice and until - self._until >= QUIET_SECONDS:
+    def _on_quiet_window(self, until: float) -> None:
+        self._loud_windows = 0
+        if self._leg.has_voice and until - self._voice_until >= QUIET_SECONDS:
             self._end_voice()
 
     def _schedule_timeout(self) -> None:
-        self._clock.call_at(self._until + NO_AUDIO_SECONDS, self._check_timeout)
+        self._clock.call_at(self._voice_until + NO_AUDIO_SECONDS, self._check_timeout)
 
     def _check_timeout(self) -> None:
         """End a voice if no audio has arrived since, not even silence."""
         if self._leg.microphone is not self or not self._leg.has_voice:
             return
-        if self._clock.now() >= self._until + NO_AUDIO_SECONDS:
+        if self._clock.now() >= self._voice_until + NO_AUDIO_SECONDS:
             self._end_voice()
         else:
             self._schedule_timeout()
 
     def _end_voice(self) -> None:
         self._leg.has_voice = False
-        self._write("ended")
-        self._leg.publish(VoiceEnded(self._until))
+        self._report_voice("ended")
+        self._leg.publish(VoiceEnded(self._voice_until))
 
-    def _write(self, state: str) -> None:
+    def _report_voice(self, state: str) -> None:
         heard_by = [listener.uuid for listener in listeners_of(self._leg)]
         self._state.journal.write("voice", uuid=self._leg.uuid, state=state, heard_by=heard_by)
 

@@ -15,9 +15,9 @@ class RateLimiter:
     def take(self) -> bool:
         """Return whether one more request is allowed now, and count it."""
         now = self._clock.now()
-        grown = self._tokens + (now - self._filled_at) * self._rate
+        refilled = self._tokens + (now - self._filled_at) * self._rate
         # The bucket holds at least one token, so that rates below one per second allow requests.
-        self._tokens = min(max(self._rate, 1.0), grown)
+        self._tokens = min(max(self._rate, 1.0), refilled)
         self._filled_at = now
         if self._tokens < 1:
             return False

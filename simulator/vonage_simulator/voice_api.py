@@ -73,18 +73,18 @@ class VoiceApi:
             filters = api_requests.list_filter(dict(request.query))
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        found = [
+        matches = [
             leg
             for leg in self._state.legs.values()
             if leg.application is application and _matches(leg, filters)
         ]
-        found.sort(key=lambda leg: leg.created_at, reverse=filters.descending)
-        page = found[filters.record_index : filters.record_index + filters.page_size]
+        matches.sort(key=lambda leg: leg.created_at, reverse=filters.descending)
+        page = matches[filters.record_index : filters.record_index + filters.page_size]
         body = {
-            "count": len(found),
+            "count": len(matches),
             "page_size": filters.page_size,
             "record_index": filters.record_index,
-            "_links": self._links(dict(request.query), filters, len(found)),
+            "_links": self._links(dict(request.query), filters, len(matches)),
             "_embedded": {"calls": [self._view(leg) for leg in page]},
         }
         return web.json_response(body)
@@ -249,8 +249,8 @@ class VoiceApi:
             raise not_found()
         host = request.host.partition(".")[0].partition(":")[0]
         region = application.region or self._state.settings.region
-        elsewhere = host in REGION_HOSTS and host != HOSTS_OF_REGIONS.get(region)
-        if elsewhere or self._state.faults.is_triggered("wrong_region"):
+        is_other_region = host in REGION_HOSTS and host != HOSTS_OF_REGIONS.get(region)
+        if is_other_region or self._state.faults.is_triggered("wrong_region"):
             raise not_found()
         return leg
 

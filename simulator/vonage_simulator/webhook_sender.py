@@ -150,8 +150,8 @@ class WebhookSender:
         if target is None:
             return None
         original = {"url": failed.url, "type": "answer" if kind == "answer" else "event"}
-        more = {"reason": result.reason, "original_request": original}
-        return await self.deliver(leg, target, fields | more, "fallback")
+        extra_fields = {"reason": result.reason, "original_request": original}
+        return await self.deliver(leg, target, fields | extra_fields, "fallback")
 
     async def _attempt(
         self,
@@ -205,9 +205,9 @@ class WebhookSender:
             sock_read=target.read_ms / 1000,
         )
         try:
-            for drop in ("webhook_drop_before_body", "webhook_drop_after_body"):
-                if self._faults.is_triggered(drop):
-                    sent = b"" if drop.endswith("before_body") else body or b""
+            for fault in ("webhook_drop_before_body", "webhook_drop_after_body"):
+                if self._faults.is_triggered(fault):
+                    sent = b"" if fault.endswith("before_body") else body or b""
                     return await _send_and_drop(target.method, url, headers, body, sent)
             data: Any = body
             if body is not None and self._faults.is_triggered("slow_webhook"):
@@ -293,8 +293,8 @@ def build_request(target: WebhookTarget, fields: dict[str, Any]) -> tuple[str, b
         for name, value in fields.items()
         if value is not None
     ]
-    joint = "&" if urlsplit(target.url).query else "?"
-    return target.url + joint + urlencode(pairs, quote_via=quote, errors="replace"), None
+    separator = "&" if urlsplit(target.url).query else "?"
+    return target.url + separator + urlencode(pairs, quote_via=quote, errors="replace"), None
 
 
 def compact_json(value: Any) -> bytes:
