@@ -154,7 +154,7 @@ class ControlApi:
     async def microphone(self, request: web.Request) -> web.WebSocketResponse:
         """Connect a microphone for the person on the leg, with the audio that they hear."""
         leg = self._leg_in_progress(request)
-        if leg.line is not None:
+        if leg.websocket is not None:
             raise ApiError(409, {"title": "A WebSocket leg has no microphone"})
         if self._state.clock.speed != 1:
             raise ApiError(409, {"title": "A microphone requires a clock at speed 1"})
@@ -317,7 +317,7 @@ class ControlApi:
 
     def _ringing_leg(self, request: web.Request) -> Leg:
         leg = self._leg_in_progress(request)
-        if leg.direction != "outbound" or leg.answered_at is not None or leg.line is not None:
+        if leg.direction != "outbound" or leg.answered_at is not None or leg.websocket is not None:
             raise ApiError(409, {"title": "This leg is not ringing"})
         return leg
 

@@ -22,7 +22,8 @@ class IncomingAudio:
         """Whether the samples are being stored or streamed to a listener."""
         listeners = listeners_of(self._leg)
         return bool(audio_holds_of(self._leg)) or any(
-            listener.line is not None or listener.microphone is not None for listener in listeners
+            listener.websocket is not None or listener.microphone is not None
+            for listener in listeners
         )
 
     def add_audio(self, pcm: bytes, begin: float, end: float) -> None:
@@ -52,8 +53,8 @@ class IncomingAudio:
             for audio_hold in audio_holds:
                 audio_hold.add(sound.samples)
         for listener in listeners:
-            if listener.line is not None:
-                listener.line.send_audio(leg.uuid, pcm)
+            if listener.websocket is not None:
+                listener.websocket.send_audio(leg.uuid, pcm)
             if listener.microphone is not None:
                 listener.microphone.send_audio(leg.uuid, pcm)
 

@@ -88,10 +88,10 @@ async def dial(state: SimulatorState, leg: Leg) -> bool:
     """Call the callee; return whether they answer. If they don't, send the last status."""
     await announce(state, leg)
     callee = state.callee(leg.callee)
-    if leg.line is None:
+    if leg.websocket is None:
         _schedule_response(state, leg, callee)
     else:
-        leg.line.open()
+        leg.websocket.open()
     until = state.clock.now() + leg.ring_time
     while True:
         command = await leg.commands.get(until)
@@ -138,7 +138,7 @@ def _schedule_response(state: SimulatorState, leg: Leg, callee: CalleeBehavior) 
 
 def _schedule_speech(state: SimulatorState, leg: Leg, callee: CalleeBehavior) -> None:
     """Schedule what the callee says after answering."""
-    if leg.line is not None:
+    if leg.websocket is not None:
         return
     now = state.clock.now()
     text = callee.greeting if callee.behaviour == "machine" else callee.says
@@ -185,8 +185,8 @@ def finish(state: SimulatorState, leg: Leg) -> None:
     for recording in list(leg.recordings):
         record_action.stop(state, recording)
     conversations.leave(state, leg)
-    if leg.line is not None:
-        leg.line.close()
+    if leg.websocket is not None:
+        leg.websocket.close()
     leg.final |= webhook_payloads.price_of(leg, state.settings, now)
     was_rejected = leg.status == "rejected"
     if not was_rejected or state.settings.rejected_completes:

@@ -342,7 +342,7 @@ def _called_leg(state: SimulatorState, leg: Leg, action: ncco.Connect) -> Leg:
     called.limit = action.limit
     called.synchronous = action.synchronous
     if action.endpoint.kind == "websocket":
-        called.line = WebSocketAudio(state, called)
+        called.websocket = WebSocketAudio(state, called)
     return called
 
 
@@ -381,5 +381,5 @@ def start_outbound_call(
 ) -> None:
     """Start running a leg that the API placed."""
     if leg.callee.kind == "websocket":
-        leg.line = WebSocketAudio(state, leg)
+        leg.websocket = WebSocketAudio(state, leg)
     leg_lifecycle.start(state, leg, outbound_script(state, source, detection))

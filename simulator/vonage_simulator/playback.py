@@ -244,8 +244,8 @@ def _press_at(state: SimulatorState, leg: Leg, digit: str, at: float) -> None:
         listeners = listeners_of(leg)
         for listener in listeners:
             listener.heard.append(sound)
-            if listener.line is not None:
-                listener.line.send_digit(digit)
+            if listener.websocket is not None:
+                listener.websocket.send_digit(digit)
         heard_by = [listener.uuid for listener in listeners]
         state.journal.write("digit", uuid=leg.uuid, digit=digit, heard_by=heard_by)
         interrupt_prompt(leg)
