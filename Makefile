@@ -106,9 +106,8 @@ scan: install $(SCAN_VENV)/.installed ## checkov, bandit, pip-audit, secrets; an
 	@git ls-files --cached --others --exclude-standard -z | xargs -0 $(SCAN) secrets
 	$(RUN) -m pytest -q tests/scans
 
-golden: install ## write anew what the template becomes, for the reviewer of a change
-	@$(RUN) -m tests.template.golden
-	@git --no-pager diff --stat -- tests/template/golden
+golden: install ## print what template.yaml changes in production since BASE (else the merge base with main)
+	@$(RUN) -m tests.template.golden $(BASE)
 
 format: install ## let ruff put the code in order
 	$(RUN) -m ruff check --fix .

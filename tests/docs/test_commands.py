@@ -56,7 +56,7 @@ TABLE = [
     Way("make install", "elsewhere", "Makefile"),
     Way(r"\.venv/bin/python -m local\.explore appointment", "elsewhere", _TUTORIAL),
     Way(r"\.venv/bin/python -m pytest tests/flows/test_\w+\.py", "elsewhere", _TUTORIAL),
-    Way("make (pictures|constraints|golden|bench|test-soak)", "elsewhere", "Makefile"),
+    Way(r"make (pictures|constraints|golden|bench|test-soak)( BASE=\w+)?", "elsewhere", "Makefile"),
     # What goes on until Ctrl-C
     Way(r"make up", "started", "ready; Ctrl-C"),
     Way(r"\.venv/bin/python -m local( [-A-Z].*)?", "started", "ready; Ctrl-C"),
