@@ -115,7 +115,7 @@ def _download(tools: FetchClients, job: Job, attempt: int, bucket: RecordingBuck
     except UntrustedUrl as error:
         raise PermanentFailure(f"url_{error.kind}", str(error)) from None
     except DownloadTooLarge as error:
-        text = f"{error}: the parameter MaxRecordingMegabytes allows no more"
+        text = f"{error}: MAX_RECORDING_MEGABYTES in template.yaml allows no more"
         raise PermanentFailure("too_large", text) from None
     except NotFound as error:
         if attempt > _NOT_YET:

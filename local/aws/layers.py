@@ -33,7 +33,7 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
     Parameters
     ----------
     layer
-        The layer's source, such as layers/vonage; its requirements.txt says what is in it.
+        The layer's source, such as layers/packages; its requirements.txt says what is in it.
     store
         Where installed layers are kept; several may install into it at once.
     say

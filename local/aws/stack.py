@@ -280,7 +280,7 @@ def _arn(service: str, region: str, rest: str) -> str:
 
 
 def _function_names(template: Template) -> dict[str, str]:
-    """Name the functions and their aliases, the layers by their folder, the log groups."""
+    """Return what Ref gives for functions, aliases, layers (their folder), log groups, policies."""
     names = {logical: f"{STACK}-{logical}" for logical in template.of_type("AWS::Lambda::Function")}
     for logical, alias in template.of_type("AWS::Lambda::Alias").items():
         function = f"{STACK}-{alias['Properties']['FunctionName']['Ref']}"
@@ -290,6 +290,8 @@ def _function_names(template: Template) -> dict[str, str]:
         names[logical] = layer["Properties"]["Content"]["S3Key"]
     for logical, group in template.of_type("AWS::Logs::LogGroup").items():
         names[logical] = logical if "Properties" not in group else _log_group(group)
+    for logical in template.of_type("AWS::IAM::ManagedPolicy"):
+        names[logical] = f"arn:aws:iam::{ACCOUNT}:policy/{STACK}-{logical}"
     return names
 
 

@@ -1,7 +1,7 @@
 """``python -m tests.bench.aws STACK``: what a deployed stack says of its own starts and answers.
 
-Lambda ends each invocation with a report. The functions write it where the stack's parameter
-SystemLogLevel is INFO. Nothing is invoked and nothing is changed: this reads CloudWatch Logs.
+Lambda ends each invocation with a report. It logs the report if SystemLogLevel in template.yaml is
+INFO. This command invokes and changes nothing: it reads CloudWatch Logs.
 """
 
 from __future__ import annotations
@@ -45,10 +45,18 @@ class Report(NamedTuple):
     memory: int
 
 
-def log_groups(cloudformation: Any, stack: str) -> dict[str, str]:
-    """Give the log group of each function of a stack, by the function's name.
+class LogSource(NamedTuple):
+    """The log group of a function, and the function's name in it."""
 
-    The template calls them alike: AnswerFunction, AnswerLogs.
+    group: str
+    function: str
+
+
+def log_sources(cloudformation: Any, stack: str) -> dict[str, LogSource]:
+    """Return where each function of a stack logs, by the function's name.
+
+    A function has a log group with its name in the template (CallsFunction, CallsLogs), or it
+    shares WebhookLogs.
     """
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     found = {
@@ -57,22 +65,30 @@ def log_groups(cloudformation: Any, stack: str) -> dict[str, str]:
         for one in page["StackResourceSummaries"]
         if one["ResourceType"] in ("AWS::Lambda::Function", "AWS::Logs::LogGroup")
     }
-    return {
-        name.removesuffix("Function"): found[logs]["PhysicalResourceId"]
-        for name in found
-        if (logs := f"{name.removesuffix('Function')}Logs") in found
-    }
+    sources = {}
+    for name in found:
+        function = name.removesuffix("Function")
+        logs = f"{function}Logs" if f"{function}Logs" in found else "WebhookLogs"
+        if function != name and logs in found:
+            group = found[logs]["PhysicalResourceId"]
+            sources[function] = LogSource(group, found[name]["PhysicalResourceId"])
+    return sources
 
 
-def reports(logs: Any, group: str, since: float) -> Iterator[Report]:
-    """Give the reports of a log group since a time (seconds since 1970), as they were written."""
+def reports(logs: Any, source: LogSource, since: float) -> Iterator[Report]:
+    """Yield the reports of a function since a time (seconds since 1970), in their order.
+
+    In a log group that the template names, a stream is called
+    ``YYYY/MM/DD/FUNCTION[VERSION]ENVIRONMENT`` (Lambda developer guide, "Configuring CloudWatch log
+    groups").
+    """
     pages = logs.get_paginator("filter_log_events").paginate(
-        logGroupName=group, startTime=int(since * 1000), filterPattern=_PATTERN
+        logGroupName=source.group, startTime=int(since * 1000), filterPattern=_PATTERN
     )
     for page in pages:
         for event in page["events"]:
             found = report(event["message"])
-            if found:
+            if found and f"/{source.function}[" in event["logStreamName"]:
                 yield found
 
 
@@ -144,16 +160,16 @@ def main() -> int:
     session = boto3.Session(region_name=asked.region)
     since = time.time() - 3600 * asked.hours
     try:
-        groups = log_groups(session.client("cloudformation"), asked.stack)
+        sources = log_sources(session.client("cloudformation"), asked.stack)
         logs = session.client("logs")
-        found = {name: list(reports(logs, group, since)) for name, group in groups.items()}
+        found = {name: list(reports(logs, one, since)) for name, one in sources.items()}
     except (BotoCoreError, ClientError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     if not any(found.values()):
         sys.stderr.write(
-            f"no report in the last {asked.hours:g} hours: the parameter SystemLogLevel must be"
-            " INFO, and the functions must have been called\n"
+            f"no report in the last {asked.hours:g} hours: SystemLogLevel in template.yaml must be"
+            " INFO, and the functions must have been invoked\n"
         )
         return 1
     sys.stdout.write(f"{summary(found)}\n")

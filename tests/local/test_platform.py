@@ -303,8 +303,9 @@ async def test_what_the_real_template_describes_is_made() -> None:
     assert (answer.handler, answer.timeout) == ("answer.app.handler", 6)
     assert answer.environment["PUBLIC_BASE_URL"] == url
     assert answer.environment["TABLE_NAME"] == stack.outputs["TableName"]
+    assert answer.environment["SETTINGS_MARK"].startswith("arn:aws:iam::")
     assert answer.layers == ()
-    assert "layers/powertools" in stack.functions["CallsFunction"].layers
+    assert stack.functions["CallsFunction"].layers == ("layers/packages",)
     assert "DrainFunction" in {source.function for source in stack.sources}
     indexes = table["Table"]["GlobalSecondaryIndexes"]
     assert {one["IndexName"] for one in indexes} == {"by-leg", "by-day"}

@@ -27,7 +27,7 @@ CHECKOV_SKIPS = {
     "CKV_AWS_18": "access logs of a bucket need another bucket; CloudTrail tells who read what",
     "CKV_AWS_21": "a recording is written once, and what is to be forgotten must be gone",
     "CKV_AWS_27": "the queues are encrypted by SQS's own keys, which this check does not know",
-    "CKV_AWS_115": "an account may have ten instances in all: ReservedConcurrency sets some aside",
+    "CKV_AWS_115": "a new account has a limit of ten; docs/operate.md tells how to reserve some",
     "CKV_AWS_116": "the API and queues with dead-letter queues invoke; a lost beat is alarmed",
     "CKV_AWS_117": "they speak to public addresses alone; a VPC would add a NAT and silence",
     "CKV_AWS_119": "the table is encrypted with DynamoDB's key in the account's own KMS",

@@ -1,6 +1,6 @@
-"""What CloudWatch makes of log lines and metrics: the patterns of filters, and an alarm's sums.
+"""What CloudWatch computes from log lines and metrics: filter patterns and alarm states.
 
-As much of it as template.yaml uses; everything else is refused, so that nothing is guessed.
+It covers what template.yaml uses, and refuses everything else instead of guessing.
 Sources: CloudWatch Logs user guide, "Filter pattern syntax"; CloudWatch user guide, "Alarm
 evaluation", "How alarm state is evaluated when data is missing", and "Using metric math".
 """
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _TERM = re.compile(r'\$\.(?P<field>\w+) (?P<sign>=|>=) (?:"(?P<text>[^"]*)"|(?P<number>\d+))')
-_SUM = re.compile(r"SUM\(\[(?P<terms>FILL\(\w+, 0\)(?:, FILL\(\w+, 0\))*)\]\)")
+_SUM_OF_ALL = "SUM(FILL(METRICS(), 0))"
 _COUNT = re.compile(r"SUM\(\[(?P<terms>IF\(\w+ >= \d+, 1, 0\)(?:, IF\(\w+ >= \d+, 1, 0\))*)\]\)")
 _PLUS = re.compile(r"(?P<left>\w+) \+ (?P<right>\w+)")
-# Periods that are looked at beyond those of the alarm, as many as in the user guide's tables.
+# Periods that CloudWatch evaluates beyond those of the alarm, as in the user guide's tables.
 _EARLIER = 2
 _STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max}
 _BREACHES: dict[str, Callable[[float, float], bool]] = {
@@ -27,7 +27,7 @@ _BREACHES: dict[str, Callable[[float, float], bool]] = {
 
 
 class Metric(NamedTuple):
-    """What names a metric."""
+    """Namespace, name and dimensions of a metric."""
 
     namespace: str
     name: str
@@ -35,7 +35,7 @@ class Metric(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A value of a metric; ``at`` is seconds, now being 0."""
+    """A value of a metric; ``at`` is in seconds, and 0 is now."""
 
     metric: Metric
     at: float
@@ -43,10 +43,11 @@ class Point(NamedTuple):
 
 
 def matches(pattern: str, line: Mapping[str, Any]) -> bool:
-    """Say whether a filter's JSON pattern matches a log line.
+    """Return whether a filter's JSON pattern matches a log line.
 
-    Known are ``$.field = "text with *"`` and ``$.field >= number``, joined by ``&&``. A field that
-    is missing, null or of another kind matches neither.
+    A pattern joins terms with ``&&``. A term is ``$.field = "text with *"`` or
+    ``$.field >= number``, or several of these in parentheses, joined with ``||``. A field that is
+    missing, null or of another type does not match.
 
     Raises
     ------
@@ -55,52 +56,60 @@ def matches(pattern: str, line: Mapping[str, Any]) -> bool:
     """
     if pattern[:2] != "{ " or pattern[-2:] != " }":
         raise ValueError(f"not a JSON pattern: {pattern}")
-    terms = [_TERM.fullmatch(term) for term in pattern[2:-2].split(" && ")]
-    held = [_holds(pattern, term, line) for term in terms]  # each, so that each is understood
-    return all(held)
+    parts = pattern[2:-2].split(" && ")
+    matched = [_part_matches(pattern, part, line) for part in parts]  # parses all parts
+    return all(matched)
 
 
-def _holds(pattern: str, term: re.Match[str] | None, line: Mapping[str, Any]) -> bool:
+def _part_matches(pattern: str, part: str, line: Mapping[str, Any]) -> bool:
+    alternatives = part[1:-1].split(" || ") if part[:1] + part[-1:] == "()" else [part]
+    matched = [_term_matches(pattern, term, line) for term in alternatives]
+    return any(matched)
+
+
+def _term_matches(pattern: str, text: str, line: Mapping[str, Any]) -> bool:
+    term = _TERM.fullmatch(text)
     if term is None or (term["sign"] == ">=") != (term["text"] is None):
-        raise ValueError(f"this pattern is not known here: {pattern}")
+        raise ValueError(f"unsupported pattern: {pattern}")
     value = line.get(term["field"])
     if term["text"] is None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return value >= int(term["number"])
-    wanted = ".*".join(re.escape(part) for part in term["text"].split("*"))
-    return isinstance(value, str) and re.fullmatch(wanted, value, re.DOTALL) is not None
+    expected = ".*".join(re.escape(literal) for literal in term["text"].split("*"))
+    return isinstance(value, str) and re.fullmatch(expected, value, re.DOTALL) is not None
 
 
 def counted(filter_: Mapping[str, Any], line: Mapping[str, Any], at: float) -> list[Point]:
-    """Give what a metric filter counts of a line; none where a dimension's field is missing.
+    """Return what a metric filter publishes for a line: nothing if a dimension's field is missing.
 
     Raises
     ------
     ValueError
-        If the pattern is not known here, or a default stands beside dimensions, which is refused.
+        If the pattern is unsupported, or the filter has both dimensions and a default value.
     """
-    (made,) = filter_["MetricTransformations"]
-    if "Dimensions" in made and "DefaultValue" in made:
-        raise ValueError("a metric with dimensions has no default value")
-    value = made["MetricValue"]
+    (transformation,) = filter_["MetricTransformations"]
+    if "Dimensions" in transformation and "DefaultValue" in transformation:
+        raise ValueError("a metric with dimensions cannot have a default value")
+    value = transformation["MetricValue"]
     if not matches(filter_["FilterPattern"], line):
-        if "DefaultValue" not in made:
+        if "DefaultValue" not in transformation:
             return []
-        value = made["DefaultValue"]
-    pairs = [(one["Key"], line.get(one["Value"][2:])) for one in made.get("Dimensions", [])]
-    if not all(isinstance(value, str) for _, value in pairs):
+        value = transformation["DefaultValue"]
+    declared = transformation.get("Dimensions", [])
+    dimensions = [(one["Key"], line.get(one["Value"].removeprefix("$."))) for one in declared]
+    if not all(isinstance(value, str) for _, value in dimensions):
         return []
-    metric = Metric(made["MetricNamespace"], made["MetricName"], frozenset(map(_pair, pairs)))
+    metric = Metric(
+        transformation["MetricNamespace"],
+        transformation["MetricName"],
+        frozenset((key, str(value)) for key, value in dimensions),
+    )
     return [Point(metric, at, float(value))]
 
 
-def _pair(pair: tuple[str, Any]) -> tuple[str, str]:
-    return pair[0], str(pair[1])
-
-
 def state(alarm: Mapping[str, Any], points: Sequence[Point], before: str = "OK") -> str:
-    """Give the state of an alarm now: ``OK`` or ``ALARM``.
+    """Return the state of an alarm now: ``OK`` or ``ALARM``.
 
     Parameters
     ----------
@@ -109,15 +118,16 @@ def state(alarm: Mapping[str, Any], points: Sequence[Point], before: str = "OK")
     points
         The values of all metrics.
     before
-        Its state until now, which it keeps where missing data are ignored.
+        Its previous state, which it keeps if it ignores missing data.
     """
     periods = alarm["EvaluationPeriods"]
-    looked_at = _values(alarm, points, periods + _EARLIER)
-    found = [value for value in looked_at if value is not None][:periods]  # the latest come first
+    evaluated = _values(alarm, points, periods + _EARLIER)
+    # The latest come first.
+    present = [value for value in evaluated if value is not None][:periods]
     breaches = _BREACHES[alarm["ComparisonOperator"]]
-    breaching = sum(breaches(value, alarm["Threshold"]) for value in found)
-    missing = periods - len(found)
-    if alarm["TreatMissingData"] == "ignore" and missing and breaching == len(found):
+    breaching = sum(breaches(value, alarm["Threshold"]) for value in present)
+    missing = periods - len(present)
+    if alarm["TreatMissingData"] == "ignore" and missing and breaching == len(present):
         return before
     if alarm["TreatMissingData"] == "breaching":
         breaching += missing
@@ -125,74 +135,77 @@ def state(alarm: Mapping[str, Any], points: Sequence[Point], before: str = "OK")
 
 
 def metrics_of(alarm: Mapping[str, Any]) -> list[Metric]:
-    """Give the metrics that an alarm looks at."""
-    asked = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
-    return [_metric(one) for one in asked or [alarm]]
+    """Return the metrics of an alarm."""
+    queries = [
+        one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one
+    ]
+    return [_metric(one) for one in queries or [alarm]]
 
 
-def _metric(named: Mapping[str, Any]) -> Metric:
-    dimensions = frozenset((one["Name"], one["Value"]) for one in named.get("Dimensions", []))
-    return Metric(named["Namespace"], named["MetricName"], dimensions)
+def _metric(query: Mapping[str, Any]) -> Metric:
+    dimensions = frozenset((one["Name"], one["Value"]) for one in query.get("Dimensions", []))
+    return Metric(query["Namespace"], query["MetricName"], dimensions)
 
 
 def _values(alarm: Mapping[str, Any], points: Sequence[Point], periods: int) -> list[float | None]:
-    """Give the value of each period, the latest first."""
+    """Return the value of each period, the latest first."""
     if "Metrics" not in alarm:
         return _statistics(alarm, alarm["Statistic"], alarm["Period"], points, periods)
-    known = {}
+    series = {}
     for one in alarm["Metrics"]:
-        if asked := one.get("MetricStat"):
-            known[one["Id"]] = _statistics(
-                asked["Metric"], asked["Stat"], asked["Period"], points, periods
+        if query := one.get("MetricStat"):
+            series[one["Id"]] = _statistics(
+                query["Metric"], query["Stat"], query["Period"], points, periods
             )
     (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
-    return _evaluated(expression, known)
+    return _evaluate(expression, series)
 
 
 def _statistics(
-    named: Mapping[str, Any], statistic: str, seconds: int, points: Sequence[Point], periods: int
+    query: Mapping[str, Any], statistic: str, seconds: int, points: Sequence[Point], periods: int
 ) -> list[float | None]:
-    metric = _metric(named)
+    metric = _metric(query)
     return [_statistic(metric, statistic, seconds, points, -index) for index in range(periods)]
 
 
 def _statistic(
     metric: Metric, statistic: str, seconds: int, points: Sequence[Point], period: int
 ) -> float | None:
-    begin = (period - 1) * seconds
+    start = (period - 1) * seconds
     values = [
         point.value
         for point in points
-        if point.metric == metric and 0 <= point.at - begin < seconds
+        if point.metric == metric and 0 <= point.at - start < seconds
     ]
     return _STATISTICS[statistic](values) if values else None
 
 
-def _evaluated(expression: str, known: Mapping[str, Sequence[float | None]]) -> list[float | None]:
-    if total := _SUM.fullmatch(expression):
-        filled = [_filled(known[name]) for name in re.findall(r"FILL\((\w+)", total["terms"])]
-        return [_added(values) for values in zip(*filled, strict=True)]
+def _evaluate(expression: str, series: Mapping[str, Sequence[float | None]]) -> list[float | None]:
+    if expression == _SUM_OF_ALL:
+        filled = [_fill(values) for values in series.values()]
+        return [_add(values) for values in zip(*filled, strict=True)]
     if count := _COUNT.fullmatch(expression):
-        held = [
-            [None if value is None else float(value >= int(least)) for value in known[name]]
-            for name, least in re.findall(r"(\w+) >= (\d+)", count["terms"])
+        compared = [
+            [None if value is None else float(value >= int(limit)) for value in series[name]]
+            for name, limit in re.findall(r"(\w+) >= (\d+)", count["terms"])
         ]
-        return [_added(values) for values in zip(*held, strict=True)]
-    if both := _PLUS.fullmatch(expression):
-        # The user guide says that a missing one is 0, others that then there is no sum: the worse.
-        pairs = zip(known[both["left"]], known[both["right"]], strict=True)
+        return [_add(values) for values in zip(*compared, strict=True)]
+    if plus := _PLUS.fullmatch(expression):
+        # For one missing value, the user guide says that it is 0, others that there is no sum.
+        # Without a sum is the worse case.
+        pairs = zip(series[plus["left"]], series[plus["right"]], strict=True)
         return [None if left is None or right is None else left + right for left, right in pairs]
-    raise ValueError(f"this expression is not known here: {expression}")
+    raise ValueError(f"unsupported expression: {expression}")
 
 
-def _filled(values: Sequence[float | None]) -> Sequence[float | None]:
-    """Fill with 0 what is missing, the latest period included; an empty series stays empty."""
+def _fill(values: Sequence[float | None]) -> Sequence[float | None]:
+    """Replace missing values with 0, the latest included; an empty series stays empty."""
     if all(value is None for value in values):
         return values
     return [value or 0.0 for value in values]
 
 
-def _added(values: Sequence[float | None]) -> float | None:
-    """Add values of an array, of which a missing one is 0; of none there is no sum."""
-    there = [value for value in values if value is not None]
-    return sum(there) if there else None
+def _add(values: Sequence[float | None]) -> float | None:
+    """Add the values of an array, a missing one as 0; an empty array has no sum."""
+    present = [value for value in values if value is not None]
+    return sum(present) if present else None

@@ -1,6 +1,6 @@
-"""template.yaml as a stack has it: transformed, its conditions applied, its functions evaluated.
+"""template.yaml after SAM's transform, with its conditions and intrinsic functions evaluated.
 
-In it a resource is called by its logical id, and an attribute ``LogicalId.Attribute``.
+``Ref`` returns a resource's logical id, and ``Fn::GetAtt`` returns ``LogicalId.Attribute``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from local.aws import template as templates
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 EVERYTHING = {
     "Stage": "production",
-    "AlarmEmail": "owner@example.com",
+    "AlarmEmail": "operator@example.com",
     "DomainName": "voice.example.com",
     "CertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/0f0f0f0f",
 }
-"""Parameters of a stack that has all there is."""
+"""Parameters of a stack with every resource."""
 
 
 class _Attributes(dict[tuple[str, str], str]):
@@ -32,15 +32,30 @@ def _transformed(**parameters: str) -> templates.Template:
     return templates.read(TEMPLATE, "eu-west-1", parameters, {})
 
 
+def _resolver(**parameters: str) -> tuple[templates.Template, templates.Resolver]:
+    # The transform itself only reads these two parameters, and takes a second.
+    used = {k: v for k, v in parameters.items() if k in ("Stage", "GradualDeployment")}
+    transformed = _transformed(**used)
+    template = replace(transformed, parameters=transformed.parameters | parameters)
+    names = {name: name for name in template.resources}
+    return template, templates.Resolver(template, names, _Attributes())
+
+
 def resources(**parameters: str) -> dict[str, dict[str, Any]]:
-    """Give the resources of a stack with these parameters."""
-    # The transform itself reads no parameter but these two; it takes a second.
-    read = {k: v for k, v in parameters.items() if k in ("Stage", "GradualDeployment")}
-    transformed = _transformed(**read)
-    made = replace(transformed, parameters=transformed.parameters | parameters)
-    resolver = templates.Resolver(made, {name: name for name in made.resources}, _Attributes())
+    """Return the resources of a stack with these parameters."""
+    template, resolver = _resolver(**parameters)
     return {
         name: resolver.resolve(one)
-        for name, one in made.resources.items()
+        for name, one in template.resources.items()
+        if "Condition" not in one or resolver.holds(one["Condition"])
+    }
+
+
+def outputs(**parameters: str) -> dict[str, str]:
+    """Return the outputs of a stack with these parameters."""
+    template, resolver = _resolver(**parameters)
+    return {
+        name: resolver.resolve(one["Value"])
+        for name, one in template.outputs.items()
         if "Condition" not in one or resolver.holds(one["Condition"])
     }

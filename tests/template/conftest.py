@@ -1,4 +1,4 @@
-"""The template as it is deployed, in production with everything, and at its defaults."""
+"""The resources of two stacks: production with everything, and all defaults."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.support.transformed_template import EVERYTHING, resources
 
 @pytest.fixture(scope="session")
 def production() -> dict[str, dict[str, Any]]:
-    """The resources of a stack that has everything."""
+    """The resources of a stack with everything."""
     return resources(**EVERYTHING)
 
 
 @pytest.fixture(scope="session")
 def development() -> dict[str, dict[str, Any]]:
-    """The resources of a stack whose parameters nobody set."""
+    """The resources of a stack with default parameters."""
     return resources()

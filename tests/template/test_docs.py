@@ -1,4 +1,4 @@
-"""What docs/operate.md says of a stack is so: log groups, patterns, parameters, outputs, costs."""
+"""The docs and the stack agree: log groups, patterns, parameters, settings, outputs, costs."""
 
 from __future__ import annotations
 
@@ -14,44 +14,58 @@ from tests.template.golden import transformed
 if TYPE_CHECKING:
     Resources = dict[str, dict[str, Any]]
 
+DEPLOY = (TEMPLATE.parent / "docs" / "deploy.md").read_text()
 TEXT = (TEMPLATE.parent / "docs" / "operate.md").read_text()
 FUNCTIONS = "".join(path.read_text() for path in (TEMPLATE.parent / "functions").rglob("*.py"))
 
 
-def test_every_log_group_that_is_read_exists(production: Resources) -> None:
-    named = set(re.findall(r"/aws/lambda/STACK-([a-z-]+)", TEXT))
-    there = {
+def test_every_log_group_in_a_command_exists(production: Resources) -> None:
+    mentioned = set(re.findall(r"/aws/lambda/STACK-([a-z-]+)", TEXT))
+    existing = {
         one["Properties"]["LogGroupName"].removeprefix("/aws/lambda/voice-local-")
         for one in production.values()
         if one["Type"] == "AWS::Logs::LogGroup"
     }
-    assert named
-    assert named <= there
+    assert mentioned
+    assert mentioned <= existing
 
 
 @pytest.mark.parametrize("pattern", sorted(set(re.findall(r"'(\{ \$.* \})'", TEXT))))
-def test_every_pattern_is_understood_and_asks_for_what_a_function_says(pattern: str) -> None:
+def test_every_filter_pattern_is_valid_and_its_words_are_in_the_code(pattern: str) -> None:
     assert not matches(pattern, {})
     fields = re.findall(r"\$\.(\w+)", pattern)
     words = re.findall(r'"(\w+)"', pattern)
     assert [word for word in (*fields, *words) if f'"{word}"' not in FUNCTIONS] == []
 
 
-def test_every_parameter_and_output_that_is_named_exists() -> None:
+def test_every_parameter_and_output_exists() -> None:
     template = transformed()
-    given = set(re.findall(r"\b([A-Z]\w+)=", TEXT)) | set(re.findall(r"`([A-Z]\w+)` \|", TEXT))
-    assert given <= set(template["Parameters"])
+    parameters = re.findall(r"\b([A-Z][a-z]\w+)=", TEXT) + re.findall(r"`([A-Z]\w+)` \|", TEXT)
+    assert set(parameters) <= set(template["Parameters"])
     outputs = set(re.findall(r"output `(\w+)`", TEXT))
     assert {"AlarmTopicArn", "DashboardUrl", "DomainTarget"} <= outputs <= set(template["Outputs"])
 
 
-def test_the_alarms_cost_what_is_said(production: Resources) -> None:
+def test_the_alarms_cost_what_the_table_says(production: Resources) -> None:
     alarms = [one for one in production.values() if one["Type"] == "AWS::CloudWatch::Alarm"]
-    looked_at = sum(len(metrics_of(one["Properties"])) for one in alarms)
-    assert f"of which there are {looked_at} | {looked_at / 10:.2f} |" in TEXT
+    metrics = sum(len(metrics_of(one["Properties"])) for one in alarms)
+    assert f"of which there are {metrics} | {metrics / 10:.2f} |" in TEXT
 
 
-def test_every_link_within_the_page_leads_somewhere() -> None:
+def test_every_link_within_the_page_has_a_target() -> None:
     headings = re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
-    places = {re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-") for one in headings}
-    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= places
+    anchors = {re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-") for one in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
+
+
+def test_the_settings_without_a_parameter_have_the_values_of_the_table(
+    production: Resources,
+) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .* \| `(\w+)` \|$", DEPLOY, re.MULTILINE)
+    settings: dict[str, str] = {}
+    for one in production.values():
+        if one["Type"] == "AWS::Lambda::Function":
+            settings |= one["Properties"]["Environment"]["Variables"]
+            settings |= one["Properties"]["LoggingConfig"]
+    assert len(rows) == 7
+    assert {name: settings.get(name) for name, _ in rows} == dict(rows)

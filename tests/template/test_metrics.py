@@ -1,4 +1,4 @@
-"""The stand-in for CloudWatch: what filters match, what alarms sum up, and what it refuses."""
+"""The test double of CloudWatch: what filters match, what alarms add up, and what it refuses."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ WARM = Metric("Ours", "Warm")
         ("{ $.ms >= 3000 }", {"ms": "4000"}, False),
         ('{ $.a = "1" && $.b >= 2 }', {"a": "1", "b": 2}, True),
         ('{ $.a = "1" && $.b >= 2 }', {"a": "1", "b": 1}, False),
+        ('{ $.b >= 2 && ($.a = "1" || $.a = "2") }', {"a": "2", "b": 2}, True),
+        ('{ $.b >= 2 && ($.a = "1" || $.a = "2") }', {"a": "3", "b": 2}, False),
+        ('{ $.b >= 2 && ($.a = "1" || $.a = "2") }', {"a": "1", "b": 1}, False),
+        ('{ ($.a = "1") }', {"a": "1"}, True),
     ],
 )
 def test_a_pattern_matches_what_cloudwatch_would(
@@ -46,44 +50,46 @@ def test_a_pattern_matches_what_cloudwatch_would(
         '{ $.a >= "1" }',
         "{ $.a = 1 }",
         '{$.a = "1"}',
-        '{ ($.a = "1") }',
+        '{ ($.a = "1" && $.b = "2") }',
+        '{ ($.a = "1" || ERROR) }',
+        '{ $.a = "2" && ERROR }',
     ],
 )
-def test_a_pattern_that_is_not_known_is_refused(pattern: str) -> None:
+def test_an_unsupported_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="pattern"):
         matches(pattern, {"a": "1"})
 
 
 def filtering(pattern: str, **more: Any) -> dict[str, Any]:
-    """Give a filter of lines for the metric Warm."""
-    made = {"MetricNamespace": "Ours", "MetricName": "Warm", "MetricValue": "1"}
-    return {"FilterPattern": pattern, "MetricTransformations": [made | more]}
+    """Return a metric filter for the metric Warm."""
+    count = {"MetricNamespace": "Ours", "MetricName": "Warm", "MetricValue": "1"}
+    return {"FilterPattern": pattern, "MetricTransformations": [count | more]}
 
 
 BY_OUTCOME = [{"Key": "outcome", "Value": "$.outcome"}]
 
 
-def test_a_filter_counts_by_the_dimension_that_the_line_names() -> None:
+def test_a_filter_takes_the_dimension_from_the_line() -> None:
     filter_ = filtering('{ $.outcome = "*" }', Dimensions=BY_OUTCOME)
-    kept = WARM._replace(dimensions=frozenset({("outcome", "kept")}))
-    assert counted(filter_, {"outcome": "kept"}, -5) == [Point(kept, -5, 1)]
+    stored = WARM._replace(dimensions=frozenset({("outcome", "kept")}))
+    assert counted(filter_, {"outcome": "kept"}, -5) == [Point(stored, -5, 1)]
     assert counted(filter_, {"message": "INIT_START"}, -5) == []
 
 
-def test_a_filter_with_a_default_counts_that_for_every_other_line() -> None:
+def test_a_filter_with_a_default_publishes_it_for_every_other_line() -> None:
     filter_ = filtering('{ $.outcome = "heard" }', DefaultValue=0)
     assert counted(filter_, {"outcome": "heard"}, -5) == [Point(WARM, -5, 1)]
     assert counted(filter_, {"outcome": "silent"}, -5) == [Point(WARM, -5, 0)]
 
 
-def test_a_filter_with_a_default_beside_dimensions_is_refused() -> None:
+def test_a_filter_with_a_default_and_dimensions_is_refused() -> None:
     filter_ = filtering('{ $.outcome = "*" }', Dimensions=BY_OUTCOME, DefaultValue=0)
-    with pytest.raises(ValueError, match="no default value"):
+    with pytest.raises(ValueError, match="cannot have a default value"):
         counted(filter_, {"outcome": "kept"}, -5)
 
 
 def alarm(**changes: Any) -> dict[str, Any]:
-    """Give an alarm for three in a minute, in two minutes of three."""
+    """Return an alarm that fires on three in a minute, in two of three minutes."""
     return {
         "Namespace": "Ours",
         "MetricName": "Warm",
@@ -102,7 +108,7 @@ def at(*seconds: float, value: float = 1) -> list[Point]:
 
 
 @pytest.mark.parametrize(
-    ("points", "reached"),
+    ("points", "expected"),
     [
         ([], "OK"),
         (at(10, 20, 30), "OK"),
@@ -114,12 +120,12 @@ def at(*seconds: float, value: float = 1) -> list[Point]:
         (at(10, 70, value=3), "ALARM"),
     ],
 )
-def test_an_alarm_counts_the_periods_that_breach(points: list[Point], reached: str) -> None:
-    assert state(alarm(), points) == reached
+def test_an_alarm_counts_the_breaching_periods(points: list[Point], expected: str) -> None:
+    assert state(alarm(), points) == expected
 
 
 # The tables of the user guide, "How alarm state is evaluated when data is missing": five periods,
-# of which the latest stands last; 0 does not breach, X does, - is missing.
+# the latest last; 0 does not breach, X breaches, - is missing.
 @pytest.mark.parametrize(
     ("needed", "periods", "ignore", "breaching", "not_breaching"),
     [
@@ -136,7 +142,7 @@ def test_an_alarm_counts_the_periods_that_breach(points: list[Point], reached: s
         (2, "----X", "as before", "ALARM", "OK"),
     ],
 )
-def test_missing_data_are_treated_as_the_user_guide_says(
+def test_missing_data_is_treated_as_in_the_user_guide(
     needed: int, periods: str, ignore: str, breaching: str, not_breaching: str
 ) -> None:
     points = [
@@ -144,12 +150,12 @@ def test_missing_data_are_treated_as_the_user_guide_says(
         for index, sign in enumerate(reversed(periods))
         if sign != "-"
     ]
-    wanted = {"ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
-    for treated, reached in wanted.items():
-        made = alarm(DatapointsToAlarm=needed, TreatMissingData=treated)
+    states = {"ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
+    for treatment, after in states.items():
+        properties = alarm(DatapointsToAlarm=needed, TreatMissingData=treatment)
         for before in ("OK", "ALARM"):
-            expected = before if reached == "as before" else reached
-            assert state(made, points, before) == expected, treated
+            expected = before if after == "as before" else after
+            assert state(properties, points, before) == expected, treatment
 
 
 def test_the_maximum_of_a_period_is_not_its_sum() -> None:
@@ -157,7 +163,7 @@ def test_the_maximum_of_a_period_is_not_its_sum() -> None:
 
 
 def of_two(expression: str) -> dict[str, Any]:
-    """Give an alarm for three of two metrics together."""
+    """Return an alarm that fires on three of two metrics together."""
     queries = [
         {
             "Id": name.lower(),
@@ -169,19 +175,20 @@ def of_two(expression: str) -> dict[str, Any]:
         }
         for name in ("Warm", "Cold")
     ]
-    made = alarm(EvaluationPeriods=1, Metrics=[{"Id": "all", "Expression": expression}, *queries])
-    del made["DatapointsToAlarm"], made["MetricName"]
-    return made
+    metrics = [{"Id": "all", "Expression": expression}, *queries]
+    properties = alarm(EvaluationPeriods=1, Metrics=metrics)
+    del properties["DatapointsToAlarm"], properties["MetricName"]
+    return properties
 
 
-FILLED = "SUM([FILL(warm, 0), FILL(cold, 0)])"
+FILLED = "SUM(FILL(METRICS(), 0))"
 
 
 @pytest.mark.parametrize(
     ("expression", "with_one", "with_both"),
     [(FILLED, "ALARM", "ALARM"), ("warm + cold", "OK", "ALARM")],
 )
-def test_a_sum_of_an_array_bears_a_metric_without_data_and_a_plain_one_does_not(
+def test_the_sum_of_an_array_ignores_a_metric_without_data_but_a_plus_does_not(
     expression: str, with_one: str, with_both: str
 ) -> None:
     one = at(10, value=3)
@@ -191,14 +198,14 @@ def test_a_sum_of_an_array_bears_a_metric_without_data_and_a_plain_one_does_not(
     assert state(of_two(expression), []) == "OK"
 
 
-def test_what_is_filled_hides_a_value_that_comes_late() -> None:
+def test_fill_hides_a_late_value() -> None:
     late = at(70, value=3)
     assert state(alarm(EvaluationPeriods=1, DatapointsToAlarm=1), late) == "ALARM"
     assert state(of_two(FILLED), late) == "OK"
     assert state(of_two(FILLED) | {"EvaluationPeriods": 3, "DatapointsToAlarm": 1}, late) == "ALARM"
 
 
-def test_metrics_are_held_against_a_limit_of_their_own() -> None:
+def test_each_metric_is_compared_with_its_own_limit() -> None:
     near = of_two("SUM([IF(warm >= 3, 1, 0), IF(cold >= 7, 1, 0)])") | {"Threshold": 1}
     assert state(near, []) == "OK"
     assert state(near, at(10, value=2)) == "OK"
@@ -207,6 +214,6 @@ def test_metrics_are_held_against_a_limit_of_their_own() -> None:
     assert state(near, [Point(Metric("Ours", "Cold"), -10, 7)]) == "ALARM"
 
 
-def test_an_expression_that_is_not_known_is_refused() -> None:
+def test_an_unsupported_expression_is_refused() -> None:
     with pytest.raises(ValueError, match="expression"):
         state(of_two("RATE(warm)"), [])

@@ -1,4 +1,4 @@
-"""What keeps a stack running: who is told, what is shown, how new code comes, what cannot go."""
+"""Alarms, the dashboard, deployments, the domain, deletion protection and the heartbeat."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.cloudwatch import Metric, metrics_of
-from tests.support.transformed_template import EVERYTHING, TEMPLATE, resources
+from tests.support.cloudwatch import Metric, matches, metrics_of
+from tests.support.transformed_template import EVERYTHING, TEMPLATE, outputs, resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     Resources = dict[str, dict[str, Any]]
 
 FUNCTIONS = TEMPLATE.parent / "functions"
-# The metrics that AWS publishes, with their one dimension: user guides of Lambda, SQS, DynamoDB,
-# and API Gateway ("HTTP API metrics").
+# Metrics that AWS publishes, and their dimension: user guides of Lambda, SQS, DynamoDB, and API
+# Gateway ("HTTP API metrics").
 AWS = {
     "AWS/Lambda": (
         "FunctionName",
@@ -37,11 +37,104 @@ AWS = {
     "AWS/DynamoDB": ("TableName", "AWS::DynamoDB::Table", {"WriteThrottleEvents"}),
     "AWS/ApiGateway": ("ApiId", "AWS::ApiGatewayV2::Api", {"Count", "4xx", "5xx"}),
 }
+# The resources that a parameter switches on and off.
 SWITCHES = {
-    "Monitoring": "ApologiesAlarm",
-    "Heartbeat": "HeartbeatFunction",
-    "GradualDeployment": "AnswerFunctionDeploymentGroup",
+    "Monitoring": {"ApologiesAlarm", "Dashboard", "WebhookOutcomes", "HeartbeatFunction"},
+    "GradualDeployment": {"AnswerFunctionDeploymentGroup"},
 }
+WAITED_FOR = {"AnswerFunction", "DtmfFunction", "AsrFunction", "NotificationFunction"}
+SERVED = ["CallsAnswered", "Webhooks apology", "Invocations FallbackFunction", "BeatsHeard"]
+
+
+def each(metric: str, values: str) -> list[str]:
+    return [f"{metric} {value}" for value in values.split()]
+
+
+FUNCTIONS_IN_ORDER = (
+    "AnswerFunction DtmfFunction AsrFunction NotificationFunction EventFunction"
+    " RecordingsFunction FallbackFunction CallsFunction"
+)
+# The dashboard's graphs: title, statistic, period in seconds (None: of the whole time), metrics.
+GRAPHS: list[tuple[str, str, int | None, list[str]]] = [
+    ("The last three hours", "Sum", None, SERVED),
+    ("Calls answered and not answered", "Sum", 60, SERVED),
+    (
+        "Webhooks refused or failed",
+        "Sum",
+        60,
+        each("Webhooks", "rejected unsigned invalid too_large transient error"),
+    ),
+    (
+        "How long callers wait (maximum, ms; Vonage times out after 5,000)",
+        "Maximum",
+        60,
+        each("Duration", "AnswerFunction DtmfFunction AsrFunction NotificationFunction"),
+    ),
+    (
+        "Slow responses, and NCCOs that Vonage could not execute",
+        "Sum",
+        60,
+        ["SlowReplies", "NccoErrors"],
+    ),
+    (
+        "Failed invocations",
+        "Sum",
+        60,
+        each("Errors", f"{FUNCTIONS_IN_ORDER} DrainFunction FetchRecordingFunction"),
+    ),
+    ("Throttled requests", "Sum", 60, each("Throttles", FUNCTIONS_IN_ORDER)),
+    ("API", "Sum", 60, ["Count Api", "4xx Api", "5xx Api"]),
+    (
+        "Events",
+        "Sum",
+        60,
+        [
+            *each("Webhooks", "kept repeat queued overflowed unkept"),
+            "WriteThrottleEvents EventsTable",
+        ],
+    ),
+    (
+        "Waiting messages",
+        "Maximum",
+        300,
+        each(
+            "ApproximateNumberOfMessagesVisible",
+            "OverflowQueue.QueueName RecordingsQueue.QueueName"
+            " OverflowDeadLetterQueue.QueueName RecordingsDeadLetterQueue.QueueName",
+        ),
+    ),
+    (
+        "Age of the oldest waiting recording (s)",
+        "Maximum",
+        300,
+        ["ApproximateAgeOfOldestMessage RecordingsQueue.QueueName"],
+    ),
+    (
+        "Recordings",
+        "Sum",
+        60,
+        each("Recordings", "stored repeat put_off not_put_off failed dead"),
+    ),
+    (
+        "Calls placed by the admin API",
+        "Sum",
+        60,
+        each(
+            "Requests",
+            "placed repeated not_allowed cap_spent switched_off limited unknown undecided"
+            " vonage_refused unauthorized key_unusable unavailable error",
+        ),
+    ),
+    (
+        "How long the other functions take (maximum, ms)",
+        "Maximum",
+        300,
+        each(
+            "Duration",
+            "EventFunction RecordingsFunction CallsFunction DrainFunction FetchRecordingFunction",
+        ),
+    ),
+]
 
 
 def of_type(resources: Resources, kind: str) -> Resources:
@@ -49,13 +142,13 @@ def of_type(resources: Resources, kind: str) -> Resources:
 
 
 def watched_by(alarm: dict[str, Any]) -> set[str]:
-    """Give the functions whose metrics an alarm adds up."""
+    """Return the functions whose metrics an alarm adds up."""
     metrics = metrics_of(alarm["Properties"])
     return {function for metric in metrics for _, function in metric.dimensions}
 
 
 def exists(metric: Metric, resources: Resources) -> bool:
-    """Say whether anything publishes a metric: AWS of a resource, or a filter of this template."""
+    """Return whether AWS or a metric filter of this template publishes a metric."""
     if metric.namespace in AWS:
         dimension, kind, names = AWS[metric.namespace]
         called = {name.removesuffix(".QueueName") for _, name in metric.dimensions}
@@ -63,20 +156,26 @@ def exists(metric: Metric, resources: Resources) -> bool:
         known = set(of_type(resources, kind))
         return metric.name in names and keys == {dimension} and called <= known
     for one in of_type(resources, "AWS::Logs::MetricFilter").values():
-        (made,) = one["MetricTransformations"]
-        keys = {dimension["Key"] for dimension in made.get("Dimensions", [])}
-        if (made["MetricNamespace"], made["MetricName"]) == metric[:2]:
+        (transformation,) = one["MetricTransformations"]
+        keys = {dimension["Key"] for dimension in transformation.get("Dimensions", [])}
+        if (transformation["MetricNamespace"], transformation["MetricName"]) == metric[:2]:
             return keys == {key for key, _ in metric.dimensions}
     return False
 
 
-def shown(resources: Resources) -> Iterator[Metric]:
-    """Give the metrics of the dashboard."""
-    for widget in widgets(resources, "metric"):
-        for namespace, name, *rest in widget["metrics"]:
-            pairs = rest[:-1]  # what is last says how it is drawn
-            dimensions = frozenset(zip(pairs[::2], pairs[1::2], strict=True))
-            yield Metric(namespace, name, dimensions)
+def shown(graph: dict[str, Any]) -> Iterator[Metric]:
+    """Yield the metrics of a graph, written out as CloudWatch reads the short forms.
+
+    ``...`` repeats all values of the metric before except the last ones, and ``.`` repeats one.
+    """
+    before: list[str] = []
+    for entry in graph["metrics"]:
+        words = [word for word in entry if not isinstance(word, dict)]
+        if words[0] == "...":
+            words = [*before[: len(before) - len(words) + 1], *words[1:]]
+        words = [before[index] if word == "." else word for index, word in enumerate(words)]
+        namespace, name, *pairs = before = words
+        yield Metric(namespace, name, frozenset(zip(pairs[::2], pairs[1::2], strict=True)))
 
 
 def widgets(resources: Resources, kind: str) -> list[dict[str, Any]]:
@@ -87,10 +186,10 @@ def widgets(resources: Resources, kind: str) -> list[dict[str, Any]]:
 # Alarms
 
 
-def test_every_alarm_looks_at_metrics_that_exist(production: Resources) -> None:
+def test_every_alarms_metrics_exist(production: Resources) -> None:
     alarms = of_type(production, "AWS::CloudWatch::Alarm")
-    wanted = {metric for alarm in alarms.values() for metric in metrics_of(alarm)}
-    assert [metric for metric in wanted if not exists(metric, production)] == []
+    metrics = {metric for alarm in alarms.values() for metric in metrics_of(alarm)}
+    assert [metric for metric in metrics if not exists(metric, production)] == []
 
 
 @pytest.mark.parametrize(
@@ -103,13 +202,11 @@ def test_every_alarm_looks_at_metrics_that_exist(production: Resources) -> None:
         Metric("VonageVoice/voice-local", "Webhooks"),
     ],
 )
-def test_a_metric_that_nothing_publishes_would_be_seen(
-    production: Resources, metric: Metric
-) -> None:
+def test_a_metric_that_nothing_publishes_is_found(production: Resources, metric: Metric) -> None:
     assert not exists(metric, production)
 
 
-def test_every_alarm_tells_the_topic_when_it_begins_and_ends_and_says_where_to_read_on(
+def test_every_alarm_notifies_the_topic_when_it_fires_and_clears_and_links_its_runbook(
     production: Resources,
 ) -> None:
     for alarm in of_type(production, "AWS::CloudWatch::Alarm").values():
@@ -122,7 +219,7 @@ def test_every_alarm_tells_the_topic_when_it_begins_and_ends_and_says_where_to_r
         assert alarm["TreatMissingData"] in ("breaching", "notBreaching", "ignore")
 
 
-def test_every_alarm_has_a_section_that_says_what_to_do(production: Resources) -> None:
+def test_every_alarm_has_a_section_in_the_runbook(production: Resources) -> None:
     alarms = of_type(production, "AWS::CloudWatch::Alarm").values()
     names = {alarm["AlarmName"].removeprefix("voice-local-") for alarm in alarms}
     text = (TEMPLATE.parent / "docs" / "operate.md").read_text()
@@ -134,151 +231,196 @@ def test_every_alarm_has_a_section_that_says_what_to_do(production: Resources) -
         assert "```console\n$ " in section
 
 
-def test_every_outcome_that_is_looked_at_is_one_that_a_function_says(production: Resources) -> None:
-    said = "".join(path.read_text() for path in FUNCTIONS.rglob("*.py"))
+def test_every_outcome_of_an_alarm_or_graph_is_in_the_code(production: Resources) -> None:
+    code = "".join(path.read_text() for path in FUNCTIONS.rglob("*.py"))
     alarms = of_type(production, "AWS::CloudWatch::Alarm")
-    looked_at = [metric for alarm in alarms.values() for metric in metrics_of(alarm)]
-    outcomes = {
-        value
-        for metric in (*looked_at, *shown(production))
-        for key, value in metric.dimensions
-        if key == "outcome"
-    }
+    metrics = [metric for alarm in alarms.values() for metric in metrics_of(alarm)]
+    for graph in widgets(production, "metric"):
+        metrics += shown(graph)
+    outcomes = {value for metric in metrics for key, value in metric.dimensions if key == "outcome"}
     assert outcomes
-    assert {outcome for outcome in outcomes if f'"{outcome}"' not in said} == set()
+    assert {outcome for outcome in outcomes if f'"{outcome}"' not in code} == set()
 
 
-WAITED_FOR = {"AnswerLogs", "DtmfLogs", "AsrLogs", "NotificationLogs"}
+def filter_of(resources: Resources, metric: str) -> dict[str, Any]:
+    """Return the one filter that publishes a metric."""
+    (found,) = [
+        one
+        for one in of_type(resources, "AWS::Logs::MetricFilter").values()
+        if one["MetricTransformations"][0]["MetricName"] == metric
+    ]
+    return found
 
 
 @pytest.mark.parametrize(
-    ("metric", "groups"),
+    ("metric", "logs"),
     [
-        ("Webhooks", WAITED_FOR | {"EventLogs", "RecordingsLogs"}),
-        ("SwitchboardUnread", WAITED_FOR | {"EventLogs", "RecordingsLogs"}),
-        ("SlowReplies", WAITED_FOR),
+        ("Webhooks", "WebhookLogs"),
+        ("SwitchboardUnread", "WebhookLogs"),
+        ("SlowReplies", "WebhookLogs"),
+        ("NccoErrors", "WebhookLogs"),
+        ("CallsAnswered", "WebhookLogs"),
+        ("Recordings", "FetchRecordingLogs"),
+        ("Requests", "CallsLogs"),
+        ("BeatsHeard", "HeartbeatLogs"),
     ],
 )
-def test_the_lines_of_every_webhook_are_counted_and_all_alike(
-    production: Resources, metric: str, groups: set[str]
+def test_a_metric_has_one_filter_on_the_lines_of_its_functions(
+    production: Resources, metric: str, logs: str
 ) -> None:
-    filters = [
-        one
-        for one in of_type(production, "AWS::Logs::MetricFilter").values()
-        if one["MetricTransformations"][0]["MetricName"] == metric
-    ]
-    assert sorted(one["LogGroupName"] for one in filters) == sorted(groups)
-    first, *others = [{k: v for k, v in one.items() if k != "LogGroupName"} for one in filters]
-    assert all(one == first for one in others)
+    found = filter_of(production, metric)
+    assert found["LogGroupName"] == logs
+    (transformation,) = found["MetricTransformations"]
+    assert (transformation["MetricValue"], transformation["Unit"]) == ("1", "Count")
 
 
-def test_what_is_near_its_timeout_has_taken_nine_tenths_of_it(production: Resources) -> None:
+def test_there_are_eight_filters(production: Resources) -> None:
+    assert len(of_type(production, "AWS::Logs::MetricFilter")) == 8
+
+
+def slow(resources: Resources) -> set[str]:
+    """Return the functions whose slow responses are counted."""
+    pattern = filter_of(resources, "SlowReplies")["FilterPattern"]
+    return {
+        f"{route.capitalize()}Function" for route in re.findall(r'\$\.route = "(\w+)"', pattern)
+    }
+
+
+def test_slow_responses_are_counted_where_a_caller_waits(production: Resources) -> None:
+    assert slow(production) == WAITED_FOR
+    pattern = filter_of(production, "SlowReplies")["FilterPattern"]
+    for route in ("answer", "dtmf", "asr", "notification"):
+        assert matches(pattern, {"route": route, "ms": 3000})
+        assert not matches(pattern, {"route": route, "ms": 2999.9})
+    for line in ({"route": "event", "ms": 9000}, {"ms": 9000}):
+        assert not matches(pattern, line)
+
+
+def test_near_the_timeout_means_nine_tenths_of_it(production: Resources) -> None:
     alarm = production["NearTimeoutAlarm"]["Properties"]
     (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
     limits = {name: int(least) for name, least in re.findall(r"(\w+) >= (\d+)", expression)}
-    asked = {one["Id"]: one["MetricStat"] for one in alarm["Metrics"] if "MetricStat" in one}
-    assert set(limits) == set(asked)
-    for name, one in asked.items():
+    queries = {one["Id"]: one["MetricStat"] for one in alarm["Metrics"] if "MetricStat" in one}
+    assert set(limits) == set(queries)
+    for name, one in queries.items():
         assert (one["Metric"]["MetricName"], one["Stat"]) == ("Duration", "Maximum")
         function = production[one["Metric"]["Dimensions"][0]["Value"]]["Properties"]
         assert limits[name] == function["Timeout"] * 900  # milliseconds
 
 
-def test_who_is_not_watched_for_being_near_a_timeout_has_a_caller_waiting_or_nothing_to_do(
+def test_only_these_functions_have_neither_a_timeout_alarm_nor_one_for_slow_responses(
     production: Resources,
 ) -> None:
     watched = watched_by(production["NearTimeoutAlarm"])
-    slow = {
-        one["LogGroupName"].removesuffix("Logs") + "Function"
-        for one in of_type(production, "AWS::Logs::MetricFilter").values()
-        if one["MetricTransformations"][0]["MetricName"] == "SlowReplies"
-    }
-    assert not watched & slow
-    rest = set(of_type(production, "AWS::Lambda::Function")) - watched - slow
+    assert not watched & slow(production)
+    rest = set(of_type(production, "AWS::Lambda::Function")) - watched - slow(production)
     assert rest == {"FallbackFunction", "HeartbeatFunction"}
 
 
-def test_what_an_alarm_adds_up_is_what_cloudwatch_takes(production: Resources) -> None:
-    """As many as ten metrics, all of one period (CloudWatch user guide, "Alarms on math")."""
+def test_an_alarm_adds_up_at_most_ten_metrics_of_one_period(production: Resources) -> None:
+    """CloudWatch user guide, "Alarms on math"."""
     for alarm in of_type(production, "AWS::CloudWatch::Alarm").values():
-        asked = [one["MetricStat"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
-        assert len(asked) <= 10
-        assert len({one["Period"] for one in asked}) <= 1
+        queries = [one["MetricStat"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
+        assert len(queries) <= 10
+        assert len({one["Period"] for one in queries}) <= 1
 
 
-def test_the_topic_is_encrypted_with_a_key_that_alarms_may_use(production: Resources) -> None:
+def test_the_topic_is_encrypted_with_a_rotated_key(production: Resources) -> None:
+    # tests/template/test_rights.py has the statements that let alarms use both.
     assert production["AlarmTopic"]["Properties"]["KmsMasterKeyId"] == "AlarmKey.Arn"
-    key = production["AlarmKey"]["Properties"]
-    assert key["EnableKeyRotation"] is True
-    (alarms,) = [
-        one for one in key["KeyPolicy"]["Statement"] if one["Principal"] != {"AWS": _root()}
-    ]
-    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert set(alarms["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}
-    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    assert production["AlarmKey"]["Properties"]["EnableKeyRotation"] is True
 
 
-def _root() -> str:
-    return "arn:aws:iam::123456789012:root"
-
-
-def test_an_address_is_told_only_where_there_is_one(production: Resources) -> None:
-    subscription = production["AlarmEmailSubscription"]["Properties"]
-    assert subscription["Protocol"] == "email"
+def test_the_topic_has_an_email_subscription_only_with_an_address(
+    production: Resources,
+) -> None:
+    assert production["AlarmEmailSubscription"]["Properties"] == {
+        "TopicArn": "AlarmTopic",
+        "Protocol": "email",
+        "Endpoint": EVERYTHING["AlarmEmail"],
+    }
     assert "AlarmEmailSubscription" not in resources(**EVERYTHING | {"AlarmEmail": ""})
 
 
 # The dashboard
 
 
-def test_every_widget_shows_metrics_that_exist(production: Resources) -> None:
-    metrics = list(shown(production))
-    assert len(metrics) > 50
-    assert [metric for metric in metrics if not exists(metric, production)] == []
+def test_the_dashboard_has_these_graphs_of_metrics_that_exist(production: Resources) -> None:
+    graphs = widgets(production, "metric")
+    assert [
+        (
+            graph["title"],
+            graph["stat"],
+            graph.get("period"),
+            [" ".join([metric.name, *dict(metric.dimensions).values()]) for metric in shown(graph)],
+        )
+        for graph in graphs
+    ] == GRAPHS
+    for graph in graphs:
+        assert [metric for metric in shown(graph) if not exists(metric, production)] == []
+        assert graph["region"] == "eu-west-1"
 
 
-def test_the_dashboard_begins_with_all_alarms_and_with_whether_callers_are_served(
+def test_the_first_graph_shows_numbers_and_the_others_time_series(production: Resources) -> None:
+    first, *others = widgets(production, "metric")
+    assert first["view"] == "singleValue"
+    assert first["setPeriodToTimeRange"] is True
+    assert not [one for one in others if {"view", "setPeriodToTimeRange"} & set(one)]
+
+
+def test_the_short_forms_of_metrics_are_written_out() -> None:
+    graph = {"metrics": [["N", "A", "k", "1", {"label": "a"}], ["...", "2"], [".", "B", ".", "3"]]}
+    assert list(shown(graph)) == [
+        Metric("N", "A", frozenset({("k", "1")})),
+        Metric("N", "A", frozenset({("k", "2")})),
+        Metric("N", "B", frozenset({("k", "3")})),
+    ]
+
+
+def test_the_dashboard_begins_with_all_alarms(production: Resources) -> None:
+    (alarms,) = widgets(production, "alarm")
+    expected = [f"{name}.Arn" for name in of_type(production, "AWS::CloudWatch::Alarm")]
+    assert sorted(alarms["alarms"]) == sorted(expected)
+    assert alarms["alarms"][0] == "CallersHearNothingAlarm.Arn"
+
+
+def test_the_dashboard_queries_the_log_groups_of_all_functions_but_the_heartbeat(
     production: Resources,
 ) -> None:
-    (alarms,) = widgets(production, "alarm")
-    wanted = [f"{name}.Arn" for name in of_type(production, "AWS::CloudWatch::Alarm")]
-    assert sorted(alarms["alarms"]) == sorted(wanted)
-    first = widgets(production, "metric")[0]
-    shown_first = [metric[1] for metric in first["metrics"]]
-    assert shown_first == ["CallsAnswered", "Webhooks", "Invocations", "BeatsHeard"]
-
-
-def test_the_dashboard_reads_log_groups_that_exist(production: Resources) -> None:
     (log,) = widgets(production, "log")
-    groups = set(re.findall(r"SOURCE '(\w+)'", log["query"]))
+    *sources, fields, level, sort, limit = log["query"].split(" | ")
+    groups = {re.fullmatch(r"SOURCE '(\w+)'", source)[1] for source in sources}  # type: ignore[index]
     assert groups == set(of_type(production, "AWS::Logs::LogGroup")) - {"ApiLogs", "HeartbeatLogs"}
+    assert fields == "fields @timestamp, message, route, outcome, detail"
+    assert (level, sort) == ("filter level = 'ERROR'", "sort @timestamp desc")
+    assert limit == "limit 20"
 
 
-def test_no_widget_covers_another(production: Resources) -> None:
+def test_the_widgets_fill_rows_of_the_dashboards_24_columns(production: Resources) -> None:
+    """Without positions, CloudWatch places widgets from left to right."""
     body = json.loads(production["Dashboard"]["Properties"]["DashboardBody"])
-    cells = [
-        (x, y)
-        for one in body["widgets"]
-        for x in range(one["x"], one["x"] + one["width"])
-        for y in range(one["y"], one["y"] + one["height"])
-    ]
-    assert len(cells) == len(set(cells))
-    assert max(x for x, _ in cells) == 23
+    assert body["start"] == "-PT3H"
+    column = 0
+    heights: set[int] = set()
+    for one in body["widgets"]:
+        assert not {"x", "y"} & set(one)
+        column += one["width"]
+        heights.add(one["height"])
+        assert column <= 24
+        if column == 24:
+            assert len(heights) == 1
+            column, heights = 0, set()
+    assert column == 0
+    kinds = [one["type"] for one in body["widgets"]]
+    assert kinds == ["alarm", "metric", "metric", "text", *["metric"] * 12, "log"]
 
 
-def test_the_dashboard_does_without_the_heartbeat() -> None:
-    without = resources(**EVERYTHING | {"Heartbeat": "never"})
-    (alarms,) = widgets(without, "alarm")
-    assert "CallersHearNothingAlarm.Arn" not in alarms["alarms"]
-    assert "CallersHearNothingAlarm" not in without
+# Stages
 
 
-# What is where
-
-
-@pytest.mark.parametrize(("parameter", "made"), SWITCHES.items())
+@pytest.mark.parametrize("parameter", SWITCHES)
 @pytest.mark.parametrize(
-    ("value", "stage", "there"),
+    ("value", "stage", "present"),
     [
         ("production", "production", True),
         ("production", "staging", False),
@@ -287,14 +429,14 @@ def test_the_dashboard_does_without_the_heartbeat() -> None:
         ("never", "production", False),
     ],
 )
-def test_what_costs_something_is_in_production_or_where_it_is_asked_for(
-    parameter: str, made: str, value: str, stage: str, there: bool
+def test_a_parameter_adds_its_resources_in_production_or_in_every_stage(
+    parameter: str, value: str, stage: str, present: bool
 ) -> None:
     stack = resources(**{"Stage": stage, parameter: value})
-    assert (made in stack) is there
+    assert SWITCHES[parameter] & set(stack) == (SWITCHES[parameter] if present else set())
 
 
-def test_a_stack_whose_parameters_nobody_set_has_nothing_of_this(development: Resources) -> None:
+def test_a_stack_with_default_parameters_has_none_of_these(development: Resources) -> None:
     kinds = {one["Type"].split("::")[1] for one in development.values()}
     assert not kinds & {"CloudWatch", "SNS", "KMS", "CodeDeploy", "Events"}
     assert not of_type(development, "AWS::Logs::MetricFilter")
@@ -303,7 +445,7 @@ def test_a_stack_whose_parameters_nobody_set_has_nothing_of_this(development: Re
 # Deployment
 
 
-def test_new_code_is_tried_by_some_and_rolled_back_by_alarms_that_name_functions(
+def test_new_code_gets_a_tenth_of_the_requests_and_three_alarms_roll_it_back(
     production: Resources,
 ) -> None:
     groups = of_type(production, "AWS::CodeDeploy::DeploymentGroup")
@@ -319,7 +461,7 @@ def test_new_code_is_tried_by_some_and_rolled_back_by_alarms_that_name_functions
         assert {metric.namespace for metric in metrics} & {"AWS/ApiGateway"} == set()
 
 
-def test_the_errors_of_every_function_that_is_deployed_so_are_watched(
+def test_the_errors_of_every_gradually_deployed_function_are_watched(
     production: Resources,
 ) -> None:
     watched = watched_by(production["FunctionErrorsAlarm"])
@@ -327,7 +469,7 @@ def test_the_errors_of_every_function_that_is_deployed_so_are_watched(
     assert watched == functions - {"HeartbeatFunction"}
 
 
-def test_an_alarm_that_rolls_back_looks_at_no_more_than_the_five_minutes_of_the_trial(
+def test_an_alarm_that_rolls_back_evaluates_at_most_the_five_minutes_of_the_canary(
     production: Resources,
 ) -> None:
     for name in ("FunctionErrorsAlarm", "UnforeseenErrorsAlarm", "ApologiesAlarm"):
@@ -338,16 +480,16 @@ def test_an_alarm_that_rolls_back_looks_at_no_more_than_the_five_minutes_of_the_
         assert alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]) == 1
 
 
-def test_without_alarms_new_code_still_comes_gradually() -> None:
+def test_without_alarms_new_code_is_still_deployed_gradually() -> None:
     stack = resources(**EVERYTHING | {"Monitoring": "never"})
     group = stack["AnswerFunctionDeploymentGroup"]["Properties"]
     assert not group.get("AlarmConfiguration")
 
 
-# A host name of one's own
+# Domain
 
 
-def test_a_domain_leads_to_the_api_with_todays_tls(production: Resources) -> None:
+def test_a_domain_maps_to_the_api_with_tls_1_2(production: Resources) -> None:
     domain = production["Domain"]["Properties"]
     (configuration,) = domain["DomainNameConfigurations"]
     assert configuration["SecurityPolicy"] == "TLS_1_2"
@@ -357,7 +499,7 @@ def test_a_domain_leads_to_the_api_with_todays_tls(production: Resources) -> Non
 
 
 @pytest.mark.parametrize(
-    ("given", "address"),
+    ("parameters", "url"),
     [
         ({}, ""),
         ({"DomainName": "voice.example.com"}, "https://voice.example.com"),
@@ -367,21 +509,22 @@ def test_a_domain_leads_to_the_api_with_todays_tls(production: Resources) -> Non
         ),
     ],
 )
-def test_the_public_address_follows_the_domain_unless_another_is_given(
-    given: dict[str, str], address: str
+def test_the_public_url_is_the_domains_unless_another_is_set(
+    parameters: dict[str, str], url: str
 ) -> None:
-    stack = resources(Heartbeat="always", **given)
+    stack = resources(Monitoring="always", **parameters)
     answer = stack["AnswerFunction"]["Properties"]["Environment"]["Variables"]
-    assert answer["PUBLIC_BASE_URL"] == address
-    beats = stack["HeartbeatFunction"]["Properties"]["Environment"]["Variables"]
-    assert beats["ANSWER_URL"] == (address or "Api.ApiEndpoint") + "/webhooks/answer"
+    assert answer["PUBLIC_BASE_URL"] == url
+    heartbeat = stack["HeartbeatFunction"]["Properties"]["Environment"]["Variables"]
+    assert heartbeat["ANSWER_URL"] == (url or "Api.ApiEndpoint") + "/webhooks/answer"
+    assert outputs(**parameters)["BaseUrl"] == (url or "Api.ApiEndpoint")
 
 
 def test_a_stack_without_a_domain_has_none(development: Resources) -> None:
     assert not {"Domain", "DomainMapping"} & set(development)
 
 
-# What cannot go
+# Deletion protection
 
 
 @pytest.mark.parametrize(
@@ -393,7 +536,7 @@ def test_a_stack_without_a_domain_has_none(development: Resources) -> None:
         ("development", "always", True),
     ],
 )
-def test_table_and_bucket_refuse_to_be_deleted_where_that_is_asked_for(
+def test_table_and_bucket_refuse_deletion_in_production_or_in_every_stage(
     stage: str, value: str, protected: bool
 ) -> None:
     stack = resources(Stage=stage, DeletionProtection=value)
@@ -403,10 +546,10 @@ def test_table_and_bucket_refuse_to_be_deleted_where_that_is_asked_for(
     assert ("s3:DeleteBucket" in denied) is protected
 
 
-# The heartbeat
+# Heartbeat
 
 
-def test_a_beat_comes_each_minute_and_is_not_repeated(production: Resources) -> None:
+def test_a_synthetic_call_comes_every_minute_and_is_not_retried(production: Resources) -> None:
     (rule,) = of_type(production, "AWS::Events::Rule").values()
     assert rule["ScheduleExpression"] == "rate(1 minute)"
     (config,) = of_type(production, "AWS::Lambda::EventInvokeConfig").values()

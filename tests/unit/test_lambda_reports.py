@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.bench.aws import Report, log_groups, report, reports, summary
+from tests.bench.aws import LogSource, Report, log_sources, report, reports, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,8 @@ STACK = "voice-test"
 TEMPLATE = {
     "Resources": {
         "ApiLogs": {"Type": "AWS::Logs::LogGroup"},
-        "AnswerLogs": {"Type": "AWS::Logs::LogGroup"},
+        "CallsLogs": {"Type": "AWS::Logs::LogGroup"},
+        "WebhookLogs": {"Type": "AWS::Logs::LogGroup"},
         "AnswerRole": {
             "Type": "AWS::IAM::Role",
             "Properties": {
@@ -32,15 +33,18 @@ TEMPLATE = {
                 }
             },
         },
-        "AnswerFunction": {
+    }
+    | {
+        f"{name}Function": {
             "Type": "AWS::Lambda::Function",
             "Properties": {
                 "Runtime": "python3.13",
-                "Handler": "answer.app.handler",
+                "Handler": "index.handler",
                 "Role": {"Fn::GetAtt": ["AnswerRole", "Arn"]},
                 "Code": {"ZipFile": "def handler(event, context): pass"},
             },
-        },
+        }
+        for name in ("Answer", "Calls")
     }
 }
 
@@ -108,22 +112,25 @@ def test_any_other_line_is_no_report(message: str) -> None:
     assert report(message) is None
 
 
-def test_each_function_has_the_log_group_that_is_called_like_it(
+def test_a_function_has_a_log_group_with_its_name_or_that_of_the_webhooks(
     client: Callable[[str], Any],
 ) -> None:
     cloudformation = client("cloudformation")
     cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
-    groups = client("logs").describe_log_groups()["logGroups"]
-    found = log_groups(cloudformation, STACK)
-    assert set(found) == {"Answer"}
-    assert found["Answer"] in {group["logGroupName"] for group in groups}
+    resources = cloudformation.list_stack_resources(StackName=STACK)["StackResourceSummaries"]
+    names = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in resources}
+    assert log_sources(cloudformation, STACK) == {
+        "Answer": LogSource(names["WebhookLogs"], names["AnswerFunction"]),
+        "Calls": LogSource(names["CallsLogs"], names["CallsFunction"]),
+    }
 
 
 def test_reports_are_read_page_by_page_and_none_from_before(client: Callable[[str], Any]) -> None:
     # given more lines than one page of CloudWatch's answer holds, and an old one
     logs, now = client("logs"), time.time()
     logs.create_log_group(logGroupName="many")
-    logs.create_log_stream(logGroupName="many", logStreamName="one")
+    stream = "2026/03/29/voice-answer[7]0123456789abcdef"
+    logs.create_log_stream(logGroupName="many", logStreamName=stream)
     messages = [as_json(number) for number in range(10_500)]
     messages[7] = '{"message": "webhook"}'
     old = {"timestamp": int((now - 7200) * 1000), "message": as_json(-1)}
@@ -133,12 +140,27 @@ def test_reports_are_read_page_by_page_and_none_from_before(client: Callable[[st
     ]
     for start in range(0, len(events), 5000):
         logs.put_log_events(
-            logGroupName="many", logStreamName="one", logEvents=events[start : start + 5000]
+            logGroupName="many", logStreamName=stream, logEvents=events[start : start + 5000]
         )
     # when the last hour is read
-    durations = [one.duration for one in reports(logs, "many", now - 3600)]
+    source = LogSource("many", "voice-answer")
+    durations = [one.duration for one in reports(logs, source, now - 3600)]
     # then every report of it is there, once
     assert durations == [float(number) for number in range(10_500) if number != 7]
+
+
+def test_reports_of_other_functions_in_the_log_group_are_left_out(
+    client: Callable[[str], Any],
+) -> None:
+    logs, now = client("logs"), time.time()
+    logs.create_log_group(logGroupName="shared")
+    for duration, function in ((1, "voice-answer"), (2, "voice-asr"), (3, "other-voice-asr")):
+        stream = f"2026/03/29/{function}[7]0123456789abcdef"
+        logs.create_log_stream(logGroupName="shared", logStreamName=stream)
+        event = {"timestamp": int(now * 1000), "message": as_json(duration)}
+        logs.put_log_events(logGroupName="shared", logStreamName=stream, logEvents=[event])
+    found = reports(logs, LogSource("shared", "voice-asr"), now - 3600)
+    assert [one.duration for one in found] == [2]
 
 
 def test_the_table_tells_cold_starts_from_warm_answers() -> None:

@@ -222,7 +222,7 @@ def _probe(
 
 _PROBE_ADVICE = {
     401: "it refuses the stack's own signature secret; where that was changed in this minute, wait"
-    " one, else look at this machine's clock and at SignatureMaxAge",
+    " one, else look at this machine's clock and at SIGNATURE_MAX_AGE in template.yaml",
     403: "something before the function refuses it: look at PublicBaseUrl and what stands there",
     404: "there is no such route: deploy this checkout (sam build && sam deploy)",
     429: "the API is throttled: run doctor again in a minute",
