@@ -86,7 +86,7 @@ def _store(webhook: Webhook, event: CallEvent, *, waiting: bool) -> str:
         return store_event(aws(), config.table_name, config.overflow_queue_url, kept, within=within)
     except AwsError as error:
         if waiting:
-            return "unkept"  # a caller's answer matters more than the record of a key
+            return "not_stored"  # a caller's answer matters more than the record of a key
         raise RetryLater(str(error)) from None
 
 

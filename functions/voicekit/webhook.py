@@ -438,7 +438,7 @@ _LEVELS = {
     "error": logging.ERROR,
     "transient": logging.ERROR,
     "overflowed": logging.WARNING,
-    "unkept": logging.ERROR,
+    "not_stored": logging.ERROR,
     "rejected": logging.WARNING,
     "unsigned": logging.WARNING,
     "invalid": logging.WARNING,

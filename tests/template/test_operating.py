@@ -89,7 +89,7 @@ GRAPHS: list[tuple[str, str, int | None, list[str]]] = [
         "Sum",
         60,
         [
-            *each("Webhooks", "kept repeat queued overflowed unkept"),
+            *each("Webhooks", "kept repeat queued overflowed not_stored"),
             "WriteThrottleEvents EventsTable",
         ],
     ),

@@ -293,11 +293,11 @@ def test_a_waiting_caller_is_answered_though_neither_table_nor_queue_takes_what_
     at = door if at == "its own door" else at
     done = functions(at, post(cloud.account, at, fields(conversation()), query))
     assert (done.status, done.ncco[0]["action"]) == (200, "talk")
-    assert (done.logs[0]["outcome"], done.logs[0]["level"]) == ("unkept", "ERROR")
+    assert (done.logs[0]["outcome"], done.logs[0]["level"]) == ("not_stored", "ERROR")
 
 
 @pytest.mark.parametrize("door", WAITING)
-def test_a_status_is_never_acknowledged_unkept_at_any_door(
+def test_a_status_is_never_acknowledged_without_being_stored(
     functions: FunctionProcesses, cloud: FakeAws, door: str
 ) -> None:
     cloud.aws.faults |= {"PutItem": "error", "SendMessage": "error"}
@@ -312,7 +312,7 @@ def test_an_apology_does_not_hide_that_an_input_was_not_kept(
     done = functions(
         "dtmf", post(cloud.account, "dtmf", webhooks.keys(conversation()), "flow=faulty")
     )
-    assert (done.logs[0]["outcome"], done.logs[0]["record"]) == ("apology", "unkept")
+    assert (done.logs[0]["outcome"], done.logs[0]["record"]) == ("apology", "not_stored")
 
 
 # The drain
