@@ -27,6 +27,9 @@ _ATTEMPTS = 4  # of a GET, which changes nothing
 _PAUSE = 1.0  # seconds before a GET is repeated where the API names no time
 _LONGEST_PAUSE = 10.0
 _PASSING = (429, 503)
+# Codes of problem details (docs/admin-api.md) that have a meaning of their own here.
+_VONAGE_REFUSED = "vonage_refused"
+_MAY_NOT_DIAL = ("not_allowed", "switched_off", "cap_spent")
 
 
 class AdminApiError(VoicectlError):
@@ -254,7 +257,7 @@ def _unreached(base_url: str, method: str, key: str | None, error: Exception) ->
 def _meaning(status: int, body: dict[str, Any], key: str | None, pause: float) -> str:
     """Say in a sentence or two what a refusal means and what to do."""
     said = str(body.get("detail") or body.get("message") or "").rstrip(".")
-    if body.get("title") == "Vonage refused" and status < 500:
+    if body.get("code") == _VONAGE_REFUSED and status < 500:
         return _vonage_refused(said, body)
     if status == 409 and "state" in body:
         return (
@@ -283,7 +286,7 @@ def _vonage_refused(said: str, body: dict[str, Any]) -> str:
 
 
 def _forbidden(said: str, body: dict[str, Any]) -> str:
-    if body.get("title") == "Dialling refused":
+    if body.get("code") in _MAY_NOT_DIAL:
         return (
             f"The stack may not dial this, and nothing was dialled: {said}. What it may dial is in"
             ' its parameters and its switchboard: docs/admin-api.md, "Who may be called".'

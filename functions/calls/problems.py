@@ -58,27 +58,27 @@ class OutcomePending(Exception):
 
 
 class Problem(NamedTuple):
-    """A refusal as it goes out; ``outcome`` is the word for it in logs and metrics."""
+    """Problem details; ``code`` is also the outcome in the log line."""
 
     status: int
+    code: str
     body: dict[str, Any]
-    outcome: str
     headers: dict[str, str]
 
 
-def _made(
+def _problem(
     status: int,
-    outcome: str,
+    code: str,
     title: str,
     detail: str,
     headers: dict[str, str] | None = None,
     **more: Any,
 ) -> Problem:
-    body = {"title": title, "status": status, "detail": detail}
+    body = {"title": title, "status": status, "code": code, "detail": detail}
     return Problem(
         status,
+        code,
         body | {name: value for name, value in more.items() if value is not None},
-        outcome,
         headers or {},
     )
 
@@ -88,15 +88,15 @@ def problem(error: Exception) -> Problem:
     for kind, make in _TABLE:
         if isinstance(error, kind):
             return make(error)
-    return _made(500, "error", "Our fault", "Something went wrong here; the log says what.")
+    return _problem(500, "error", "Our fault", "Something went wrong here; the log says what.")
 
 
 def _invalid(error: Any) -> Problem:
-    return _made(400, "invalid", "Bad Request", str(error), field=error.field)
+    return _problem(400, "invalid", "Bad Request", str(error), field=error.field)
 
 
 def _no_switchboard(error: Any) -> Problem:
-    return _made(
+    return _problem(
         400,
         "invalid",
         "Bad Request",
@@ -112,7 +112,7 @@ def _undecided(error: Any) -> Problem:
         if claim.state == "claimed"
         else "was asked for, and Vonage's answer got lost"
     )
-    return _made(
+    return _problem(
         409,
         "undecided",
         "Conflict",
@@ -125,7 +125,7 @@ def _undecided(error: Any) -> Problem:
 
 def _limited(error: Any) -> Problem:
     wait = str(math.ceil(error.retry_after or 1))
-    return _made(
+    return _problem(
         429,
         "limited",
         "Too Many Requests",
@@ -139,7 +139,7 @@ def _refused(error: Any) -> Problem:
     """Pass on what Vonage says is wrong with the request; its other refusals are ours to mend."""
     status = error.status if error.status in (400, 403, 409, 422) else 502
     fields = [{"field": name, "reason": reason} for name, reason in error.invalid]
-    return _made(
+    return _problem(
         status,
         "vonage_refused",
         "Vonage refused",
@@ -149,8 +149,8 @@ def _refused(error: Any) -> Problem:
     )
 
 
-def _says(status: int, outcome: str, title: str, detail: str) -> Callable[[Any], Problem]:
-    return lambda error: _made(status, outcome, title, detail.format(error=error))
+def _says(status: int, code: str, title: str, detail: str) -> Callable[[Any], Problem]:
+    return lambda error: _problem(status, code, title, detail.format(error=error))
 
 
 _BY_ITSELF = "{error}"

@@ -150,7 +150,7 @@ def _header(event: dict[str, Any], name: str) -> str | None:
 
 def _refusal(error: Exception, log_fields: dict[str, Any]) -> ApiResponse:
     found = problems.problem(error)
-    log_fields["outcome"] = found.outcome
+    log_fields["outcome"] = found.code
     if found.status >= 500:
         log_fields |= webhooks.error_fields(error)
     return ApiResponse(found.status, found.body, {"content-type": _PROBLEM} | found.headers)

@@ -19,7 +19,7 @@ CLOSED = ["12025550123", "449000000000", "881600000000"]
 @pytest.mark.parametrize("number", CLOSED)
 def test_a_number_that_may_not_be_called_is_not_dialled(stage: ApiHarness, number: str) -> None:
     reply = stage.place(to=[{"type": "phone", "number": number}])
-    assert (reply.status, reply.body["title"]) == (403, "Dialling refused")
+    assert (reply.status, reply.body["code"]) == (403, "not_allowed")
     assert number not in str(reply.body)
     assert stage.vonage.asked == []
 
