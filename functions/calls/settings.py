@@ -1,32 +1,40 @@
-"""What the owner's API needs from its environment beside the settings of every function."""
+"""Environment settings of the admin API, in addition to the settings of the stack."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicekit.settings import SettingsError, StackSettings
-from voicekit.settings import from_environment as stack_settings
+from voicekit.settings import (
+    EnvironmentReader,
+    StackSettings,
+    flag,
+    non_empty,
+    read_stack_settings,
+    whole,
+)
 from vonage_client.client import API_URL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 
 class AdminApiSettings(NamedTuple):
-    """The settings of the stack, and those of this function alone.
+    """The settings of the stack and of this function.
 
     Attributes
     ----------
     stack
         The settings that all functions share.
-    application_secret_id, bucket
-        Where the key that places calls is, and where the recordings are.
+    application_secret_id
+        The secret with the private key that places calls.
+    bucket
+        The bucket of the recordings.
     calls_per_day
-        How many telephones this API may ring in a day, by UTC; 0 for none at all.
+        How many callees this API may call in a day (UTC); 0 for none.
     foreign_answer_urls
-        Whether NCCOs may come from other hosts than this application, where nobody judges them.
+        Whether NCCOs may come from other hosts, where the dial policy does not apply.
     vonage_url
-        Where the Voice API is; another place than Vonage's own on the local platform alone.
+        The base URL of the Voice API, in the region of the Vonage application.
     """
 
     stack: StackSettings
@@ -38,42 +46,21 @@ class AdminApiSettings(NamedTuple):
 
 
 def from_environment(environment: Mapping[str, str]) -> AdminApiSettings:
-    """Read the settings of the owner's API.
+    """Return the settings of the admin API.
 
     Raises
     ------
     SettingsError
-        If any is missing or wrong. The text names all of them at once.
+        If any of them is missing or invalid.
     """
-    problems: list[str] = []
-    stack = None
-    try:
-        stack = stack_settings(environment)
-    except SettingsError as error:
-        problems.append(str(error))
-    given = {name: environment.get(name, "") for name in _WANTED}
-    problems += [
-        f"{name} {wanted}" for name, (right, wanted) in _WANTED.items() if not right(given[name])
-    ]
-    if stack is None or problems:
-        raise SettingsError("; ".join(problems))
-    return AdminApiSettings(
-        stack,
-        given["APPLICATION_SECRET_ID"],
-        given["BUCKET_NAME"],
-        int(given["CALLS_PER_DAY"]),
-        given["FOREIGN_ANSWER_URLS"] == "allow",
-        environment.get("VONAGE_API_URL", API_URL),
+    reader = EnvironmentReader(environment)
+    settings = AdminApiSettings(
+        stack=read_stack_settings(reader),
+        application_secret_id=reader.read("APPLICATION_SECRET_ID", non_empty),
+        bucket=reader.read("BUCKET_NAME", non_empty),
+        calls_per_day=reader.read("CALLS_PER_DAY", whole),
+        foreign_answer_urls=reader.read("FOREIGN_ANSWER_URLS", flag(off="refuse", on="allow")),
+        vonage_url=environment.get("VONAGE_API_URL", API_URL),
     )
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit()
-
-
-_WANTED: dict[str, tuple[Callable[[str], bool], str]] = {
-    "APPLICATION_SECRET_ID": (bool, "is missing"),
-    "BUCKET_NAME": (bool, "is missing"),
-    "CALLS_PER_DAY": (_is_whole, "is not a whole number"),
-    "FOREIGN_ANSWER_URLS": (("refuse", "allow").__contains__, "is neither refuse nor allow"),
-}
+    reader.check()
+    return settings

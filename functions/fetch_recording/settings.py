@@ -1,36 +1,23 @@
-"""What this function needs from its environment."""
+"""Environment settings of this function."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicekit.settings import SettingsError
+from voicekit.settings import EnvironmentReader, non_empty, positive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TEXTS = (
-    "TABLE_NAME",
-    "BUCKET_NAME",
-    "RECORDINGS_QUEUE_URL",
-    "RECORDINGS_DEAD_LETTER_QUEUE_URL",
-    "APPLICATION_SECRET_ID",
-)
-_NUMBERS = (
-    "KEEP_EVENTS_DAYS",
-    "KEEP_RECORDINGS_DAYS",
-    "MAX_RECORDING_MEGABYTES",
-    "RETRY_SECONDS",
-)
 LOCAL_HOST = "VONAGE_LOCAL_HOST"
-"""The variable that the local platform alone sets: its simulated Vonage's host and port."""
+"""The variable with the simulator's host and port; only the local platform sets it."""
 
 
 class FetchSettings(NamedTuple):
-    """The settings of this function in a stack.
+    """The settings of this function.
 
-    ``max_megabytes`` is how large a recording may be, ``retry_seconds`` how long the first pause
-    after a failure is at most. ``local_host`` is set by the local platform alone.
+    ``max_megabytes`` is the largest size of a recording. ``retry_seconds`` is the longest pause
+    after the first failure. ``local_host`` is None everywhere but on the local platform.
     """
 
     table: str
@@ -46,33 +33,25 @@ class FetchSettings(NamedTuple):
 
 
 def from_environment(environment: Mapping[str, str]) -> FetchSettings:
-    """Read the settings.
+    """Return the settings of this function.
 
     Raises
     ------
     SettingsError
-        If any is missing or wrong. The text names all of them at once.
+        If any of them is missing or invalid.
     """
-    missing = [name for name in _TEXTS if not environment.get(name)]
-    numbers = {name: _whole(environment.get(name, "")) for name in _NUMBERS}
-    wrong = [name for name, value in numbers.items() if not value]
-    if missing or wrong:
-        problems = [f"{name} is missing" for name in missing]
-        problems += [f"{name} is not a whole number above zero" for name in wrong]
-        raise SettingsError("; ".join(problems))
-    return FetchSettings(
-        table=environment["TABLE_NAME"],
-        bucket=environment["BUCKET_NAME"],
-        queue_url=environment["RECORDINGS_QUEUE_URL"],
-        dead_letter_queue_url=environment["RECORDINGS_DEAD_LETTER_QUEUE_URL"],
-        secret_id=environment["APPLICATION_SECRET_ID"],
-        keep_events_days=numbers["KEEP_EVENTS_DAYS"],
-        keep_recordings_days=numbers["KEEP_RECORDINGS_DAYS"],
-        max_megabytes=numbers["MAX_RECORDING_MEGABYTES"],
-        retry_seconds=numbers["RETRY_SECONDS"],
+    reader = EnvironmentReader(environment)
+    settings = FetchSettings(
+        table=reader.read("TABLE_NAME", non_empty),
+        bucket=reader.read("BUCKET_NAME", non_empty),
+        queue_url=reader.read("RECORDINGS_QUEUE_URL", non_empty),
+        dead_letter_queue_url=reader.read("RECORDINGS_DEAD_LETTER_QUEUE_URL", non_empty),
+        secret_id=reader.read("APPLICATION_SECRET_ID", non_empty),
+        keep_events_days=reader.read("KEEP_EVENTS_DAYS", positive),
+        keep_recordings_days=reader.read("KEEP_RECORDINGS_DAYS", positive),
+        max_megabytes=reader.read("MAX_RECORDING_MEGABYTES", positive),
+        retry_seconds=reader.read("RETRY_SECONDS", positive),
         local_host=environment.get(LOCAL_HOST),
     )
-
-
-def _whole(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() else 0
+    reader.check()
+    return settings

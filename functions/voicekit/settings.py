@@ -1,4 +1,4 @@
-"""What the functions need from their environment, read once and checked as a whole."""
+"""Read and check the environment variables of a function, and report all problems at once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ T = TypeVar("T")
 
 _NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _PREFIX = re.compile(r"[1-9][0-9]{0,14}")
-# Scheme, host, perhaps a port and a path: what stands in front of our routes.
+# Scheme and host, then an optional port and path: the part of a URL before our routes.
 _BASE_URL = r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 _DOMAIN = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 _FLOW = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
 class SettingsError(Exception):
-    """Settings are missing or wrong; the text names every one of them."""
+    """Settings are missing or invalid; the text names every one of them."""
 
 
 class StackSettings(NamedTuple):
@@ -50,120 +50,173 @@ class StackSettings(NamedTuple):
     flow_time_limit: float
 
 
-def from_environment(environment: Mapping[str, str]) -> StackSettings:
-    """Read the settings of a function.
+class EnvironmentReader:
+    """Reads environment variables one by one and collects the problems.
+
+    Call `check` after the last `read`. Do not use any value before that.
 
     Parameters
     ----------
     environment
-        The function's environment variables, such as ``os.environ``.
+        The environment variables of the function, such as ``os.environ``.
 
-    Returns
-    -------
-    Settings
-        All of them, checked.
+    Examples
+    --------
+    >>> reader = EnvironmentReader({"KEEP_EVENTS_DAYS": "30"})
+    >>> days = reader.read("KEEP_EVENTS_DAYS", positive)
+    >>> reader.check()
+    >>> days
+    30
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._problems: list[str] = []
+
+    def read(self, name: str, convert: Callable[[str], T]) -> T:
+        """Return a variable, converted.
+
+        Parameters
+        ----------
+        name
+            The name of the variable.
+        convert
+            Converts the text. It raises ValueError with what the text must be.
+        """
+        try:
+            return convert(self._environment[name])
+        except KeyError:
+            self._problems.append(f"{name} is missing")
+        except ValueError as error:
+            self._problems.append(f"{name} {error}")
+        return None  # type: ignore[return-value]  # check raises before anything uses this
+
+    def check(self) -> None:
+        """Raise SettingsError with every problem so far."""
+        if self._problems:
+            raise SettingsError("; ".join(self._problems))
+
+
+def from_environment(environment: Mapping[str, str]) -> StackSettings:
+    """Return the settings of the stack.
 
     Raises
     ------
     SettingsError
-        If any is missing or wrong. The text names all of them at once.
+        If any of them is missing or invalid.
     """
-    problems: list[str] = []
-
-    def read(name: str, convert: Callable[[str], T], otherwise: T) -> T:
-        text = environment.get(name)
-        if text is None:
-            problems.append(f"{name} is missing")
-            return otherwise
-        try:
-            return convert(text)
-        except ValueError as error:
-            problems.append(f"{name} {error}")
-            return otherwise
-
-    settings = StackSettings(
-        stage=read("STAGE", _text, ""),
-        public_base_url=read("PUBLIC_BASE_URL", _base_url, ""),
-        table_name=read("TABLE_NAME", _text, ""),
-        signing_secret_id=read("SIGNING_SECRET_ID", _text, ""),
-        switchboard_secret_id=read("SWITCHBOARD_SECRET_ID", _text, ""),
-        overflow_queue_url=read("OVERFLOW_QUEUE_URL", _text, ""),
-        recordings_queue_url=read("RECORDINGS_QUEUE_URL", _text, ""),
-        vonage_number=read("VONAGE_NUMBER", _number, ""),
-        second_number=read("SECOND_NUMBER", _number, ""),
-        default_flow=read("DEFAULT_FLOW", _flow, ""),
-        number_flows=read("NUMBER_FLOWS", _number_flows, {}),
-        conference_name=read("CONFERENCE_NAME", _text, ""),
-        language=read("LANGUAGE", _text, ""),
-        allowed_prefixes=read("ALLOWED_PREFIXES", _prefixes, ()),
-        denied_prefixes=read("DENIED_PREFIXES", _prefixes, ()),
-        allowed_sip_domains=read("ALLOWED_SIP_DOMAINS", _domains, ()),
-        keep_events_days=read("KEEP_EVENTS_DAYS", _whole, 1),
-        signature_max_age=read("SIGNATURE_MAX_AGE", _whole, 1),
-        enforce_answer_get_hash=read("ANSWER_GET_HASH", _enforces, True),
-        flow_time_limit=read("FLOW_TIME_LIMIT", _whole, 1) / 1000,
-    )
-    if problems:
-        raise SettingsError("; ".join(problems))
+    reader = EnvironmentReader(environment)
+    settings = read_stack_settings(reader)
+    reader.check()
     return settings
 
 
-def _text(text: str) -> str:
-    if not text:
+def read_stack_settings(reader: EnvironmentReader) -> StackSettings:
+    """Return the settings of the stack; the caller calls `EnvironmentReader.check`."""
+    return StackSettings(
+        stage=reader.read("STAGE", non_empty),
+        public_base_url=reader.read("PUBLIC_BASE_URL", _base_url),
+        table_name=reader.read("TABLE_NAME", non_empty),
+        signing_secret_id=reader.read("SIGNING_SECRET_ID", non_empty),
+        switchboard_secret_id=reader.read("SWITCHBOARD_SECRET_ID", non_empty),
+        overflow_queue_url=reader.read("OVERFLOW_QUEUE_URL", non_empty),
+        recordings_queue_url=reader.read("RECORDINGS_QUEUE_URL", non_empty),
+        vonage_number=reader.read("VONAGE_NUMBER", _number),
+        second_number=reader.read("SECOND_NUMBER", _number),
+        default_flow=reader.read("DEFAULT_FLOW", _flow),
+        number_flows=reader.read("NUMBER_FLOWS", _number_flows),
+        conference_name=reader.read("CONFERENCE_NAME", non_empty),
+        language=reader.read("LANGUAGE", non_empty),
+        allowed_prefixes=reader.read("ALLOWED_PREFIXES", _prefixes),
+        denied_prefixes=reader.read("DENIED_PREFIXES", _prefixes),
+        allowed_sip_domains=reader.read("ALLOWED_SIP_DOMAINS", _domains),
+        keep_events_days=reader.read("KEEP_EVENTS_DAYS", positive),
+        signature_max_age=reader.read("SIGNATURE_MAX_AGE", positive),
+        enforce_answer_get_hash=reader.read("ANSWER_GET_HASH", flag(off="report", on="enforce")),
+        flow_time_limit=reader.read("FLOW_TIME_LIMIT", _milliseconds),
+    )
+
+
+# Converters for any function
+
+
+def non_empty(value: str) -> str:
+    """Return a text that is not empty."""
+    if not value:
         raise ValueError("is empty")
-    return text
+    return value
 
 
-def _base_url(text: str) -> str:
-    if text and not re.fullmatch(_BASE_URL, text):
-        raise ValueError("is not an http(s) address without query, user and fragment")
-    return text.rstrip("/")
+def whole(value: str) -> int:
+    """Return a whole number."""
+    if not (value.isascii() and value.isdigit()):
+        raise ValueError("is not a whole number")
+    return int(value)
 
 
-def _number(text: str) -> str:
-    if text and not _NUMBER.fullmatch(text):
-        raise ValueError("is not an E.164 number without the plus")
-    return text
+def positive(value: str) -> int:
+    """Return a whole number above 0."""
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise ValueError("is not a whole number above 0")
+    return int(value)
 
 
-def _flow(text: str) -> str:
-    if not _FLOW.fullmatch(text):
+def flag(*, off: str, on: str) -> Callable[[str], bool]:
+    """Return a converter that allows two texts and returns whether it is ``on``."""
+
+    def convert(value: str) -> bool:
+        if value not in (off, on):
+            raise ValueError(f"is neither {off} nor {on}")
+        return value == on
+
+    return convert
+
+
+# Converters for the settings of the stack
+
+
+def _base_url(value: str) -> str:
+    if value and not re.fullmatch(_BASE_URL, value):
+        raise ValueError("is not an http or https URL without query, user and fragment")
+    return value.rstrip("/")
+
+
+def _number(value: str) -> str:
+    if value and not _NUMBER.fullmatch(value):
+        raise ValueError("is not an E.164 number without the plus sign")
+    return value
+
+
+def _flow(value: str) -> str:
+    if not _FLOW.fullmatch(value):
         raise ValueError("is not the name of a flow")
-    return text
+    return value
 
 
-def _list(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _list(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _number_flows(text: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in _list(text)]
+def _number_flows(value: str) -> dict[str, str]:
+    pairs = [pair.partition("=") for pair in _list(value)]
     if not all(number for number, _, _ in pairs):
         raise ValueError("has a flow without a number")
     return {_number(number): _flow(flow) for number, _, flow in pairs}
 
 
-def _prefixes(text: str) -> tuple[str, ...]:
-    prefixes = tuple(_list(text))
+def _prefixes(value: str) -> tuple[str, ...]:
+    prefixes = tuple(_list(value))
     if not all(_PREFIX.fullmatch(prefix) for prefix in prefixes):
-        raise ValueError("has something that is not an E.164 prefix")
+        raise ValueError("has an invalid E.164 prefix")
     return prefixes
 
 
-def _domains(text: str) -> tuple[str, ...]:
-    domains = tuple(domain.lower() for domain in _list(text))
+def _domains(value: str) -> tuple[str, ...]:
+    domains = tuple(domain.lower() for domain in _list(value))
     if not all(re.fullmatch(_DOMAIN, domain) for domain in domains):
-        raise ValueError("has something that is not the name of a host")
+        raise ValueError("has an invalid host name")
     return domains
 
 
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError("is not a whole number above zero")
-    return int(text)
-
-
-def _enforces(text: str) -> bool:
-    if text not in ("report", "enforce"):
-        raise ValueError("is neither report nor enforce")
-    return text == "enforce"
+def _milliseconds(value: str) -> float:
+    return positive(value) / 1000

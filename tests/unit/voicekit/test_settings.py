@@ -1,4 +1,4 @@
-"""voicekit.settings: what is read from the environment, and that all faults are named at once."""
+"""`voicekit.settings` reads the environment and names all problems at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.environment import stack
 from voicekit.settings import SettingsError, from_environment
 
 
-def test_a_stack_s_settings_are_read() -> None:
+def test_the_settings_of_a_stack_are_read() -> None:
     settings = from_environment(
         stack(
             PUBLIC_BASE_URL="https://voice.example.com/v1/",
@@ -44,7 +44,7 @@ def test_every_missing_setting_is_named_at_once() -> None:
         "ALLOWED_SIP_DOMAINS",
     ],
 )
-def test_what_a_stack_need_not_have_may_be_empty(name: str) -> None:
+def test_optional_settings_can_be_empty(name: str) -> None:
     assert not getattr(from_environment(stack(**{name: ""})), name.lower())
 
 
@@ -101,11 +101,11 @@ def test_what_a_stack_need_not_have_may_be_empty(name: str) -> None:
         ("FLOW_TIME_LIMIT", "soon"),
     ],
 )
-def test_a_wrong_setting_is_refused_by_name(name: str, text: str) -> None:
+def test_an_invalid_setting_is_refused_by_name(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} "):
         from_environment(stack(**{name: text}))
 
 
-def test_two_wrong_settings_are_named_together() -> None:
+def test_two_invalid_settings_are_named_together() -> None:
     with pytest.raises(SettingsError, match=r"STAGE.*; .*LANGUAGE"):
         from_environment(stack(STAGE="", LANGUAGE=""))
