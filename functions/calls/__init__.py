@@ -1,1 +1,1 @@
-"""The owner's API: calls are placed and steered, and what happened is read back."""
+"""The admin API: place and control calls, and read back what happened."""

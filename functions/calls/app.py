@@ -1,4 +1,4 @@
-"""The owner's API: places calls, steers them, and reads back what happened."""
+"""The admin API: place and control calls, and read back what happened."""
 
 from __future__ import annotations
 
@@ -32,29 +32,33 @@ _CONFIG = Config(
 
 @functools.cache
 def _services() -> Services:
-    given = from_environment(os.environ)
-    stack = given.stack
+    settings = from_environment(os.environ)
+    stack = settings.stack
     dynamodb, s3, secrets = (
         boto3.client(name, config=_CONFIG) for name in ("dynamodb", "s3", "secretsmanager")
     )
-    tokens = TokenSource(secret_of(secrets, given.application_secret_id))
-    board = SwitchboardSecret(secrets, stack.switchboard_secret_id, flow_names)
-    claims = IdempotencyStore(
-        dynamodb,
-        stack.table_name,
-        given.calls_per_day,
-        stack.keep_events_days,
-        now=time.time,
+    tokens = TokenSource(secret_of(secrets, settings.application_secret_id))
+    return Services(
+        settings=settings,
+        switchboard=SwitchboardSecret(secrets, stack.switchboard_secret_id, flow_names),
+        idempotency=IdempotencyStore(
+            dynamodb,
+            stack.table_name,
+            settings.calls_per_day,
+            stack.keep_events_days,
+            now=time.time,
+            sleep=time.sleep,
+            chance=random.random,
+        ),
+        records=RecordReader(dynamodb, s3, stack.table_name, settings.bucket),
+        vonage=VoiceClient(session(), tokens, base_url=settings.vonage_url),
+        tokens=tokens,
         sleep=time.sleep,
-        chance=random.random,
     )
-    archive = RecordReader(dynamodb, s3, stack.table_name, given.bucket)
-    vonage = VoiceClient(session(), tokens, base_url=given.vonage_url)
-    return Services(given, board, claims, archive, vonage, tokens, time.sleep)
 
 
 def secret_of(client: Any, secret_id: str) -> Callable[[], str]:
-    """Give what fetches the secret that places calls; whatever goes wrong is `KeyUnusable`."""
+    """Return a function that reads the application secret; any failure is InvalidPrivateKey."""
 
     def fetch() -> str:
         try:

@@ -1,23 +1,24 @@
-"""What is written before anything is dialled: the claim to a key, and the calls of the day.
+"""Idempotency records and the daily call limit, written in one transaction.
 
-A call is placed once for each Idempotency-Key. Before Vonage is asked, one transaction takes the
-key and counts the telephones that will ring; both happen, or nothing does::
+A call is placed once for each Idempotency-Key. Before the request to Vonage, one transaction claims
+the key and counts the callees; both happen, or neither::
 
-    (unused) ──▶ claimed ──▶ placed     Vonage placed the call: a repeat gets the first answer
+    (unused) ──▶ claimed ──▶ placed     Vonage placed the call: a repeat gets the same response
                     │
-                    ├──────▶ refused    Vonage said no or was never reached: a repeat gets that
+                    ├──────▶ refused    Vonage refused it or was not reached: likewise
                     │
-                    ├──────▶ unknown    the answer got lost: a repeat gets 409
+                    ├──────▶ unknown    the response was lost: a repeat gets 409
                     │
-                    └── (killed)        the function died: it stays claimed, a repeat gets 409
+                    └── (killed)        the function died: the record stays claimed, a repeat
+                                        gets 409
 
-Nothing leads back. Whoever finds out that nothing rang sends the request with a new key. A key is
-forgotten as long after as events are, but not before `_REMEMBERED`.
+No transition leads back: if no call was placed, the client sends the request with a new key. A
+record expires when events do, but not before `_MIN_KEEP_DAYS`.
 
-The items stand in the table of events, under keys that no conversation has:
+The items are in the table of events, under keys that no conversation has:
 
-    dialling / 2026-01-31     calls: how many telephones this API rang that day (UTC)
-    idempotency#… / claim     a claim
+    dialling / 2026-01-31     calls: the callees of this API on that day (UTC)
+    idempotency#… / claim     an idempotency record
 """
 
 from __future__ import annotations
@@ -32,17 +33,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_REMEMBERED = 30  # days at least
+_MIN_KEEP_DAYS = 30
 _DAY = 86400
-_ATTEMPTS = 7  # at a transaction that met another one, which is then sure not to have happened
-_PAUSE = 0.05  # seconds before the second attempt at most, twice as many before the third, …
-_MET_ANOTHER = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
+_ATTEMPTS = 7  # of a transaction that conflicts with another one, and so was not carried out
+_PAUSE = 0.05  # seconds: the longest pause before the second attempt; doubles with each attempt
+_CONFLICTS = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 
 CLAIMED, PLACED, REFUSED, UNKNOWN = "claimed", "placed", "refused", "unknown"
 
 
 class DailyLimitReached(Exception):
-    """As many telephones as a day allows have rung."""
+    """The daily call limit is reached."""
 
 
 class KeyInUse(Exception):
@@ -50,58 +51,58 @@ class KeyInUse(Exception):
 
 
 class StoreUnavailable(Exception):
-    """The table did not take it; nothing was dialled."""
+    """The table did not accept the write; nothing was dialed."""
 
 
 class StoredResponse(NamedTuple):
-    """What a request to place a call got: a status and a JSON object."""
+    """The response to a request that places a call: a status and a JSON object."""
 
     status: int
     body: dict[str, Any]
 
 
 class IdempotencyRecord(NamedTuple):
-    """What is known of a key.
+    """What is stored for a key.
 
     Attributes
     ----------
     state
         ``claimed``, ``placed``, ``refused`` or ``unknown``.
     request
-        The digest of the request that took it.
+        The digest of the request that claimed the key.
     since
         When, UTC.
-    answer
-        What that request got, None where it is not known.
+    response
+        The response to that request; None if it is unknown.
     """
 
     state: str
     request: str
     since: str
-    answer: StoredResponse | None
+    response: StoredResponse | None
 
 
 def digest(body: object) -> str:
-    """Give what tells one request from another: SHA-256 of its canonical JSON."""
+    """Return the SHA-256 of the canonical JSON of a body."""
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class IdempotencyStore:
-    """The claims and the cap of a stack.
+    """The idempotency records and the daily call limit of a stack.
 
     Parameters
     ----------
     dynamodb
-        boto3's client.
+        The DynamoDB client of boto3.
     table
-        The table's name.
+        The name of the table.
     calls_per_day
-        The cap.
+        The daily call limit.
     keep_days
-        Days that events are kept.
+        After how many days events expire.
     now, sleep, chance
-        The time in seconds since 1970, how pauses are made, and a random source for their length.
+        Returns the seconds since 1970, makes a pause, and returns a random number below 1.
     """
 
     def __init__(
@@ -118,155 +119,158 @@ class IdempotencyStore:
         self._dynamodb = dynamodb
         self._table = table
         self._calls_per_day = calls_per_day
-        self._kept = max(_REMEMBERED, keep_days) * _DAY
+        self._lifetime = max(_MIN_KEEP_DAYS, keep_days) * _DAY
         self._now = now
         self._sleep = sleep
         self._chance = chance
 
     def find(self, key: str) -> IdempotencyRecord | None:
-        """Give what is known of a key, None where it is unused.
+        """Return the record of a key, or None if the key is unused.
 
         Raises
         ------
-        NotWritten
-            If the table does not say.
+        StoreUnavailable
+            If the table cannot be read.
         """
         try:
             items = self._dynamodb.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND sk = :sk",
-                ExpressionAttributeValues={":pk": _name(key)["pk"], ":sk": _name(key)["sk"]},
+                ExpressionAttributeValues={
+                    ":pk": _item_key(key)["pk"],
+                    ":sk": _item_key(key)["sk"],
+                },
                 ConsistentRead=True,
             )["Items"]
         except (BotoCoreError, ClientError) as error:
             raise StoreUnavailable("the table could not be read") from error
         return _record(items[0]) if items else None
 
-    def claim(self, key: str, request: str, telephones: int) -> None:
-        """Take a key for a call, if the day has room for these telephones.
+    def claim(self, key: str, request: str, callees: int) -> None:
+        """Claim a key for a call and count its callees, if the daily call limit allows them.
 
         Raises
         ------
-        KeyTaken, CapSpent
-            If not; nothing is written then.
-        NotWritten
-            If the table did not take it.
+        KeyInUse, DailyLimitReached
+            If the key is used or the limit reached; nothing is written then.
+        StoreUnavailable
+            If the table did not accept the write.
         """
-        claim = {
-            **_name(key),
+        item = {
+            **_item_key(key),
             "state": {"S": CLAIMED},
             "request": {"S": request},
             "since": {"S": _utc(self._now())},
-            "expires_at": {"N": str(int(self._now()) + self._kept)},
+            "expires_at": {"N": str(int(self._now()) + self._lifetime)},
         }
         put = {
             "TableName": self._table,
-            "Item": claim,
+            "Item": item,
             "ConditionExpression": "attribute_not_exists(pk)",  # the key is unused
         }
-        self._write(telephones, [(KeyInUse, {"Put": put})])
+        self._write(callees, [(KeyInUse, {"Put": put})])
 
-    def count_calls(self, telephones: int) -> None:
-        """Count telephones that ring without a key, as a transfer makes them ring.
+    def count_calls(self, callees: int) -> None:
+        """Count callees of a request that has no key, such as a transfer.
 
         Raises
         ------
-        CapSpent, NotWritten
-            As `take`.
+        DailyLimitReached, StoreUnavailable
+            As `claim`.
         """
-        self._write(telephones, [])
+        self._write(callees, [])
 
-    def record_outcome(self, key: str, state: str, answer: StoredResponse | None) -> None:
-        """Write down what came of a claim.
+    def record_outcome(self, key: str, state: str, response: StoredResponse | None) -> None:
+        """Store the outcome of a claimed key.
 
         Raises
         ------
-        NotWritten
-            If the table did not take it: the claim stays as it is.
+        StoreUnavailable
+            If the table did not accept the write: the record stays claimed.
         """
         names = {"#state": "state"}
         values = {":state": {"S": state}, ":claimed": {"S": CLAIMED}}
-        change = "SET #state = :state"
-        if answer is not None:
+        update = "SET #state = :state"
+        if response is not None:
             names["#answer"] = "answer"
-            values[":answer"] = {"S": json.dumps(answer, separators=(",", ":"))}
-            change += ", #answer = :answer"
+            values[":answer"] = {"S": json.dumps(response, separators=(",", ":"))}
+            update += ", #answer = :answer"
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_name(key),
-                UpdateExpression=change,
-                ConditionExpression="#state = :claimed",  # nothing leads back
+                Key=_item_key(key),
+                UpdateExpression=update,
+                ConditionExpression="#state = :claimed",  # no transition leads back
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=values,
             )
         except ClientError as error:
-            # Settled by an attempt whose answer got lost.
+            # Otherwise an earlier attempt stored it, and its response was lost.
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise StoreUnavailable("the claim could not be settled") from error
+                raise StoreUnavailable("the outcome could not be stored") from error
         except BotoCoreError as error:
-            raise StoreUnavailable("the claim could not be settled") from error
+            raise StoreUnavailable("the outcome could not be stored") from error
 
-    def _write(self, telephones: int, first: list[tuple[type[Exception], dict[str, Any]]]) -> None:
-        """Write in one transaction. Which condition failed is told in the order of its parts."""
-        if telephones > self._calls_per_day:
+    def _write(self, callees: int, parts: list[tuple[type[Exception], dict[str, Any]]]) -> None:
+        """Write the parts and the count in one transaction.
+
+        The exception beside each part is raised if the condition of that part fails.
+        """
+        if callees > self._calls_per_day:
             raise DailyLimitReached
-        parts: list[tuple[type[Exception], dict[str, Any]]] = [
-            *first,
-            (DailyLimitReached, self._day(telephones)),
-        ]
+        parts = [*parts, (DailyLimitReached, self._day(callees))]
         for attempt in range(_ATTEMPTS):
             try:
                 self._dynamodb.transact_write_items(TransactItems=[part for _, part in parts])
                 return
             except ClientError as error:
-                reason, code = _reason(error, [failing for failing, _ in parts])
-                if code not in _MET_ANOTHER:
+                reason, code = _cancellation(error, [failure for failure, _ in parts])
+                if code not in _CONFLICTS:
                     raise reason from error
             except BotoCoreError as error:
                 raise StoreUnavailable("the table could not be reached") from error
             self._sleep(_PAUSE * 2**attempt * self._chance())
-        raise StoreUnavailable("too many calls were being placed at once")
+        raise StoreUnavailable("too many calls were placed at the same time")
 
-    def _day(self, telephones: int) -> dict[str, Any]:
+    def _day(self, callees: int) -> dict[str, Any]:
         now = self._now()
         update = {
             "TableName": self._table,
             "Key": {"pk": {"S": "dialling"}, "sk": {"S": _utc(now)[:10]}},
-            "UpdateExpression": "SET expires_at = :expires ADD calls :telephones",
-            # The first of the day, or there is room for these.
+            "UpdateExpression": "SET expires_at = :expires ADD calls :callees",
+            # The first call of the day, or within the limit.
             "ConditionExpression": "attribute_not_exists(calls) OR calls <= :room",
             "ExpressionAttributeValues": {
-                ":telephones": {"N": str(telephones)},
-                ":room": {"N": str(self._calls_per_day - telephones)},
-                ":expires": {"N": str(int(now) + self._kept)},
+                ":callees": {"N": str(callees)},
+                ":room": {"N": str(self._calls_per_day - callees)},
+                ":expires": {"N": str(int(now) + self._lifetime)},
             },
         }
         return {"Update": update}
 
 
-def _reason(error: ClientError, failures: list[type[Exception]]) -> tuple[Exception, str]:
-    """Give what a cancelled transaction means, and DynamoDB's code for it.
+def _cancellation(error: ClientError, failures: list[type[Exception]]) -> tuple[Exception, str]:
+    """Return the exception for a canceled transaction, and the code of DynamoDB.
 
-    The first part that failed decides: while another request is taking the same key, a day that is
-    spent tells nothing yet.
+    The first part that failed decides: while another request claims the same key, a failed count
+    is not final.
     """
-    for failing, part in zip(failures, error.response.get("CancellationReasons", []), strict=False):
+    for failure, part in zip(failures, error.response.get("CancellationReasons", []), strict=False):
         code = part.get("Code", "None")
         if code == "ConditionalCheckFailed":
-            return failing(), code
+            return failure(), code
         if code != "None":
-            return StoreUnavailable("the claim could not be written"), code
-    return StoreUnavailable("the claim could not be written"), ""
+            return StoreUnavailable("the idempotency record could not be written"), code
+    return StoreUnavailable("the idempotency record could not be written"), ""
 
 
-def _name(key: str) -> dict[str, Any]:
+def _item_key(key: str) -> dict[str, Any]:
     return {"pk": {"S": f"idempotency#{key}"}, "sk": {"S": "claim"}}
 
 
 def _record(item: dict[str, Any]) -> IdempotencyRecord:
-    answer = StoredResponse(*json.loads(item["answer"]["S"])) if "answer" in item else None
-    return IdempotencyRecord(item["state"]["S"], item["request"]["S"], item["since"]["S"], answer)
+    response = StoredResponse(*json.loads(item["answer"]["S"])) if "answer" in item else None
+    return IdempotencyRecord(item["state"]["S"], item["request"]["S"], item["since"]["S"], response)
 
 
 def _utc(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Placing a call once: the claim, the question to Vonage, and what came of it."""
+"""Place a call at most once per Idempotency-Key."""
 
 from __future__ import annotations
 
@@ -32,132 +32,131 @@ if TYPE_CHECKING:
     from vonage_client import TokenSource, VoiceClient
 
 log = logging.getLogger("voice")
-_SETTLING = 3  # attempts at writing down what came of a call
+_RECORD_ATTEMPTS = 3
 
 
 class Placed(NamedTuple):
-    """What goes out; ``repeated`` where it had gone out before, and nothing was dialled now."""
+    """The response; ``replayed`` if it belongs to an earlier request and nothing was dialed."""
 
-    answer: StoredResponse
-    repeated: bool
+    response: StoredResponse
+    replayed: bool
 
 
 def place(
-    wanted: DialRequest,
+    request: DialRequest,
     key: str,
     body: Any,
     *,
     policy: DialPolicy,
-    board: SwitchboardSecret,
-    claims: IdempotencyStore,
+    switchboard: SwitchboardSecret,
+    idempotency: IdempotencyStore,
     vonage: VoiceClient,
     tokens: TokenSource,
 ) -> Placed:
-    """Place a call, unless one was placed for this key.
+    """Place a call, unless the key has placed one before.
 
     Parameters
     ----------
-    wanted
-        The checked request.
+    request
+        The validated request.
     key, body
-        The Idempotency-Key, and the request as it came: one key is for one request.
-    policy, board, claims, vonage, tokens
-        Whom this stack may call, whether dialling is on, what was claimed before, who dials, and by
-        which right.
+        The Idempotency-Key, and the request body: each key belongs to one body.
+    policy
+        The dial policy of the stack.
+    switchboard
+        Whether outbound dialing is on.
+    idempotency
+        The records of earlier requests.
+    vonage, tokens
+        The Voice API, and the tokens for it.
 
     Raises
     ------
-    Undecided, KeyMisused
-        If the key was used before, and not for an answer that can be given again.
-    DiallingRefused, SwitchedOff, BoardUnusable, CapSpent, NotWritten
-        If it must not be placed; nothing was dialled.
+    OutcomePending, KeyConflict
+        If the key was used before, and there is no response to replay.
+    DialRefused, DialingDisabled, SwitchboardInvalid, DailyLimitReached, StoreUnavailable
+        If the call must not be placed; nothing was dialed.
     VonageError
-        If Vonage refuses it, or there is no key with which to ask.
+        If Vonage refuses the call, or the private key is unusable.
     OutcomeUnknown
-        If nobody knows whether it was.
+        If it is unknown whether the call was placed.
     """
-    request = digest(body)
-    # Before it is judged: what may be called can have changed since, and a call that was placed
-    # must not be told as refused.
-    before = claims.find(key)
-    if before is not None:
-        return Placed(_replay(before, request), True)
-    check_policy(wanted, policy)
-    board.require_dialing()
-    tokens.get()  # where there is no key to sign with, nothing shall be claimed
+    body_digest = digest(body)
+    # Before the policy check: the policy can have changed since, and a call that was placed must
+    # not be reported as refused.
+    record = idempotency.find(key)
+    if record is not None:
+        return Placed(_replay(record, body_digest), True)
+    check_policy(request, policy)
+    switchboard.require_dialing()
+    tokens.get()  # without a private key, claim nothing
     try:
-        claims.claim(key, request, count_callees(wanted))
+        idempotency.claim(key, body_digest, count_callees(request))
     except KeyInUse:
-        taken = claims.find(key)
-        if taken is None:
-            raise StoreUnavailable("the claim could not be read") from None
-        return Placed(_replay(taken, request), True)
-    return Placed(_dial(wanted, key, claims, vonage), False)
+        record = idempotency.find(key)
+        if record is None:
+            raise StoreUnavailable("the idempotency record could not be read") from None
+        return Placed(_replay(record, body_digest), True)
+    return Placed(_dial(request, key, idempotency, vonage), False)
 
 
-def check_policy(wanted: DialRequest, policy: DialPolicy) -> None:
-    """Judge everything in a request that has Vonage dial, or take an NCCO from somewhere.
-
-    Raises
-    ------
-    DiallingRefused
-        If anything of it is not allowed.
-    """
-    for endpoint in wanted.endpoints:
+def check_policy(request: DialRequest, policy: DialPolicy) -> None:
+    """Raise DialRefused unless the policy allows every endpoint and NCCO source of a request."""
+    for endpoint in request.endpoints:
         check_endpoint(endpoint, policy)
-    check_inline_ncco(wanted.ncco, policy)
-    if wanted.url is not None:
-        check_source("the NCCO's URL", wanted.url, policy)
+    check_inline_ncco(request.ncco, policy)
+    if request.url is not None:
+        check_source("the URL of the NCCO", request.url, policy)
 
 
-def uses_external_ncco(wanted: DialRequest, policy: DialPolicy) -> bool:
-    """Say whether Vonage may take an NCCO from another host, which could have it dial anybody."""
+def uses_external_ncco(request: DialRequest, policy: DialPolicy) -> bool:
+    """Return whether Vonage may fetch an NCCO from another host, which could dial anyone."""
     try:
-        check_policy(wanted, policy._replace(foreign_nccos=False))
+        check_policy(request, policy._replace(foreign_nccos=False))
     except DialRefused:
         return True
     return False
 
 
-def count_callees(wanted: DialRequest) -> int:
-    """Count the telephones that a request has ring; those of a flow are not known beforehand."""
-    return len(wanted.endpoints) + count_endpoints(wanted.ncco)
+def count_callees(request: DialRequest) -> int:
+    """Return the number of callees of a request; those of a flow are not known beforehand."""
+    return len(request.endpoints) + count_endpoints(request.ncco)
 
 
-def _replay(claim: IdempotencyRecord, request: str) -> StoredResponse:
-    if claim.request != request:
+def _replay(record: IdempotencyRecord, body_digest: str) -> StoredResponse:
+    if record.request != body_digest:
         raise problems.KeyConflict
-    if claim.answer is None:
-        raise problems.OutcomePending(claim)
-    return claim.answer
+    if record.response is None:
+        raise problems.OutcomePending(record)
+    return record.response
 
 
 def _dial(
-    wanted: DialRequest, key: str, claims: IdempotencyStore, vonage: VoiceClient
+    request: DialRequest, key: str, idempotency: IdempotencyStore, vonage: VoiceClient
 ) -> StoredResponse:
-    """Ask Vonage, once and never again, and write down what came of it."""
+    """Send the request to Vonage once, without a retry, and record the outcome."""
     try:
-        call = vonage.create_call(wanted.body)
+        call = vonage.create_call(request.body)
     except OutcomeUnknown:
-        _record_outcome(claims, key, UNKNOWN, None)
+        _record_outcome(idempotency, key, UNKNOWN, None)
         raise
     except VonageError as error:
-        refused = problems.problem(error)
-        _record_outcome(claims, key, REFUSED, StoredResponse(refused.status, refused.body))
+        problem = problems.problem(error)
+        _record_outcome(idempotency, key, REFUSED, StoredResponse(problem.status, problem.body))
         raise
-    answer = StoredResponse(201, call)
-    _record_outcome(claims, key, PLACED, answer)
-    return answer
+    response = StoredResponse(201, call)
+    _record_outcome(idempotency, key, PLACED, response)
+    return response
 
 
 def _record_outcome(
-    claims: IdempotencyStore, key: str, state: str, answer: StoredResponse | None
+    idempotency: IdempotencyStore, key: str, state: str, response: StoredResponse | None
 ) -> None:
-    """Write down what came of a call. Where that fails the claim stays `claimed`, and so closed."""
-    for attempt in range(1, _SETTLING + 1):
+    """Record the outcome of a call; on failure the record stays `claimed`, so the key is used."""
+    for attempt in range(1, _RECORD_ATTEMPTS + 1):
         try:
-            claims.record_outcome(key, state, answer)
+            idempotency.record_outcome(key, state, response)
             return
         except StoreUnavailable as error:
-            if attempt == _SETTLING:
+            if attempt == _RECORD_ATTEMPTS:
                 log.error("claim not settled", extra={"outcome": state, "detail": str(error)})

@@ -1,6 +1,6 @@
-"""What goes wrong in the owner's API, as problem details (RFC 9457): the one table of its statuses.
+"""Problem details (RFC 9457) of the admin API: status, code and text for each exception.
 
-No exception of the rooms below knows HTTP; here each becomes a status and a text for the owner.
+Only this module knows which exception becomes which HTTP status.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from calls.idempotency import DailyLimitReached, IdempotencyRecord, StoreUnavailable
+from calls.idempotency import CLAIMED, DailyLimitReached, IdempotencyRecord, StoreUnavailable
 from calls.switchboard_secret import DialingDisabled, SwitchboardInvalid, VersionConflict
 from calls.validation import ValidationError
 from records.reader import InvalidCursor, RecordNotFound
@@ -31,30 +31,25 @@ from vonage_client import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_LOOK = (
-    "GET /calls?date_start={since}&order=asc lists what Vonage placed since then,"
-    " GET /history the calls that it reported"
-)
-
 
 class UnsignedRequest(Exception):
-    """No signature of AWS's stands behind the request."""
+    """The request has no IAM identity."""
 
 
 class RouteNotFound(Exception):
-    """There is nothing at this path, or not by this method."""
+    """There is no such path or method."""
 
 
 class KeyConflict(Exception):
-    """The key of another request."""
+    """The idempotency key was used with another request."""
 
 
 class OutcomePending(Exception):
-    """Whether a call was placed for this key is not known."""
+    """It is unknown whether a call was placed for this key."""
 
-    def __init__(self, claim: IdempotencyRecord) -> None:
-        super().__init__(claim.state)
-        self.claim = claim
+    def __init__(self, record: IdempotencyRecord) -> None:
+        super().__init__(record.state)
+        self.record = record
 
 
 class Problem(NamedTuple):
@@ -64,6 +59,19 @@ class Problem(NamedTuple):
     code: str
     body: dict[str, Any]
     headers: dict[str, str]
+
+
+def problem(error: Exception) -> Problem:
+    """Return the problem details of an exception; those of an unexpected one reveal nothing."""
+    for kind, make in _TABLE:
+        if isinstance(error, kind):
+            return make(error)
+    return _problem(
+        500,
+        "error",
+        "Internal Server Error",
+        "Unexpected error. See the log group of the calls function.",
+    )
 
 
 def _problem(
@@ -83,156 +91,168 @@ def _problem(
     )
 
 
-def problem(error: Exception) -> Problem:
-    """Give what an exception is to the owner; anything unforeseen is 500, without a word of it."""
-    for kind, make in _TABLE:
-        if isinstance(error, kind):
-            return make(error)
-    return _problem(500, "error", "Our fault", "Something went wrong here; the log says what.")
+def _template(status: int, code: str, title: str, detail: str) -> Callable[[Any], Problem]:
+    return lambda error: _problem(status, code, title, detail.format(error=error))
 
 
 def _invalid(error: Any) -> Problem:
     return _problem(400, "invalid", "Bad Request", str(error), field=error.field)
 
 
-def _no_switchboard(error: Any) -> Problem:
+def _invalid_switchboard(error: Any) -> Problem:
     return _problem(
         400,
         "invalid",
         "Bad Request",
-        f"This is no switchboard, and nothing was changed: {error}",
-        invalid=[{"field": where, "reason": what} for where, what in error.problems],
+        f"Invalid switchboard document, nothing changed. {error}",
+        invalid=[{"field": field, "reason": reason} for field, reason in error.problems],
     )
 
 
-def _undecided(error: Any) -> Problem:
-    claim: IdempotencyRecord = error.claim
-    said = (
-        "is being placed, or the function died while it was"
-        if claim.state == "claimed"
-        else "was asked for, and Vonage's answer got lost"
+def _pending(error: Any) -> Problem:
+    record: IdempotencyRecord = error.record
+    state = (
+        "is being placed, or the function ended before Vonage responded"
+        if record.state == CLAIMED
+        else "was requested, and the response of Vonage was lost"
     )
     return _problem(
         409,
         "undecided",
         "Conflict",
-        f"A call with this Idempotency-Key {said}. It is not dialled again."
-        f" {_LOOK.format(since=claim.since)}. If it is not there, send it with a new key.",
-        state=claim.state,
-        since=claim.since,
+        f"A call with this Idempotency-Key {state}. It is not dialed again. Look for the call:"
+        f" GET /calls?date_start={record.since}&order=asc lists the calls at Vonage since then,"
+        " GET /history the calls that Vonage reported. If it is not there, send the request with"
+        " a new key.",
+        state=record.state,
+        since=record.since,
     )
 
 
-def _limited(error: Any) -> Problem:
+def _rate_limited(error: Any) -> Problem:
     wait = str(math.ceil(error.retry_after or 1))
     return _problem(
         429,
         "limited",
         "Too Many Requests",
-        "Vonage takes 3 new calls and 15 other requests a second; nothing was carried out.",
+        "Vonage allows 3 new calls and 15 other requests a second. Nothing was carried out.",
         {"Retry-After": wait},
         trace_id=error.trace_id,
     )
 
 
-def _refused(error: Any) -> Problem:
-    """Pass on what Vonage says is wrong with the request; its other refusals are ours to mend."""
+def _vonage_refused(error: Any) -> Problem:
+    """Pass on a status that is about the request; any other status is an error of this stack."""
     status = error.status if error.status in (400, 403, 409, 422) else 502
     fields = [{"field": name, "reason": reason} for name, reason in error.invalid]
     return _problem(
         status,
         "vonage_refused",
-        "Vonage refused",
+        "Refused by Vonage",
         str(error),
         trace_id=error.trace_id,
         invalid=fields or None,
     )
 
 
-def _says(status: int, code: str, title: str, detail: str) -> Callable[[Any], Problem]:
-    return lambda error: _problem(status, code, title, detail.format(error=error))
-
-
-_BY_ITSELF = "{error}"
-# The first that fits counts, so what is special stands before what is general.
+_ERROR_TEXT = "{error}"
+_NOT_DIALED = "Dialing not allowed"
+# The first match wins, so subclasses come before their base class.
 _TABLE: tuple[
     tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Problem]], ...
 ] = (
     (
         UnsignedRequest,
-        _says(403, "unsigned", "Forbidden", "Sign the request with Signature Version 4."),
+        _template(403, "unsigned", "Forbidden", "Sign the request with AWS Signature Version 4."),
     ),
-    (RouteNotFound, _says(404, "no_route", "Not Found", "There is nothing at this path.")),
+    (
+        RouteNotFound,
+        _template(404, "no_route", "Not Found", "There is no route for this path and method."),
+    ),
     (ValidationError, _invalid),
     (
         InvalidCursor,
-        _says(400, "invalid", "Bad Request", "cursor: must be the `next` of an earlier page"),
+        _template(
+            400,
+            "invalid",
+            "Bad Request",
+            "cursor: must be the `next` of an earlier page of this day",
+        ),
     ),
-    (BadRequest, _says(400, "invalid", "Bad Request", _BY_ITSELF)),
-    (BodyTooLarge, _says(413, "invalid", "Content Too Large", "The body is larger than 256 KiB.")),
-    (DialRefused, _says(403, "not_allowed", "Dialling refused", _BY_ITSELF)),
+    (BadRequest, _template(400, "invalid", "Bad Request", _ERROR_TEXT)),
+    (
+        BodyTooLarge,
+        _template(413, "invalid", "Content Too Large", "The body is larger than 256 KiB."),
+    ),
+    (DialRefused, _template(403, "not_allowed", _NOT_DIALED, _ERROR_TEXT)),
     (
         DialingDisabled,
-        _says(403, "switched_off", "Dialling refused", "All dialling is switched off."),
+        _template(403, "switched_off", _NOT_DIALED, "The switchboard turns outbound dialing off."),
     ),
-    (SwitchboardError, _no_switchboard),
+    (SwitchboardError, _invalid_switchboard),
     (
         VersionConflict,
-        _says(
+        _template(
             412,
             "changed_since",
             "Precondition Failed",
-            "Another version of the switchboard holds now, and nothing was changed. Read it again.",
+            "The stored switchboard is not the version in If-Match, and nothing was changed."
+            " Read it again.",
         ),
     ),
     (
         DailyLimitReached,
-        _says(403, "cap_spent", "Dialling refused", "The calls of this day (UTC) are spent."),
+        _template(
+            403,
+            "cap_spent",
+            _NOT_DIALED,
+            "The daily call limit (CallsPerDay) is reached. It resets at 00:00 UTC.",
+        ),
     ),
     (
         KeyConflict,
-        _says(
+        _template(
             422,
             "key_misused",
             "Unprocessable Content",
-            "This Idempotency-Key came with another request before: each call needs its own.",
+            "This Idempotency-Key was used with another request. Send a new key with each call.",
         ),
     ),
-    (OutcomePending, _undecided),
-    (RecordNotFound, _says(404, "not_found", "Not Found", _BY_ITSELF)),
-    (RateLimited, _limited),
+    (OutcomePending, _pending),
+    (RecordNotFound, _template(404, "not_found", "Not Found", _ERROR_TEXT)),
+    (RateLimited, _rate_limited),
     (
         Unauthorized,
-        _says(
+        _template(
             502,
             "unauthorized",
-            "Vonage refused the key",
-            "Vonage did not accept the application's token. Put the application_id and the"
+            "Token rejected by Vonage",
+            "Vonage did not accept the token of the application. Put the application_id and the"
             " private_key of the same Vonage application into the secret ApplicationSecretArn.",
         ),
     ),
     (
         NotFound,
-        _says(404, "not_found", "Not Found", "Vonage knows no such call: it may be over."),
+        _template(404, "not_found", "Not Found", "Vonage has no such call. It may have ended."),
     ),
-    (VonageRefused, _refused),
-    (InvalidPrivateKey, _says(502, "key_unusable", "No key for Vonage", _BY_ITSELF)),
+    (VonageRefused, _vonage_refused),
+    (InvalidPrivateKey, _template(502, "key_unusable", "Private key unusable", _ERROR_TEXT)),
     (
         OutcomeUnknown,
-        _says(
+        _template(
             504,
             "unknown",
-            "Vonage's answer got lost",
-            "{error}. It may have been carried out: look before you ask again.",
+            "Response of Vonage lost",
+            "{error}. The request may have been carried out: check before you send it again.",
         ),
     ),
-    (Unavailable, _says(502, "unavailable", "Vonage was not reached", _BY_ITSELF)),
+    (Unavailable, _template(502, "unavailable", "Vonage unavailable", _ERROR_TEXT)),
     (
         (BotoCoreError, ClientError),
-        _says(503, "unavailable", "Not now", "AWS did not give what was asked for; ask again."),
+        _template(503, "unavailable", "Service Unavailable", "A request to AWS failed. Try again."),
     ),
     (
         (StoreUnavailable, SettingsError, SwitchboardInvalid),
-        _says(503, "unavailable", "Not now", "{error}; nothing was dialled."),
+        _template(503, "unavailable", "Service Unavailable", "Nothing was dialed: {error}."),
     ),
 )

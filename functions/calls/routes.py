@@ -1,18 +1,15 @@
-"""The routes of the owner's API: what each asks of the rooms below, and what it answers.
+"""The routes of the admin API: call a service, return JSON or problem details.
 
-One boundary, `serving`, turns whatever goes wrong into problem details, and writes one log line.
+`make_handler` is the only place that turns exceptions into problem details. It writes one log line
+for each request.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
-import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from calls import place_call, problems, validation
 from records.timeline import build_timeline
@@ -34,27 +31,26 @@ if TYPE_CHECKING:
 log = logging.getLogger("voice")
 log.setLevel(logging.INFO)  # some runtimes leave the root logger at WARNING
 
-# Seconds before hanging up is tried again: a call placed less than two seconds ago cannot be ended
+# Seconds between the attempts to hang up: a call placed less than two seconds ago cannot be ended
 # yet (Vonage support article 10359615124380).
 _NOT_READY = (0.5, 1.0, 1.5)
-_PREFIX = re.compile("^/.+?(?=/(?:calls|history|recordings|switchboard)(?:/|$))")
 _PROBLEM = "application/problem+json"
 
 
 class Services(NamedTuple):
-    """What the routes work with."""
+    """The services that the routes use."""
 
-    options: AdminApiSettings
-    board: SwitchboardSecret
-    claims: IdempotencyStore
-    archive: RecordReader
+    settings: AdminApiSettings
+    switchboard: SwitchboardSecret
+    idempotency: IdempotencyStore
+    records: RecordReader
     vonage: VoiceClient
     tokens: TokenSource
     sleep: Callable[[float], None]
 
 
 class ApiResponse(NamedTuple):
-    """What goes back: a status, a JSON body where there is one, and what the log line says."""
+    """A status, an optional JSON body, headers, and fields for the log line."""
 
     status: int
     body: object = None
@@ -62,157 +58,114 @@ class ApiResponse(NamedTuple):
     log_fields: dict[str, Any] = {}  # noqa: RUF012
 
 
-def make_handler(desk: Callable[[], Services]) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Make the Lambda handler.
+def make_handler(
+    services: Callable[[], Services],
+) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the Lambda handler.
 
     Parameters
     ----------
-    desk
-        Gives what the routes work with; asked at each request, so that a fault in the settings is
-        answered and not raised while the function starts.
+    services
+        Returns what the routes use. It is called on every request, so an invalid setting produces
+        a 503 response instead of an import error.
     """
-    resolver = _resolver()
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         started = time.monotonic()
         log_fields: dict[str, Any] = {"route": event.get("routeKey"), "outcome": "answered"}
         try:
-            _needs_signature(event)
-            one = _AdminRequest(desk(), webhooks.read(event), functools.partial(_header, event))
-            resolver.context |= {"one": one, "log_fields": log_fields}
-            answer: dict[str, Any] = resolver.resolve(event, context)
+            _require_signature(event)
+            result = _to_gateway(_respond(event, services(), log_fields))
         except Exception as error:
-            answer = _to_gateway(_refusal(error, log_fields))
-        log_fields["status"] = answer["statusCode"]
+            result = _to_gateway(_error_response(error, log_fields))
+        status = log_fields["status"] = result["statusCode"]
         log_fields["ms"] = round((time.monotonic() - started) * 1000, 1)
         log_fields["version"] = getattr(context, "function_version", None)
-        log.log(
-            logging.ERROR if log_fields["status"] >= 500 else logging.INFO, "api", extra=log_fields
-        )
-        return answer
+        log.log(logging.ERROR if status >= 500 else logging.INFO, "api", extra=log_fields)
+        return result
 
     return handle
 
 
-def _resolver() -> APIGatewayHttpResolver:
-    """Make the routes."""
-    # A custom domain may serve this API below a path of its own.
-    resolver = APIGatewayHttpResolver(strip_prefixes=[_PREFIX])
-
-    def answering(method: str, path: str, answer: Callable[..., ApiResponse]) -> None:
-        @resolver.route(path, method)
-        def respond(**parameters: str) -> Response[str]:
-            log_fields = resolver.context["log_fields"]
-            if "uuid" in parameters:
-                log_fields["leg"] = validation.call_uuid(parameters["uuid"])
-            reply = answer(resolver.context["one"], **parameters)
-            log_fields |= reply.log_fields
-            return _to_resolver(reply)
-
-    answering("POST", "/calls", _AdminRequest.place)
-    answering("GET", "/calls", _AdminRequest.list_calls)
-    answering("GET", "/calls/<uuid>", _AdminRequest.get_call)
-    answering("PUT", "/calls/<uuid>", _AdminRequest.change_call)
-    answering("PUT", "/calls/<uuid>/talk", _AdminRequest.start_talk)
-    answering("DELETE", "/calls/<uuid>/talk", _AdminRequest.stop_talk)
-    answering("PUT", "/calls/<uuid>/stream", _AdminRequest.start_stream)
-    answering("DELETE", "/calls/<uuid>/stream", _AdminRequest.stop_stream)
-    answering("PUT", "/calls/<uuid>/dtmf", _AdminRequest.send_digits)
-    answering("PUT", "/calls/<uuid>/input/dtmf", _AdminRequest.listen)
-    answering("DELETE", "/calls/<uuid>/input/dtmf", _AdminRequest.stop_listening)
-    answering("GET", "/calls/<uuid>/events", _AdminRequest.events)
-    answering("GET", "/history", _AdminRequest.history)
-    answering("GET", "/recordings/<uuid>", _AdminRequest.recording)
-    answering("GET", "/switchboard", _AdminRequest.switchboard)
-    answering("PUT", "/switchboard", _AdminRequest.set_switchboard)
-
-    # What no handler takes, the resolver would log with all of its text.
-    def refuse(error: Exception) -> Response[str]:
-        return _to_resolver(_refusal(error, resolver.context["log_fields"]))
-
-    resolver.exception_handler(Exception)(refuse)
-    resolver.not_found(lambda _error: refuse(problems.RouteNotFound()))
-    return resolver
-
-
-def _needs_signature(event: dict[str, Any]) -> None:
-    """Refuse what no IAM identity signed, should a route ever lose its authorizer."""
+def _require_signature(event: dict[str, Any]) -> None:
+    """Raise UnsignedRequest without an IAM identity, in case a route loses its authorizer."""
     context = event.get("requestContext") or {}
     if not ((context.get("authorizer") or {}).get("iam") or {}).get("userArn"):
         raise problems.UnsignedRequest
 
 
-def _header(event: dict[str, Any], name: str) -> str | None:
-    given = event.get("headers") or {}
-    found: str | None = next((text for key, text in given.items() if key.lower() == name), None)
-    return found
+def _respond(event: dict[str, Any], services: Services, log_fields: dict[str, Any]) -> ApiResponse:
+    """Call the operation of the route that API Gateway matched."""
+    request = _AdminRequest(services, event)
+    operation = ROUTES.get(event.get("routeKey") or "")
+    if operation is None:
+        raise problems.RouteNotFound
+    parameters = event.get("pathParameters") or {}
+    if "uuid" in parameters:
+        log_fields["leg"] = validation.call_uuid(parameters["uuid"])
+    response = operation(request, **parameters)
+    log_fields |= response.log_fields
+    return response
 
 
-def _refusal(error: Exception, log_fields: dict[str, Any]) -> ApiResponse:
-    found = problems.problem(error)
-    log_fields["outcome"] = found.code
-    if found.status >= 500:
+def _error_response(error: Exception, log_fields: dict[str, Any]) -> ApiResponse:
+    problem = problems.problem(error)
+    log_fields["outcome"] = problem.code
+    if problem.status >= 500:
         log_fields |= webhooks.error_fields(error)
-    return ApiResponse(found.status, found.body, {"content-type": _PROBLEM} | found.headers)
+    return ApiResponse(problem.status, problem.body, {"content-type": _PROBLEM} | problem.headers)
 
 
-def _to_gateway(reply: ApiResponse) -> dict[str, Any]:
+def _to_gateway(response: ApiResponse) -> dict[str, Any]:
     headers = {"cache-control": "no-store"}
-    if reply.body is not None:
+    body = ""
+    if response.body is not None:
         headers["content-type"] = "application/json"
-    body = "" if reply.body is None else json.dumps(reply.body, separators=(",", ":"))
-    return {"statusCode": reply.status, "headers": headers | reply.headers, "body": body}
-
-
-def _to_resolver(reply: ApiResponse) -> Response[str]:
-    made = _to_gateway(reply)
-    return Response(made["statusCode"], body=made["body"], headers=made["headers"])
+        body = json.dumps(response.body, separators=(",", ":"))
+    return {"statusCode": response.status, "headers": headers | response.headers, "body": body}
 
 
 class _AdminRequest:
-    """One request at the routes."""
+    """One request; each method is the operation of one route."""
 
-    def __init__(
-        self, at: Services, request: webhooks.WebhookRequest, header: Callable[[str], str | None]
-    ) -> None:
-        self._at = at
-        self._request = request
-        self._header = header
-        stack = at.options.stack
-        prefix = _PREFIX.match(request.path)
-        base_url = stack.public_base_url or f"https://{request.host}{prefix[0] if prefix else ''}"
-        self._here = validation.AppAddress(base_url, stack.vonage_number)
+    def __init__(self, services: Services, event: dict[str, Any]) -> None:
+        self._services = services
+        self._request = webhooks.read(event)
+        headers = event.get("headers") or {}
+        self._headers: dict[str, str] = {name.lower(): text for name, text in headers.items()}
+        stack = services.settings.stack
+        base_url = stack.public_base_url or _base_url(self._request, event)
+        self._app = validation.AppAddress(base_url, stack.vonage_number)
         self._policy = policy_from(stack, base_url)._replace(
-            foreign_nccos=at.options.foreign_answer_urls
+            foreign_nccos=services.settings.foreign_answer_urls
         )
 
     # Calls
 
     def place(self) -> ApiResponse:
-        key = validation.idempotency_key(self._header("idempotency-key"))
+        key = validation.idempotency_key(self._headers.get("idempotency-key"))
         body = self._body()
-        wanted = validation.dial_request(body, self._here)
         placed = place_call.place(
-            wanted,
+            validation.dial_request(body, self._app),
             key,
             body,
             policy=self._policy,
-            board=self._at.board,
-            claims=self._at.claims,
-            vonage=self._at.vonage,
-            tokens=self._at.tokens,
+            switchboard=self._services.switchboard,
+            idempotency=self._services.idempotency,
+            vonage=self._services.vonage,
+            tokens=self._services.tokens,
         )
         return _placed_response(placed)
 
     def list_calls(self) -> ApiResponse:
         filters = validation.call_filters(self._query())
-        found = self._at.vonage.list_calls(**filters)
+        found = self._services.vonage.list_calls(**filters)
         page = {name: found.get(name) for name in ("count", "page_size", "record_index")}
         calls = (found.get("_embedded") or {}).get("calls") or []
         return ApiResponse(200, page | {"calls": [_without_links(call) for call in calls]})
 
     def get_call(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, _without_links(self._at.vonage.get_call(uuid)))
+        return ApiResponse(200, _without_links(self._services.vonage.get_call(uuid)))
 
     def change_call(self, uuid: str) -> ApiResponse:
         body = self._body()
@@ -222,96 +175,99 @@ class _AdminRequest:
         elif action == "hangup":
             self._hang_up(uuid)
         else:
-            getattr(self._at.vonage, action)(uuid)
+            getattr(self._services.vonage, action)(uuid)
         return ApiResponse(204, log_fields={"action": action})
 
     def _transfer(self, uuid: str, body: dict[str, Any]) -> None:
-        wanted = validation.transfer(body, self._here)
-        place_call.check_policy(wanted, self._policy)
-        telephones = place_call.count_callees(wanted)
-        if telephones or place_call.uses_external_ncco(wanted, self._policy):
-            self._at.board.require_dialing()
-        if telephones:
-            self._at.claims.count_calls(telephones)
-        if wanted.url is None:
-            self._at.vonage.transfer_to_ncco(uuid, wanted.ncco)
+        request = validation.transfer(body, self._app)
+        place_call.check_policy(request, self._policy)
+        callees = place_call.count_callees(request)
+        if callees or place_call.uses_external_ncco(request, self._policy):
+            self._services.switchboard.require_dialing()
+        if callees:
+            self._services.idempotency.count_calls(callees)
+        if request.url is None:
+            self._services.vonage.transfer_to_ncco(uuid, request.ncco)
         else:
-            self._at.vonage.transfer_to_url(uuid, wanted.url)
+            self._services.vonage.transfer_to_url(uuid, request.url)
 
     def _hang_up(self, uuid: str) -> None:
-        """End a call. One that is not there has ended; one that has just begun is waited for."""
+        """End a call: ignore one that has ended, and retry while one is too new to be ended."""
         for pause in (*_NOT_READY, None):
             try:
-                return self._at.vonage.hang_up(uuid)
+                return self._services.vonage.hang_up(uuid)
             except NotFound:
                 return None
             except VonageRefused as error:
                 if error.status != 400 or error.invalid or pause is None:
                     raise
-            self._at.sleep(pause)
+            self._services.sleep(pause)
 
-    # Sounds and keys
+    # Talk, stream and DTMF
 
     def start_talk(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, self._at.vonage.start_talk(uuid, validation.talk(self._body())))
+        talk = validation.talk(self._body())
+        return ApiResponse(200, self._services.vonage.start_talk(uuid, talk))
 
     def stop_talk(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, self._at.vonage.stop_talk(uuid))
+        return ApiResponse(200, self._services.vonage.stop_talk(uuid))
 
     def start_stream(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, self._at.vonage.start_stream(uuid, validation.stream(self._body())))
+        stream = validation.stream(self._body())
+        return ApiResponse(200, self._services.vonage.start_stream(uuid, stream))
 
     def stop_stream(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, self._at.vonage.stop_stream(uuid))
+        return ApiResponse(200, self._services.vonage.stop_stream(uuid))
 
-    def send_digits(self, uuid: str) -> ApiResponse:
+    def send_dtmf(self, uuid: str) -> ApiResponse:
         digits = validation.digits(self._body())["digits"]
-        return ApiResponse(200, self._at.vonage.send_dtmf(uuid, digits))
+        return ApiResponse(200, self._services.vonage.send_dtmf(uuid, digits))
 
-    def listen(self, uuid: str) -> ApiResponse:
-        url = validation.dtmf_event_url(self._body(), self._here)
+    def subscribe_dtmf(self, uuid: str) -> ApiResponse:
+        url = validation.dtmf_event_url(self._body(), self._app)
         check_source("event_url", url, self._policy)
-        self._at.vonage.subscribe_dtmf(uuid, url)
+        self._services.vonage.subscribe_dtmf(uuid, url)
         return ApiResponse(204)
 
-    def stop_listening(self, uuid: str) -> ApiResponse:
-        self._at.vonage.unsubscribe_dtmf(uuid)
+    def unsubscribe_dtmf(self, uuid: str) -> ApiResponse:
+        self._services.vonage.unsubscribe_dtmf(uuid)
         return ApiResponse(204)
 
-    # What was kept
+    # Stored events and recordings
 
     def events(self, uuid: str) -> ApiResponse:
-        told = self._at.archive.events_of(uuid)
-        timeline = build_timeline(told.events)
+        stored = self._services.records.events_of(uuid)
+        timeline = build_timeline(stored.events)
         legs = [_leg(leg) for leg in timeline.legs.values()]
         events = [_event(event) for event in timeline.events]
-        return ApiResponse(200, {"legs": legs, "events": events, "complete": told.whole})
+        return ApiResponse(200, {"legs": legs, "events": events, "complete": stored.whole})
 
     def history(self) -> ApiResponse:
         day, size, cursor = validation.history(self._query())
-        page = self._at.archive.day(day, size, cursor)
+        page = self._services.records.day(day, size, cursor)
         return ApiResponse(200, {"day": day, "entries": page.entries, "next": page.cursor})
 
     def recording(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, self._at.archive.link_to(uuid))
+        return ApiResponse(200, self._services.records.link_to(uuid))
 
     # The switchboard
 
-    def switchboard(self) -> ApiResponse:
-        board = self._at.board
-        before = board.previous()
-        told = board.describe(board.current())
-        return ApiResponse(200, told | {"previous": board.describe(before) if before else None})
+    def get_switchboard(self) -> ApiResponse:
+        secret = self._services.switchboard
+        previous = secret.previous()
+        body = secret.describe(secret.current())
+        return ApiResponse(
+            200, body | {"previous": secret.describe(previous) if previous else None}
+        )
 
-    def set_switchboard(self) -> ApiResponse:
+    def put_switchboard(self) -> ApiResponse:
         try:
             text = self._request.body.decode("utf-8")
         except UnicodeDecodeError:
             raise webhooks.BadRequest("the body is not UTF-8") from None
-        stored = self._at.board.put(text, self._header("if-match"))
-        return ApiResponse(
-            200, self._at.board.describe(stored), log_fields={"action": "switchboard"}
-        )
+        secret = self._services.switchboard
+        stored = secret.put(text, self._headers.get("if-match"))
+        return ApiResponse(200, secret.describe(stored), log_fields={"action": "switchboard"})
 
     # The request
 
@@ -322,25 +278,56 @@ class _AdminRequest:
         return validation.query(self._request.query)
 
 
+ROUTES: dict[str, Callable[..., ApiResponse]] = {
+    "POST /calls": _AdminRequest.place,
+    "GET /calls": _AdminRequest.list_calls,
+    "GET /calls/{uuid}": _AdminRequest.get_call,
+    "PUT /calls/{uuid}": _AdminRequest.change_call,
+    "PUT /calls/{uuid}/talk": _AdminRequest.start_talk,
+    "DELETE /calls/{uuid}/talk": _AdminRequest.stop_talk,
+    "PUT /calls/{uuid}/stream": _AdminRequest.start_stream,
+    "DELETE /calls/{uuid}/stream": _AdminRequest.stop_stream,
+    "PUT /calls/{uuid}/dtmf": _AdminRequest.send_dtmf,
+    "PUT /calls/{uuid}/input/dtmf": _AdminRequest.subscribe_dtmf,
+    "DELETE /calls/{uuid}/input/dtmf": _AdminRequest.unsubscribe_dtmf,
+    "GET /calls/{uuid}/events": _AdminRequest.events,
+    "GET /history": _AdminRequest.history,
+    "GET /recordings/{uuid}": _AdminRequest.recording,
+    "GET /switchboard": _AdminRequest.get_switchboard,
+    "PUT /switchboard": _AdminRequest.put_switchboard,
+}
+"""The operation for each route key of API Gateway, which has matched the route already."""
+
+
+def _base_url(request: webhooks.WebhookRequest, event: dict[str, Any]) -> str:
+    """Return the URL of this API: the domain, and the part of the path before the route.
+
+    A stage or a custom domain can put path segments before the route.
+    """
+    route_path = str(event.get("routeKey")).partition(" ")[2]
+    prefix = request.path.rsplit("/", route_path.count("/"))[0] if route_path else ""
+    return f"https://{request.host}{prefix}"
+
+
 def _placed_response(placed: place_call.Placed) -> ApiResponse:
-    """Give the answer of POST /calls; one that is given again says so."""
-    again = {"idempotent-replayed": "true"} if placed.repeated else {}
-    outcome = "repeated" if placed.repeated else "placed"
-    status, body = placed.answer
+    """Return the response of POST /calls, with a header that marks a replay."""
+    headers = {"idempotent-replayed": "true"} if placed.replayed else {}
+    status, body = placed.response
     if status >= 400:
-        again["content-type"] = _PROBLEM
-    return ApiResponse(status, body, again, {"outcome": outcome, "leg": body.get("uuid")})
+        headers["content-type"] = _PROBLEM
+    outcome = "repeated" if placed.replayed else "placed"
+    return ApiResponse(status, body, headers, {"outcome": outcome, "leg": body.get("uuid")})
 
 
 def _without_links(call: dict[str, Any]) -> dict[str, Any]:
-    """Give a call without Vonage's links, which lead to Vonage's API and not to this one."""
+    """Return a call without its links, which are paths of the Voice API and not of this one."""
     return {name: value for name, value in call.items() if name != "_links"}
 
 
 def _leg(leg: LegSummary) -> dict[str, Any]:
-    shown = leg._asdict()
-    named = {"uuid": shown.pop("leg"), "from": shown.pop("from_"), "to": shown.pop("to")}
-    return named | shown
+    fields = leg._asdict()
+    first = {"uuid": fields.pop("leg"), "from": fields.pop("from_"), "to": fields.pop("to")}
+    return first | fields
 
 
 def _event(event: CallEvent) -> dict[str, Any]:

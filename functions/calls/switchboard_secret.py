@@ -1,7 +1,7 @@
-"""The switchboard as its owner reads and writes it; what it says is in `voicekit.switchboard`.
+"""Read, validate and replace the switchboard document in Secrets Manager.
 
-A document is stored only if the functions that answer callers can read it: their own code judges
-it. Secrets Manager keeps the version before, which is put back like any other document.
+`voicekit.switchboard` defines the document. Only a document that the webhook functions can read is
+stored: their own parser validates it. Secrets Manager keeps the previous version.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class DialingDisabled(Exception):
-    """All dialling is switched off."""
+    """The switchboard turns outbound dialing off."""
 
 
 class SwitchboardInvalid(Exception):
-    """The document that is stored is no switchboard, so nobody knows whether dialling is off."""
+    """The stored document is invalid, so it is unknown whether dialing is off."""
 
 
 class VersionConflict(Exception):
-    """Another version is stored than the one that was to be changed."""
+    """The stored version is not the one that the request names."""
 
 
 class SwitchboardVersion(NamedTuple):
@@ -35,11 +35,11 @@ class SwitchboardVersion(NamedTuple):
     Attributes
     ----------
     version
-        What Secrets Manager calls it.
+        Its version id in Secrets Manager.
     since
         When it was stored, UTC.
     text
-        The document as it was given.
+        The document.
     """
 
     version: str
@@ -53,11 +53,11 @@ class SwitchboardSecret:
     Parameters
     ----------
     client
-        boto3's client of Secrets Manager.
+        The Secrets Manager client of boto3.
     secret_id
         The name or ARN of the secret.
     flows
-        Gives the names of the flows that there are.
+        Returns the names of the flows.
     """
 
     def __init__(self, client: Any, secret_id: str, flows: Callable[[], Collection[str]]) -> None:
@@ -66,11 +66,11 @@ class SwitchboardSecret:
         self._flows = flows
 
     def current(self) -> SwitchboardVersion:
-        """Give the document that holds."""
+        """Return the current document."""
         return self._get("AWSCURRENT")
 
     def previous(self) -> SwitchboardVersion | None:
-        """Give the document that held before, None where there was none."""
+        """Return the previous document, or None."""
         try:
             return self._get("AWSPREVIOUS")
         except ClientError as error:
@@ -79,7 +79,7 @@ class SwitchboardSecret:
             return None
 
     def describe(self, version: SwitchboardVersion) -> dict[str, Any]:
-        """Give a version with its document, or its text where that is none, and its faults."""
+        """Return a version as JSON: its document (its text if that is not JSON), and problems."""
         document: Any
         try:
             document = json_object(version.text, "the document")
@@ -94,61 +94,58 @@ class SwitchboardSecret:
             "version": version.version,
             "since": version.since,
             "document": document,
-            "problems": [{"field": where, "reason": what} for where, what in problems],
+            "problems": [{"field": field, "reason": reason} for field, reason in problems],
         }
 
-    def put(self, text: str, instead_of: str | None) -> SwitchboardVersion:
+    def put(self, text: str, expected_version: str | None) -> SwitchboardVersion:
         """Store a document.
 
-        Nothing is written where the same document holds already, so that a request that is sent
-        again leaves the version before as it is.
+        If the same document is stored already, nothing is written, so a repeated request keeps
+        the previous version.
 
         Parameters
         ----------
         text
             The document.
-        instead_of
-            The version that holds now, as far as whoever wrote the document knows; None where any
-            may be replaced. Secrets Manager cannot look and write in one step: of two who write
-            within the same moment, both may be told that they did.
+        expected_version
+            The version to replace; None for any. Secrets Manager cannot compare and write in one
+            step: two writes at the same moment can both succeed.
 
         Raises
         ------
         SwitchboardError
-            If it is no switchboard.
-        BoardChanged
-            If another version holds.
+            If the document is invalid.
+        VersionConflict
+            If another version is stored.
         """
         parse(text, self._flows())
-        held = self.current()
-        if text == held.text:
-            return held
-        if instead_of not in (None, held.version):
+        stored = self.current()
+        if text == stored.text:
+            return stored
+        if expected_version not in (None, stored.version):
             raise VersionConflict
-        # boto3 makes a token for this one version, so an attempt that is repeated makes no other.
+        # boto3 sends one client request token with all attempts, so a retry adds no version.
         self._client.put_secret_value(SecretId=self._secret_id, SecretString=text)
         return self.current()
 
     def require_dialing(self) -> None:
-        """See whether telephones may be called, by what is stored at this moment.
+        """Raise DialingDisabled if the stored switchboard turns dialing off.
 
         Raises
         ------
-        SwitchedOff
-            If they may not.
-        BoardUnusable
-            If that cannot be told.
+        DialingDisabled
+            If it does.
+        SwitchboardInvalid
+            If the stored document is invalid.
         """
         try:
-            board = parse(self.current().text, self._flows())
+            switchboard = parse(self.current().text, self._flows())
         except SwitchboardError as error:
-            raise SwitchboardInvalid(
-                "the switchboard is broken: look at GET /switchboard"
-            ) from error
-        if not board.dialling:
+            raise SwitchboardInvalid("the switchboard is invalid: see GET /switchboard") from error
+        if not switchboard.dialling:
             raise DialingDisabled
 
     def _get(self, stage: str) -> SwitchboardVersion:
-        found = self._client.get_secret_value(SecretId=self._secret_id, VersionStage=stage)
-        since = found["CreatedDate"].strftime("%Y-%m-%dT%H:%M:%SZ")
-        return SwitchboardVersion(found["VersionId"], since, found.get("SecretString", ""))
+        secret = self._client.get_secret_value(SecretId=self._secret_id, VersionStage=stage)
+        since = secret["CreatedDate"].strftime("%Y-%m-%dT%H:%M:%SZ")
+        return SwitchboardVersion(secret["VersionId"], since, secret.get("SecretString", ""))

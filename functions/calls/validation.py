@@ -1,7 +1,7 @@
-"""What may stand in a request to the owner's API: names, kinds and ranges, and what Vonage is sent.
+"""Validate admin API requests, and build the Voice API requests they map to.
 
-Fields are named as Vonage names them (Voice API reference); `flow` is ours, and leads to a call
-flow of this application. Whom a request may call is judged elsewhere, in `voicekit.dial_policy`.
+Fields have the names of the Voice API reference, except `flow`, which names a call flow of this
+application. Who may be called is checked elsewhere, by `voicekit.dial_policy`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from voicekit.ncco.value_rules import Rule
 
-# Vonage writes a leg with dashes or without.
+# Vonage writes the UUID of a leg with dashes or without.
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_MOST_PARAMETERS = 20
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_MAX_PARAMETERS = 20
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 
 STATUSES = (
@@ -35,35 +35,29 @@ SIMPLE_ACTIONS = ("hangup", "mute", "unmute", "earmuff", "unearmuff")
 
 
 class ValidationError(Exception):
-    """A request is not what it must be.
+    """A request is invalid.
 
-    Attributes
-    ----------
-    field
-        Which part of it: ``to[0].number``, ``Idempotency-Key``, ``uuid``.
-    what
-        What is allowed there.
+    ``field`` is the part that is: ``to[0].number``, ``Idempotency-Key``, ``uuid``.
     """
 
-    def __init__(self, field: str, what: str) -> None:
-        super().__init__(f"{field}: {what}")
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
         self.field = field
-        self.what = what
 
 
 class DialRequest(NamedTuple):
-    """A request that may have Vonage dial.
+    """A request that can make Vonage dial.
 
     Attributes
     ----------
     body
-        What Vonage is sent.
+        The body of the Voice API request.
     endpoints
-        Who is called at once, in the form that endpoints have in an NCCO.
+        The callees, as NCCOs write endpoints.
     ncco
-        What the called hear; empty where Vonage fetches it.
+        The inline NCCO; empty if Vonage fetches one.
     url
-        Where Vonage fetches it, None where it is inline.
+        Where Vonage fetches the NCCO; None if it is inline.
     """
 
     body: dict[str, Any]
@@ -73,164 +67,169 @@ class DialRequest(NamedTuple):
 
 
 class AppAddress(NamedTuple):
-    """The address of this application, and its number: what requests leave out."""
+    """The base URL and the number of this application."""
 
     base_url: str
     number: str
 
-    def webhook(self, door: str, **state: str) -> str:
-        """Give the address of a webhook of ours."""
-        query = f"?{urlencode(state)}" if state else ""
-        return f"{self.base_url}/webhooks/{door}{query}"
+    def webhook(self, name: str, **parameters: str) -> str:
+        """Return the URL of a webhook of this application."""
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return f"{self.base_url}/webhooks/{name}{query}"
 
 
-# Whole requests
+# Request bodies
 
 
-def dial_request(body: Mapping[str, Any], here: AppAddress) -> DialRequest:
-    """Check POST /calls.
+def dial_request(body: Mapping[str, Any], app: AppAddress) -> DialRequest:
+    """Validate POST /calls, and return the request to send to Vonage.
 
-    Exactly one of `flow`, `answer_url` and `ncco` says what the called hear. Events always come to
-    this application: without them nothing could be read back.
+    The NCCO comes from exactly one of `flow`, `answer_url` and `ncco`. Events always go to this
+    application, which stores them.
 
     Raises
     ------
-    Invalid
-        With the field that is wrong.
+    ValidationError
+        If a field is invalid.
     """
-    _only(body, {**_CALL, "flow": _flow, "to": _one_endpoint, "from": _caller, "ncco": _ncco})
+    _check_fields(
+        body, {**_CALL, "flow": _flow, "to": _one_endpoint, "from": _caller, "ncco": _ncco}
+    )
     if "to" not in body:
         raise ValidationError("to", "is missing")
     endpoint = body["to"][0]
-    sent = {name: body[name] for name in _CALL if name in body}
-    sent["to"] = [endpoint]
-    sent |= _from(body, here)
-    state = {"flow": body["flow"]} if "flow" in body else {}
-    sent |= {"event_url": [here.webhook("event", **state)], "event_method": "POST"}
-    source = _source(body, "", ("flow", "answer_url", "ncco"))
+    request = {name: body[name] for name in _CALL if name in body}
+    request["to"] = [endpoint]
+    request |= _from(body, app)
+    parameters = {"flow": body["flow"]} if "flow" in body else {}
+    request |= {"event_url": [app.webhook("event", **parameters)], "event_method": "POST"}
+    source = _ncco_source(body, "", ("flow", "answer_url", "ncco"))
     if source == "ncco":
-        sent["ncco"] = body["ncco"]
-        return DialRequest(sent, (_as_in_ncco(endpoint),), body["ncco"], None)
+        request["ncco"] = body["ncco"]
+        return DialRequest(request, (_ncco_endpoint(endpoint),), body["ncco"], None)
     if source == "flow":
-        sent["answer_url"] = [here.webhook("answer", flow=body["flow"])]
-        sent["answer_method"] = "POST"
-    return DialRequest(sent, (_as_in_ncco(endpoint),), [], sent["answer_url"][0])
+        request["answer_url"] = [app.webhook("answer", flow=body["flow"])]
+        request["answer_method"] = "POST"
+    return DialRequest(request, (_ncco_endpoint(endpoint),), [], request["answer_url"][0])
 
 
-def transfer(body: Mapping[str, Any], here: AppAddress) -> DialRequest:
-    """Check PUT /calls/{uuid} with the action `transfer`.
+def transfer(body: Mapping[str, Any], app: AppAddress) -> DialRequest:
+    """Validate PUT /calls/{uuid} with the action `transfer`, and return the request to send.
 
-    Exactly one of `flow`, `url` and `ncco` in the destination says what the leg hears now.
+    The NCCO comes from exactly one of `flow`, `url` and `ncco` in the destination.
 
     Raises
     ------
-    Invalid
-        With the field that is wrong.
+    ValidationError
+        If a field is invalid.
     """
-    _only(body, {"action": _any, "destination": _object})
+    _check_fields(body, {"action": _any, "destination": _object})
     if "destination" not in body:
         raise ValidationError("destination", "is missing")
-    given = body["destination"]
-    parts = {
+    fields = body["destination"]
+    allowed = {
         "type": value_rules.one_of("ncco"),
         "flow": _flow,
         "url": value_rules.one_url,
         "ncco": _ncco,
     }
-    _only(given, parts, "destination.")
-    source = _source(given, "destination.", ("flow", "url", "ncco"))
+    _check_fields(fields, allowed, "destination.")
+    source = _ncco_source(fields, "destination.", ("flow", "url", "ncco"))
     destination: dict[str, Any] = {"type": "ncco"}
     if source == "ncco":
-        destination["ncco"] = given["ncco"]
+        destination["ncco"] = fields["ncco"]
     elif source == "url":
-        destination["url"] = given["url"]
+        destination["url"] = fields["url"]
     else:
-        destination["url"] = [here.webhook("answer", flow=given["flow"])]
-    sent = {"action": "transfer", "destination": destination}
-    return DialRequest(sent, (), destination.get("ncco", []), destination.get("url", [None])[0])
+        destination["url"] = [app.webhook("answer", flow=fields["flow"])]
+    request = {"action": "transfer", "destination": destination}
+    return DialRequest(request, (), destination.get("ncco", []), destination.get("url", [None])[0])
 
 
 def action(body: Mapping[str, Any]) -> str:
-    """Give the action of PUT /calls/{uuid}; whatever else there is belongs to `transfer` alone.
+    """Return the action of PUT /calls/{uuid}; only `transfer` may have other fields.
 
     Raises
     ------
-    Invalid
-        With the field that is wrong.
+    ValidationError
+        If the action is invalid, or has a field that it does not take.
     """
     if "action" not in body:
         raise ValidationError("action", "is missing")
     _check(value_rules.one_of(*SIMPLE_ACTIONS, "transfer"), "action", body["action"])
     if body["action"] != "transfer":
-        _only(body, {"action": _any})
-    named: str = body["action"]
-    return named
+        _check_fields(body, {"action": _any})
+    name: str = body["action"]
+    return name
 
 
 def talk(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Check PUT /calls/{uuid}/talk (Voice API reference: startTalk)."""
+    """Validate PUT /calls/{uuid}/talk, and return its body (Voice API reference: startTalk)."""
     return _media(body, _TALK, "text")
 
 
 def stream(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Check PUT /calls/{uuid}/stream (Voice API reference: startStream)."""
+    """Validate PUT /calls/{uuid}/stream, and return its body (Voice API: startStream)."""
     return _media(body, _STREAM, "stream_url")
 
 
 def digits(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Check PUT /calls/{uuid}/dtmf (Voice API reference: startDTMF)."""
+    """Validate PUT /calls/{uuid}/dtmf, and return its body (Voice API: startDTMF)."""
     return _media(body, {"digits": value_rules.keys}, "digits")
 
 
-def dtmf_event_url(body: Mapping[str, Any], here: AppAddress) -> str:
-    """Check PUT /calls/{uuid}/input/dtmf, and give where each key is sent: `event_url`, or here."""
-    _only(body, {"event_url": value_rules.one_url})
-    urls: list[str] = body.get("event_url") or [here.webhook("event")]
+def dtmf_event_url(body: Mapping[str, Any], app: AppAddress) -> str:
+    """Validate PUT /calls/{uuid}/input/dtmf, and return the URL that receives each digit.
+
+    Without `event_url`, it is the event webhook of this application.
+    """
+    _check_fields(body, {"event_url": value_rules.one_url})
+    urls: list[str] = body.get("event_url") or [app.webhook("event")]
     return urls[0]
 
 
-# Queries, paths, headers
+# Query strings, paths and headers
 
 
 def query(text: str) -> dict[str, str]:
-    """Read a query string.
+    """Parse a query string.
 
     Raises
     ------
-    Invalid
-        If it names a parameter twice, or too many of them.
+    ValidationError
+        If it has a parameter twice, or too many of them.
     """
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
     except ValueError:
-        raise ValidationError("query", f"has more than {_MOST_PARAMETERS} parameters") from None
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValidationError("query", "names a parameter twice")
-    return found
+        raise ValidationError("query", f"has more than {_MAX_PARAMETERS} parameters") from None
+    parameters = dict(pairs)
+    if len(parameters) < len(pairs):
+        raise ValidationError("query", "has a parameter twice")
+    return parameters
 
 
 def call_filters(query: Mapping[str, str]) -> dict[str, str]:
-    """Check GET /calls (Voice API reference: status, dates, page_size, record_index, order).
+    """Validate GET /calls, and return its filters (Voice API reference: getCalls).
 
     Raises
     ------
-    Invalid
-        With the parameter that is wrong.
+    ValidationError
+        If a parameter is invalid.
     """
-    _known(query, _FILTERS)
+    _check_names(query, _FILTERS)
     for name, text in query.items():
         _FILTERS[name](name, text)
     return dict(query)
 
 
 def call_uuid(text: str) -> str:
-    """Give the identifier of a leg as it was written.
+    """Return the UUID of a leg or a recording, unchanged.
 
     Raises
     ------
-    Invalid
-        If it is none.
+    ValidationError
+        If it is not a UUID.
     """
     if not _UUID.fullmatch(text):
         raise ValidationError("uuid", "must be 32 hexadecimal digits, with dashes or without")
@@ -238,43 +237,43 @@ def call_uuid(text: str) -> str:
 
 
 def idempotency_key(text: str | None) -> str:
-    """Give the key of POST /calls.
+    """Return the idempotency key of POST /calls.
 
-    It must be there: a key that this API made up would be lost with the answer that carries it, and
-    whoever then asked again would have the telephone ring a second time.
+    It is required. The client would not know a key that this API generated if the response was
+    lost, and a retry would call the callee a second time.
 
     Raises
     ------
-    Invalid
-        If it is missing, empty, too long, or has other characters.
+    ValidationError
+        If it is missing, empty or too long, or has other characters than visible ASCII.
     """
     if text is None:
         raise ValidationError(
-            "Idempotency-Key", "is missing: send a new one with each call, such as a UUID"
+            "Idempotency-Key", "is missing; send a new one with each call, such as a UUID"
         )
-    if not _KEY.fullmatch(text):
+    if not _IDEMPOTENCY_KEY.fullmatch(text):
         raise ValidationError("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
     return text
 
 
 def history(query: Mapping[str, str]) -> tuple[str, int, str | None]:
-    """Check GET /history: the day, how many entries, and the cursor of the page.
+    """Validate GET /history, and return the day, the page size and the cursor.
 
     Raises
     ------
-    Invalid
-        With the parameter that is wrong.
+    ValidationError
+        If a parameter is invalid.
     """
-    _known(query, ("day", "page_size", "cursor"))
+    _check_names(query, ("day", "page_size", "cursor"))
     day = query.get("day", "")
     try:
-        right = date.fromisoformat(day).isoformat() == day
+        is_day = date.fromisoformat(day).isoformat() == day
     except ValueError:
-        right = False
-    if not right:
+        is_day = False
+    if not is_day:
         raise ValidationError("day", "must be a day such as 2026-01-31 (UTC)")
     size = query.get("page_size", "100")
-    _whole("page_size", size, 1, 1000)
+    _whole_number("page_size", size, 1, 1000)
     cursor = query.get("cursor")
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise ValidationError("cursor", "must be the `next` of an earlier page")
@@ -285,7 +284,7 @@ def history(query: Mapping[str, str]) -> tuple[str, int, str | None]:
 
 
 def _any(_where: str, _value: object) -> None:
-    """Allow what was looked at before."""
+    """Allow a value that was checked before."""
 
 
 def _object(where: str, value: object) -> None:
@@ -303,12 +302,12 @@ def _ncco(where: str, value: object) -> None:
     except NccoError as error:
         raise NccoError(f"{where}{'' if str(error).startswith('[') else ': '}{error}") from None
     if not actions:
-        value_rules.fail(where, "must have an action")
+        value_rules.fail(where, "must have at least one action")
 
 
 def _caller(where: str, value: Any) -> None:
     value_rules.as_object(where, value)
-    _only(
+    _check_fields(
         value,
         {"type": value_rules.one_of("phone"), "number": value_rules.phone_number},
         f"{where}.",
@@ -318,7 +317,7 @@ def _caller(where: str, value: Any) -> None:
             value_rules.fail(f"{where}.{name}", "is missing")
 
 
-# Endpoints as the REST API has them, which is not quite as NCCOs have them.
+# Endpoints as the Voice API writes them; NCCOs write some options differently.
 _ENDPOINTS = {
     "phone": ("number", "dtmfAnswer", "shaken"),
     "sip": ("uri", "headers", "standard_headers"),
@@ -335,11 +334,11 @@ def _one_endpoint(where: str, value: Any) -> None:
 def _endpoint(where: str, value: Any) -> None:
     value_rules.as_object(where, value)
     value_rules.one_of(*_ENDPOINTS)(f"{where}.type", value.get("type"))
-    _known(value, ("type", *_ENDPOINTS[value["type"]]), f"{where}.")
-    rules.endpoint(where, _as_in_ncco(value))
+    _check_names(value, ("type", *_ENDPOINTS[value["type"]]), f"{where}.")
+    rules.endpoint(where, _ncco_endpoint(value))
 
 
-def _as_in_ncco(endpoint: Mapping[str, Any]) -> dict[str, Any]:
+def _ncco_endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
     return {
         {"standard_headers": "standardHeaders"}.get(name, name): value
         for name, value in endpoint.items()
@@ -376,12 +375,12 @@ def _choice(name: str, text: str, *choices: str) -> None:
         raise ValidationError(name, f"must be one of {', '.join(choices)}")
 
 
-def _whole(name: str, text: str, low: int, high: int) -> None:
+def _whole_number(name: str, text: str, low: int, high: int) -> None:
     if not re.fullmatch("[0-9]{1,10}", text) or not low <= int(text) <= high:
         raise ValidationError(name, f"must be a whole number between {low} and {high}")
 
 
-def _moment(name: str, text: str) -> None:
+def _time(name: str, text: str) -> None:
     try:
         datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -390,30 +389,31 @@ def _moment(name: str, text: str) -> None:
 
 _FILTERS: dict[str, Any] = {
     "status": lambda name, text: _choice(name, text, *STATUSES),
-    "date_start": _moment,
-    "date_end": _moment,
-    "page_size": lambda name, text: _whole(name, text, 1, 100),
-    "record_index": lambda name, text: _whole(name, text, 0, 1_000_000_000),
+    "date_start": _time,
+    "date_end": _time,
+    "page_size": lambda name, text: _whole_number(name, text, 1, 100),
+    "record_index": lambda name, text: _whole_number(name, text, 0, 1_000_000_000),
     "order": lambda name, text: _choice(name, text, "asc", "desc"),
     "conversation_uuid": lambda name, text: _check(value_rules.conversation_id, name, text),
 }
 
 
-# How fields are looked at
+# Checks of several fields
 
 
-def _only(body: Mapping[str, Any], allowed: Mapping[str, Rule], before: str = "") -> None:
-    """Refuse a field that is unknown, or not of its kind."""
-    _known(body, allowed, before)
+def _check_fields(body: Mapping[str, Any], allowed: Mapping[str, Rule], parent: str = "") -> None:
+    """Raise ValidationError if a field is unknown or breaks its rule."""
+    _check_names(body, allowed, parent)
     for name, value in body.items():
-        _check(allowed[name], f"{before}{name}", value)
+        _check(allowed[name], f"{parent}{name}", value)
 
 
-def _known(fields: Mapping[str, Any], allowed: Any, before: str = "") -> None:
+def _check_names(fields: Mapping[str, Any], allowed: Any, parent: str = "") -> None:
     for name in fields:
         if name not in allowed:
             raise ValidationError(
-                f"{before}{value_rules.shown(name)}", f"is unknown; there are {', '.join(allowed)}"
+                f"{parent}{value_rules.shown(name)}",
+                f"unknown field; allowed fields: {', '.join(allowed)}",
             )
 
 
@@ -421,33 +421,34 @@ def _check(rule: Rule, where: str, value: Any) -> None:
     try:
         rule(where, value)
     except NccoError as error:
-        field, _, what = str(error).partition(": ")
-        raise ValidationError(field, what) from None
+        field, _, reason = str(error).partition(": ")
+        raise ValidationError(field, reason) from None
 
 
-def _source(body: Mapping[str, Any], before: str, choices: tuple[str, ...]) -> str:
-    given = [name for name in choices if name in body]
-    if len(given) != 1:
+def _ncco_source(body: Mapping[str, Any], parent: str, choices: tuple[str, ...]) -> str:
+    """Return which one of the choices the body has."""
+    found = [name for name in choices if name in body]
+    if len(found) != 1:
         raise ValidationError(
-            f"{before}{(given or choices)[0]}", f"give exactly one of {', '.join(choices)}"
+            f"{parent}{(found or choices)[0]}", f"send exactly one of {', '.join(choices)}"
         )
-    return given[0]
+    return found[0]
 
 
-def _from(body: Mapping[str, Any], here: AppAddress) -> dict[str, Any]:
+def _from(body: Mapping[str, Any], app: AppAddress) -> dict[str, Any]:
     if body.get("random_from_number"):
         if "from" in body:
-            raise ValidationError("random_from_number", "cannot be true together with from")
+            raise ValidationError("random_from_number", "cannot be true if from is set")
         return {}
     if "from" in body:
         return {"from": body["from"]}
-    if not here.number:
-        raise ValidationError("from", "is missing, and the stack's VonageNumber is not set")
-    return {"from": {"type": "phone", "number": here.number}}
+    if not app.number:
+        raise ValidationError("from", "is missing, and the parameter VonageNumber is not set")
+    return {"from": {"type": "phone", "number": app.number}}
 
 
-def _media(body: Mapping[str, Any], allowed: Mapping[str, Rule], needed: str) -> dict[str, Any]:
-    _only(body, allowed)
-    if needed not in body:
-        raise ValidationError(needed, "is missing")
+def _media(body: Mapping[str, Any], allowed: Mapping[str, Rule], required: str) -> dict[str, Any]:
+    _check_fields(body, allowed)
+    if required not in body:
+        raise ValidationError(required, "is missing")
     return dict(body)

@@ -8,7 +8,7 @@ import re
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import requests
 from requests.adapters import BaseAdapter
@@ -185,13 +185,13 @@ class ApiHarness:
         )
         tokens: Any = self.tokens
         desk = Services(
-            given,
-            SwitchboardSecret(self.secrets, self.switchboard, flow_names),
-            claims,
-            RecordReader(self.dynamodb, self._s3, self.table, self.bucket),
-            VoiceClient(http, tokens, sleep=self.pauses.append),
-            tokens,
-            self.pauses.append,
+            settings=given,
+            switchboard=SwitchboardSecret(self.secrets, self.switchboard, flow_names),
+            idempotency=claims,
+            records=RecordReader(self.dynamodb, self._s3, self.table, self.bucket),
+            vonage=VoiceClient(http, tokens, sleep=self.pauses.append),
+            tokens=tokens,
+            sleep=self.pauses.append,
         )
         self._handler = make_handler(lambda: desk)
 
@@ -212,8 +212,13 @@ class ApiHarness:
         )
         text = query if isinstance(query, str) else urlencode(query)
         event = http_event(method, path, body=raw, query=text)
-        route = re.sub("^/(calls|recordings)/[^/]+", r"/\1/{uuid}", path)
-        event["routeKey"] = f"{method} {route}"
+        # As API Gateway does, which matches the route and decodes its parameters.
+        uuid_path = re.fullmatch("(/calls|/recordings)/([^/]+)(.*)", path)
+        if uuid_path:
+            before, encoded, after = uuid_path.groups()
+            path = f"{before}/{{uuid}}{after}"
+            event["pathParameters"] = {"uuid": unquote(encoded)}
+        event["routeKey"] = f"{method} {path}"
         if key is not None:
             event["headers"]["idempotency-key"] = key
         if version is not None:

@@ -101,7 +101,7 @@ async def test_a_call_is_steered_and_ended(terminal: CliTerminal) -> None:
 
     await until(over)
     late = await terminal("mute", leg)
-    assert (late.status, late.err) == (1, "error: Vonage knows no such call: it may be over.\n")
+    assert (late.status, late.err) == (1, "error: Vonage has no such call. It may have ended.\n")
 
 
 async def test_words_sounds_and_keys_reach_the_call(terminal: CliTerminal) -> None:
