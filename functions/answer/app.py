@@ -1,4 +1,4 @@
-"""Answers a call: the flow's first NCCO."""
+"""Answer webhook: respond with the first NCCO of the flow."""
 
 from dispatch.flow_response import make_answer_handler
 

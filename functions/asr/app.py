@@ -1,4 +1,4 @@
-"""Answers what a caller said."""
+"""ASR webhook: pass the speech of a caller to the flow."""
 
 from dispatch.event_webhook import make_event_handler
 

@@ -1,1 +1,1 @@
-"""What the webhook functions share: an event is kept, and its flow is asked what to do."""
+"""Shared by all webhook functions: store the event, run the flow, build the response."""

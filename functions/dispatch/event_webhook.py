@@ -1,7 +1,7 @@
-"""Where every webhook arrives that reports something: it is recognised, kept, and answered.
+"""Handler factory for webhooks that report an event: parse it, store it, respond.
 
-What came decides, not the door it came to: Vonage sends a recording to the event URL where the
-action named none, and an input event likewise.
+The event decides, not the route: if an action names no URL, Vonage sends its record or input event
+to the event URL.
 """
 
 from __future__ import annotations
@@ -23,57 +23,64 @@ if TYPE_CHECKING:
 
     from records.event import CallEvent
 
-# Seconds that keeping an event may take in the table, and as long again on the overflow queue.
+# Seconds to write an event to the table, and as many to write it to the overflow queue.
 _WRITE_WHILE_A_CALLER_WAITS = 0.5
 _WRITE = 2.0
 
-# Doors at which a caller waits for the reply, and the kind of event that belongs there. Whether
-# somebody waits is told by the kind, since it may come to another door as well.
+# The routes where a caller waits for the response, and the kind of event of each. An event of this
+# kind can also arrive at another route, so the kind decides whether a caller waits.
 _WAITING = {"dtmf": "input", "asr": "input", "notification": "notify"}
 
 
-def make_event_handler(door: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Make the handler of a webhook that reports something.
+def make_event_handler(route: str) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the Lambda handler of a webhook that reports an event.
 
     Parameters
     ----------
-    door
+    route
         ``dtmf``, ``asr``, ``notification``, ``event`` or ``recordings``.
     """
-    return webhooks.handler(functools.partial(_receive, door), settings, secrets)
+    return webhooks.handler(functools.partial(_receive, route), settings, secrets)
 
 
-def _receive(door: str, webhook: Webhook) -> WebhookResponse:
+def _receive(route: str, webhook: Webhook) -> WebhookResponse:
     event = parse_event(webhook.fields)
-    belongs = _WAITING.get(door)
-    if belongs and event.kind == "unknown":
-        raise BadRequest(f"this is no {belongs} event")
+    expected_kind = _WAITING.get(route)
+    if expected_kind and event.kind == "unknown":
+        raise BadRequest(f"unknown event; expected kind {expected_kind}")
     if event.kind in ("record", "transcription"):
         return _queue_recording(webhook, event)
     outcome = _store(webhook, event, waiting=event.kind in _WAITING.values())
-    reply = _response(door, webhook, event)
-    log_fields = {"kind": event.kind, "event": event.status, "record": outcome, **reply.log_fields}
-    return reply._replace(
-        outcome=reply.outcome if reply.outcome == "apology" else outcome, log_fields=log_fields
+    response = _response(route, webhook, event)
+    log_fields = {
+        "kind": event.kind,
+        "event": event.status,
+        "record": outcome,
+        **response.log_fields,
+    }
+    return response._replace(
+        outcome="apology" if response.outcome == "apology" else outcome, log_fields=log_fields
     )
 
 
-def _response(door: str, webhook: Webhook, event: CallEvent) -> WebhookResponse:
-    """Ask the flow what to do, where this event can be answered."""
+def _response(route: str, webhook: Webhook, event: CallEvent) -> WebhookResponse:
+    """Run the function of the flow for this kind of event, or respond without an NCCO."""
     if event.kind == "input":
-        given = input_of(webhook.fields)
-        hook = door if door in ("dtmf", "asr") else "asr" if given.speech else "dtmf"
-        return respond(webhook, hook, given, optional=door == "event")
+        caller_input = input_of(webhook.fields)
+        hook = route if route in ("dtmf", "asr") else "asr" if caller_input.speech else "dtmf"
+        return respond(webhook, hook, caller_input, optional=route == "event")
     if event.kind == "notify":
-        return respond(webhook, "notification", webhook.fields["payload"], optional=door == "event")
+        payload = webhook.fields["payload"]
+        return respond(webhook, "notification", payload, optional=route == "event")
     if event.kind == "status":
         return respond(webhook, "event", event_of(webhook.fields), optional=True)
     return WebhookResponse(204)
 
 
 def _store(webhook: Webhook, event: CallEvent, *, waiting: bool) -> str:
+    """Store the event, and return the outcome; while a caller waits, failing is an outcome too."""
     config = settings()
-    kept = event_item(
+    item = event_item(
         event,
         webhook.request.text,
         webhook.request.method,
@@ -81,9 +88,9 @@ def _store(webhook: Webhook, event: CallEvent, *, waiting: bool) -> str:
         config.keep_events_days,
     ) | {"signed_by": webhook.signed_by}
     limit = _WRITE_WHILE_A_CALLER_WAITS if waiting else _WRITE
-    within = webhook.time_left(2 * limit) / 2  # the queue's turn comes in what is left as well
+    within = webhook.time_left(2 * limit) / 2  # the other half is for the overflow queue
     try:
-        return store_event(aws(), config.table_name, config.overflow_queue_url, kept, within=within)
+        return store_event(aws(), config.table_name, config.overflow_queue_url, item, within=within)
     except AwsError as error:
         if waiting:
             return "not_stored"  # a caller's answer matters more than the record of a key
@@ -91,11 +98,11 @@ def _store(webhook: Webhook, event: CallEvent, *, waiting: bool) -> str:
 
 
 def _queue_recording(webhook: Webhook, event: CallEvent) -> WebhookResponse:
-    """Put a finished recording or transcript on the queue; whoever fetches it keeps the event.
+    """Queue a finished recording or transcript; `fetch_recording` stores its event.
 
-    With 256 KiB of body, each byte escaped at its worst, it is within the megabyte that SQS takes.
+    Even a body of 256 KiB with every byte escaped fits into an SQS message (1 MiB).
     """
-    job = {
+    message = {
         "method": webhook.request.method,
         "body": webhook.request.text,
         "own": sorted(webhook.state),
@@ -104,7 +111,7 @@ def _queue_recording(webhook: Webhook, event: CallEvent) -> WebhookResponse:
     try:
         aws().send_message(
             settings().recordings_queue_url,
-            json.dumps(job, separators=(",", ":")),
+            json.dumps(message, separators=(",", ":")),
             within=webhook.time_left(2 * _WRITE),
         )
     except AwsError as error:

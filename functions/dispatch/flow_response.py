@@ -1,6 +1,7 @@
-"""Asks a flow how to answer a webhook: all that the answer webhook needs, and no more than that.
+"""Run a flow for a webhook, and wrap its NCCO in a response.
 
-It loads nothing that keeps events, since somebody listens to silence meanwhile.
+The answer webhook needs only this module. It imports no storage code, because a caller hears
+silence during a cold start.
 """
 
 from __future__ import annotations
@@ -37,30 +38,30 @@ if TYPE_CHECKING:
 
 @functools.cache
 def settings() -> StackSettings:
-    """Give the settings of the stack."""
+    """Return the settings of the stack."""
     return from_environment(os.environ)
 
 
 @functools.cache
 def aws() -> AwsClient:
-    """Give the way to AWS, with the connections that are kept."""
+    """Return the AWS client, which reuses its connections."""
     return AwsClient(os.environ)
 
 
 @functools.cache
 def secrets() -> SigningSecretCache:
-    """Give the signature secrets."""
+    """Return the cache of the signature secrets."""
     return SigningSecretCache(aws(), settings().signing_secret_id, time.monotonic)
 
 
 @functools.cache
 def switchboard() -> SwitchboardCache:
-    """Give what the owner changes without a deployment."""
+    """Return the cache of the switchboard."""
     return SwitchboardCache(aws(), settings().switchboard_secret_id, time.time, flow_names)
 
 
 def make_answer_handler() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Make the handler of the answer webhook. It has no side effect, and nothing is kept of it."""
+    """Return the handler of the answer webhook, which has no side effects and stores nothing."""
     return webhooks.handler(_answer, settings, secrets, tolerates_get_hash=True)
 
 
@@ -68,18 +69,18 @@ def _answer(webhook: Webhook) -> WebhookResponse:
     for name in ("uuid", "conversation_uuid", "to"):
         if not isinstance(webhook.fields.get(name), str) or not webhook.fields[name]:
             raise BadRequest(f"{name} is missing")
-    # Where the URL names a flow, as that of a call of the owner's does, it answers at any hour.
+    # A flow named in the URL, as in calls of the admin API, answers at any hour.
     if webhook.state.get("flow"):
         return respond(webhook, "answer")
     log_fields: dict[str, Any] = {}
-    board = _board(webhook, log_fields)
-    if not board.is_closed(webhook.request.received_at):
+    current = _switchboard(webhook, log_fields)
+    if not current.is_closed(webhook.request.received_at):
         return respond(webhook, "answer")
     log_fields["closed"] = True
-    if board.announcement is not None:
-        return WebhookResponse(200, board.announcement, log_fields=log_fields)
-    reply = respond(webhook, "answer", flow=board.closed_flow)
-    return reply._replace(log_fields=reply.log_fields | log_fields)
+    if current.announcement is not None:
+        return WebhookResponse(200, current.announcement, log_fields=log_fields)
+    response = respond(webhook, "answer", flow=current.closed_flow)
+    return response._replace(log_fields=response.log_fields | log_fields)
 
 
 def respond(
@@ -89,23 +90,24 @@ def respond(
     optional: bool = False,
     flow: str | None = None,
 ) -> WebhookResponse:
-    """Give a flow's answer to a webhook, and an apology where it has none.
+    """Run a function of a flow, and return its NCCO, or an apology if it fails.
 
     Parameters
     ----------
     webhook
-        What came.
+        The verified webhook.
     hook, arguments
-        The flow's function, and what it is given beside the call.
+        The name of the function, and its arguments after the call.
     optional
-        Whether the flow may lack it, or leave the webhook without an NCCO: 204.
+        Whether the function may be missing or return None; the status is 204 then.
     flow
-        Which flow; without it the one that the URL names, or else that of the number called.
+        The name of the flow. The default is the flow in the URL, then the flow of the called
+        number.
     """
     config = settings()
     log_fields: dict[str, Any] = {}
     flow = flow or webhook.state.get("flow")
-    flow = flow or select_flow(_number_called(webhook), _board(webhook, log_fields), config)
+    flow = flow or select_flow(_called_number(webhook), _switchboard(webhook, log_fields), config)
     call: Call = from_webhook(webhook, flow, config)
     try:
         actions = run(
@@ -116,29 +118,29 @@ def respond(
             optional=optional,
         )
     except FlowFailed as failure:
-        reply = apology(failure, flow)
-        return reply._replace(log_fields=reply.log_fields | log_fields)
+        response = apology(failure, flow)
+        return response._replace(log_fields=response.log_fields | log_fields)
     log_fields["flow"] = flow
     if actions is None:
         return WebhookResponse(204, log_fields=log_fields)
-    if any(map(calls_phone, actions)) and not _board(webhook, log_fields).dialling:
+    if any(map(calls_phone, actions)) and not _switchboard(webhook, log_fields).dialling:
         log_fields["dialling"] = "off"
         actions = replace_dial_actions(actions)
     return WebhookResponse(200, actions, log_fields=log_fields)
 
 
-def _board(webhook: Webhook, log_fields: dict[str, Any]) -> Switchboard:
-    """Give the switchboard; where it could not be read, the log line shall say so."""
-    store = switchboard()
-    board = store.get(webhook.time_left(READ_SECONDS))
-    if store.last_error is not None:
+def _switchboard(webhook: Webhook, log_fields: dict[str, Any]) -> Switchboard:
+    """Return the switchboard; if it could not be read, add that to the log fields."""
+    cache = switchboard()
+    current = cache.get(webhook.time_left(READ_SECONDS))
+    if cache.last_error is not None:
         log_fields |= {
             "switchboard": "unread",
-            "switchboard_detail": redact(store.last_error)[:300],
+            "switchboard_detail": redact(cache.last_error)[:300],
         }
-    return board
+    return current
 
 
-def _number_called(webhook: Webhook) -> str | None:
+def _called_number(webhook: Webhook) -> str | None:
     number = webhook.fields.get("to")
     return number if isinstance(number, str) else None

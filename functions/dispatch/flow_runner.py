@@ -1,4 +1,4 @@
-"""Runs a flow so that nothing it does leaves the caller in silence."""
+"""Run call flows with a time limit, and fall back to an apology if one fails."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ UNCONNECTED = "We are sorry, we cannot connect your call at the moment."
 
 
 class FlowFailed(Exception):
-    """A flow gave no answer that a caller could be given; the cause, if any, says why."""
+    """A flow returned no NCCO that can be sent; the cause is the reason."""
 
 
 class FlowTimeout(BaseException):
-    """A flow took longer than it may.
+    """A flow exceeded its time limit.
 
-    No Exception, so that a flow that catches all of those is stopped as well.
+    It is not an Exception, so a flow that catches every Exception is stopped as well.
     """
 
 
 def flow_names() -> frozenset[str]:
-    """Give the names of all flows: the modules of the package `flows`."""
-    # Not with pathlib, which a function with a caller waiting would load for this alone.
+    """Return the names of all flows: the modules of the package `flows`."""
+    # Not with pathlib: importing it would only slow down the cold start.
     files = [file for folder in flows.__path__ for file in os.listdir(folder)]  # noqa: PTH208
     return frozenset(
         file.removesuffix(".py")
@@ -45,51 +45,51 @@ def flow_names() -> frozenset[str]:
     )
 
 
-def select_flow(number: str | None, board: Switchboard, config: StackSettings) -> str:
-    """Say which flow answers a call to a number, where no URL names one.
+def select_flow(number: str | None, switchboard: Switchboard, config: StackSettings) -> str:
+    """Return the name of the flow of a called number. The first match wins:
 
-    1. The one that the switchboard names for the number.
-    2. The one that the settings name for it.
+    1. The flow of the number in the switchboard.
+    2. The flow of the number in the settings.
     3. The default flow.
     """
     called = number or ""
-    return board.numbers.get(called) or config.number_flows.get(called, config.default_flow)
+    return switchboard.numbers.get(called) or config.number_flows.get(called, config.default_flow)
 
 
-def replace_dial_actions(ncco_: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give an NCCO that calls no telephone: instead of each such action something is said.
+def replace_dial_actions(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return an NCCO with a talk action in place of each action that calls a phone.
 
-    What follows it is then what a caller hears whom nobody answered.
+    The caller then hears the rest of the NCCO, as after a call without an answer.
     """
-    return [ncco.talk(UNCONNECTED) if calls_phone(action) else action for action in ncco_]
+    return [ncco.talk(UNCONNECTED) if calls_phone(action) else action for action in actions]
 
 
 def run(
     hook: str, call: Call, *arguments: Any, within: float, optional: bool = False
 ) -> list[dict[str, Any]] | None:
-    """Ask a flow what to do.
+    """Load a flow and call one of its functions.
 
     Parameters
     ----------
     hook
-        The name of the flow's function, such as ``answer``.
+        The name of the function, such as ``answer``.
     call, arguments
-        What it is given.
+        The arguments of the function.
     within
-        Seconds that loading and running it may take.
+        The time limit for loading and running, in seconds.
     optional
-        Whether a flow may lack this function, or return None from it.
+        Whether the function may be missing or return None.
 
     Returns
     -------
     list or None
-        A valid NCCO whose endpoints may all be called; None only where that is allowed.
+        A valid NCCO that the dial policy allows; None only if ``optional``.
 
     Raises
     ------
     FlowFailed
-        If there is no such flow, if it cannot be loaded or has no such function, if it raises
-        anything at all, takes too long, or returns something else.
+        If the flow or the function is missing, raises anything, exceeds the time limit, or
+        returns anything else.
     """
     try:
         try:
@@ -99,53 +99,53 @@ def run(
                 if optional:
                     return None
                 raise LookupError(f"the flow has no function {hook}")
-            answer = getattr(module, hook)(call, *arguments)
+            result = getattr(module, hook)(call, *arguments)
         finally:
             _disarm()
-        if optional and answer is None:
+        if optional and result is None:
             return None
-        if not isinstance(answer, list):
-            what = "None" if answer is None else type(answer).__name__[:40]
-            raise ncco.NccoError(f"{hook} gave {what} and no list of actions")
-        checked = ncco.check(answer)
+        if not isinstance(result, list):
+            kind = "None" if result is None else type(result).__name__[:40]
+            raise ncco.NccoError(f"{hook} returned {kind}; expected a list of actions")
+        checked = ncco.check(result)
         check_ncco(checked, policy_from(call.settings, call.base_url))
-    except BaseException as error:  # a flow is its user's code: whatever it does, a caller waits
-        _disarm()  # once more, for a signal that came on the way into the first
+    except BaseException as error:  # anything from user code: the caller needs a response
+        _disarm()  # again, for a signal that arrived before the first _disarm had an effect
         raise FlowFailed(f"{call.flow}.{hook}") from error
     return checked
 
 
 def apology(failure: FlowFailed, flow: str) -> WebhookResponse:
-    """Give the reply to a caller whose flow failed."""
+    """Return the apology for a flow that failed, and log fields with the cause."""
     log_fields: dict[str, Any] = {"flow": flow if flow in flow_names() else "unknown"}
     if failure.__cause__ is not None:
-        log_fields |= _described(failure.__cause__)
+        log_fields |= _error_fields(failure.__cause__)
     return WebhookResponse(200, [ncco.talk(APOLOGY)], "apology", log_fields)
 
 
-def _described(error: BaseException) -> dict[str, Any]:
+def _error_fields(error: BaseException) -> dict[str, Any]:
     try:
         return error_fields(error)
-    except BaseException:  # what a flow raised may be of its own kind, and say itself wrongly
+    except BaseException:  # the exception class of a flow can have a __str__ that raises
         return {"error": type(error).__name__}
 
 
 def _load(flow: str) -> ModuleType:
     name = f"flows.{flow}"
     if not flow.isidentifier() or flow.startswith("_"):
-        raise LookupError("this is no name of a flow")
+        raise LookupError("not a valid flow name")
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name == name:
-            raise LookupError("there is no flow of this name") from None
+            raise LookupError("there is no flow with this name") from None
         raise
 
 
 def _arm(seconds: float) -> None:
-    """Have FlowOverran raised after some seconds, in the main thread, where Lambda runs handlers.
+    """Arrange for FlowTimeout to be raised in the main thread, where Lambda runs handlers.
 
-    It comes again and again, so that code that catches the first one is stopped by the next.
+    The timer repeats, so that code that catches the first FlowTimeout is stopped by the next.
     """
     signal.signal(signal.SIGALRM, _raise_timeout)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 0.1)
@@ -157,9 +157,9 @@ def _disarm() -> None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, signal.SIG_IGN)
             return
-        except FlowTimeout:  # it came while being disarmed
+        except FlowTimeout:  # the timer fired during this loop
             continue
 
 
 def _raise_timeout(_signal: int, _frame: FrameType | None) -> None:
-    raise FlowTimeout("it took longer than it may")
+    raise FlowTimeout("the flow exceeded its time limit")

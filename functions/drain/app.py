@@ -1,4 +1,4 @@
-"""Takes events from the overflow queue and keeps them, once the table takes writes again."""
+"""Store the events of the overflow queue, once the table accepts writes again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voicekit.aws_client import AwsClient
 log = logging.getLogger("voice")
 log.setLevel(logging.INFO)
 
-_WRITE = 2.0  # seconds an item; ten of them fit well into the function's timeout
+_WRITE_SECONDS = 2.0  # for each item; the batch of ten fits into the timeout of the function
 
 
 @functools.cache
@@ -23,16 +23,17 @@ def _aws() -> AwsClient:
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Keep each message's item; those that fail are left on the queue and come again."""
-    failed = [message["messageId"] for message in event["Records"] if not _kept(message)]
+    """Store the item of each message; SQS delivers those that fail again."""
+    failed = [message["messageId"] for message in event["Records"] if not _store(message)]
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
 
-def _kept(message: dict[str, Any]) -> bool:
+def _store(message: dict[str, Any]) -> bool:
+    """Return whether the item of a message is stored."""
     try:
         item = json.loads(message["body"])
-        written = put_if_absent(_aws(), os.environ["TABLE_NAME"], item, within=_WRITE)
-    except Exception as error:  # whatever it is, the other messages are not to wait for it
+        written = put_if_absent(_aws(), os.environ["TABLE_NAME"], item, within=_WRITE_SECONDS)
+    except Exception as error:  # any failure: the other messages of the batch must be stored
         log.error("overflow", extra={"outcome": "left", "error": type(error).__name__})
         return False
     log.info("overflow", extra={"outcome": "kept" if written else "repeat"})

@@ -1,4 +1,4 @@
-"""Answers the keys that a caller pressed."""
+"""DTMF webhook: pass the digits of a caller to the flow."""
 
 from dispatch.event_webhook import make_event_handler
 

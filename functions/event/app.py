@@ -1,4 +1,4 @@
-"""Keeps what Vonage reports of a call, and answers where the flow answers the event."""
+"""Event webhook: store the event, and respond with an NCCO if the flow returns one."""
 
 from dispatch.event_webhook import make_event_handler
 

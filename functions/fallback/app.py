@@ -1,4 +1,4 @@
-"""Answers when all else fails, whoever asks. It imports nothing, so that nothing can stop it."""
+"""Return a static NCCO. This module imports nothing, so it can't fail to load."""
 
 _NCCO = (
     '[{"action":"talk","text":"We are sorry, we cannot take your call at the moment.'
@@ -7,7 +7,7 @@ _NCCO = (
 
 
 def handler(event: object, context: object) -> dict[str, object]:
-    """Give a fixed, polite NCCO."""
+    """Return the static NCCO to any request, signed or not."""
     return {
         "statusCode": 200,
         "headers": {"content-type": "application/json", "cache-control": "no-store"},

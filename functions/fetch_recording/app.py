@@ -1,8 +1,8 @@
-"""Triggered by the queue of recordings: fetches each, says what came of it, and puts off failures.
+"""Fetch the recordings of the queue, log the outcomes, and retry failures.
 
-What fails is hidden on the queue for a while that grows with each attempt. What cannot get better,
-and what has failed seven times, goes to the dead-letter queue with its reason; the queue's own
-redrive is for messages that end the function.
+After a failure, the visibility timeout of the message grows with each attempt. Permanent failures,
+and messages that have failed seven times, go to the dead-letter queue with the reason. The redrive
+policy of the queue is only for messages that crash the function.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from aws_lambda_powertools.utilities.batch import (
 from botocore.config import Config
 
 from fetch_recording import job as jobs
-from fetch_recording import settings as settings_module
 from fetch_recording.errors import OutOfTime, PermanentFailure
 from fetch_recording.fetch import FetchClients, fetch
+from fetch_recording.settings import from_environment
 from voicekit.webhook import error_fields
 from vonage_client import RateLimited, TokenSource, UrlAllowlist, session
 from vonage_client.tokens import DOWNLOAD_LIFETIME
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 _ATTEMPTS = 7
-_LONGEST_PAUSE = 12 * 3600  # seconds, the longest that SQS hides a message
+_MAX_PAUSE = 12 * 3600  # seconds, the longest visibility timeout of SQS
 
-# Repeats of ours come with the next attempt; these are for what is over in a moment.
-# What is sent to S3 goes over TLS with its CRC32; botocore would hash it once more to sign it.
+# Few attempts, for short failures only: SQS delivers the message again.
+# Uploads to S3 go over TLS with a CRC32, so signing the payload would only hash it once more.
 _CONFIG = Config(
     connect_timeout=1,
     read_timeout=10,
@@ -56,12 +56,12 @@ def _client(service: str) -> Any:
 
 
 @functools.cache
-def _tools() -> FetchClients:
-    settings = settings_module.from_environment(os.environ)
+def _clients() -> FetchClients:
+    settings = from_environment(os.environ)
 
     def secret() -> str:
-        answer = _client("secretsmanager").get_secret_value(SecretId=settings.secret_id)
-        return str(answer["SecretString"])
+        response = _client("secretsmanager").get_secret_value(SecretId=settings.secret_id)
+        return str(response["SecretString"])
 
     return FetchClients(
         settings=settings,
@@ -69,36 +69,36 @@ def _tools() -> FetchClients:
         s3=_client("s3"),
         http=session(),
         tokens=TokenSource(secret, lifetime=DOWNLOAD_LIFETIME),
-        guard=UrlAllowlist(settings.local_host),
+        allowlist=UrlAllowlist(settings.local_host),
     )
 
 
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Fetch the recordings of a batch; those that fail come again, the others are done."""
-    answer = process_partial_response(
+    """Fetch the recordings of a batch; SQS delivers those that fail again."""
+    response = process_partial_response(
         event=event, record_handler=_handle, processor=processor, context=context
     )
-    return dict(answer)
+    return dict(response)
 
 
 def _handle(record: SQSRecord, lambda_context: Any) -> None:
-    """Handle one message. What is raised leaves it on the queue."""
+    """Handle one message. An exception leaves it on the queue."""
     attempt = int(record.attributes.approximate_receive_count)
     log_fields: dict[str, Any] = {"attempt": attempt}
     try:
-        tools = _tools()
-        job = jobs.read(record.body, tools.settings.keep_events_days)
-        log_fields |= job.place._asdict()
-        fetched = fetch(
-            tools, job, attempt, lambda: lambda_context.get_remaining_time_in_millis() / 1000
+        clients = _clients()
+        job = jobs.parse(record.body, clients.settings.keep_events_days)
+        log_fields |= job.key._asdict()
+        result = fetch(
+            clients, job, attempt, lambda: lambda_context.get_remaining_time_in_millis() / 1000
         )
     except OutOfTime:
         _retry_later(record, random.uniform(0, 30))  # noqa: S311 - no secret
         _log_outcome("put_off", log_fields)
         raise
-    except PermanentFailure as fault:
-        _send_to_dlq(record, fault.reason, str(fault), log_fields)
+    except PermanentFailure as failure:
+        _send_to_dlq(record, failure.reason, str(failure), log_fields)
         return
     except Exception as error:
         if attempt >= _ATTEMPTS:
@@ -108,25 +108,25 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
         _log_outcome("failed", log_fields | error_fields(error) | {"pause": round(pause)})
         _retry_later(record, pause)
         raise
-    if fetched.content is not None:
-        log_fields |= fetched.content._asdict()
-        log_fields["size_differs"] = job.size not in (None, fetched.content.size)
-        metrics.add_metric("RecordingBytes", MetricUnit.Bytes, fetched.content.size)
-    _log_outcome(fetched.outcome, log_fields)
+    if result.file is not None:
+        log_fields |= result.file._asdict()
+        log_fields["size_differs"] = job.size not in (None, result.file.size)
+        metrics.add_metric("RecordingBytes", MetricUnit.Bytes, result.file.size)
+    _log_outcome(result.outcome, log_fields)
 
 
 def _pause(attempt: int, error: Exception) -> float:
-    """Give seconds until the next attempt: full jitter below a limit that grows fourfold."""
-    limit = min(_LONGEST_PAUSE, _tools().settings.retry_seconds * 4 ** (attempt - 1))
-    asked = error.retry_after if isinstance(error, RateLimited) else None
-    return min(_LONGEST_PAUSE, (asked or 0) + random.uniform(0, limit))  # noqa: S311 - no secret
+    """Return the seconds until the next attempt: full jitter below a limit that quadruples."""
+    limit = min(_MAX_PAUSE, _clients().settings.retry_seconds * 4 ** (attempt - 1))
+    retry_after = error.retry_after if isinstance(error, RateLimited) else None
+    return min(_MAX_PAUSE, (retry_after or 0) + random.uniform(0, limit))  # noqa: S311 - no secret
 
 
 def _retry_later(record: SQSRecord, pause: float) -> None:
-    """Hide a message for some seconds; where that fails it comes after the queue's own time."""
+    """Set the visibility timeout of a message; if that fails, the default of the queue applies."""
     try:
         _client("sqs").change_message_visibility(
-            QueueUrl=_tools().settings.queue_url,
+            QueueUrl=_clients().settings.queue_url,
             ReceiptHandle=record.receipt_handle,
             VisibilityTimeout=round(pause),
         )
@@ -135,7 +135,7 @@ def _retry_later(record: SQSRecord, pause: float) -> None:
 
 
 def _send_to_dlq(record: SQSRecord, reason: str, text: str, log_fields: dict[str, Any]) -> None:
-    """Send a message to the dead-letter queue. If that fails it comes again."""
+    """Send a message to the dead-letter queue; if that fails, SQS delivers the message again."""
     attributes = {
         "reason": reason,
         "detail": text[:500],
@@ -143,7 +143,7 @@ def _send_to_dlq(record: SQSRecord, reason: str, text: str, log_fields: dict[str
         "message_id": record.message_id,
     }
     _client("sqs").send_message(
-        QueueUrl=_tools().settings.dead_letter_queue_url,
+        QueueUrl=_clients().settings.dead_letter_queue_url,
         MessageBody=record.body,
         MessageAttributes={
             name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
@@ -152,7 +152,7 @@ def _send_to_dlq(record: SQSRecord, reason: str, text: str, log_fields: dict[str
     _log_outcome("dead", log_fields | {"reason": reason})
 
 
-_NAMES = {
+_METRICS = {
     "stored": "RecordingStored",
     "repeat": "RecordingRepeated",
     "failed": "RecordingFailed",
@@ -162,10 +162,10 @@ _NAMES = {
 
 
 def _log_outcome(outcome: str, log_fields: dict[str, Any]) -> None:
-    """Write the one line of a message, and count it."""
+    """Write the log line of a message, and count its outcome."""
     level = logger.error if outcome == "dead" else logger.info
     if outcome in ("failed", "not_put_off"):
         level = logger.warning
     level("recording", extra={"outcome": outcome, **log_fields})
-    if outcome in _NAMES:
-        metrics.add_metric(_NAMES[outcome], MetricUnit.Count, 1)
+    if outcome in _METRICS:
+        metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)

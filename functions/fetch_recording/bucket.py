@@ -1,7 +1,7 @@
-"""Storing a stream in S3 exactly once, in constant memory, and looking at what is stored.
+"""Store a stream in S3 exactly once and in constant memory, and verify what is stored.
 
-Whatever goes wrong in between: an object is there as a whole or not at all, and whoever comes
-second finds that somebody else was first (412) and looks at what that was.
+After any failure, the object is stored completely or not at all. Of two concurrent invocations, the
+second gets 412 and verifies the object of the first.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from records.recording_item import ArchiveKey
 
 PART = 8 * 1024 * 1024
-"""Bytes of a part, and so what is held in memory; S3 takes 10,000 parts of 5 MiB or more."""
+"""Bytes of a part, and of the buffer in memory; S3 allows 10,000 parts of at least 5 MiB."""
 _CHUNK = 256 * 1024
-_NOT_THERE = ("404", "NoSuchKey", "NotFound")
+_NOT_FOUND = ("404", "NoSuchKey", "NotFound")
 
 
 class StreamDigest:
-    """What is known of a stream so far: its size, its checksums, its first and last bytes."""
+    """The size, checksums, first and last bytes of a stream so far."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -40,7 +40,7 @@ class StreamDigest:
         self._sha256 = hashlib.sha256()
 
     def add(self, piece: bytes | bytearray) -> None:
-        """Count what came next."""
+        """Add the next piece of the stream."""
         self.size += len(piece)
         self.crc32 = zlib.crc32(piece, self.crc32)
         self._sha256.update(piece)
@@ -55,7 +55,7 @@ class StreamDigest:
 
 
 class Stored(NamedTuple):
-    """An object in the bucket; ``crc32`` is None where S3 has none of the whole object."""
+    """An object in the bucket; ``crc32`` is None if S3 has no checksum of the whole object."""
 
     size: int
     crc32: int | None
@@ -67,11 +67,11 @@ class RecordingBucket:
     Parameters
     ----------
     client
-        A boto3 client for S3.
+        The S3 client of boto3.
     name
-        The bucket's name.
+        The name of the bucket.
     check_time
-        Called with each piece that comes; raises when too little time is left.
+        Called for each piece of a stream; raises OutOfTime when too little time is left.
     """
 
     def __init__(self, client: Any, name: str, check_time: Callable[[], None]) -> None:
@@ -79,14 +79,14 @@ class RecordingBucket:
         self._name = name
         self._check_time = check_time
 
-    def head(self, place: ArchiveKey) -> Stored | None:
-        """Say what is stored there, None for nothing."""
+    def head(self, key: ArchiveKey) -> Stored | None:
+        """Return the stored object, or None."""
         try:
             head = self._client.head_object(
-                Bucket=self._name, Key=place.object_key, ChecksumMode="ENABLED"
+                Bucket=self._name, Key=key.object_key, ChecksumMode="ENABLED"
             )
         except ClientError as error:
-            if _code(error) in _NOT_THERE:
+            if _code(error) in _NOT_FOUND:
                 return None
             raise
         whole = head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
@@ -94,69 +94,68 @@ class RecordingBucket:
         crc32 = int.from_bytes(base64.b64decode(text), "big") if text else None
         return Stored(head["ContentLength"], crc32)
 
-    def read(self, place: ArchiveKey) -> StreamDigest:
-        """Read what is stored there, and sum it up."""
-        tally = StreamDigest()
-        body = self._client.get_object(Bucket=self._name, Key=place.object_key)["Body"]
+    def read(self, key: ArchiveKey) -> StreamDigest:
+        """Read the stored object, and return its digest."""
+        digest = StreamDigest()
+        body = self._client.get_object(Bucket=self._name, Key=key.object_key)["Body"]
         with contextlib.closing(body):
             for chunk in body.iter_chunks(_CHUNK):
                 self._check_time()
-                tally.add(chunk)
-        return tally
+                digest.add(chunk)
+        return digest
 
     def store(
         self,
-        place: ArchiveKey,
+        key: ArchiveKey,
         chunks: Iterable[bytes],
-        recognise: Callable[[bytes], Media],
+        recognize: Callable[[bytes], Media],
         metadata: dict[str, str],
     ) -> StreamDigest:
-        """Store a stream, unless something is stored there already, and look at the outcome.
+        """Store a stream unless the object exists already, and verify the stored object.
 
         Parameters
         ----------
-        place
-            Where.
+        key
+            The key of the recording.
         chunks
-            The stream; what it raises comes through, and nothing is stored.
-        recognise
-            Gives the kind of file from its first bytes, or raises.
+            The stream. Its exceptions are raised, and nothing is stored then.
+        recognize
+            Returns the media type from the first bytes, or raises.
         metadata
-            What stands on the object besides its channels.
+            The metadata of the object, without its channels.
 
         Raises
         ------
-        Permanent
-            If other bytes are stored there already.
+        PermanentFailure
+            If other bytes are stored under this key.
         """
-        tally = StreamDigest()
-        parts = _parts(chunks, tally, self._check_time)
+        digest = StreamDigest()
+        parts = _parts(chunks, digest, self._check_time)
         first = next(parts, bytearray())
-        kind = recognise(tally.head)
-        headers = _headers(place, kind, metadata)
+        headers = _headers(key, recognize(digest.head), metadata)
         if len(first) < PART:
-            self._put(place, first, tally, headers)
+            self._put(key, first, digest, headers)
         else:
-            self._upload(place, first, parts, tally, headers)
-        self._verify(place, tally)
-        return tally
+            self._upload(key, first, parts, digest, headers)
+        self._verify(key, digest)
+        return digest
 
-    def abort_stale_uploads(self, place: ArchiveKey) -> None:
-        """Abort uploads that were left behind there; whoever still works on one finds it stored."""
-        listed = self._client.list_multipart_uploads(Bucket=self._name, Prefix=place.object_key)
+    def abort_stale_uploads(self, key: ArchiveKey) -> None:
+        """Abort open uploads of this key; an invocation that still uses one finds it stored."""
+        listed = self._client.list_multipart_uploads(Bucket=self._name, Prefix=key.object_key)
         for upload in listed.get("Uploads", []):
-            if upload["Key"] == place.object_key:
-                self._abort(place, upload["UploadId"])
+            if upload["Key"] == key.object_key:
+                self._abort(key, upload["UploadId"])
 
     def _put(
-        self, place: ArchiveKey, body: bytearray, tally: StreamDigest, headers: dict[str, Any]
+        self, key: ArchiveKey, body: bytearray, digest: StreamDigest, headers: dict[str, Any]
     ) -> None:
         try:
             self._client.put_object(
                 Bucket=self._name,
-                Key=place.object_key,
+                Key=key.object_key,
                 Body=body,
-                ChecksumCRC32=_base64(tally.crc32),
+                ChecksumCRC32=_base64(digest.crc32),
                 IfNoneMatch="*",
                 **headers,
             )
@@ -166,13 +165,13 @@ class RecordingBucket:
 
     def _upload(
         self,
-        place: ArchiveKey,
+        key: ArchiveKey,
         first: bytearray,
         rest: Iterator[bytearray],
-        tally: StreamDigest,
+        digest: StreamDigest,
         headers: dict[str, Any],
     ) -> None:
-        where = {"Bucket": self._name, "Key": place.object_key}
+        where = {"Bucket": self._name, "Key": key.object_key}
         where["UploadId"] = self._client.create_multipart_upload(
             **where, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT", **headers
         )["UploadId"]
@@ -180,24 +179,24 @@ class RecordingBucket:
             done = [self._part(where, 1, first)]
             for number, part in enumerate(rest, 2):
                 done.append(self._part(where, number, part))
-            completed = self._complete(where, done, tally)
+            completed = self._complete(where, done, digest)
         except BaseException:
-            self._abort(place, where["UploadId"])
+            self._abort(key, where["UploadId"])
             raise
         if not completed:
-            self._abort(place, where["UploadId"])
+            self._abort(key, where["UploadId"])
 
     def _complete(
-        self, where: dict[str, str], done: list[dict[str, Any]], tally: StreamDigest
+        self, where: dict[str, str], done: list[dict[str, Any]], digest: StreamDigest
     ) -> bool:
-        """Make the object of the parts; False if somebody else has stored it."""
+        """Complete the upload; return False if another invocation has stored the object."""
         try:
             self._client.complete_multipart_upload(
                 **where,
                 MultipartUpload={"Parts": done},
                 ChecksumType="FULL_OBJECT",
-                ChecksumCRC32=_base64(tally.crc32),
-                MpuObjectSize=tally.size,
+                ChecksumCRC32=_base64(digest.crc32),
+                MpuObjectSize=digest.size,
                 IfNoneMatch="*",
             )
         except ClientError as error:
@@ -208,71 +207,69 @@ class RecordingBucket:
 
     def _part(self, where: dict[str, str], number: int, part: bytearray) -> dict[str, Any]:
         checksum = _base64(zlib.crc32(part))
-        answer = self._client.upload_part(
+        response = self._client.upload_part(
             **where, PartNumber=number, Body=part, ChecksumCRC32=checksum
         )
-        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": checksum}
+        return {"PartNumber": number, "ETag": response["ETag"], "ChecksumCRC32": checksum}
 
-    def _abort(self, place: ArchiveKey, upload_id: str) -> None:
-        """Abort an upload. Where that fails, the bucket's own rule clears it after a day."""
+    def _abort(self, key: ArchiveKey, upload_id: str) -> None:
+        """Abort an upload; if that fails, the lifecycle rule of the bucket does after a day."""
         with contextlib.suppress(ClientError, BotoCoreError):
             self._client.abort_multipart_upload(
-                Bucket=self._name, Key=place.object_key, UploadId=upload_id
+                Bucket=self._name, Key=key.object_key, UploadId=upload_id
             )
 
-    def _verify(self, place: ArchiveKey, tally: StreamDigest) -> None:
-        stored = self.head(place)
+    def _verify(self, key: ArchiveKey, digest: StreamDigest) -> None:
+        stored = self.head(key)
         if stored is None:
-            raise RuntimeError("what was stored is not there")
-        crc32 = stored.crc32 if stored.crc32 is not None else self.read(place).crc32
-        if (stored.size, crc32) != (tally.size, tally.crc32):
-            raise PermanentFailure(
-                "differs", "other bytes are stored under the key of this recording"
-            )
+            raise RuntimeError("the stored object is missing")
+        crc32 = stored.crc32 if stored.crc32 is not None else self.read(key).crc32
+        if (stored.size, crc32) != (digest.size, digest.crc32):
+            raise PermanentFailure("differs", "another file is stored under the key")
 
 
 def _parts(
-    chunks: Iterable[bytes], tally: StreamDigest, check_time: Callable[[], None]
+    chunks: Iterable[bytes], digest: StreamDigest, check_time: Callable[[], None]
 ) -> Iterator[bytearray]:
-    """Gather chunks to parts of `PART` bytes, counted; the last may be smaller.
+    """Yield parts of `PART` bytes, added to the digest; the last can be smaller.
 
-    A part is to be used before the next one is asked for: they share one piece of memory.
+    All parts share one buffer: use each of them before the next one.
     """
     part, filled = bytearray(PART), 0
-    with memoryview(part) as room:  # assigned to without a copy in between
+    with memoryview(part) as buffer:  # assigning to a slice of it makes no copy
         for chunk in chunks:
             check_time()
             rest = chunk
             while rest:
                 taken = rest if len(rest) <= PART - filled else rest[: PART - filled]
-                room[filled : filled + len(taken)] = taken
+                buffer[filled : filled + len(taken)] = taken
                 filled += len(taken)
                 rest = rest[len(taken) :]
                 if filled == PART:
-                    tally.add(part)
+                    digest.add(part)
                     yield part
                     filled = 0
     if filled:
         del part[filled:]
-        tally.add(part)
+        digest.add(part)
         yield part
 
 
-def _headers(place: ArchiveKey, kind: Media, metadata: dict[str, str]) -> dict[str, Any]:
-    channels = {"channels": str(kind.channels)} if kind.channels else {}
-    name = f"{place.recording}.{kind.extension}"
+def _headers(key: ArchiveKey, file_type: Media, metadata: dict[str, str]) -> dict[str, Any]:
+    channels = {"channels": str(file_type.channels)} if file_type.channels else {}
+    name = f"{key.recording}.{file_type.extension}"
     return {
-        "ContentType": kind.content_type,
+        "ContentType": file_type.content_type,
         "ContentDisposition": f'attachment; filename="{name}"',
         "Metadata": metadata | channels,
     }
 
 
 def _already_stored(error: ClientError) -> bool:
-    """Say whether somebody else has stored the object: the caller looks at what is there.
+    """Return whether the error means that the object is stored already.
 
-    An upload is gone where somebody stored the object and cleared up, and where the answer to its
-    completion got lost and it was asked for again.
+    NoSuchUpload has two causes. Another invocation stored the object and aborted this upload, or
+    the upload was completed, the response was lost, and boto3 retried.
     """
     return _code(error) in ("PreconditionFailed", "412", "NoSuchUpload")
 

@@ -1,16 +1,16 @@
-"""What can keep a recording from being stored.
+"""Which failures are permanent, and which are retried.
 
-    Permanent       it will not get better: the message goes to the dead-letter queue at once
-    NoTime          the invocation is nearly over: the message comes again
+    PermanentFailure    the message goes to the dead-letter queue at once
+    OutOfTime           the invocation has too little time left: the message is retried
 
-Everything else may pass, and is tried again later.
+Any other exception can be temporary, so the message is retried later.
 """
 
 from __future__ import annotations
 
 
 class PermanentFailure(Exception):
-    """It will not get better. ``reason`` names it in one word, the text says more."""
+    """A retry would not help. ``reason`` is one word; the text has the details."""
 
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
@@ -18,4 +18,4 @@ class PermanentFailure(Exception):
 
 
 class OutOfTime(Exception):
-    """Too little of the invocation's time is left."""
+    """The invocation has too little time left."""

@@ -1,7 +1,9 @@
-"""One recording from Vonage to the bucket and into the table, each step safe to do again.
+"""Copy one recording from Vonage to the bucket, and describe it in the table.
 
-keep the event → is it stored? ─ no → download and store → write the archive record
-                      └ yes → is the record there? ─ no → read what is stored ↗
+Every step can be repeated::
+
+    store the event → is the object stored? ─ no → download and store it → put the item
+                          └ yes → is the item stored? ─ no → read the object ↗
 """
 
 from __future__ import annotations
@@ -29,54 +31,55 @@ if TYPE_CHECKING:
     from vonage_client import TokenSource, UrlAllowlist
 
 _MEGABYTE = 1024 * 1024
-_SPARE = 45.0  # seconds: one read from Vonage, one part to S3 with its repeats, and clearing up
-_NOT_YET = 2  # attempts after which a file that Vonage does not know is gone
-_WORTH_WAITING = (401, 403, 408, 429)  # refusals that pass: a key is changed, a limit is over
+# Seconds for one read from Vonage, one part to S3 with its retries, and aborting the upload.
+_SPARE = 45.0
+_NOT_FOUND_ATTEMPTS = 2  # more attempts that get 404 mean that the file is gone
+_TEMPORARY = (401, 403, 408, 429)  # statuses that can change: a rotated key, a rate limit
 
 
 class FetchClients(NamedTuple):
-    """What fetching needs from outside: clients of boto3, the session, tokens and the guard."""
+    """The settings, the clients of boto3, and what a download from Vonage needs."""
 
     settings: FetchSettings
     dynamodb: Any
     s3: Any
     http: requests.Session
     tokens: TokenSource
-    guard: UrlAllowlist
+    allowlist: UrlAllowlist
     now: Callable[[], float] = time.time
 
 
 class FetchResult(NamedTuple):
-    """What came of a message: ``stored`` or ``repeat``, and the content that is in the bucket."""
+    """The outcome (``stored`` or ``repeat``), and the file if it was stored now."""
 
     outcome: str
-    content: FileInfo | None
+    file: FileInfo | None
 
 
 def fetch(
-    tools: FetchClients, job: Job, attempt: int, time_left: Callable[[], float]
+    clients: FetchClients, job: Job, attempt: int, time_left: Callable[[], float]
 ) -> FetchResult:
-    """Fetch a recording or a transcript, or what of that is still to be done.
+    """Fetch a recording or a transcript; skip the steps that an earlier attempt completed.
 
     Parameters
     ----------
-    tools
-        What it needs from outside.
+    clients
+        The clients and settings.
     job
         What to fetch.
     attempt
-        How often the message came, 1 for the first time.
+        The receive count of the message: 1 for the first attempt.
     time_left
-        Gives the seconds until the invocation is stopped.
+        Returns the seconds until the invocation times out.
 
     Raises
     ------
-    Permanent
-        If it will not get better.
-    NoTime
-        If the invocation is nearly over.
+    PermanentFailure
+        If a retry would not help.
+    OutOfTime
+        If the invocation has too little time left.
     Exception
-        Anything else may pass: an `VonageError`, or an error of botocore.
+        Any other exception can be temporary: a `VonageError`, or an error of botocore.
     """
 
     def check_time() -> None:
@@ -84,88 +87,91 @@ def fetch(
             raise OutOfTime(f"less than {_SPARE:.0f} seconds were left")
 
     check_time()
-    _put_once(tools, job.item)
-    bucket = RecordingBucket(tools.s3, tools.settings.bucket, check_time)
-    stored = bucket.head(job.place)
-    content = None
-    if stored is None or not _is_recorded(tools, job.place):
-        tally = bucket.read(job.place) if stored else _download(tools, job, attempt, bucket)
-        content = _content(job, tally)
+    _put_once(clients, job.item)
+    bucket = RecordingBucket(clients.s3, clients.settings.bucket, check_time)
+    stored = bucket.head(job.key)
+    file = None
+    if stored is None or not _has_item(clients, job.key):
+        digest = bucket.read(job.key) if stored else _download(clients, job, attempt, bucket)
+        file = _file_info(job, digest)
         _put_once(
-            tools,
+            clients,
             recording_item(
-                job.place, content, job.told, tools.now(), tools.settings.keep_recordings_days
+                job.key, file, job.times, clients.now(), clients.settings.keep_recordings_days
             ),
         )
-    size = content.size if content else stored.size if stored else 0
-    if size >= PART:  # what is smaller is never uploaded in parts
-        bucket.abort_stale_uploads(job.place)
-    return FetchResult("stored" if content else "repeat", content)
+    size = file.size if file else stored.size if stored else 0
+    if size >= PART:  # a smaller file is never uploaded in parts
+        bucket.abort_stale_uploads(job.key)
+    return FetchResult("stored" if file else "repeat", file)
 
 
-def _download(tools: FetchClients, job: Job, attempt: int, bucket: RecordingBucket) -> StreamDigest:
-    limit = tools.settings.max_megabytes * _MEGABYTE
+def _download(
+    clients: FetchClients, job: Job, attempt: int, bucket: RecordingBucket
+) -> StreamDigest:
+    limit = clients.settings.max_megabytes * _MEGABYTE
     if not job.url or job.size == 0:
         raise PermanentFailure("empty", "Vonage reports a recording without content")
     try:
         with open_download(
-            tools.http, tools.tokens, tools.guard, job.url, max_bytes=limit
+            clients.http, clients.tokens, clients.allowlist, job.url, max_bytes=limit
         ) as download:
-            return bucket.store(job.place, download.chunks(), _recogniser(job), _metadata(job))
+            return bucket.store(job.key, download.chunks(), _recognizer(job), _metadata(job))
     except UntrustedUrl as error:
         raise PermanentFailure(f"url_{error.kind}", str(error)) from None
     except DownloadTooLarge as error:
-        text = f"{error}: MAX_RECORDING_MEGABYTES in template.yaml allows no more"
+        text = f"{error}: the parameter MaxRecordingMegabytes is the limit"
         raise PermanentFailure("too_large", text) from None
     except NotFound as error:
-        if attempt > _NOT_YET:
+        if attempt > _NOT_FOUND_ATTEMPTS:
             raise PermanentFailure("gone", str(error)) from None
         raise
     except VonageRefused as error:
-        if error.status in _WORTH_WAITING:
+        if error.status in _TEMPORARY:
             raise
         reason = "gone" if error.status == 410 else "refused"
         raise PermanentFailure(reason, str(error)) from None
 
 
-def _recogniser(job: Job) -> Callable[[bytes], Media]:
-    """Give what tells a file's kind, or that it is not what the event promised."""
-    wants_text = job.place.kind == "transcription"
+def _recognizer(job: Job) -> Callable[[bytes], Media]:
+    """Return a function that detects the media type, and raises if it is not the expected one."""
+    is_transcript = job.key.kind == "transcription"
 
-    def recognise(head: bytes) -> Media:
+    def recognize(head: bytes) -> Media:
         if not head:
-            raise PermanentFailure("empty", "the file has no bytes")
-        found = media.recognise(head)
-        if found is None or (found.extension == "json") != wants_text:
-            wanted = "a transcript" if wants_text else "mp3, wav or ogg audio"
-            raise PermanentFailure("not_audio" if not wants_text else "not_json", f"not {wanted}")
+            raise PermanentFailure("empty", "the file is empty")
+        found = media.recognize(head)
+        if found is None or (found.extension == "json") != is_transcript:
+            if is_transcript:
+                raise PermanentFailure("not_json", "the file is not a transcript")
+            raise PermanentFailure("not_audio", "the file is not mp3, wav or ogg audio")
         return found
 
-    return recognise
+    return recognize
 
 
 def _metadata(job: Job) -> dict[str, str]:
-    names = {"conversation": job.place.conversation, "recording": job.place.recording}
-    return names | {name.removesuffix("_time"): time for name, time in job.told.items()}
+    ids = {"conversation": job.key.conversation, "recording": job.key.recording}
+    return ids | {name.removesuffix("_time"): time for name, time in job.times.items()}
 
 
-def _content(job: Job, tally: StreamDigest) -> FileInfo:
-    kind = _recogniser(job)(tally.head)
+def _file_info(job: Job, digest: StreamDigest) -> FileInfo:
+    found = _recognizer(job)(digest.head)
     return FileInfo(
-        size=tally.size,
-        sha256=tally.sha256,
-        crc32=f"{tally.crc32:08x}",
-        content_type=kind.content_type,
-        seconds=media.seconds(tally.head, tally.tail, tally.size),
-        channels=kind.channels,
+        size=digest.size,
+        sha256=digest.sha256,
+        crc32=f"{digest.crc32:08x}",
+        content_type=found.content_type,
+        seconds=media.seconds(digest.head, digest.tail, digest.size),
+        channels=found.channels,
     )
 
 
-def _put_once(tools: FetchClients, item: Mapping[str, str | int | float]) -> None:
-    """Write an item unless it stands there already, which then stays as it came first."""
+def _put_once(clients: FetchClients, item: Mapping[str, str | int | float]) -> None:
+    """Write an item; if it exists already, leave it unchanged."""
     try:
-        tools.dynamodb.put_item(
-            TableName=tools.settings.table,
+        clients.dynamodb.put_item(
+            TableName=clients.settings.table,
             Item={name: _attribute(value) for name, value in item.items()},
             ConditionExpression="attribute_not_exists(pk)",
         )
@@ -174,14 +180,14 @@ def _put_once(tools: FetchClients, item: Mapping[str, str | int | float]) -> Non
             raise
 
 
-def _is_recorded(tools: FetchClients, place: ArchiveKey) -> bool:
-    answer = tools.dynamodb.get_item(
-        TableName=tools.settings.table,
-        Key={name: _attribute(value) for name, value in place.item_key.items()},
+def _has_item(clients: FetchClients, key: ArchiveKey) -> bool:
+    response = clients.dynamodb.get_item(
+        TableName=clients.settings.table,
+        Key={name: _attribute(value) for name, value in key.item_key.items()},
         ConsistentRead=True,
         ProjectionExpression="pk",
     )
-    return "Item" in answer
+    return "Item" in response
 
 
 def _attribute(value: str | float) -> dict[str, str]:

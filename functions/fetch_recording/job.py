@@ -1,4 +1,4 @@
-"""What a message asks for: the event of a finished recording, as its webhook put it there."""
+"""Parse a queue message: the event of a finished recording, as the webhook function sent it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _TIMES = ("start_time", "end_time")
 class Job(NamedTuple):
     """A recording or a transcript to fetch.
 
-    ``item`` is the event as the table keeps it, ``url`` the address as Vonage gave it, ``told``
-    what the event says of when it was recorded, ``size`` the bytes that it is said to have.
+    ``item`` is the item of its event. ``url``, ``times`` (start and end) and ``size`` (bytes) are
+    from the event.
     """
 
     item: dict[str, str | int]
-    place: ArchiveKey
+    key: ArchiveKey
     url: object
-    told: dict[str, str]
+    times: dict[str, str]
     size: int | None
 
 
-def read(body: str, keep_days: int) -> Job:
-    """Read a message.
+def parse(body: str, keep_days: int) -> Job:
+    """Parse the body of a message.
 
     Raises
     ------
-    Permanent
-        If it is not what the webhook puts on the queue.
+    PermanentFailure
+        If it is not a message of the webhook functions, or reports no recording.
     """
     try:
         message = json_object(body, "the message")
@@ -46,21 +46,21 @@ def read(body: str, keep_days: int) -> Job:
             and isinstance(own, list)
             and isinstance(received_at, int | float)
         ):
-            raise BadRequest("the message lacks what the webhook puts there")
+            raise BadRequest("the message is not from a webhook function")
         event = parse_event(
             parse_fields(method, text, [one for one in own if isinstance(one, str)])
         )
     except BadRequest as error:
         raise PermanentFailure("malformed", str(error)) from None
-    place = archive_key(event)
-    if place is None:
-        raise PermanentFailure("malformed", f"an event of the kind {event.kind} names no recording")
+    key = archive_key(event)
+    if key is None:
+        raise PermanentFailure("malformed", f"the event (kind {event.kind}) names no recording")
     fields = event.fields
     return Job(
         item=event_item(event, text, method, received_at, keep_days),
-        place=place,
+        key=key,
         url=fields.get(_URLS[event.kind]),
-        told={name: fields[name] for name in _TIMES if _is_time(fields.get(name))},
+        times={name: fields[name] for name in _TIMES if _is_time(fields.get(name))},
         size=_whole(fields.get("size")),
     )
 
@@ -72,6 +72,6 @@ def _is_time(value: object) -> bool:
 
 
 def _whole(value: object) -> int | None:
-    """Give a whole number, which a query string holds as text."""
+    """Return a whole number, also if it is text, as in a query string."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None

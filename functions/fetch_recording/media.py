@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, told from the bytes themselves, and how long it plays.
+"""Detect the media type and duration of a file from its bytes.
 
 The formats are those of Vonage's recordings (NCCO reference: record.format) and its transcripts.
 """
@@ -8,29 +8,29 @@ from __future__ import annotations
 from typing import NamedTuple
 
 HEAD = 64 * 1024
-"""Bytes from the start of a file that are needed."""
+"""How many bytes from the start of a file are needed."""
 TAIL = 64 * 1024
-"""Bytes from the end of a file that are needed: the last page of an ogg file begins there."""
+"""How many bytes from the end of a file are needed: the last page of an ogg file begins there."""
 
-_WAV_UNKNOWN = (0, 0xFFFFFFFF)  # the size of data in a wav file that was written as a stream
+_WAV_UNKNOWN = (0, 0xFFFFFFFF)  # data sizes of a wav file that was written as a stream
 _RATES_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)  # kbit/s, MPEG 1
 _RATES_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)  # MPEG 2 and 2.5
 _OPUS_CLOCK = 48_000  # RFC 7845: granule positions of Opus, whatever the input's rate
 
 
 class Media(NamedTuple):
-    """A file's kind. ``channels`` is None where the file does not tell."""
+    """A media type. ``channels`` is None if the file does not contain their number."""
 
     content_type: str
     extension: str
     channels: int | None
 
 
-def recognise(head: bytes) -> Media | None:
-    """Say what a file is whose first bytes are these; None for none of the kinds expected."""
+def recognize(head: bytes) -> Media | None:
+    """Return the media type of a file with these first bytes; None if it is not an expected one."""
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        parts = _wav(head)
-        return Media("audio/wav", "wav", parts.channels if parts else None)
+        header = _wav(head)
+        return Media("audio/wav", "wav", header.channels if header else None)
     if head[:4] == b"OggS":
         stream = _ogg(head)
         return Media("audio/ogg", "ogg", stream[0] if stream else None)
@@ -43,29 +43,31 @@ def recognise(head: bytes) -> Media | None:
 
 
 def seconds(head: bytes, tail: bytes, size: int) -> float | None:
-    """Give how long an audio file plays, None where it does not tell.
+    """Return the duration of an audio file, or None if it cannot be determined.
 
     Parameters
     ----------
     head, tail
-        Its first and last bytes, `HEAD` and `TAIL` of them or all there are.
+        The first `HEAD` and the last `TAIL` bytes, or all bytes of a smaller file.
     size
-        How many bytes it has.
+        The size in bytes.
     """
     if head[:4] == b"RIFF":
-        parts = _wav(head)
-        if parts is None or not parts.bytes_a_second:
+        header = _wav(head)
+        if header is None or not header.bytes_a_second:
             return None
-        there = size - parts.data_at
-        told = there if parts.data_size in _WAV_UNKNOWN else min(parts.data_size, there)
-        return round(told / parts.bytes_a_second, 3)
+        rest = size - header.data_at
+        data_size = rest if header.data_size in _WAV_UNKNOWN else min(header.data_size, rest)
+        return round(data_size / header.bytes_a_second, 3)
     if head[:4] == b"OggS":
         return _ogg_seconds(head, tail)
     frame = _mp3(head)
     if frame is None:
         return None
     start, _, bits_a_second = frame
-    return round((size - start) * 8 / bits_a_second, 3)  # Vonage's have a constant bit rate
+    return round(
+        (size - start) * 8 / bits_a_second, 3
+    )  # recordings of Vonage have a constant bit rate
 
 
 class _Wav(NamedTuple):
@@ -90,7 +92,7 @@ def _wav(head: bytes) -> _Wav | None:
 
 
 def _mp3(head: bytes) -> tuple[int, int, int] | None:
-    """Give where the first frame begins, its channels, and its bits a second (MPEG layer III)."""
+    """Return the offset of the first frame, its channels, and its bit rate (MPEG layer III)."""
     at = 0
     if head[:3] == b"ID3" and len(head) >= 10:
         size = 0
@@ -109,7 +111,7 @@ def _mp3(head: bytes) -> tuple[int, int, int] | None:
 
 
 def _ogg(head: bytes) -> tuple[int, int, int] | None:
-    """Give the channels, the clock of granule positions, and the granules before the start."""
+    """Return the channels, the granules per second, and the granules before the start."""
     at = head.find(b"OpusHead", 0, 512)
     if at >= 0 and len(head) >= at + 12:
         return head[at + 9], _OPUS_CLOCK, int.from_bytes(head[at + 10 : at + 12], "little")

@@ -1,10 +1,10 @@
-"""The call flows: one module each. Add a module here, and it is a flow; its name is the file's.
+"""The call flows. Every module in this package is a flow, named after its file.
 
-A flow's functions are named after the webhooks, and each returns a list of actions made with
-`voicekit.ncco`; an empty list lets the running NCCO go on:
+The functions of a flow are named after the webhooks. Each returns a list of actions, built with
+`voicekit.ncco`. An empty list lets the current NCCO continue.
 
-- `answer(call)`: somebody rang, or a called number answered
-- `dtmf(call, input)`, `asr(call, input)`: the caller pressed keys, or spoke
-- `notification(call, payload)`: a notify action was reached
-- `event(call, event)`: Vonage reports something of a leg; may return None
+- `answer(call)`: there is a call to your number, or a callee has answered
+- `dtmf(call, input)`, `asr(call, input)`: the caller has pressed digits, or has spoken
+- `notification(call, payload)`: the NCCO has reached a notify action
+- `event(call, event)`: Vonage reports the status of a leg; may return None
 """

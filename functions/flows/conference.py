@@ -1,4 +1,4 @@
-"""Connects callers into one conference."""
+"""Connect all callers to one conference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts the caller through to the second number, and says so when nobody takes the call."""
+"""Connect the caller to the second number, and tell them if there is no answer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from voicekit import ncco
 if TYPE_CHECKING:
     from voicekit.call import Call, Event
 
-_NOBODY = ("timeout", "failed", "rejected", "unanswered", "busy")
+_NO_ANSWER = ("timeout", "failed", "rejected", "unanswered", "busy")
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Ring the second number."""
+    """Call the second number."""
     if not call.settings.second_number:
         return [ncco.talk("This line is not connected yet. Goodbye.")]
     return [
@@ -27,8 +27,8 @@ def answer(call: Call) -> list[dict[str, Any]]:
 
 
 def event(_call: Call, event: Event) -> list[dict[str, Any]] | None:
-    """Say why nobody is there; every other report of the second leg changes nothing."""
-    if event.status not in _NOBODY:
+    """Tell the caller why there is no answer; ignore any other status of the second leg."""
+    if event.status not in _NO_ANSWER:
         return None
     if event.status == "busy":
         return [ncco.talk("The line is busy. Please try again in a few minutes. Goodbye.")]

@@ -1,4 +1,4 @@
-"""A menu by keys: opening hours, where we are, or somebody to speak to."""
+"""Offer a menu of digits: opening hours, the address, or a person to speak to."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MENU = "Press 1 for our opening hours, 2 for our address, or 0 to speak to some
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Greet, and ask for the first time."""
+    """Greet the caller and read the menu."""
     return _ask(call, "Hello, and thank you for calling.", attempt=1)
 
 
 def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:
-    """Do what the key stands for; ask again after a wrong one or none, three times in all."""
+    """Handle the digit; after a wrong one or none, read the menu up to three times in all."""
     if input.digits == "1":
         return [ncco.talk("We are open from Monday to Friday, from nine to five. Goodbye.")]
     if input.digits == "2":
@@ -30,7 +30,7 @@ def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:
             ncco.connect(
                 ncco.phone(call.settings.second_number), from_=call.settings.vonage_number or None
             ),
-            # Heard when nobody takes the call, and by a caller whose other side hung up.
+            # Heard if there is no answer, and after the callee hangs up.
             ncco.talk("Nobody is on the line any more. Goodbye."),
         ]
     if call.attempt >= _ATTEMPTS:

@@ -1,4 +1,4 @@
-"""Greets the caller and reads the number back that the call came from."""
+"""Greet the caller, and read back the number they call from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Thank the caller; a withheld number is not read, nor our own when it is we who call."""
+    """Thank the caller; do not read a withheld number, or our own in an outbound call."""
     if is_number(call.from_) and call.from_ != call.settings.vonage_number:
         return [ncco.talk(f"Thank you for calling from {ncco.spell(str(call.from_))}.")]
     return [ncco.talk("Thank you for calling.")]

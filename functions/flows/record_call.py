@@ -1,4 +1,4 @@
-"""Puts the caller through to the second number and records the call."""
+"""Connect the caller to the second number, and record the call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Say that the call is recorded, start recording, and ring the second number."""
+    """Announce the recording, start it, and call the second number."""
     if not call.settings.second_number:
         return [ncco.talk("This line is not connected yet. Goodbye.")]
     return [
@@ -20,6 +20,6 @@ def answer(call: Call) -> list[dict[str, Any]]:
         ncco.connect(
             ncco.phone(call.settings.second_number), from_=call.settings.vonage_number or None
         ),
-        # Heard when nobody takes the call, and by a caller whose other side hung up.
+        # Heard if there is no answer, and after the callee hangs up.
         ncco.talk("Nobody is on the line any more. Goodbye."),
     ]

@@ -1,4 +1,4 @@
-"""Connects callers into one conference and records it as a whole."""
+"""Connect all callers to one conference, and record it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Say that the conference is recorded, and join it."""
+    """Announce the recording, and join the conference."""
     return [
         ncco.talk("Please wait while we connect you to the conference. It is recorded."),
         ncco.conversation(

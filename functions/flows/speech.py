@@ -1,4 +1,4 @@
-"""Asks the caller to say something, and says it back."""
+"""Ask the caller to say something, and repeat it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _ATTEMPTS = 3
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Ask for the first time."""
+    """Ask the caller to speak."""
     return _ask(call, "Please say something.", attempt=1)
 
 
 def asr(call: Call, input: Input) -> list[dict[str, Any]]:
-    """Say the likeliest reading back; ask again when nothing was understood, three times in all."""
-    said = ncco.escape(input.speech[0].text[:200]).strip() if input.speech else ""
-    if said:
-        return [ncco.talk(f"<speak>Hello, you said {said}.</speak>")]
+    """Repeat the most likely transcript; without one, ask up to three times in all."""
+    transcript = ncco.escape(input.speech[0].text[:200]).strip() if input.speech else ""
+    if transcript:
+        return [ncco.talk(f"<speak>Hello, you said {transcript}.</speak>")]
     if call.attempt >= _ATTEMPTS:
         return [ncco.talk("Sorry, we still did not understand. Please call again. Goodbye.")]
     if input.timeout_reason == "start_timeout":

@@ -1,4 +1,4 @@
-"""Has Vonage report how far the NCCO has come, and goes on with another one."""
+"""Have Vonage report how far the NCCO has run, and continue with another NCCO."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Greet, notify, and say what nobody hears while `notification` answers."""
+    """Greet the caller and notify; `notification` replaces the talk action after that."""
     return [
         ncco.talk("Thanks for calling the notification line."),
         ncco.notify({"stage": "greeted"}, event_url=call.url("notification")),

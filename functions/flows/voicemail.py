@@ -1,4 +1,4 @@
-"""Takes a message after the tone."""
+"""Record a message after the tone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Record until the hash key or three seconds of silence, and say thank you."""
+    """Record until the hash key or three seconds of silence, then thank the caller."""
     return [
         ncco.talk(
             "Please leave a message after the tone, then press the hash key."

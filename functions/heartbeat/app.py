@@ -1,4 +1,4 @@
-"""Rings the application as Vonage would, once a minute, and tells whether a caller is answered."""
+"""Make a synthetic call every minute, and log whether a caller would hear something."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _secrets() -> SigningSecretCache:
 
 
 def handler(event: object, context: Any) -> None:
-    """Ask for an NCCO through the public address, and write down what came of it."""
+    """Request an NCCO from the public URL, and log the result."""
     started = time.monotonic()
     number = os.environ["VONAGE_NUMBER"]
-    heard = probe(os.environ["ANSWER_URL"], number, _secrets(), send=send, now=time.time)
+    result = probe(os.environ["ANSWER_URL"], number, _secrets(), send=send, now=time.time)
     log.log(
-        logging.INFO if heard.outcome == "heard" else logging.ERROR,
+        logging.INFO if result.outcome == "heard" else logging.ERROR,
         "heartbeat",
         extra={
-            "outcome": heard.outcome,
-            "status": heard.status,
-            "detail": heard.detail,
+            "outcome": result.outcome,
+            "status": result.status,
+            "detail": result.detail,
             "ms": round((time.monotonic() - started) * 1000, 1),
             "version": getattr(context, "function_version", None),
         },

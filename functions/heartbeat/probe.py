@@ -1,7 +1,6 @@
-"""One beat: a signed answer webhook through the public address, and a look at the NCCO.
+"""Send one signed synthetic answer webhook, and check the NCCO in the response.
 
-Nobody is called, and nothing is kept: an answer webhook leaves no event, and only the events of a
-leg make a call.
+No phone rings and nothing is stored: the application stores no answer webhook.
 """
 
 from __future__ import annotations
@@ -26,16 +25,19 @@ if TYPE_CHECKING:
     from voicekit.signing_secrets import SigningSecretCache
 
 LEG = "00000000-0000-0000-0000-000000000000"
-"""Leg and conversation of every beat. A conversation of Vonage's begins with ``CON-``: what counts
-calls goes by that, so that beats are not counted."""
+"""Leg and conversation of every synthetic call.
 
-_CALLER = "447700900000"  # one of Ofcom's numbers for drama, which nobody has
-_SECONDS = 5.0  # Vonage waits no longer for an NCCO
-_MOST_BYTES = 256 * 1024
+The ids of Vonage's conversations begin with ``CON-``. Metrics that count calls require that prefix,
+so they do not count synthetic calls.
+"""
+
+_CALLER = "447700900000"  # reserved by Ofcom for drama, so it belongs to nobody
+_SECONDS = 5.0  # Vonage does not wait longer for an NCCO
+_MAX_BYTES = 256 * 1024
 
 
 class ProbeResult(NamedTuple):
-    """What came of a beat: ``heard`` or ``silent``, the status if there was one, and the reason."""
+    """The outcome (``heard`` or ``silent``), the status if there was a response, and the reason."""
 
     outcome: str
     status: int | None = None
@@ -43,7 +45,7 @@ class ProbeResult(NamedTuple):
 
 
 class ProbeResponse(NamedTuple):
-    """What a request was answered with."""
+    """The HTTP response to a probe."""
 
     status: int
     body: bytes
@@ -57,42 +59,41 @@ def probe(
     send: Callable[[str, bytes, str], ProbeResponse],
     now: Callable[[], float],
 ) -> ProbeResult:
-    """Ask for an NCCO as Vonage does when somebody rings.
+    """Request an NCCO as Vonage does for an inbound call.
 
     Parameters
     ----------
     url
-        The answer URL that Vonage has.
+        The answer URL in the Vonage application.
     number
-        The number that is rung; where there is none, the default flow answers anyway.
+        The called number. If it is empty, the default flow answers.
     secrets
-        The signature secrets. Where the signature is refused they are fetched anew, since they may
-        have been rotated.
+        The signature secrets. After 401 they are refreshed, because they may have been rotated.
     send
         Posts a body to a URL with an Authorization header.
     now
-        The time in seconds since 1970.
+        Returns the seconds since 1970.
     """
     body = _webhook(number)
     try:
-        answer = send(url, body, _authorization(body, secrets.get(_SECONDS), now()))
-        newer = secrets.refresh(_SECONDS) if answer.status == 401 else None
+        response = send(url, body, _authorization(body, secrets.get(_SECONDS), now()))
+        newer = secrets.refresh(_SECONDS) if response.status == 401 else None
         if newer is not None:
-            answer = send(url, body, _authorization(body, newer, now()))
+            response = send(url, body, _authorization(body, newer, now()))
     except SecretUnavailable as error:
         return ProbeResult("silent", detail=str(error))
-    except (OSError, HTTPException) as error:  # a certificate that is over is an OSError, too
-        return ProbeResult("silent", detail=f"no answer ({type(error).__name__})")
-    return _evaluate(answer)
+    except (OSError, HTTPException) as error:  # an expired certificate is an OSError, too
+        return ProbeResult("silent", detail=f"no response ({type(error).__name__})")
+    return _evaluate(response)
 
 
 def send(url: str, body: bytes, authorization: str) -> ProbeResponse:
-    """Post a body. A redirect is not followed, since Vonage is not promised to follow one.
+    """Post a body, without following redirects: Vonage does not document that it follows them.
 
     Raises
     ------
     OSError, HTTPException
-        If there is no answer.
+        If there is no response.
     """
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -100,8 +101,8 @@ def send(url: str, body: bytes, authorization: str) -> ProbeResponse:
     try:
         headers = {"Content-Type": "application/json", "Authorization": authorization}
         connection.request("POST", parts.path, body, headers)
-        answer = connection.getresponse()
-        return ProbeResponse(answer.status, answer.read(_MOST_BYTES))
+        response = connection.getresponse()
+        return ProbeResponse(response.status, response.read(_MAX_BYTES))
     finally:
         connection.close()
 
@@ -121,19 +122,19 @@ def _authorization(body: bytes, secrets: SigningSecrets, now: float) -> str:
         "application_id": secrets.application_id,
     }
     with warnings.catch_warnings():
-        # Vonage hands out secrets of 16 characters; we cannot refuse them.
+        # Vonage issues secrets of 16 characters.
         warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
         return f"Bearer {jwt.encode(claims, secrets.secrets[0], algorithm='HS256')}"
 
 
-def _evaluate(answer: ProbeResponse) -> ProbeResult:
-    """Say whether a caller would hear something, if only the apology: that has its own alarm."""
-    if answer.status != 200:
-        return ProbeResult("silent", answer.status, "not 200")
+def _evaluate(response: ProbeResponse) -> ProbeResult:
+    """Return whether a caller would hear something; an apology counts, it has its own alarm."""
+    if response.status != 200:
+        return ProbeResult("silent", response.status, "not 200")
     try:
-        actions = ncco.check(json.loads(answer.body))
+        actions = ncco.check(json.loads(response.body))
     except (ValueError, RecursionError) as error:
-        return ProbeResult("silent", answer.status, f"no valid NCCO ({type(error).__name__})")
+        return ProbeResult("silent", response.status, f"invalid NCCO ({type(error).__name__})")
     if not actions:
-        return ProbeResult("silent", answer.status, "the NCCO is empty")
-    return ProbeResult("heard", answer.status)
+        return ProbeResult("silent", response.status, "the NCCO is empty")
+    return ProbeResult("heard", response.status)

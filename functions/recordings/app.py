@@ -1,4 +1,4 @@
-"""Puts a finished recording on the queue from which it is fetched."""
+"""Recording webhook: queue a finished recording to be fetched."""
 
 from dispatch.event_webhook import make_event_handler
 

@@ -52,7 +52,7 @@ async def test_an_edited_flow_is_seen_in_the_page_and_heard_in_the_next_call(
         person = await people(platform.phone.url)
         number = platform.template.parameters["VonageNumber"]
         flows = person.page.get_by_role("region", name="Flows")
-        await expect(flows).to_contain_text("Greets the caller")
+        await expect(flows).to_contain_text("Greet the caller")
 
         source = flow.read_text(encoding="utf-8")
         flow.write_text(source.replace("Thank you for calling from", "A warm welcome,"))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from local.testing import Phone
 
 
-def test_the_caller_talks_with_the_second_number(phone: Phone) -> None:
+def test_the_caller_is_connected_to_the_second_number(phone: Phone) -> None:
     phone.callee().answers(says="Hello, who is there?")
     call = phone.call("connect")
     call.say("It is me.")
@@ -18,13 +18,13 @@ def test_the_caller_talks_with_the_second_number(phone: Phone) -> None:
     assert call.other.heard("It is me")
 
 
-def test_when_the_other_side_hangs_up_the_call_is_over(phone: Phone) -> None:
+def test_the_call_ends_when_the_callee_hangs_up(phone: Phone) -> None:
     call = phone.call("connect")
     call.other.hang_up()
     assert call.is_over
 
 
-def test_the_caller_is_told_when_the_line_is_busy(phone: Phone) -> None:
+def test_the_caller_hears_that_the_line_is_busy(phone: Phone) -> None:
     phone.callee().is_busy()
     call = phone.call("connect")
     assert call.heard("(ringing)", "The line is busy")
@@ -32,14 +32,14 @@ def test_the_caller_is_told_when_the_line_is_busy(phone: Phone) -> None:
 
 
 @pytest.mark.parametrize("how", ["rejects", "does_not_answer"])
-def test_the_caller_is_told_when_nobody_takes_the_call(phone: Phone, how: str) -> None:
+def test_the_caller_hears_that_there_is_no_answer(phone: Phone, how: str) -> None:
     getattr(phone.callee(), how)()
     call = phone.call("connect")
     assert call.heard("(ringing)", "nobody can take your call")
     assert call.is_over
 
 
-def test_a_call_can_be_taken_by_the_test_itself(phone: Phone) -> None:
+def test_the_test_can_answer_for_the_callee(phone: Phone) -> None:
     phone.callee().rings()
     call = phone.call("connect")
     assert call.other.status == "ringing"

@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from local.testing import Phone
 
 
-def test_a_key_is_answered(phone: Phone) -> None:
+def test_a_digit_gets_its_announcement(phone: Phone) -> None:
     call = phone.call("dtmf_menu").press("1")
     assert call.heard("Press 1 for our opening hours", "from nine to five")
     assert [event.fields["dtmf"]["digits"] for event in call.kept if event.kind == "input"] == ["1"]
 
 
-def test_wrong_keys_and_silence_are_asked_again_three_times_in_all(phone: Phone) -> None:
+def test_wrong_digits_and_silence_repeat_the_menu_up_to_three_times(phone: Phone) -> None:
     call = phone.call("dtmf_menu").press("7").wait()
     assert not call.is_over
     call.press("8")
@@ -22,6 +22,6 @@ def test_wrong_keys_and_silence_are_asked_again_three_times_in_all(phone: Phone)
     assert call.is_over
 
 
-def test_somebody_can_be_spoken_to(phone: Phone) -> None:
+def test_digit_0_connects_to_a_person(phone: Phone) -> None:
     phone.callee().answers(says="How can I help?")
     assert phone.call("dtmf_menu").press("0").heard("One moment", "How can I help?")

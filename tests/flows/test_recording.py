@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(("flow", "channels"), [("record_call", 1), ("record_split", 2)])
-def test_both_sides_are_recorded(phone: Phone, flow: str, channels: int) -> None:
+def test_both_parties_are_recorded(phone: Phone, flow: str, channels: int) -> None:
     phone.callee().answers(says="Hello, who is there?")
     call = phone.call(flow).say("It is me.").hang_up()
     (recording,) = call.recordings

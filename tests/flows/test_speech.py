@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from local.testing import Phone
 
 
-def test_what_is_said_is_said_back(phone: Phone) -> None:
+def test_the_transcript_is_repeated(phone: Phone) -> None:
     assert phone.call("speech").say("good morning").heard("Hello, you said good morning")
 
 
-def test_silence_is_asked_again_three_times_in_all(phone: Phone) -> None:
+def test_after_silence_the_prompt_is_repeated_up_to_three_times(phone: Phone) -> None:
     call = phone.call("speech").wait().wait().wait()
     assert call.heard("We did not hear you", "still did not understand")
     assert call.is_over

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from local.testing import Phone
 
 
-def test_how_far_the_ncco_has_come_is_reported_and_kept(phone: Phone) -> None:
+def test_the_notification_is_stored(phone: Phone) -> None:
     call = phone.call("track_progress")
     assert call.is_over
     assert "notify" in [event.kind for event in call.kept]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from local.testing import Phone
 
 
-def test_a_caller_leaves_a_message(phone: Phone) -> None:
+def test_a_message_is_recorded(phone: Phone) -> None:
     call = phone.call("voicemail").say("Please ring me back").press("#")
     assert call.heard("leave a message", "(beep)", "Thank you for your message")
     assert call.is_over
@@ -16,6 +16,6 @@ def test_a_caller_leaves_a_message(phone: Phone) -> None:
     assert recording.seconds > 1
 
 
-def test_silence_ends_the_message_as_well(phone: Phone) -> None:
+def test_silence_ends_the_message(phone: Phone) -> None:
     call = phone.call("voicemail").say("Please ring me back").wait()
     assert call.heard("Thank you for your message")

@@ -281,7 +281,7 @@ def test_tests_in_three_lines_pass_and_each_failure_tells_what_happened_on_the_c
         "talk.level: 5 is not between -1 and 1",
         "flows/out_of_range.py:4 answer",
         "unexpected keyword argument leval",
-        "answer gave None and no list of actions",
+        "answer returned None; expected a list of actions",
         "the flow has no function dtmf",
         "anwser.py has no function answer",
         "two-words.py: the name of a flow is of letters, digits and underscores",

@@ -42,7 +42,7 @@ async def test_every_flow_is_listed_with_what_it_says_of_itself(page: ConsoleCli
     flows = {flow["name"]: flow for flow in (await page.get("/api/flows"))["flows"]}
     assert sorted(flows) == NAMES
     menu = flows["dtmf_menu"]
-    assert menu["doc"].startswith("A menu by keys")
+    assert menu["doc"].startswith("Offer a menu of digits")
     assert (menu["handlers"], menu["error"]) == (["answer", "dtmf"], None)
 
 

@@ -1,4 +1,4 @@
-"""The owner's API in this process: the template's table at moto's, and a Vonage that obeys."""
+"""The admin API in process: the table of the template in moto, and a fake Vonage."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[3]
-HERE = f"https://{DOMAIN}"
+BASE_URL = f"https://{DOMAIN}"
 NUMBER = "447700900123"
 LEG = "63f61863-4a51-4f6b-86e1-46edebcf9356"
 CONVERSATION = "CON-f972836a-550f-45fa-956c-12a2ab5b7d22"
@@ -53,45 +53,45 @@ class VonageRequest(NamedTuple):
 
 
 class FakeVoiceApi(BaseAdapter):
-    """A Vonage that places each call, unless it is told of something else.
+    """A Voice API that places each call, unless `next_results` has another result.
 
     Attributes
     ----------
-    asked
-        What reached it.
-    next
-        What becomes of the next requests: an answer, or an exception that is raised.
+    requests
+        The requests that reached it.
+    next_results
+        The results of the next requests: responses, or exceptions to raise.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[VonageRequest] = []
-        self.next: list[requests.Response | BaseException] = []
+        self.requests: list[VonageRequest] = []
+        self.next_results: list[requests.Response | BaseException] = []
 
     @property
-    def dialled(self) -> int:
-        """How many calls it was asked to place."""
-        return sum(one.method == "POST" for one in self.asked)
+    def calls_placed(self) -> int:
+        """How many calls it was requested to place."""
+        return sum(one.method == "POST" for one in self.requests)
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         path, _mark, query = str(request.path_url).partition("?")
         body = json.loads(request.body) if request.body else None
-        self.asked.append(VonageRequest(request.method or "", path, query, body))
-        if self.next:
-            told = self.next.pop(0)
-            if isinstance(told, BaseException):
-                raise told
-            return told
+        self.requests.append(VonageRequest(request.method or "", path, query, body))
+        if self.next_results:
+            result = self.next_results.pop(0)
+            if isinstance(result, BaseException):
+                raise result
+            return result
         if request.method == "POST":
-            return answer(201, PLACED)
-        return answer(204) if request.method == "PUT" else answer(200, {})
+            return vonage_response(201, PLACED)
+        return vonage_response(204) if request.method == "PUT" else vonage_response(200, {})
 
     def close(self) -> None:
-        """Keep nothing."""
+        """Do nothing."""
 
 
-def answer(status: int, body: Any = None, **headers: str) -> requests.Response:
-    """Make an answer of Vonage's."""
+def vonage_response(status: int, body: Any = None, **headers: str) -> requests.Response:
+    """Return a response of the Voice API."""
     made = requests.Response()
     made.status_code = status
     made._content = b"" if body is None else json.dumps(body).encode()
@@ -100,7 +100,7 @@ def answer(status: int, body: Any = None, **headers: str) -> requests.Response:
 
 
 class FixedToken:
-    """Gives the same token always; what it is made of is the business of other tests."""
+    """A token source that always returns the same token."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -115,7 +115,7 @@ class FixedToken:
 
 
 class Faulty:
-    """A boto3 client whose operations fail when they are told to; the others go through."""
+    """A boto3 client with operations that fail: `fails` has their next exceptions."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -133,7 +133,7 @@ class Faulty:
 
 
 class HarnessResponse(NamedTuple):
-    """What the API answered."""
+    """A response of the admin API."""
 
     status: int
     headers: dict[str, str]
@@ -141,7 +141,7 @@ class HarnessResponse(NamedTuple):
 
 
 class ApiHarness:
-    """An API with a table of its own. ``environment`` changes the stack's settings."""
+    """An admin API with its own table. ``environment`` changes the settings."""
 
     def __init__(self, make_client: Callable[[str], Any], **environment: str) -> None:
         self.table = f"events-{uuid.uuid4()}"
@@ -157,11 +157,11 @@ class ApiHarness:
         plain = make_client("secretsmanager")
         self.switchboard = plain.create_secret(Name=str(uuid.uuid4()), SecretString="{}")["ARN"]
         self.secrets = Faulty(plain)
-        self.settle_in(**environment)
+        self.configure(**environment)
 
-    def settle_in(self, **environment: str) -> None:
-        """Start the function anew, with other settings and the same table."""
-        given = from_environment(
+    def configure(self, **environment: str) -> None:
+        """Restart the function with other settings and the same table."""
+        settings = from_environment(
             stack(TABLE_NAME=self.table, ALLOWED_PREFIXES="44", DENIED_PREFIXES="449")
             | {
                 "APPLICATION_SECRET_ID": "application",
@@ -174,28 +174,28 @@ class ApiHarness:
         )
         http = requests.Session()
         http.mount("https://", self.vonage)
-        claims = IdempotencyStore(
+        idempotency = IdempotencyStore(
             self.dynamodb,
             self.table,
-            given.calls_per_day,
-            given.stack.keep_events_days,
+            settings.calls_per_day,
+            settings.stack.keep_events_days,
             now=lambda: self.now,
             sleep=self.pauses.append,
             chance=lambda: 1.0,
         )
         tokens: Any = self.tokens
-        desk = Services(
-            settings=given,
+        services = Services(
+            settings=settings,
             switchboard=SwitchboardSecret(self.secrets, self.switchboard, flow_names),
-            idempotency=claims,
+            idempotency=idempotency,
             records=RecordReader(self.dynamodb, self._s3, self.table, self.bucket),
             vonage=VoiceClient(http, tokens, sleep=self.pauses.append),
             tokens=tokens,
             sleep=self.pauses.append,
         )
-        self._handler = make_handler(lambda: desk)
+        self._handler = make_handler(lambda: services)
 
-    def ask(
+    def send(
         self,
         method: str,
         path: str,
@@ -206,7 +206,7 @@ class ApiHarness:
         query: Mapping[str, Any] | str = "",
         signed: bool = True,
     ) -> HarnessResponse:
-        """Send a request, as API Gateway passes it on."""
+        """Send a request, as API Gateway passes it to the function."""
         raw = (
             body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         )
@@ -224,74 +224,74 @@ class ApiHarness:
         if version is not None:
             event["headers"]["if-match"] = version
         if signed:
-            arn = "arn:aws:iam::123456789012:user/owner"
+            arn = "arn:aws:iam::123456789012:user/operator"
             event["requestContext"]["authorizer"] = {"iam": {"userArn": arn}}
-        return self.pass_on(event)
+        return self.invoke(event)
 
-    def pass_on(self, event: dict[str, Any]) -> HarnessResponse:
-        """Give an event to the function as it is."""
-        got = self._handler(event, FakeLambdaContext())
-        text = got["body"]
+    def invoke(self, event: dict[str, Any]) -> HarnessResponse:
+        """Invoke the function with an event."""
+        result = self._handler(event, FakeLambdaContext())
+        text = result["body"]
         return HarnessResponse(
-            got["statusCode"], got["headers"], json.loads(text) if text else None
+            result["statusCode"], result["headers"], json.loads(text) if text else None
         )
 
     def place(self, key: str | None = None, **changes: Any) -> HarnessResponse:
         """Place a call; a field that is None is left out."""
-        return self.ask("POST", "/calls", call(**changes), key=key or str(uuid.uuid4()))
+        return self.send("POST", "/calls", call(**changes), key=key or str(uuid.uuid4()))
 
     def change(self, body: Any) -> HarnessResponse:
-        """Steer the call `LEG`."""
-        return self.ask("PUT", f"/calls/{LEG}", body)
+        """Change the call `LEG`."""
+        return self.send("PUT", f"/calls/{LEG}", body)
 
     def transfer(self, **destination: Any) -> HarnessResponse:
         """Transfer the call `LEG`."""
         return self.change({"action": "transfer", "destination": destination})
 
-    def switch(self, state: str) -> None:
-        """Switch dialling on or off, past the API."""
-        self.write(f'{{"dialling": "{state}"}}')
+    def set_dialing(self, state: str) -> None:
+        """Turn outbound dialing on or off, bypassing the API."""
+        self.write_switchboard(f'{{"dialling": "{state}"}}')
 
-    def write(self, text: str) -> None:
-        """Write a switchboard past the API, as somebody may in the console."""
+    def write_switchboard(self, text: str) -> None:
+        """Store a switchboard, bypassing the API, as in the AWS console."""
         self.secrets.put_secret_value(SecretId=self.switchboard, SecretString=text)
 
-    def keep(self, **fields: Any) -> None:
-        """Keep an event, as the webhook functions do."""
-        made = event_item(parse_event(fields), json.dumps(fields), "POST", self.now, 30)
-        self.put(made)
+    def store_event(self, **fields: Any) -> None:
+        """Store an event, as the webhook functions do."""
+        item = event_item(parse_event(fields), json.dumps(fields), "POST", self.now, 30)
+        self.put_item(item)
 
-    def put(self, item_: Mapping[str, str | int | float]) -> None:
-        """Write an item."""
+    def put_item(self, fields: Mapping[str, str | int | float]) -> None:
+        """Put an item."""
         typed = {
             name: {"S": value} if isinstance(value, str) else {"N": str(value)}
-            for name, value in item_.items()
+            for name, value in fields.items()
         }
         self.plain.put_item(TableName=self.table, Item=typed)
 
-    def rung(self, day: str) -> int:
-        """Give how many telephones were counted on a day."""
+    def callees_counted(self, day: str) -> int:
+        """Return the number of callees that were counted on a day."""
         key = {"pk": {"S": "dialling"}, "sk": {"S": day}}
         found = self.plain.get_item(TableName=self.table, Key=key).get("Item")
         return int(found["calls"]["N"]) if found else 0
 
     def _make_table(self) -> None:
-        self.plain.create_table(TableName=self.table, **_of_the_template())
+        self.plain.create_table(TableName=self.table, **_table_properties())
 
 
 @functools.cache
-def _of_the_template() -> dict[str, Any]:
-    wanted = read(ROOT / "template.yaml", "eu-west-2", {}, {}).resources["EventsTable"]
+def _table_properties() -> dict[str, Any]:
+    resource = read(ROOT / "template.yaml", "eu-west-2", {}, {}).resources["EventsTable"]
     names = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes")
-    return {name: wanted["Properties"][name] for name in names}
+    return {name: resource["Properties"][name] for name in names}
 
 
 def call(**changes: Any) -> dict[str, Any]:
-    """Give the body of a request that places a call; a field that is None is left out."""
+    """Return the body of a request that places a call; a field that is None is left out."""
     body = {"to": [{"type": "phone", "number": NUMBER}], "flow": "greet"} | changes
     return {name: value for name, value in body.items() if value is not None}
 
 
 def connect(number: str = "449000000000", **endpoint: Any) -> dict[str, Any]:
-    """Give an action that connects to a number: to one that may not be called, if none is given."""
+    """Return a connect action; the default number is outside the dial policy."""
     return {"action": "connect", "endpoint": [{"type": "phone", "number": number, **endpoint}]}

@@ -1,4 +1,4 @@
-"""The owner's API, with moto's server and a Vonage that does as it is told."""
+"""The admin API with moto and a fake Vonage."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ def make_client() -> Iterator[Callable[[str], Any]]:
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    made: dict[str, Any] = {}
+    clients: dict[str, Any] = {}
 
     def make(service: str) -> Any:
-        if service in made:
-            return made[service]
-        made[service] = boto3.client(
+        if service in clients:
+            return clients[service]
+        clients[service] = boto3.client(
             service,
             endpoint_url=f"http://{host}:{port}",
             region_name="eu-west-2",
             aws_access_key_id="AKIDEXAMPLE",
             aws_secret_access_key="not-a-key",
         )
-        return made[service]
+        return clients[service]
 
     yield make
-    for client in made.values():
+    for client in clients.values():
         client.close()
     server.stop()
 
 
 @pytest.fixture
-def stage(make_client: Callable[[str], Any]) -> ApiHarness:
+def api(make_client: Callable[[str], Any]) -> ApiHarness:
     return ApiHarness(make_client)

@@ -1,4 +1,4 @@
-"""What the owner's API refuses because it is not what it must be: 400, with the field named."""
+"""Invalid requests to the admin API: 400 with the name of the field."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.gateway_events import http_event
-from tests.unit.calls.api_harness import HERE, LEG, NUMBER, call
+from tests.unit.calls.api_harness import BASE_URL, LEG, NUMBER, call
 
 if TYPE_CHECKING:
     from tests.unit.calls.api_harness import ApiHarness
@@ -37,7 +37,7 @@ CALLS: list[tuple[dict[str, Any], str]] = [
     (phone(number=""), "to[0].number"),
     (phone(number=None), "to[0].number"),
     (phone(dtmfAnswer="abc"), "to[0].dtmfAnswer"),
-    (phone(onAnswer={"url": HERE}), "to[0].onAnswer"),
+    (phone(onAnswer={"url": BASE_URL}), "to[0].onAnswer"),
     (phone(colour="red"), "to[0].colour"),
     ({"to": [{"type": "phone"}]}, "to[0].number"),
     ({"to": [{"type": "sip"}]}, "to[0]"),
@@ -70,9 +70,9 @@ CALLS: list[tuple[dict[str, Any], str]] = [
     ({"flow": "../calls/app"}, "flow"),
     ({"flow": 1}, "flow"),
     ({"ncco": TALK}, "flow"),
-    ({"answer_url": [f"{HERE}/webhooks/answer"]}, "flow"),
-    ({"flow": None, "ncco": TALK, "answer_url": [f"{HERE}/webhooks/answer"]}, "answer_url"),
-    ({"flow": None, "answer_url": f"{HERE}/webhooks/answer"}, "answer_url"),
+    ({"answer_url": [f"{BASE_URL}/webhooks/answer"]}, "flow"),
+    ({"flow": None, "ncco": TALK, "answer_url": [f"{BASE_URL}/webhooks/answer"]}, "answer_url"),
+    ({"flow": None, "answer_url": f"{BASE_URL}/webhooks/answer"}, "answer_url"),
     ({"flow": None, "answer_url": []}, "answer_url"),
     ({"flow": None, "answer_url": ["ftp://x.example"]}, "answer_url[0]"),
     ({"flow": None, "answer_url": ["https://user@x.example"]}, "answer_url[0]"),
@@ -81,7 +81,7 @@ CALLS: list[tuple[dict[str, Any], str]] = [
     ({"flow": None, "ncco": [{"action": "talk"}]}, "ncco[0].talk.text"),
     ({"flow": None, "ncco": [{"action": "sing"}]}, "ncco[0].action"),
     ({"answer_method": "PUT"}, "answer_method"),
-    ({"event_url": [HERE]}, "event_url"),
+    ({"event_url": [BASE_URL]}, "event_url"),
     ({"machine_detection": "maybe"}, "machine_detection"),
     (
         {"advanced_machine_detection": {"beep_timeout": 29}},
@@ -101,19 +101,19 @@ CALLS: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("changes", "field"), CALLS, ids=[f"{i}-{field}" for i, (_, field) in enumerate(CALLS)]
 )
-def test_a_call_that_is_not_what_it_must_be_names_the_field_and_dials_nothing(
-    stage: ApiHarness, changes: dict[str, Any], field: str
+def test_an_invalid_call_names_the_field_and_dials_nothing(
+    api: ApiHarness, changes: dict[str, Any], field: str
 ) -> None:
-    reply = stage.place("k", **changes)
-    assert (reply.status, reply.body["field"]) == (400, field), reply.body
-    assert reply.headers["content-type"] == "application/problem+json"
-    assert stage.vonage.asked == []
+    response = api.place("k", **changes)
+    assert (response.status, response.body["field"]) == (400, field), response.body
+    assert response.headers["content-type"] == "application/problem+json"
+    assert api.vonage.requests == []
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "ключ", "x" * 256, "a\tb", "a\x7f"])
-def test_a_key_that_is_none_is_refused(stage: ApiHarness, key: str) -> None:
-    reply = stage.ask("POST", "/calls", call(), key=key)
-    assert (reply.status, reply.body["field"]) == (400, "Idempotency-Key")
+def test_an_invalid_idempotency_key_is_refused(api: ApiHarness, key: str) -> None:
+    response = api.send("POST", "/calls", call(), key=key)
+    assert (response.status, response.body["field"]) == (400, "Idempotency-Key")
 
 
 @pytest.mark.parametrize(
@@ -131,23 +131,23 @@ def test_a_key_that_is_none_is_refused(stage: ApiHarness, key: str) -> None:
     ],
     ids=range(9),
 )
-def test_a_body_that_is_no_json_object_is_refused(stage: ApiHarness, body: bytes) -> None:
-    assert stage.ask("POST", "/calls", body, key="k").status == 400
+def test_a_body_that_is_not_a_json_object_is_refused(api: ApiHarness, body: bytes) -> None:
+    assert api.send("POST", "/calls", body, key="k").status == 400
 
 
-def test_a_body_that_is_too_large_is_refused(stage: ApiHarness) -> None:
-    assert stage.ask("POST", "/calls", b" " * (256 * 1024 + 1), key="k").status == 413
+def test_a_body_that_is_too_large_is_refused(api: ApiHarness) -> None:
+    assert api.send("POST", "/calls", b" " * (256 * 1024 + 1), key="k").status == 413
 
 
-def test_a_caller_must_be_named_where_the_stack_has_no_number(stage: ApiHarness) -> None:
-    stage.settle_in(VONAGE_NUMBER="")
-    reply = stage.place()
-    assert (reply.status, reply.body["field"]) == (400, "from")
+def test_from_is_required_if_the_stack_has_no_number(api: ApiHarness) -> None:
+    api.configure(VONAGE_NUMBER="")
+    response = api.place()
+    assert (response.status, response.body["field"]) == (400, "from")
 
 
-def test_no_refusal_repeats_the_number(stage: ApiHarness) -> None:
+def test_no_problem_details_repeat_the_number(api: ApiHarness) -> None:
     for changes in (phone(number="+447700900123"), {NUMBER: 1}, {"flow": NUMBER}):
-        assert NUMBER not in str(stage.place(**changes).body)
+        assert NUMBER not in str(api.place(**changes).body)
 
 
 CHANGES: list[tuple[Any, str]] = [
@@ -177,12 +177,10 @@ CHANGES: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(
     ("body", "field"), CHANGES, ids=[f"{i}-{field}" for i, (_, field) in enumerate(CHANGES)]
 )
-def test_a_change_that_is_not_what_it_must_be_names_the_field(
-    stage: ApiHarness, body: Any, field: str
-) -> None:
-    reply = stage.change(body)
-    assert (reply.status, reply.body["field"]) == (400, field), reply.body
-    assert stage.vonage.asked == []
+def test_an_invalid_change_names_the_field(api: ApiHarness, body: Any, field: str) -> None:
+    response = api.change(body)
+    assert (response.status, response.body["field"]) == (400, field), response.body
+    assert api.vonage.requests == []
 
 
 MEDIA: list[tuple[str, Any, str]] = [
@@ -203,7 +201,7 @@ MEDIA: list[tuple[str, Any, str]] = [
     ("dtmf", {"digits": ""}, "digits"),
     ("dtmf", {"digits": "12a"}, "digits"),
     ("dtmf", {"digits": 12}, "digits"),
-    ("input/dtmf", {"event_url": HERE}, "event_url"),
+    ("input/dtmf", {"event_url": BASE_URL}, "event_url"),
     ("input/dtmf", {"x": 1}, "x"),
 ]
 
@@ -211,12 +209,12 @@ MEDIA: list[tuple[str, Any, str]] = [
 @pytest.mark.parametrize(
     ("what", "body", "field"), MEDIA, ids=[f"{i}-{what}" for i, (what, _, _) in enumerate(MEDIA)]
 )
-def test_sounds_and_keys_that_are_not_what_they_must_be_name_the_field(
-    stage: ApiHarness, what: str, body: Any, field: str
+def test_an_invalid_talk_stream_or_dtmf_request_names_the_field(
+    api: ApiHarness, what: str, body: Any, field: str
 ) -> None:
-    reply = stage.ask("PUT", f"/calls/{LEG}/{what}", body)
-    assert (reply.status, reply.body["field"]) == (400, field), reply.body
-    assert stage.vonage.asked == []
+    response = api.send("PUT", f"/calls/{LEG}/{what}", body)
+    assert (response.status, response.body["field"]) == (400, field), response.body
+    assert api.vonage.requests == []
 
 
 ROUTES = [
@@ -232,10 +230,12 @@ ROUTES = [
 
 @pytest.mark.parametrize(("method", "rest"), ROUTES, ids=lambda value: str(value) or "-")
 @pytest.mark.parametrize("uuid", ["x", LEG[:-1], f"{LEG}0", LEG.replace("6", "g"), "..", "%2e%2e"])
-def test_a_call_is_named_by_its_uuid(stage: ApiHarness, method: str, rest: str, uuid: str) -> None:
-    reply = stage.ask(method, f"/calls/{uuid}{rest}", {})
-    assert (reply.status, reply.body.get("field")) == (400, "uuid")
-    assert stage.vonage.asked == []
+def test_an_invalid_uuid_in_the_path_is_refused(
+    api: ApiHarness, method: str, rest: str, uuid: str
+) -> None:
+    response = api.send(method, f"/calls/{uuid}{rest}", {})
+    assert (response.status, response.body.get("field")) == (400, "uuid")
+    assert api.vonage.requests == []
 
 
 QUERIES: list[tuple[str, str, str]] = [
@@ -266,15 +266,15 @@ QUERIES: list[tuple[str, str, str]] = [
 @pytest.mark.parametrize(
     ("path", "query", "field"), QUERIES, ids=[f"{i}-{f}" for i, (_, _, f) in enumerate(QUERIES)]
 )
-def test_a_query_that_is_not_what_it_must_be_names_the_parameter(
-    stage: ApiHarness, path: str, query: str, field: str
+def test_an_invalid_query_names_the_parameter(
+    api: ApiHarness, path: str, query: str, field: str
 ) -> None:
-    reply = stage.ask("GET", path, query=query)
-    assert (reply.status, reply.body["field"]) == (400, field), reply.body
-    assert stage.vonage.asked == []
+    response = api.send("GET", path, query=query)
+    assert (response.status, response.body["field"]) == (400, field), response.body
+    assert api.vonage.requests == []
 
 
-# Whoever is not let in, and what is not there
+# Requests without a signature, and unknown routes
 
 
 @pytest.mark.parametrize(
@@ -283,31 +283,33 @@ def test_a_query_that_is_not_what_it_must_be_names_the_parameter(
     ids=range(6),
 )
 @pytest.mark.parametrize(("method", "path"), [("POST", "/calls"), ("GET", "/history")])
-def test_without_an_identity_of_iam_everything_is_refused(
-    stage: ApiHarness, authorizer: Any, method: str, path: str
+def test_a_request_without_an_iam_identity_is_refused(
+    api: ApiHarness, authorizer: Any, method: str, path: str
 ) -> None:
     event = http_event(method, path, body=b"{}")
     if authorizer is not None:
         event["requestContext"]["authorizer"] = authorizer
-    reply = stage.pass_on(event)
-    assert reply.status == 403
-    assert stage.vonage.asked == []
+    response = api.invoke(event)
+    assert response.status == 403
+    assert api.vonage.requests == []
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "/"), ("DELETE", "/calls"), ("POST", f"/calls/{LEG}"), ("GET", f"/calls/{LEG}/talk")],
 )
-def test_what_is_not_there_is_not_found(stage: ApiHarness, method: str, path: str) -> None:
-    reply = stage.ask(method, path)
-    assert (reply.status, reply.headers["content-type"]) == (404, "application/problem+json")
+def test_an_unknown_route_is_not_found(api: ApiHarness, method: str, path: str) -> None:
+    response = api.send(method, path)
+    assert (response.status, response.headers["content-type"]) == (404, "application/problem+json")
 
 
 @pytest.mark.parametrize("event", [{}, {"requestContext": None}, {"headers": None}], ids=range(3))
-def test_an_event_of_another_kind_is_refused(stage: ApiHarness, event: dict[str, Any]) -> None:
-    assert stage.pass_on(event).status == 403
+def test_an_event_that_is_not_from_api_gateway_is_refused(
+    api: ApiHarness, event: dict[str, Any]
+) -> None:
+    assert api.invoke(event).status == 403
 
 
-def test_nothing_is_to_be_kept_by_caches(stage: ApiHarness) -> None:
-    assert stage.place().headers["cache-control"] == "no-store"
-    assert stage.place(to=None).headers["cache-control"] == "no-store"
+def test_no_response_can_be_cached(api: ApiHarness) -> None:
+    assert api.place().headers["cache-control"] == "no-store"
+    assert api.place(to=None).headers["cache-control"] == "no-store"

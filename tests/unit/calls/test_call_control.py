@@ -1,4 +1,4 @@
-"""Steering a call: what Vonage is asked, and what becomes of its answers."""
+"""Changes to a call: the requests to Vonage, and its responses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from tests.unit.calls.api_harness import CONVERSATION, HERE, LEG, VonageRequest, answer
+from tests.unit.calls.api_harness import BASE_URL, CONVERSATION, LEG, VonageRequest, vonage_response
 
 if TYPE_CHECKING:
     from tests.unit.calls.api_harness import ApiHarness
@@ -18,25 +18,25 @@ NOT_READY = {"type": "BAD_REQUEST", "error_title": "Bad Request"}
 
 
 @pytest.mark.parametrize("action", ["hangup", "mute", "unmute", "earmuff", "unearmuff"])
-def test_an_action_is_passed_on(stage: ApiHarness, action: str) -> None:
-    assert stage.change({"action": action}).status == 204
-    assert stage.vonage.asked == [VonageRequest("PUT", CALL, "", {"action": action})]
+def test_an_action_is_sent_to_vonage(api: ApiHarness, action: str) -> None:
+    assert api.change({"action": action}).status == 204
+    assert api.vonage.requests == [VonageRequest("PUT", CALL, "", {"action": action})]
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"),
+    ("destination", "sent"),
     [
         ({"ncco": NCCO}, {"ncco": NCCO}),
         ({"type": "ncco", "ncco": NCCO}, {"ncco": NCCO}),
-        ({"flow": "voicemail"}, {"url": [f"{HERE}/webhooks/answer?flow=voicemail"]}),
-        ({"url": [f"{HERE}/webhooks/answer"]}, {"url": [f"{HERE}/webhooks/answer"]}),
+        ({"flow": "voicemail"}, {"url": [f"{BASE_URL}/webhooks/answer?flow=voicemail"]}),
+        ({"url": [f"{BASE_URL}/webhooks/answer"]}, {"url": [f"{BASE_URL}/webhooks/answer"]}),
     ],
     ids=["ncco", "with-type", "flow", "url"],
 )
-def test_a_transfer_is_passed_on(stage: ApiHarness, given: Any, sent: Any) -> None:
-    assert stage.transfer(**given).status == 204
+def test_a_transfer_is_sent_to_vonage(api: ApiHarness, destination: Any, sent: Any) -> None:
+    assert api.transfer(**destination).status == 204
     body = {"action": "transfer", "destination": {"type": "ncco", **sent}}
-    assert stage.vonage.asked == [VonageRequest("PUT", CALL, "", body)]
+    assert api.vonage.requests == [VonageRequest("PUT", CALL, "", body)]
 
 
 @pytest.mark.parametrize(
@@ -53,111 +53,115 @@ def test_a_transfer_is_passed_on(stage: ApiHarness, given: Any, sent: Any) -> No
         ("PUT", "dtmf", {"digits": "1p2*#"}),
     ],
 )
-def test_sounds_and_keys_are_passed_on(
-    stage: ApiHarness, method: str, what: str, body: dict[str, Any] | None
+def test_talk_stream_and_dtmf_requests_are_sent_to_vonage(
+    api: ApiHarness, method: str, what: str, body: dict[str, Any] | None
 ) -> None:
-    said = {"message": "done", "uuid": LEG}
-    stage.vonage.next = [answer(200, said)]
-    reply = stage.ask(method, f"/calls/{LEG}/{what}", body)
-    assert (reply.status, reply.body) == (200, said)
-    assert stage.vonage.asked == [VonageRequest(method, f"{CALL}/{what}", "", body)]
+    body_of_vonage = {"message": "done", "uuid": LEG}
+    api.vonage.next_results = [vonage_response(200, body_of_vonage)]
+    response = api.send(method, f"/calls/{LEG}/{what}", body)
+    assert (response.status, response.body) == (200, body_of_vonage)
+    assert api.vonage.requests == [VonageRequest(method, f"{CALL}/{what}", "", body)]
 
 
-def test_keys_are_sent_here_where_the_request_says_nothing(stage: ApiHarness) -> None:
-    assert stage.ask("PUT", f"/calls/{LEG}/input/dtmf").status == 204
-    assert stage.vonage.asked[0].body == {"event_url": [f"{HERE}/webhooks/event"]}
+def test_digits_go_to_the_event_webhook_by_default(api: ApiHarness) -> None:
+    assert api.send("PUT", f"/calls/{LEG}/input/dtmf").status == 204
+    assert api.vonage.requests[0].body == {"event_url": [f"{BASE_URL}/webhooks/event"]}
 
 
-def test_keys_are_sent_no_longer(stage: ApiHarness) -> None:
-    assert stage.ask("DELETE", f"/calls/{LEG}/input/dtmf").status == 204
-    assert stage.vonage.asked == [VonageRequest("DELETE", f"{CALL}/input/dtmf", "", None)]
+def test_the_subscription_to_digits_can_be_ended(api: ApiHarness) -> None:
+    assert api.send("DELETE", f"/calls/{LEG}/input/dtmf").status == 204
+    assert api.vonage.requests == [VonageRequest("DELETE", f"{CALL}/input/dtmf", "", None)]
 
 
 # Hanging up
 
 
-def test_hanging_up_a_call_that_is_over_is_done(stage: ApiHarness) -> None:
-    stage.vonage.next = [answer(404)]
-    assert stage.change({"action": "hangup"}).status == 204
+def test_hanging_up_a_call_that_has_ended_succeeds(api: ApiHarness) -> None:
+    api.vonage.next_results = [vonage_response(404)]
+    assert api.change({"action": "hangup"}).status == 204
 
 
-def test_hanging_up_waits_until_a_new_call_can_be_ended(stage: ApiHarness) -> None:
-    stage.vonage.next = [answer(400, NOT_READY), answer(400, NOT_READY)]
-    assert stage.change({"action": "hangup"}).status == 204
-    assert len(stage.vonage.asked) == 3
-    assert stage.pauses == [0.5, 1.0]
+def test_hanging_up_retries_while_a_call_is_too_new(api: ApiHarness) -> None:
+    api.vonage.next_results = [vonage_response(400, NOT_READY), vonage_response(400, NOT_READY)]
+    assert api.change({"action": "hangup"}).status == 204
+    assert len(api.vonage.requests) == 3
+    assert api.pauses == [0.5, 1.0]
 
 
-def test_hanging_up_gives_up_after_three_seconds(stage: ApiHarness) -> None:
-    stage.vonage.next = [answer(400, NOT_READY)] * 9
-    assert stage.change({"action": "hangup"}).status == 400
-    assert sum(stage.pauses) == 3.0
+def test_hanging_up_is_retried_for_three_seconds(api: ApiHarness) -> None:
+    api.vonage.next_results = [vonage_response(400, NOT_READY)] * 9
+    assert api.change({"action": "hangup"}).status == 400
+    assert sum(api.pauses) == 3.0
 
 
-def test_hanging_up_with_what_vonage_finds_invalid_is_not_repeated(stage: ApiHarness) -> None:
-    wrong = {"title": "Bad Request", "invalid_parameters": [{"name": "action", "reason": "no"}]}
-    stage.vonage.next = [answer(400, wrong)]
-    reply = stage.change({"action": "hangup"})
-    assert (reply.status, len(stage.vonage.asked)) == (400, 1)
-    assert reply.body["invalid"] == [{"field": "action", "reason": "no"}]
+def test_hanging_up_is_not_retried_if_vonage_names_an_invalid_field(api: ApiHarness) -> None:
+    refusal = {"title": "Bad Request", "invalid_parameters": [{"name": "action", "reason": "no"}]}
+    api.vonage.next_results = [vonage_response(400, refusal)]
+    response = api.change({"action": "hangup"})
+    assert (response.status, len(api.vonage.requests)) == (400, 1)
+    assert response.body["invalid"] == [{"field": "action", "reason": "no"}]
 
 
-# What Vonage says no to
+# Requests that Vonage refuses
 
 
 @pytest.mark.parametrize("action", ["mute", "transfer"])
-def test_a_call_that_is_over_is_not_found(stage: ApiHarness, action: str) -> None:
-    stage.vonage.next = [answer(404)]
+def test_a_change_to_a_call_that_has_ended_is_not_found(api: ApiHarness, action: str) -> None:
+    api.vonage.next_results = [vonage_response(404)]
     body = {"action": action} | ({"destination": {"ncco": NCCO}} if action == "transfer" else {})
-    assert stage.change(body).status == 404
+    assert api.change(body).status == 404
 
 
-def test_a_transfer_is_never_repeated(stage: ApiHarness) -> None:
-    stage.vonage.next = [requests.ConnectionError("reset")]
-    assert stage.transfer(flow="connect").status == 504
-    assert len(stage.vonage.asked) == 1
+def test_a_transfer_is_never_retried(api: ApiHarness) -> None:
+    api.vonage.next_results = [requests.ConnectionError("reset")]
+    assert api.transfer(flow="connect").status == 504
+    assert len(api.vonage.requests) == 1
 
 
-def test_too_many_requests_a_second_come_back_as_such(stage: ApiHarness) -> None:
-    stage.vonage.next = [answer(429)]
-    reply = stage.ask("GET", f"/calls/{LEG}")
-    assert (reply.status, reply.headers["Retry-After"]) == (429, "1")
+def test_a_rate_limit_is_returned_with_retry_after(api: ApiHarness) -> None:
+    api.vonage.next_results = [vonage_response(429)]
+    response = api.send("GET", f"/calls/{LEG}")
+    assert (response.status, response.headers["Retry-After"]) == (429, "1")
 
 
-def test_what_vonages_support_asks_for_is_passed_on(stage: ApiHarness) -> None:
-    stage.vonage.next = [answer(400, NOT_READY, x_nexmo_trace_id="abc123")]
-    assert stage.ask("PUT", f"/calls/{LEG}/talk", {"text": "x"}).body["trace_id"] == "abc123"
+def test_the_trace_id_of_vonage_is_returned(api: ApiHarness) -> None:
+    api.vonage.next_results = [vonage_response(400, NOT_READY, x_nexmo_trace_id="abc123")]
+    assert api.send("PUT", f"/calls/{LEG}/talk", {"text": "x"}).body["trace_id"] == "abc123"
 
 
-def test_a_fault_of_ours_says_nothing_of_itself(
-    stage: ApiHarness, caplog: pytest.LogCaptureFixture
+def test_an_unexpected_error_reveals_nothing(
+    api: ApiHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.vonage.next = [RuntimeError("447700900123 and a token")]
-    reply = stage.ask("GET", f"/calls/{LEG}")
-    assert reply.status == 500
-    assert "447700900123" not in str(reply.body)
+    api.vonage.next_results = [RuntimeError("447700900123 and a token")]
+    response = api.send("GET", f"/calls/{LEG}")
+    assert response.status == 500
+    assert "447700900123" not in str(response.body)
     assert "447700900123" not in " ".join(str(vars(one)) for one in caplog.records)
 
 
-# Asking Vonage
+# Calls at Vonage
 
 
-def test_a_call_is_shown_without_links_into_vonages_api(stage: ApiHarness) -> None:
+def test_a_call_is_returned_without_links(api: ApiHarness) -> None:
     call = {"uuid": LEG, "status": "answered", "conversation_uuid": CONVERSATION}
-    stage.vonage.next = [answer(200, call | {"_links": {"self": {"href": "/v1/calls/x"}}})]
-    assert stage.ask("GET", f"/calls/{LEG}").body == call
+    api.vonage.next_results = [
+        vonage_response(200, call | {"_links": {"self": {"href": "/v1/calls/x"}}})
+    ]
+    assert api.send("GET", f"/calls/{LEG}").body == call
 
 
-def test_calls_are_listed_by_the_filters(stage: ApiHarness) -> None:
+def test_calls_are_listed_by_the_filters(api: ApiHarness) -> None:
     call = {"uuid": LEG, "status": "completed"}
     page = {"count": 1, "page_size": 5, "record_index": 0, "_links": {}}
-    stage.vonage.next = [answer(200, page | {"_embedded": {"calls": [call | {"_links": {}}]}})]
+    api.vonage.next_results = [
+        vonage_response(200, page | {"_embedded": {"calls": [call | {"_links": {}}]}})
+    ]
     query = "status=completed&date_start=2026-01-31T00%3A00%3A00Z&page_size=5"
-    reply = stage.ask("GET", "/calls", query=query)
-    assert stage.vonage.asked == [VonageRequest("GET", "/v1/calls", query, None)]
-    assert reply.body == {"count": 1, "page_size": 5, "record_index": 0, "calls": [call]}
+    response = api.send("GET", "/calls", query=query)
+    assert api.vonage.requests == [VonageRequest("GET", "/v1/calls", query, None)]
+    assert response.body == {"count": 1, "page_size": 5, "record_index": 0, "calls": [call]}
 
 
-def test_an_empty_list_is_a_list(stage: ApiHarness) -> None:
-    stage.vonage.next = [answer(200, {"count": 0})]
-    assert stage.ask("GET", "/calls").body["calls"] == []
+def test_an_empty_list_of_calls_is_returned(api: ApiHarness) -> None:
+    api.vonage.next_results = [vonage_response(200, {"count": 0})]
+    assert api.send("GET", "/calls").body["calls"] == []

@@ -1,4 +1,4 @@
-"""What the owner's API writes to its log: one line for each request, and never whom it is about."""
+"""The log of the admin API: one line for each request, and no personal data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.unit.calls.api_harness import LEG, NUMBER, ROOT, answer
+from tests.unit.calls.api_harness import LEG, NUMBER, ROOT, vonage_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[logging.LogRecord]]:
-    """What the application has written so far."""
+    """Return the log lines of the application so far."""
     caplog.set_level(logging.INFO, logger="voice")
     return lambda: [one for one in caplog.records if one.name == "voice"]
 
 
-def test_a_request_has_one_line_that_says_what_became_of_it(
-    stage: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
+def test_a_request_writes_one_log_line_with_its_outcome(
+    api: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
 ) -> None:
-    stage.place()
+    api.place()
     (line,) = lines()
-    told = vars(line)
-    assert (told["route"], told["outcome"], told["status"]) == ("POST /calls", "placed", 201)
-    assert (told["leg"], told["version"], told["levelname"]) == (LEG, "7", "INFO")
-    assert told["ms"] >= 0
+    fields = vars(line)
+    assert (fields["route"], fields["outcome"], fields["status"]) == ("POST /calls", "placed", 201)
+    assert (fields["leg"], fields["version"], fields["levelname"]) == (LEG, "7", "INFO")
+    assert fields["ms"] >= 0
 
 
-def test_refusals_and_faults_are_told_by_their_outcome(
-    stage: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
+def test_each_error_has_its_outcome_in_the_log(
+    api: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
 ) -> None:
-    stage.vonage.next = [requests.ConnectionError("reset"), answer(429)]
-    stage.place("k")
-    stage.place()
-    stage.place("k")
-    stage.place("k", flow="voicemail")
-    stage.place(to=[{"type": "phone", "number": "12025550123"}])
-    stage.place(flow=None)
-    stage.ask("GET", "/history", signed=False)
+    api.vonage.next_results = [requests.ConnectionError("reset"), vonage_response(429)]
+    api.place("k")
+    api.place()
+    api.place("k")
+    api.place("k", flow="voicemail")
+    api.place(to=[{"type": "phone", "number": "12025550123"}])
+    api.place(flow=None)
+    api.send("GET", "/history", signed=False)
     assert [vars(one)["outcome"] for one in lines()] == [
         *("unknown", "limited", "undecided", "key_misused"),
         *("not_allowed", "invalid", "unsigned"),
@@ -54,29 +54,29 @@ def test_refusals_and_faults_are_told_by_their_outcome(
     assert lines()[0].levelname == "ERROR"
 
 
-def test_no_line_holds_a_number_a_body_a_query_a_key_or_a_token(
-    stage: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
+def test_no_log_line_contains_a_number_body_query_key_or_token(
+    api: ApiHarness, lines: Callable[[], list[logging.LogRecord]]
 ) -> None:
-    secret = "what only the owner knows"
+    secret = "a secret phrase"
     token = f"eyJhbGciOiJSUzI1NiJ9.{'a' * 40}.{'b' * 40}"
-    said = {"title": secret, "detail": f"{NUMBER} is wrong"}
-    stage.vonage.next = [
-        answer(400, said),
-        answer(500, said),
+    refusal = {"title": secret, "detail": f"{NUMBER} is wrong"}
+    api.vonage.next_results = [
+        vonage_response(400, refusal),
+        vonage_response(500, refusal),
         requests.ConnectionError(f"{NUMBER} {secret}"),
         RuntimeError(f"'{secret}' {NUMBER} Bearer {token}"),
     ]
     for _ in range(5):
-        stage.place("the-key-of-the-owner")
-        stage.place(flow=None, ncco=[{"action": "talk", "text": secret}])
-    stage.place(to=[{"type": "phone", "number": f"+{NUMBER}"}])
-    stage.ask("GET", f"/calls/{NUMBER}")
-    stage.ask("GET", "/calls", query=f"status={NUMBER}&{secret.replace(' ', '+')}=1")
-    stage.ask("POST", "/calls", b"{" + secret.encode(), key="k")
-    written = " ".join(str(vars(one)) for one in lines())
+        api.place("the-idempotency-key")
+        api.place(flow=None, ncco=[{"action": "talk", "text": secret}])
+    api.place(to=[{"type": "phone", "number": f"+{NUMBER}"}])
+    api.send("GET", f"/calls/{NUMBER}")
+    api.send("GET", "/calls", query=f"status={NUMBER}&{secret.replace(' ', '+')}=1")
+    api.send("POST", "/calls", b"{" + secret.encode(), key="k")
+    text = " ".join(str(vars(one)) for one in lines())
     assert lines()
-    for banned in (NUMBER, secret, "the-key-of-the-owner", token):
-        assert banned not in written
+    for banned in (NUMBER, secret, "the-idempotency-key", token):
+        assert banned not in text
 
 
 def test_the_function_loads_without_an_environment_and_without_a_network() -> None:
@@ -87,10 +87,10 @@ def test_the_function_loads_without_an_environment_and_without_a_network() -> No
     assert done.stdout == "loaded\n", done.stderr
 
 
-def test_a_function_without_its_settings_answers_that_it_cannot_work_now() -> None:
+def test_a_function_without_settings_returns_503() -> None:
     code = (
         "import sys, json; sys.path.insert(0, 'functions'); from calls.app import handler;"
-        "iam = {'iam': {'userArn': 'arn:aws:iam::123456789012:user/owner'}};"
+        "iam = {'iam': {'userArn': 'arn:aws:iam::123456789012:user/operator'}};"
         "print(json.dumps(handler({'requestContext': {'authorizer': iam}}, None)))"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What happened, read back: the timeline of a call, the calls of a day, the link to a recording."""
+"""The timeline of a call, the calls of a day, and the link to a recording."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def status(name: str, second: int, leg: str = LEG, **more: Any) -> dict[str, Any
     } | more
 
 
-def events(stage: ApiHarness, leg: str = LEG) -> HarnessResponse:
-    return stage.ask("GET", f"/calls/{leg}/events")
+def events(api: ApiHarness, leg: str = LEG) -> HarnessResponse:
+    return api.send("GET", f"/calls/{leg}/events")
 
 
-def test_the_events_of_a_call_are_folded(stage: ApiHarness) -> None:
+def test_the_events_of_a_call_become_a_timeline(api: ApiHarness) -> None:
     for event in (
         status("completed", 9, duration="5", rate="0.1", price="0.01"),
         status("started", 1),
         status("answered", 4),
     ):
-        stage.keep(**event)
-    body = events(stage).body
+        api.store_event(**event)
+    body = events(api).body
     (leg,) = body["legs"]
     assert (leg["uuid"], leg["state"], leg["ended"]) == (LEG.replace("-", ""), "completed", True)
     assert (leg["from"], leg["to"], leg["outcome"]) == ("442079460000", "447700900123", "answered")
@@ -55,34 +55,34 @@ def test_the_events_of_a_call_are_folded(stage: ApiHarness) -> None:
     assert body["complete"] is True
 
 
-@pytest.mark.parametrize("written", [LEG, LEG.replace("-", ""), LEG.upper()])
-def test_a_leg_is_found_however_it_is_written(stage: ApiHarness, written: str) -> None:
-    stage.keep(**status("started", 1))
-    assert events(stage, written).status == 200
+@pytest.mark.parametrize("spelling", [LEG, LEG.replace("-", ""), LEG.upper()])
+def test_a_leg_is_found_by_every_spelling_of_its_uuid(api: ApiHarness, spelling: str) -> None:
+    api.store_event(**status("started", 1))
+    assert events(api, spelling).status == 200
 
 
-def test_the_other_legs_of_its_conversations_are_told_as_well(stage: ApiHarness) -> None:
-    stage.keep(**status("started", 1))
-    stage.keep(**status("started", 2, OTHER))
-    stage.keep(
+def test_the_timeline_includes_the_other_legs_of_the_conversations(api: ApiHarness) -> None:
+    api.store_event(**status("started", 1))
+    api.store_event(**status("started", 2, OTHER))
+    api.store_event(
         payload={"foo": "bar"}, conversation_uuid=CONVERSATION, timestamp=f"{DAY}T08:00:03.000Z"
     )
-    body = events(stage).body
+    body = events(api).body
     assert len(body["legs"]) == 2
     assert [one["kind"] for one in body["events"]] == ["status", "status", "notify"]
 
 
-def test_a_call_that_was_transferred_is_told_in_all_its_conversations(stage: ApiHarness) -> None:
-    stage.keep(**status("started", 1))
-    stage.keep(**status("answered", 2, conversation_uuid="CON-second"))
-    stage.keep(**status("answered", 3, OTHER, conversation_uuid="CON-second"))
-    legs = {leg["uuid"]: leg for leg in events(stage).body["legs"]}
+def test_the_timeline_of_a_transferred_call_includes_all_its_conversations(api: ApiHarness) -> None:
+    api.store_event(**status("started", 1))
+    api.store_event(**status("answered", 2, conversation_uuid="CON-second"))
+    api.store_event(**status("answered", 3, OTHER, conversation_uuid="CON-second"))
+    legs = {leg["uuid"]: leg for leg in events(api).body["legs"]}
     assert legs[LEG.replace("-", "")]["conversations"] == [CONVERSATION, "CON-second"]
     assert OTHER.replace("-", "") in legs
 
 
-def test_an_event_that_came_as_a_query_string_is_told_like_any_other(stage: ApiHarness) -> None:
-    stage.put(
+def test_an_event_sent_as_a_query_string_is_returned_like_any_other(api: ApiHarness) -> None:
+    api.put_item(
         {
             "pk": CONVERSATION,
             "sk": "x",
@@ -92,37 +92,37 @@ def test_an_event_that_came_as_a_query_string_is_told_like_any_other(stage: ApiH
             f"&conversation_uuid={CONVERSATION}&headers=%7B%22a%22%3A1%7D",
         }
     )
-    (event,) = events(stage).body["events"]
+    (event,) = events(api).body["events"]
     assert event["fields"]["status"] == "answered"
     assert event["fields"]["headers"] == {"a": 1}
     assert "flow" not in event["fields"]
 
 
-def test_a_call_of_which_nothing_is_kept_is_not_found(stage: ApiHarness) -> None:
-    assert events(stage).status == 404
+def test_a_call_without_stored_events_is_not_found(api: ApiHarness) -> None:
+    assert events(api).status == 404
 
 
-def test_more_than_an_answer_holds_is_said_to_be_incomplete(stage: ApiHarness) -> None:
+def test_a_timeline_too_large_for_a_response_is_marked_incomplete(api: ApiHarness) -> None:
     for second in range(16):
-        stage.keep(**status("started", second, padding="x" * 250_000))
-    reply = events(stage)
-    assert reply.body["complete"] is False
-    assert len(json.dumps(reply.body)) < 5_500_000  # Lambda takes 6 MB
+        api.store_event(**status("started", second, padding="x" * 250_000))
+    response = events(api)
+    assert response.body["complete"] is False
+    assert len(json.dumps(response.body)) < 5_500_000  # Lambda takes 6 MB
 
 
 # The calls of a day
 
 
-def day(stage: ApiHarness, **query: Any) -> HarnessResponse:
-    return stage.ask("GET", "/history", query={"day": DAY} | query)
+def day(api: ApiHarness, **query: Any) -> HarnessResponse:
+    return api.send("GET", "/history", query={"day": DAY} | query)
 
 
-def test_a_day_lists_what_began_and_what_ended_on_it(stage: ApiHarness) -> None:
-    stage.keep(**status("started", 1))
-    stage.keep(**status("answered", 2))
-    stage.keep(**status("completed", 9, duration="5"))
-    stage.keep(**status("started", 1, timestamp="2027-01-14T08:00:00Z"))
-    body = day(stage).body
+def test_a_day_lists_the_calls_that_started_and_completed(api: ApiHarness) -> None:
+    api.store_event(**status("started", 1))
+    api.store_event(**status("answered", 2))
+    api.store_event(**status("completed", 9, duration="5"))
+    api.store_event(**status("started", 1, timestamp="2027-01-14T08:00:00Z"))
+    body = day(api).body
     assert [(one["status"], one["time"][11:19]) for one in body["entries"]] == [
         ("started", "08:00:01"),
         ("completed", "08:00:09"),
@@ -140,12 +140,12 @@ def test_a_day_lists_what_began_and_what_ended_on_it(stage: ApiHarness) -> None:
     assert body["next"] is None
 
 
-def test_pages_follow_one_another_without_gap_or_repetition(stage: ApiHarness) -> None:
+def test_pages_have_no_gaps_and_no_duplicates(api: ApiHarness) -> None:
     for second in range(7):
-        stage.keep(**status("started", second))
+        api.store_event(**status("started", second))
     seen, cursor = [], None
     for _ in range(9):
-        body = day(stage, page_size=2, **({"cursor": cursor} if cursor else {})).body
+        body = day(api, page_size=2, **({"cursor": cursor} if cursor else {})).body
         seen += [one["time"] for one in body["entries"]]
         cursor = body["next"]
         if cursor is None:
@@ -154,8 +154,8 @@ def test_pages_follow_one_another_without_gap_or_repetition(stage: ApiHarness) -
     assert seen == [f"{DAY}T08:00:{second:02}.000Z" for second in range(7)]
 
 
-def test_a_day_without_calls_is_empty(stage: ApiHarness) -> None:
-    assert day(stage).body == {"day": DAY, "entries": [], "next": None}
+def test_a_day_without_calls_is_empty(api: ApiHarness) -> None:
+    assert day(api).body == {"day": DAY, "entries": [], "next": None}
 
 
 def cursor_of(value: object) -> str:
@@ -176,24 +176,24 @@ def cursor_of(value: object) -> str:
     ],
     ids=range(8),
 )
-def test_a_cursor_that_is_none_of_this_day_is_refused(stage: ApiHarness, cursor: str) -> None:
-    assert day(stage, cursor=cursor).status == 400
+def test_an_invalid_cursor_is_refused(api: ApiHarness, cursor: str) -> None:
+    assert day(api, cursor=cursor).status == 400
 
 
 # Recordings
 
 
-def archive(stage: ApiHarness, kind: str = "record") -> None:
-    place = ArchiveKey(kind, CONVERSATION, RECORDING)
+def archive(api: ApiHarness, kind: str = "record") -> None:
+    key = ArchiveKey(kind, CONVERSATION, RECORDING)
     sound = (2.5, 2) if kind == "record" else (None, None)
     content = FileInfo(38000, "ab" * 32, "cd" * 4, "audio/mpeg", *sound)
-    told = {"start_time": f"{DAY}T08:00:00Z", "end_time": f"{DAY}T08:00:05Z"}
-    stage.put(recording_item(place, content, told, stage.now, 30))
+    times = {"start_time": f"{DAY}T08:00:00Z", "end_time": f"{DAY}T08:00:05Z"}
+    api.put_item(recording_item(key, content, times, api.now, 30))
 
 
-def test_a_recording_is_told_of_with_a_link_that_lives_five_minutes(stage: ApiHarness) -> None:
-    archive(stage)
-    body = stage.ask("GET", f"/recordings/{RECORDING}").body
+def test_a_recording_has_a_link_that_is_valid_for_five_minutes(api: ApiHarness) -> None:
+    archive(api)
+    body = api.send("GET", f"/recordings/{RECORDING}").body
     link = urlsplit(body["url"])
     assert link.path.endswith(f"/recordings/{CONVERSATION}/{RECORDING}")
     expires = {name.lower(): value for name, value in parse_qs(link.query).items()}
@@ -204,26 +204,26 @@ def test_a_recording_is_told_of_with_a_link_that_lives_five_minutes(stage: ApiHa
     assert "transcript_url" not in body
 
 
-def test_its_transcript_has_a_link_as_well(stage: ApiHarness) -> None:
-    archive(stage)
-    archive(stage, "transcription")
-    body = stage.ask("GET", f"/recordings/{RECORDING}").body
+def test_a_transcript_has_a_link_as_well(api: ApiHarness) -> None:
+    archive(api)
+    archive(api, "transcription")
+    body = api.send("GET", f"/recordings/{RECORDING}").body
     assert f"/transcripts/{CONVERSATION}/{RECORDING}" in body["transcript_url"]
 
 
-@pytest.mark.parametrize("kept", [None, "transcription"])
-def test_a_recording_that_is_not_there_is_not_found(stage: ApiHarness, kept: str | None) -> None:
-    if kept:
-        archive(stage, kept)
-    reply = stage.ask("GET", f"/recordings/{RECORDING}")
-    assert reply.status == 404
-    assert "not fetched yet" in reply.body["detail"]
+@pytest.mark.parametrize("stored", [None, "transcription"])
+def test_a_missing_recording_is_not_found(api: ApiHarness, stored: str | None) -> None:
+    if stored:
+        archive(api, stored)
+    response = api.send("GET", f"/recordings/{RECORDING}")
+    assert response.status == 404
+    assert "not fetched yet" in response.body["detail"]
 
 
 @pytest.mark.parametrize(
     "path", [f"/calls/{LEG}/events", f"/history?day={DAY}", f"/recordings/{RECORDING}"]
 )
-def test_a_table_that_cannot_be_read_is_said_to_be_so(stage: ApiHarness, path: str) -> None:
-    stage.dynamodb.fails["query"] = [ReadTimeoutError(endpoint_url="http://127.0.0.1")]
+def test_a_table_that_cannot_be_read_returns_503(api: ApiHarness, path: str) -> None:
+    api.dynamodb.fails["query"] = [ReadTimeoutError(endpoint_url="http://127.0.0.1")]
     where, _, query = path.partition("?")
-    assert stage.ask("GET", where, query=query).status == 503
+    assert api.send("GET", where, query=query).status == 503

@@ -1,4 +1,4 @@
-"""The rights of the owner's API in template.yaml: what it does it may do, and no more."""
+"""The IAM role of the admin API in template.yaml allows exactly what the function does."""
 
 from __future__ import annotations
 
@@ -21,76 +21,76 @@ RECORDING = "30cf9a4f-5f4a-4c4a-9c4a-1a2b3c4d5e6f"
 _BY_PART = {"Put": "PutItem", "Update": "UpdateItem"}
 
 
-class Taken(NamedTuple):
-    """An action that was taken: on which resource of the template, and under which table key."""
+class Action(NamedTuple):
+    """An AWS action, its resource in the template, and its partition key in the table."""
 
     action: str
     resource: str
     key: str | None
 
 
-class Watch:
-    """Writes down what boto3's clients are asked for."""
+class Recorder:
+    """Records the operations of boto3 clients."""
 
-    def __init__(self, stage: ApiHarness) -> None:
-        self.taken: set[Taken] = set()
-        self._tables = {stage.table: "EventsTable"}
-        self._secrets = {stage.switchboard: "SwitchboardSecret"}
+    def __init__(self, api: ApiHarness) -> None:
+        self.actions: set[Action] = set()
+        self._tables = {api.table: "EventsTable"}
+        self._secrets = {api.switchboard: "SwitchboardSecret"}
 
-    def note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        """Take down one operation, a transaction as its parts."""
+    def record(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        """Record one operation; a transaction is recorded as its parts."""
         service, operation = model.service_model.service_name, model.name
         if operation == "TransactWriteItems":
             for part in params["TransactItems"]:
                 ((kind, one),) = part.items()
-                self._note_table(_BY_PART[kind], one)
+                self._record_table(_BY_PART[kind], one)
         elif service == "dynamodb":
-            self._note_table(operation, params)
+            self._record_table(operation, params)
         elif service == "s3":
-            self.taken.add(Taken(f"s3:{operation}", f"RecordingsBucket/{params['Key']}", None))
+            self.actions.add(Action(f"s3:{operation}", f"RecordingsBucket/{params['Key']}", None))
         else:
             secret = self._secrets.get(params["SecretId"], params["SecretId"])
-            self.taken.add(Taken(f"{service}:{operation}", secret, None))
+            self.actions.add(Action(f"{service}:{operation}", secret, None))
 
-    def _note_table(self, operation: str, params: dict[str, Any]) -> None:
+    def _record_table(self, operation: str, params: dict[str, Any]) -> None:
         index = params.get("IndexName")
         where = self._tables[params["TableName"]] + (f"/index/{index}" if index else "")
         item = params.get("Key") or params.get("Item")
         key = item["pk"]["S"] if item else None
-        self.taken.add(Taken(f"dynamodb:{operation}", where, key))
+        self.actions.add(Action(f"dynamodb:{operation}", where, key))
 
 
 @pytest.fixture
-def taken(make_client: Callable[[str], Any]) -> Iterator[set[Taken]]:
-    """What the function does when every route of it that reaches AWS is used."""
-    stage = ApiHarness(make_client)
+def actions(make_client: Callable[[str], Any]) -> Iterator[set[Action]]:
+    """Return the actions of all routes that use AWS."""
+    api = ApiHarness(make_client)
     secrets = make_client("secretsmanager")
     secrets.create_secret(Name="ApplicationSecret", SecretString="{}")
-    stage.keep(status="started", uuid=LEG, conversation_uuid=CONVERSATION)
+    api.store_event(status="started", uuid=LEG, conversation_uuid=CONVERSATION)
     for kind in ("record", "transcription"):
         content = FileInfo(1, "0" * 64, "0" * 8, "audio/mpeg", None, None)
         place = ArchiveKey(kind, CONVERSATION, RECORDING)
-        stage.put(recording_item(place, content, {}, stage.now, 30))
-    watch = Watch(stage)
+        api.put_item(recording_item(place, content, {}, api.now, 30))
+    recorder = Recorder(api)
     clients = [make_client(name) for name in ("dynamodb", "s3", "secretsmanager")]
     for client in clients:
-        client.meta.events.register("before-parameter-build", watch.note, unique_id="watch")
+        client.meta.events.register("before-parameter-build", recorder.record, unique_id="recorder")
     statuses = [
-        stage.place("k").status,
-        stage.place("k").status,
-        stage.transfer(ncco=[connect(NUMBER)]).status,
-        stage.ask("GET", f"/calls/{LEG}/events").status,
-        stage.ask("GET", "/history", query="day=2027-01-15").status,
-        stage.ask("GET", f"/recordings/{RECORDING}").status,
-        stage.ask("PUT", "/switchboard", {"dialling": "on"}).status,
-        stage.ask("GET", "/switchboard").status,
+        api.place("k").status,
+        api.place("k").status,
+        api.transfer(ncco=[connect(NUMBER)]).status,
+        api.send("GET", f"/calls/{LEG}/events").status,
+        api.send("GET", "/history", query="day=2027-01-15").status,
+        api.send("GET", f"/recordings/{RECORDING}").status,
+        api.send("PUT", "/switchboard", {"dialling": "on"}).status,
+        api.send("GET", "/switchboard").status,
     ]
     secret_of(secrets, "ApplicationSecret")()
     for client in clients:
-        client.meta.events.unregister("before-parameter-build", unique_id="watch")
+        client.meta.events.unregister("before-parameter-build", unique_id="recorder")
     secrets.delete_secret(SecretId="ApplicationSecret", ForceDeleteWithoutRecovery=True)
     assert statuses == [201, 201, 204, 200, 200, 200, 200, 200]
-    yield watch.taken
+    yield recorder.actions
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +106,13 @@ def many(value: Any) -> list[Any]:
 
 
 def resource(value: dict[str, Any]) -> str:
-    """Give a resource of the template in one form: `EventsTable/index/by-leg`."""
+    """Return a resource of the template in one form: `EventsTable/index/by-leg`."""
     if "Fn::Sub" in value:
         return re.sub(r"\$\{(\w+)\.Arn\}", r"\1", value["Fn::Sub"])
     return str(value["Ref"] if "Ref" in value else value["Fn::GetAtt"][0])
 
 
-def allows(statement: dict[str, Any], one: Taken) -> bool:
+def allows(statement: dict[str, Any], one: Action) -> bool:
     keys = json.loads(json.dumps(statement.get("Condition", {})))
     patterns = keys.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", ["*"])
     return (
@@ -122,13 +122,17 @@ def allows(statement: dict[str, Any], one: Taken) -> bool:
     )
 
 
-def test_everything_it_does_it_may_do(taken: set[Taken], statements: list[dict[str, Any]]) -> None:
-    assert not [one for one in taken if not any(allows(it, one) for it in statements)]
+def test_every_action_of_the_function_is_allowed(
+    actions: set[Action], statements: list[dict[str, Any]]
+) -> None:
+    assert not [one for one in actions if not any(allows(it, one) for it in statements)]
 
 
-def test_everything_it_may_do_it_does(taken: set[Taken], statements: list[dict[str, Any]]) -> None:
+def test_every_allowed_action_is_used(
+    actions: set[Action], statements: list[dict[str, Any]]
+) -> None:
     for statement in statements:
         for action in many(statement["Action"]):
             for where in many(statement["Resource"]):
                 only = {"Action": action, "Resource": where}
-                assert any(allows(only, one) for one in taken), (action, where)
+                assert any(allows(only, one) for one in actions), (action, where)

@@ -9,7 +9,7 @@ import pytest
 from calls.routes import ROUTES
 from local.aws.template import read
 from tests.support.gateway_events import DOMAIN, http_event
-from tests.unit.calls.api_harness import LEG, ROOT, call
+from tests.unit.calls.api_harness import LEG, ROOT
 
 if TYPE_CHECKING:
     from tests.unit.calls.api_harness import ApiHarness
@@ -31,18 +31,18 @@ def test_the_routes_of_the_template_are_the_routes_of_the_function() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "/v1", "/voice/v1"])
-def test_the_path_before_the_route_is_part_of_the_base_url(stage: ApiHarness, prefix: str) -> None:
+def test_the_path_before_the_route_is_part_of_the_base_url(api: ApiHarness, prefix: str) -> None:
     event = http_event("PUT", f"{prefix}/calls/{LEG}/input/dtmf")
     event["routeKey"] = "PUT /calls/{uuid}/input/dtmf"
     event["pathParameters"] = {"uuid": LEG}
     event["requestContext"]["authorizer"] = IAM
-    assert stage.pass_on(event).status == 204
+    assert api.invoke(event).status == 204
     url = f"https://{DOMAIN}{prefix}/webhooks/event"
-    assert stage.vonage.asked[0].body == {"event_url": [url]}
+    assert api.vonage.requests[0].body == {"event_url": [url]}
 
 
-def test_only_the_matched_route_is_reached(stage: ApiHarness) -> None:
+def test_only_the_matched_route_is_reached(api: ApiHarness) -> None:
     event = http_event("POST", "/calls", body=b"{}")
     event["routeKey"] = "GET /switchboard"
     event["requestContext"]["authorizer"] = IAM
-    assert stage.pass_on(event).body["document"] == {}
+    assert api.invoke(event).body["document"] == {}

@@ -1,4 +1,4 @@
-"""The switchboard as its owner reads and writes it through the API."""
+"""Reading and storing the switchboard through the admin API."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ SECOND = {"dialling": "off"}
 DEEP = '{"numbers": ' + "[" * 5000 + "]" * 5000 + "}"
 
 
-def put(stage: ApiHarness, document: Any, version: str | None = None) -> HarnessResponse:
-    return stage.ask("PUT", "/switchboard", document, version=version)
+def put(api: ApiHarness, document: Any, version: str | None = None) -> HarnessResponse:
+    return api.send("PUT", "/switchboard", document, version=version)
 
 
-def read(stage: ApiHarness) -> Any:
-    reply = stage.ask("GET", "/switchboard")
-    assert reply.status == 200
-    return reply.body
+def read(api: ApiHarness) -> Any:
+    response = api.send("GET", "/switchboard")
+    assert response.status == 200
+    return response.body
 
 
-def test_a_new_stack_has_an_empty_one_and_none_before_it(stage: ApiHarness) -> None:
-    told = read(stage)
-    assert (told["document"], told["problems"], told["previous"]) == ({}, [], None)
+def test_a_new_stack_has_an_empty_switchboard_and_no_previous_one(api: ApiHarness) -> None:
+    response = read(api)
+    assert (response["document"], response["problems"], response["previous"]) == ({}, [], None)
 
 
-def test_what_is_stored_is_read_again_with_the_one_before(stage: ApiHarness) -> None:
-    first = put(stage, FIRST).body
-    second = put(stage, SECOND).body
-    told = read(stage)
-    assert (told["document"], told["version"]) == (SECOND, second["version"])
-    assert told["previous"] == first
+def test_a_stored_switchboard_is_returned_with_the_previous_one(api: ApiHarness) -> None:
+    first = put(api, FIRST).body
+    second = put(api, SECOND).body
+    response = read(api)
+    assert (response["document"], response["version"]) == (SECOND, second["version"])
+    assert response["previous"] == first
 
 
 @pytest.mark.parametrize(
@@ -50,66 +50,66 @@ def test_what_is_stored_is_read_again_with_the_one_before(stage: ApiHarness) -> 
         ({"opening": {"time_zone": "Atlantis"}, "closed": {"flow": "greet"}}, "opening.time_zone"),
     ],
 )
-def test_a_broken_one_is_refused_and_the_one_that_holds_stays(
-    stage: ApiHarness, body: Any, field: str | None
+def test_an_invalid_switchboard_is_refused_and_the_current_one_stays(
+    api: ApiHarness, body: Any, field: str | None
 ) -> None:
-    held = put(stage, FIRST).body
-    reply = put(stage, body)
-    assert reply.status == 400
+    current = put(api, FIRST).body
+    response = put(api, body)
+    assert response.status == 400
     if field is not None:
-        assert field in [one["field"] for one in reply.body["invalid"]]
-    assert read(stage)["version"] == held["version"]
+        assert field in [one["field"] for one in response.body["invalid"]]
+    assert read(api)["version"] == current["version"]
 
 
-def test_the_same_one_again_leaves_the_one_before_as_it_is(stage: ApiHarness) -> None:
-    put(stage, FIRST)
-    assert put(stage, SECOND).body == put(stage, SECOND).body
-    assert read(stage)["previous"]["document"] == FIRST
+def test_storing_the_same_switchboard_again_keeps_the_previous_one(api: ApiHarness) -> None:
+    put(api, FIRST)
+    assert put(api, SECOND).body == put(api, SECOND).body
+    assert read(api)["previous"]["document"] == FIRST
 
 
-def test_the_one_before_is_put_back_like_any_other(stage: ApiHarness) -> None:
-    put(stage, FIRST)
-    put(stage, SECOND)
-    put(stage, read(stage)["previous"]["document"])
-    told = read(stage)
-    assert (told["document"], told["previous"]["document"]) == (FIRST, SECOND)
+def test_the_previous_switchboard_can_be_restored(api: ApiHarness) -> None:
+    put(api, FIRST)
+    put(api, SECOND)
+    put(api, read(api)["previous"]["document"])
+    response = read(api)
+    assert (response["document"], response["previous"]["document"]) == (FIRST, SECOND)
 
 
-def test_whoever_read_an_older_one_changes_nothing(stage: ApiHarness) -> None:
-    seen = read(stage)["version"]
-    assert put(stage, FIRST, seen).status == 200
-    reply = put(stage, SECOND, seen)
-    assert reply.status == 412
-    assert read(stage)["document"] == FIRST
+def test_a_change_based_on_an_older_version_is_refused(api: ApiHarness) -> None:
+    version = read(api)["version"]
+    assert put(api, FIRST, version).status == 200
+    response = put(api, SECOND, version)
+    assert response.status == 412
+    assert read(api)["document"] == FIRST
 
 
-def test_a_repeat_whose_answer_got_lost_is_no_conflict(stage: ApiHarness) -> None:
-    seen = read(stage)["version"]
-    first = put(stage, FIRST, seen)
-    assert put(stage, FIRST, seen) == first
+def test_repeating_a_change_after_a_lost_response_is_not_a_conflict(api: ApiHarness) -> None:
+    version = read(api)["version"]
+    first = put(api, FIRST, version)
+    assert put(api, FIRST, version) == first
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "document"),
     [
         ("no JSON", "no JSON"),
         ('{"dialling": 0}', {"dialling": 0}),
-        # what a reader of the reply may refuse, or give up on
+        # JSON that a client might reject
         ('{"dialling": NaN}', '{"dialling": NaN}'),
         (DEEP, DEEP),
     ],
-    ids=["no JSON", "no switchboard", "no number", "deep"],
+    ids=["not JSON", "not a switchboard", "not a number", "nested too deep"],
 )
-def test_a_broken_one_that_somebody_wrote_elsewhere_is_shown_with_its_faults(
-    stage: ApiHarness, text: str, shown: object
+def test_an_invalid_stored_switchboard_is_returned_with_its_problems(
+    api: ApiHarness, text: str, document: object
 ) -> None:
-    put(stage, FIRST)
-    stage.write(text)
-    told = read(stage)
-    assert told["problems"]
-    assert told["document"] == shown
-    assert told["previous"]["problems"] == []
-    assert put(stage, FIRST, told["version"]).status == 200
+    put(api, FIRST)
+    api.write_switchboard(text)
+    response = read(api)
+    assert response["problems"]
+    assert response["document"] == document
+    assert response["previous"]["problems"] == []
+    assert put(api, FIRST, response["version"]).status == 200
 
 
 @pytest.mark.parametrize("operation", ["get_secret_value", "put_secret_value"])
@@ -120,22 +120,22 @@ def test_a_broken_one_that_somebody_wrote_elsewhere_is_shown_with_its_faults(
         ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "x"),
     ],
 )
-def test_an_aws_that_fails_is_503_and_it_may_be_sent_again(
-    stage: ApiHarness, operation: str, fault: Exception
+def test_an_aws_failure_returns_503_and_the_request_can_be_repeated(
+    api: ApiHarness, operation: str, fault: Exception
 ) -> None:
-    stage.secrets.fails[operation] = [fault]
-    assert put(stage, FIRST).status == 503
-    assert put(stage, FIRST).status == 200
-    assert read(stage)["document"] == FIRST
+    api.secrets.fails[operation] = [fault]
+    assert put(api, FIRST).status == 503
+    assert put(api, FIRST).status == 200
+    assert read(api)["document"] == FIRST
 
 
-def test_nobody_reads_or_writes_it_without_a_signature(stage: ApiHarness) -> None:
+def test_the_switchboard_needs_a_signature(api: ApiHarness) -> None:
     for method in ("GET", "PUT"):
-        assert stage.ask(method, "/switchboard", {}, signed=False).status == 403
+        assert api.send(method, "/switchboard", {}, signed=False).status == 403
 
 
-def test_a_call_that_was_placed_is_told_so_when_dialling_is_off(stage: ApiHarness) -> None:
-    stage.place("k")
-    put(stage, SECOND)
-    assert stage.place("k").status == 201
-    assert stage.place("l").status == 403
+def test_a_placed_call_is_replayed_when_dialing_is_off(api: ApiHarness) -> None:
+    api.place("k")
+    put(api, SECOND)
+    assert api.place("k").status == 201
+    assert api.place("l").status == 403

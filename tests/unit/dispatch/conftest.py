@@ -1,4 +1,4 @@
-"""The webhook functions in a process of their own, before an AWS that can fail."""
+"""The webhook functions in a child process, with an AWS that can fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.function_process import FunctionProcesses
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# A flow that does what its URL says, all of it wrong.
+# A flow with faults: the URL parameter `how` selects one.
 _FAULTY = """
 import time
 
@@ -73,7 +73,7 @@ def cloud() -> Iterator[FakeAws]:
 
 
 @pytest.fixture(autouse=True)
-def _honest(cloud: FakeAws) -> None:
+def _reset_faults(cloud: FakeAws) -> None:
     cloud.reset()
 
 
@@ -81,7 +81,7 @@ def _honest(cloud: FakeAws) -> None:
 def start(
     cloud: FakeAws, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., FunctionProcesses]]:
-    """Start the functions, with another environment where wanted."""
+    """Return a function that starts the functions, with changes to the environment."""
     code = tmp_path_factory.mktemp("code") / "functions"
     shutil.copytree(Path(__file__).parents[3] / "functions", code)
     (code / "flows" / "faulty.py").write_text(_FAULTY)
@@ -93,5 +93,5 @@ def start(
 
 @pytest.fixture(scope="package")
 def functions(start: Callable[..., FunctionProcesses]) -> FunctionProcesses:
-    """The functions, warm: they have their secret and their connections."""
+    """The functions, shared by all tests and warm after the first invocation."""
     return start()

@@ -1,4 +1,4 @@
-"""The webhook functions from door to door: what is kept, what is answered, and AWS at fault."""
+"""The webhook functions end to end: stored events, responses, and AWS faults."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tests.support.function_process import FunctionProcesses
 
 APOLOGY = "We are sorry, something went wrong."
-# At each door: an event that belongs there, and the flow that answers it.
-REPORTS: dict[str, tuple[Callable[..., dict[str, Any]], str]] = {
+# For each route: an event of its kind, and a flow that handles it.
+EVENTS: dict[str, tuple[Callable[..., dict[str, Any]], str]] = {
     "dtmf": (webhooks.keys, "flow=dtmf_menu"),
     "asr": (webhooks.spoken, "flow=speech"),
     "notification": (webhooks.notified, "flow=track_progress"),
@@ -30,34 +30,34 @@ REPORTS: dict[str, tuple[Callable[..., dict[str, Any]], str]] = {
 WAITING = ["dtmf", "asr", "notification"]
 
 
-def report(cloud: FakeAws, door: str, of: str) -> dict[str, Any]:
-    fields, query = REPORTS[door]
-    return post(cloud.account, door, fields(of), query)
+def event_of(cloud: FakeAws, route: str, of: str) -> dict[str, Any]:
+    fields, query = EVENTS[route]
+    return post(cloud.account, route, fields(of), query)
 
 
-# Answering
+# Responses
 
 
 @pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
-def test_a_call_is_answered_and_nothing_is_kept_of_it(
+def test_a_call_is_answered_and_nothing_is_stored(
     functions: FunctionProcesses, cloud: FakeAws, request_: Callable[..., dict[str, Any]]
 ) -> None:
     of = conversation()
-    done = functions("answer", request_(cloud.account, "answer", webhooks.answer(of)))
-    assert done.status == 200
-    assert done.ncco[0]["action"] == "talk"
+    result = functions("answer", request_(cloud.account, "answer", webhooks.answer(of)))
+    assert result.status == 200
+    assert result.ncco[0]["action"] == "talk"
     assert cloud.items(of) == []
 
 
 @pytest.mark.parametrize("missing", ["uuid", "conversation_uuid", "to"])
-def test_an_answer_webhook_without_what_makes_it_one_is_refused(
+def test_an_answer_webhook_without_a_required_field_is_refused(
     functions: FunctionProcesses, cloud: FakeAws, missing: str
 ) -> None:
     for value in (None, "", 1):
         fields = webhooks.answer(conversation()) | {missing: value}
-        done = functions("answer", post(cloud.account, "answer", fields))
-        assert done.status == 400
-        assert missing in done.ncco["detail"]
+        result = functions("answer", post(cloud.account, "answer", fields))
+        assert result.status == 400
+        assert missing in result.ncco["detail"]
 
 
 @pytest.mark.parametrize(
@@ -78,241 +78,246 @@ def test_an_answer_webhook_without_what_makes_it_one_is_refused(
         "forbidden",
         "surrogate",
         "object",
-        "unheard of",
+        "no such fault",
     ],
 )
-def test_whatever_a_flow_does_wrong_the_caller_hears_an_apology(
+def test_if_a_flow_fails_in_any_way_the_caller_hears_an_apology(
     functions: FunctionProcesses, cloud: FakeAws, how: str
 ) -> None:
     query = urlencode({"flow": "faulty", "how": how})
     fields = webhooks.answer(conversation())
-    done = functions("answer", post(cloud.account, "answer", fields, query))
-    assert done.status == 200
-    assert done.ncco[0]["text"].startswith(APOLOGY)
-    (line,) = done.logs
+    result = functions("answer", post(cloud.account, "answer", fields, query))
+    assert result.status == 200
+    assert result.ncco[0]["text"].startswith(APOLOGY)
+    (line,) = result.logs
     assert (line["outcome"], line["level"], line["flow"]) == ("apology", "ERROR", "faulty")
 
 
 @pytest.mark.parametrize(
     "flow", ["unheard_of", "__init__", "../greet", "flows.greet", "os", "\x00"]
 )
-def test_only_the_name_of_a_flow_chooses_one(
+def test_only_the_name_of_a_flow_selects_a_flow(
     functions: FunctionProcesses, cloud: FakeAws, flow: str
 ) -> None:
     fields = webhooks.answer(conversation())
-    done = functions("answer", post(cloud.account, "answer", fields, urlencode({"flow": flow})))
-    assert done.ncco[0]["text"].startswith(APOLOGY)
-    assert done.logs[0]["flow"] == "unknown"
+    result = functions("answer", post(cloud.account, "answer", fields, urlencode({"flow": flow})))
+    assert result.ncco[0]["text"].startswith(APOLOGY)
+    assert result.logs[0]["flow"] == "unknown"
 
 
-def test_the_fallback_answers_the_unsigned(functions: FunctionProcesses) -> None:
-    done = functions("fallback", {"headers": {}})
-    assert (done.status, done.ncco[0]["action"]) == (200, "talk")
+def test_the_fallback_responds_to_unsigned_requests(functions: FunctionProcesses) -> None:
+    result = functions("fallback", {"headers": {}})
+    assert (result.status, result.ncco[0]["action"]) == (200, "talk")
 
 
-# Keeping
+# Stored events
 
 
-@pytest.mark.parametrize("door", [*WAITING, "event"])
+@pytest.mark.parametrize("route", [*WAITING, "event"])
 @pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
-def test_a_report_is_kept_as_it_came(
-    functions: FunctionProcesses, cloud: FakeAws, door: str, request_: Callable[..., dict[str, Any]]
+def test_an_event_is_stored_unchanged(
+    functions: FunctionProcesses,
+    cloud: FakeAws,
+    route: str,
+    request_: Callable[..., dict[str, Any]],
 ) -> None:
     of = conversation()
-    fields, query = REPORTS[door]
-    event = request_(cloud.account, door, fields(of), query)
-    done = functions(door, event)
-    assert done.status == (204 if door == "event" else 200)
+    fields, query = EVENTS[route]
+    event = request_(cloud.account, route, fields(of), query)
+    result = functions(route, event)
+    assert result.status == (204 if route == "event" else 200)
     (item,) = cloud.items(of)
     assert item["body"] == (event.get("body") or event["rawQueryString"])
     assert item["method"] == event["requestContext"]["http"]["method"]
 
 
-@pytest.mark.parametrize("door", [*WAITING, "event"])
-def test_a_repeat_is_one_item_and_the_same_answer(
-    functions: FunctionProcesses, cloud: FakeAws, door: str
+@pytest.mark.parametrize("route", [*WAITING, "event"])
+def test_a_repeated_event_is_one_item_and_gets_the_same_response(
+    functions: FunctionProcesses, cloud: FakeAws, route: str
 ) -> None:
     of = conversation()
-    first, second = (functions(door, report(cloud, door, of)) for _ in range(2))
+    first, second = (functions(route, event_of(cloud, route, of)) for _ in range(2))
     assert first.reply == second.reply
     assert [first.logs[0]["outcome"], second.logs[0]["outcome"]] == ["kept", "repeat"]
     assert len(cloud.items(of)) == 1
 
 
 @pytest.mark.parametrize("fields", [webhooks.recorded, webhooks.transcribed])
-@pytest.mark.parametrize("door", ["recordings", "event"])
+@pytest.mark.parametrize("route", ["recordings", "event"])
 @pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
-def test_what_was_recorded_is_queued_at_whichever_door_it_comes(
+def test_a_recording_or_transcript_event_is_queued_at_either_route(
     functions: FunctionProcesses,
     cloud: FakeAws,
     fields: Callable[..., dict[str, Any]],
-    door: str,
+    route: str,
     request_: Callable[..., dict[str, Any]],
 ) -> None:
     of = conversation()
-    event = request_(cloud.account, door, fields(of))
-    done = functions(door, event)
-    assert (done.status, done.logs[0]["outcome"]) == (204, "queued")
-    (job,) = cloud.messages("recordings")
-    assert job["own"] == ["flow"] or job["own"] == []
-    assert job["body"] == (event.get("body") or event["rawQueryString"])
+    event = request_(cloud.account, route, fields(of))
+    result = functions(route, event)
+    assert (result.status, result.logs[0]["outcome"]) == (204, "queued")
+    (message,) = cloud.messages("recordings")
+    assert message["own"] == ["flow"] or message["own"] == []
+    assert message["body"] == (event.get("body") or event["rawQueryString"])
     assert cloud.items(of) == []
 
 
-@pytest.mark.parametrize("door", WAITING)
-def test_what_belongs_to_a_waiting_caller_is_answered_at_the_event_door(
-    functions: FunctionProcesses, cloud: FakeAws, door: str
+@pytest.mark.parametrize("route", WAITING)
+def test_an_input_or_notify_event_at_the_event_route_gets_an_ncco(
+    functions: FunctionProcesses, cloud: FakeAws, route: str
 ) -> None:
     of = conversation()
-    fields, query = REPORTS[door]
-    done = functions("event", post(cloud.account, "event", fields(of), query))
-    assert (done.status, done.ncco[0]["action"]) == (200, "talk")
+    fields, query = EVENTS[route]
+    result = functions("event", post(cloud.account, "event", fields(of), query))
+    assert (result.status, result.ncco[0]["action"]) == (200, "talk")
     assert len(cloud.items(of)) == 1
 
 
-def test_a_status_at_the_door_for_keys_is_kept_as_a_status(
+def test_a_status_event_at_the_dtmf_route_is_stored_as_a_status(
     functions: FunctionProcesses, cloud: FakeAws
 ) -> None:
     of = conversation()
-    done = functions("dtmf", post(cloud.account, "dtmf", webhooks.status(of), "flow=dtmf_menu"))
-    assert done.status == 204
+    result = functions("dtmf", post(cloud.account, "dtmf", webhooks.status(of), "flow=dtmf_menu"))
+    assert result.status == 204
     assert cloud.items(of)[0]["kind"] == "status"
 
 
-@pytest.mark.parametrize("door", WAITING)
-def test_what_is_nothing_known_is_refused_where_a_caller_waits(
-    functions: FunctionProcesses, cloud: FakeAws, door: str
+@pytest.mark.parametrize("route", WAITING)
+def test_an_unknown_event_is_refused_where_a_caller_waits(
+    functions: FunctionProcesses, cloud: FakeAws, route: str
 ) -> None:
-    done = functions(door, post(cloud.account, door, {"conversation_uuid": conversation()}))
-    assert done.status == 400
+    result = functions(route, post(cloud.account, route, {"conversation_uuid": conversation()}))
+    assert result.status == 400
 
 
 @pytest.mark.parametrize("fields", [{"new": 1}, {"uuid": 7, "timestamp": []}, {}])
-def test_what_is_nothing_known_is_kept_at_the_event_door(
+def test_an_unknown_event_is_stored_at_the_event_route(
     functions: FunctionProcesses, cloud: FakeAws, fields: dict[str, Any]
 ) -> None:
     of = conversation()
-    done = functions("event", post(cloud.account, "event", {"conversation_uuid": of, **fields}))
-    assert (done.status, done.logs[0]["outcome"]) == (204, "kept")
+    result = functions("event", post(cloud.account, "event", {"conversation_uuid": of, **fields}))
+    assert (result.status, result.logs[0]["outcome"]) == (204, "kept")
     assert cloud.items(of)[0]["kind"] == "unknown"
 
 
-def test_the_status_that_a_flow_answers_is_answered_and_kept(
+def test_a_status_event_that_the_flow_handles_gets_an_ncco_and_is_stored(
     functions: FunctionProcesses, cloud: FakeAws
 ) -> None:
     of = conversation()
     busy = post(cloud.account, "event", webhooks.status(of, "busy"), "flow=connect")
-    done = functions("event", busy)
-    assert (done.status, done.ncco[0]["action"]) == (200, "talk")
+    result = functions("event", busy)
+    assert (result.status, result.ncco[0]["action"]) == (200, "talk")
     assert len(cloud.items(of)) == 1
 
 
-# What it costs
+# AWS requests
 
 
-def test_a_warm_answer_asks_nothing_of_aws(functions: FunctionProcesses, cloud: FakeAws) -> None:
+def test_a_warm_answer_webhook_makes_no_aws_request(
+    functions: FunctionProcesses, cloud: FakeAws
+) -> None:
     functions("answer", post(cloud.account, "answer", webhooks.answer(conversation())))
     cloud.aws.reset()
     functions("answer", post(cloud.account, "answer", webhooks.answer(conversation())))
     assert not cloud.aws.asked
 
 
-@pytest.mark.parametrize("door", list(REPORTS))
-def test_every_other_warm_webhook_asks_once(
-    functions: FunctionProcesses, cloud: FakeAws, door: str
+@pytest.mark.parametrize("route", list(EVENTS))
+def test_every_other_warm_webhook_makes_one_aws_request(
+    functions: FunctionProcesses, cloud: FakeAws, route: str
 ) -> None:
-    functions(door, report(cloud, door, conversation()))
+    functions(route, event_of(cloud, route, conversation()))
     cloud.aws.reset()
-    functions(door, report(cloud, door, conversation()))
-    assert cloud.aws.asked == {"SendMessage" if door == "recordings" else "PutItem": 1}
+    functions(route, event_of(cloud, route, conversation()))
+    assert cloud.aws.asked == {"SendMessage" if route == "recordings" else "PutItem": 1}
 
 
-# AWS at fault
+# AWS faults
 
-SHORT = 1.5  # seconds that are left, lest a fault that hangs holds the tests up
+SHORT = 1.5  # seconds left of the invocation, so that a fault that hangs ends soon
 FAULTS: list[Fault] = ["throttle", "error", "refuse", "hang", "cut"]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_without_the_secret_every_door_asks_to_try_again(
+def test_without_the_secret_every_route_returns_503(
     start: Callable[..., FunctionProcesses], cloud: FakeAws, fault: Fault
 ) -> None:
     cloud.aws.faults["GetSecretValue"] = fault
     cold = start()
-    doors = ["answer"] if fault == "hang" else ["answer", *REPORTS]
-    for door in doors:
-        fields = webhooks.answer if door == "answer" else REPORTS[door][0]
-        done = cold(door, post(cloud.account, door, fields(conversation())), SHORT)
-        assert done.status == 503
-        assert "retry-after" in done.reply["headers"]
-        assert [line["outcome"] for line in done.logs] == ["transient"]
-    # and when the secret is there again, they answer
+    routes = ["answer"] if fault == "hang" else ["answer", *EVENTS]
+    for route in routes:
+        fields = webhooks.answer if route == "answer" else EVENTS[route][0]
+        result = cold(route, post(cloud.account, route, fields(conversation())), SHORT)
+        assert result.status == 503
+        assert "retry-after" in result.reply["headers"]
+        assert [line["outcome"] for line in result.logs] == ["transient"]
+    # and after the secret can be read again, they respond
     cloud.aws.reset()
     again = cold("answer", post(cloud.account, "answer", webhooks.answer(conversation())))
     assert again.status == 200
 
 
 @pytest.mark.parametrize(
-    ("door", "fault"),
-    [(door, fault) for door in ("dtmf", "event") for fault in FAULTS]
+    ("route", "fault"),
+    [(route, fault) for route in ("dtmf", "event") for fault in FAULTS]
     + [("asr", "throttle"), ("notification", "throttle")],
 )
-def test_what_the_table_does_not_take_waits_on_the_overflow_queue_and_is_acknowledged(
-    functions: FunctionProcesses, cloud: FakeAws, door: str, fault: Fault
+def test_if_the_table_fails_the_event_is_queued_and_acknowledged(
+    functions: FunctionProcesses, cloud: FakeAws, route: str, fault: Fault
 ) -> None:
     of = conversation()
     cloud.aws.faults["PutItem"] = fault
-    done = functions(door, report(cloud, door, of), SHORT)
-    assert done.status == (204 if door == "event" else 200)
-    assert done.logs[0]["outcome"] == "overflowed"
+    result = functions(route, event_of(cloud, route, of), SHORT)
+    assert result.status == (204 if route == "event" else 200)
+    assert result.logs[0]["outcome"] == "overflowed"
     (item,) = cloud.messages("overflow")
     assert item["pk"] == of
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("door", ["event", "recordings"])
-def test_what_neither_table_nor_queue_takes_is_not_acknowledged(
-    functions: FunctionProcesses, cloud: FakeAws, door: str, fault: Fault
+@pytest.mark.parametrize("route", ["event", "recordings"])
+def test_if_table_and_queue_fail_the_event_is_not_acknowledged(
+    functions: FunctionProcesses, cloud: FakeAws, route: str, fault: Fault
 ) -> None:
     cloud.aws.faults |= {"PutItem": fault, "SendMessage": fault}
-    done = functions(door, report(cloud, door, conversation()), SHORT)
-    assert done.status == 503
-    assert done.logs[0]["outcome"] == "transient"
+    result = functions(route, event_of(cloud, route, conversation()), SHORT)
+    assert result.status == 503
+    assert result.logs[0]["outcome"] == "transient"
 
 
 @pytest.mark.parametrize(
-    ("door", "fault"),
-    [("dtmf", fault) for fault in FAULTS] + [(door, "cut") for door in WAITING[1:]],
+    ("route", "fault"),
+    [("dtmf", fault) for fault in FAULTS] + [(route, "cut") for route in WAITING[1:]],
 )
-@pytest.mark.parametrize("at", ["its own door", "event"])
-def test_a_waiting_caller_is_answered_though_neither_table_nor_queue_takes_what_was_said(
-    functions: FunctionProcesses, cloud: FakeAws, door: str, fault: Fault, at: str
+@pytest.mark.parametrize("at", ["its own route", "event"])
+def test_a_waiting_caller_gets_an_ncco_even_if_table_and_queue_fail(
+    functions: FunctionProcesses, cloud: FakeAws, route: str, fault: Fault, at: str
 ) -> None:
     cloud.aws.faults |= {"PutItem": fault, "SendMessage": fault}
-    fields, query = REPORTS[door]
-    at = door if at == "its own door" else at
-    done = functions(at, post(cloud.account, at, fields(conversation()), query))
-    assert (done.status, done.ncco[0]["action"]) == (200, "talk")
-    assert (done.logs[0]["outcome"], done.logs[0]["level"]) == ("not_stored", "ERROR")
+    fields, query = EVENTS[route]
+    at = route if at == "its own route" else at
+    result = functions(at, post(cloud.account, at, fields(conversation()), query))
+    assert (result.status, result.ncco[0]["action"]) == (200, "talk")
+    assert (result.logs[0]["outcome"], result.logs[0]["level"]) == ("not_stored", "ERROR")
 
 
-@pytest.mark.parametrize("door", WAITING)
-def test_a_status_is_never_acknowledged_without_being_stored(
-    functions: FunctionProcesses, cloud: FakeAws, door: str
+@pytest.mark.parametrize("route", WAITING)
+def test_a_status_event_that_is_not_stored_is_never_acknowledged(
+    functions: FunctionProcesses, cloud: FakeAws, route: str
 ) -> None:
     cloud.aws.faults |= {"PutItem": "error", "SendMessage": "error"}
-    done = functions(door, post(cloud.account, door, webhooks.status(conversation())))
-    assert done.status == 503
+    result = functions(route, post(cloud.account, route, webhooks.status(conversation())))
+    assert result.status == 503
 
 
-def test_an_apology_does_not_hide_that_an_input_was_not_kept(
+def test_an_apology_does_not_hide_that_an_input_was_not_stored(
     functions: FunctionProcesses, cloud: FakeAws
 ) -> None:
     cloud.aws.faults |= {"PutItem": "error", "SendMessage": "error"}
-    done = functions(
+    result = functions(
         "dtmf", post(cloud.account, "dtmf", webhooks.keys(conversation()), "flow=faulty")
     )
-    assert (done.logs[0]["outcome"], done.logs[0]["record"]) == ("apology", "not_stored")
+    assert (result.logs[0]["outcome"], result.logs[0]["record"]) == ("apology", "not_stored")
 
 
 # The drain
@@ -324,42 +329,44 @@ def messages(*bodies: str) -> dict[str, Any]:
     }
 
 
-def test_the_drain_keeps_what_overflowed_once(functions: FunctionProcesses, cloud: FakeAws) -> None:
-    # given an event that the table did not take
+def test_the_drain_stores_an_overflowed_event_once(
+    functions: FunctionProcesses, cloud: FakeAws
+) -> None:
+    # given an event that the table did not accept
     of = conversation()
     cloud.aws.faults["PutItem"] = "throttle"
-    event = report(cloud, "event", of)
+    event = event_of(cloud, "event", of)
     functions("event", event)
     (item,) = cloud.messages("overflow")
     # when the queue is drained, twice
     cloud.aws.reset()
     for outcome in ("kept", "repeat"):
-        done = functions("drain", messages(json.dumps(item)))
-        assert done.reply == {"batchItemFailures": []}
-        assert [line["outcome"] for line in done.logs] == [outcome]
-    # then it stands there once, as it came
-    (kept,) = cloud.items(of)
-    assert kept["body"] == event["body"]
+        result = functions("drain", messages(json.dumps(item)))
+        assert result.reply == {"batchItemFailures": []}
+        assert [line["outcome"] for line in result.logs] == [outcome]
+    # then it is stored once and unchanged
+    (stored,) = cloud.items(of)
+    assert stored["body"] == event["body"]
 
 
-def test_the_drain_leaves_on_the_queue_what_the_table_still_does_not_take(
+def test_the_drain_leaves_messages_on_the_queue_while_the_table_fails(
     functions: FunctionProcesses, cloud: FakeAws
 ) -> None:
     cloud.aws.faults["PutItem"] = "error"
     item = json.dumps({"pk": conversation(), "sk": "1"})
-    done = functions("drain", messages(item, item))
-    failed = [failure["itemIdentifier"] for failure in done.reply["batchItemFailures"]]
+    result = functions("drain", messages(item, item))
+    failed = [failure["itemIdentifier"] for failure in result.reply["batchItemFailures"]]
     assert failed == ["m0", "m1"]
 
 
 @pytest.mark.parametrize(
     "bad", ["", "hello", "[]", "1", "{}", '{"pk": 1.5, "sk": "1"}', '{"pk": []}', "[" * 100_000]
 )
-def test_a_message_that_cannot_be_kept_does_not_hold_up_the_others(
+def test_an_invalid_message_does_not_block_the_others(
     functions: FunctionProcesses, cloud: FakeAws, bad: str
 ) -> None:
     of = conversation()
-    done = functions("drain", messages(bad, json.dumps({"pk": of, "sk": "1"}), bad))
-    failed = [failure["itemIdentifier"] for failure in done.reply["batchItemFailures"]]
+    result = functions("drain", messages(bad, json.dumps({"pk": of, "sk": "1"}), bad))
+    failed = [failure["itemIdentifier"] for failure in result.reply["batchItemFailures"]]
     assert failed == ["m0", "m2"]
     assert len(cloud.items(of)) == 1

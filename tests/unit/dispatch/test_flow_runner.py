@@ -1,4 +1,4 @@
-"""Flows that do everything a flow should not: the caller is answered, and no alarm is left."""
+"""Flows that misbehave: the caller gets a response, and no timer is left."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 
     from voicekit.call import Call
 
-# An alarm may come while garbage is collected, where Python reports what is raised and goes on; the
-# next alarm stops the flow then.
+# The timer can fire during garbage collection, where Python only reports the exception. Its next
+# exception stops the flow.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
-LONG = 5.0  # seconds: more than any flow here needs that is not meant to be stopped
+LONG = 5.0  # seconds: more than a flow needs that is not meant to time out
 SHORT = 0.05
 TALK = [{"action": "talk", "text": "Hello"}]
 
 
 @pytest.fixture(autouse=True)
-def _no_alarm_is_left() -> Iterator[None]:
-    """After each test, however its flow ended, nothing is armed and an alarm would do nothing."""
+def _no_timer_is_left() -> Iterator[None]:
+    """Check after each test that no timer runs and that SIGALRM does nothing."""
     before = signal.getsignal(signal.SIGALRM)
     yield
     left, handler = signal.getitimer(signal.ITIMER_REAL), signal.getsignal(signal.SIGALRM)
@@ -56,7 +56,7 @@ def _no_alarm_is_left() -> Iterator[None]:
 
 @pytest.fixture
 def a_flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Call]]:
-    """Add a flow as a user does, as a file; give a call that it answers."""
+    """Return a function that adds a flow as a file, and returns a call for it."""
     monkeypatch.setattr(flows, "__path__", [*flows.__path__, str(tmp_path)])
 
     def add(source: str, name: str = "passing", **environment: str) -> Call:
@@ -77,17 +77,17 @@ def failure(call: Call, hook: str = "answer", within: float = LONG, **options: A
     return failed.value
 
 
-# What goes well
+# Valid flows
 
 
-def test_a_file_that_is_added_is_a_flow(a_flow: Callable[..., Call]) -> None:
+def test_a_new_file_is_a_flow(a_flow: Callable[..., Call]) -> None:
     call = a_flow(f"def answer(call): return {TALK}")
 
     assert "passing" in flow_names()
     assert run("answer", call, within=LONG) == TALK
 
 
-def test_only_the_flow_that_answers_is_loaded(a_flow: Callable[..., Call]) -> None:
+def test_only_the_selected_flow_is_loaded(a_flow: Callable[..., Call]) -> None:
     a_flow("raise SystemExit", name="other")
 
     run("answer", a_flow(f"def answer(call): return {TALK}"), within=LONG)
@@ -95,7 +95,7 @@ def test_only_the_flow_that_answers_is_loaded(a_flow: Callable[..., Call]) -> No
     assert {"flows.passing", "flows.other"} & set(sys.modules) == {"flows.passing"}
 
 
-def test_a_module_whose_name_begins_with_an_underscore_is_no_flow(
+def test_a_module_with_a_leading_underscore_is_not_a_flow(
     a_flow: Callable[..., Call],
 ) -> None:
     call = a_flow(f"def answer(call): return {TALK}", name="_shared")
@@ -104,7 +104,7 @@ def test_a_module_whose_name_begins_with_an_underscore_is_no_flow(
     assert isinstance(failure(call).__cause__, LookupError)
 
 
-def test_a_flow_is_given_the_call_and_what_came(a_flow: Callable[..., Call]) -> None:
+def test_a_flow_receives_the_call_and_its_arguments(a_flow: Callable[..., Call]) -> None:
     call = a_flow(
         """
         def notification(call, payload):
@@ -117,22 +117,22 @@ def test_a_flow_is_given_the_call_and_what_came(a_flow: Callable[..., Call]) -> 
     ]
 
 
-def test_an_empty_ncco_is_an_answer(a_flow: Callable[..., Call]) -> None:
+def test_an_empty_ncco_is_valid(a_flow: Callable[..., Call]) -> None:
     assert run("answer", a_flow("def answer(call): return []"), within=LONG) == []
 
 
 @pytest.mark.parametrize("source", ["", "def event(call, event): return None"])
-def test_a_flow_may_have_no_answer_to_an_event(source: str, a_flow: Callable[..., Call]) -> None:
+def test_a_flow_can_ignore_an_event(source: str, a_flow: Callable[..., Call]) -> None:
     assert run("event", a_flow(source), None, within=LONG, optional=True) is None
 
 
-def test_a_flow_that_ends_in_time_is_not_stopped_later(a_flow: Callable[..., Call]) -> None:
+def test_the_timer_is_stopped_after_a_flow_returns(a_flow: Callable[..., Call]) -> None:
     run("answer", a_flow(f"def answer(call): return {TALK}"), within=SHORT)
 
-    time.sleep(2 * SHORT)  # an alarm would come here
+    time.sleep(2 * SHORT)  # the timer would fire here
 
 
-def test_an_alarm_of_the_flows_own_does_not_outlive_it(a_flow: Callable[..., Call]) -> None:
+def test_a_timer_that_a_flow_sets_is_stopped(a_flow: Callable[..., Call]) -> None:
     call = a_flow(
         f"""
         import signal
@@ -147,13 +147,13 @@ def test_an_alarm_of_the_flows_own_does_not_outlive_it(a_flow: Callable[..., Cal
     time.sleep(2 * SHORT)
 
 
-def test_a_flow_runs_after_one_that_was_stopped(a_flow: Callable[..., Call]) -> None:
+def test_a_flow_runs_after_another_one_timed_out(a_flow: Callable[..., Call]) -> None:
     failure(a_flow("def answer(call):\n    while True: pass", name="first"), within=SHORT)
 
     assert run("answer", a_flow(f"def answer(call): return {TALK}"), within=LONG) == TALK
 
 
-# What raises
+# Exceptions
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_flow_runs_after_one_that_was_stopped(a_flow: Callable[..., Call]) -> 
         "TimeoutError",
     ],
 )
-def test_whatever_a_flow_raises_its_call_fails_alone(
+def test_any_exception_of_a_flow_becomes_flow_failed(
     raised: str, a_flow: Callable[..., Call]
 ) -> None:
     failed = failure(a_flow(f"def answer(call): raise {raised}"))
@@ -204,7 +204,7 @@ def test_whatever_a_flow_raises_its_call_fails_alone(
     ],
     ids=repr,
 )
-def test_a_flow_that_cannot_be_loaded_or_called_fails(
+def test_a_flow_that_cannot_be_loaded_or_called_gets_an_apology(
     source: str, a_flow: Callable[..., Call]
 ) -> None:
     failed = failure(a_flow(source))
@@ -212,14 +212,14 @@ def test_a_flow_that_cannot_be_loaded_or_called_fails(
     assert apology(failed, "passing").status == 200
 
 
-def test_a_hook_that_may_be_missing_may_not_fail(a_flow: Callable[..., Call]) -> None:
+def test_an_optional_function_must_not_raise(a_flow: Callable[..., Call]) -> None:
     call = a_flow("def event(call, event): raise ValueError")
 
     with pytest.raises(FlowFailed):
         run("event", call, None, within=LONG, optional=True)
 
 
-# What takes too long
+# Time limit
 
 
 @pytest.mark.parametrize(
@@ -259,36 +259,38 @@ def test_a_hook_that_may_be_missing_may_not_fail(a_flow: Callable[..., Call]) ->
     ],
     ids=[
         "sleeps",
-        "is busy",
-        "while loading",
-        "searches",
+        "loops",
+        "sleeps while loading",
+        "regular expression",
         "waits for a thread",
         "waits for a pipe",
         "catches every Exception",
-        "catches everything once",
-        "cleans up without end",
+        "catches BaseException once",
+        "sleeps in finally",
     ],
 )
-def test_a_flow_that_takes_too_long_is_stopped(source: str, a_flow: Callable[..., Call]) -> None:
+def test_a_flow_that_exceeds_its_time_limit_is_stopped(
+    source: str, a_flow: Callable[..., Call]
+) -> None:
     failed = failure(a_flow(source), within=SHORT)
 
     assert isinstance(failed.__cause__, FlowTimeout)
 
 
 @pytest.mark.parametrize("within", [0.0, -1.0])
-def test_a_flow_without_any_time_left_fails(within: float, a_flow: Callable[..., Call]) -> None:
+def test_a_flow_without_time_left_fails(within: float, a_flow: Callable[..., Call]) -> None:
     failed = failure(a_flow("def answer(call):\n    while True: pass"), within=within)
 
     assert isinstance(failed.__cause__, FlowTimeout)
 
 
-def test_a_flow_that_was_stopped_while_loading_is_loaded_anew(a_flow: Callable[..., Call]) -> None:
+def test_a_flow_that_timed_out_while_loading_is_loaded_again(a_flow: Callable[..., Call]) -> None:
     failure(a_flow(f"def answer(call): return {TALK}\nwhile True: pass"), within=SHORT)
 
     assert isinstance(failure(a_call("passing"), within=SHORT).__cause__, FlowTimeout)
 
 
-def test_an_alarm_that_comes_at_any_moment_ends_in_an_answer_or_a_failure(
+def test_a_timeout_at_any_moment_ends_in_an_ncco_or_a_failure(
     a_flow: Callable[..., Call],
 ) -> None:
     call = a_flow(f"def answer(call):\n    sum(range(10_000))\n    return {TALK}")
@@ -302,7 +304,7 @@ def test_an_alarm_that_comes_at_any_moment_ends_in_an_answer_or_a_failure(
         assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-# What is no NCCO
+# Invalid NCCOs
 
 
 @pytest.mark.parametrize(
@@ -336,7 +338,9 @@ def test_an_alarm_that_comes_at_any_moment_ends_in_an_answer_or_a_failure(
         "[{'action': 'wait', 'timeout': 10**5000}]",
     ],
 )
-def test_what_is_no_ncco_never_goes_out(returned: str, a_flow: Callable[..., Call]) -> None:
+def test_a_return_value_that_is_not_an_ncco_fails(
+    returned: str, a_flow: Callable[..., Call]
+) -> None:
     failed = failure(a_flow(f"def answer(call): return {returned}"))
 
     assert isinstance(failed.__cause__, NccoError)
@@ -364,29 +368,29 @@ def test_what_is_no_ncco_never_goes_out(returned: str, a_flow: Callable[..., Cal
         """,
     ],
     ids=[
-        "itself",
-        "an action of itself",
-        "a payload of itself",
+        "a list in itself",
+        "an action in itself",
+        "a payload in itself",
         "a generator",
-        "a kind of list",
-        "a kind of text",
-        "a kind of dict",
+        "a subclass of list",
+        "a subclass of str",
+        "a subclass of dict",
     ],
 )
-def test_what_only_looks_like_an_ncco_never_goes_out(
+def test_a_return_value_that_only_resembles_an_ncco_fails(
     source: str, a_flow: Callable[..., Call]
 ) -> None:
     assert isinstance(failure(a_flow(source)).__cause__, NccoError)
 
 
-def test_a_hook_that_may_be_missing_may_not_return_what_is_no_ncco(
+def test_an_optional_function_must_not_return_an_invalid_ncco(
     a_flow: Callable[..., Call],
 ) -> None:
     with pytest.raises(FlowFailed):
         run("event", a_flow("def event(*_): return False"), None, within=LONG, optional=True)
 
 
-# Whom a flow may call
+# Dial policy
 
 CALLS = """
 from voicekit import ncco
@@ -401,12 +405,12 @@ def answer(call):
     [
         "ncco.phone('18765550123')",
         "ncco.phone('447700900999')",
-        "ncco.sip('sip:somebody@elsewhere.example.com')",
+        "ncco.sip('sip:alice@elsewhere.example.com')",
         f"ncco.sip('sip:{SECOND}@elsewhere.example.com')",
         f"ncco.phone('{SECOND}', on_answer=ncco.on_answer('https://elsewhere.example.com'))",
     ],
 )
-def test_a_flow_connects_to_nobody_whom_the_stack_may_not_call(
+def test_a_flow_cannot_connect_to_an_endpoint_outside_the_dial_policy(
     endpoint: str, a_flow: Callable[..., Call]
 ) -> None:
     prefixes = {"ALLOWED_PREFIXES": "1,4477", "DENIED_PREFIXES": "1876,447700900999"}
@@ -415,7 +419,9 @@ def test_a_flow_connects_to_nobody_whom_the_stack_may_not_call(
     assert isinstance(failure(call).__cause__, DialRefused)
 
 
-def test_with_nothing_allowed_a_flow_calls_no_other_number(a_flow: Callable[..., Call]) -> None:
+def test_without_allowed_prefixes_a_flow_cannot_call_other_numbers(
+    a_flow: Callable[..., Call],
+) -> None:
     call = a_flow(CALLS.format(endpoint="ncco.phone('447700900002')"))
 
     assert isinstance(failure(call).__cause__, DialRefused)
@@ -424,7 +430,7 @@ def test_with_nothing_allowed_a_flow_calls_no_other_number(a_flow: Callable[...,
 @pytest.mark.parametrize(
     ("number", "prefixes"), [(SECOND, ""), (SECOND, "1"), ("447700900002", "4477")]
 )
-def test_a_flow_connects_to_the_second_number_and_to_allowed_ones(
+def test_a_flow_can_connect_to_the_second_number_and_to_allowed_numbers(
     number: str, prefixes: str, a_flow: Callable[..., Call]
 ) -> None:
     call = a_flow(CALLS.format(endpoint=f"ncco.phone('{number}')"), ALLOWED_PREFIXES=prefixes)
@@ -434,9 +440,9 @@ def test_a_flow_connects_to_the_second_number_and_to_allowed_ones(
     assert ncco and ncco[1]["endpoint"][0]["number"] == number
 
 
-# Which flow
+# Flow selection
 
-NOT_FLOWS = [
+INVALID_NAMES = [
     "",
     " ",
     ".",
@@ -457,15 +463,15 @@ NOT_FLOWS = [
     " greet",
     "greet\n",
     "GREET",
-    "ｇｒｅｅｔ",  # noqa: RUF001 - that it only looks like a name is the point
+    "ｇｒｅｅｔ",  # noqa: RUF001 - it only resembles a name
     "gr\u00ad\u0065et",
     "\ud800",
     "x" * 10_000,
 ]
 
 
-@pytest.mark.parametrize("name", NOT_FLOWS, ids=lambda name: ascii(name[:20]))
-def test_a_name_that_is_no_flows_loads_nothing(name: str) -> None:
+@pytest.mark.parametrize("name", INVALID_NAMES, ids=lambda name: ascii(name[:20]))
+def test_an_invalid_flow_name_loads_nothing(name: str) -> None:
     loaded = set(sys.modules)
 
     failed = failure(a_call(name))
@@ -475,37 +481,37 @@ def test_a_name_that_is_no_flows_loads_nothing(name: str) -> None:
     assert apology(failed, name).log_fields["flow"] == "unknown"
 
 
-def test_the_flow_of_the_switchboard_goes_before_the_one_of_the_settings() -> None:
+def test_the_switchboard_overrides_the_flow_of_the_settings() -> None:
     settings = a_call("greet", NUMBER_FLOWS=f"{OURS}=voicemail").settings
 
     assert select_flow(OURS, Switchboard(numbers={OURS: "speech"}), settings) == "speech"
     assert select_flow(OURS, Switchboard(numbers={SECOND: "speech"}), settings) == "voicemail"
 
 
-def test_the_number_that_was_called_has_its_flow() -> None:
+def test_the_settings_select_the_flow_of_a_number() -> None:
     settings = a_call("greet", NUMBER_FLOWS=f"{OURS}=voicemail,{SECOND}=connect").settings
 
     assert select_flow(OURS, Switchboard(), settings) == "voicemail"
 
 
 @pytest.mark.parametrize("number", [None, "", SECOND, "Unknown", "alice"])
-def test_any_other_number_has_the_default_flow(number: str | None) -> None:
+def test_any_other_number_gets_the_default_flow(number: str | None) -> None:
     settings = a_call("x", NUMBER_FLOWS=f"{OURS}=voicemail", DEFAULT_FLOW="speech").settings
 
     assert select_flow(number, Switchboard(), settings) == "speech"
 
 
-# What the caller hears, and what the log says
+# Apology and log
 
 
 def test_the_apology_is_an_ncco_with_status_200(a_flow: Callable[..., Call]) -> None:
-    reply = apology(failure(a_flow("def answer(call): raise ValueError")), "passing")
+    response = apology(failure(a_flow("def answer(call): raise ValueError")), "passing")
 
-    assert (reply.status, reply.outcome) == (200, "apology")
-    assert reply.body == [{"action": "talk", "text": APOLOGY}]
+    assert (response.status, response.outcome) == (200, "apology")
+    assert response.body == [{"action": "talk", "text": APOLOGY}]
 
 
-def test_the_log_says_which_flow_failed_why_and_where(a_flow: Callable[..., Call]) -> None:
+def test_the_log_names_the_flow_the_error_and_its_location(a_flow: Callable[..., Call]) -> None:
     failed = failure(a_flow("def answer(call):\n    raise ValueError('no')"))
 
     log_fields = apology(failed, "passing").log_fields
@@ -518,7 +524,7 @@ def test_the_log_says_which_flow_failed_why_and_where(a_flow: Callable[..., Call
     assert log_fields["at"][-1].endswith("passing.py:2 answer")
 
 
-def test_the_log_says_where_in_the_flow_an_option_is_wrong(a_flow: Callable[..., Call]) -> None:
+def test_the_log_has_the_location_of_an_invalid_option(a_flow: Callable[..., Call]) -> None:
     source = "from voicekit import ncco\ndef answer(call):\n    return [ncco.talk('Hi', level=5)]"
 
     log_fields = apology(failure(a_flow(source)), "passing").log_fields
@@ -528,22 +534,22 @@ def test_the_log_says_where_in_the_flow_an_option_is_wrong(a_flow: Callable[...,
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "detail"),
     [
         ("def anwser(call): return []", "the flow has no function answer"),
-        ("def answer(call): pass", "answer gave None and no list of actions"),
-        ("def answer(call): return {}", "answer gave dict and no list of actions"),
+        ("def answer(call): pass", "answer returned None; expected a list of actions"),
+        ("def answer(call): return {}", "answer returned dict; expected a list of actions"),
         ("def answer(call): return caal", "name caal is not defined"),
     ],
 )
-def test_the_log_says_what_a_flow_lacks(
-    source: str, said: str, a_flow: Callable[..., Call]
+def test_the_log_names_the_mistake_in_a_flow(
+    source: str, detail: str, a_flow: Callable[..., Call]
 ) -> None:
-    assert apology(failure(a_flow(source)), "passing").log_fields["detail"].startswith(said)
+    assert apology(failure(a_flow(source)), "passing").log_fields["detail"].startswith(detail)
 
 
 @pytest.mark.parametrize("text", ["+44 7700 900 000", "447700900000", "token " + "aB3." * 20])
-def test_the_log_repeats_no_number_and_no_token_of_a_failure(
+def test_the_log_contains_no_number_or_token_of_an_exception(
     text: str, a_flow: Callable[..., Call]
 ) -> None:
     log_fields = apology(
@@ -554,7 +560,7 @@ def test_the_log_repeats_no_number_and_no_token_of_a_failure(
 
 
 @pytest.mark.parametrize("raised", ["ValueError", "SystemExit", "RecursionError"])
-def test_a_failure_that_cannot_be_described_is_apologised_for_all_the_same(
+def test_an_exception_whose_text_raises_still_gets_an_apology(
     raised: str, a_flow: Callable[..., Call]
 ) -> None:
     call = a_flow(
@@ -566,6 +572,6 @@ def test_a_failure_that_cannot_be_described_is_apologised_for_all_the_same(
         """
     )
 
-    reply = apology(failure(call), "passing")
+    response = apology(failure(call), "passing")
 
-    assert (reply.status, reply.log_fields["error"]) == (200, "Silent")
+    assert (response.status, response.log_fields["error"]) == (200, "Silent")

@@ -1,4 +1,4 @@
-"""The switchboard at the doors of the webhook functions, and AWS at fault meanwhile."""
+"""The switchboard in the webhook functions, also with AWS faults."""
 
 from __future__ import annotations
 
@@ -25,75 +25,75 @@ UNCONNECTED = "We are sorry, we cannot connect your call at the moment."
 
 
 @pytest.fixture
-def with_board(start: Start, cloud: FakeAws) -> Callable[..., FunctionProcesses]:
-    """Start the functions anew, with a switchboard of their own."""
+def with_switchboard(start: Start, cloud: FakeAws) -> Callable[..., FunctionProcesses]:
+    """Return a function that starts the functions with a switchboard."""
 
     def make(*, text: str | None = None, **parts: Any) -> FunctionProcesses:
-        written = json.dumps(parts) if text is None else text
-        return start(SWITCHBOARD_SECRET_ID=cloud.secret(written))
+        document = json.dumps(parts) if text is None else text
+        return start(SWITCHBOARD_SECRET_ID=cloud.secret(document))
 
     return make
 
 
-def ring(
+def call(
     functions: FunctionProcesses, cloud: FakeAws, query: str = "", **fields: Any
 ) -> InvocationResult:
-    sent = webhooks.answer(conversation(), **fields)
-    return functions("answer", post(cloud.account, "answer", sent, query))
+    webhook = webhooks.answer(conversation(), **fields)
+    return functions("answer", post(cloud.account, "answer", webhook, query))
 
 
-def said(done: InvocationResult) -> str:
-    return " ".join(action["text"] for action in done.ncco if action["action"] == "talk")
+def spoken(result: InvocationResult) -> str:
+    return " ".join(action["text"] for action in result.ncco if action["action"] == "talk")
 
 
-def test_a_number_has_the_flow_that_the_switchboard_names(
-    with_board: Start, cloud: FakeAws
+def test_the_switchboard_selects_the_flow_of_a_number(
+    with_switchboard: Start, cloud: FakeAws
 ) -> None:
-    functions = with_board(numbers={CALLED: "voicemail"})
-    done = ring(functions, cloud)
-    assert [action["action"] for action in done.ncco] == ["talk", "record", "talk"]
-    assert done.logs[0]["flow"] == "voicemail"
-    assert ring(functions, cloud, to="442079460999").logs[0]["flow"] == "greet"
+    functions = with_switchboard(numbers={CALLED: "voicemail"})
+    result = call(functions, cloud)
+    assert [action["action"] for action in result.ncco] == ["talk", "record", "talk"]
+    assert result.logs[0]["flow"] == "voicemail"
+    assert call(functions, cloud, to="442079460999").logs[0]["flow"] == "greet"
 
 
-def test_an_event_is_told_to_the_flow_that_the_switchboard_names(
-    with_board: Start, cloud: FakeAws
+def test_the_switchboard_selects_the_flow_of_an_event(
+    with_switchboard: Start, cloud: FakeAws
 ) -> None:
-    functions = with_board(numbers={CALLED: "dtmf_menu"})
-    done = functions("event", post(cloud.account, "event", webhooks.keys(conversation())))
-    assert (done.status, done.logs[0]["flow"]) == (200, "dtmf_menu")
+    functions = with_switchboard(numbers={CALLED: "dtmf_menu"})
+    result = functions("event", post(cloud.account, "event", webhooks.keys(conversation())))
+    assert (result.status, result.logs[0]["flow"]) == (200, "dtmf_menu")
 
 
-def test_who_calls_when_it_is_closed_hears_the_announcement(
-    with_board: Start, cloud: FakeAws
+def test_a_caller_outside_opening_hours_hears_the_announcement(
+    with_switchboard: Start, cloud: FakeAws
 ) -> None:
-    done = ring(with_board(closed={"announcement": "We are closed."}), cloud)
-    assert done.ncco == [{"action": "talk", "text": "We are closed."}]
-    assert (done.logs[0]["outcome"], done.logs[0]["closed"]) == ("answered", True)
+    result = call(with_switchboard(closed={"announcement": "We are closed."}), cloud)
+    assert result.ncco == [{"action": "talk", "text": "We are closed."}]
+    assert (result.logs[0]["outcome"], result.logs[0]["closed"]) == ("answered", True)
 
 
-def test_who_calls_when_it_is_closed_reaches_the_flow_for_that(
-    with_board: Start, cloud: FakeAws
+def test_a_caller_outside_opening_hours_gets_the_closed_flow(
+    with_switchboard: Start, cloud: FakeAws
 ) -> None:
-    done = ring(with_board(closed={"flow": "voicemail"}), cloud)
-    assert done.ncco[1]["action"] == "record"
-    assert (done.logs[0]["flow"], done.logs[0]["closed"]) == ("voicemail", True)
+    result = call(with_switchboard(closed={"flow": "voicemail"}), cloud)
+    assert result.ncco[1]["action"] == "record"
+    assert (result.logs[0]["flow"], result.logs[0]["closed"]) == ("voicemail", True)
 
 
-def test_a_call_whose_flow_is_named_is_answered_at_any_hour(
-    with_board: Start, cloud: FakeAws
+def test_a_call_with_a_flow_in_its_url_ignores_opening_hours(
+    with_switchboard: Start, cloud: FakeAws
 ) -> None:
-    functions = with_board(closed={"announcement": "We are closed."})
-    assert "Thank you" in said(ring(functions, cloud, "flow=greet"))
+    functions = with_switchboard(closed={"announcement": "We are closed."})
+    assert "Thank you" in spoken(call(functions, cloud, "flow=greet"))
 
 
-def test_with_dialling_off_a_flow_calls_nobody_and_goes_on(
-    with_board: Start, cloud: FakeAws
+def test_with_dialing_off_a_flow_calls_nobody_and_continues(
+    with_switchboard: Start, cloud: FakeAws
 ) -> None:
-    open_, off = with_board(dialling="on"), with_board(dialling="off")
-    before, after = (ring(one, cloud, "flow=connect") for one in (open_, off))
+    on, off = with_switchboard(dialling="on"), with_switchboard(dialling="off")
+    before, after = (call(one, cloud, "flow=connect") for one in (on, off))
     assert [a["action"] for a in before.ncco].count("connect") == 1
-    # then what would be said after the other side did not answer is said
+    # then the caller hears the rest of the NCCO, as after a call without an answer
     replaced = [
         {"action": "talk", "text": UNCONNECTED} if a["action"] == "connect" else a
         for a in before.ncco
@@ -103,36 +103,40 @@ def test_with_dialling_off_a_flow_calls_nobody_and_goes_on(
     assert "dialling" not in before.logs[0]
 
 
-def test_with_dialling_off_a_key_calls_nobody_either(with_board: Start, cloud: FakeAws) -> None:
+def test_with_dialing_off_a_digit_calls_nobody(with_switchboard: Start, cloud: FakeAws) -> None:
     keys = webhooks.keys(conversation(), "0")
-    done = with_board(dialling="off")("dtmf", post(cloud.account, "dtmf", keys, "flow=dtmf_menu"))
-    assert "connect" not in [action["action"] for action in done.ncco]
-    assert UNCONNECTED in said(done)
+    result = with_switchboard(dialling="off")(
+        "dtmf", post(cloud.account, "dtmf", keys, "flow=dtmf_menu")
+    )
+    assert "connect" not in [action["action"] for action in result.ncco]
+    assert UNCONNECTED in spoken(result)
 
 
-def test_with_dialling_off_nobody_is_called_although_the_rest_is_broken(
-    with_board: Start, cloud: FakeAws
+def test_dialing_off_applies_even_if_the_rest_of_the_switchboard_is_invalid(
+    with_switchboard: Start, cloud: FakeAws
 ) -> None:
-    functions = with_board(dialling="off", numbers={CALLED: "deployed_away"})
-    done = ring(functions, cloud, "flow=connect")
-    assert "connect" not in [action["action"] for action in done.ncco]
-    assert (done.logs[0]["dialling"], done.logs[0]["switchboard"]) == ("off", "unread")
+    functions = with_switchboard(dialling="off", numbers={CALLED: "removed_flow"})
+    result = call(functions, cloud, "flow=connect")
+    assert "connect" not in [action["action"] for action in result.ncco]
+    assert (result.logs[0]["dialling"], result.logs[0]["switchboard"]) == ("off", "unread")
 
 
-def test_a_flow_that_calls_nobody_does_not_ask_for_the_switchboard(
-    with_board: Start, cloud: FakeAws
+def test_a_flow_that_calls_nobody_does_not_read_the_switchboard(
+    with_switchboard: Start, cloud: FakeAws
 ) -> None:
-    functions = with_board(text="no switchboard")
-    assert "switchboard" not in ring(functions, cloud, "flow=greet").logs[0]
-    assert ring(functions, cloud, "flow=connect").logs[0]["switchboard"] == "unread"
+    functions = with_switchboard(text="no switchboard")
+    assert "switchboard" not in call(functions, cloud, "flow=greet").logs[0]
+    assert call(functions, cloud, "flow=connect").logs[0]["switchboard"] == "unread"
 
 
-def test_within_thirty_seconds_nothing_is_asked_of_aws(with_board: Start, cloud: FakeAws) -> None:
-    functions = with_board(numbers={CALLED: "voicemail"})
-    ring(functions, cloud)
+def test_the_switchboard_is_cached_for_thirty_seconds(
+    with_switchboard: Start, cloud: FakeAws
+) -> None:
+    functions = with_switchboard(numbers={CALLED: "voicemail"})
+    call(functions, cloud)
     cloud.aws.asked.clear()
     for _ in range(5):
-        assert ring(functions, cloud).status == 200
+        assert call(functions, cloud).status == 200
     assert not cloud.aws.asked
 
 
@@ -140,32 +144,34 @@ def test_within_thirty_seconds_nothing_is_asked_of_aws(with_board: Start, cloud:
     "text",
     [" ", "{", "[]", '{"dialling": 1}', '{"numbers": {"1": "x"}}', r'{"\ud800": "half a pair"}'],
 )
-def test_a_broken_switchboard_leaves_callers_served_as_the_settings_say(
-    with_board: Start, cloud: FakeAws, text: str
+def test_with_an_invalid_switchboard_the_settings_select_the_flow(
+    with_switchboard: Start, cloud: FakeAws, text: str
 ) -> None:
-    done = ring(with_board(text=text), cloud)
-    assert (done.status, done.logs[0]["flow"]) == (200, "greet")
-    assert (done.logs[0]["outcome"], done.logs[0]["switchboard"]) == ("answered", "unread")
+    result = call(with_switchboard(text=text), cloud)
+    assert (result.status, result.logs[0]["flow"]) == (200, "greet")
+    assert (result.logs[0]["outcome"], result.logs[0]["switchboard"]) == ("answered", "unread")
 
 
-def test_the_log_names_no_number_of_a_broken_switchboard(with_board: Start, cloud: FakeAws) -> None:
-    done = ring(with_board(numbers={"00447700900777": "greet"}), cloud)
-    assert "E.164" in done.logs[0]["switchboard_detail"]
-    assert "7700900777" not in json.dumps(done.logs)
+def test_the_log_contains_no_number_of_an_invalid_switchboard(
+    with_switchboard: Start, cloud: FakeAws
+) -> None:
+    result = call(with_switchboard(numbers={"00447700900777": "greet"}), cloud)
+    assert "E.164" in result.logs[0]["switchboard_detail"]
+    assert "7700900777" not in json.dumps(result.logs)
 
 
 @pytest.mark.parametrize("fault", ["throttle", "refuse", "error", "hang", "cut"])
-def test_a_switchboard_that_cannot_be_read_leaves_callers_served(
-    with_board: Start, cloud: FakeAws, fault: Fault
+def test_with_an_unreadable_switchboard_callers_are_still_served(
+    with_switchboard: Start, cloud: FakeAws, fault: Fault
 ) -> None:
-    functions = with_board(numbers={CALLED: "voicemail"})
-    # given a function that has the signature secret already
-    assert ring(functions, cloud, "flow=greet").status == 200
+    functions = with_switchboard(numbers={CALLED: "voicemail"})
+    # given a function that has read the signature secret
+    assert call(functions, cloud, "flow=greet").status == 200
     cloud.aws.faults["GetSecretValue"] = fault
-    done = ring(functions, cloud)
-    assert (done.status, done.logs[0]["flow"]) == (200, "greet")
-    assert done.logs[0]["switchboard"] == "unread"
-    # and the caller does not wait for it again: it is asked for in half a minute
+    result = call(functions, cloud)
+    assert (result.status, result.logs[0]["flow"]) == (200, "greet")
+    assert result.logs[0]["switchboard"] == "unread"
+    # and the next caller does not wait: the next attempt is in 30 seconds
     cloud.aws.asked.clear()
-    assert ring(functions, cloud).status == 200
+    assert call(functions, cloud).status == 200
     assert not cloud.aws.asked

@@ -1,4 +1,4 @@
-"""What the tests of this function share: its storage, a Vonage with files, and its process."""
+"""Fixtures of this function: its storage, a file server of Vonage, and its process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = Path(boto3.__file__).parents[1]
 
 
 def wav(size: int) -> bytes:
-    """Give a wav file of so many bytes: one channel, 16 bits, 16 kHz; its sound is noise."""
+    """Return a wav file of this size: noise, one channel, 16 bits, 16 kHz."""
     data = random.Random(size).randbytes(size - 44)
     return (
         b"RIFF"
@@ -52,79 +52,79 @@ class SampleRecording:
 
     @property
     def body(self) -> str:
-        """The message that asks for it."""
+        """The queue message for it."""
         return message(self.fields)
 
     @property
     def key(self) -> str:
-        """Where it is to be stored."""
+        """The expected key in the bucket."""
         return f"recordings/{self.conversation}/{self.uuid}"
 
     @property
     def sha256(self) -> str:
-        """What is to be stored."""
+        """The expected SHA-256."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass
 class FetchHarness:
-    """The function with all that it works with."""
+    """The function with its storage and Vonage files."""
 
     storage: RecordingStack
     files: VonageFiles
     functions: FunctionProcesses
 
     def recording(self, content: bytes = SMALL, **changes: Any) -> SampleRecording:
-        """Make a recording."""
-        made, of = str(uuid.uuid4()), conversation()
-        url = self.files.put(f"file-{made}", content)
-        fields = recorded(of, recording_uuid=made, recording_url=url, size=len(content))
-        return SampleRecording(made, of, content, fields | changes)
+        """Create a recording at Vonage."""
+        recording, of = str(uuid.uuid4()), conversation()
+        url = self.files.put(f"file-{recording}", content)
+        fields = recorded(of, recording_uuid=recording, recording_url=url, size=len(content))
+        return SampleRecording(recording, of, content, fields | changes)
 
     def deliver(
         self, *bodies: str, attempt: int = 1, seconds_left: float = 300.0
     ) -> InvocationResult:
-        """Hand a batch of messages to the function."""
+        """Invoke the function with a batch of messages."""
         records = [self.storage.record(body, attempt) for body in bodies]
         return self.functions("fetch_recording", {"Records": records}, seconds_left)
 
     def failed(self, *bodies: str, **how: Any) -> int:
-        """Hand a batch to the function, and count the messages that it leaves on the queue."""
-        outcome = self.deliver(*bodies, **how)
-        assert outcome.raised is None
-        return len(outcome.reply["batchItemFailures"])
+        """Deliver a batch, and return how many messages stay on the queue."""
+        result = self.deliver(*bodies, **how)
+        assert result.raised is None
+        return len(result.reply["batchItemFailures"])
 
     def until_done(self, body: str) -> int:
-        """Deliver a message until it is done, as the queue would; give how many times it took."""
+        """Deliver a message until it is done, as SQS does; return the number of deliveries."""
         for attempt in range(1, 9):
             if not self.failed(body, attempt=attempt):
                 return attempt
-        raise AssertionError("the message was left on the queue eight times")
+        raise AssertionError("the message stayed on the queue eight times")
 
 
 @pytest.fixture(scope="module")
 def storage() -> Iterator[RecordingStack]:
-    with RecordingStack() as made:
-        yield made
+    with RecordingStack() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VonageFiles]:
-    with VonageFiles(tmp_path_factory.mktemp("files")) as made:
-        yield made
+    with VonageFiles(tmp_path_factory.mktemp("files")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def functions(storage: RecordingStack, files: VonageFiles) -> Iterator[FunctionProcesses]:
-    with FunctionProcesses(storage.environment(files), PACKAGES) as made:
-        yield made
+    with FunctionProcesses(storage.environment(files), PACKAGES) as started:
+        yield started
 
 
 @pytest.fixture
-def workshop(
+def harness(
     storage: RecordingStack, files: VonageFiles, functions: FunctionProcesses
 ) -> Iterator[FetchHarness]:
-    """The function, with nothing at fault and empty queues."""
+    """Yield the function without faults and with empty queues."""
     storage.aws.reset()
     files.faults.clear()
     files.asked.clear()

@@ -1,4 +1,4 @@
-"""Storing a stream: what happens when the time is nearly over, and what is counted on the way."""
+"""Storing a stream: running out of time, and the digest."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from tests.support.recording_stack import RecordingStack
 
-PLACE = ArchiveKey("record", "CON-1", "recording-1")
+KEY = ArchiveKey("record", "CON-1", "recording-1")
 
 
-class Hourglass:
-    """Says that the time is over once it was asked so many times."""
+class TimeCheck:
+    """Raises OutOfTime after a number of calls."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -34,33 +34,33 @@ class Hourglass:
     def __call__(self) -> None:
         self.left -= 1
         if self.left < 0:
-            raise OutOfTime("no time")
+            raise OutOfTime("no time left")
 
 
-def drops() -> Iterator[bytes]:
-    """Give a wav file that never ends, in small pieces."""
+def endless_wav() -> Iterator[bytes]:
+    """Yield the pieces of a wav file without end."""
     yield wav(1000)
     while True:
         yield bytes(64 * 1024)
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 10, PART // 65536 + 10, 3 * PART // 65536])
-def test_a_stream_is_left_when_the_time_is_nearly_over_and_nothing_stays_behind(
+def test_a_stream_is_aborted_and_cleaned_up_when_time_runs_out(
     storage: RecordingStack, pieces: int
 ) -> None:
-    bucket = RecordingBucket(storage.clients["s3"], storage.bucket, Hourglass(pieces))
+    bucket = RecordingBucket(storage.clients["s3"], storage.bucket, TimeCheck(pieces))
     with pytest.raises(OutOfTime):
-        bucket.store(PLACE, drops(), lambda head: media.Media("audio/wav", "wav", 1), {})
-    assert not storage.objects(PLACE.recording)
+        bucket.store(KEY, endless_wav(), lambda head: media.Media("audio/wav", "wav", 1), {})
+    assert not storage.objects(KEY.recording)
     assert not storage.uploads()
 
 
 @given(some.lists(some.binary(max_size=3 * media.TAIL // 2), max_size=6))
-def test_what_is_counted_does_not_depend_on_the_pieces(chunks: list[bytes]) -> None:
-    whole, tally = b"".join(chunks), StreamDigest()
+def test_the_digest_does_not_depend_on_the_pieces(chunks: list[bytes]) -> None:
+    whole, digest = b"".join(chunks), StreamDigest()
     for chunk in chunks:
-        tally.add(chunk)
-    assert (tally.size, tally.crc32) == (len(whole), zlib.crc32(whole))
-    assert tally.sha256 == hashlib.sha256(whole).hexdigest()
-    assert tally.head == whole[: media.HEAD]
-    assert tally.tail == whole[-media.TAIL :]
+        digest.add(chunk)
+    assert (digest.size, digest.crc32) == (len(whole), zlib.crc32(whole))
+    assert digest.sha256 == hashlib.sha256(whole).hexdigest()
+    assert digest.head == whole[: media.HEAD]
+    assert digest.tail == whole[-media.TAIL :]

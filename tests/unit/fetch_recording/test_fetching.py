@@ -1,7 +1,7 @@
-"""The function before an AWS and a Vonage that fail: each recording is stored once, or it is dead.
+"""The function with faults of AWS and Vonage.
 
-When the faults are over, it is in the bucket exactly once with the right bytes, or in the
-dead-letter queue with its reason, and no multipart upload is open.
+After the faults, each recording is in the bucket once and unchanged, or in the dead-letter queue
+with the reason. No multipart upload is open.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .conftest import FetchHarness, SampleRecording
 
 
-def assert_stored_once(workshop: FetchHarness, recording: SampleRecording) -> None:
-    storage = workshop.storage
+def assert_stored_once(harness: FetchHarness, recording: SampleRecording) -> None:
+    storage = harness.storage
     stored = storage.objects(recording.uuid)
     assert list(stored) == [recording.key]
     assert stored[recording.key].body == recording.content
@@ -37,16 +37,16 @@ def assert_stored_once(workshop: FetchHarness, recording: SampleRecording) -> No
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
-def test_a_recording_is_stored_with_what_is_known_of_it(
-    workshop: FetchHarness, content: bytes
+def test_a_recording_is_stored_with_its_metadata_and_item(
+    harness: FetchHarness, content: bytes
 ) -> None:
     # given a recording
-    recording = workshop.recording(content)
-    # when its message comes
-    assert workshop.failed(recording.body) == 0
-    # then it is in the bucket, and the table says what it is
-    assert_stored_once(workshop, recording)
-    stored = workshop.storage.objects(recording.uuid)[recording.key]
+    recording = harness.recording(content)
+    # when its message is delivered
+    assert harness.failed(recording.body) == 0
+    # then it is in the bucket, and its item is in the table
+    assert_stored_once(harness, recording)
+    stored = harness.storage.objects(recording.uuid)[recording.key]
     assert stored.content_type == "audio/wav"
     assert stored.metadata == {
         "conversation": recording.conversation,
@@ -55,7 +55,7 @@ def test_a_recording_is_stored_with_what_is_known_of_it(
         "end": "2026-03-29T21:20:05Z",
         "channels": "1",
     }
-    (archive,) = workshop.storage.items(f"recording#{recording.uuid}")
+    (archive,) = harness.storage.items(f"recording#{recording.uuid}")
     assert archive["sk"] == "record"
     assert archive["key"] == recording.key
     assert float(archive["seconds"]) == round((len(content) - 44) / 32000, 3)
@@ -63,53 +63,53 @@ def test_a_recording_is_stored_with_what_is_known_of_it(
     assert archive["start_time"] == "2026-03-29T21:19:05Z"
 
 
-def test_the_event_is_kept_like_every_other(workshop: FetchHarness) -> None:
-    recording = workshop.recording()
-    workshop.deliver(recording.body)
-    (kept,) = workshop.storage.items(recording.conversation)
-    assert (kept["kind"], kept["method"]) == ("record", "POST")
-    assert json.loads(kept["body"]) == recording.fields
+def test_the_event_of_a_recording_is_stored_like_any_other(harness: FetchHarness) -> None:
+    recording = harness.recording()
+    harness.deliver(recording.body)
+    (item,) = harness.storage.items(recording.conversation)
+    assert (item["kind"], item["method"]) == ("record", "POST")
+    assert json.loads(item["body"]) == recording.fields
 
 
-def test_a_transcript_is_stored_beside_its_recording(workshop: FetchHarness) -> None:
-    recording = workshop.recording()
+def test_a_transcript_is_stored_with_its_recording(harness: FetchHarness) -> None:
+    recording = harness.recording()
     text = json.dumps({"ver": "1.0.0", "channels": []}).encode()
-    url = workshop.files.put("transcript", text)
+    url = harness.files.put("transcript", text)
     fields = transcribed(
         recording.conversation, recording_uuid=recording.uuid, transcription_url=url
     )
-    assert workshop.failed(recording.body, message(fields)) == 0
+    assert harness.failed(recording.body, message(fields)) == 0
     key = f"transcripts/{recording.conversation}/{recording.uuid}"
-    stored = workshop.storage.objects(recording.uuid)[key]
+    stored = harness.storage.objects(recording.uuid)[key]
     assert (stored.body, stored.content_type) == (text, "application/json")
-    kinds = [item["sk"] for item in workshop.storage.items(f"recording#{recording.uuid}")]
+    kinds = [item["sk"] for item in harness.storage.items(f"recording#{recording.uuid}")]
     assert kinds == ["record", "transcription"]
 
 
-def test_a_recording_that_is_stored_is_not_fetched_again(workshop: FetchHarness) -> None:
-    recording = workshop.recording()
+def test_a_stored_recording_is_not_fetched_again(harness: FetchHarness) -> None:
+    recording = harness.recording()
     for _ in range(3):
-        assert workshop.failed(recording.body) == 0
-    assert len(workshop.files.asked) == 1
-    assert_stored_once(workshop, recording)
+        assert harness.failed(recording.body) == 0
+    assert len(harness.files.asked) == 1
+    assert_stored_once(harness, recording)
 
 
-def test_a_recording_that_is_stored_without_its_record_is_read_from_the_bucket(
-    workshop: FetchHarness,
+def test_a_missing_item_is_rebuilt_from_the_stored_object(
+    harness: FetchHarness,
 ) -> None:
-    # given a recording in the bucket of which the table knows nothing
-    recording = workshop.recording(LARGE)
-    workshop.deliver(recording.body)
+    # given a recording in the bucket without its item
+    recording = harness.recording(LARGE)
+    harness.deliver(recording.body)
     key = {"pk": {"S": f"recording#{recording.uuid}"}, "sk": {"S": "record"}}
-    workshop.storage.clients["dynamodb"].delete_item(TableName=workshop.storage.table, Key=key)
-    # when its message comes again
-    assert workshop.failed(recording.body) == 0
-    # then the table knows it, and Vonage was asked once
-    assert_stored_once(workshop, recording)
-    assert len(workshop.files.asked) == 1
+    harness.storage.clients["dynamodb"].delete_item(TableName=harness.storage.table, Key=key)
+    # when its message is delivered again
+    assert harness.failed(recording.body) == 0
+    # then its item is stored, and it was downloaded once
+    assert_stored_once(harness, recording)
+    assert len(harness.files.asked) == 1
 
 
-# Vonage at fault
+# Faults of Vonage
 
 
 @pytest.mark.parametrize(
@@ -120,36 +120,36 @@ def test_a_recording_that_is_stored_without_its_record_is_read_from_the_bucket(
     ],
     ids=lambda it: f"{len(it)} bytes" if isinstance(it, bytes) else str(it),
 )
-def test_a_fault_of_vonages_that_passes_puts_a_recording_off(
-    workshop: FetchHarness, fault: Any, content: bytes
+def test_after_a_temporary_fault_of_vonage_the_recording_is_retried(
+    harness: FetchHarness, fault: Any, content: bytes
 ) -> None:
-    recording = workshop.recording(content)
-    workshop.files.faults = [fault]
-    # 401 fetches the key anew, and what is too long is cut off where it should have ended
-    assert workshop.until_done(recording.body) == 2 or fault in (401, "long")
-    assert_stored_once(workshop, recording)
+    recording = harness.recording(content)
+    harness.files.faults = [fault]
+    # 401 refreshes the key, and a download that is too long is cut off at its expected end
+    assert harness.until_done(recording.body) == 2 or fault in (401, "long")
+    assert_stored_once(harness, recording)
 
 
 @pytest.mark.parametrize(
     ("faults", "reason"),
     [([410], "gone"), ([404, 404, 404], "gone"), ([400], "refused"), ([451], "refused")],
 )
-def test_a_recording_that_vonage_no_longer_has_is_given_up(
-    workshop: FetchHarness, faults: list[Any], reason: str
+def test_a_recording_that_vonage_no_longer_has_goes_to_the_dead_letter_queue(
+    harness: FetchHarness, faults: list[Any], reason: str
 ) -> None:
-    recording = workshop.recording()
-    workshop.files.faults = list(faults)
-    assert workshop.until_done(recording.body) == len(faults)
-    (dead,) = workshop.storage.dead()
+    recording = harness.recording()
+    harness.files.faults = list(faults)
+    assert harness.until_done(recording.body) == len(faults)
+    (dead,) = harness.storage.dead()
     assert (dead.reason, dead.attempts) == (reason, str(len(faults)))
     assert dead.body == recording.body
 
 
-def test_the_seventh_failure_is_the_last(workshop: FetchHarness) -> None:
-    recording = workshop.recording()
-    workshop.files.faults = [500] * 7
-    assert workshop.until_done(recording.body) == 7
-    (dead,) = workshop.storage.dead()
+def test_the_seventh_failure_goes_to_the_dead_letter_queue(harness: FetchHarness) -> None:
+    recording = harness.recording()
+    harness.files.faults = [500] * 7
+    assert harness.until_done(recording.body) == 7
+    (dead,) = harness.storage.dead()
     assert (dead.reason, dead.attempts) == ("failed_too_often", "7")
 
 
@@ -167,45 +167,45 @@ def test_the_seventh_failure_is_the_last(workshop: FetchHarness) -> None:
         (SMALL, {"recording_uuid": None}, "malformed"),
     ],
 )
-def test_what_cannot_get_better_is_given_up_at_once(
-    workshop: FetchHarness, content: bytes, changes: dict[str, Any], reason: str
+def test_a_permanent_failure_goes_to_the_dead_letter_queue_at_once(
+    harness: FetchHarness, content: bytes, changes: dict[str, Any], reason: str
 ) -> None:
-    recording = workshop.recording(content, **changes)
-    assert workshop.failed(recording.body) == 0
-    (dead,) = workshop.storage.dead()
+    recording = harness.recording(content, **changes)
+    assert harness.failed(recording.body) == 0
+    (dead,) = harness.storage.dead()
     assert dead.reason == reason
-    assert not workshop.storage.objects(recording.uuid)
+    assert not harness.storage.objects(recording.uuid)
 
 
-def test_a_recording_larger_than_the_setting_is_given_up(workshop: FetchHarness) -> None:
-    recording = workshop.recording(SMALL + bytes(33 * 1024 * 1024))
-    assert workshop.failed(recording.body) == 0
-    assert [dead.reason for dead in workshop.storage.dead()] == ["too_large"]
+def test_a_recording_over_the_size_limit_goes_to_the_dead_letter_queue(
+    harness: FetchHarness,
+) -> None:
+    recording = harness.recording(SMALL + bytes(33 * 1024 * 1024))
+    assert harness.failed(recording.body) == 0
+    assert [dead.reason for dead in harness.storage.dead()] == ["too_large"]
 
 
 @pytest.mark.parametrize("body", ["", "x", "[]", "{}", '{"method": "POST"}', "[" * 10_000])
-def test_a_message_that_is_no_job_is_given_up_and_does_not_hold_up_its_batch(
-    workshop: FetchHarness, body: str
-) -> None:
-    recording = workshop.recording()
-    records = [workshop.storage.record(body or " "), workshop.storage.record(recording.body)]
-    outcome = workshop.functions("fetch_recording", {"Records": records}, 300.0)
-    assert outcome.reply == {"batchItemFailures": []}
-    assert [dead.reason for dead in workshop.storage.dead()] == ["malformed"]
-    assert_stored_once(workshop, recording)
+def test_a_malformed_message_does_not_block_its_batch(harness: FetchHarness, body: str) -> None:
+    recording = harness.recording()
+    records = [harness.storage.record(body or " "), harness.storage.record(recording.body)]
+    result = harness.functions("fetch_recording", {"Records": records}, 300.0)
+    assert result.reply == {"batchItemFailures": []}
+    assert [dead.reason for dead in harness.storage.dead()] == ["malformed"]
+    assert_stored_once(harness, recording)
 
 
-def test_a_message_that_fails_alone_stays_on_the_queue(workshop: FetchHarness) -> None:
-    good, bad = workshop.recording(), workshop.recording()
-    workshop.files.faults = [500]
-    records = [workshop.storage.record(one.body) for one in (bad, good)]
-    outcome = workshop.functions("fetch_recording", {"Records": records}, 300.0)
-    failures = [one["itemIdentifier"] for one in outcome.reply["batchItemFailures"]]
+def test_only_the_message_that_fails_stays_on_the_queue(harness: FetchHarness) -> None:
+    good, bad = harness.recording(), harness.recording()
+    harness.files.faults = [500]
+    records = [harness.storage.record(one.body) for one in (bad, good)]
+    result = harness.functions("fetch_recording", {"Records": records}, 300.0)
+    failures = [one["itemIdentifier"] for one in result.reply["batchItemFailures"]]
     assert failures == [records[0]["messageId"]]
-    assert_stored_once(workshop, good)
+    assert_stored_once(harness, good)
 
 
-# AWS at fault
+# Faults of AWS
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,11 @@ def test_a_message_that_fails_alone_stays_on_the_queue(workshop: FetchHarness) -
         ("ListMultipartUploads", 1),
     ],
 )
-def test_a_fault_of_aws_at_any_step_loses_nothing(
-    workshop: FetchHarness, operation: str, count: int, when: str, fault: Any
+def test_an_aws_fault_at_any_step_loses_nothing(
+    harness: FetchHarness, operation: str, count: int, when: str, fault: Any
 ) -> None:
-    """Each fault lasts longer than boto3's own three attempts."""
-    recording = workshop.recording(LARGE)
+    """Each fault lasts for all three attempts of boto3."""
+    recording = harness.recording(LARGE)
     left = 3
 
     def watch(asked: str, number: int, at: str) -> Any:
@@ -241,16 +241,16 @@ def test_a_fault_of_aws_at_any_step_loses_nothing(
             return fault
         return None
 
-    workshop.storage.aws.watch = watch
-    workshop.until_done(recording.body)
-    assert left == 0 or operation == "GetSecretValue"  # which is kept for a while
-    assert_stored_once(workshop, recording)
+    harness.storage.aws.watch = watch
+    harness.until_done(recording.body)
+    assert left == 0 or operation == "GetSecretValue"  # whose value is cached
+    assert_stored_once(harness, recording)
 
 
-def test_two_at_once_store_one_recording(workshop: FetchHarness) -> None:
-    # given somebody else who stores the same recording while we upload it
-    recording = workshop.recording(LARGE)
-    storage = workshop.storage
+def test_concurrent_uploads_store_one_object(harness: FetchHarness) -> None:
+    # given another invocation that stores the same recording during the upload
+    recording = harness.recording(LARGE)
+    storage = harness.storage
 
     def watch(asked: str, number: int, at: str) -> Any:
         if (asked, number, at) == ("CompleteMultipartUpload", 1, "before"):
@@ -263,18 +263,18 @@ def test_two_at_once_store_one_recording(workshop: FetchHarness) -> None:
         return None
 
     storage.aws.watch = watch
-    # when we come second
-    assert workshop.failed(recording.body) == 0
-    # then what is there is found to be right, and our upload is gone
-    assert_stored_once(workshop, recording)
+    # when the upload completes second
+    assert harness.failed(recording.body) == 0
+    # then the stored object is verified, and the upload is aborted
+    assert_stored_once(harness, recording)
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
-def test_other_bytes_under_the_key_of_a_recording_are_left_alone_and_told(
-    workshop: FetchHarness, content: bytes
+def test_another_file_under_the_key_is_kept_and_reported(
+    harness: FetchHarness, content: bytes
 ) -> None:
-    recording = workshop.recording(content)
-    storage = workshop.storage
+    recording = harness.recording(content)
+    storage = harness.storage
 
     def watch(asked: str, number: int, at: str) -> Any:
         if asked in ("CompleteMultipartUpload", "PutObject") and at == "before":
@@ -284,80 +284,80 @@ def test_other_bytes_under_the_key_of_a_recording_are_left_alone_and_told(
         return None
 
     storage.aws.watch = watch
-    assert workshop.failed(recording.body) == 0
+    assert harness.failed(recording.body) == 0
     assert [dead.reason for dead in storage.dead()] == ["differs"]
     assert storage.objects(recording.uuid)[recording.key].body == b"other"
     assert recording.key not in storage.uploads()
 
 
-def test_an_upload_that_was_left_behind_is_aborted(workshop: FetchHarness) -> None:
-    recording = workshop.recording(LARGE)
-    storage = workshop.storage
+def test_a_stale_upload_is_aborted(harness: FetchHarness) -> None:
+    recording = harness.recording(LARGE)
+    storage = harness.storage
     storage.clients["s3"].create_multipart_upload(Bucket=storage.bucket, Key=recording.key)
-    assert workshop.failed(recording.body) == 0
-    assert_stored_once(workshop, recording)
+    assert harness.failed(recording.body) == 0
+    assert_stored_once(harness, recording)
 
 
-def test_a_dead_letter_queue_that_does_not_answer_leaves_the_message_where_it_is(
-    workshop: FetchHarness,
+def test_if_the_dead_letter_queue_fails_the_message_stays_on_its_queue(
+    harness: FetchHarness,
 ) -> None:
-    recording = workshop.recording(size=0)
-    workshop.storage.aws.faults["SendMessage"] = "error"
-    assert workshop.failed(recording.body) == 1
-    workshop.storage.aws.reset()
-    assert workshop.failed(recording.body) == 0
-    assert [dead.reason for dead in workshop.storage.dead()] == ["empty"]
+    recording = harness.recording(size=0)
+    harness.storage.aws.faults["SendMessage"] = "error"
+    assert harness.failed(recording.body) == 1
+    harness.storage.aws.reset()
+    assert harness.failed(recording.body) == 0
+    assert [dead.reason for dead in harness.storage.dead()] == ["empty"]
 
 
-# Time
+# Time limit and retries
 
 
-def test_with_too_little_time_left_nothing_is_begun(workshop: FetchHarness) -> None:
-    recording = workshop.recording()
-    assert workshop.failed(recording.body, attempt=7, seconds_left=44.0) == 1
-    assert not workshop.files.asked
-    assert not workshop.storage.dead()
-    assert workshop.storage.aws.asked["ChangeMessageVisibility"] == 1
+def test_with_too_little_time_left_the_message_is_retried_later(harness: FetchHarness) -> None:
+    recording = harness.recording()
+    assert harness.failed(recording.body, attempt=7, seconds_left=44.0) == 1
+    assert not harness.files.asked
+    assert not harness.storage.dead()
+    assert harness.storage.aws.asked["ChangeMessageVisibility"] == 1
 
 
-def test_a_failure_is_put_off_on_the_queue(workshop: FetchHarness) -> None:
-    recording = workshop.recording()
-    workshop.files.faults = [500]
-    assert workshop.failed(recording.body) == 1
-    assert workshop.storage.aws.asked["ChangeMessageVisibility"] == 1
+def test_a_failure_changes_the_visibility_timeout(harness: FetchHarness) -> None:
+    recording = harness.recording()
+    harness.files.faults = [500]
+    assert harness.failed(recording.body) == 1
+    assert harness.storage.aws.asked["ChangeMessageVisibility"] == 1
 
 
-# What is logged
+# Log
 
 
-def test_no_line_holds_an_address_a_token_or_a_key(
-    workshop: FetchHarness, capfd: pytest.CaptureFixture[str]
+def test_no_log_line_contains_a_url_token_or_key(
+    harness: FetchHarness, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    good, bad = workshop.recording(), workshop.recording(recording_url="https://evil.test/x")
-    workshop.files.faults = [500]
-    environment = workshop.storage.environment(workshop.files)
-    with FunctionProcesses(environment, PACKAGES) as own:  # one whose standard error is read here
-        talking = replace(workshop, functions=own)
-        talking.deliver(good.body)
-        talking.deliver(good.body, bad.body)
-    said = capfd.readouterr().err
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    good, bad = harness.recording(), harness.recording(recording_url="https://evil.test/x")
+    harness.files.faults = [500]
+    environment = harness.storage.environment(harness.files)
+    with FunctionProcesses(environment, PACKAGES) as own:  # its standard error is captured
+        fresh = replace(harness, functions=own)
+        fresh.deliver(good.body)
+        fresh.deliver(good.body, bad.body)
+    output = capfd.readouterr().err
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     outcomes = [line["outcome"] for line in lines if line.get("message") == "recording"]
     assert outcomes == ["failed", "stored", "dead"]
-    assert "https://" not in said.replace("https://docs", "")
-    assert "Bearer" not in said
-    assert "PRIVATE KEY" not in said
-    assert not [token for token in workshop.files.tokens if token.removeprefix("Bearer ") in said]
+    assert "https://" not in output.replace("https://docs", "")
+    assert "Bearer" not in output
+    assert "PRIVATE KEY" not in output
+    assert not [token for token in harness.files.tokens if token.removeprefix("Bearer ") in output]
 
 
-# Rights
+# IAM role
 
 
-# What each operation asks a role for (AWS service authorization reference).
-RIGHTS = {
+# The IAM actions of each operation (AWS service authorization reference).
+ACTIONS = {
     "PutItem": {"dynamodb:PutItem"},
     "GetItem": {"dynamodb:GetItem"},
-    "HeadObject": {"s3:GetObject", "s3:ListBucket"},  # the latter to be told 404 and not 403
+    "HeadObject": {"s3:GetObject", "s3:ListBucket"},  # without the second, 403 instead of 404
     "GetObject": {"s3:GetObject"},
     "PutObject": {"s3:PutObject"},
     "CreateMultipartUpload": {"s3:PutObject"},
@@ -369,8 +369,8 @@ RIGHTS = {
     "SendMessage": {"sqs:SendMessage"},
     "ChangeMessageVisibility": {"sqs:ChangeMessageVisibility"},
 }
-# What Lambda itself does on the function's behalf.
-OF_THE_SERVICE = {
+# The actions of the Lambda service itself.
+SERVICE_ACTIONS = {
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "sqs:ReceiveMessage",
@@ -379,23 +379,23 @@ OF_THE_SERVICE = {
 }
 
 
-def test_the_role_allows_what_the_function_asks_of_aws_and_nothing_else(
-    workshop: FetchHarness,
+def test_the_role_allows_exactly_the_actions_of_the_function(
+    harness: FetchHarness,
 ) -> None:
-    storage = workshop.storage
-    recording = workshop.recording(LARGE)
-    workshop.files.faults = ["cut"]
-    with FunctionProcesses(storage.environment(workshop.files), PACKAGES) as functions:
-        new = replace(workshop, functions=functions)
-        new.until_done(recording.body)  # an upload is aborted
-        new.until_done(recording.body)  # a repeat
+    storage = harness.storage
+    recording = harness.recording(LARGE)
+    harness.files.faults = ["cut"]
+    with FunctionProcesses(storage.environment(harness.files), PACKAGES) as functions:
+        fresh = replace(harness, functions=functions)
+        fresh.until_done(recording.body)  # an upload is aborted
+        fresh.until_done(recording.body)  # a repeat
         key = {"pk": {"S": f"recording#{recording.uuid}"}, "sk": {"S": "record"}}
         storage.clients["dynamodb"].delete_item(TableName=storage.table, Key=key)
-        new.until_done(recording.body)  # what is stored is read
-        new.until_done(workshop.recording().body)
-        new.until_done(workshop.recording(size=0).body)
-    asked = set[str]().union(*(RIGHTS[operation] for operation in storage.aws.asked))
-    assert asked == _granted() - OF_THE_SERVICE
+        fresh.until_done(recording.body)  # the stored object is read
+        fresh.until_done(harness.recording().body)
+        fresh.until_done(harness.recording(size=0).body)
+    used = set[str]().union(*(ACTIONS[operation] for operation in storage.aws.asked))
+    assert used == _granted() - SERVICE_ACTIONS
 
 
 def _granted() -> set[str]:

@@ -1,4 +1,4 @@
-"""The function killed between any two of its steps, and two of it at once."""
+"""The function killed after any step, and two concurrent invocations."""
 
 from __future__ import annotations
 
@@ -29,18 +29,16 @@ STEPS = (
     "UploadPart",
     "CompleteMultipartUpload",
     "HeadObject",
-    "PutItem",  # the archive record
+    "PutItem",  # the item of the recording
     "ListMultipartUploads",
 )
 
 
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=lambda n: f"{n}-{STEPS[n]}")
-def test_a_function_that_is_killed_after_any_step_loses_nothing(
-    workshop: FetchHarness, step: int
-) -> None:
-    # given a function that is killed when AWS has done a step and before it hears of it
-    recording = workshop.recording(LARGE)
-    environment = workshop.storage.environment(workshop.files)
+def test_a_function_killed_after_any_step_loses_nothing(harness: FetchHarness, step: int) -> None:
+    # given a function that is killed after AWS completed a step and before the response arrives
+    recording = harness.recording(LARGE)
+    environment = harness.storage.environment(harness.files)
     seen: list[str] = []
     with FunctionProcesses(environment, PACKAGES) as doomed:
 
@@ -50,35 +48,35 @@ def test_a_function_that_is_killed_after_any_step_loses_nothing(
                 if len(seen) == step + 1:
                     os.kill(doomed.process_id, signal.SIGKILL)
 
-        workshop.storage.aws.watch = watch
+        harness.storage.aws.watch = watch
         with pytest.raises(RuntimeError, match="has ended"):
-            replace(workshop, functions=doomed).deliver(recording.body)
-    workshop.storage.aws.reset()
+            replace(harness, functions=doomed).deliver(recording.body)
+    harness.storage.aws.reset()
     assert tuple(seen) == STEPS[: step + 1]
-    # when its message comes again
-    assert workshop.until_done(recording.body) == 1
-    # then the recording is there once, and nothing is left behind
-    assert_stored_once(workshop, recording)
+    # when its message is delivered again
+    assert harness.until_done(recording.body) == 1
+    # then the recording is stored once, and no upload is left
+    assert_stored_once(harness, recording)
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
-def test_a_message_that_comes_twice_at_once_is_one_recording(
-    workshop: FetchHarness, content: bytes
+def test_a_message_delivered_twice_at_once_is_one_recording(
+    harness: FetchHarness, content: bytes
 ) -> None:
-    # given two functions that both have a message, and look for the recording at the same time
-    recording = workshop.recording(content)
-    both_looked = threading.Barrier(2, timeout=20)
+    # given two invocations with the same message that check for the recording at the same time
+    recording = harness.recording(content)
+    both_checked = threading.Barrier(2, timeout=20)
 
     def watch(operation: str, count: int, when: str) -> None:
         if (operation, when) == ("HeadObject", "after") and count <= 2:
-            both_looked.wait()
+            both_checked.wait()
 
-    workshop.storage.aws.watch = watch
-    environment = workshop.storage.environment(workshop.files)
+    harness.storage.aws.watch = watch
+    environment = harness.storage.environment(harness.files)
     left: Counter[str] = Counter()
 
     def deliver(functions: FunctionProcesses) -> None:
-        left["messages"] += replace(workshop, functions=functions).failed(recording.body)
+        left["messages"] += replace(harness, functions=functions).failed(recording.body)
 
     with (
         FunctionProcesses(environment, PACKAGES) as one,
@@ -89,8 +87,8 @@ def test_a_message_that_comes_twice_at_once_is_one_recording(
             thread.start()
         for thread in threads:
             thread.join(60)
-    # when whichever failed comes again
+    # when the message is delivered again after a failure
     for _ in range(left["messages"]):
-        assert workshop.until_done(recording.body) == 1
+        assert harness.until_done(recording.body) == 1
     # then there is one recording
-    assert_stored_once(workshop, recording)
+    assert_stored_once(harness, recording)

@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, and how long they play."""
+"""Detecting the media type and duration of a file."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .conftest import wav
 
 
 def mp3(*, mono: bool = True, kbits_index: int = 4, version_1: bool = False) -> bytes:
-    """Give the head of an mp3 file: by default 32 kbit/s at 16 kHz, as Vonage records."""
+    """Return the head of an mp3 file: by default 32 kbit/s at 16 kHz, as Vonage records."""
     second = 0xFB if version_1 else 0xF3
     return bytes([0xFF, second, kbits_index << 4 | 8, 0xC0 if mono else 0x00]) + bytes(100)
 
 
 def ogg(*, opus: bool = True, granules: int = 0) -> bytes:
-    """Give a page of an ogg file with an identification header."""
+    """Return a page of an ogg file with an identification header."""
     if opus:
-        told = b"OpusHead\x01\x02" + (312).to_bytes(2, "little") + (16000).to_bytes(4, "little")
+        header = b"OpusHead\x01\x02" + (312).to_bytes(2, "little") + (16000).to_bytes(4, "little")
     else:
-        told = b"\x01vorbis" + bytes(4) + b"\x01" + (16000).to_bytes(4, "little")
+        header = b"\x01vorbis" + bytes(4) + b"\x01" + (16000).to_bytes(4, "little")
     page = b"OggS\0\x02" + granules.to_bytes(8, "little") + bytes(12) + b"\x01" + b"\x13"
-    return page + told + bytes(20)
+    return page + header + bytes(20)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def ogg(*, opus: bool = True, granules: int = 0) -> bytes:
         (b'\xef\xbb\xbf \n{"ver"', "application/json", None),
     ],
 )
-def test_a_file_is_known_by_its_first_bytes(
+def test_a_media_type_is_detected_from_the_first_bytes(
     head: bytes, content_type: str, channels: int | None
 ) -> None:
-    found = media.recognise(head)
+    found = media.recognize(head)
     assert found is not None
     assert (found.content_type, found.channels) == (content_type, channels)
 
@@ -61,26 +61,26 @@ def test_a_file_is_known_by_its_first_bytes(
         b"ID3",
     ],
 )
-def test_anything_else_is_not_known(head: bytes) -> None:
-    assert media.recognise(head) is None
+def test_other_media_types_are_not_detected(head: bytes) -> None:
+    assert media.recognize(head) is None
 
 
 @pytest.mark.parametrize(
     ("head", "tail", "size", "expected"),
     [
-        # the sizes that Vonage's own recordings have: 5 s of one channel
+        # the sizes of real recordings of Vonage: 5 s of one channel
         (mp3(), b"", 20_000, 5.0),
         (mp3(kbits_index=8, mono=False), b"", 184_000, 23.0),
         (wav(32_044), b"", 32_044, 1.0),
         (wav(32_044), b"", 16_044, 0.5),
         (ogg(), ogg(granules=48_312), 5000, 1.0),
         (ogg(opus=False), ogg(granules=32_000), 5000, 2.0),
-        (ogg(), b"no page", 5000, None),
+        (ogg(), b"not a page", 5000, None),
         (b'{"ver": "1"}', b"", 12, None),
         (b"RIFF\0\0\0\0WAVEdata", b"", 16, None),
     ],
 )
-def test_how_long_a_file_plays_is_told_by_its_head_its_tail_and_its_size(
+def test_the_duration_is_computed_from_head_tail_and_size(
     head: bytes, tail: bytes, size: int, expected: float | None
 ) -> None:
     assert media.seconds(head, tail, size) == expected
@@ -91,6 +91,6 @@ def test_how_long_a_file_plays_is_told_by_its_head_its_tail_and_its_size(
     some.binary(max_size=200),
     some.binary(max_size=200),
 )
-def test_no_bytes_are_an_exception(start: bytes, head: bytes, tail: bytes) -> None:
-    media.recognise(start + head)
+def test_no_bytes_raise_an_exception(start: bytes, head: bytes, tail: bytes) -> None:
+    media.recognize(start + head)
     media.seconds(start + head, tail, len(head))

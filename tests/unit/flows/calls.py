@@ -1,4 +1,4 @@
-"""Calls as webhooks tell of them, for the tests of flows: single ones, and strategies for any."""
+"""Calls for the tests of flows: single ones, and Hypothesis strategies for any call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def a_call(
     state: Mapping[str, str] | None = None,
     **environment: str,
 ) -> Call:
-    """A call as the flow is given it, by default an inbound one from a telephone."""
+    """Return a call as a flow receives it; the default is an inbound call from a phone."""
     webhook = Webhook(
         WebhookRequest("POST", "/live/webhooks/answer", "", None, b"", "", 0.0),
         dict(fields),
@@ -84,11 +84,11 @@ _environments = st.fixed_dictionaries(
 
 @st.composite
 def calls(draw: st.DrawFn, flow: str) -> Call:
-    """Any well-formed call: any caller, any number set or not, anything in the URL."""
+    """Draw a call with any caller, settings and URL parameters."""
     return a_call(flow, draw(_answer_fields), draw(_states), **draw(_environments))
 
 
-# What comes during a call, in each form that Vonage has been seen to send
+# Inputs, payloads and events, in every known form of Vonage
 
 _hostile = st.one_of(
     st.text(max_size=300),

@@ -1,4 +1,4 @@
-"""What holds for each of the flows: its shape, and that every call gets a valid NCCO."""
+"""Properties of every flow: its functions, and a valid NCCO for every call."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SNIPPETS = [
     "track_progress",
     "voicemail",
 ]
-WHAT_COMES = {
+ARGUMENTS = {
     "dtmf": inputs.map(input_of),
     "asr": inputs.map(input_of),
     "notification": payloads,
@@ -65,7 +65,7 @@ def flow(name: str) -> ModuleType:
 
 
 def hooks(name: str) -> dict[str, Any]:
-    """The public functions that the module itself defines."""
+    """Return the public functions that the module itself defines."""
     return {
         found: function
         for found, function in inspect.getmembers(flow(name), inspect.isfunction)
@@ -76,29 +76,29 @@ def hooks(name: str) -> dict[str, Any]:
 PAIRS = [(name, hook) for name in SNIPPETS for hook in hooks(name)]
 
 
-def valid(answer: object, call: Call) -> None:
-    """Fail unless this is an NCCO that may go out."""
+def assert_valid(answer: object, call: Call) -> None:
+    """Assert that this is a valid NCCO that the dial policy allows."""
     checked = ncco.check(answer)
     check_ncco(checked, policy_from(call.settings, call.base_url))
     json.dumps(checked, allow_nan=False)
 
 
-def test_each_webhook_snippet_has_its_flow_and_there_is_no_other() -> None:
+def test_each_webhook_snippet_has_one_flow() -> None:
     assert flow_names() == set(SNIPPETS)
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
-def test_a_flow_says_in_a_sentence_what_it_does(name: str) -> None:
+def test_every_flow_has_a_docstring(name: str) -> None:
     assert (flow(name).__doc__ or "").endswith(".")
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
-def test_a_flow_can_be_answered(name: str) -> None:
+def test_every_flow_has_an_answer_function(name: str) -> None:
     assert "answer" in hooks(name)
 
 
 @pytest.mark.parametrize(("name", "hook"), PAIRS)
-def test_a_flow_has_no_public_function_but_those_that_are_called(name: str, hook: str) -> None:
+def test_every_public_function_of_a_flow_handles_a_webhook(name: str, hook: str) -> None:
     assert hook in HOOKS
     parameters = inspect.signature(hooks(name)[hook]).parameters
     given_names = [parameter.lstrip("_") for parameter in parameters]
@@ -106,46 +106,46 @@ def test_a_flow_has_no_public_function_but_those_that_are_called(name: str, hook
 
 
 @pytest.mark.parametrize(("name", "hook"), PAIRS)
-def test_a_function_of_a_flow_says_what_it_does(name: str, hook: str) -> None:
+def test_every_function_of_a_flow_has_a_docstring(name: str, hook: str) -> None:
     assert (hooks(name)[hook].__doc__ or "").endswith(".")
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
-def test_each_url_of_a_flow_leads_back_to_a_function_that_it_has(name: str) -> None:
+def test_every_url_of_a_flow_has_a_function_in_the_flow(name: str) -> None:
     urls = [url for action in flow(name).answer(a_call(name)) for url in action.get("eventUrl", [])]
-    doors = {url.partition("/webhooks/")[2].partition("?")[0] for url in urls}
-    assert doors - {"recordings"} <= set(hooks(name))
+    webhooks = {url.partition("/webhooks/")[2].partition("?")[0] for url in urls}
+    assert webhooks - {"recordings"} <= set(hooks(name))
     assert all(f"flow={name}" in url.partition("?")[2].split("&") for url in urls)
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
 @settings(max_examples=50)
 @given(data=st.data())
-def test_any_call_is_answered_with_a_valid_ncco(name: str, data: st.DataObject) -> None:
+def test_every_flow_returns_a_valid_ncco_for_any_call(name: str, data: st.DataObject) -> None:
     call = data.draw(calls(name))
 
-    valid(flow(name).answer(call), call)
+    assert_valid(flow(name).answer(call), call)
 
 
-@pytest.mark.parametrize(("name", "hook"), [pair for pair in PAIRS if pair[1] in WHAT_COMES])
+@pytest.mark.parametrize(("name", "hook"), [pair for pair in PAIRS if pair[1] in ARGUMENTS])
 @settings(max_examples=150)
 @given(data=st.data())
-def test_whatever_comes_during_a_call_is_answered_with_a_valid_ncco(
+def test_every_flow_returns_a_valid_ncco_for_any_event(
     name: str, hook: str, data: st.DataObject
 ) -> None:
     call = data.draw(calls(name))
 
-    answer = getattr(flow(name), hook)(call, data.draw(WHAT_COMES[hook]))
+    answer = getattr(flow(name), hook)(call, data.draw(ARGUMENTS[hook]))
 
     if hook == "event" and answer is None:
         return
-    valid(answer, call)
+    assert_valid(answer, call)
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
-def test_the_official_sdk_reads_each_action_as_it_is(name: str) -> None:
+def test_the_official_sdk_accepts_every_action(name: str) -> None:
     for action in flow(name).answer(a_call(name)):
-        # "from" is no Python name; the SDK reads it under one of its own.
+        # "from" is a Python keyword, so the SDK has another name for it.
         named = {"from_" if option == "from" else option: part for option, part in action.items()}
         read = MODELS[action["action"]].model_validate(named)
         assert read.model_dump(mode="json", by_alias=True, exclude_none=True) == action

@@ -1,4 +1,4 @@
-"""A beat of the heart: what is sent, what counts as heard, and that nothing is kept of it."""
+"""The heartbeat probe: what it sends, what counts as heard, and that nothing is stored."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 PACKAGES = Path(boto3.__file__).parents[1]
 NOW = 1_800_000_000.0
 URL = "https://voice.example.com/webhooks/answer"
-OURS = SigningSecrets(("a" * 32,), "abcd1234", "78d335fa-323d-0114-9c3d-d6f0d48968cf")
+SECRETS = SigningSecrets(("a" * 32,), "abcd1234", "78d335fa-323d-0114-9c3d-d6f0d48968cf")
 NCCO = b'[{"action": "talk", "text": "Hello"}]'
 
 
-class Store:
-    """Secrets that are there, or not; ``newer_one`` is what is found when asked for anew."""
+class FakeSecretCache:
+    """A secret cache; ``newer_one`` is the result of a refresh, and no secrets raise."""
 
-    def __init__(self, secrets: SigningSecrets | None = OURS) -> None:
+    def __init__(self, secrets: SigningSecrets | None = SECRETS) -> None:
         self.secrets = secrets
         self.newer_one: SigningSecrets | None = None
 
@@ -47,96 +47,99 @@ class Store:
 
 
 class WebhookServer:
-    """What is behind the public address: it answers in turn, the last answer for ever."""
+    """A fake `send`: it returns its responses in order, and repeats the last one."""
 
-    def __init__(self, *answers: ProbeResponse | Exception) -> None:
-        self.answers = list(answers)
-        self.asked: list[tuple[str, bytes, str]] = []
+    def __init__(self, *responses: ProbeResponse | Exception) -> None:
+        self.responses = list(responses)
+        self.requests: list[tuple[str, bytes, str]] = []
 
     def __call__(self, url: str, body: bytes, authorization: str) -> ProbeResponse:
-        self.asked.append((url, body, authorization))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        self.requests.append((url, body, authorization))
+        answer = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
         if isinstance(answer, Exception):
             raise answer
         return answer
 
 
-def rung(
-    door: WebhookServer, store: Store | None = None, number: str = "447700900001"
+def run_probe(
+    server: WebhookServer, store: FakeSecretCache | None = None, number: str = "447700900001"
 ) -> ProbeResult:
-    secrets: Any = store or Store()
-    return probe(URL, number, secrets, send=door, now=lambda: NOW)
+    secrets: Any = store or FakeSecretCache()
+    return probe(URL, number, secrets, send=server, now=lambda: NOW)
 
 
-def test_a_beat_is_an_answer_webhook_that_our_own_verifier_believes() -> None:
-    door = WebhookServer(ProbeResponse(200, NCCO))
-    assert rung(door) == ("heard", 200, None)
-    ((url, body, authorization),) = door.asked
+def test_a_synthetic_call_passes_our_own_signature_check() -> None:
+    server = WebhookServer(ProbeResponse(200, NCCO))
+    assert run_probe(server) == ("heard", 200, None)
+    ((url, body, authorization),) = server.requests
     assert url == URL
     fields = json.loads(body)
     assert fields.pop("from")
     assert fields == {"to": "447700900001", "uuid": LEG, "conversation_uuid": LEG}
     signed = SignedParts("POST", "", body, frozenset())
-    assert verify(authorization, signed, OURS, now=NOW, max_age=30)
+    assert verify(authorization, signed, SECRETS, now=NOW, max_age=30)
 
 
-def test_a_beat_is_no_conversation_of_vonages() -> None:
+def test_the_id_of_a_synthetic_call_is_not_a_conversation_id() -> None:
     assert not LEG.startswith("CON-")
 
 
-def test_a_stack_without_a_number_is_rung_all_the_same() -> None:
-    door = WebhookServer(ProbeResponse(200, NCCO))
-    rung(door, number="")
-    assert json.loads(door.asked[0][1])["to"]
+def test_a_stack_without_a_number_is_probed_as_well() -> None:
+    server = WebhookServer(ProbeResponse(200, NCCO))
+    run_probe(server, number="")
+    assert json.loads(server.requests[0][1])["to"]
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    ("answer", "reason"),
     [
         (ProbeResponse(503, b""), "not 200"),
         (ProbeResponse(401, b""), "not 200"),
         (ProbeResponse(204, b""), "not 200"),
         (ProbeResponse(301, NCCO), "not 200"),
-        (ProbeResponse(200, b""), "no valid NCCO (JSONDecodeError)"),
-        (ProbeResponse(200, b"<html>"), "no valid NCCO (JSONDecodeError)"),
-        (ProbeResponse(200, b"\xff"), "no valid NCCO (UnicodeDecodeError)"),
-        (ProbeResponse(200, b"[" * 100_000), "no valid NCCO (RecursionError)"),
-        (ProbeResponse(200, b'{"message": "Not Found"}'), "no valid NCCO (NccoError)"),
-        (ProbeResponse(200, b'[{"action": "sing"}]'), "no valid NCCO (NccoError)"),
+        (ProbeResponse(200, b""), "invalid NCCO (JSONDecodeError)"),
+        (ProbeResponse(200, b"<html>"), "invalid NCCO (JSONDecodeError)"),
+        (ProbeResponse(200, b"\xff"), "invalid NCCO (UnicodeDecodeError)"),
+        (ProbeResponse(200, b"[" * 100_000), "invalid NCCO (RecursionError)"),
+        (ProbeResponse(200, b'{"message": "Not Found"}'), "invalid NCCO (NccoError)"),
+        (ProbeResponse(200, b'[{"action": "sing"}]'), "invalid NCCO (NccoError)"),
         (ProbeResponse(200, b"[]"), "the NCCO is empty"),
-        (ConnectionRefusedError(), "no answer (ConnectionRefusedError)"),
-        (TimeoutError(), "no answer (TimeoutError)"),
+        (ConnectionRefusedError(), "no response (ConnectionRefusedError)"),
+        (TimeoutError(), "no response (TimeoutError)"),
     ],
     ids=lambda it: it if isinstance(it, str) else repr(it)[:40],
 )
-def test_what_is_no_ncco_is_silence_and_says_why(
-    answer: ProbeResponse | Exception, why: str
+def test_a_response_without_a_valid_ncco_is_silent_with_the_reason(
+    answer: ProbeResponse | Exception, reason: str
 ) -> None:
-    heard = rung(WebhookServer(answer))
-    assert (heard.outcome, heard.detail) == ("silent", why)
+    result = run_probe(WebhookServer(answer))
+    assert (result.outcome, result.detail) == ("silent", reason)
 
 
 def test_a_stack_without_its_secret_is_silent() -> None:
-    heard = rung(WebhookServer(ProbeResponse(200, NCCO)), Store(None))
-    assert heard.outcome == "silent"
-    assert "put it there" in str(heard.detail)
+    result = run_probe(WebhookServer(ProbeResponse(200, NCCO)), FakeSecretCache(None))
+    assert result.outcome == "silent"
+    assert "put it there" in str(result.detail)
 
 
-def test_a_refused_signature_is_made_again_with_a_secret_that_was_rotated() -> None:
-    store, door = Store(), WebhookServer(ProbeResponse(401, b""), ProbeResponse(200, NCCO))
-    store.newer_one = OURS._replace(secrets=("b" * 32,))
-    assert rung(door, store).outcome == "heard"
-    again = door.asked[1]
+def test_after_401_the_probe_retries_with_the_rotated_secret() -> None:
+    store, server = (
+        FakeSecretCache(),
+        WebhookServer(ProbeResponse(401, b""), ProbeResponse(200, NCCO)),
+    )
+    store.newer_one = SECRETS._replace(secrets=("b" * 32,))
+    assert run_probe(server, store).outcome == "heard"
+    again = server.requests[1]
     signed = SignedParts("POST", "", again[1], frozenset())
     assert verify(again[2], signed, store.newer_one, now=NOW, max_age=30)
 
 
-# Through a door of its own to the answer function
+# Through a server to the answer function
 
 
 @contextmanager
 def served(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[str]:
-    """Pass requests on as API Gateway does; give the address."""
+    """Serve requests as API Gateway does, and yield the address."""
 
     class WebhookHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -169,58 +172,58 @@ def start(cloud: FakeAws) -> Iterator[Callable[..., FunctionProcesses]]:
         )
 
 
-def test_a_beat_is_answered_by_the_answer_function_and_leaves_nothing(
+def test_the_answer_function_responds_to_a_synthetic_call_and_stores_nothing(
     cloud: FakeAws, start: Callable[..., FunctionProcesses]
 ) -> None:
-    # given the answer function behind an address
+    # given the answer function behind a server
     cloud.reset()
     answering = start()
     seen: list[dict[str, Any]] = []
 
     def answer(event: dict[str, Any]) -> dict[str, Any]:
-        done = answering("answer", event)
-        seen.extend(done.logs)
-        return dict(done.reply)
+        invocation = answering("answer", event)
+        seen.extend(invocation.logs)
+        return dict(invocation.reply)
 
     with served(answer) as address:
-        heart = start(ANSWER_URL=f"{address}/webhooks/answer")
-        # when the heart beats
-        (line,) = heart("heartbeat", {"source": "aws.events"}).logs
-    # then an NCCO was heard, and no table and no queue was asked for anything
+        probe_function = start(ANSWER_URL=f"{address}/webhooks/answer")
+        # when the heartbeat function runs
+        (line,) = probe_function("heartbeat", {"source": "aws.events"}).logs
+    # then the NCCO is valid, and no request reached the table or a queue
     assert (line["message"], line["outcome"], line["status"]) == ("heartbeat", "heard", 200)
     assert line["level"] == "INFO"
     assert [one["outcome"] for one in seen] == ["answered"]
     assert set(cloud.aws.asked) == {"GetSecretValue"}
 
 
-def test_a_beat_that_hears_nothing_says_so_loudly_and_does_not_fail(
+def test_a_failed_probe_logs_an_error_and_does_not_raise(
     cloud: FakeAws, start: Callable[..., FunctionProcesses]
 ) -> None:
     cloud.reset()
     with served(lambda _event: {"statusCode": 500, "body": ""}) as address:
-        done = start(ANSWER_URL=f"{address}/webhooks/answer")("heartbeat", {})
-    (line,) = done.logs
-    assert done.raised is None
+        invocation = start(ANSWER_URL=f"{address}/webhooks/answer")("heartbeat", {})
+    (line,) = invocation.logs
+    assert invocation.raised is None
     assert (line["outcome"], line["status"], line["level"]) == ("silent", 500, "ERROR")
     assert cloud.account.signature_secret not in json.dumps(line)
 
 
-def test_a_stack_that_nobody_has_given_its_secret_yet_is_silent(
+def test_a_stack_with_an_empty_secret_is_silent(
     cloud: FakeAws, start: Callable[..., FunctionProcesses]
 ) -> None:
     cloud.reset()
     empty = cloud.secret('{"signature_secret": "", "api_key": "", "application_id": ""}')
-    done = start(SIGNING_SECRET_ID=empty, ANSWER_URL=URL)("heartbeat", {})
-    (line,) = done.logs
+    invocation = start(SIGNING_SECRET_ID=empty, ANSWER_URL=URL)("heartbeat", {})
+    (line,) = invocation.logs
     assert line["outcome"] == "silent"
     assert "signature_secret" in line["detail"]
 
 
-def test_an_address_at_which_nobody_listens_is_silence(
+def test_an_unreachable_address_is_silent(
     cloud: FakeAws, start: Callable[..., FunctionProcesses]
 ) -> None:
     cloud.reset()
     with served(lambda _event: {"statusCode": 200, "body": "[]"}) as address:
         closed = address
     (line,) = start(ANSWER_URL=f"{closed}/webhooks/answer")("heartbeat", {}).logs
-    assert line["detail"] == "no answer (ConnectionRefusedError)"
+    assert line["detail"] == "no response (ConnectionRefusedError)"
