@@ -12,7 +12,7 @@ the key and counts the callees; both happen, or neither::
                     └── (killed)        the function died: the record stays claimed, a repeat
                                         gets 409
 
-No transition leads back: if no call was placed, the client sends the request with a new key. A
+A state never changes back: if no call was placed, the client sends the request with a new key. A
 record expires when events do, but not before `_MIN_KEEP_DAYS`.
 
 The items are in the table of events, under keys that no conversation has:
@@ -200,7 +200,7 @@ class IdempotencyStore:
                 TableName=self._table,
                 Key=_item_key(key),
                 UpdateExpression=update,
-                ConditionExpression="#state = :claimed",  # no transition leads back
+                ConditionExpression="#state = :claimed",  # a state never changes back
                 ExpressionAttributeNames=names,
                 ExpressionAttributeValues=values,
             )

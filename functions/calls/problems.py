@@ -167,7 +167,7 @@ _TABLE: tuple[
     ),
     (
         RouteNotFound,
-        _template(404, "no_route", "Not Found", "There is no route for this path and method."),
+        _template(404, "no_route", "Not Found", "No route matches this path and method."),
     ),
     (ValidationError, _invalid),
     (

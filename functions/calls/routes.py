@@ -54,7 +54,7 @@ class ApiResponse(NamedTuple):
 
     status: int
     body: object = None
-    headers: dict[str, str] = {}  # noqa: RUF012 - a tuple's default, which nobody changes
+    headers: dict[str, str] = {}  # noqa: RUF012 - this default is never changed
     log_fields: dict[str, Any] = {}  # noqa: RUF012
 
 

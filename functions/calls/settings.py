@@ -30,9 +30,9 @@ class AdminApiSettings(NamedTuple):
     bucket
         The bucket of the recordings.
     calls_per_day
-        How many callees this API may call in a day (UTC); 0 for none.
+        How many callees this API can call in a day (UTC); 0 for none.
     foreign_answer_urls
-        Whether NCCOs may come from other hosts, where the dial policy does not apply.
+        Whether NCCOs can come from other hosts, where the dial policy does not apply.
     vonage_url
         The base URL of the Voice API, in the region of the Vonage application.
     """

@@ -1,4 +1,4 @@
-"""Connect the caller to the second number, and tell them if there is no answer."""
+"""Connect the caller to the second number, and announce if there is no answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def answer(call: Call) -> list[dict[str, Any]]:
 
 
 def event(_call: Call, event: Event) -> list[dict[str, Any]] | None:
-    """Tell the caller why there is no answer; ignore any other status of the second leg."""
+    """Announce why there is no answer; ignore any other status of the second leg."""
     if event.status not in _NO_ANSWER:
         return None
     if event.status == "busy":

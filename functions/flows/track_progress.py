@@ -1,4 +1,4 @@
-"""Have Vonage report how far the NCCO has run, and continue with another NCCO."""
+"""Receive a notification during an NCCO, and continue with another NCCO."""
 
 from __future__ import annotations
 
