@@ -120,7 +120,7 @@ def _download(
     except UntrustedUrl as error:
         raise PermanentFailure(f"url_{error.kind}", str(error)) from None
     except DownloadTooLarge as error:
-        text = f"{error}: the parameter MaxRecordingMegabytes is the limit"
+        text = f"{error}; the limit is MAX_RECORDING_MEGABYTES in template.yaml"
         raise PermanentFailure("too_large", text) from None
     except NotFound as error:
         if attempt > _NOT_FOUND_ATTEMPTS:

@@ -14,28 +14,28 @@ from tests.unit.fetch_recording.conftest import (
     FetchHarness,
     files,
     functions,
+    harness,
     storage,
-    workshop,
 )
 
 if TYPE_CHECKING:
     from tests.support.vonage_files import Fault
 
-__all__ = ["files", "functions", "storage", "workshop"]  # pytest finds the fixtures here
+__all__ = ["files", "functions", "harness", "storage"]  # pytest finds the fixtures here
 
 
 @pytest.mark.parametrize("fault", ["hang", "halt"])
 def test_a_recording_whose_vonage_stalls_is_left_on_the_queue_and_stored_later(
-    workshop: FetchHarness,
+    harness: FetchHarness,
     fault: Fault,
 ) -> None:
     # given a Vonage that never answers, or stops in the middle of the file, once
-    recording = workshop.recording(LARGE)
-    workshop.files.faults = [fault]
+    recording = harness.recording(LARGE)
+    harness.files.faults = [fault]
     # when the message comes
-    assert workshop.failed(recording.body) == 1
+    assert harness.failed(recording.body) == 1
     # then nothing is stored and no upload is left open, and the next time it is stored whole
-    assert workshop.storage.objects(recording.uuid) == {}
-    assert workshop.storage.uploads() == []
-    assert workshop.failed(recording.body, attempt=2) == 0
-    assert len(workshop.storage.objects(recording.uuid)) == 1
+    assert harness.storage.objects(recording.uuid) == {}
+    assert harness.storage.uploads() == []
+    assert harness.failed(recording.body, attempt=2) == 0
+    assert len(harness.storage.objects(recording.uuid)) == 1
