@@ -239,8 +239,8 @@ def call_uuid(text: str) -> str:
 def idempotency_key(text: str | None) -> str:
     """Return the idempotency key of POST /calls.
 
-    It is required. The client would not know a key that this API generated if the response was
-    lost, and a retry would call the callee a second time.
+    It is required. A key that this API generated would be lost with a lost response, and a retry
+    would call the callee a second time.
 
     Raises
     ------
