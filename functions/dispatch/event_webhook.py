@@ -93,7 +93,7 @@ def _store(webhook: Webhook, event: CallEvent, *, waiting: bool) -> str:
         return store_event(aws(), config.table_name, config.overflow_queue_url, item, within=within)
     except AwsError as error:
         if waiting:
-            return "not_stored"  # a caller's answer matters more than the record of a key
+            return "not_stored"  # the response to the caller is more important
         raise RetryLater(str(error)) from None
 
 
