@@ -14,7 +14,8 @@ from local.aws import template as templates
 from local.aws.api_gateway import ApiGateway
 from local.aws.event_sources import EventSources
 from local.aws.lambda_service import LambdaService
-from local.aws.stack import EmulatedStack, MotoServer
+from local.aws.moto_server import MotoServer
+from local.aws.stack import create_stack
 from local.explore.app_client import AppClient
 from local.explore.report import explore
 from local.samples.signing import Signer
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from local.aws.stack import EmulatedStack
     from local.explore.report import FlowReport
 
 # Ofcom's numbers for drama: nobody has them.
@@ -187,7 +189,9 @@ class LocalPlatform:
         await self.cloud.start()
         self.template = await asyncio.to_thread(self._read_template)
         await self.cloud.wait_until_ready()
-        self.stack = await asyncio.to_thread(self.cloud.create_stack, self.template, self.api_url)
+        self.stack = await asyncio.to_thread(
+            create_stack, self.cloud, self.template, self.credentials, self.api_url
+        )
 
     async def _stop_cloud(self) -> None:
         """End the cloud, and with it the long polls that threads are waiting in."""

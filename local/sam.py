@@ -25,7 +25,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.aws import credentials
 from local.aws import template as templates
-from local.aws.stack import MotoServer
+from local.aws.moto_server import MotoServer
+from local.aws.stack import create_stack
 from local.aws.template import TemplateError
 from local.console import say, welcome
 from local.local_platform import NUMBERS, describe
@@ -155,7 +156,7 @@ async def _start(options: SamOptions, parts: contextlib.AsyncExitStack) -> None:
     parts.push_async_callback(cloud.stop)
     await cloud.start()
     await cloud.wait_until_ready()
-    stack = await asyncio.to_thread(cloud.create_stack, template, api_url)
+    stack = await asyncio.to_thread(create_stack, cloud, template, keys, api_url)
 
     endpoint = f"http://{meeting.called}:{options.aws_port}"
     environment = _environment(stack, cloud.url, endpoint, keys, options.region)

@@ -1,4 +1,4 @@
-"""The program of the process that moto's server runs in, started by ``local.aws.stack``.
+"""The program of the process that moto's server runs in, started by ``local.aws.moto_server``.
 
 It prints its port, serves whoever knows the access key, and ends when its standard input closes,
 which happens however the platform ends.

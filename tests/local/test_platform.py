@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 
 from local.aws import credentials, template
-from local.aws.stack import MotoServer
+from local.aws.moto_server import MotoServer
+from local.aws.stack import create_stack
 from local.aws.template import TemplateError
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning, StackFile, read
@@ -275,27 +276,28 @@ async def test_a_template_that_sam_refuses_is_explained(own_project: Path) -> No
     assert not (own_project / ".local" / "stack.json").exists()
 
 
-async def test_what_the_real_template_describes_is_made() -> None:
+async def test_every_storage_resource_of_the_real_template_is_created() -> None:
     url = "http://127.0.0.1:1"
     real = template.read(ROOT / "template.yaml", "eu-west-1", {}, {"PublicBaseUrl": url})
-    cloud = MotoServer(credentials.make(), "eu-west-1")
-    await cloud.start()
+    keys_and_secrets = credentials.make()
+    moto = MotoServer(keys_and_secrets, "eu-west-1")
+    await moto.start()
     try:
-        await cloud.wait_until_ready()
-        stack = await asyncio.to_thread(cloud.create_stack, real, url)
-        made: dict[str, Any] = {
-            "AWS::DynamoDB::Table": cloud.client("dynamodb").list_tables()["TableNames"],
-            "AWS::S3::Bucket": cloud.client("s3").list_buckets()["Buckets"],
-            "AWS::SQS::Queue": cloud.client("sqs").list_queues()["QueueUrls"],
-            "AWS::SecretsManager::Secret": cloud.client("secretsmanager").list_secrets()[
+        await moto.wait_until_ready()
+        stack = await asyncio.to_thread(create_stack, moto, real, keys_and_secrets, url)
+        created: dict[str, Any] = {
+            "AWS::DynamoDB::Table": moto.client("dynamodb").list_tables()["TableNames"],
+            "AWS::S3::Bucket": moto.client("s3").list_buckets()["Buckets"],
+            "AWS::SQS::Queue": moto.client("sqs").list_queues()["QueueUrls"],
+            "AWS::SecretsManager::Secret": moto.client("secretsmanager").list_secrets()[
                 "SecretList"
             ],
         }
-        table = cloud.client("dynamodb").describe_table(TableName=stack.outputs["TableName"])
+        table = moto.client("dynamodb").describe_table(TableName=stack.outputs["TableName"])
     finally:
-        await cloud.stop()
-    assert {kind: len(ones) for kind, ones in made.items()} == {
-        kind: len(real.of_type(kind)) for kind in made
+        await moto.stop()
+    assert {kind: len(resources) for kind, resources in created.items()} == {
+        kind: len(real.of_type(kind)) for kind in created
     }
     keys = {route.key: route.function for route in stack.routes}
     assert keys["POST /webhooks/answer"] == keys["GET /webhooks/answer"] == "AnswerFunction"
