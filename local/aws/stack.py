@@ -44,7 +44,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Route:
-    """A route of the API; ``method`` may be ANY, ``path`` may be $default, the route of unmatched requests."""
+    """A route of the API; ``method`` may be ANY, and ``path`` $default for unmatched requests."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class Route:
 
     @property
     def key(self) -> str:
-        """The route key as API Gateway writes it."""
+        """The route key, in API Gateway's form."""
         return self.path if self.path == "$default" else f"{self.method} {self.path}"
 
 

@@ -279,7 +279,7 @@ async def test_a_template_that_sam_refuses_is_explained(own_project: Path) -> No
 async def test_every_storage_resource_of_the_real_template_is_created() -> None:
     url = "http://127.0.0.1:1"
     real = template.read(ROOT / "template.yaml", "eu-west-1", {}, {"PublicBaseUrl": url})
-    keys_and_secrets = credentials.make()
+    keys_and_secrets = credentials.generate()
     moto = MotoServer(keys_and_secrets, "eu-west-1")
     await moto.start()
     try:
