@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 def test_how_far_the_ncco_has_come_is_reported_and_kept(phone: Phone) -> None:
     call = phone.call("track_progress")
     assert call.is_over
-    assert "notify" in [event.kind for event in call.kept]
+    assert "notify" in [event.kind for event in call.events]
