@@ -44,7 +44,7 @@ _STYLE = """
 
 
 def as_text(tree: Tree) -> str:
-    """Render the tree as lines of text. Each node appears once; further branches name its number."""
+    """Render the tree as text. Each node appears once; other branches to it show its number."""
     lines = [tree.flow]
     rendered: set[int] = set()
 
