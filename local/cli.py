@@ -120,7 +120,7 @@ async def _run(root: Path, options: PlatformOptions) -> None:
             addresses = {
                 "web console": platform.phone.url,
                 "API": platform.api_url,
-                "AWS": platform.cloud.url,
+                "AWS": platform.moto.url,
                 "Vonage": platform.vonage.http_url,
             }
             say(welcome(addresses, platform.stack, platform.file.path))

@@ -103,7 +103,7 @@ class LocalPlatform:
 
     credentials: credentials.LocalCredentials
     template: templates.Template
-    cloud: MotoServer
+    moto: MotoServer
     stack: EmulatedStack
     lambdas: LambdaService
     gateway: ApiGateway
@@ -126,6 +126,11 @@ class LocalPlatform:
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+
+    @property
+    def cloud(self) -> MotoServer:
+        """The old name of ``moto``."""
+        return self.moto
 
     async def start(self) -> None:
         """Start every part. If one fails, stop those before it.
@@ -203,18 +208,18 @@ class LocalPlatform:
         return templates.read(path, self.options.region, parameters, forced)
 
     async def _start_moto(self) -> None:
-        self.cloud = MotoServer(self.credentials, self.options.region, self.options.aws_port)
+        self.moto = MotoServer(self.credentials, self.options.region, self.options.aws_port)
         self._exit.push_async_callback(self._stop_moto)
-        await self.cloud.start()
+        await self.moto.start()
         self.template = await asyncio.to_thread(self._read_template)
-        await self.cloud.wait_until_ready()
+        await self.moto.wait_until_ready()
         self.stack = await asyncio.to_thread(
-            create_stack, self.cloud, self.template, self.credentials, self.api_url
+            create_stack, self.moto, self.template, self.credentials, self.api_url
         )
 
     async def _stop_moto(self) -> None:
         """Stop moto, which ends the long polls that threads are waiting in."""
-        await self.cloud.stop()
+        await self.moto.stop()
         if hasattr(self, "sources"):
             await self.sources.join()
 
@@ -227,7 +232,7 @@ class LocalPlatform:
             self.options.concurrency,
         )
         self._exit.push_async_callback(self.lambdas.stop)
-        client = self.cloud.client("sqs")
+        client = self.moto.client("sqs")
         self.sources = EventSources(
             self.stack.sources, self.lambdas.invoke, client, self.options.region
         )
@@ -290,8 +295,8 @@ class LocalPlatform:
                 listen=self.lambdas.listen,
                 code=self.root / "functions",
                 explore=self._explore,
-                dynamodb=self.cloud.client("dynamodb"),
-                s3=self.cloud.client("s3"),
+                dynamodb=self.moto.client("dynamodb"),
+                s3=self.moto.client("s3"),
             )
         )
         self._exit.push_async_callback(self.phone.stop)
@@ -318,7 +323,7 @@ class LocalPlatform:
             "default_flow": default,
             "api_url": self.api_url,
             "vonage_url": self.vonage.http_url,
-            "aws_url": self.cloud.url,
+            "aws_url": self.moto.url,
             "table": outputs.get("TableName"),
             "bucket": outputs.get("BucketName"),
             "speed": self.options.speed,
@@ -332,7 +337,7 @@ class LocalPlatform:
             "AWS_SESSION_TOKEN": self.credentials.aws_session_token,
             "AWS_REGION": self.options.region,
             "AWS_DEFAULT_REGION": self.options.region,
-            "AWS_ENDPOINT_URL": self.cloud.url,
+            "AWS_ENDPOINT_URL": self.moto.url,
             # These make the functions accept the simulator as Vonage. No deployed stack sets them.
             "VONAGE_API_URL": self.vonage.tls_url,
             "VONAGE_LOCAL_HOST": self.vonage.tls_url.removeprefix("https://"),
@@ -354,7 +359,7 @@ class LocalPlatform:
             "vonage_ca_file": self.vonage.ca_file,
             "private_key_file": str(key_file),
             "api_url": self.api_url,
-            "aws_url": self.cloud.url,
+            "aws_url": self.moto.url,
             **describe(self.credentials, self.template, self.stack),
         }
 

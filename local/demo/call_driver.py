@@ -140,7 +140,7 @@ class CallDriver:
             file.setsampwidth(2)
             file.setframerate(16000)
             file.writeframes(bytes(2 * 16000))
-        s3, bucket = self.platform.cloud.client("s3"), self.platform.stack.outputs["BucketName"]
+        s3, bucket = self.platform.moto.client("s3"), self.platform.stack.outputs["BucketName"]
         target = {"Bucket": bucket, "Key": "sounds/silence.wav"}
         await asyncio.to_thread(s3.put_object, **target, Body=content.getvalue())
         return str(s3.generate_presigned_url("get_object", target))

@@ -29,9 +29,9 @@ class Reconciliation:
     def __init__(self, platform: LocalPlatform, http: aiohttp.ClientSession) -> None:
         self._http = http
         self._vonage = platform.vonage.http_url
-        self._dynamodb = platform.cloud.client("dynamodb")
+        self._dynamodb = platform.moto.client("dynamodb")
         self._table = platform.stack.outputs["TableName"]
-        self._s3 = platform.cloud.client("s3")
+        self._s3 = platform.moto.client("s3")
         self._bucket = platform.stack.outputs["BucketName"]
 
     async def legs(self) -> list[dict[str, Any]]:

@@ -200,7 +200,7 @@ class PhoneCall:
         Events with the same timestamp are in the order in which Vonage sent them.
         """
         table = self._thread.platform.stack.outputs["TableName"]
-        pages = self._thread.platform.cloud.client("dynamodb").get_paginator("query")
+        pages = self._thread.platform.moto.client("dynamodb").get_paginator("query")
         found = pages.paginate(
             TableName=table,
             KeyConditionExpression="pk = :pk",
@@ -373,15 +373,15 @@ class PhoneCall:
 
     def _recording(self, uuid: str) -> Recording:
         __tracebackhide__ = True
-        cloud, outputs = self._thread.platform.cloud, self._thread.platform.stack.outputs
+        moto, outputs = self._thread.platform.moto, self._thread.platform.stack.outputs
         key = {"pk": {"S": f"recording#{uuid}"}, "sk": {"S": "record"}}
         end = time.monotonic() + _FETCH_LIMIT
-        dynamodb = cloud.client("dynamodb")
+        dynamodb = moto.client("dynamodb")
         while not (found := dynamodb.get_item(TableName=outputs["TableName"], Key=key).get("Item")):
             if time.monotonic() > end:
                 raise AssertionError(f"the recording {uuid} is not in the bucket\n{self}")
             self._thread.run(asyncio.sleep(0.02))  # a queue and a function fetch it
-        stored = cloud.client("s3").get_object(
+        stored = moto.client("s3").get_object(
             Bucket=outputs["BucketName"], Key=next(iter(found["key"].values()))
         )
         texts = {name: str(next(iter(value.values()))) for name, value in found.items()}

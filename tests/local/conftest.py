@@ -33,7 +33,7 @@ def own_project(tmp_path: Path) -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def platform(project: Path) -> AsyncIterator[LocalPlatform]:
     """A platform that runs the small application."""
-    options = PlatformOptions(parameters={"Colour": "green"}, environment={"EXTRA": "given"})
+    options = PlatformOptions(parameters={"Color": "green"}, environment={"EXTRA": "given"})
     async with LocalPlatform(project, options) as running:
         yield running
 

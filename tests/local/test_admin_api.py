@@ -125,8 +125,8 @@ async def test_the_gateway_rejects_unsigned_requests(
     admin: AdminClient, method: str, path: str
 ) -> None:
     before = len(await admin.legs())
-    reply = await admin.send(method, path, b"{}", {"Idempotency-Key": "k"})
-    assert (reply.status, reply.body) == (403, {"message": "Forbidden"})
+    response = await admin.send(method, path, b"{}", {"Idempotency-Key": "k"})
+    assert (response.status, response.body) == (403, {"message": "Forbidden"})
     assert len(await admin.legs()) == before
 
 
@@ -208,12 +208,12 @@ async def test_a_new_call_can_be_hung_up(admin: AdminClient) -> None:
 async def test_a_denied_number_does_not_ring(admin: AdminClient) -> None:
     before = len(await admin.legs())
     hidden = [{"action": "connect", "endpoint": [{"type": "phone", "number": "12025550123"}]}]
-    for refused in (
+    for rejected in (
         await admin.call(to=[{"type": "phone", "number": "12025550123"}]),
         await admin.call(flow=None, ncco=hidden),
         await admin.call(flow=None, answer_url=["https://evil.example/ncco"]),
     ):
-        assert refused.status == 403, refused
+        assert rejected.status == 403, rejected
     assert len(await admin.legs()) == before
 
 
@@ -280,7 +280,7 @@ async def test_a_function_killed_while_dialing_leaves_the_key_claimed(
         "PUT", "/sim/faults", {"api_slow": {"probability": 1, "times": 1, "value": 1}}
     )
     request = asyncio.ensure_future(admin.call(key, to=to))
-    dynamodb = admin.platform.cloud.client("dynamodb")
+    dynamodb = admin.platform.moto.client("dynamodb")
     claim = {"pk": {"S": f"idempotency#{key}"}, "sk": {"S": "claim"}}
     table = admin.platform.stack.outputs["TableName"]
 
@@ -306,8 +306,8 @@ async def test_a_function_killed_while_dialing_leaves_the_key_claimed(
 
 async def test_vonages_rate_limit_is_returned_as_429(admin: AdminClient) -> None:
     await admin.vonage("PUT", "/sim/faults", {"api_429": {"probability": 1, "times": 1}})
-    refused = await admin.call()
-    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    rejected = await admin.call()
+    assert (rejected.status, rejected.headers["retry-after"]) == (429, "1")
 
 
 # History
@@ -317,9 +317,9 @@ async def test_a_completed_call_is_in_timeline_list_and_history(admin: AdminClie
     leg = (await admin.call(flow=None, ncco=[{"action": "talk", "text": "Goodbye"}])).body["uuid"]
 
     async def completed_timeline() -> Any:
-        reply = await admin("GET", f"/calls/{leg}/events")
-        ended = reply.status == 200 and reply.body["legs"][0]["ended"]
-        return reply.body if ended else None
+        response = await admin("GET", f"/calls/{leg}/events")
+        ended = response.status == 200 and response.body["legs"][0]["ended"]
+        return response.body if ended else None
 
     timeline = await until(completed_timeline)
     assert timeline["legs"][0]["state"] == "completed"
@@ -343,15 +343,15 @@ async def test_a_recording_can_be_downloaded_from_its_link(admin: AdminClient) -
     leg = (await admin.call(flow=None, ncco=ncco)).body["uuid"]
 
     async def recorded() -> Any:
-        reply = await admin("GET", f"/calls/{leg}/events")
-        events = reply.body.get("events", [])
+        response = await admin("GET", f"/calls/{leg}/events")
+        events = response.body.get("events", [])
         return next((one["fields"] for one in events if one["kind"] == "record"), None)
 
     recording = (await until(recorded))["recording_uuid"]
 
     async def fetched() -> Any:
-        reply = await admin("GET", f"/recordings/{recording}")
-        return reply.body if reply.status == 200 else None
+        response = await admin("GET", f"/recordings/{recording}")
+        return response.body if response.status == 200 else None
 
     archived = await until(fetched)
     async with admin.http.get(archived["url"]) as response:

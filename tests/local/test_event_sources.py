@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def send(platform: LocalPlatform, do: str, **options: Any) -> str:
     """Send a message to the queue, and return its id."""
     sent = await asyncio.to_thread(
-        platform.cloud.client("sqs").send_message,
+        platform.moto.client("sqs").send_message,
         QueueUrl=platform.stack.names["Jobs"],
         MessageBody=json.dumps({"do": do}),
         **options,
@@ -31,7 +31,7 @@ async def deliveries(platform: LocalPlatform, message_id: str, count: int) -> li
     """Wait until the function has received a message ``count`` times, and return the records."""
     async with asyncio.timeout(15):
         while True:
-            lines = [json.loads(line.text) for line in platform.lambdas.log("Worker")]
+            lines = [json.loads(line.text) for line in platform.lambdas.log("Consumer")]
             records = [record for line in lines for record in line.get("Records", [])]
             found = [record for record in records if record["messageId"] == message_id]
             if len(found) >= count:
@@ -42,7 +42,7 @@ async def deliveries(platform: LocalPlatform, message_id: str, count: int) -> li
 async def queue_size(platform: LocalPlatform) -> int:
     """Return the number of messages in the queue, those in flight included."""
     response = await asyncio.to_thread(
-        platform.cloud.client("sqs").get_queue_attributes,
+        platform.moto.client("sqs").get_queue_attributes,
         QueueUrl=platform.stack.names["Jobs"],
         AttributeNames=["All"],
     )
@@ -52,7 +52,7 @@ async def queue_size(platform: LocalPlatform) -> int:
 
 async def dead_letter(platform: LocalPlatform, message_id: str) -> dict[str, Any]:
     """Wait until a message is in the dead-letter queue, and return it."""
-    client = platform.cloud.client("sqs")
+    client = platform.moto.client("sqs")
     async with asyncio.timeout(20):
         while True:
             response = await asyncio.to_thread(

@@ -98,7 +98,7 @@ class Caller:
 
     def timeline(self) -> Timeline:
         """Return the timeline of the stored events."""
-        response = self.platform.cloud.client("dynamodb").query(
+        response = self.platform.moto.client("dynamodb").query(
             TableName=self.platform.stack.outputs["TableName"],
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": self.conversation}},

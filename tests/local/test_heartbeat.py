@@ -31,9 +31,7 @@ async def test_a_heartbeat_succeeds_through_the_public_url_and_stores_no_event(
     async with LocalPlatform(ROOT, options) as platform:
         # when the heartbeat runs
         line = log_line(await platform.lambdas.invoke("HeartbeatFunction", {}))
-        table = platform.cloud.client("dynamodb").scan(
-            TableName=platform.stack.outputs["TableName"]
-        )
+        table = platform.moto.client("dynamodb").scan(TableName=platform.stack.outputs["TableName"])
     # then a caller would hear a prompt, and nothing is stored
     assert (line["outcome"], line["status"]) == ("heard", 200)
     assert table["Items"] == []

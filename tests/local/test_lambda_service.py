@@ -30,10 +30,10 @@ async def test_a_function_has_its_own_variables_and_those_of_lambda(
     platform: LocalPlatform,
 ) -> None:
     environment = (await do(platform, "state"))["environment"]
-    assert environment["COLOUR"] == "verde"
+    assert environment["COLOR"] == "verde"
     assert environment["JOINED"] == "a-green@eu-west-1"
     assert environment["BASE"] == platform.api_url
-    assert environment["AWS_ENDPOINT_URL"] == platform.cloud.url
+    assert environment["AWS_ENDPOINT_URL"] == platform.moto.url
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "voice-local-Probe"
     assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
     assert environment["_HANDLER"] == "probe.app.handler"

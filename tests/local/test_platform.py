@@ -94,7 +94,7 @@ async def test_the_stack_file_contains_addresses_names_and_credentials(
 ) -> None:
     content = read(platform.folder)
     assert content["api_url"] == platform.api_url
-    assert content["aws_url"] == platform.cloud.url
+    assert content["aws_url"] == platform.moto.url
     assert content["phone_url"] == platform.phone.url
     assert content["region"] == "eu-west-1"
     assert content["table"] == platform.stack.outputs["TableName"]
@@ -131,13 +131,13 @@ async def test_a_port_in_use_is_an_error(
 async def test_parameters_of_the_command_line_override_samconfig(
     own_project: Path,
 ) -> None:
-    text = '[default.deploy.parameters]\nparameter_overrides = "Colour=green Retries=4"\n'
+    text = '[default.deploy.parameters]\nparameter_overrides = "Color=green Retries=4"\n'
     (own_project / "samconfig.toml").write_text(text)
     process, _ = await start(own_project, "Retries=3")
     values = read(own_project / ".local")["parameters"]
     process.send_signal(signal.SIGINT)
     await finish(process)
-    assert (values["Colour"], values["Retries"]) == ("green", "3")
+    assert (values["Color"], values["Retries"]) == ("green", "3")
 
 
 async def test_only_logs_links_and_the_lock_remain_after_the_stop(
@@ -145,7 +145,7 @@ async def test_only_logs_links_and_the_lock_remain_after_the_stop(
 ) -> None:
     async with LocalPlatform(project, PlatformOptions(folder=tmp_path)) as platform:
         await platform.lambdas.invoke("Probe", {"do": "echo"})
-        processes = [*platform.lambdas.process_ids, platform.cloud.process_id or 0]
+        processes = [*platform.lambdas.process_ids, platform.moto.process_id or 0]
     assert {path.name for path in tmp_path.iterdir()} == {"runtime", "lock", "logs"}
     assert not any(running(one) for one in processes)
 
@@ -237,7 +237,7 @@ async def test_an_invalid_argument_is_an_error_without_a_traceback(
 
 
 async def test_the_aws_endpoint_requires_the_access_key(platform: LocalPlatform) -> None:
-    async with aiohttp.ClientSession() as session, session.get(platform.cloud.url) as response:
+    async with aiohttp.ClientSession() as session, session.get(platform.moto.url) as response:
         assert response.status == 403
 
 
@@ -247,7 +247,7 @@ async def test_the_aws_endpoint_rejects_web_pages(
 ) -> None:
     scope = f"Credential={platform.credentials.aws_access_key_id}/20260101/eu-west-1/s3"
     headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}/aws4_request"}
-    async with aiohttp.ClientSession(platform.cloud.url, headers=headers) as session:
+    async with aiohttp.ClientSession(platform.moto.url, headers=headers) as session:
         async with session.get("/") as response:
             assert response.status == 200
         async with session.get("/", headers=header) as response:
@@ -263,7 +263,7 @@ async def test_credentials_are_new_at_each_start(platform: LocalPlatform, tmp_pa
 async def test_the_templates_secrets_contain_the_platforms_credentials(
     platform: LocalPlatform,
 ) -> None:
-    client = platform.cloud.client("secretsmanager")
+    client = platform.moto.client("secretsmanager")
     secret = client.get_secret_value(SecretId=platform.stack.secrets["Signing"])
     assert json.loads(secret["SecretString"]) == {
         "signature_secret": platform.credentials.signature_secret,

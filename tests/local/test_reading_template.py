@@ -20,8 +20,8 @@ def read(project: Path, **parameters: str) -> template.Template:
 
 
 def test_a_parameter_has_its_value_or_its_default(project: Path) -> None:
-    parameters = read(project, Colour="green").parameters
-    assert (parameters["Colour"], parameters["Retries"]) == ("green", "2")
+    parameters = read(project, Color="green").parameters
+    assert (parameters["Color"], parameters["Retries"]) == ("green", "2")
 
 
 def test_the_platforms_own_values_are_not_checked(project: Path) -> None:
@@ -32,7 +32,7 @@ def test_the_platforms_own_values_are_not_checked(project: Path) -> None:
     ("parameters", "text"),
     [
         ({"Hue": "red"}, "no such parameter: Hue"),
-        ({"Colour": "blue"}, "Colour must be one of red, green"),
+        ({"Color": "blue"}, "Color must be one of red, green"),
         ({"Retries": "many"}, "Retries must be a number"),
         ({"Retries": "6"}, "Retries must be between 1 and 5"),
         ({"PublicBaseUrl": "http://plain"}, "PublicBaseUrl must be"),
@@ -46,12 +46,12 @@ def test_an_invalid_value_is_rejected(project: Path, parameters: dict[str, str],
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"Ref": "Colour"}, "red"),
-        ({"Ref": "Kept"}, "a-table"),
-        ({"Fn::GetAtt": ["Kept", "Arn"]}, "an-arn"),
-        ({"Fn::GetAtt": "Kept.Arn"}, "an-arn"),
-        ({"Fn::Sub": "${Kept.Arn}/${Kept}/${!Literal}"}, "an-arn/a-table/${Literal}"),
-        ({"Fn::Sub": ["${X}!", {"X": {"Ref": "Colour"}}]}, "red!"),
+        ({"Ref": "Color"}, "red"),
+        ({"Ref": "Items"}, "a-table"),
+        ({"Fn::GetAtt": ["Items", "Arn"]}, "an-arn"),
+        ({"Fn::GetAtt": "Items.Arn"}, "an-arn"),
+        ({"Fn::Sub": "${Items.Arn}/${Items}/${!Literal}"}, "an-arn/a-table/${Literal}"),
+        ({"Fn::Sub": ["${X}!", {"X": {"Ref": "Color"}}]}, "red!"),
         ({"Fn::Join": ["-", ["a", {"Ref": "AWS::Region"}]]}, "a-eu-west-1"),
         ({"Fn::Select": ["1", {"Fn::Split": [",", "a,b"]}]}, "b"),
         ({"Fn::If": ["IsGreen", "yes", "no"]}, "no"),
@@ -59,13 +59,13 @@ def test_an_invalid_value_is_rejected(project: Path, parameters: dict[str, str],
     ],
 )
 def test_intrinsic_functions_are_evaluated(project: Path, value: Any, expected: Any) -> None:
-    resolver = Resolver(read(project), {"Kept": "a-table"}, {("Kept", "Arn"): "an-arn"})
+    resolver = Resolver(read(project), {"Items": "a-table"}, {("Items", "Arn"): "an-arn"})
     assert resolver.resolve(value) == expected
 
 
 @pytest.mark.parametrize(
-    "value", [{"Ref": "Nothing"}, {"Fn::GetAtt": ["Kept", "Colour"]}, {"Fn::ImportValue": "x"}]
+    "value", [{"Ref": "Nothing"}, {"Fn::GetAtt": ["Items", "Color"]}, {"Fn::ImportValue": "x"}]
 )
 def test_an_unknown_reference_or_function_is_an_error(project: Path, value: Any) -> None:
-    with pytest.raises(TemplateError, match=r"Nothing|Kept\.Colour|ImportValue"):
+    with pytest.raises(TemplateError, match=r"Nothing|Items\.Color|ImportValue"):
         Resolver(read(project), {}, {}).resolve(value)

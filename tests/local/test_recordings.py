@@ -41,7 +41,7 @@ class RecordingHarness:
         secret = {"application_id": keys.application_id, "private_key": keys.private_key}
         self.tokens = TokenSource(lambda: json.dumps(secret))
         self.voice = VoiceClient(self.http, self.tokens, base_url=platform.vonage.tls_url)
-        self.s3 = platform.cloud.client("s3")
+        self.s3 = platform.moto.client("s3")
         self.bucket = platform.stack.outputs["BucketName"]
 
     async def record(self, **options: Any) -> str:
@@ -67,7 +67,7 @@ class RecordingHarness:
 
     def items(self, partition: str) -> list[dict[str, str]]:
         """Return the table's items with a partition key."""
-        response = self.platform.cloud.client("dynamodb").query(
+        response = self.platform.moto.client("dynamodb").query(
             TableName=self.platform.stack.outputs["TableName"],
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": partition}},
@@ -88,7 +88,7 @@ class RecordingHarness:
 
     async def dead_letter(self) -> dict[str, Any]:
         """Wait for a message in the dead-letter queue, and return its attributes."""
-        sqs = self.platform.cloud.client("sqs")
+        sqs = self.platform.moto.client("sqs")
         queue = self.platform.stack.outputs["RecordingsDeadLetterQueueUrl"]
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -224,7 +224,7 @@ async def test_an_untrusted_url_moves_to_the_dead_letter_queue_with_the_reason(
         "own": [],
         "received_at": 1.0,
     }
-    harness.platform.cloud.client("sqs").send_message(
+    harness.platform.moto.client("sqs").send_message(
         QueueUrl=harness.platform.stack.outputs["RecordingsQueueUrl"], MessageBody=json.dumps(job)
     )
     assert (await harness.dead_letter())["reason"] == "url_host"

@@ -55,8 +55,8 @@ FLOWS = {
         from voicekit import ncco
 
         def answer(call):
-            said = "<speak>In <emphasis>York &amp; Leeds</emphasis>.<break time='1s'/>Yes?</speak>"
-            return [ncco.talk(said), ncco.talk("Is 1 < 2 and 3 > 2?")]
+            text = "<speak>In <emphasis>York &amp; Leeds</emphasis>.<break time='1s'/>Yes?</speak>"
+            return [ncco.talk(text), ncco.talk("Is 1 < 2 and 3 > 2?")]
         """,
     "doubts": """
         from voicekit import ncco

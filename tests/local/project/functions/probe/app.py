@@ -116,5 +116,5 @@ def work(event, context):
     return {
         "ok": None,
         "fail": {"batchItemFailures": [first]},
-        "nonsense": {"batchItemFailures": [{"itemIdentifier": "nobody"}]},
+        "nonsense": {"batchItemFailures": [{"itemIdentifier": "unknown"}]},
     }[do]
