@@ -192,7 +192,7 @@ def _arn(service: str, region: str, rest: str) -> str:
 
 
 def _function_names(template: Template) -> dict[str, str]:
-    """Return the values of Ref for functions, aliases, layers (a folder), log groups and policies."""
+    """Return the values of Ref for functions, aliases, layers (folders), log groups, policies."""
     names = {logical: f"{STACK}-{logical}" for logical in template.of_type("AWS::Lambda::Function")}
     for logical, alias in template.of_type("AWS::Lambda::Alias").items():
         function = f"{STACK}-{alias['Properties']['FunctionName']['Ref']}"
