@@ -1,4 +1,4 @@
-"""The local platform: what template.yaml deploys, on this machine alone.
+"""The local platform: the stack of template.yaml on this machine.
 
-Nothing here is deployed, and nothing here imports the application's code.
+Nothing in this package is deployed, and nothing in it imports the application's code.
 """

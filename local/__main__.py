@@ -1,4 +1,4 @@
-"""``python -m local``: the platform in the foreground, until Ctrl-C."""
+"""``python -m local``: run the local platform in the foreground until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
-    """End at once: nothing was started yet."""
+    """Exit immediately, because nothing has started yet."""
     try:
-        os.write(1, b"ended\n")
+        os.write(1, b"stopped\n")
     finally:
         os._exit(0)
 
 
 def main() -> int:
-    """Run the platform; give the exit status."""
-    # What is imported below takes seconds, and its importing may be interrupted anywhere.
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, _end)
+    """Run the platform and return the exit status."""
+    # The import below takes seconds, and a signal can arrive at any point of it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     from local import cli
 
     return cli.main()

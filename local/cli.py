@@ -1,4 +1,4 @@
-"""The platform in the foreground: its command line, its start, and its end at Ctrl-C."""
+"""The command line of ``python -m local``: start the local platform, and stop it at Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vonage_simulator.calibration import CalibrationError
 
 
 def main() -> int:
-    """Run the platform; give the exit status."""
+    """Run the platform and return the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     arguments = _parser().parse_args()
     try:
@@ -33,27 +33,43 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local",
-        description="Run what template.yaml deploys on this machine, until Ctrl-C.",
+        description="Run the stack of template.yaml on this machine until Ctrl-C.",
     )
     parser.add_argument(
         "parameter",
         nargs="*",
         type=_pair,
         metavar="NAME=VALUE",
-        help="a value for a parameter of the template, such as DefaultFlow=voicemail; others are"
-        " what samconfig.toml gives sam deploy",
+        help="value of a template parameter, such as DefaultFlow=voicemail; the default is that of"
+        " sam deploy, from samconfig.toml",
     )
-    parser.add_argument("--api-port", type=_port, default=0, help="port of the API (a free one)")
-    parser.add_argument("--aws-port", type=_port, default=0, help="port of AWS (a free one)")
-    parser.add_argument("--vonage-port", type=_port, default=0, help="port of Vonage (a free one)")
-    parser.add_argument("--phone-port", type=_port, default=0, help="port of the page (a free one)")
-    parser.add_argument("--speed", type=float, default=1.0, help="of Vonage's clock (%(default)s)")
     parser.add_argument(
-        "--calibration", type=Path, help="a file that `python -m voicectl capture` wrote"
+        "--api-port", type=_port, default=0, help="port of the API (default: a free one)"
     )
-    parser.add_argument("--region", default="eu-west-1", help="AWS region (%(default)s)")
     parser.add_argument(
-        "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
+        "--aws-port", type=_port, default=0, help="port of the emulated AWS (default: a free one)"
+    )
+    parser.add_argument(
+        "--vonage-port",
+        type=_port,
+        default=0,
+        help="port of the simulated Vonage (default: a free one)",
+    )
+    parser.add_argument(
+        "--phone-port", type=_port, default=0, help="port of the web console (default: a free one)"
+    )
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="speed of the simulator's clock (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--calibration", type=Path, help="file written by `python -m voicectl capture`"
+    )
+    parser.add_argument("--region", default="eu-west-1", help="AWS region (default: %(default)s)")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="folder of template.yaml (default: this folder)"
     )
     return parser
 
@@ -61,13 +77,13 @@ def _parser() -> argparse.ArgumentParser:
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise argparse.ArgumentTypeError(f"{text} is not of the form NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a parameter: expected NAME=VALUE")
     return name, value
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: expected 0 to 65535")
     return int(text)
 
 
@@ -86,30 +102,30 @@ def _options(arguments: argparse.Namespace, deployed: dict[str, str]) -> Platfor
 
 
 async def _run(root: Path, options: PlatformOptions) -> None:
-    ended = asyncio.Event()
+    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    running = asyncio.current_task()
+    main_task = asyncio.current_task()
     ready = False
 
-    def end() -> None:
-        ended.set()
-        if not ready and running is not None:
-            running.cancel()
+    def stop() -> None:
+        stopped.set()
+        if not ready and main_task is not None:
+            main_task.cancel()
 
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
     try:
         async with LocalPlatform(root, options) as platform:
             ready = True
             addresses = {
-                "open this": platform.phone.url,
+                "web console": platform.phone.url,
                 "API": platform.api_url,
-                "AWS": platform.cloud.url,
+                "AWS": platform.moto.url,
                 "Vonage": platform.vonage.http_url,
             }
             say(welcome(addresses, platform.stack, platform.file.path))
-            await ended.wait()
+            await stopped.wait()
     except asyncio.CancelledError:
-        if not ended.is_set():
+        if not stopped.is_set():
             raise
-    say("ended")
+    say("stopped")

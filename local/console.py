@@ -1,4 +1,4 @@
-"""What a platform in the foreground says on the terminal."""
+"""Terminal output of the local platform."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def say(line: str) -> None:
-    """Print a line at once, so that whoever reads a pipe sees it too."""
+    """Print a line and flush it, so that a reader of a pipe gets it immediately."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def welcome(addresses: Mapping[str, str], stack: EmulatedStack, file: Path) -> str:
-    """Say where everything is: addresses by name, the routes with their functions, the file."""
-    lines = [f"{name:10} {address}" for name, address in addresses.items()]
+    """Return the text for a started platform: its addresses, its routes, and its stack file."""
+    lines = [f"{name:11} {address}" for name, address in addresses.items()]
     lines += [f"  {route.key:32} {route.function}" for route in stack.routes]
-    lines += [f"stack file {file}", "ready; Ctrl-C ends it"]
+    lines += [f"stack file  {file}", "ready; Ctrl-C stops it"]
     return "\n".join(lines)

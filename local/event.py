@@ -1,4 +1,4 @@
-"""`python -m local.event`: print a signed sample webhook as the event that Lambda receives."""
+"""`python -m local.event`: print a signed sample request as a Lambda event."""
 
 from local.samples.lambda_event import main
 

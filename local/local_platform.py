@@ -1,4 +1,4 @@
-"""The local platform as a whole: starts its parts in order, tells where they are, ends them."""
+"""The local platform: start and stop all parts in order, and write the stack file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from local.aws import template as templates
 from local.aws.api_gateway import ApiGateway
 from local.aws.event_sources import EventSources
 from local.aws.lambda_service import LambdaService
-from local.aws.stack import EmulatedStack, MotoServer
+from local.aws.moto_server import MotoServer
+from local.aws.stack import create_stack
 from local.explore.app_client import AppClient
 from local.explore.report import explore
 from local.samples.signing import Signer
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from local.aws.stack import EmulatedStack
     from local.explore.report import FlowReport
 
-# Ofcom's numbers for drama: nobody has them.
+# Numbers that Ofcom reserves for drama.
 NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
 
-# Of the credentials, what opens something.
+# The credentials that the web console redacts.
 _SECRETS = (
     "aws_access_key_id",
     "aws_secret_access_key",
@@ -46,14 +48,30 @@ _SECRETS = (
 
 @dataclass(frozen=True)
 class PlatformOptions:
-    """How the platform runs.
+    """Options of the local platform.
 
-    The ports are on 127.0.0.1, 0 takes a free one. ``speed`` is how fast the simulated Vonage's
-    clock runs against real time, ``seed`` what its chances begin with, ``calibration`` a file with
-    what a real call has shown (``python -m voicectl capture``). ``parameters`` are values
-    for the template's parameters, ``environment`` is added to that of every function. ``folder`` is
-    for what is kept while it runs, by default .local beside the template. ``workers`` is how many
-    invocations of one function run at once, and ``say`` is told what takes a while.
+    Attributes
+    ----------
+    api_port, aws_port, vonage_port, vonage_tls_port, phone_port
+        Ports on 127.0.0.1; 0 picks a free one. ``phone_port`` is the web console's.
+    speed
+        The speed of the simulator's clock relative to real time; 0 pauses it.
+    seed
+        The seed of the simulator's random numbers.
+    calibration
+        A file with measurements of a real call, from ``python -m voicectl capture``.
+    region
+        The AWS region.
+    parameters
+        Values for the template's parameters.
+    environment
+        Environment variables to add for every function.
+    folder
+        The folder for the stack file, logs and layers; by default .local next to the template.
+    concurrency
+        The number of invocations of one function that run at the same time.
+    say
+        Called with a line of text before slow steps.
     """
 
     api_port: int = 0
@@ -68,24 +86,24 @@ class PlatformOptions:
     parameters: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
-    workers: int = 4
+    concurrency: int = 4
     say: Callable[[str], None] = lambda line: None
 
 
 class LocalPlatform:
-    """An async context manager; its parts are attributes once it has started.
+    """The platform, an async context manager. Its parts are attributes after the start.
 
     Parameters
     ----------
     root
         The folder with template.yaml, the functions and the layers.
     options
-        How it runs.
+        The options.
     """
 
     credentials: credentials.LocalCredentials
     template: templates.Template
-    cloud: MotoServer
+    moto: MotoServer
     stack: EmulatedStack
     lambdas: LambdaService
     gateway: ApiGateway
@@ -109,13 +127,18 @@ class LocalPlatform:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    @property
+    def cloud(self) -> MotoServer:
+        """The old name of ``moto``."""
+        return self.moto
+
     async def start(self) -> None:
-        """Start every part; when one fails, end those before it.
+        """Start every part. If one fails, stop those before it.
 
         Raises
         ------
         AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError
-            Each with a text for the user.
+            If a part cannot start; each has a message for the user.
         """
         try:
             await self._start()
@@ -124,11 +147,11 @@ class LocalPlatform:
             raise
 
     async def stop(self) -> None:
-        """End every part, the last one first, and remove the stack file."""
+        """Stop every part in reverse order, and remove the stack file."""
         await self._exit.aclose()
 
-    def application(self) -> AppClient:
-        """Give the functions as the explorer asks them: a caller of its own at each time."""
+    def app_client(self) -> AppClient:
+        """Return a client of the webhook functions, with a new call."""
         return AppClient(
             self.api_url,
             self.stack.routes,
@@ -144,13 +167,15 @@ class LocalPlatform:
         content: bytes = b"",
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """Give the headers of a request to the API as the owner of the AWS account signs it."""
+        """Return the headers of a request to the API, signed with the AWS credentials."""
         url = f"{self.api_url}{path}"
-        return sigv4.signed(self.credentials, self.options.region, method, url, content, headers)
+        return sigv4.signed_headers(
+            self.credentials, self.options.region, method, url, content, headers
+        )
 
-    def announce(self, **more: Any) -> None:
-        """Add to what the stack file tells: the addresses of a part that started later."""
-        self._announced.update(more)
+    def announce(self, **fields: Any) -> None:
+        """Add fields to the stack file."""
+        self._announced.update(fields)
         self.file.write(self._announced)
 
     async def _start(self) -> None:
@@ -158,8 +183,8 @@ class LocalPlatform:
         self._exit.callback(self.file.release)
         listening = self._exit.enter_context(_listen(self.options.api_port))
         self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        self.credentials = credentials.make()
-        await self._start_cloud()
+        self.credentials = credentials.generate()
+        await self._start_moto()
         await self._start_vonage()
         await self._start_lambdas()
         self.gateway = ApiGateway(
@@ -168,30 +193,33 @@ class LocalPlatform:
         self._exit.push_async_callback(self.gateway.stop)
         await self.gateway.start(listening)
         self.sources.start()
-        # Calls are to end while there is still somebody to tell; the second time does nothing.
+        # Stop the simulator before the API, so that calls can send their last webhooks. The second
+        # stop does nothing.
         self._exit.push_async_callback(self.vonage.stop)
-        await self._start_phone()
+        await self._start_console()
         self.announce(**self._description())
 
     def _read_template(self) -> templates.Template:
         path = self.root / "template.yaml"
-        given = dict(self.options.parameters)
-        # The template asks for https, and for numbers that only their renter knows.
+        parameters = dict(self.options.parameters)
+        # The template requires https and your own numbers; neither exists locally.
         forced = {"PublicBaseUrl": self.api_url}
-        forced |= {name: number for name, number in NUMBERS.items() if name not in given}
-        return templates.read(path, self.options.region, given, forced)
+        forced |= {name: number for name, number in NUMBERS.items() if name not in parameters}
+        return templates.read(path, self.options.region, parameters, forced)
 
-    async def _start_cloud(self) -> None:
-        self.cloud = MotoServer(self.credentials, self.options.region, self.options.aws_port)
-        self._exit.push_async_callback(self._stop_cloud)
-        await self.cloud.start()
+    async def _start_moto(self) -> None:
+        self.moto = MotoServer(self.credentials, self.options.region, self.options.aws_port)
+        self._exit.push_async_callback(self._stop_moto)
+        await self.moto.start()
         self.template = await asyncio.to_thread(self._read_template)
-        await self.cloud.wait_until_ready()
-        self.stack = await asyncio.to_thread(self.cloud.create_stack, self.template, self.api_url)
+        await self.moto.wait_until_ready()
+        self.stack = await asyncio.to_thread(
+            create_stack, self.moto, self.template, self.credentials, self.api_url
+        )
 
-    async def _stop_cloud(self) -> None:
-        """End the cloud, and with it the long polls that threads are waiting in."""
-        await self.cloud.stop()
+    async def _stop_moto(self) -> None:
+        """Stop moto, which ends the long polls that threads are waiting in."""
+        await self.moto.stop()
         if hasattr(self, "sources"):
             await self.sources.join()
 
@@ -201,23 +229,23 @@ class LocalPlatform:
             await asyncio.to_thread(self._folders),
             self._environment(),
             self.folder / "logs",
-            self.options.workers,
+            self.options.concurrency,
         )
         self._exit.push_async_callback(self.lambdas.stop)
-        client = self.cloud.client("sqs")
+        client = self.moto.client("sqs")
         self.sources = EventSources(
             self.stack.sources, self.lambdas.invoke, client, self.options.region
         )
         self._exit.push_async_callback(self.sources.stop)
 
     def _folders(self) -> dict[str, tuple[Path, ...]]:
-        """Give each function's path: its code, its layers, then what Lambda's runtime brings."""
-        # Beside the code, so that platforms in other folders need not install them anew.
+        """Return each function's search path: its code, its layers, then the runtime's packages."""
+        # Next to the code, so that platforms with another folder can reuse the layers.
         store = self.root / ".local" / "layers"
-        wanted = {layer for one in self.stack.functions.values() for layer in one.layers}
+        used = {layer for one in self.stack.functions.values() for layer in one.layers}
         installed = {
             layer: layers.install(self.root / layer, store, self.options.say)
-            for layer in sorted(wanted)
+            for layer in sorted(used)
         }
         runtime = layers.runtime(self.folder)
         return {
@@ -230,7 +258,7 @@ class LocalPlatform:
         }
 
     async def _start_vonage(self) -> None:
-        """Start the simulated Vonage, its application pointing at the API as a user's does."""
+        """Start the simulated Vonage, with the API's webhook URLs in its application."""
         values = self.template.parameters
         routed = _flows_of_numbers(values)
         settings = calibrated(
@@ -255,8 +283,7 @@ class LocalPlatform:
         self._exit.push_async_callback(self.vonage.stop)
         await self.vonage.start()
 
-    async def _start_phone(self) -> None:
-        """Serve the page, the last to start and the first to end."""
+    async def _start_console(self) -> None:
         listening = self._exit.enter_context(_listen(self.options.phone_port))
         keys = self.credentials
         self.phone = WebConsole(
@@ -264,26 +291,26 @@ class LocalPlatform:
                 about=self._about(),
                 secrets=tuple(dataclasses.asdict(keys)[name] for name in _SECRETS),
                 signer=self._signer(),
-                exchanges=self.gateway.exchanges,
+                exchanges=self.gateway.request_log,
                 listen=self.lambdas.listen,
                 code=self.root / "functions",
                 explore=self._explore,
-                dynamodb=self.cloud.client("dynamodb"),
-                s3=self.cloud.client("s3"),
+                dynamodb=self.moto.client("dynamodb"),
+                s3=self.moto.client("s3"),
             )
         )
         self._exit.push_async_callback(self.phone.stop)
         await self.phone.start(listening)
 
     async def _explore(self, flow: Mapping[str, Any]) -> FlowReport:
-        return await explore(self.application(), flow)
+        return await explore(self.app_client(), flow)
 
     def _signer(self) -> Signer:
         keys = self.credentials
         return Signer(keys.signature_secret, keys.api_key, keys.application_id)
 
     def _about(self) -> dict[str, Any]:
-        """Give what the page may know of the platform."""
+        """Return the facts for the web console."""
         values, outputs = self.template.parameters, self.stack.outputs
         default = values.get("DefaultFlow")
         flows = _flows_of_numbers(values)
@@ -296,7 +323,7 @@ class LocalPlatform:
             "default_flow": default,
             "api_url": self.api_url,
             "vonage_url": self.vonage.http_url,
-            "aws_url": self.cloud.url,
+            "aws_url": self.moto.url,
             "table": outputs.get("TableName"),
             "bucket": outputs.get("BucketName"),
             "speed": self.options.speed,
@@ -310,8 +337,8 @@ class LocalPlatform:
             "AWS_SESSION_TOKEN": self.credentials.aws_session_token,
             "AWS_REGION": self.options.region,
             "AWS_DEFAULT_REGION": self.options.region,
-            "AWS_ENDPOINT_URL": self.cloud.url,
-            # What lets the simulated Vonage pass for Vonage. Deployed, nothing sets these.
+            "AWS_ENDPOINT_URL": self.moto.url,
+            # These make the functions accept the simulator as Vonage. No deployed stack sets them.
             "VONAGE_API_URL": self.vonage.tls_url,
             "VONAGE_LOCAL_HOST": self.vonage.tls_url.removeprefix("https://"),
             "REQUESTS_CA_BUNDLE": self.vonage.ca_file,
@@ -319,7 +346,7 @@ class LocalPlatform:
         }
 
     def _description(self) -> dict[str, Any]:
-        """Give what the stack file tells."""
+        """Return the content of the stack file."""
         key_file = self.folder / "private.key"
         key_file.unlink(missing_ok=True)
         key_file.touch(mode=0o600)
@@ -332,7 +359,7 @@ class LocalPlatform:
             "vonage_ca_file": self.vonage.ca_file,
             "private_key_file": str(key_file),
             "api_url": self.api_url,
-            "aws_url": self.cloud.url,
+            "aws_url": self.moto.url,
             **describe(self.credentials, self.template, self.stack),
         }
 
@@ -340,7 +367,7 @@ class LocalPlatform:
 def describe(
     keys: credentials.LocalCredentials, template: templates.Template, stack: EmulatedStack
 ) -> dict[str, Any]:
-    """Give what the stack file tells of a stack, wherever its functions run."""
+    """Return the part of the stack file that `python -m local` and `local.sam` have in common."""
     known = dataclasses.asdict(keys)
     outputs = {
         "table": "TableName",
@@ -361,20 +388,20 @@ def describe(
         },
         **{key: values[name] for key, name in numbers.items() if name in values},
         **{key: stack.outputs[name] for key, name in outputs.items() if name in stack.outputs},
-        # As CloudFormation would tell them: what `python -m voicectl --local` reads.
+        # As in CloudFormation, for `python -m voicectl --local`.
         "outputs": stack.outputs,
         "parameters": values,
     }
 
 
 def _flows_of_numbers(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Read the template's parameter NumberFlows: pairs number=flow."""
+    """Parse the template's parameter NumberFlows: pairs number=flow."""
     pairs = (pair.partition("=") for pair in parameters.get("NumberFlows", "").split(","))
     return {number: flow for number, _, flow in pairs if number}
 
 
 def _listen(port: int) -> socket.socket:
-    """Bind the port at once, so that the functions can be told of it before it serves."""
+    """Bind the port early, so that its number is known before the server starts."""
     listening = socket.create_server(("127.0.0.1", port))
     listening.setblocking(False)
     return listening

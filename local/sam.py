@@ -1,7 +1,7 @@
-"""``python -m local.sam``: `sam local start-api` with a cloud of its own behind it, until Ctrl-C.
+"""``python -m local.sam``: run `sam local start-api` with an emulated AWS until Ctrl-C.
 
-The functions run in Lambda's runtime image; what they speak to is made from template.yaml, as for
-``python -m local``. The event sources and the simulated Vonage are not here.
+The functions run in Lambda's runtime image. Their tables, buckets, queues and secrets are created
+from template.yaml, as by ``python -m local``. There are no event sources and no simulated Vonage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.aws import credentials
 from local.aws import template as templates
-from local.aws.stack import MotoServer
+from local.aws.moto_server import MotoServer
+from local.aws.stack import create_stack
 from local.aws.template import TemplateError
 from local.console import say, welcome
 from local.local_platform import NUMBERS, describe
@@ -41,38 +42,38 @@ ROOT = Path(__file__).parent.parent
 _TEMPLATE = "sam-template.json"
 _ENVIRONMENT = "sam-env.json"
 _CONFIG = ("--config-env", "local")
-_DOCKER_DESKTOP = "host.docker.internal"  # leads to this machine's loopback, from its containers
+_DOCKER_DESKTOP = "host.docker.internal"  # Docker Desktop's name for this machine's loopback
 _ADDRESS_OF_INTERFACE = 0x8915  # SIOCGIFADDR of Linux
 _START_LIMIT = 60.0  # seconds
-_END_LIMIT = 30.0  # seconds; SAM stops one container after the other
+_END_LIMIT = 30.0  # seconds; SAM stops its containers one by one
 
 
 class SamError(Exception):
-    """Something that is needed is missing or failed; the text says what to do."""
+    """A prerequisite is missing or a command failed; the message states what to do."""
 
 
 class DockerAddress(NamedTuple):
-    """Where the cloud listens on this machine, and the name by which containers find it."""
+    """The address on which moto listens on this machine, and its host name for containers."""
 
-    listens: str
-    called: str
+    listen: str
+    name: str
 
 
 class SamOptions(NamedTuple):
-    """How it runs: two ports on this machine, the region, and values of template parameters.
+    """Two ports on this machine, the region, and values of template parameters.
 
-    ``meeting`` is None where it is to be found out.
+    If ``address`` is None, it is determined from Docker's settings.
     """
 
     api_port: int
     aws_port: int
     region: str
     parameters: Mapping[str, str]
-    meeting: DockerAddress | None
+    address: DockerAddress | None
 
 
 def main() -> int:
-    """Run until Ctrl-C or SIGTERM; give the exit status."""
+    """Run until Ctrl-C or SIGTERM, and return the exit status."""
     try:
         asyncio.run(_run(_options()))
     except (SamError, AlreadyRunning, TemplateError, OSError) as error:
@@ -84,63 +85,67 @@ def main() -> int:
 def _options() -> SamOptions:
     parser = argparse.ArgumentParser(
         prog="python -m local.sam",
-        description="Serve the API with `sam local start-api`, with a cloud on this machine.",
+        description="Serve the API with `sam local start-api` and an emulated AWS.",
     )
     parser.add_argument(
         "parameter",
         nargs="*",
         metavar="NAME=VALUE",
-        help="a value for a parameter of the template, such as DefaultFlow=voicemail",
+        help="value of a template parameter, such as DefaultFlow=voicemail",
     )
-    parser.add_argument("--api-port", type=int, default=3000, help="of the API (%(default)s)")
-    parser.add_argument("--aws-port", type=int, default=3002, help="of the cloud (%(default)s)")
-    parser.add_argument("--region", default="eu-west-1", help="that it is said to be (%(default)s)")
+    parser.add_argument(
+        "--api-port", type=int, default=3000, help="port of the API (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--aws-port", type=int, default=3002, help="port of the emulated AWS (default: %(default)s)"
+    )
+    parser.add_argument("--region", default="eu-west-1", help="AWS region (default: %(default)s)")
     parser.add_argument(
         "--host",
-        help="the address of this machine on which the cloud shall listen and where containers"
-        " find it, if not that of Docker's bridge",
+        help="address of this machine that containers can reach, for the emulated AWS (default:"
+        " that of Docker's bridge)",
     )
     arguments = parser.parse_args()
     pairs = [pair.partition("=") for pair in arguments.parameter]
-    wrong = [name for name, equals, _ in pairs if not equals]
-    if wrong:
-        parser.error(f"{wrong[0]} is not of the form NAME=VALUE")
+    invalid = [name for name, equals, _ in pairs if not equals]
+    if invalid:
+        parser.error(f"{invalid[0]!r} is not a parameter: expected NAME=VALUE")
     return SamOptions(
         api_port=arguments.api_port,
         aws_port=arguments.aws_port,
         region=arguments.region,
         parameters={name: value for name, _, value in pairs},
-        meeting=DockerAddress(arguments.host, arguments.host) if arguments.host else None,
+        address=DockerAddress(arguments.host, arguments.host) if arguments.host else None,
     )
 
 
 async def _run(options: SamOptions) -> None:
-    """Start everything, wait, and end everything, whichever way this is left."""
-    running = asyncio.current_task()
-    asked_to_end = False
+    """Start everything, wait for a signal, and stop everything, also after an error."""
+    main_task = asyncio.current_task()
+    stopping = False
 
-    def end() -> None:
-        nonlocal asked_to_end
-        if not asked_to_end and running is not None:
-            asked_to_end = True
-            running.cancel()
+    def stop() -> None:
+        nonlocal stopping
+        if not stopping and main_task is not None:
+            stopping = True
+            main_task.cancel()
 
     loop = asyncio.get_running_loop()
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
     try:
         async with contextlib.AsyncExitStack() as parts:
             await _start(options, parts)
     except asyncio.CancelledError:
-        if not asked_to_end:
+        if not stopping:
             raise
-        say("ended")
+        say("stopped")
 
 
 async def _start(options: SamOptions, parts: contextlib.AsyncExitStack) -> None:
     path = _search_path()
     _check_tools(path)
-    meeting = options.meeting or await docker_address()
+    address = options.address or await docker_address()
     _check_port(options.api_port)
     file = StackFile(ROOT / ".local")
     file.claim()
@@ -149,74 +154,68 @@ async def _start(options: SamOptions, parts: contextlib.AsyncExitStack) -> None:
     template = await asyncio.to_thread(_read_template, options, api_url)
     await _build(path)
 
-    keys = credentials.make()
-    say("starting the cloud")
-    cloud = MotoServer(keys, options.region, options.aws_port, meeting.listens, meeting.called)
-    parts.push_async_callback(cloud.stop)
-    await cloud.start()
-    await cloud.wait_until_ready()
-    stack = await asyncio.to_thread(cloud.create_stack, template, api_url)
+    keys = credentials.generate()
+    say("starting the emulated AWS")
+    moto = MotoServer(keys, options.region, options.aws_port, address.listen, address.name)
+    parts.push_async_callback(moto.stop)
+    await moto.start()
+    await moto.wait_until_ready()
+    stack = await asyncio.to_thread(create_stack, moto, template, keys, api_url)
 
-    endpoint = f"http://{meeting.called}:{options.aws_port}"
-    environment = _environment(stack, cloud.url, endpoint, keys, options.region)
+    endpoint = f"http://{address.name}:{options.aws_port}"
+    environment = _environment(stack, moto.url, endpoint, keys, options.region)
     declared = json.dumps(_derived(ROOT / ".aws-sam/build/template.yaml", environment))
     for name, content in ((_ENVIRONMENT, json.dumps(environment, indent=2)), (_TEMPLATE, declared)):
         parts.enter_context(_private_file(ROOT / ".local" / name, content))
 
     say("starting sam local start-api")
     sam = await parts.enter_async_context(_start_api(path, options.api_port))
-    file.write({"api_url": api_url, "aws_url": cloud.url, **describe(keys, template, stack)})
-    say(welcome({"API": api_url, "AWS": cloud.url}, stack, file.path))
-    raise SamError(f"sam local start-api ended by itself with status {await sam.wait()}")
+    file.write({"api_url": api_url, "aws_url": moto.url, **describe(keys, template, stack)})
+    say(welcome({"API": api_url, "AWS": moto.url}, stack, file.path))
+    raise SamError(f"sam local start-api exited unexpectedly with status {await sam.wait()}")
 
 
-# What has to be there
+# Prerequisites
 
 
 def _search_path() -> str:
-    """Give the PATH for SAM: its own environment first, where `sam` and its Python 3.13 are."""
+    """Return the PATH for SAM: first its own environment, with `sam` and its Python 3.13."""
     return os.pathsep.join([str(ROOT / ".venv-sam" / "bin"), os.environ.get("PATH", os.defpath)])
 
 
 def _check_tools(path: str) -> None:
     if not shutil.which("sam", path=path):
-        raise SamError("the SAM CLI is needed: `make sam-local` installs it into .venv-sam")
+        raise SamError("the SAM CLI is not installed. `make sam-local` installs it into .venv-sam.")
     if not shutil.which("docker"):
-        raise SamError("Docker is needed, and there is no `docker` on the PATH")
+        raise SamError("Docker is required, but `docker` is not on the PATH")
 
 
 def _check_port(port: int) -> None:
-    """See that nobody listens there, since SAM would not say so.
-
-    Raises
-    ------
-    SamError
-        If somebody does.
-    """
+    """Raise SamError if the port is in use, because SAM does not report that."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except (OSError, OverflowError):
-        raise SamError(f"port {port} cannot be had; --api-port names another") from None
+        raise SamError(f"port {port} is not available. Choose another with --api-port.") from None
 
 
 async def docker_address() -> DockerAddress:
-    """Find out where this machine and Docker's containers meet.
+    """Return an address of this machine that Docker's containers can reach.
 
-    Where the engine runs on this machine, that is the bridge's own address: nobody but containers
-    and this machine reaches it. Docker Desktop, whose engine runs in a virtual machine, leads a
-    name of its own to this machine's loopback.
+    If the engine runs on this machine, that is the bridge's address, which only this machine and
+    its containers reach. Docker Desktop runs the engine in a virtual machine, and gives it a host
+    name for this machine's loopback.
 
     Raises
     ------
     SamError
-        If Docker does not answer.
+        If Docker does not respond.
     """
     bridge = '{{index .Options "com.docker.network.bridge.name"}}'
     try:
         name = await _output("docker", "network", "inspect", "bridge", "--format", bridge)
     except SamError as error:
         raise SamError(
-            f"Docker does not answer: start it, or let your user reach it\n{error}"
+            f"Docker does not respond. Start it, and check that your user may use it.\n{error}"
         ) from None
     address = _address_of(name.strip() or "docker0")
     return (
@@ -225,36 +224,36 @@ async def docker_address() -> DockerAddress:
 
 
 def _address_of(interface: str) -> str | None:
-    """Give the IPv4 address of a network interface of this machine, None where there is none."""
+    """Return the IPv4 address of a network interface of this machine; None without one."""
     request = struct.pack("256s", interface.encode()[:15])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anything:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         try:
-            answer = fcntl.ioctl(anything, _ADDRESS_OF_INTERFACE, request)
+            response = fcntl.ioctl(any_socket, _ADDRESS_OF_INTERFACE, request)
         except OSError:
             return None
-    return socket.inet_ntoa(answer[20:24])
+    return socket.inet_ntoa(response[20:24])
 
 
-# What SAM reads
+# SAM's input
 
 
 def _read_template(options: SamOptions, api_url: str) -> templates.Template:
-    given = options.parameters
-    # The template asks for https, and for numbers that only their renter knows.
+    parameters = options.parameters
+    # The template requires https and your own numbers; neither exists locally.
     forced = {"PublicBaseUrl": api_url, "Architecture": _architecture()}
-    forced |= {name: number for name, number in NUMBERS.items() if name not in given}
-    return templates.read(ROOT / "template.yaml", options.region, given, forced)
+    forced |= {name: number for name, number in NUMBERS.items() if name not in parameters}
+    return templates.read(ROOT / "template.yaml", options.region, parameters, forced)
 
 
 def _architecture() -> str:
-    """Give this machine's architecture: another one would have to be emulated."""
+    """Return this machine's architecture, so that containers need no emulation."""
     return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 
 def _environment(
     stack: EmulatedStack, url: str, endpoint: str, keys: credentials.LocalCredentials, region: str
 ) -> dict[str, dict[str, str]]:
-    """Give each function's environment, the cloud named as containers find it."""
+    """Return each function's environment, with AWS endpoints that containers can reach."""
     aws = {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": keys.aws_access_key_id,
@@ -273,11 +272,10 @@ def _environment(
 
 
 def _derived(built: Path, environment: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Give the built template, with every variable declared that the functions shall get.
+    """Return the built template with a declaration of every variable of the functions.
 
-    SAM passes on no variable that a template does not declare, and prefers the keys of the user's
-    AWS account to ours unless they are declared as well. It stands outside the build's folder,
-    which `sam build` empties.
+    SAM ignores variables that a template does not declare. Undeclared AWS keys would be those of
+    the user's AWS account. The template is not in the build's folder, which `sam build` empties.
     """
     template: dict[str, Any] = json.loads(
         json.dumps(yaml_parse(built.read_text(encoding="utf-8")), default=str)
@@ -297,7 +295,7 @@ def _derived(built: Path, environment: Mapping[str, Mapping[str, str]]) -> dict[
 
 @contextlib.contextmanager
 def _private_file(path: Path, content: str) -> Iterator[None]:
-    """Keep a file that only its owner may read, for as long as it is needed."""
+    """Write a file with mode 0600, and remove it at the end."""
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     path.write_text(content + "\n", encoding="utf-8")
@@ -307,7 +305,7 @@ def _private_file(path: Path, content: str) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
-# What SAM does
+# SAM's commands
 
 
 async def _build(path: str) -> None:
@@ -319,30 +317,32 @@ async def _build(path: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _start_api(path: str, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run `sam local start-api`; its output, the functions' logs included, goes to the terminal."""
+    """Run `sam local start-api`. Its output and the functions' logs go to the terminal."""
     sam = await asyncio.create_subprocess_exec(
         *("sam", "local", "start-api", *_CONFIG, "--port", str(port)),
         cwd=ROOT,
         env=_sam_environment(path),
         stdin=asyncio.subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for us, who end it in our turn
+        start_new_session=True,  # Ctrl-C is for this program, which stops SAM itself
     )
     try:
-        await asyncio.wait_for(_answers(sam, port), _START_LIMIT)
+        await asyncio.wait_for(_wait_for_port(sam, port), _START_LIMIT)
         yield sam
     except TimeoutError:
-        raise SamError(f"sam local start-api did not listen on port {port} in time") from None
+        raise SamError(
+            f"sam local start-api did not listen on port {port} within {_START_LIMIT:.0f} s"
+        ) from None
     finally:
         await _end(sam)
 
 
-async def _answers(sam: asyncio.subprocess.Process, port: int) -> None:
+async def _wait_for_port(sam: asyncio.subprocess.Process, port: int) -> None:
     """Wait until SAM listens.
 
     Raises
     ------
     SamError
-        If it ends instead; it has said why.
+        If SAM exits instead; its own output states the reason.
     """
     while sam.returncode is None:
         with contextlib.suppress(OSError):
@@ -351,28 +351,28 @@ async def _answers(sam: asyncio.subprocess.Process, port: int) -> None:
             await writer.wait_closed()
             return
         await asyncio.sleep(0.1)
-    raise SamError(f"sam local start-api ended with status {sam.returncode}")
+    raise SamError(f"sam local start-api exited with status {sam.returncode}")
 
 
 async def _end(sam: asyncio.subprocess.Process) -> None:
-    """Let SAM remove its containers and end."""
+    """Terminate SAM, and wait until it has removed its containers."""
     if sam.returncode is None:
         sam.terminate()
         try:
             await asyncio.wait_for(sam.wait(), _END_LIMIT)
         except TimeoutError:
-            say("sam does not end; `docker ps` shows what it may have left behind")
+            say("sam does not exit and is killed; check `docker ps` for remaining containers")
             sam.kill()
             await sam.wait()
 
 
 async def _output(*command: str, environment: Mapping[str, str] | None = None) -> str:
-    """Run a command to its end and give what it printed.
+    """Run a command and return its standard output.
 
     Raises
     ------
     SamError
-        If it failed, with everything that it printed.
+        If it fails; the message contains its output.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -395,10 +395,10 @@ async def _output(*command: str, environment: Mapping[str, str] | None = None) -
 
 
 def _sam_environment(path: str) -> dict[str, str]:
-    """Give SAM's environment, with no way to anybody's AWS account."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    nobody = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-    return {**kept, **nobody, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+    """Return SAM's environment, without credentials of a real AWS account."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    dummies = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    return {**others, **dummies, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
 
 
 if __name__ == "__main__":

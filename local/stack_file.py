@@ -1,6 +1,6 @@
-"""The file that tells where the running platform is and how to get in: .local/stack.json.
+"""The stack file, .local/stack.json: addresses, credentials and names of the running platform.
 
-It holds keys, so it is the owner's alone; it is there only while the platform runs.
+It contains secrets, so its mode is 0600. It exists only while the platform runs.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class AlreadyRunning(Exception):
-    """Another platform of this checkout runs; the text says which."""
+    """Another platform of this checkout is running; the message has its process id."""
 
 
 class StackFile:
-    """The file, and the lock that makes its writer the only one.
+    """The stack file, and a lock against a second platform.
 
     Parameters
     ----------
     folder
-        Where both are, made if it is not there.
+        The folder of both, created if necessary.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,23 +36,23 @@ class StackFile:
         self._lock: int | None = None
 
     def claim(self) -> None:
-        """Become the one platform of this folder, and remove what a dead one left.
+        """Acquire the lock, and remove the stack file of a killed platform.
 
         Raises
         ------
         AlreadyRunning
-            If another one lives.
+            If another platform holds the lock.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # The lock goes with its process, however that ends.
+            # The system releases the lock when its process ends.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             process = os.read(lock, 20).decode() or "?"
             os.close(lock)
             raise AlreadyRunning(
-                f"a local platform already runs here (process {process}); end that one first"
+                f"a local platform is already running (process {process}). Stop it first."
             ) from None
         os.truncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
@@ -60,7 +60,7 @@ class StackFile:
         self.path.unlink(missing_ok=True)
 
     def write(self, content: Mapping[str, Any]) -> None:
-        """Write the file, as a whole and readable by its owner alone."""
+        """Write the file atomically, with mode 0600."""
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".stack-")
         with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp: mode 0600
             json.dump(content, file, indent=2)
@@ -68,7 +68,7 @@ class StackFile:
         Path(name).replace(self.path)
 
     def release(self) -> None:
-        """Remove the file and let another platform start."""
+        """Remove the file and release the lock."""
         if self._lock is None:
             return
         self.path.unlink(missing_ok=True)
@@ -79,12 +79,12 @@ class StackFile:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """Read the file of the running platform.
+    """Return the content of the running platform's stack file.
 
     Raises
     ------
     FileNotFoundError
-        If none runs.
+        If no platform is running.
     """
     content: dict[str, Any] = json.loads((folder / "stack.json").read_text(encoding="utf-8"))
     return content

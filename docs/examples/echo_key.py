@@ -1,11 +1,11 @@
-"""Asks for a key and says it back."""
+"""Ask for a digit and repeat it."""
 
 from voicekit import ncco
 
 
 def answer(call):
     return [
-        ncco.talk("Hello, please press a key."),
+        ncco.talk("Hello, please press a digit."),
         ncco.input(dtmf=ncco.dtmf(max_digits=1, time_out=5), event_url=call.url("dtmf")),
     ]
 

@@ -1,3 +1,3 @@
-def test_a_key_is_said_back(phone):
+def test_repeats_the_digit(phone):
     call = phone.call("echo_key").press("5")
-    assert call.heard("Hello, please press a key.", "You pressed 5.")
+    assert call.heard("Hello, please press a digit.", "You pressed 5.")

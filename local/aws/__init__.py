@@ -1,1 +1,1 @@
-"""A small AWS: API Gateway, Lambda and event sources of our own, and moto for everything else."""
+"""An emulated AWS: API Gateway, Lambda and event sources of our own, and moto for the rest."""

@@ -1,7 +1,7 @@
-"""The HTTP API: requests in, payload 2.0 out, as API Gateway does it.
+"""The HTTP API: route requests to functions with payload 2.0 events, as API Gateway does.
 
-The routes come from the template; what a request becomes and what an answer becomes is in
-``local.aws.payload``, who may call an AWS_IAM route in ``local.aws.sigv4``.
+The routes come from the template. ``local.aws.payload`` builds events and responses, and
+``local.aws.sigv4`` checks the signatures on AWS_IAM routes.
 """
 
 from __future__ import annotations
@@ -31,14 +31,17 @@ if TYPE_CHECKING:
 HEADER_LIMIT = 10_240  # bytes of request line and header values (HTTP API quotas)
 BODY_LIMIT = 10 * 1024 * 1024  # bytes (HTTP API quotas: payload size)
 INTEGRATION_LIMIT = 30.0  # seconds (HTTP API quotas: maximum integration timeout)
-CLIENT_LIMIT = 30.0  # seconds for a client to send its request, and to take the answer
-_PARSER_LIMIT = 1024 * 1024  # so that the answer to a long header is ours
+CLIENT_LIMIT = 30.0  # seconds for a client to send its request, and to read the response
+_PARSER_LIMIT = 1024 * 1024  # above HEADER_LIMIT, so that this module rejects long headers
 
 logger = logging.getLogger(__name__)
 
 
 class _Outcome(NamedTuple):
-    """What became of a request; ``event`` and ``result`` are None as far as it did not come."""
+    """The outcome of a request.
+
+    ``route``, ``event`` and ``result`` are None if the request did not get that far.
+    """
 
     response: web.Response
     route: Route | None = None
@@ -47,20 +50,20 @@ class _Outcome(NamedTuple):
 
 
 class ApiGateway:
-    """The server of the API; its ``exchanges`` are what it was asked and answered of late.
+    """The server of the API. Its ``request_log`` holds the latest requests and responses.
 
     Parameters
     ----------
     routes
-        What the template routes, and where to.
+        The template's routes.
     invoke
         Invokes a function by its logical id.
     credentials
-        Whose signatures AWS_IAM routes take.
+        The credentials whose signatures AWS_IAM routes accept.
     region
-        The region that such a signature names.
+        The region of these signatures.
     clock
-        Seconds that only grow, for throttling.
+        A monotonic clock in seconds, for throttling.
     """
 
     def __init__(
@@ -75,19 +78,19 @@ class ApiGateway:
         self._invoke = invoke
         self._credentials = credentials
         self._region = region
-        self._buckets = {
+        self._throttles = {
             route: RouteThrottle(route.rate, route.burst or 1, clock)
             for route in routes
             if route.rate
         }
-        self.exchanges = RequestLog()
+        self.request_log = RequestLog()
         self._invocations: set[asyncio.Future[Result]] = set()
         self._hosts: frozenset[str] = frozenset()
         self._server: _GatewayServer | None = None
         self._runner: web.ServerRunner | None = None
 
     async def start(self, listening: socket.socket) -> None:
-        """Serve on a socket that is bound to a loopback address."""
+        """Serve on a socket bound to a loopback address."""
         port = listening.getsockname()[1]
         self._hosts = frozenset(f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]"))
         self._server = _GatewayServer(
@@ -96,7 +99,7 @@ class ApiGateway:
             max_field_size=_PARSER_LIMIT,
             max_headers=10_000,
             keepalive_timeout=CLIENT_LIMIT,
-            auto_decompress=False,  # bodies go on as they came
+            auto_decompress=False,  # a function receives the body as the client sent it
             access_log=None,
         )
         self._runner = web.ServerRunner(self._server)
@@ -104,7 +107,7 @@ class ApiGateway:
         await web.SockSite(self._runner, listening).start()
 
     async def stop(self) -> None:
-        """Close every connection and give up what still runs."""
+        """Close every connection and cancel running invocations."""
         for invocation in self._invocations:
             invocation.cancel()
         if self._runner is not None:
@@ -116,17 +119,17 @@ class ApiGateway:
             self._server.silent.discard(request.protocol)
         request_id = uuid.uuid4().hex[:15] + "="
         begun = time.monotonic()
-        outcome = await self._answer(request, request_id)
+        outcome = await self._respond(request, request_id)
         response = outcome.response
         response.headers["Apigw-Requestid"] = request_id
-        self._keep(request_id, outcome, (time.monotonic() - begun) * 1000)
+        self._record(request_id, outcome, (time.monotonic() - begun) * 1000)
         async with asyncio.timeout(CLIENT_LIMIT):
             await response.prepare(request)
             await response.write_eof()
         return response
 
-    async def _answer(self, request: web.BaseRequest, request_id: str) -> _Outcome:
-        if not self._is_for_us(request):
+    async def _respond(self, request: web.BaseRequest, request_id: str) -> _Outcome:
+        if not self._has_own_host_and_origin(request):
             return _Outcome(_message(403, "Forbidden"))
         if _header_size(request) > HEADER_LIMIT:
             return _Outcome(_message(431, "Request Header Fields Too Large"))
@@ -148,15 +151,15 @@ class ApiGateway:
             identity = sigv4.identity(request, body, self._credentials, self._region, time.time())
             if identity is None:
                 return _Outcome(_message(403, "Forbidden"), route)
-        if route in self._buckets and not self._buckets[route].take():
+        if route in self._throttles and not self._throttles[route].take():
             return _Outcome(_message(429, "Too Many Requests"), route)
-        event = payload.event(
+        event = payload.build_event(
             request, body, route, path_parameters, identity, request_id, time.time()
         )
         return await self._integrate(route, event)
 
     async def _integrate(self, route: Route, event: dict[str, Any]) -> _Outcome:
-        # The function goes on when the gateway has given up waiting for it.
+        # The function keeps running after the gateway's timeout.
         invocation = asyncio.ensure_future(self._invoke(route.function, event))
         self._invocations.add(invocation)
         invocation.add_done_callback(self._invocations.discard)
@@ -169,16 +172,16 @@ class ApiGateway:
         if result.error is not None:
             return _Outcome(_message(500, "Internal Server Error"), route, event, result)
         try:
-            return _Outcome(payload.response(result.payload), route, event, result)
+            return _Outcome(payload.build_response(result.payload), route, event, result)
         except payload.InvalidResponse as error:
-            logger.warning("%s answered %s", route.function, error)
+            logger.warning("invalid response of %s: %s", route.function, error)
             return _Outcome(_message(500, "Internal Server Error"), route, event, result)
 
-    def _keep(self, request_id: str, outcome: _Outcome, ms: float) -> None:
+    def _record(self, request_id: str, outcome: _Outcome, ms: float) -> None:
         response, route, event, result = outcome
         if route is None:
             return
-        self.exchanges.add(
+        self.request_log.add(
             LoggedRequest(
                 id=request_id,
                 route=route.key,
@@ -193,8 +196,8 @@ class ApiGateway:
             )
         )
 
-    def _is_for_us(self, request: web.BaseRequest) -> bool:
-        """Refuse pages in a browser: those of other origins, and those whose name points here."""
+    def _has_own_host_and_origin(self, request: web.BaseRequest) -> bool:
+        """Return whether neither a page of another origin nor DNS rebinding sent the request."""
         hosts = request.headers.getall("Host", [])
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return False
@@ -203,7 +206,7 @@ class ApiGateway:
 
 
 class _GatewayServer(web.Server):
-    """Closes a connection that does not finish the headers of its first request in time."""
+    """A server that closes a connection whose first request's headers do not arrive in time."""
 
     def __init__(self, handler: Callable[..., Any], **settings: Any) -> None:
         super().__init__(handler, **settings)
@@ -225,15 +228,15 @@ class _GatewayServer(web.Server):
 def match(
     routes: Sequence[Route], method: str, raw_path: str
 ) -> tuple[Route, dict[str, str]] | None:
-    """Find the route of a request, the most specific first.
+    """Return the most specific route for a request.
 
     1. a path without parameters, 2. one with parameters, 3. one with a greedy parameter,
-    4. $default; among these the request's own method before ANY.
+    4. $default; within each, the request's own method before ANY.
 
     Returns
     -------
     tuple or None
-        The route and its path parameters, decoded; None where no route takes the request.
+        The route and its decoded path parameters; None if no route matches.
     """
     best: tuple[tuple[int, int], Route, dict[str, str]] | None = None
     for route in routes:
@@ -252,19 +255,19 @@ def match(
 def _parameters(path: str, raw_path: str) -> dict[str, str] | None:
     if path == "$default":
         return {}
-    wanted, given = path.split("/"), raw_path.split("/")
+    pattern, segments = path.split("/"), raw_path.split("/")
     found: dict[str, str] = {}
-    for position, part in enumerate(wanted):
+    for position, part in enumerate(pattern):
         if part.startswith("{") and part.endswith("+}"):
-            rest = "/".join(given[position:])
+            rest = "/".join(segments[position:])
             return {**found, part[1:-2]: unquote(rest)} if rest else None
-        if position >= len(given):
+        if position >= len(segments):
             return None
-        if part.startswith("{") and given[position]:
-            found[part[1:-1]] = unquote(given[position])
-        elif part != unquote(given[position]):
+        if part.startswith("{") and segments[position]:
+            found[part[1:-1]] = unquote(segments[position])
+        elif part != unquote(segments[position]):
             return None
-    return found if len(wanted) == len(given) else None
+    return found if len(pattern) == len(segments) else None
 
 
 def _header_size(request: web.BaseRequest) -> int:
@@ -273,7 +276,7 @@ def _header_size(request: web.BaseRequest) -> int:
 
 
 async def _read(request: web.BaseRequest) -> bytes | None:
-    """Read the body; None where it is over the limit."""
+    """Return the body; None if it exceeds the limit."""
     if request.content_length is not None and request.content_length > BODY_LIMIT:
         return None
     parts, size = [], 0

@@ -1,4 +1,4 @@
-"""Names that AWS would give: there is one account here, and one stack."""
+"""The account id and the stack name of the emulated AWS."""
 
 ACCOUNT = "123456789012"  # moto's
 STACK = "voice-local"

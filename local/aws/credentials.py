@@ -1,4 +1,4 @@
-"""Keys and secrets, made anew at each start: nothing that was seen in one run opens another."""
+"""Keys and secrets, generated at each start, so that those of one run are useless in the next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 @dataclass(frozen=True)
 class LocalCredentials:
-    """What opens the local AWS and the simulated Vonage account."""
+    """Credentials of the local AWS account and the simulated Vonage account."""
 
     aws_access_key_id: str
     aws_secret_access_key: str = field(repr=False)
@@ -27,8 +27,8 @@ class LocalCredentials:
     signature_secret: str = field(repr=False)
 
 
-def make() -> LocalCredentials:
-    """Make the credentials of one run, in the shapes that AWS and Vonage give theirs."""
+def generate() -> LocalCredentials:
+    """Generate the credentials of one run, in the formats of AWS and Vonage."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM,

@@ -1,7 +1,7 @@
-"""Takes messages from queues and hands them to functions, as Lambda's event source mappings do.
+"""Invoke functions with messages from SQS queues, as Lambda's event source mappings do.
 
-Messages that a function handled are deleted; the others come back when their visibility timeout
-ends, and go to the dead-letter queue after as many receipts as the queue says.
+Messages that a function handled are deleted. The others become visible again after their visibility
+timeout, and move to the dead-letter queue after the queue's ``maxReceiveCount``.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from local.aws.lambda_service import Result
     from local.aws.stack import EventSourceMapping
 
-RECEIVE_LIMIT = 10  # messages that SQS gives at once
-_LONG_POLL = 20  # seconds, the longest that SQS waits
-_PAUSE = 1.0  # seconds after a failure to reach the queue
+RECEIVE_LIMIT = 10  # messages per request (SQS quotas)
+_LONG_POLL = 20  # seconds, the maximum of SQS
+_PAUSE = 1.0  # seconds after a failed request to the queue
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class EventSources:
     client
         A boto3 client for SQS.
     region
-        The region that the records name.
+        The region in the records.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class EventSources:
         self._threads = ThreadPoolExecutor(max(1, 2 * pollers), "sqs")
 
     def start(self) -> None:
-        """Begin to poll: as many batches of a mapping at once as its concurrency allows."""
+        """Start as many pollers for each mapping as its concurrency allows."""
         self._tasks = [
             asyncio.create_task(self._poll(source))
             for source in self._sources
@@ -68,9 +68,9 @@ class EventSources:
         ]
 
     async def stop(self) -> None:
-        """Stop polling; messages in flight come back after their visibility timeout.
+        """Stop polling. Messages in flight become visible again after their visibility timeout.
 
-        The threads end with the long polls that they are in, at once where the cloud has ended.
+        The threads end with their current long polls, which fail as soon as moto's server stops.
         """
         for task in self._tasks:
             task.cancel()
@@ -78,7 +78,7 @@ class EventSources:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def join(self) -> None:
-        """Wait for the threads, once the cloud has ended."""
+        """Wait for the threads to end, after moto's server has stopped."""
         await asyncio.to_thread(self._threads.shutdown, wait=True)
 
     async def _poll(self, source: EventSourceMapping) -> None:
@@ -92,31 +92,31 @@ class EventSources:
                 await asyncio.sleep(_PAUSE)
 
     async def _batch(self, source: EventSourceMapping) -> list[dict[str, Any]]:
-        """Gather a batch: what there is, or until it is full or the batching window ends."""
+        """Return the available messages, or collect a batch until it is full or its window ends."""
         messages = await self._receive(source, source.batch_size, _LONG_POLL)
         if not messages or not source.window:
             return messages
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(source.window):
                 while len(messages) < source.batch_size:
-                    wanted = source.batch_size - len(messages)
-                    # A short poll: one cut off by the window would hide what it received.
-                    messages += await asyncio.shield(self._receive(source, wanted, 0))
+                    missing = source.batch_size - len(messages)
+                    # A short poll: messages of a poll cut off by the window would stay invisible.
+                    messages += await asyncio.shield(self._receive(source, missing, 0))
                     await asyncio.sleep(0.1)
         return messages
 
     async def _receive(
-        self, source: EventSourceMapping, wanted: int, wait: int
+        self, source: EventSourceMapping, count: int, wait: int
     ) -> list[dict[str, Any]]:
-        reply = await self._call(
+        response = await self._call(
             self._client.receive_message,
             QueueUrl=source.queue_url,
-            MaxNumberOfMessages=min(wanted, RECEIVE_LIMIT),
+            MaxNumberOfMessages=min(count, RECEIVE_LIMIT),
             WaitTimeSeconds=wait,
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
-        messages: list[dict[str, Any]] = reply.get("Messages", [])
+        messages: list[dict[str, Any]] = response.get("Messages", [])
         return messages
 
     async def _deliver(self, source: EventSourceMapping, messages: list[dict[str, Any]]) -> None:
@@ -129,14 +129,14 @@ class EventSources:
             return
         ids = {message["MessageId"] for message in messages}
         failed = failures(result.payload, ids) if source.reports_failures else set()
-        done = [message for message in messages if message["MessageId"] not in failed]
-        for start in range(0, len(done), RECEIVE_LIMIT):
+        handled = [message for message in messages if message["MessageId"] not in failed]
+        for start in range(0, len(handled), RECEIVE_LIMIT):
             await self._call(
                 self._client.delete_message_batch,
                 QueueUrl=source.queue_url,
                 Entries=[
                     {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
-                    for index, message in enumerate(done[start : start + RECEIVE_LIMIT])
+                    for index, message in enumerate(handled[start : start + RECEIVE_LIMIT])
                 ],
             )
 
@@ -148,7 +148,7 @@ class EventSources:
         return {"Records": [self._record(source, message) for message in messages]}
 
     def _record(self, source: EventSourceMapping, message: dict[str, Any]) -> dict[str, Any]:
-        """Make Lambda's record of a message (Lambda guide: using Lambda with Amazon SQS)."""
+        """Build the record of a message (Lambda guide: using Lambda with Amazon SQS)."""
         return {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
@@ -166,28 +166,28 @@ class EventSources:
 
 
 def _attribute(value: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {"stringListValues": [], "binaryListValues": []}
+    attribute: dict[str, Any] = {"stringListValues": [], "binaryListValues": []}
     if "StringValue" in value:
-        made["stringValue"] = value["StringValue"]
+        attribute["stringValue"] = value["StringValue"]
     if "BinaryValue" in value:
-        made["binaryValue"] = value["BinaryValue"].decode("latin-1")
-    return {**made, "dataType": value["DataType"]}
+        attribute["binaryValue"] = value["BinaryValue"].decode("latin-1")
+    return {**attribute, "dataType": value["DataType"]}
 
 
-def failures(answer: Any, ids: set[str]) -> set[str]:
-    """Give the ids of the messages that a function says it could not handle.
+def failures(result: Any, ids: set[str]) -> set[str]:
+    """Return the ids of the messages that a function reports as failed.
 
     Lambda guide, reporting batch item failures:
 
     1. null, an empty object, or a null or empty list: none failed;
-    2. an answer of another shape, an empty or missing identifier, or one that is not in the batch:
+    2. a result of another shape, an empty or missing identifier, or one that is not in the batch:
        all failed.
     """
-    if answer is None:
+    if result is None:
         return set()
-    if not isinstance(answer, dict):
+    if not isinstance(result, dict):
         return ids
-    listed = answer.get("batchItemFailures")
+    listed = result.get("batchItemFailures")
     if listed is None:
         return set()
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):

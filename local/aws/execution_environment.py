@@ -1,4 +1,4 @@
-"""One execution environment of a function: a worker process, its two pipes and its log."""
+"""One execution environment of a function: a child process, its two pipes and its log."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ if TYPE_CHECKING:
 
     from local.aws.stack import Function
 
-INIT_LIMIT = 10.0  # seconds that Lambda lets an import take
-_LINE_LIMIT = 256 * 1024  # bytes of one event in CloudWatch Logs
+INIT_LIMIT = 10.0  # seconds: Lambda's limit for the init phase
+_LINE_LIMIT = 256 * 1024  # bytes: the limit of one event in CloudWatch Logs
 _PROGRAM = Path(__file__).with_name("lambda_runtime.py")
 
 
 class RuntimeExited(Exception):
-    """The process ended instead of answering; the text says how, in Lambda's words."""
+    """The process ended before it returned a result. The message is Lambda's."""
 
 
 class ExecutionEnvironment:
-    """A worker process; made by ``start``.
+    """A child process that runs a function; create one with ``start``.
 
-    ``written`` is called with each line that the function writes, and the id of the request that
-    it was serving then.
+    ``on_line`` is called for each log line, with the id of the current request and the text.
     """
 
     def __init__(
         self,
         function: Function,
         process: asyncio.subprocess.Process,
-        written: Callable[[str, str], None],
+        on_line: Callable[[str, str], None],
     ) -> None:
         self._function = function
         self._process = process
-        self._written = written
+        self._on_line = on_line
         self._request_id = ""
         self._rest = b""
         self._ready = False
@@ -52,51 +51,51 @@ class ExecutionEnvironment:
         function: Function,
         folders: Sequence[Path],
         environment: Mapping[str, str],
-        written: Callable[[str, str], None],
+        on_line: Callable[[str, str], None],
     ) -> ExecutionEnvironment:
-        """Start a worker; the import of the handler goes on while this returns.
+        """Start the process and return without waiting for the import of the handler.
 
         Parameters
         ----------
         function
-            The function that it runs.
+            The function to run.
         folders
-            Where the worker finds modules besides Python's own: code first, then layers.
+            The module search path: code, then layers. Python adds its standard library.
         environment
-            All of its environment variables.
-        written
-            Told of each line of its log.
+            All environment variables of the process.
+        on_line
+            Called for each log line.
         """
         request_end, requests = os.pipe()
-        replies, reply_end = os.pipe()
+        results, result_end = os.pipe()
         output, output_end = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", "-B", "-X", "utf8", str(_PROGRAM)),
-                *(str(request_end), str(reply_end), *map(str, folders)),
-                stdin=asyncio.subprocess.PIPE,  # the worker ends when this closes
+                *(str(request_end), str(result_end), *map(str, folders)),
+                stdin=asyncio.subprocess.PIPE,  # the process ends when this closes
                 stdout=output_end,
                 stderr=output_end,
-                pass_fds=(request_end, reply_end),
+                pass_fds=(request_end, result_end),
                 env=dict(environment),
                 cwd=folders[0],
-                start_new_session=True,  # Ctrl-C is for the platform, which ends this in its turn
+                start_new_session=True,  # Ctrl-C is for the platform, which stops this itself
             )
         finally:
-            for one in (request_end, reply_end, output_end):
-                os.close(one)
-        made = cls(function, process, written)
-        await made._connect(requests, replies, output)
-        return made
+            for descriptor in (request_end, result_end, output_end):
+                os.close(descriptor)
+        created = cls(function, process, on_line)
+        await created._connect(requests, results, output)
+        return created
 
-    async def _connect(self, requests: int, replies: int, output: int) -> None:
+    async def _connect(self, requests: int, results: int, output: int) -> None:
         loop = asyncio.get_running_loop()
         self._requests, _ = await loop.connect_write_pipe(
             asyncio.BaseProtocol, os.fdopen(requests, "wb", 0)
         )
-        self._replies = asyncio.StreamReader()
-        self._reply_transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(self._replies), os.fdopen(replies, "rb", 0)
+        self._results = asyncio.StreamReader()
+        self._result_transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self._results), os.fdopen(results, "rb", 0)
         )
         os.set_blocking(output, False)
         self._output = output
@@ -109,24 +108,24 @@ class ExecutionEnvironment:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
+        """Whether the process is running."""
         return self._process.returncode is None
 
     async def invoke(self, request_id: str, event: Any) -> dict[str, Any]:
-        """Pass an event to the handler and give what came of it.
+        """Invoke the handler with an event and return the outcome.
 
         Returns
         -------
         dict
-            ``payload``, the handler's answer as JSON text; or ``error`` or ``init_error``,
+            ``payload``, the handler's result as JSON text; or ``error`` or ``init_error``,
             Lambda's description of an exception.
 
         Raises
         ------
         TimeoutError
-            If the handler did not answer within the function's timeout.
-        Ended
-            If the process ended.
+            If the handler does not return within the function's timeout.
+        RuntimeExited
+            If the process ends.
         """
         self._request_id = request_id
         try:
@@ -155,14 +154,14 @@ class ExecutionEnvironment:
 
     async def _receive(self) -> dict[str, Any]:
         try:
-            length = int.from_bytes(await self._replies.readexactly(4), "big")
-            reply: dict[str, Any] = json.loads(await self._replies.readexactly(length))
+            length = int.from_bytes(await self._results.readexactly(4), "big")
+            outcome: dict[str, Any] = json.loads(await self._results.readexactly(length))
         except asyncio.IncompleteReadError:
-            raise RuntimeExited(_how(await self._process.wait())) from None
-        return reply
+            raise RuntimeExited(_exit_text(await self._process.wait())) from None
+        return outcome
 
     def _collect(self) -> None:
-        """Take what the function has written so far, line by line."""
+        """Read the output so far and report it line by line."""
         while self._output >= 0:
             try:
                 data = os.read(self._output, 65536)
@@ -170,18 +169,18 @@ class ExecutionEnvironment:
                 return
             if not data:
                 asyncio.get_running_loop().remove_reader(self._output)
-                break  # the last writer has gone
+                break  # the last writer has closed it
             *lines, self._rest = (self._rest + data).split(b"\n")
             if len(self._rest) > _LINE_LIMIT:
                 lines, self._rest = [*lines, self._rest], b""
             for line in lines:
-                self._written(self._request_id, line.decode(errors="replace"))
+                self._on_line(self._request_id, line.decode(errors="replace"))
         if self._rest:
-            self._written(self._request_id, self._rest.decode(errors="replace"))
+            self._on_line(self._request_id, self._rest.decode(errors="replace"))
             self._rest = b""
 
     async def end(self) -> None:
-        """Kill the process, with whatever it started, and let go of its pipes."""
+        """Kill the process and its children, and close its pipes."""
         if self._output < 0:
             return
         output, self._output = self._output, -1
@@ -189,17 +188,17 @@ class ExecutionEnvironment:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         await self._process.wait()
-        for transport in (self._process.stdin, self._requests, self._reply_transport):
+        for transport in (self._process.stdin, self._requests, self._result_transport):
             if transport is not None and not transport.is_closing():
                 transport.close()
         asyncio.get_running_loop().remove_reader(output)
         os.close(output)
-        # The transports close in the loop's next round.
+        # The transports close in the loop's next iteration.
         await asyncio.sleep(0)
 
 
-def _how(status: int) -> str:
-    """Say how a process ended: its exit status, or the signal where that is negative."""
+def _exit_text(status: int) -> str:
+    """Return Lambda's text for an exit status, or for a signal if the status is negative."""
     if status >= 0:
         return f"Runtime exited with error: exit status {status}"
     return f"Runtime exited with error: signal: {signal.strsignal(-status) or -status}".lower()

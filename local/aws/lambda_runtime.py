@@ -1,11 +1,11 @@
-"""The program of a worker process: one Lambda execution environment.
+"""The program of an execution environment's process, in the place of Lambda's Python runtime.
 
-It runs with nothing of the platform on its path, imports the function's handler, and answers one
-invocation at a time as Lambda's Python runtime does. Requests and replies are frames of JSON on two
-pipes of their own; standard output and error are the function's log alone.
+It runs without the platform on its path. It imports the function's handler and serves one
+invocation at a time. Requests and results are JSON frames on two pipes of their own, so standard
+output and error carry only the function's log.
 
-Started as ``python -I -S -B worker.py REQUESTS REPLIES FOLDER...``: two file descriptors, then the
-folders of code and layers. It ends when its standard input closes.
+Start it as ``python -I -S -B lambda_runtime.py REQUESTS RESULTS FOLDER...``: two file descriptors,
+then the folders of code and layers. It ends when its standard input closes.
 """
 
 import datetime
@@ -28,7 +28,7 @@ _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"aws_request_id", "m
 
 
 class LambdaContext:
-    """What Lambda passes to a handler as its second argument."""
+    """The context object, a handler's second argument."""
 
     def __init__(self, request_id: str, deadline_ms: int, function_arn: str) -> None:
         self.aws_request_id = request_id
@@ -44,15 +44,15 @@ class LambdaContext:
         self._deadline_ms = deadline_ms
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give the milliseconds until the function is stopped; 0 once that is past."""
+        """Return the milliseconds until the function's timeout; 0 after it."""
         return max(0, self._deadline_ms - int(time.time() * 1000))
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record in Lambda's JSON log format: one object per line, ``extra`` as fields."""
+    """A formatter for Lambda's JSON log format: one object per line, ``extra`` as fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line of a record."""
+        """Return a record as a line of JSON."""
         created = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
         line = {
             "timestamp": created.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
@@ -76,22 +76,22 @@ class JsonFormatter(logging.Formatter):
         )
 
 
-class Log(logging.Handler):
-    """The handler that Lambda's runtime puts on the root logger."""
+class LambdaLogHandler(logging.Handler):
+    """The handler that Lambda's runtime adds to the root logger."""
 
     request_id = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record with the id of the request that is being served."""
+        """Write a record with the id of the current request."""
         record.aws_request_id = self.request_id or None
         text = self.format(record) + "\n"
         text.encode()  # Lambda's runtime raises on half of a surrogate pair, and so must this
         sys.stdout.write(text)
 
 
-def set_up_logging() -> Log:
-    """Put Lambda's handler on the root logger, in the format and at the level of the function."""
-    log = Log()
+def set_up_logging() -> LambdaLogHandler:
+    """Add Lambda's handler to the root logger, with the function's log format and level."""
+    log = LambdaLogHandler()
     if os.environ["AWS_LAMBDA_LOG_FORMAT"] == "JSON":
         log.setFormatter(JsonFormatter())
     else:
@@ -106,8 +106,8 @@ def set_up_logging() -> Log:
     return log
 
 
-def failure(error: BaseException, kind: str | None = None, text: str | None = None) -> Description:
-    """Describe an exception as Lambda reports it to whoever invoked the function."""
+def describe(error: BaseException, kind: str | None = None, text: str | None = None) -> Description:
+    """Describe an exception as Lambda reports it to the caller of the function."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     return {
@@ -117,8 +117,8 @@ def failure(error: BaseException, kind: str | None = None, text: str | None = No
     }
 
 
-class Unusable(Exception):
-    """The handler cannot be imported; ``description`` is what Lambda reports of that."""
+class HandlerNotLoaded(Exception):
+    """The handler cannot be imported; ``description`` is Lambda's report of the cause."""
 
     def __init__(self, description: Description) -> None:
         super().__init__(description["errorMessage"])
@@ -130,116 +130,116 @@ def find_handler(name: str) -> Handler:
 
     Raises
     ------
-    Unusable
-        If that fails, described in the words of Lambda's runtime.
+    HandlerNotLoaded
+        If that fails; its texts are those of Lambda's runtime.
     """
     module_name, _, function_name = name.rpartition(".")
     try:
         handler: Handler = getattr(importlib.import_module(module_name), function_name)
     except ImportError as error:
         text = f"Unable to import module '{module_name}': {error}"
-        raise Unusable(failure(error, "Runtime.ImportModuleError", text)) from error
+        raise HandlerNotLoaded(describe(error, "Runtime.ImportModuleError", text)) from error
     except SyntaxError as error:
         text = f"Syntax error in module '{module_name}': {error}"
-        raise Unusable(failure(error, "Runtime.UserCodeSyntaxError", text)) from error
+        raise HandlerNotLoaded(describe(error, "Runtime.UserCodeSyntaxError", text)) from error
     except AttributeError as error:
         if error.name != function_name:
-            raise Unusable(failure(error)) from error
+            raise HandlerNotLoaded(describe(error)) from error
         text = f"Handler '{function_name}' missing on module '{module_name}'"
-        raise Unusable(failure(error, "Runtime.HandlerNotFound", text)) from error
+        raise HandlerNotLoaded(describe(error, "Runtime.HandlerNotFound", text)) from error
     except Exception as error:
-        raise Unusable(failure(error)) from error
+        raise HandlerNotLoaded(describe(error)) from error
     return handler
 
 
 def encode(value: Any) -> str:
-    """Write a handler's answer as JSON, decimals as numbers, as Lambda's runtime does."""
+    """Return a handler's result as JSON, decimals as numbers, as Lambda's runtime does."""
 
-    def number(one: Any) -> float:
-        # Only whoever has imported decimal can have returned one.
+    def number(item: Any) -> float:
+        # A function that returns a Decimal has imported decimal; this module need not.
         decimal = sys.modules.get("decimal")
-        if decimal is not None and isinstance(one, decimal.Decimal):
-            return float(one)
-        raise TypeError(f"Object of type {type(one).__name__} is not JSON serializable")
+        if decimal is not None and isinstance(item, decimal.Decimal):
+            return float(item)
+        raise TypeError(f"Object of type {type(item).__name__} is not JSON serializable")
 
     return json.dumps(value, default=number, ensure_ascii=False, allow_nan=False)
 
 
-def answer(handler: Handler, event: Any, context: LambdaContext) -> dict[str, Any]:
-    """Invoke the handler; SystemExit and its like end the process, as they do in Lambda."""
+def invoke(handler: Handler, event: Any, context: LambdaContext) -> dict[str, Any]:
+    """Invoke the handler. SystemExit and its like end the process, as they do in Lambda."""
     try:
         value = handler(event, context)
     except Exception as error:
-        return {"error": failure(error) | {"requestId": context.aws_request_id}}
+        return {"error": describe(error) | {"requestId": context.aws_request_id}}
     try:
         return {"payload": encode(value)}
     except (TypeError, ValueError, RecursionError) as error:
         text = f"Unable to marshal response: {error}"
-        found = failure(error, "Runtime.MarshalError", text)
-        return {"error": found | {"requestId": context.aws_request_id}}
+        description = describe(error, "Runtime.MarshalError", text)
+        return {"error": description | {"requestId": context.aws_request_id}}
 
 
-def tell(error: Description, request_id: str) -> None:
-    """Log a failure, as Lambda's runtime does before it reports it."""
+def log_error(error: Description, request_id: str) -> None:
+    """Log an error, as Lambda's runtime does before it reports it."""
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     line = {"timestamp": now, "level": "ERROR", **error, "requestId": request_id}
     sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def receive(pipe: io.BufferedReader) -> bytes:
-    """Read one frame: four bytes of length, then as many bytes; empty when the pipe has closed."""
+    """Read one frame: its length in four bytes, then its content; empty if the pipe is closed."""
     return pipe.read(int.from_bytes(pipe.read(4), "big"))
 
 
 def send(pipe: io.BufferedWriter, value: dict[str, Any]) -> None:
-    """Write one frame, after all that was logged before it."""
+    """Write one frame, after everything logged before it."""
     sys.stdout.flush()
     sys.stderr.flush()
-    # A lone surrogate in a handler's answer must not end the worker.
+    # ASCII: half of a surrogate pair in a handler's result must not end the process.
     body = json.dumps(value).encode()
     pipe.write(len(body).to_bytes(4, "big") + body)
     pipe.flush()
 
 
 def end_with_parent() -> None:
-    """End this process when its standard input closes, and give the function an empty one."""
-    life = os.dup(0)
+    """End this process when its standard input closes; the function gets an empty one."""
+    parent = os.dup(0)
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
     os.close(empty)
 
     def wait() -> None:
-        os.read(life, 1)
+        os.read(parent, 1)
         os._exit(0)
 
     threading.Thread(target=wait, daemon=True).start()
 
 
 def main() -> None:
-    """Import the handler, say how that went, then answer invocations until the pipe closes."""
+    """Import the handler, report the outcome, then serve invocations until the pipe closes."""
     end_with_parent()
     requests = os.fdopen(int(sys.argv[1]), "rb")
-    replies = os.fdopen(int(sys.argv[2]), "wb")
+    results = os.fdopen(int(sys.argv[2]), "wb")
     sys.path[:0] = sys.argv[3:]
     sys.argv = [sys.argv[0]]
     sys.stdout = io.TextIOWrapper(sys.stdout.buffer, "utf-8", "replace", line_buffering=True)
     log = set_up_logging()
     try:
         handler = find_handler(os.environ["_HANDLER"])
-    except Unusable as unusable:
-        tell(unusable.description, "")
-        send(replies, {"init_error": unusable.description})
+    except HandlerNotLoaded as error:
+        log_error(error.description, "")
+        send(results, {"init_error": error.description})
         return
-    send(replies, {"ready": True})
+    send(results, {"ready": True})
     while body := receive(requests):
         request = json.loads(body)
         log.request_id = request["id"]
         context = LambdaContext(request["id"], request["deadline_ms"], request["arn"])
-        reply = answer(handler, request["event"], context)
-        if "error" in reply:
-            tell(reply["error"], request["id"])
+        outcome = invoke(handler, request["event"], context)
+        if "error" in outcome:
+            log_error(outcome["error"], request["id"])
         log.request_id = ""
-        send(replies, reply)
+        send(results, outcome)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Invokes the functions: a pool of worker processes for each, as Lambda keeps environments.
+"""Invoke functions, each in a pool of execution environments, as Lambda does.
 
-A worker that overruns its function's timeout is killed, one that dies is replaced, and all that
-were started before the code changed are retired.
+An environment is killed at the function's timeout, replaced if its process ends, and retired after
+a change of the code.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
     from local.aws.stack import Function
 
-WORKERS = 4
-PAYLOAD_LIMIT = 6 * 1024 * 1024  # bytes of an event, and of an answer (Lambda quotas)
-_LINES_KEPT = 2000
+CONCURRENCY = 4
+PAYLOAD_LIMIT = 6 * 1024 * 1024  # bytes of an event, and of a response (Lambda quotas)
+_LOG_LINES = 2000
 
 
 @dataclass(frozen=True)
 class Result:
-    """The outcome of an invocation: the handler's answer, or Lambda's description of a failure."""
+    """The outcome of an invocation: the handler's result, or Lambda's description of an error."""
 
     request_id: str
     payload: Any
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line that a function wrote; ``request_id`` is empty for what it wrote while starting."""
+    """A line of a function's log; ``request_id`` is empty for lines of the init phase."""
 
     function: str
     request_id: str
@@ -52,13 +52,13 @@ class LogLine:
 
 
 class PayloadTooLarge(Exception):
-    """The event is larger than Lambda takes."""
+    """The event exceeds Lambda's limit."""
 
 
 @dataclass
-class _Worker:
-    execution: ExecutionEnvironment
-    code: int
+class _PooledEnvironment:
+    process: ExecutionEnvironment
+    fingerprint: int
     lines: list[str] = field(default_factory=list)
 
 
@@ -66,9 +66,9 @@ class _Worker:
 class _Pool:
     function: Function
     slots: asyncio.Semaphore
-    idle: list[_Worker] = field(default_factory=list)
-    all: list[_Worker] = field(default_factory=list)
-    recent: deque[LogLine] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
+    idle: list[_PooledEnvironment] = field(default_factory=list)
+    all: list[_PooledEnvironment] = field(default_factory=list)
+    recent: deque[LogLine] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
 
 
 class LambdaService:
@@ -79,13 +79,13 @@ class LambdaService:
     functions
         The functions by logical id.
     folders
-        For each function, the folders on its path: its code, then its layers.
+        The module search path of each function: its code, then its layers.
     environment
-        Variables that every function gets: what Lambda's service and the platform set.
+        The environment variables that Lambda and the platform set for every function.
     logs
         The folder for a log file per function.
-    workers
-        How many invocations of one function run at once; more wait.
+    concurrency
+        The number of invocations of one function that run at the same time; further ones wait.
     """
 
     def __init__(
@@ -94,10 +94,10 @@ class LambdaService:
         folders: Mapping[str, tuple[Path, ...]],
         environment: Mapping[str, str],
         logs: Path,
-        workers: int = WORKERS,
+        concurrency: int = CONCURRENCY,
     ) -> None:
         self._pools = {
-            name: _Pool(function, asyncio.Semaphore(workers))
+            name: _Pool(function, asyncio.Semaphore(concurrency))
             for name, function in functions.items()
         }
         self._folders = folders
@@ -107,38 +107,38 @@ class LambdaService:
         logs.mkdir(parents=True, exist_ok=True)
 
     def listen(self, listener: Callable[[LogLine], None]) -> None:
-        """Have a callable told of every line that a function writes."""
+        """Call ``listener`` with every line that a function logs."""
         self._listeners.append(listener)
 
     def log(self, name: str) -> tuple[LogLine, ...]:
-        """Give the latest lines that a function wrote, two thousand at most."""
+        """Return the latest 2000 lines of a function's log."""
         return tuple(self._pools[name].recent)
 
     @property
     def process_ids(self) -> tuple[int, ...]:
-        """The ids of all worker processes."""
+        """The process ids of all execution environments."""
         pools = self._pools.values()
-        return tuple(worker.execution.process_id for pool in pools for worker in pool.all)
+        return tuple(pooled.process.process_id for pool in pools for pooled in pool.all)
 
     async def invoke(self, name: str, event: Any) -> Result:
-        """Invoke a function and wait for its outcome.
+        """Invoke a function and return its outcome.
 
         Parameters
         ----------
         name
             The function's logical id.
         event
-            The event, of what JSON can write.
+            The event; it must be JSON serializable.
 
         Returns
         -------
         Result
-            Also where the function failed, overran its timeout or ended its process.
+            The outcome, also if the function fails, times out or ends its process.
 
         Raises
         ------
         PayloadTooLarge
-            If the event is over 6 MB (Lambda quotas: invocation payload).
+            If the event exceeds 6 MB (Lambda quotas: invocation payload).
         KeyError
             If there is no such function.
         """
@@ -150,65 +150,65 @@ class LambdaService:
             return await self._invoke(pool, event, str(uuid.uuid4()))
 
     async def stop(self) -> None:
-        """End every worker."""
+        """End every execution environment."""
         for pool in self._pools.values():
-            await asyncio.gather(*(self._end(pool, worker) for worker in tuple(pool.all)))
+            await asyncio.gather(*(self._end(pool, pooled) for pooled in tuple(pool.all)))
 
     async def _invoke(self, pool: _Pool, event: Any, request_id: str) -> Result:
         begun = time.monotonic()
-        worker = await self._take(pool)
-        worker.lines.clear()
-        payload, error, keep = None, None, False
+        pooled = await self._take(pool)
+        pooled.lines.clear()
+        payload, error, reusable = None, None, False
         try:
-            reply = await worker.execution.invoke(request_id, event)
-            error = reply.get("error") or reply.get("init_error")
-            keep = "init_error" not in reply
+            outcome = await pooled.process.invoke(request_id, event)
+            error = outcome.get("error") or outcome.get("init_error")
+            reusable = "init_error" not in outcome
             if error is None:
-                payload, error = _payload(reply["payload"], request_id)
+                payload, error = _payload(outcome["payload"], request_id)
         except TimeoutError:
             error = _timed_out(pool.function, request_id)
-            self._write(pool, worker, request_id, error["errorMessage"])
-        except RuntimeExited as ended:
-            error = _error("Runtime.ExitError", request_id, str(ended))
-            self._write(pool, worker, request_id, error["errorMessage"])
+            self._log(pool, pooled, request_id, error["errorMessage"])
+        except RuntimeExited as exited:
+            error = _error("Runtime.ExitError", request_id, str(exited))
+            self._log(pool, pooled, request_id, error["errorMessage"])
         finally:
-            if keep:
-                pool.idle.append(worker)
+            if reusable:
+                pool.idle.append(pooled)
             else:
-                await self._end(pool, worker)
+                await self._end(pool, pooled)
         ms = (time.monotonic() - begun) * 1000
-        return Result(request_id, payload, error, tuple(worker.lines), ms)
+        return Result(request_id, payload, error, tuple(pooled.lines), ms)
 
-    async def _take(self, pool: _Pool) -> _Worker:
-        """Give the worker used last, if it runs the present code, else a new one."""
+    async def _take(self, pool: _Pool) -> _PooledEnvironment:
+        """Return the environment used last if it runs the current code, else start a new one."""
         folders = self._folders[pool.function.logical_id]
-        code = source_fingerprint(folders[0])
+        fingerprint = source_fingerprint(folders[0])
         while pool.idle:
-            worker = pool.idle.pop()
-            if worker.code == code and worker.execution.alive:
-                return worker
-            await self._end(pool, worker)
+            pooled = pool.idle.pop()
+            if pooled.fingerprint == fingerprint and pooled.process.alive:
+                return pooled
+            await self._end(pool, pooled)
         lines: list[str] = []
 
-        def written(request_id: str, text: str) -> None:
-            self._write(pool, worker, request_id, text)
+        def on_line(request_id: str, text: str) -> None:
+            self._log(pool, pooled, request_id, text)
 
-        execution = await ExecutionEnvironment.start(
-            pool.function, folders, self._environment_of(pool.function), written
+        process = await ExecutionEnvironment.start(
+            pool.function, folders, self._environment_of(pool.function), on_line
         )
-        worker = _Worker(execution, code, lines)
-        pool.all.append(worker)
-        return worker
+        pooled = _PooledEnvironment(process, fingerprint, lines)
+        pool.all.append(pooled)
+        return pooled
 
-    async def _end(self, pool: _Pool, worker: _Worker) -> None:
-        await worker.execution.end()
-        if worker in pool.all:
-            pool.all.remove(worker)
-        if worker in pool.idle:
-            pool.idle.remove(worker)
+    async def _end(self, pool: _Pool, pooled: _PooledEnvironment) -> None:
+        await pooled.process.end()
+        if pooled in pool.all:
+            pool.all.remove(pooled)
+        if pooled in pool.idle:
+            pool.idle.remove(pooled)
 
-    def _write(self, pool: _Pool, worker: _Worker, request_id: str, text: str) -> None:
-        worker.lines.append(text)
+    def _log(self, pool: _Pool, pooled: _PooledEnvironment, request_id: str, text: str) -> None:
+        pooled.lines.append(text)
         line = LogLine(pool.function.logical_id, request_id, text)
         pool.recent.append(line)
         with (self._logs / f"{line.function}.log").open("a", encoding="utf-8") as file:
@@ -217,7 +217,7 @@ class LambdaService:
             listener(line)
 
     def _environment_of(self, function: Function) -> dict[str, str]:
-        """Give the variables that Lambda's runtime sets, and the function's own."""
+        """Return the function's own variables and those that Lambda's runtime sets."""
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         return {
             **function.environment,
@@ -240,11 +240,11 @@ class LambdaService:
 
 
 def source_fingerprint(folder: Path) -> int:
-    """Sum up the source files below a folder, so that any change of them gives another number."""
+    """Return a number that changes if any file below a folder changes."""
     found = []
     pending = [str(folder)]
     while pending:
-        # What an editor removes meanwhile is not there.
+        # An editor may remove a file during the scan.
         with contextlib.suppress(FileNotFoundError), os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
@@ -258,12 +258,12 @@ def source_fingerprint(folder: Path) -> int:
 
 
 def _payload(text: str, request_id: str) -> tuple[Any, dict[str, Any] | None]:
-    """Read a handler's answer, unless it is larger than Lambda lets an answer be."""
+    """Parse a handler's result, or return an error if it exceeds Lambda's limit."""
     size = len(text.encode("utf-8", "replace"))
     if size <= PAYLOAD_LIMIT:
         return json.loads(text), None
-    said = f"Response payload size ({size} bytes) exceeded maximum allowed payload size"
-    return None, _error("Function.ResponseSizeTooLarge", request_id, said)
+    message = f"Response payload size ({size} bytes) exceeded maximum allowed payload size"
+    return None, _error("Function.ResponseSizeTooLarge", request_id, message)
 
 
 def _timed_out(function: Function, request_id: str) -> dict[str, Any]:

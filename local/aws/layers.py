@@ -1,7 +1,7 @@
-"""The folders of third-party packages that functions have on their path, as in Lambda.
+"""The layers: folders of third-party packages on a function's module search path.
 
-A layer is installed once from its requirements and reused until they or Python change. What the
-managed runtime itself brings, boto3, is linked from the platform's own environment.
+A layer is installed once from its requirements, and again if they or Python change. The packages
+of Lambda's managed runtime, such as boto3, are linked from the platform's own environment.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _INSTALL_LIMIT = 600
 
 
 class LayerError(Exception):
-    """A layer could not be installed; the text ends with what pip said."""
+    """A layer cannot be installed; the message ends with pip's."""
 
 
 def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
-    """Give the folder with a layer's packages, installing them where that has not been done yet.
+    """Return the folder with a layer's packages, after installing them if necessary.
 
     Parameters
     ----------
     layer
-        The layer's source, such as layers/packages; its requirements.txt says what is in it.
+        The layer's source, such as layers/packages, with a requirements.txt.
     store
-        Where installed layers are kept; several may install into it at once.
+        The folder of installed layers; several platforms may install into it at the same time.
     say
-        Told in one line before something is installed, which takes some seconds.
+        Called with a line of text before an installation, which takes some seconds.
 
     Raises
     ------
@@ -47,8 +47,8 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
     requirements = layer / "requirements.txt"
     if not requirements.is_file():
         return layer / "python"
-    place = f"{sys.version_info[:2]} {sysconfig.get_platform()}".encode()
-    digest = hashlib.sha256(requirements.read_bytes() + place).hexdigest()[:16]
+    target = f"{sys.version_info[:2]} {sysconfig.get_platform()}".encode()
+    digest = hashlib.sha256(requirements.read_bytes() + target).hexdigest()[:16]
     folder = store / f"{layer.name}-{digest}"
     if folder.is_dir():
         return folder
@@ -56,19 +56,19 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
     store.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=store))
     pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
-    done = subprocess.run(  # noqa: S603 - our own requirements, no shell
+    finished = subprocess.run(  # noqa: S603 - our own requirements, no shell
         [sys.executable, *pip, "--requirement", str(requirements), "--target", str(unfinished)],
         capture_output=True,
         text=True,
         timeout=_INSTALL_LIMIT,
         check=False,
     )
-    if done.returncode:
+    if finished.returncode:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise LayerError(f"the layer {layer.name} could not be installed: {done.stderr.strip()}")
+        raise LayerError(f"cannot install the layer {layer.name}: {finished.stderr.strip()}")
     try:
         unfinished.rename(folder)
-    except OSError:  # another platform on this checkout was faster
+    except OSError:  # another platform of this checkout has just installed it
         shutil.rmtree(unfinished, ignore_errors=True)
         if not folder.is_dir():
             raise
@@ -76,14 +76,14 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
 
 
 def runtime(store: Path) -> Path:
-    """Give a folder with what Lambda's runtime brings besides Python: boto3 and its needs."""
+    """Return a folder with the packages of Lambda's runtime: boto3 and its dependencies."""
     folder = store / "runtime"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in OF_THE_RUNTIME:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
-            raise LayerError(f"{name} is not installed beside the platform")
+            raise LayerError(f"{name} is not installed. Run `make install`.")
         origin = Path(spec.origin)
         source = origin.parent if origin.name == "__init__.py" else origin
         (folder / source.name).symlink_to(source)

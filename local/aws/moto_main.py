@@ -1,7 +1,7 @@
-"""The program of the process that moto's server runs in, started by ``local.aws.stack``.
+"""The program of moto's process, started by ``local.aws.moto_server``.
 
-It prints its port, serves whoever knows the access key, and ends when its standard input closes,
-which happens however the platform ends.
+It prints its port, serves requests with the access key, and ends when its standard input closes.
+That happens however the platform ends.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Keeps connections open and writes no log."""
+    """A request handler that keeps connections open and writes no log."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
-        """Write nothing: the requests carry what callers said."""
+        """Write nothing, because requests contain what callers say."""
 
 
-def guard(application: WSGIApplication, access_key: str, hosts: frozenset[str]) -> WSGIApplication:
-    """Let in only what names this server and the access key: no page in a browser does both."""
+def require_access_key(
+    application: WSGIApplication, access_key: str, hosts: frozenset[str]
+) -> WSGIApplication:
+    """Reject requests without the access key or this server's host: no web page can send both."""
 
-    def guarded(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+    def checked(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         credentials = environment.get("HTTP_AUTHORIZATION", "") + environment.get(
             "QUERY_STRING", ""
         )
@@ -46,28 +48,28 @@ def guard(application: WSGIApplication, access_key: str, hosts: frozenset[str]) 
             return [b""]
         return application(environment, start)
 
-    return guarded
+    return checked
 
 
-def one_at_a_time(application: WSGIApplication) -> WSGIApplication:
-    """Let DynamoDB's requests in one after the other.
+def serialize_dynamodb(application: WSGIApplication) -> WSGIApplication:
+    """Serve DynamoDB requests one at a time.
 
-    moto carries out a transaction without a lock, and takes a failed one back by putting the whole
-    table as it was: what another request wrote meanwhile would be lost.
+    moto runs a transaction without a lock, and rolls a failed one back by restoring the whole
+    table. A concurrent write of another request would be lost.
     """
-    turn = threading.Lock()
+    lock = threading.Lock()
 
     def serial(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         if not environment.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
             return application(environment, start)
-        with turn:
+        with lock:
             return application(environment, start)
 
     return serial
 
 
 def end_with_parent(end: Callable[[int], None] = os._exit) -> None:
-    """End this process as soon as its standard input closes."""
+    """End this process when its standard input closes."""
 
     def wait() -> None:
         sys.stdin.buffer.read()
@@ -85,11 +87,11 @@ def main() -> None:
     arguments = parser.parse_args()
     access_key = sys.stdin.readline().strip()
     end_with_parent()
-    dispatcher = one_at_a_time(DomainDispatcherApplication(create_backend_app))
+    dispatcher = serialize_dynamodb(DomainDispatcherApplication(create_backend_app))
     hosts: set[str] = set()
 
     def application(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        return guard(dispatcher, access_key, frozenset(hosts))(environment, start)
+        return require_access_key(dispatcher, access_key, frozenset(hosts))(environment, start)
 
     server = make_server(
         arguments.host,

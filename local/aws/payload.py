@@ -1,4 +1,4 @@
-"""Payload format 2.0: what a request becomes for a function, and an answer for the client.
+"""Payload format 2.0: convert HTTP requests to events, and functions' results to responses.
 
 API Gateway developer guide: working with Lambda proxy integrations for HTTP APIs.
 """
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from local.aws.stack import Route
 
 _TEXT = ("application/json", "application/javascript", "application/xml")
-# What a function may not set: the connection is the gateway's.
-_OF_THE_CONNECTION = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
+# Headers that a function cannot set, because they belong to the gateway's connection.
+_CONNECTION_HEADERS = frozenset({"connection", "content-length", "transfer-encoding", "keep-alive"})
 
 
 class InvalidResponse(Exception):
-    """A function's answer is not of the shape that API Gateway takes; the text says why."""
+    """API Gateway does not accept a function's result; the message states the reason."""
 
 
-def event(
+def build_event(
     request: web.BaseRequest,
     body: bytes,
     route: Route,
@@ -39,28 +39,28 @@ def event(
     request_id: str,
     now: float,
 ) -> dict[str, Any]:
-    """Make the event of a request.
+    """Build the event for a request.
 
     Parameters
     ----------
     request
-        The request, its headers complete.
+        The request, after its headers were read.
     body
         Its body.
     route
-        The route that took it.
+        The matched route.
     path_parameters
         The values of the route's parameters.
     identity
-        Who signed it, on an AWS_IAM route.
+        The signer, on an AWS_IAM route.
     request_id
-        What the answer's header ``apigw-requestid`` will say.
+        The value of the response header ``apigw-requestid``.
     now
         Seconds since 1970.
     """
     raw_path, _, query = request.raw_path.partition("?")
     source = request.remote or "127.0.0.1"
-    made: dict[str, Any] = {
+    event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route.key,
         "rawPath": unquote(raw_path),
@@ -69,29 +69,29 @@ def event(
         "requestContext": _context(request, route, source, request_id, now),
     }
     if cookies := request.headers.getall("Cookie", []):
-        made["cookies"] = [one.strip() for line in cookies for one in line.split(";")]
+        event["cookies"] = [one.strip() for line in cookies for one in line.split(";")]
     if parameters := _joined(parse_qsl(query, keep_blank_values=True)):
-        made["queryStringParameters"] = parameters
+        event["queryStringParameters"] = parameters
     if path_parameters:
-        made["pathParameters"] = path_parameters
+        event["pathParameters"] = path_parameters
     if identity is not None:
-        made["requestContext"]["authorizer"] = {"iam": identity}
-    made["isBase64Encoded"] = False
+        event["requestContext"]["authorizer"] = {"iam": identity}
+    event["isBase64Encoded"] = False
     if body:
         text = _as_text(request, body)
-        made["body"] = base64.b64encode(body).decode() if text is None else text
-        made["isBase64Encoded"] = text is None
-    return made
+        event["body"] = base64.b64encode(body).decode() if text is None else text
+        event["isBase64Encoded"] = text is None
+    return event
 
 
 def _headers(request: web.BaseRequest, source: str) -> dict[str, str]:
     pairs = [(name.lower(), value) for name, value in request.headers.items()]
-    made = _joined([pair for pair in pairs if pair[0] != "cookie"])
+    headers = _joined([pair for pair in pairs if pair[0] != "cookie"])
     host, _, port = request.headers["Host"].rpartition(":")
     return {
-        **made,
+        **headers,
         "x-amzn-trace-id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}",
-        "x-forwarded-for": ", ".join(filter(None, (made.get("x-forwarded-for"), source))),
+        "x-forwarded-for": ", ".join(filter(None, (headers.get("x-forwarded-for"), source))),
         "x-forwarded-port": port if host else "80",
         "x-forwarded-proto": "http",
     }
@@ -122,24 +122,24 @@ def _context(
 
 
 def request_time(now: float) -> str:
-    """Write a moment, seconds since 1970, as requestContext.time does."""
+    """Format a time, in seconds since 1970, as in requestContext.time."""
     moment = time.gmtime(now)
-    # Not strftime's %b, which speaks the machine's language.
+    # Not strftime's %b, which depends on the locale.
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     month = months[moment.tm_mon - 1]
     return f"{moment.tm_mday:02}/{month}/" + time.strftime("%Y:%H:%M:%S +0000", moment)
 
 
 def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """Make one entry per name, the values of a repeated name with commas between them."""
-    made: dict[str, str] = {}
+    """Return one entry per name; the values of a repeated name are joined by commas."""
+    joined: dict[str, str] = {}
     for name, value in pairs:
-        made[name] = f"{made[name]},{value}" if name in made else value
-    return made
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
 
 
 def _as_text(request: web.BaseRequest, body: bytes) -> str | None:
-    """Give the body as text, or None where API Gateway would send it as base64."""
+    """Return the body as text; None if API Gateway sends it as base64."""
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if not (kind.startswith("text/") or kind in _TEXT) or "Content-Encoding" in request.headers:
         return None
@@ -149,25 +149,25 @@ def _as_text(request: web.BaseRequest, body: bytes) -> str | None:
         return None
 
 
-def response(answer: Any) -> web.Response:
-    """Make the response of a function's answer.
+def build_response(result: Any) -> web.Response:
+    """Build the response for a function's result.
 
     An object with ``statusCode`` is the whole response; anything else is the body of a 200.
 
     Raises
     ------
-    AnswerError
-        If it has ``statusCode`` and API Gateway would not take it.
+    InvalidResponse
+        If the result has a ``statusCode`` and API Gateway would reject it.
     """
-    if not isinstance(answer, dict) or "statusCode" not in answer:
-        text = answer if isinstance(answer, str) else json.dumps(answer, separators=(",", ":"))
+    if not isinstance(result, dict) or "statusCode" not in result:
+        text = result if isinstance(result, str) else json.dumps(result, separators=(",", ":"))
         return web.Response(
             body=text.encode("utf-8", "replace"), headers={"Content-Type": "application/json"}
         )
     return web.Response(
-        status=_status(answer["statusCode"]),
-        body=_body(answer),
-        headers=_answer_headers(answer),
+        status=_status(result["statusCode"]),
+        body=_body(result),
+        headers=_response_headers(result),
     )
 
 
@@ -175,42 +175,42 @@ def _status(value: Any) -> int:
     try:
         status = int(value)
     except (TypeError, ValueError):
-        raise InvalidResponse("a statusCode that is no number") from None
+        raise InvalidResponse("statusCode is not a number") from None
     if not 100 <= status <= 599:
-        raise InvalidResponse("a statusCode outside 100 to 599")
+        raise InvalidResponse("statusCode is not between 100 and 599")
     return status
 
 
-def _body(answer: dict[str, Any]) -> bytes:
-    body = answer.get("body")
+def _body(result: dict[str, Any]) -> bytes:
+    body = result.get("body")
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise InvalidResponse("a body that is not text")
-    if not answer.get("isBase64Encoded"):
+        raise InvalidResponse("body is not a string")
+    if not result.get("isBase64Encoded"):
         return body.encode("utf-8", "replace")
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise InvalidResponse("a body that is not base64") from None
+        raise InvalidResponse("body is not base64") from None
 
 
-def _answer_headers(answer: dict[str, Any]) -> CIMultiDict[str]:
-    given = answer.get("headers") or {}
-    cookies = answer.get("cookies") or []
-    if not isinstance(given, dict) or not isinstance(cookies, list):
-        raise InvalidResponse("headers or cookies of the wrong kind")
-    made: CIMultiDict[str] = CIMultiDict({"Content-Type": "text/plain;charset=UTF-8"})
-    for name, value in given.items():
+def _response_headers(result: dict[str, Any]) -> CIMultiDict[str]:
+    pairs = result.get("headers") or {}
+    cookies = result.get("cookies") or []
+    if not isinstance(pairs, dict) or not isinstance(cookies, list):
+        raise InvalidResponse("headers must be an object and cookies a list")
+    headers: CIMultiDict[str] = CIMultiDict({"Content-Type": "text/plain;charset=UTF-8"})
+    for name, value in pairs.items():
         if isinstance(value, (dict, list)) or value is None:
-            raise InvalidResponse(f"a header {name} that is not text")
+            raise InvalidResponse(f"the header {name} is not a string")
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if any(mark in f"{name}{text}" for mark in "\r\n\0"):
-            raise InvalidResponse("a header with a line break")
-        if name.lower() not in _OF_THE_CONNECTION:
-            made[name] = text
+            raise InvalidResponse("a header contains a line break or a null character")
+        if name.lower() not in _CONNECTION_HEADERS:
+            headers[name] = text
     for cookie in cookies:
         if any(mark in str(cookie) for mark in "\r\n\0"):
-            raise InvalidResponse("a cookie with a line break")
-        made.add("Set-Cookie", str(cookie))
-    return made
+            raise InvalidResponse("a cookie contains a line break or a null character")
+        headers.add("Set-Cookie", str(cookie))
+    return headers

@@ -1,4 +1,4 @@
-"""What the API was asked of late and what it answered, with what the function wrote meanwhile."""
+"""The latest API requests and responses, with the events and log lines of their functions."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-KEPT = 2000
-KEPT_BYTES = 64 * 1024 * 1024
+LIMIT = 2000
+BYTE_LIMIT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """A request that a route took, and its answer.
+    """A request that matched a route, and its response.
 
     Attributes
     ----------
     id
-        What the answer's header ``apigw-requestid`` says.
+        The value of the response header ``apigw-requestid``.
     route
         The route's key, such as ``POST /webhooks/answer``.
     function
         The function's logical id.
     request_id
-        Of the invocation; None where the function was not invoked, or had not answered in time.
+        The id of the invocation; None if the function was not invoked or timed out.
     log
-        The lines that the function wrote meanwhile.
+        The function's log lines during the invocation.
     event
-        What the function got; None where it was not invoked.
+        The function's event; None if the function was not invoked.
     status, headers, body
-        The answer; the names of the headers are in lower case.
+        The response; header names are in lower case.
     ms
-        Milliseconds from the request to the answer.
+        Milliseconds from the request to the response.
     """
 
     id: str
@@ -50,47 +50,49 @@ class LoggedRequest:
 
     @property
     def size(self) -> int:
-        """How much it holds, in bytes or characters."""
-        asked = len((self.event or {}).get("body", ""))
-        return asked + len(self.body) + sum(len(line) for line in self.log)
+        """The size of the bodies and the log, in bytes or characters."""
+        request = len((self.event or {}).get("body", ""))
+        return request + len(self.body) + sum(len(line) for line in self.log)
 
 
 class RequestLog:
-    """The latest exchanges: two thousand at most, and no more than 64 MiB beside the newest.
+    """The latest requests, limited in number and in size. The newest is always included.
 
     Parameters
     ----------
-    kept, kept_bytes
-        Other limits.
+    limit
+        The maximum number of requests.
+    byte_limit
+        The maximum total of their sizes.
     """
 
-    def __init__(self, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept = kept
-        self._kept_bytes = kept_bytes
+    def __init__(self, limit: int = LIMIT, byte_limit: int = BYTE_LIMIT) -> None:
+        self._limit = limit
+        self._byte_limit = byte_limit
         self._bytes = 0
-        self._exchanges: OrderedDict[str, LoggedRequest] = OrderedDict()
+        self._requests: OrderedDict[str, LoggedRequest] = OrderedDict()
         self._listeners: list[Callable[[LoggedRequest], None]] = []
 
     def __iter__(self) -> Iterator[LoggedRequest]:
-        """Give them, the oldest first."""
-        return iter(tuple(self._exchanges.values()))
+        """Iterate over the requests, oldest first."""
+        return iter(tuple(self._requests.values()))
 
-    def get(self, exchange_id: str) -> LoggedRequest | None:
-        """Give one by its id, None where it is not kept."""
-        return self._exchanges.get(exchange_id)
+    def get(self, request_id: str) -> LoggedRequest | None:
+        """Return a request by its id; None if it is unknown or was dropped."""
+        return self._requests.get(request_id)
 
     def listen(self, listener: Callable[[LoggedRequest], None]) -> None:
-        """Have a callable told of every exchange from now on."""
+        """Call ``listener`` with every request added from now on."""
         self._listeners.append(listener)
 
-    def add(self, exchange: LoggedRequest) -> None:
-        """Keep an exchange, forget the oldest ones, tell the listeners."""
-        self._exchanges[exchange.id] = exchange
-        self._bytes += exchange.size
-        while len(self._exchanges) > 1 and (
-            len(self._exchanges) > self._kept or self._bytes > self._kept_bytes
+    def add(self, request: LoggedRequest) -> None:
+        """Add a request, drop the oldest ones over the limits, and call the listeners."""
+        self._requests[request.id] = request
+        self._bytes += request.size
+        while len(self._requests) > 1 and (
+            len(self._requests) > self._limit or self._bytes > self._byte_limit
         ):
-            _, oldest = self._exchanges.popitem(last=False)
+            _, oldest = self._requests.popitem(last=False)
             self._bytes -= oldest.size
         for listener in self._listeners:
-            listener(exchange)
+            listener(request)

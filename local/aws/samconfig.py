@@ -1,4 +1,4 @@
-"""What samconfig.toml gives the template's parameters, so that flows meet it here as deployed."""
+"""The template parameters of samconfig.toml, so that flows get the same values as deployed."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _SHORT = r"(\w+)=(.*)"
 
 
 def overrides(root: Path) -> dict[str, str]:
-    """Read the values with which ``sam deploy`` without a stage deploys: ``parameter_overrides``.
+    """Return the ``parameter_overrides`` of ``sam deploy`` without a config environment.
 
     Parameters
     ----------
     root
-        The folder with samconfig.toml; where it has none, nothing is given.
+        The folder with samconfig.toml; without that file, the result is empty.
 
     Returns
     -------
     dict
-        Values by the names of parameters. As the SAM CLI reads them, what stands under
-        ``default.deploy`` goes before what stands under ``default.global``.
+        Values by parameter name. As for the SAM CLI, ``default.deploy`` takes precedence over
+        ``default.global``.
 
     Raises
     ------
     TemplateError
-        If the file is no TOML, or the values are no pairs; the text says where.
+        If the file is not valid TOML, or a value is not a pair; the message names the file.
     """
     path = root / _FILE
     if not path.is_file():
@@ -43,13 +43,13 @@ def overrides(root: Path) -> dict[str, str]:
     try:
         stage = tomllib.loads(path.read_text(encoding="utf-8")).get("default", {})
         found = [stage.get(name, {}).get("parameters", {}) for name in ("deploy", "global")]
-        given = next((one[_KEY] for one in found if _KEY in one), "")
+        value = next((one[_KEY] for one in found if _KEY in one), "")
     except (ValueError, AttributeError, TypeError) as error:
-        raise TemplateError(f"{path} cannot be read: {error}") from None
-    if isinstance(given, dict):
-        return {name: str(value) for name, value in given.items()}
+        raise TemplateError(f"{path}: cannot be read: {error}") from None
+    if isinstance(value, dict):
+        return {name: str(one) for name, one in value.items()}
     try:
-        texts = [given] if isinstance(given, str) else given
+        texts = [value] if isinstance(value, str) else value
         return dict(_pair(word) for text in texts for word in shlex.split(text))
     except (ValueError, TypeError, AttributeError) as error:
         raise TemplateError(f"{path}: {_KEY} cannot be read: {error}") from None
@@ -58,5 +58,5 @@ def overrides(root: Path) -> dict[str, str]:
 def _pair(word: str) -> tuple[str, str]:
     pair = re.fullmatch(_LONG, word, re.DOTALL) or re.fullmatch(_SHORT, word, re.DOTALL)
     if pair is None:
-        raise ValueError(f"{word!r} is not of the form Name=value")
+        raise ValueError(f"{word!r} does not have the form Name=value")
     return pair[1], pair[2]

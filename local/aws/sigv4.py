@@ -1,4 +1,4 @@
-"""Requests signed with Signature Version 4, by botocore's own signer: signing, and who signed."""
+"""Sign requests with Signature Version 4, and identify the signer, with botocore's signer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from local.aws.credentials import LocalCredentials
 
-_SKEW = 300  # seconds that a signature's date may be off (IAM guide: SigV4)
+_SKEW = 300  # seconds by which a signature's date may differ (IAM guide: SigV4)
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=(?P<key>[^/,\s]+)/(?P<scope>[^,\s]+),\s*"
     r"SignedHeaders=(?P<headers>[a-z0-9;-]+),\s*Signature=(?P<signature>[0-9a-f]{64})"
 )
 
 
-def signed(
+def signed_headers(
     credentials: LocalCredentials,
     region: str,
     method: str,
@@ -37,16 +37,16 @@ def signed(
     content: bytes = b"",
     headers: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Give the headers of a request to the API that the owner of the AWS account signs.
+    """Return the headers of a signed request to the API, its own headers included.
 
     Parameters
     ----------
     credentials, region
-        Who signs, and for which region.
+        The signer and the region of the signature.
     method, url, content
         The request.
     headers
-        What it bears besides; it is signed too.
+        Other headers of the request; they are signed too.
     """
     request = AWSRequest(method, url, dict(headers or {}), content)
     keys = Keys(
@@ -61,16 +61,16 @@ def signed(
 def identity(
     request: web.BaseRequest, body: bytes, credentials: LocalCredentials, region: str, now: float
 ) -> dict[str, Any] | None:
-    """Give what requestContext.authorizer.iam says of the signer, or None if the signature is bad.
+    """Return the signer, as in requestContext.authorizer.iam; None if the signature is invalid.
 
     Parameters
     ----------
     request, body
-        The request as it came.
+        The received request.
     credentials
-        The only ones that there are.
+        The only accepted credentials.
     region
-        The region that the signature must name.
+        The required region of the signature.
     now
         Seconds since 1970.
     """
@@ -122,15 +122,15 @@ def _signature(
     region: str,
 ) -> str:
     headers = {name: ",".join(request.headers.getall(name, [])) for name in signed}
-    again = AWSRequest(
+    received = AWSRequest(
         method=request.method,
         url=f"http://{request.headers['Host']}{request.raw_path}",
         data=body,
         headers=headers,
     )
-    again.context["timestamp"] = headers["x-amz-date"]
+    received.context["timestamp"] = headers["x-amz-date"]
     keys = Keys(credentials.aws_access_key_id, credentials.aws_secret_access_key)
     auth = SigV4Auth(keys, "execute-api", region)
-    canonical = auth.canonical_request(again)
-    signature: str = auth.signature(auth.string_to_sign(again, canonical), again)
+    canonical = auth.canonical_request(received)
+    signature: str = auth.signature(auth.string_to_sign(received, canonical), received)
     return signature

@@ -1,6 +1,6 @@
-"""Reads template.yaml as AWS does: SAM's own transform, then the intrinsic functions.
+"""Read template.yaml as AWS does: SAM's own transform, then the intrinsic functions.
 
-What a resource is called once it exists comes from outside; nothing is made here.
+The caller creates the resources, and passes in their names.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
 
 class TemplateError(Exception):
-    """The template, or the value of a parameter, cannot be used; the text says why."""
+    """The template or the value of a parameter is invalid; the message states the reason."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """The CloudFormation template that SAM makes of template.yaml, and the parameters' values."""
+    """The CloudFormation template from SAM's transform, and the parameters' values."""
 
     resources: dict[str, dict[str, Any]]
     parameters: dict[str, str]
@@ -42,7 +42,7 @@ class Template:
     region: str
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
-        """Give the resources of one type, such as AWS::SQS::Queue, by logical id."""
+        """Return the resources of one type, such as AWS::SQS::Queue, by logical id."""
         return {name: one for name, one in self.resources.items() if one["Type"] == kind}
 
 
@@ -54,26 +54,26 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
     path
         The template.
     region
-        The AWS region that the stack is said to be in.
+        The AWS region of the stack.
     given
-        Values for parameters, checked as CloudFormation checks them.
+        Values for parameters, checked as by CloudFormation.
     forced
-        Values that the platform itself sets, where the template has such a parameter; unchecked.
+        The platform's own values for parameters that the template has; unchecked.
 
     Raises
     ------
     TemplateError
-        If the template cannot be transformed, or a value does not fit its parameter.
+        If the template cannot be transformed, or a value is not allowed for its parameter.
     """
     source = json.loads(json.dumps(yaml_parse(path.read_text(encoding="utf-8")), default=str))
     declared = source.get("Parameters", {})
     parameters = _values(declared, given) | {k: v for k, v in forced.items() if k in declared}
     _point_at_folders(source)
-    # The policies that AWS manages, the first argument, give names that the platform ignores.
+    # The first argument, AWS's managed policies, matters only for names that the platform ignores.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     try:
         made = translator.translate(source, dict(parameters))
-        translator.metrics.publish()  # to nobody; else it complains at the end
+        translator.metrics.publish()  # to a dummy; otherwise it logs a warning at exit
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise TemplateError(f"{path.name}: {causes or error.message}") from error
@@ -88,7 +88,7 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
 
 
 def _point_at_folders(source: dict[str, Any]) -> None:
-    """Write folders as S3 addresses, which alone the transform takes; the key is the folder."""
+    """Replace folders by S3 locations, which the transform requires; the key is the folder."""
     places = [source.get("Globals", {}).get(kind, {}) for kind in ("Function", "LayerVersion")]
     places += [one.get("Properties", {}) for one in source["Resources"].values()]
     for properties in places:
@@ -101,7 +101,7 @@ def _values(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
     unknown = sorted(set(given) - set(declared))
     if unknown:
         raise TemplateError(
-            f"no such parameter: {', '.join(unknown)}; there are {', '.join(sorted(declared))}"
+            f"no such parameter: {', '.join(unknown)}; expected {', '.join(sorted(declared))}"
         )
     values = {}
     for name, parameter in declared.items():
@@ -111,7 +111,7 @@ def _values(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
         elif "Default" in parameter:
             values[name] = str(parameter["Default"])
         else:
-            raise TemplateError(f"the parameter {name} has no default and was not given")
+            raise TemplateError(f"the parameter {name} has no default; pass {name}=VALUE")
     return values
 
 
@@ -139,16 +139,16 @@ def _check_number(name: str, value: str, parameter: Mapping[str, Any]) -> None:
 
 
 class Resolver:
-    """Evaluates intrinsic functions, once the resources that they name exist.
+    """Evaluator of intrinsic functions, for use after the resources were created.
 
     Parameters
     ----------
     template
         The transformed template.
     names
-        What ``Ref`` gives for each resource that exists.
+        The values of ``Ref``, by logical id.
     attributes
-        What ``Fn::GetAtt`` gives, by logical id and attribute.
+        The values of ``Fn::GetAtt``, by logical id and attribute.
     """
 
     def __init__(
@@ -170,12 +170,12 @@ class Resolver:
         }
 
     def resolve(self, value: Any) -> Any:
-        """Give a value of the template with every intrinsic function evaluated.
+        """Return a value of the template with every intrinsic function evaluated.
 
         Raises
         ------
         TemplateError
-            If it names something that does not exist here, or uses a function unknown here.
+            If it refers to a resource that does not exist locally, or to an unsupported function.
         """
         result = self._resolve(value)
         return None if result is _NO_VALUE else result
@@ -203,14 +203,14 @@ class Resolver:
             "Fn::If": lambda a: self._resolve(a[1] if self.holds(a[0]) else a[2]),
         }
         if name not in functions:
-            raise TemplateError(f"the local platform does not know {name}")
+            raise TemplateError(f"the local platform does not support {name}")
         return functions[name](argument)
 
     def _ref(self, name: str) -> Any:
         if name == "AWS::NoValue":
             return _NO_VALUE
         if name not in self._names:
-            raise TemplateError(f"the local platform makes nothing that Ref {name} could name")
+            raise TemplateError(f"the local platform has no resource for Ref {name}")
         return self._names[name]
 
     def _get_att(self, argument: Any) -> str:
@@ -234,7 +234,7 @@ class Resolver:
         return _VARIABLE.sub(replace, text)
 
     def holds(self, condition: str) -> bool:
-        """Tell whether a condition of the template is true."""
+        """Return whether a condition of the template is true."""
         return self._condition(self._template.conditions[condition])
 
     def _condition(self, value: Any) -> bool:
@@ -251,4 +251,4 @@ class Resolver:
             return all(answers)
         if name == "Fn::Or":
             return any(answers)
-        raise TemplateError(f"the local platform does not know the condition {name}")
+        raise TemplateError(f"the local platform does not support the condition function {name}")

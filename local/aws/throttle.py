@@ -1,4 +1,4 @@
-"""How many requests a second a route takes, as API Gateway counts them: a token bucket."""
+"""Throttling of a route, as API Gateway does it: a token bucket."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 
 
 class RouteThrottle:
-    """Holds ``burst`` tokens and gains ``rate`` a second; a request takes one.
+    """A token bucket that holds ``burst`` tokens and gains ``rate`` a second; a request takes one.
 
     Parameters
     ----------
     rate
-        Tokens a second.
+        Tokens added per second.
     burst
-        How many it holds, and starts with.
+        Capacity of the bucket, which starts full.
     clock
-        Seconds that only grow.
+        A monotonic clock, in seconds.
     """
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float]) -> None:
@@ -26,13 +26,13 @@ class RouteThrottle:
         self._burst = burst
         self._clock = clock
         self._tokens = float(burst)
-        self._filled = clock()
+        self._refilled_at = clock()
 
     def take(self) -> bool:
-        """Take a token; False where there is none."""
+        """Take a token and return whether there was one."""
         now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
-        self._filled = now
+        self._tokens = min(self._burst, self._tokens + (now - self._refilled_at) * self._rate)
+        self._refilled_at = now
         if self._tokens < 1:
             return False
         self._tokens -= 1

@@ -1,1 +1,1 @@
-"""The demonstration: every page of Vonage's Voice code snippets, played as real calls."""
+"""The demo: every page of Vonage's Voice code snippets, run as simulated calls."""

@@ -1,8 +1,8 @@
-"""``python -m local.demo``: plays every page of Vonage's Voice code snippets on the local platform.
+"""``python -m local.demo``: run every page of Vonage's Voice code snippets as simulated calls.
 
-Somebody rings the number, listens, presses keys, speaks and hangs up; the owner places calls and
-steers them. What was heard and what was kept is printed, and the exit status tells whether each
-call went as it should.
+Callers dial the number, listen, press digits, speak and hang up. Requests to the admin API place
+and change calls. The program prints what callers hear and what the stack stores. It exits with
+status 1 if a scenario fails.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """What came of a scene; ``problem`` is None if all went as it should."""
+    """The outcome of a scenario; ``problem`` is None if it succeeded."""
 
-    scene: Scenario
-    script: list[tuple[str, str]]
+    scenario: Scenario
+    transcript: list[tuple[str, str]]
     acknowledged: int
-    kept: int
+    stored: int
     recordings: list[dict[str, Any]]
     state: str
     answer_ms: float | None
@@ -49,118 +49,120 @@ class ScenarioResult:
 
 
 async def _play(
-    platform: LocalPlatform, http: aiohttp.ClientSession, scene: Scenario
+    platform: LocalPlatform, http: aiohttp.ClientSession, scenario: Scenario
 ) -> ScenarioResult:
-    books = Reconciliation(platform, http)
-    known = set(await books.recordings())
-    events, acknowledged = len(await books.events()), await books.acknowledged()
-    stage = CallDriver(platform, http, NUMBERS[scene.flow])
+    reconciliation = Reconciliation(platform, http)
+    earlier = set(await reconciliation.recordings())
+    events = len(await reconciliation.events())
+    acknowledged = await reconciliation.acknowledged()
+    driver = CallDriver(platform, http, NUMBERS[scenario.flow])
 
-    async def settled() -> bool:
-        legs = await books.legs()
+    async def everything_stored() -> bool:
+        legs = await reconciliation.legs()
         return (
             all(reported(leg, "completed") for leg in legs)
-            and await books.acknowledged() == len(await books.events())
-            and len(await books.recordings()) >= len(known) + scene.recordings
+            and await reconciliation.acknowledged() == len(await reconciliation.events())
+            and len(await reconciliation.recordings()) >= len(earlier) + scenario.recordings
         )
 
-    problem, line = None, None
+    problem, leg = None, None
     try:
-        line = await scene.play(stage)
-        await until(settled, "not everything that happened was kept in time")
+        leg = await scenario.play(driver)
+        await until(everything_stored, "the stack did not store every event and recording in time")
     except ScenarioFailed as error:
         problem = str(error)
-    script = await _script(line or stage.lines[0]) if stage.lines else []
-    made = [it for name, it in (await books.recordings()).items() if name not in known]
-    faults = [await books.fault_of(it, scene.channels) for it in made]
-    problem = problem or _missing(scene, script) or next(filter(None, faults), None)
-    looks = [await one.look() for one in stage.lines]
+    transcript = await _transcript(leg or driver.legs[0]) if driver.legs else []
+    found = await reconciliation.recordings()
+    recordings = [item for uuid, item in found.items() if uuid not in earlier]
+    problems = [await reconciliation.problem_of(item, scenario.channels) for item in recordings]
+    problem = problem or _missing(scenario, transcript) or next(filter(None, problems), None)
+    details = [await one.details() for one in driver.legs]
     return ScenarioResult(
-        scene,
-        script,
-        await books.acknowledged() - acknowledged,
-        len(await books.events()) - events,
-        made,
-        _state(await books.events(), line),
-        _slowest_answer(looks),
+        scenario,
+        transcript,
+        await reconciliation.acknowledged() - acknowledged,
+        len(await reconciliation.events()) - events,
+        recordings,
+        _state(await reconciliation.events(), leg),
+        _slowest_answer(details),
         problem,
     )
 
 
-def _missing(scene: Scenario, script: Sequence[tuple[str, str]]) -> str | None:
-    heard = " ".join(text for who, text in script if who == "line")
-    return next((f"not heard: {text}" for text in scene.heard if text not in heard), None)
+def _missing(scenario: Scenario, transcript: Sequence[tuple[str, str]]) -> str | None:
+    heard = " ".join(text for source, text in transcript if source == "heard")
+    return next((f"not heard: {text}" for text in scenario.heard if text not in heard), None)
 
 
-async def _script(line: CallerLeg) -> list[tuple[str, str]]:
-    """Tell who said what on a line and which NCCOs came, in the order of time."""
-    look = await line.look()
-    lines = [(sound["from_ms"], "line", _shown(sound)) for sound in look["heard"]]
-    lines += [(sound["from_ms"], "person", _shown(sound)) for sound in look["said"]]
-    for hook in look["webhooks"]:
-        sent_ms = round((hook["at"] - look["created_at"]) * 1000)
-        lines.append((sent_ms, "NCCO", _actions(hook)))
-    return [(who, text) for _, who, text in sorted(lines) if text]
+async def _transcript(leg: CallerLeg) -> list[tuple[str, str]]:
+    """Return what the party on a leg heard and said, and the NCCOs, in chronological order."""
+    details = await leg.details()
+    lines = [(sound["from_ms"], "heard", _text(sound)) for sound in details["heard"]]
+    lines += [(sound["from_ms"], "said", _text(sound)) for sound in details["said"]]
+    for webhook in details["webhooks"]:
+        sent_ms = round((webhook["at"] - details["created_at"]) * 1000)
+        lines.append((sent_ms, "NCCO", _actions(webhook)))
+    return [(source, text) for _, source, text in sorted(lines) if text]
 
 
-def _shown(sound: dict[str, Any]) -> str:
+def _text(sound: dict[str, Any]) -> str:
     if words(sound):
         return re.sub("<[^>]*>", "", words(sound))
     return str(sound.get("digits") or f"({sound['kind']})")
 
 
-def _actions(hook: dict[str, Any]) -> str:
-    """Name the actions of the NCCO that a webhook was answered with, empty where there was none."""
-    if hook["status"] != 200:
+def _actions(webhook: dict[str, Any]) -> str:
+    """Return the names of the actions in a webhook's response; empty without an NCCO."""
+    if webhook["status"] != 200:
         return ""
-    return ", ".join(action["action"] for action in json.loads(hook["reply"]["body"]))
+    return ", ".join(action["action"] for action in json.loads(webhook["reply"]["body"]))
 
 
-def _slowest_answer(looks: list[dict[str, Any]]) -> float | None:
-    hooks = [hook for look in looks for hook in look["webhooks"]]
-    return max((hook["ms"] for hook in hooks if "/webhooks/answer" in hook["url"]), default=None)
+def _slowest_answer(details: list[dict[str, Any]]) -> float | None:
+    webhooks = [webhook for leg in details for webhook in leg["webhooks"]]
+    answers = (one["ms"] for one in webhooks if "/webhooks/answer" in one["url"])
+    return max(answers, default=None)
 
 
-def _state(events: list[dict[str, Any]], line: CallerLeg | None) -> str:
-    leg = line.uuid.replace("-", "") if line else ""
-    told = {event["status"] for event in events if event.get("leg") == leg and "status" in event}
-    return next((status for status in ("completed", "answered", "started") if status in told), "-")
+def _state(events: list[dict[str, Any]], leg: CallerLeg | None) -> str:
+    uuid = leg.uuid.replace("-", "") if leg else ""
+    found = {event["status"] for event in events if event.get("leg") == uuid and "status" in event}
+    return next((status for status in ("completed", "answered", "started") if status in found), "-")
 
 
-def _tell(console: Console, outcome: ScenarioResult) -> None:
-    """Print what happened on a call."""
+def _print_result(console: Console, result: ScenarioResult) -> None:
     grid = Table.grid(padding=(0, 2))
-    for who, text in outcome.script:
-        grid.add_row(f"  [dim]{who}[/]", escape(text))
-    for it in outcome.recordings:
-        facts = f"{float(it['seconds']):.1f} s, {it['channels']} channels, {it['content_type']}"
-        grid.add_row("  [dim]S3[/]", f"{facts}, {it['size']} bytes")
+    for source, text in result.transcript:
+        grid.add_row(f"  [dim]{source}[/]", escape(text))
+    for item in result.recordings:
+        audio = f"{float(item['seconds']):.1f} s, {item['channels']} channels"
+        grid.add_row("  [dim]S3[/]", f"{audio}, {item['content_type']}, {item['size']} bytes")
     console.print(grid)
-    if outcome.problem:
-        console.print(f"  [red]{escape(outcome.problem)}[/]")
+    if result.problem:
+        console.print(f"  [red]{escape(result.problem)}[/]")
 
 
-def _summary(outcomes: list[ScenarioResult]) -> Table:
+def _summary(results: list[ScenarioResult]) -> Table:
     table = Table(
-        caption="hooks: webhooks acknowledged; kept: events in the table; S3: recordings in the"
-        " bucket; ms: until the NCCO of the answer webhook"
+        caption="webhooks: acknowledged webhooks; events: events in the table; S3: recordings in"
+        " the bucket; ms: response time of the answer webhook"
     )
     table.add_column("snippet", no_wrap=True)
-    for title in ("hooks", "kept", "S3", "ms", ""):
+    for title in ("webhooks", "events", "S3", "ms", ""):
         table.add_column(title, justify="right", no_wrap=True)
-    for one in outcomes:
+    for result in results:
         table.add_row(
-            one.scene.title,
-            str(one.acknowledged),
-            str(one.kept),
-            str(len(one.recordings) or ""),
-            "" if one.answer_ms is None else f"{one.answer_ms:.0f}",
-            "[red]failed[/]" if one.problem else "[green]ok[/]",
+            result.scenario.title,
+            str(result.acknowledged),
+            str(result.stored),
+            str(len(result.recordings) or ""),
+            "" if result.answer_ms is None else f"{result.answer_ms:.0f}",
+            "[red]failed[/]" if result.problem else "[green]ok[/]",
         )
     return table
 
 
-async def _run(console: Console, scenes: Sequence[Scenario]) -> int:
+async def _run(console: Console, scenarios: Sequence[Scenario]) -> int:
     routes = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items())
     with tempfile.TemporaryDirectory() as folder:
         options = PlatformOptions(
@@ -169,31 +171,33 @@ async def _run(console: Console, scenes: Sequence[Scenario]) -> int:
             folder=Path(folder),
             say=console.print,
         )
-        console.print("starting the platform")
+        console.print("starting the local platform")
         async with LocalPlatform(Path(), options) as platform, aiohttp.ClientSession() as http:
-            outcomes = []
-            for scene in scenes:
-                console.print(f"\n[bold]{scene.title}[/]  {escape(scene.by)}")
-                outcomes.append(await _play(platform, http, scene))
-                _tell(console, outcomes[-1])
-    console.print(_summary(outcomes))
-    failed = [outcome for outcome in outcomes if outcome.problem]
-    snippets = {outcome.scene.snippet for outcome in outcomes}
-    working = snippets - {outcome.scene.snippet for outcome in failed}
-    console.print(f"{len(working)} of {len(snippets)} snippets work, in {len(outcomes)} calls")
+            results = []
+            for scenario in scenarios:
+                console.print(f"\n[bold]{scenario.title}[/]  {escape(scenario.by)}")
+                results.append(await _play(platform, http, scenario))
+                _print_result(console, results[-1])
+    console.print(_summary(results))
+    failed = [result for result in results if result.problem]
+    snippets = {result.scenario.snippet for result in results}
+    working = snippets - {result.scenario.snippet for result in failed}
+    console.print(f"{len(working)} of {len(snippets)} snippets work, in {len(results)} scenarios")
     return 1 if failed else 0
 
 
 def main() -> int:
-    """Play every scene, or those whose title has the given word; give the exit status."""
+    """Run the scenarios whose title contains the argument, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
-    parser.add_argument("word", nargs="?", default="", help="play only titles with this word")
+    parser.add_argument(
+        "word", nargs="?", default="", help="run only scenarios with this word in the title"
+    )
     word = parser.parse_args().word.lower()
-    scenes = [scene for scene in SCENARIOS if word in f"{scene.title} {scene.by}".lower()]
-    if not scenes:
-        parser.error(f"no scene has {word!r} in its title")
+    scenarios = [one for one in SCENARIOS if word in f"{one.title} {one.by}".lower()]
+    if not scenarios:
+        parser.error(f"no scenario has {word!r} in its title")
     try:
-        return asyncio.run(_run(Console(), scenes))
+        return asyncio.run(_run(Console(), scenarios))
     except KeyboardInterrupt:
         return 130
     except (AlreadyRunning, TemplateError, LayerError, OSError) as error:

@@ -1,4 +1,4 @@
-"""What the simulated Vonage delivered and what the stack keeps of it, counted and compared."""
+"""Compare what the simulated Vonage delivered with what the stack stored."""
 
 from __future__ import annotations
 
@@ -14,61 +14,61 @@ if TYPE_CHECKING:
 
     from local.local_platform import LocalPlatform
 
-# Beside the events, the table keeps what the application notes for itself.
+# The kinds of events. The table also stores the application's own records.
 _EVENTS = frozenset(
     ("status", "record", "transcription", "input", "notify", "transfer", "error", "unknown")
 )
-# The one door whose webhooks are not kept as events: an answer has no side effect.
-_NOT_KEPT = "/webhooks/answer"
-_NEAR = 1.5  # seconds by which a file's length may differ from the times that the event tells
+# The only webhook that is not stored: an answer has no side effect.
+_NOT_STORED = "/webhooks/answer"
+_TOLERANCE = 1.5  # seconds by which a file's length may differ from the times in the event
 
 
 class Reconciliation:
-    """Counts on one platform."""
+    """Counts of delivered and of stored events and recordings on one platform."""
 
     def __init__(self, platform: LocalPlatform, http: aiohttp.ClientSession) -> None:
         self._http = http
         self._vonage = platform.vonage.http_url
-        self._dynamodb = platform.cloud.client("dynamodb")
+        self._dynamodb = platform.moto.client("dynamodb")
         self._table = platform.stack.outputs["TableName"]
-        self._s3 = platform.cloud.client("s3")
+        self._s3 = platform.moto.client("s3")
         self._bucket = platform.stack.outputs["BucketName"]
 
     async def legs(self) -> list[dict[str, Any]]:
-        """Give every leg that Vonage knows, with its webhooks."""
+        """Return the details of every leg at the simulated Vonage, with its webhooks."""
         async with self._http.get(f"{self._vonage}/sim/calls") as response:
             uuids = [leg["uuid"] for leg in (await response.json())["calls"]]
-        return [await CallerLeg(self._http, self._vonage, uuid).look() for uuid in uuids]
+        return [await CallerLeg(self._http, self._vonage, uuid).details() for uuid in uuids]
 
     async def acknowledged(self) -> int:
-        """Count the webhooks that are to be kept and that the application acknowledged."""
-        hooks = [hook for leg in await self.legs() for hook in leg["webhooks"]]
-        return sum(acknowledged(hook) and _NOT_KEPT not in hook["url"] for hook in hooks)
+        """Return the number of acknowledged webhooks that must be stored."""
+        webhooks = [webhook for leg in await self.legs() for webhook in leg["webhooks"]]
+        return sum(acknowledged(one) and _NOT_STORED not in one["url"] for one in webhooks)
 
     async def events(self) -> list[dict[str, Any]]:
-        """Give all events of the table."""
+        """Return all events in the table."""
         return [item for item in await self._items() if item.get("kind") in _EVENTS]
 
     async def recordings(self) -> dict[str, dict[str, Any]]:
-        """Give what the table says of every recording in the bucket, by the recording's uuid."""
+        """Return the table items of all recordings in the bucket, by recording UUID."""
         items = await self._items()
         return {item["recording"]: item for item in items if item.get("kind") == "archive"}
 
-    async def fault_of(self, recording: dict[str, Any], channels: int) -> str | None:
-        """Say what is wrong with a recording that is kept, None if nothing is."""
-        found = await asyncio.to_thread(
+    async def problem_of(self, recording: dict[str, Any], channels: int) -> str | None:
+        """Return a problem of a stored recording; None if there is none."""
+        stored = await asyncio.to_thread(
             self._s3.head_object, Bucket=self._bucket, Key=recording["key"]
         )
         begin, end = (
             datetime.fromisoformat(recording[name]) for name in ("start_time", "end_time")
         )
-        lasted = (end - begin).total_seconds()
-        if found["ContentLength"] != int(recording["size"]):
-            return "the object has not the size that the table tells"
+        duration = (end - begin).total_seconds()
+        if stored["ContentLength"] != int(recording["size"]):
+            return f"the object has {stored['ContentLength']} bytes; expected {recording['size']}"
         if int(recording["channels"]) != channels:
-            return f"the recording has {recording['channels']} channels and not {channels}"
-        if abs(float(recording["seconds"]) - lasted) > _NEAR:
-            return f"the recording has {recording['seconds']} s, the call told of {lasted:.0f}"
+            return f"the recording has {recording['channels']} channels; expected {channels}"
+        if abs(float(recording["seconds"]) - duration) > _TOLERANCE:
+            return f"the recording lasts {recording['seconds']} s; expected {duration:.0f} s"
         return None
 
     async def _items(self) -> list[dict[str, Any]]:
@@ -79,14 +79,14 @@ class Reconciliation:
         ]
 
 
-def acknowledged(hook: dict[str, Any]) -> bool:
-    """Say whether a webhook was answered well."""
-    return hook["status"] in (200, 204)
+def acknowledged(webhook: dict[str, Any]) -> bool:
+    """Return whether the response to a webhook was a success."""
+    return webhook["status"] in (200, 204)
 
 
 def reported(leg: dict[str, Any], status: str) -> bool:
-    """Say whether a leg's status was delivered."""
+    """Return whether a leg's status was delivered."""
     return any(
-        acknowledged(hook) and json.loads(hook["request"]["body"] or "{}").get("status") == status
-        for hook in leg["webhooks"]
+        acknowledged(one) and json.loads(one["request"]["body"] or "{}").get("status") == status
+        for one in leg["webhooks"]
     )

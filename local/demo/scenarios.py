@@ -1,4 +1,4 @@
-"""The scenes of the demonstration: one for each page of Vonage's Voice code snippets."""
+"""The scenarios of the demo: at least one for each page of Vonage's Voice code snippets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from local.demo.call_driver import CallDriver, CallerLeg
 
 SECOND_CALLER = "447700900124"
-SPEED = 10.0  # of the simulated Vonage's clock: nobody has to listen in real time
+SPEED = 10.0  # of the simulator's clock, so that the demo is short
 
-# One rented number for each flow.
+# One Vonage number for each flow.
 NUMBERS = {
     flow: f"4477009002{index:02}"
     for index, flow in enumerate(
@@ -31,22 +31,24 @@ _HOLD = [{"action": "talk", "text": "Please hold the line."}, {"action": "wait",
 
 @dataclass(frozen=True)
 class Scenario:
-    """One call, or two: what the people on it do, and what must be heard and kept.
+    """One or two calls: the parties' actions, and what must be heard and stored.
 
     Attributes
     ----------
     title
-        The page of Vonage's snippets.
+        The page of Vonage's snippets, and a variant after a colon.
     by
-        What of this application does it: a flow, a function, or a request to the owner's API.
+        The part of this application: a flow, a function, or a request to the admin API.
     play
-        Plays it, and gives the line that the demonstration tells of.
+        Runs the scenario and returns the leg that the demo prints.
     heard
-        What must be heard there.
-    channels
-        How many channels each recording of it has.
+        Texts that must be heard on that leg.
     recordings
-        How many recordings must be in the bucket at the end.
+        The number of recordings that must be in the bucket at the end.
+    channels
+        The number of channels of each recording.
+    flow
+        The flow of the number that callers dial.
     """
 
     title: str
@@ -59,293 +61,295 @@ class Scenario:
 
     @property
     def snippet(self) -> str:
-        """The page without what sets one scene of it apart from another."""
+        """The title without the variant."""
         return self.title.partition(":")[0]
 
 
 async def _pause(seconds: float) -> None:
-    """Let so many seconds of the simulated Vonage's clock go by."""
+    """Wait for seconds of the simulator's clock."""
     await asyncio.sleep(seconds / SPEED)
 
 
-# Calls that somebody makes
+# Inbound calls
 
 
-async def _listen_to_the_end(stage: CallDriver) -> CallerLeg:
-    line = await stage.ring()
-    await line.over()
-    return line
+async def _listen(driver: CallDriver) -> CallerLeg:
+    leg = await driver.call()
+    await leg.over()
+    return leg
 
 
-async def _talk_with_somebody(stage: CallDriver) -> CallerLeg:
-    await stage.second_number_is("answer")
-    line = await stage.ring()
-    friend = await stage.called()
-    await friend.say("Hello, who is there?")
-    await line.hear("who is there")
-    await line.say("It is me.")
-    await friend.hear("It is me")
-    await line.hang_up()
-    return line
+async def _talk(driver: CallDriver) -> CallerLeg:
+    await driver.set_callee("answer")
+    leg = await driver.call()
+    callee = await driver.callee()
+    await callee.say("Hello, who is there?")
+    await leg.hear("who is there")
+    await leg.say("It is me.")
+    await callee.hear("It is me")
+    await leg.hang_up()
+    return leg
 
 
-async def _find_nobody(stage: CallDriver) -> CallerLeg:
-    await stage.second_number_is("busy")
-    return await _listen_to_the_end(stage)
+async def _reach_busy_callee(driver: CallDriver) -> CallerLeg:
+    await driver.set_callee("busy")
+    return await _listen(driver)
 
 
-async def _meet(stage: CallDriver) -> CallerLeg:
-    first = await stage.ring()
-    second = await stage.ring(SECOND_CALLER)
-    for line in (first, second):
-        await line.hear("connect you to the conference")
+async def _confer(driver: CallDriver) -> CallerLeg:
+    first = await driver.call()
+    second = await driver.call(SECOND_CALLER)
+    for leg in (first, second):
+        await leg.hear("connect you to the conference")
     await _pause(1)
     await first.say("Good morning, everybody.")
     await second.hear("Good morning, everybody")
-    for line in (first, second):
-        await line.hang_up()
+    for leg in (first, second):
+        await leg.hang_up()
     return second
 
 
-async def _choose(stage: CallDriver) -> CallerLeg:
-    line = await stage.ring()
-    await line.hear("Hello, and thank you")
-    await line.press("7")
-    await line.hear("not one of the choices")
-    await line.press("1")
-    await line.over()
-    return line
+async def _choose_from_menu(driver: CallDriver) -> CallerLeg:
+    leg = await driver.call()
+    await leg.hear("Hello, and thank you")
+    await leg.press("7")
+    await leg.hear("not one of the choices")
+    await leg.press("1")
+    await leg.over()
+    return leg
 
 
-async def _speak(stage: CallDriver) -> CallerLeg:
-    line = await stage.ring()
-    await line.hear("Please say something")
-    await line.say("good morning")
-    await line.over()
-    return line
+async def _speak(driver: CallDriver) -> CallerLeg:
+    leg = await driver.call()
+    await leg.hear("Please say something")
+    await leg.say("good morning")
+    await leg.over()
+    return leg
 
 
-async def _leave_a_message(stage: CallDriver) -> CallerLeg:
-    line = await stage.ring()
-    await line.hear("beep")
-    await line.say("This is a message. Please call me back.")
+async def _leave_message(driver: CallDriver) -> CallerLeg:
+    leg = await driver.call()
+    await leg.hear("beep")
+    await leg.say("This is a message. Please call me back.")
     await _pause(4)
-    await line.press("#")
-    await line.over()
-    return line
+    await leg.press("#")
+    await leg.over()
+    return leg
 
 
-async def _download(stage: CallDriver) -> CallerLeg:
-    """Leave a message, and fetch the recording by the link that the owner's API gives."""
-    line = await _leave_a_message(stage)
-    recording = await _recording_of(stage, line)
-    link = (await stage.owner("GET", f"/recordings/{recording}"))["url"]
-    async with stage.http.get(link) as reply:
-        content = await reply.read()
-    if reply.status != 200 or len(content) < 1000:
-        raise ScenarioFailed(f"the link gave {reply.status} and {len(content)} bytes")
-    return line
+async def _download_recording(driver: CallDriver) -> CallerLeg:
+    """Leave a message, and download the recording from the admin API's link."""
+    leg = await _leave_message(driver)
+    recording = await _recording_of(driver, leg)
+    link = (await driver.request("GET", f"/recordings/{recording}"))["url"]
+    async with driver.http.get(link) as response:
+        content = await response.read()
+    if response.status != 200 or len(content) < 1000:
+        raise ScenarioFailed(f"the link returned {response.status} and {len(content)} bytes")
+    return leg
 
 
-async def _recording_of(stage: CallDriver, line: CallerLeg) -> str:
+async def _recording_of(driver: CallDriver, leg: CallerLeg) -> str:
     for _ in range(100):
-        told = await stage.owner("GET", f"/calls/{line.uuid}/events")
+        timeline = await driver.request("GET", f"/calls/{leg.uuid}/events")
         found = [
             event["fields"]["recording_uuid"]
-            for event in told["events"]
+            for event in timeline["events"]
             if event["kind"] == "record"
         ]
         if found:
             return str(found[0])
         await asyncio.sleep(0.1)
-    raise ScenarioFailed("the timeline of the call tells of no recording")
+    raise ScenarioFailed("the timeline of the call has no recording")
 
 
-# Calls that the owner makes and steers
+# Outbound calls, and requests that change a call
 
 
-async def _call_with_a_flow(stage: CallDriver) -> CallerLeg:
-    line = await stage.place(flow="greet")
-    await line.over()
-    return line
+async def _call_with_flow(driver: CallDriver) -> CallerLeg:
+    leg = await driver.place(flow="greet")
+    await leg.over()
+    return leg
 
 
-async def _call_with_an_ncco(stage: CallDriver) -> CallerLeg:
+async def _call_with_ncco(driver: CallDriver) -> CallerLeg:
     text = "This is a text to speech call from Vonage."
-    line = await stage.place(ncco=[{"action": "talk", "text": text}])
-    await line.over()
-    return line
+    leg = await driver.place(ncco=[{"action": "talk", "text": text}])
+    await leg.over()
+    return leg
 
 
-async def _held(stage: CallDriver) -> CallerLeg:
-    line = await stage.place(ncco=_HOLD)
-    await line.hear("hold the line")
-    return line
+async def _call_on_hold(driver: CallDriver) -> CallerLeg:
+    leg = await driver.place(ncco=_HOLD)
+    await leg.hear("hold the line")
+    return leg
 
 
-async def _transfer(stage: CallDriver) -> CallerLeg:
-    line = await _held(stage)
+async def _transfer(driver: CallDriver) -> CallerLeg:
+    leg = await _call_on_hold(driver)
     destination = {"type": "ncco", "flow": "greet"}
     change = {"action": "transfer", "destination": destination}
-    await stage.owner("PUT", f"/calls/{line.uuid}", change)
-    await line.over()
-    return line
+    await driver.request("PUT", f"/calls/{leg.uuid}", change)
+    await leg.over()
+    return leg
 
 
-async def _transfer_inline(stage: CallDriver) -> CallerLeg:
-    line = await _held(stage)
+async def _transfer_inline(driver: CallDriver) -> CallerLeg:
+    leg = await _call_on_hold(driver)
     text = "This is a transfer action using an inline NCCO"
     destination = {"type": "ncco", "ncco": [{"action": "talk", "text": text}]}
     change = {"action": "transfer", "destination": destination}
-    await stage.owner("PUT", f"/calls/{line.uuid}", change)
-    await line.over()
-    return line
+    await driver.request("PUT", f"/calls/{leg.uuid}", change)
+    await leg.over()
+    return leg
 
 
-async def _two_in_conference(stage: CallDriver) -> tuple[CallerLeg, CallerLeg]:
-    """Give somebody who rang, and somebody who was called, in one conference."""
-    caller = await stage.ring()
-    called = await stage.place(flow="conference")
-    for line in (caller, called):
-        await line.hear("connect you to the conference")
+async def _conference_of_two(driver: CallDriver) -> tuple[CallerLeg, CallerLeg]:
+    """Return the legs of a caller and a callee in one conference."""
+    caller = await driver.call()
+    callee = await driver.place(flow="conference")
+    for leg in (caller, callee):
+        await leg.hear("connect you to the conference")
     await _pause(1)
-    return caller, called
+    return caller, callee
 
 
-async def _mute(stage: CallDriver) -> CallerLeg:
-    caller, called = await _two_in_conference(stage)
-    await _hide(stage, "mute", speaker=called, listener=caller, steered=called)
+async def _mute(driver: CallDriver) -> CallerLeg:
+    caller, callee = await _conference_of_two(driver)
+    await _silence(driver, "mute", speaker=callee, listener=caller, target=callee)
     return caller
 
 
-async def _earmuff(stage: CallDriver) -> CallerLeg:
-    caller, called = await _two_in_conference(stage)
-    await _hide(stage, "earmuff", speaker=caller, listener=called, steered=called)
-    return called
+async def _earmuff(driver: CallDriver) -> CallerLeg:
+    caller, callee = await _conference_of_two(driver)
+    await _silence(driver, "earmuff", speaker=caller, listener=callee, target=callee)
+    return callee
 
 
-async def _hide(
-    stage: CallDriver, action: str, *, speaker: CallerLeg, listener: CallerLeg, steered: CallerLeg
+async def _silence(
+    driver: CallDriver, action: str, *, speaker: CallerLeg, listener: CallerLeg, target: CallerLeg
 ) -> None:
-    """Keep what is said from being heard, then let it through; hang up."""
-    await stage.owner("PUT", f"/calls/{steered.uuid}", {"action": action})
+    """Mute or earmuff a leg, undo it, and check what the listener hears."""
+    await driver.request("PUT", f"/calls/{target.uuid}", {"action": action})
     await speaker.say("Nobody hears this.")
     await _pause(4)
-    await stage.owner("PUT", f"/calls/{steered.uuid}", {"action": f"un{action}"})
+    await driver.request("PUT", f"/calls/{target.uuid}", {"action": f"un{action}"})
     await speaker.say("Everybody hears this.")
     await listener.hear("Everybody hears this")
     if await listener.has_heard("Nobody hears this"):
-        raise ScenarioFailed(f"{action}: what was said was heard")
-    for line in (speaker, listener):
-        await line.hang_up()
+        raise ScenarioFailed(f"{action}: the listener heard the speaker")
+    for leg in (speaker, listener):
+        await leg.hang_up()
 
 
-def _play_into_the_call(
-    what: str, body: dict[str, Any], heard: str
+def _play_into_call(
+    action: str, body: dict[str, Any], heard: str
 ) -> Callable[[CallDriver], Awaitable[CallerLeg]]:
-    async def play(stage: CallDriver) -> CallerLeg:
-        line = await _held(stage)
-        await stage.owner("PUT", f"/calls/{line.uuid}/{what}", body)
-        await line.hear(heard)
-        await line.hang_up()
-        return line
+    async def play(driver: CallDriver) -> CallerLeg:
+        leg = await _call_on_hold(driver)
+        await driver.request("PUT", f"/calls/{leg.uuid}/{action}", body)
+        await leg.hear(heard)
+        await leg.hang_up()
+        return leg
 
     return play
 
 
-async def _stream(stage: CallDriver) -> CallerLeg:
-    return await _play_into_the_call("stream", {"stream_url": [await stage.sound()]}, "stream")(
-        stage
+async def _stream(driver: CallDriver) -> CallerLeg:
+    return await _play_into_call("stream", {"stream_url": [await driver.upload_sound()]}, "stream")(
+        driver
     )
 
 
-async def _look_at_a_call(stage: CallDriver) -> CallerLeg:
-    line = await _held(stage)
-    call = await stage.owner("GET", f"/calls/{line.uuid}")
-    if (call["uuid"], call["status"]) != (line.uuid, "answered"):
-        raise ScenarioFailed(f"GET /calls/{{uuid}} tells of a call that is {call['status']}")
-    await line.hang_up()
-    return line
+async def _retrieve_call(driver: CallDriver) -> CallerLeg:
+    leg = await _call_on_hold(driver)
+    call = await driver.request("GET", f"/calls/{leg.uuid}")
+    if (call["uuid"], call["status"]) != (leg.uuid, "answered"):
+        raise ScenarioFailed(f"GET /calls/{{uuid}} returned the status {call['status']}")
+    await leg.hang_up()
+    return leg
 
 
-async def _look_at_all_calls(stage: CallDriver) -> CallerLeg:
-    line = await _held(stage)
-    page = await stage.owner("GET", "/calls?status=answered")
-    if [call["uuid"] for call in page["calls"]] != [line.uuid]:
-        raise ScenarioFailed(f"GET /calls tells of {len(page['calls'])} calls and not of one")
-    await line.hang_up()
-    return line
+async def _retrieve_calls(driver: CallDriver) -> CallerLeg:
+    leg = await _call_on_hold(driver)
+    page = await driver.request("GET", "/calls?status=answered")
+    if [call["uuid"] for call in page["calls"]] != [leg.uuid]:
+        raise ScenarioFailed(f"GET /calls returned {len(page['calls'])} calls; expected 1")
+    await leg.hang_up()
+    return leg
 
 
 def _flow(title: str, name: str, play: Any, *heard: str, **more: int) -> Scenario:
     return Scenario(title, f"flow {name}", play, heard, flow=name, **more)
 
 
-def _owner(title: str, request: str, play: Any, *heard: str, flow: str = "greet") -> Scenario:
+def _admin_api(title: str, request: str, play: Any, *heard: str, flow: str = "greet") -> Scenario:
     return Scenario(title, request, play, heard, flow=flow)
 
 
 SCENARIOS = (
-    _flow("Receive an inbound call", "greet", _listen_to_the_end, "4 4 7 7 0 0 9 0 0 1 2 3"),
-    _flow("Connect an inbound call", "connect", _talk_with_somebody, "who is there"),
-    _flow("Connect an inbound call: nobody answers", "connect", _find_nobody, "The line is busy"),
-    _flow("Connect callers into a conference", "conference", _meet, "Good morning, everybody"),
-    _flow("Handle user input with DTMF", "dtmf_menu", _choose, "from nine to five"),
+    _flow("Receive an inbound call", "greet", _listen, "4 4 7 7 0 0 9 0 0 1 2 3"),
+    _flow("Connect an inbound call", "connect", _talk, "who is there"),
+    _flow("Connect an inbound call: busy", "connect", _reach_busy_callee, "The line is busy"),
+    _flow("Connect callers into a conference", "conference", _confer, "Good morning, everybody"),
+    _flow("Handle user input with DTMF", "dtmf_menu", _choose_from_menu, "from nine to five"),
     _flow("Handle user input with ASR", "speech", _speak, "you said good morning"),
-    _flow("Record a call", "record_call", _talk_with_somebody, "is recorded", recordings=1),
+    _flow("Record a call", "record_call", _talk, "is recorded", recordings=1),
     _flow(
         "Record a call with split audio",
         "record_split",
-        _talk_with_somebody,
+        _talk,
         "is recorded",
         recordings=1,
         channels=2,
     ),
-    _flow("Record a conversation", "record_conversation", _meet, "It is recorded", recordings=1),
-    _flow("Record a message", "voicemail", _leave_a_message, "Thank you", recordings=1),
-    _flow("Track NCCO progress", "track_progress", _listen_to_the_end, "loud and clear"),
+    _flow("Record a conversation", "record_conversation", _confer, "It is recorded", recordings=1),
+    _flow("Record a message", "voicemail", _leave_message, "Thank you", recordings=1),
+    _flow("Track NCCO progress", "track_progress", _listen, "loud and clear"),
     Scenario(
         "Download a recording",
         "function fetch_recording",
-        _download,
+        _download_recording,
         ("Thank you",),
         recordings=1,
         flow="voicemail",
     ),
-    _owner("Make an outbound call", "POST /calls", _call_with_a_flow, "Thank you for calling"),
-    _owner(
+    _admin_api("Make an outbound call", "POST /calls", _call_with_flow, "Thank you for calling"),
+    _admin_api(
         "Make an outbound call with an NCCO",
         "POST /calls",
-        _call_with_an_ncco,
+        _call_with_ncco,
         "This is a text to speech call from Vonage",
     ),
-    _owner("Transfer a call", "PUT /calls/{uuid}", _transfer, "hold the line", "Thank you"),
-    _owner(
+    _admin_api("Transfer a call", "PUT /calls/{uuid}", _transfer, "hold the line", "Thank you"),
+    _admin_api(
         "Transfer a call with an inline NCCO",
         "PUT /calls/{uuid}",
         _transfer_inline,
         "This is a transfer action using an inline NCCO",
     ),
-    _owner("Mute a call", "PUT /calls/{uuid}", _mute, "Everybody hears", flow="conference"),
-    _owner("Earmuff a call", "PUT /calls/{uuid}", _earmuff, "Everybody hears", flow="conference"),
-    _owner(
+    _admin_api("Mute a call", "PUT /calls/{uuid}", _mute, "Everybody hears", flow="conference"),
+    _admin_api(
+        "Earmuff a call", "PUT /calls/{uuid}", _earmuff, "Everybody hears", flow="conference"
+    ),
+    _admin_api(
         "Play text-to-speech into a call",
         "PUT /calls/{uuid}/talk",
-        _play_into_the_call("talk", {"text": "Hello from Vonage"}, "Hello from Vonage"),
+        _play_into_call("talk", {"text": "Hello from Vonage"}, "Hello from Vonage"),
         "Hello from Vonage",
     ),
-    _owner(
+    _admin_api(
         "Play an audio stream into a call",
         "PUT /calls/{uuid}/stream",
         _stream,
         "(stream)",
     ),
-    _owner(
+    _admin_api(
         "Play DTMF into a call",
         "PUT /calls/{uuid}/dtmf",
-        _play_into_the_call("dtmf", {"digits": "1713"}, "dtmf"),
+        _play_into_call("dtmf", {"digits": "1713"}, "dtmf"),
         "1713",
     ),
-    _owner("Retrieve information for a call", "GET /calls/{uuid}", _look_at_a_call),
-    _owner("Retrieve information for all calls", "GET /calls", _look_at_all_calls),
+    _admin_api("Retrieve information for a call", "GET /calls/{uuid}", _retrieve_call),
+    _admin_api("Retrieve information for all calls", "GET /calls", _retrieve_calls),
 )

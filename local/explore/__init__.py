@@ -1,5 +1,4 @@
-"""Walks every path of a caller through a flow, draws it, and says what is wrong with it.
+"""The flow explorer: traverse every path through a flow, render the paths, and report problems.
 
-The flow runs as it is deployed, in the functions' own processes; its NCCOs are read as the
-simulated Vonage reads them.
+The webhook functions run the flow as in a deployment. The simulator's parser reads the NCCOs.
 """

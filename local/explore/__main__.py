@@ -1,4 +1,4 @@
-"""``python -m local.explore FLOW``: every path through a flow, drawn, with what is wrong in it."""
+"""``python -m local.explore FLOW``: print every path through a flow, and its problems."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from local.aws.template import TemplateError
 from local.console import say
 from local.explore.flow_files import missing, read_all
 from local.explore.report import explore
-from local.explore.traversal import PLACES
+from local.explore.traversal import NODE_LIMIT
 from local.local_platform import LocalPlatform, PlatformOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SECONDS = 5.0  # between two lines about a long walk
+_INTERVAL = 5.0  # seconds between two progress lines
 
 
 def main() -> int:
-    """Explore the flows that the arguments name; 1 if something is wrong with one of them."""
+    """Explore the flows in the arguments, and return the exit status: 1 if one has a problem."""
     arguments = _parser().parse_args()
     root = arguments.root.resolve()
     folder = root / "functions/flows"
@@ -36,10 +36,10 @@ def main() -> int:
         say(f"error: {missing(unknown[0], folder, known)}")
         return 2
     try:
-        chosen = [known[name] for name in arguments.flow or known]
-        return asyncio.run(_explore(root, chosen, arguments))
+        selected = [known[name] for name in arguments.flow or known]
+        return asyncio.run(_explore(root, selected, arguments))
     except KeyboardInterrupt:
-        say("ended")
+        say("stopped")
         return 130
     except (TemplateError, LayerError, OSError) as error:
         say(f"error: {error}")
@@ -49,24 +49,28 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local.explore",
-        description="Walk every path of a call flow: each key, silence, speech, no answer.",
-        epilog="Ends with 1 if a caller would meet a dead end, an endless loop or a silent ending.",
+        description="Follow every path through a call flow: each digit, silence, speech, and no"
+        " answer.",
+        epilog="The exit status is 1 if a flow has a dead end, an infinite loop, a silent ending or"
+        " an unreachable action.",
     )
-    parser.add_argument("flow", nargs="*", help="names of flows (all)")
+    parser.add_argument("flow", nargs="*", help="names of flows (default: all)")
     parser.add_argument(
-        "--say", action="append", default=[], metavar="TEXT", help="something callers say as well"
+        "--say", action="append", default=[], metavar="TEXT", help="a further text that callers say"
     )
-    parser.add_argument("--svg", type=Path, metavar="FOLDER", help="write FLOW.svg for each there")
+    parser.add_argument(
+        "--svg", type=Path, metavar="FOLDER", help="write FLOW.svg for each flow to this folder"
+    )
     parser.add_argument(
         "--places",
         type=int,
-        default=PLACES,
+        default=NODE_LIMIT,
         metavar="N",
-        help=f"look at so many places of a flow, at most ({PLACES})",
+        help=f"maximum number of nodes of a flow (default: {NODE_LIMIT})",
     )
-    parser.add_argument("--check", action="store_true", help="say only what is wrong")
+    parser.add_argument("--check", action="store_true", help="print only problems")
     parser.add_argument(
-        "--root", type=Path, default=Path(), help="folder of template.yaml (this one)"
+        "--root", type=Path, default=Path(), help="folder of template.yaml (default: this folder)"
     )
     return parser
 
@@ -74,47 +78,49 @@ def _parser() -> argparse.ArgumentParser:
 async def _explore(
     root: Path, flows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace
 ) -> int:
-    """Walk flows, given as their files tell; 1 if something is wrong with one."""
-    # A folder of its own, so that it runs beside `make up`.
+    # In a temporary folder, so that it can run while `make up` is running.
     with tempfile.TemporaryDirectory(prefix="explored-") as folder:
         options = PlatformOptions(
             folder=Path(folder), parameters=samconfig.overrides(root), say=say
         )
         async with LocalPlatform(root, options) as platform:
-            wrong = [await _one(platform, flow, arguments) for flow in flows]
-    found = sum(wrong)
-    walked = "1 flow" if len(flows) == 1 else f"{len(flows)} flows"
-    say(f"{walked} walked, {found or 'nothing'} found wrong")
-    return 1 if found else 0
+            counts = [await _explore_one(platform, flow, arguments) for flow in flows]
+    say(f"{_count(len(flows), 'flow')} explored, {_count(sum(counts), 'problem')} found")
+    return 1 if sum(counts) else 0
 
 
-class _Counted:
-    """Says on a terminal, every few seconds, how far a long walk is; not among what it prints."""
+def _count(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+class _Progress:
+    """Progress lines on standard error, if that is a terminal."""
 
     def __init__(self, flow: str) -> None:
-        self._flow, self._said = flow, time.monotonic()
+        self._flow, self._printed_at = flow, time.monotonic()
 
-    def tell(self, found: int) -> None:
-        if sys.stderr.isatty() and time.monotonic() - self._said > _SECONDS:
-            self._said = time.monotonic()
-            sys.stderr.write(f"{self._flow}: {found} places so far; Ctrl-C ends it\n")
+    def print(self, nodes: int) -> None:
+        if sys.stderr.isatty() and time.monotonic() - self._printed_at > _INTERVAL:
+            self._printed_at = time.monotonic()
+            sys.stderr.write(f"{self._flow}: {nodes} nodes so far; Ctrl-C stops it\n")
 
 
-async def _one(
+async def _explore_one(
     platform: LocalPlatform, flow: Mapping[str, Any], arguments: argparse.Namespace
 ) -> int:
-    name, counted = flow["name"], _Counted(flow["name"])
-    explored = await explore(
-        platform.application(), flow, arguments.say, arguments.places, counted.tell
+    """Explore a flow, print the report, and return the number of problems."""
+    name, progress = flow["name"], _Progress(flow["name"])
+    report = await explore(
+        platform.app_client(), flow, arguments.say, arguments.places, progress.print
     )
     if not arguments.check:
-        say(f"\n{explored.text}\n")
+        say(f"\n{report.text}\n")
     if arguments.svg:
         arguments.svg.mkdir(parents=True, exist_ok=True)
-        (arguments.svg / f"{name}.svg").write_text(explored.svg, encoding="utf-8")
-    for line in explored.findings:
+        (arguments.svg / f"{name}.svg").write_text(report.svg, encoding="utf-8")
+    for line in report.findings:
         say(f"{name}: {line}")
-    return len(explored.findings)
+    return len(report.findings)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Asks the application's functions as Vonage's webhooks do, with no call and in no time."""
+"""Invoke the webhook functions directly, with requests signed as Vonage signs webhooks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from local.aws.api_gateway import match
-from local.samples import lambda_event as events
+from local.samples import lambda_event
 from local.samples.signing import make_sample
 
 if TYPE_CHECKING:
@@ -21,42 +21,43 @@ if TYPE_CHECKING:
     from local.aws.stack import Route
     from local.samples.signing import Signer
 
-# A number of Ofcom's for drama: nobody has it.
+# A number that Ofcom reserves for drama.
 CALLER = "447700900789"
-# What is said of a webhook at which the flow failed.
+# The problem of a webhook during which the flow fails.
 APOLOGY = "the caller hears an apology"
 
 
 @dataclass(frozen=True)
 class FlowResponse:
-    """What a webhook was answered: ``ncco`` is None where it carries none, ``fault`` says what
-    Vonage, or a caller, would find wrong with it.
+    """The response to a webhook.
+
+    ``ncco`` is None if there is none. ``problem`` is a problem for Vonage or for a caller.
     """
 
     ncco: tuple[dict[str, Any], ...] | None = None
-    fault: str = ""
+    problem: str = ""
 
 
-class Elsewhere(Exception):
-    """The address is not this application's, so nothing is known of what it answers."""
+class ExternalUrl(Exception):
+    """The URL is not one of this application, so its response is unknown."""
 
 
 @dataclass(frozen=True)
 class AppClient:
-    """The functions of a running platform, and one caller who rings it.
+    """A client of a running platform's webhook functions, with one call.
 
     Attributes
     ----------
     api_url
-        The address of the API: what leads elsewhere is not asked.
+        The URL of the API; other URLs are not requested.
     routes
-        Its routes.
+        The API's routes.
     signer
         Signs webhooks as the simulated Vonage does.
     invoke
         Invokes a function by its logical id.
     number
-        The number that is rung.
+        The called number.
     """
 
     api_url: str
@@ -68,48 +69,47 @@ class AppClient:
     conversation: str = field(default_factory=lambda: f"CON-{uuid.uuid4()}")
 
     async def answer(self, flow: str) -> FlowResponse:
-        """Ask the answer webhook what a flow does first."""
-        url = _leading_to(flow, f"{self.api_url}/webhooks/answer")
-        return await self.ask(url, "POST", {"endpoint_type": "phone", **self._who()})
+        """Send the answer webhook and return the response."""
+        url = _with_flow(flow, f"{self.api_url}/webhooks/answer")
+        return await self.send(url, "POST", {"endpoint_type": "phone", **self._call_fields()})
 
     async def event(self, flow: str, url: str | None, method: str, **fields: Any) -> FlowResponse:
-        """Report something to an address of the application, or to its event webhook.
+        """Send an event to a URL, by default the event webhook, and return the response.
 
-        Where the address names no flow, the flow of the number answers: ``flow``.
+        If the URL names no flow, ``flow`` handles it, as the flow of the called number.
 
         Raises
         ------
-        Elsewhere
-            If the address belongs to somebody else.
+        ExternalUrl
+            If the URL is not one of this application.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        target = _leading_to(flow, url or f"{self.api_url}/webhooks/event")
-        return await self.ask(target, method, {**self._who(), **fields, "timestamp": now})
+        target = _with_flow(flow, url or f"{self.api_url}/webhooks/event")
+        return await self.send(target, method, {**self._call_fields(), **fields, "timestamp": now})
 
-    async def ask(self, url: str, method: str, fields: Mapping[str, Any]) -> FlowResponse:
-        """Send one signed webhook and read what came back."""
+    async def send(self, url: str, method: str, fields: Mapping[str, Any]) -> FlowResponse:
+        """Send a signed webhook and return the response."""
         if not url.startswith(f"{self.api_url}/"):
-            raise Elsewhere(url)
+            raise ExternalUrl(url)
         parts = urlsplit(url)
         content = {"method": method, "path": parts.path, "query": parts.query, "body": dict(fields)}
         try:
             sample = make_sample(content)
         except ValueError as error:
-            return FlowResponse(fault=f"{url}: {error}")
+            return FlowResponse(problem=f"{url}: {error}")
         found = match(self.routes, method, parts.path)
         if found is None:
-            return FlowResponse(fault=f"{method} {parts.path} is no route of the API")
-        event = events.event(sample, self.signer.token(sample), time.time())
-        # Addresses that the flow makes lead back here.
+            return FlowResponse(problem=f"the API has no route {method} {parts.path}")
+        event = lambda_event.event(sample, self.signer.token(sample), time.time())
+        # The flow builds its webhook URLs from this name.
         event["requestContext"]["domainName"] = urlsplit(self.api_url).netloc
         result = await self.invoke(found[0].function, event)
         if result.error is not None:
-            return FlowResponse(
-                fault=f"{found[0].function}: {result.error.get('errorMessage', '')}"
-            )
-        return _read(result.payload, result.log)
+            message = result.error.get("errorMessage", "")
+            return FlowResponse(problem=f"{found[0].function}: {message}")
+        return _response(result.payload, result.log)
 
-    def _who(self) -> dict[str, str]:
+    def _call_fields(self) -> dict[str, str]:
         return {
             "from": CALLER,
             "to": self.number,
@@ -118,27 +118,27 @@ class AppClient:
         }
 
 
-def _leading_to(flow: str, url: str) -> str:
+def _with_flow(flow: str, url: str) -> str:
     query = urlsplit(url).query
     if "flow" in parse_qs(query):
         return url
     return f"{url}{'&' if query else '?'}{urlencode({'flow': flow})}"
 
 
-def _read(payload: Mapping[str, Any], log: tuple[str, ...]) -> FlowResponse:
+def _response(payload: Mapping[str, Any], log: tuple[str, ...]) -> FlowResponse:
     status = int(payload.get("statusCode", 200))
     if status not in (200, 204):
-        return FlowResponse(fault=f"the webhook is answered {status}: {payload.get('body', '')}")
-    if said := _apology(log):
-        return FlowResponse(fault=said)
+        return FlowResponse(problem=f"the webhook returns {status}: {payload.get('body', '')}")
+    if apology := _apology(log):
+        return FlowResponse(problem=apology)
     text = str(payload.get("body") or "")
     ncco = json.loads(text) if text else None
-    # An event may be answered with nothing, or with an empty array: what runs goes on.
+    # After an empty response or an empty array to an event, the running NCCO continues.
     return FlowResponse(tuple(ncco) if isinstance(ncco, list) and ncco else None)
 
 
 def _apology(log: tuple[str, ...]) -> str:
-    """Say why the caller would hear an apology, as the function's own log tells it."""
+    """Return the reason for an apology from the function's log; empty if there was none."""
     for line in log:
         try:
             entry = json.loads(line)
@@ -146,6 +146,6 @@ def _apology(log: tuple[str, ...]) -> str:
             continue
         if isinstance(entry, dict) and entry.get("outcome") == "apology":
             at = next(iter(reversed(entry.get("at", []))), "")
-            what = " ".join(str(entry.get(name, "")) for name in ("error", "detail")).strip()
-            return f"{APOLOGY}: {what}" + (f" ({at})" if at else "")
+            error = " ".join(str(entry.get(name, "")) for name in ("error", "detail")).strip()
+            return f"{APOLOGY}: {error}" + (f" ({at})" if at else "")
     return ""

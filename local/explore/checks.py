@@ -1,50 +1,49 @@
-"""What is wrong with a flow, told from its tree."""
+"""Find problems in a flow's tree: dead ends, infinite loops, silent endings, unreachable parts."""
 
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING, Any
 
-from local.explore.traversal import fits
-from local.explore.tree import FAULT, HANG_UP, arrivals, grouped
+from local.explore.traversal import accepts
+from local.explore.tree import DEAD_END, HANG_UP, arrivals, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local.explore.tree import Branch, Node, Tree
 
-# Functions of a flow that are called only where an NCCO names their webhook.
-_ASKED_FOR = {"dtmf", "asr", "notification"}
+# Functions of a flow that run only if an NCCO names their webhook.
+_NEED_WEBHOOK = {"dtmf", "asr", "notification"}
 
 
 def findings(tree: Tree, flow: Mapping[str, Any]) -> list[str]:
-    """Say everything that is wrong, in sentences, the worst first.
+    """Return all problems as lines of text, the worst first.
 
     Parameters
     ----------
     tree
         The flow's tree.
     flow
-        The flow as its file tells: its functions and keys are compared with what was asked for.
+        The flow's metadata (``local.explore.flow_files``), with its functions and DTMF digits.
     """
     found = [
-        f"dead end: {_path(tree, place)}: {place.problem}"
-        for place in tree.places
-        if place.ending == FAULT
+        f"dead end: {_path(tree, node)}: {node.problem}"
+        for node in tree.nodes
+        if node.ending == DEAD_END
     ]
     found += _loops(tree)
     found += _silent_endings(tree)
     if not tree.unbounded:
-        found += [f"no caller reaches: {what}" for what in dict.fromkeys(tree.unreached)]
+        found += [f"unreachable: {action}" for action in dict.fromkeys(tree.unreachable)]
         found += [
-            f"no caller reaches: the function {name}, since no NCCO names its webhook"
-            for name in sorted((_ASKED_FOR & set(flow["handlers"])) - tree.handlers)
+            f"unreachable: the function {name}: no NCCO names its webhook"
+            for name in sorted((_NEED_WEBHOOK & set(flow["handlers"])) - tree.handlers)
         ]
         found += [
-            f"no caller reaches: what the keys {keys} lead to (line {line}), since no input takes"
-            " them"
-            for keys, line in flow["keys"].items()
-            if tree.inputs and not any(fits(keys, taken) for taken in tree.inputs)
+            f"unreachable: the digits {digits} (line {line}): no input action accepts them"
+            for digits, line in flow["keys"].items()
+            if tree.inputs and not any(accepts(options, digits) for options in tree.inputs)
         ]
     return found
 
@@ -52,48 +51,46 @@ def findings(tree: Tree, flow: Mapping[str, Any]) -> list[str]:
 def _loops(tree: Tree) -> list[str]:
     if tree.unbounded:
         return [
-            f"endless: {len(tree.places)} places, and there are ever new ones, the latest after"
-            f" {_path(tree, tree.places[-1])}; what stands in a URL, or is said, may grow or change"
-            " each time"
+            f"infinite loop: the flow has more than {len(tree.nodes) - 1} nodes, the latest after"
+            f" {_path(tree, tree.nodes[-1])}; a URL or a text may change each time"
         ]
     found = []
-    ends = _leading_to(tree, lambda place: place.branches)
-    stuck = [place for place in tree.places if place.number not in ends]
+    ending = _nodes_that_reach_an_end(tree, lambda node: node.branches)
+    stuck = [node for node in tree.nodes if node.number not in ending]
     if stuck:
-        found.append(f"endless: {_path(tree, stuck[0])}: no way from here ends the call")
-    fates = dict.fromkeys(branch.fate for place in tree.places for branch in place.branches)
-    told = {place.number for place in stuck}
-    for fate in ["", *filter(None, fates)]:
-        quiet = _leading_to(tree, functools.partial(_passive_branches, fate=fate))
-        kept = [place for place in tree.places if place.number not in quiet]
-        held = [
-            place for place in kept if _passive_branches(place, fate) and place.number not in told
-        ]
-        if held:
-            each_time = f" ({fate} each time)" if fate else ""
+        found.append(f"infinite loop: {_path(tree, stuck[0])}: no path from here ends the call")
+    causes = dict.fromkeys(branch.cause for node in tree.nodes for branch in node.branches)
+    reported = {node.number for node in stuck}
+    for cause in ["", *filter(None, causes)]:
+        passive = functools.partial(_passive_branches, cause=cause)
+        ending = _nodes_that_reach_an_end(tree, passive)
+        looping = [node for node in tree.nodes if node.number not in ending]
+        new = [node for node in looping if passive(node) and node.number not in reported]
+        if new:
+            each_time = f" ({cause} each time)" if cause else ""
             found.append(
-                f"endless: {_path(tree, held[0])}: a caller who does nothing never gets away"
+                f"infinite loop: {_path(tree, new[0])}: a silent caller is never disconnected"
                 f"{each_time}"
             )
-        told |= {place.number for place in kept}
+        reported |= {node.number for node in looping}
     return found
 
 
-def _passive_branches(place: Node, fate: str) -> list[Branch]:
-    """What happens to a caller who does nothing, where what ``fate`` names is so each time."""
-    fated = [branch for branch in place.branches if fate and branch.fate == fate]
-    return fated or [branch for branch in place.branches if branch.passive and not branch.fate]
+def _passive_branches(node: Node, cause: str) -> list[Branch]:
+    """Return the branches of a caller who does nothing, if ``cause`` occurs each time."""
+    with_cause = [branch for branch in node.branches if cause and branch.cause == cause]
+    return with_cause or [branch for branch in node.branches if branch.passive and not branch.cause]
 
 
-def _leading_to(tree: Tree, happening: Callable[[Node], list[Branch]]) -> set[int]:
-    """The places from which what happens leads to an end."""
-    found = {place.number for place in tree.places if place.ending}
+def _nodes_that_reach_an_end(tree: Tree, branches: Callable[[Node], list[Branch]]) -> set[int]:
+    """Return the nodes from which the given branches can reach an end of the call."""
+    found = {node.number for node in tree.nodes if node.ending}
     grown = True
     while grown:
         more = {
-            place.number
-            for place in tree.places
-            if any(branch.to in found for branch in happening(place))
+            node.number
+            for node in tree.nodes
+            if any(branch.to in found for branch in branches(node))
         }
         grown = not more <= found
         found |= more
@@ -101,34 +98,34 @@ def _leading_to(tree: Tree, happening: Callable[[Node], list[Branch]]) -> set[in
 
 
 def _silent_endings(tree: Tree) -> list[str]:
-    """Endings before which the caller, having done something, hears not a word."""
+    """Return the endings before which a caller hears nothing after an action."""
     found = []
-    first = tree.places[0]
+    first = tree.nodes[0]
     if first.ending == HANG_UP and not first.heard:
-        found.append(f"silent ending: at once: {_in_silence(first)}")
-    for place in tree.places:
-        for what, branch in grouped(place.branches):
-            end = tree.places[branch.to - 1]
+        found.append(f"silent ending: at the start: {_ending_text(first)}")
+    for node in tree.nodes:
+        for label, branch in grouped(node.branches):
+            end = tree.nodes[branch.to - 1]
             if end.ending == HANG_UP and not end.heard and not branch.talked:
-                path = what if place is first else f"{_path(tree, place)}, {what}"
-                found.append(f"silent ending: {path}: {_in_silence(end)}")
+                path = label if node is first else f"{_path(tree, node)}, {label}"
+                found.append(f"silent ending: {path}: {_ending_text(end)}")
     return found
 
 
-def _in_silence(end: Node) -> str:
+def _ending_text(end: Node) -> str:
     recorded = any(step.startswith("record") for step in end.steps)
-    return f"the call ends without a word{' after the recording' if recorded else ''}"
+    return f"the call ends without a prompt{' after the recording' if recorded else ''}"
 
 
-def _path(tree: Tree, wanted: Node) -> str:
-    """The shortest way to a place, in what happens on it."""
+def _path(tree: Tree, node: Node) -> str:
+    """Return the labels of the branches on the shortest path to a node."""
     known = arrivals(tree)
-    if wanted.number not in known:
-        return f"place {wanted.number}"
-    steps: list[str] = []
-    arrival = known[wanted.number]
+    if node.number not in known:
+        return f"node {node.number}"
+    labels: list[str] = []
+    arrival = known[node.number]
     while arrival is not None:
         before, branch = arrival
-        steps.insert(0, branch.what)
+        labels.insert(0, branch.label)
         arrival = known[before]
-    return ", ".join(steps) or "at once"
+    return ", ".join(labels) or "at the start"

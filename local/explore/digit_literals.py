@@ -1,4 +1,4 @@
-"""Which keys a flow's source compares ``input.digits`` with."""
+"""Find the DTMF digits with which a flow's source compares ``input.digits``."""
 
 from __future__ import annotations
 
@@ -9,39 +9,42 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What leaves keys as they are, but for some at the ends.
+# Methods that only remove characters at the ends.
 _TRIMS = {"strip", "lstrip", "rstrip", "removeprefix", "removesuffix"}
 
 
 def compared(tree: ast.Module) -> dict[str, int]:
-    """Give the keys, and for each the line where they stand first.
+    """Return the digits, each with the line of its first occurrence.
 
-    Names count that are given nothing but the digits in the whole module. What the flow makes of
-    the digits otherwise, such as their number, does not.
+    A name counts if the whole module assigns it nothing but the digits. Values computed from the
+    digits, such as a number, do not count.
     """
     names = _names(tree)
     found: dict[str, int] = {}
     for node in ast.walk(tree):
-        for keys, line in _texts(node, names):
-            if re.fullmatch("[0-9*#]{1,20}", keys):
-                found[keys] = min(line, found.get(keys, line))
+        for digits, line in _texts(node, names):
+            if re.fullmatch("[0-9*#]{1,20}", digits):
+                found[digits] = min(line, found.get(digits, line))
     return found
 
 
 def _names(tree: ast.Module) -> set[str]:
-    given: dict[str, list[ast.expr]] = {}
+    """Return the names that hold only ``input.digits``."""
+    assigned: dict[str, list[ast.expr]] = {}
     for node in ast.walk(tree):
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.NamedExpr):
             targets = [node.target]
         for target in targets:
             if isinstance(target, ast.Name):
-                given.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined]
-    return {name for name, values in given.items() if all(_is_digits(one, set()) for one in values)}
+                assigned.setdefault(target.id, []).append(node.value)  # type: ignore[attr-defined]
+    return {
+        name for name, values in assigned.items() if all(_is_digits(one, set()) for one in values)
+    }
 
 
 def _is_digits(node: ast.expr, names: set[str]) -> bool:
-    """Whether an expression is the digits, some of them, or a text where there are none."""
+    """Return whether an expression is the digits, a part of them, or a default for none."""
     match node:
         case ast.Name(id=name):
             return name in names
@@ -67,8 +70,8 @@ def _texts(node: ast.AST, names: set[str]) -> Iterator[tuple[str, int]]:
         if any(_is_digits(side, names) for side in sides):
             for side in sides:
                 if isinstance(side, ast.Constant) and isinstance(node.ops[0], ast.In | ast.NotIn):
-                    # Keys that are looked for in a text are one of its characters.
-                    yield from ((key, side.lineno) for key in str(side.value))
+                    # `input.digits in "123"` compares with each character.
+                    yield from ((digit, side.lineno) for digit in str(side.value))
                 else:
                     yield from _constants(side)
 

@@ -1,4 +1,4 @@
-"""What the files of flows say of themselves, read without running any."""
+"""Read the metadata of flows from their source files, without importing them."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HANDLERS = ("answer", "dtmf", "asr", "notification", "event")
-_LONGEST = 512 * 1024  # bytes of a file that is read
+_SIZE_LIMIT = 512 * 1024  # bytes of a source file
 
 
 def read_all(folder: Path) -> list[dict[str, Any]]:
-    """Describe every flow in a folder, by name; those with a syntax error among them.
+    """Return the metadata of every flow in a folder, sorted by name.
 
-    Other files of the package, which have no ``answer``, are no flows.
+    Flows with a syntax error are included. Files without a function ``answer`` are not flows.
 
     Returns
     -------
     list of dict
-        ``name``, ``doc``, ``handlers``, ``keys`` that the flow asks for by name, each with its
-        line, and ``error``: None, or a ``line`` and a ``text``.
+        ``name``, ``doc``, ``handlers``, ``keys`` (the DTMF digits in the source, each with its
+        line), and ``error``: None, or a ``line`` and a ``text``.
     """
     found = [read(path) for path in sorted(folder.glob("*.py")) if path.stem[0] not in "_."]
     return [flow for flow in found if flow["error"] or "answer" in flow["handlers"]]
 
 
 def missing(flow: str, folder: Path, known: Iterable[str]) -> str:
-    """Say why a name is not that of a flow in a folder."""
+    """Return the reason why a name is not the name of a flow in a folder."""
     path = folder / f"{flow}.py"
     if path.is_file():
-        return f"{path} has no function answer, so it is no flow"
-    return f"there is no flow {flow}; there are {', '.join(known)}"
+        return f"{path} is not a flow, because it has no function answer"
+    return f"there is no flow {flow}; expected {', '.join(known)}"
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Describe one flow."""
-    described: dict[str, Any] = {"name": path.stem, "doc": "", "handlers": [], "keys": {}}
-    described["error"] = None
+    """Return the metadata of one flow."""
+    flow: dict[str, Any] = {"name": path.stem, "doc": "", "handlers": [], "keys": {}}
+    flow["error"] = None
     if not path.stem.isidentifier():
-        text = "the name of a flow is of letters, digits and underscores, and begins with no digit"
-        return described | {"error": {"line": None, "text": text}}
+        text = "invalid flow name; expected letters, digits and underscores, and no digit first"
+        return flow | {"error": {"line": None, "text": text}}
     try:
         tree = _parse(path)
     except SyntaxError as error:
-        return described | {"error": {"line": error.lineno, "text": error.msg}}
+        return flow | {"error": {"line": error.lineno, "text": error.msg}}
     except (OSError, ValueError, RecursionError, MemoryError) as error:
-        return described | {"error": {"line": None, "text": str(error) or type(error).__name__}}
+        return flow | {"error": {"line": None, "text": str(error) or type(error).__name__}}
     defined = set(_names(tree))
-    return described | {
+    return flow | {
         "doc": ast.get_docstring(tree) or "",
         "handlers": [name for name in HANDLERS if name in defined],
         "keys": compared(tree),
@@ -62,18 +62,18 @@ def read(path: Path) -> dict[str, Any]:
 
 def _parse(path: Path) -> ast.Module:
     with path.open("rb") as file:
-        source = file.read(_LONGEST + 1)
-    if len(source) > _LONGEST:
-        raise ValueError(f"longer than {_LONGEST // 1024} KiB")
+        source = file.read(_SIZE_LIMIT + 1)
+    if len(source) > _SIZE_LIMIT:
+        raise ValueError(f"the file exceeds {_SIZE_LIMIT // 1024} KiB")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(source)
-        compile(tree, path.name, "exec", dont_inherit=True)  # finds what the grammar lets pass
+        compile(tree, path.name, "exec", dont_inherit=True)  # finds errors that ast.parse misses
     return tree
 
 
 def _names(tree: ast.Module) -> Iterator[str]:
-    """Give the names that a module defines, assigns or imports at its top."""
+    """Yield the names that a module defines, assigns or imports at its top level."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name

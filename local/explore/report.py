@@ -1,4 +1,4 @@
-"""A flow explored: walked, drawn, and judged."""
+"""Explore one flow: traverse, render and check it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.explore.checks import findings
 from local.explore.render import as_svg, as_text
-from local.explore.traversal import PLACES, traverse
+from local.explore.traversal import NODE_LIMIT, traverse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class FlowReport(NamedTuple):
-    """What was found: the tree as text and as SVG, and what is wrong with the flow."""
+    """A flow's tree as text and as SVG, and the problems found."""
 
     text: str
     svg: str
@@ -23,12 +23,12 @@ class FlowReport(NamedTuple):
 
 
 async def explore(
-    application: AppClient,
+    client: AppClient,
     flow: Mapping[str, Any],
     say: Sequence[str] = (),
-    limit: int = PLACES,
+    limit: int = NODE_LIMIT,
     progress: Callable[[int], None] | None = None,
 ) -> FlowReport:
-    """Walk every path of a flow, draw it and judge it; the parameters are those of ``walk``."""
-    tree = await traverse(application, flow, say, limit, progress)
+    """Traverse, render and check a flow; the parameters are those of ``traverse``."""
+    tree = await traverse(client, flow, say, limit, progress)
     return FlowReport(as_text(tree), as_svg(tree), findings(tree, flow))

@@ -1,4 +1,4 @@
-"""Follows a flow along everything that a caller, or whoever is called, can do."""
+"""Breadth-first traversal of everything that a caller or callee of a flow can do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from local.explore.app_client import APOLOGY, AppClient, Elsewhere, FlowResponse
+from local.explore.app_client import APOLOGY, AppClient, ExternalUrl, FlowResponse
 from local.explore.tree import (
-    ELSEWHERE,
+    DEAD_END,
+    EXTERNAL,
     FAILURES,
-    FAULT,
     HANG_UP,
-    TOGETHER,
+    IN_CONVERSATION,
     Branch,
     Node,
     Tree,
@@ -27,14 +27,14 @@ from vonage_simulator.errors import InvalidNcco
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-KEYS = "1234567890*#"
-# What is said where a flow gives no words to listen for (input.speech.context).
-WORDS = ("yes", "no")
-# What no flow listens for, as a wrong key.
-OTHER = "something else"
-# A flow with more places than this makes new ones without end, or is not looked at to its end.
-PLACES = 150
-# What Vonage reports of a leg whatever happens, and what only `completed` tells beside that.
+DIGITS = "1234567890*#"
+# Texts that callers say if the flow has no input.speech.context.
+DEFAULT_SPEECH = ("yes", "no")
+# A text that no flow expects.
+UNEXPECTED_SPEECH = "something else"
+# The traversal stops at this number of nodes, because the flow may create new ones forever.
+NODE_LIMIT = 150
+# The events that Vonage sends for every leg, with their own fields.
 _REPORTS: dict[str, dict[str, Any]] = {
     "started": {},
     "ringing": {},
@@ -49,18 +49,18 @@ _REPORTS: dict[str, dict[str, Any]] = {
         "disconnected_by": "user",
     },
 }
-# What it reports of a leg that was called with machine detection; the reply may be an NCCO.
+# The events of machine detection on an outbound leg; the response may be an NCCO.
 _DETECTED = {
     "a person answers": {"status": "human"},
     "a machine answers": {"status": "machine"},
     "a machine beeps": {"status": "machine", "sub_state": "beep_start"},
 }
 
-_DOORS = ("answer", "dtmf", "asr", "notification", "event")
+_WEBHOOKS = ("answer", "dtmf", "asr", "notification", "event")
 
 
 class NccoPosition(NamedTuple):
-    """An NCCO that came back, and the position in it from which on it is still to run."""
+    """An NCCO, and the index of the next action to run."""
 
     origin: str
     actions: tuple[dict[str, Any], ...]
@@ -68,57 +68,57 @@ class NccoPosition(NamedTuple):
 
 
 class BranchOutcome(NamedTuple):
-    """One thing that can happen at a place: in words, and what the application answers to it.
+    """An event at a node and the application's response.
 
-    ``reply`` is None where the running NCCO simply goes on; ``stays`` is set where it does not
-    even do that, since what is played has no end.
+    ``response`` is None if the running NCCO continues. ``stays`` is set if it does not continue
+    either, because a sound is played in an infinite loop.
     """
 
-    what: str
-    reply: FlowResponse | None
+    label: str
+    response: FlowResponse | None
     passive: bool = False
     talked: bool = False
-    fate: str = ""
+    cause: str = ""
     stays: bool = False
 
 
 async def traverse(
-    application: AppClient,
+    client: AppClient,
     flow: Mapping[str, Any],
     say: Sequence[str] = (),
-    limit: int = PLACES,
+    limit: int = NODE_LIMIT,
     progress: Callable[[int], None] | None = None,
 ) -> Tree:
-    """Walk every path of a flow.
+    """Follow every path through a flow and return the tree.
 
     Parameters
     ----------
-    application
-        The running application.
+    client
+        The client of the running application.
     flow
-        The flow as its file tells (``local.explore.flow_files``).
+        The flow's metadata (``local.explore.flow_files``).
     say
-        What callers say besides what the flow listens for, where it takes speech.
+        Further texts that callers say where the flow accepts speech.
     limit
-        How many places it looks at before it gives up.
+        The maximum number of nodes.
     progress
-        Told at each place how many were found so far.
+        Called at each node with the number of nodes so far.
     """
-    return await _Traversal(application, flow, say, limit, progress).run()
+    return await _Traversal(client, flow, say, limit, progress).run()
 
 
 class _Traversal:
-    """The state of one walk: what was found, and what is still to be looked at."""
+    """The state of one traversal: the tree, and the nodes to visit."""
 
     def __init__(
         self,
-        application: AppClient,
+        client: AppClient,
         flow: Mapping[str, Any],
         say: Sequence[str],
         limit: int,
         progress: Callable[[int], None] | None,
     ) -> None:
-        self._application = application
+        self._client = client
         self._flow = flow
         self._say = say
         self._limit = limit
@@ -130,204 +130,208 @@ class _Traversal:
         self._reached: set[tuple[str, int]] = set()
 
     async def run(self) -> Tree:
-        """Look at places until none is left."""
+        """Visit nodes until none is pending, and return the tree."""
         tree = self._tree
         tree.handlers.add("answer")
-        self._arrive(await self._application.answer(tree.flow), None)
+        self._arrive(await self._client.answer(tree.flow), None)
         if "event" in self._flow["handlers"]:
-            await self._report(tree.places[0])
+            await self._send_leg_events(tree.nodes[0])
         while self._pending:
-            if len(tree.places) > self._limit:
+            if len(tree.nodes) > self._limit:
                 tree.unbounded = True
                 break
-            place, program = self._pending.popleft()
-            self._progress(len(tree.places))
-            await self._look(place, program)
+            node, position = self._pending.popleft()
+            self._progress(len(tree.nodes))
+            await self._visit(node, position)
         if not tree.unbounded:
-            self._note_unreached()
+            self._collect_unreachable()
         return tree
 
-    async def _report(self, first: Node) -> None:
-        """Report what is told of every call, up to its end, and of one that the owner placed."""
+    async def _send_leg_events(self, first: Node) -> None:
+        """Send the events of every call, and those of machine detection on an outbound call."""
         for status, fields in _REPORTS.items():
-            told = {"status": status, "direction": "inbound", **fields}
-            reply = await self._application.event(self._tree.flow, None, "POST", **told)
-            if reply.fault:
-                what = "hangs up" if status == "completed" else f"is {status}"
-                first.branches.append(Branch(what, self._fault(_unheard(reply.fault))))
-        for what, detected in _DETECTED.items():
-            reply = await self._application.event(self._tree.flow, None, "POST", **detected)
-            if reply.fault or reply.ncco is not None:
-                first.branches.append(Branch(what, self._arrive(reply, None)))
+            event = {"status": status, "direction": "inbound", **fields}
+            response = await self._client.event(self._tree.flow, None, "POST", **event)
+            if response.problem:
+                label = "hangs up" if status == "completed" else f"is {status}"
+                node = self._add_dead_end(_unheard(response.problem))
+                first.branches.append(Branch(label, node))
+        for label, event in _DETECTED.items():
+            response = await self._client.event(self._tree.flow, None, "POST", **event)
+            if response.problem or response.ncco is not None:
+                first.branches.append(Branch(label, self._arrive(response, None)))
 
-    # Places
+    # Nodes
 
-    def _arrive(self, reply: FlowResponse | None, rest: NccoPosition | None) -> int:
-        """Give the number of the place that a reply leads to; ``rest`` is what runs without one."""
-        if reply is not None and reply.fault:
-            return self._fault(reply.fault)
-        if reply is not None and reply.ncco is not None:
-            return self._at(NccoPosition(_key(reply.ncco), reply.ncco))
-        return self._at(rest or NccoPosition("[]", ()))
+    def _arrive(self, response: FlowResponse | None, rest: NccoPosition | None) -> int:
+        """Return the number of the node after a response; ``rest`` runs if it has no NCCO."""
+        if response is not None and response.problem:
+            return self._add_dead_end(response.problem)
+        if response is not None and response.ncco is not None:
+            return self._add_position(NccoPosition(_key(response.ncco), response.ncco))
+        return self._add_position(rest or NccoPosition("[]", ()))
 
-    def _at(self, program: NccoPosition) -> int:
+    def _add_position(self, position: NccoPosition) -> int:
         try:
-            _actions(program.actions)
+            _actions(position.actions)
         except InvalidNcco as error:
-            return self._fault(f"Vonage refuses the NCCO: {error}")
-        self._seen.setdefault(program.origin, program.actions)
-        place = self._place((program.origin, program.start))
-        if place is not None:
-            self._pending.append((place, program))
-        return self._known[program.origin, program.start]
+            return self._add_dead_end(f"Vonage rejects the NCCO: {error}")
+        self._seen.setdefault(position.origin, position.actions)
+        node = self._add_node((position.origin, position.start))
+        if node is not None:
+            self._pending.append((node, position))
+        return self._known[position.origin, position.start]
 
-    def _fault(self, text: str) -> int:
-        place = self._place(("fault", text))
-        if place is not None:
-            place.ending, place.problem = FAULT, text
-        return self._known["fault", text]
+    def _add_dead_end(self, problem: str) -> int:
+        node = self._add_node((DEAD_END, problem))
+        if node is not None:
+            node.ending, node.problem = DEAD_END, problem
+        return self._known[DEAD_END, problem]
 
-    def _elsewhere(self, url: str) -> int:
-        place = self._place(("elsewhere", url))
-        if place is not None:
-            place.ending = ELSEWHERE
-            place.steps.append(f"{urlsplit(url).netloc} answers")
-        return self._known["elsewhere", url]
+    def _add_external(self, url: str) -> int:
+        node = self._add_node((EXTERNAL, url))
+        if node is not None:
+            node.ending = EXTERNAL
+            node.steps.append(f"webhook to {urlsplit(url).netloc}")
+        return self._known[EXTERNAL, url]
 
-    def _place(self, key: Any) -> Node | None:
-        """Make the place of that key; None where it is known."""
+    def _add_node(self, key: Any) -> Node | None:
+        """Add a node for a key; return None if it exists."""
         if key in self._known:
             return None
-        place = Node(len(self._tree.places) + 1)
-        self._known[key] = place.number
-        self._tree.places.append(place)
-        return place
+        node = Node(len(self._tree.nodes) + 1)
+        self._known[key] = node.number
+        self._tree.nodes.append(node)
+        return node
 
-    # What happens at a place
+    # Events at a node
 
-    async def _look(self, place: Node, program: NccoPosition) -> None:
-        """Run the actions from where the program stands until something must happen."""
-        parsed = _actions(program.actions)
+    async def _visit(self, node: Node, position: NccoPosition) -> None:
+        """Run the actions from a position up to the next event, and follow every event there."""
+        parsed = _actions(position.actions)
         barging = forever = False
-        for position in range(program.start, len(parsed)):
-            action, fields = parsed[position], program.actions[position]
-            self._reached.add((program.origin, position))
-            rest = program._replace(start=position + 1)
-            place.steps.append(describe(fields))
+        for index in range(position.start, len(parsed)):
+            action, fields = parsed[index], position.actions[index]
+            self._reached.add((position.origin, index))
+            rest = position._replace(start=index + 1)
+            node.steps.append(describe(fields))
             if isinstance(action, ncco.Talk | ncco.Stream):
-                place.heard = place.heard or _sounds(action)
+                node.heard = node.heard or _sounds(action)
                 barging = barging or action.barge_in
                 forever = forever or action.loop == 0
                 if forever and not barging:
-                    place.ending = FAULT
-                    place.problem = "this is played without end, and nothing can stop it"
+                    node.ending = DEAD_END
+                    node.problem = "this plays in an infinite loop, and no input can stop it"
                     return
             elif isinstance(action, ncco.Record) and action.blocks:
-                place.heard = False
+                node.heard = False
             elif isinstance(action, ncco.Conversation | ncco.Transfer):
-                place.ending = TOGETHER
+                node.ending = IN_CONVERSATION
                 return
             elif isinstance(action, ncco.Notify):
-                await self._branch(place, rest, action, _notified)
+                await self._branch(node, rest, action, _notify_outcomes)
                 return
             elif isinstance(action, ncco.Connect):
-                await self._branch(place, rest, action, _called)
+                await self._branch(node, rest, action, _connect_outcomes)
                 return
             elif isinstance(action, ncco.Input):
-                self._note_input(action)
+                self._add_input(action)
                 if action.asynchronous:
-                    await self._branch(place, rest, action, _pressed)
+                    await self._branch(node, rest, action, _asynchronous_input_outcomes)
                     continue
-                told = _Listening(action, fields, self._flow["keys"], self._say, forever)
-                await self._branch(place, rest, action, told.happen)
+                outcomes = _InputOutcomes(action, fields, self._flow["keys"], self._say, forever)
+                await self._branch(node, rest, action, outcomes.run)
                 return
-        place.ending = HANG_UP
-        if parsed[program.start :] and (idle := _idle(parsed[-1])):
-            place.ending, place.problem = FAULT, f"the call ends as this begins: {idle}"
+        node.ending = HANG_UP
+        if parsed[position.start :] and (reason := _useless_at_the_end(parsed[-1])):
+            node.ending, node.problem = DEAD_END, f"the call ends as this starts: {reason}"
 
-    async def _branch(self, place: Node, rest: NccoPosition, action: Any, ask: Any) -> None:
-        """Let everything happen that can, and note where each leads."""
+    async def _branch(self, node: Node, rest: NccoPosition, action: Any, run: Any) -> None:
+        """Add a branch for each possible outcome of an action."""
         callback = action.callback
-        self._note_handlers(action)
+        self._add_handlers(action)
 
         async def report(**fields: Any) -> FlowResponse:
-            return await self._application.event(
+            return await self._client.event(
                 self._tree.flow, callback.url, callback.method, **fields
             )
 
         try:
-            outcomes: list[BranchOutcome] = [outcome async for outcome in ask(action, report)]
-        except Elsewhere as elsewhere:
-            number = self._elsewhere(str(elsewhere))
-            place.branches.append(Branch("the reply", number, passive=True))
+            outcomes: list[BranchOutcome] = [outcome async for outcome in run(action, report)]
+        except ExternalUrl as error:
+            number = self._add_external(str(error))
+            node.branches.append(Branch("the response", number, passive=True))
             return
         for outcome in outcomes:
-            number = place.number if outcome.stays else self._arrive(outcome.reply, rest)
-            place.branches.append(
-                Branch(outcome.what, number, outcome.passive, outcome.talked, outcome.fate)
+            number = node.number if outcome.stays else self._arrive(outcome.response, rest)
+            node.branches.append(
+                Branch(outcome.label, number, outcome.passive, outcome.talked, outcome.cause)
             )
 
-    # What was not reached
+    # Unreachable parts
 
-    def _note_handlers(self, action: Any) -> None:
-        """Note which functions are asked; at the event webhook, what comes decides."""
+    def _add_handlers(self, action: Any) -> None:
+        """Add the functions that an action's webhook invokes.
+
+        At the event webhook, the content of the event selects the function.
+        """
         url = action.callback.url
-        door = "event" if url is None else urlsplit(url).path.rpartition("/")[2]
-        if door in _DOORS:
-            self._tree.handlers.add(door)
-        if door == "event" and isinstance(action, ncco.Notify):
+        webhook = "event" if url is None else urlsplit(url).path.rpartition("/")[2]
+        if webhook in _WEBHOOKS:
+            self._tree.handlers.add(webhook)
+        if webhook == "event" and isinstance(action, ncco.Notify):
             self._tree.handlers.add("notification")
-        elif door == "event" and isinstance(action, ncco.Input):
+        elif webhook == "event" and isinstance(action, ncco.Input):
             self._tree.handlers |= {"dtmf", "asr"} if action.speech else {"dtmf"}
 
-    def _note_input(self, action: ncco.Input) -> None:
+    def _add_input(self, action: ncco.Input) -> None:
         if action.dtmf is not None:
             most = 1 if action.asynchronous else action.dtmf.max_digits
             self._tree.inputs.add((most, action.dtmf.submit_on_hash))
 
-    def _note_unreached(self) -> None:
-        """Note the actions that no path came to.
+    def _collect_unreachable(self) -> None:
+        """Add the actions that no path reached.
 
-        What follows an input or a notify runs where the webhook cannot be reached, so it counts as
-        reached; what follows a conversation never runs.
+        An action after an input or a notify counts as reached, because it runs if the webhook
+        fails. An action after a conversation never runs.
         """
         for origin, actions in self._seen.items():
             parsed = _actions(actions)
-            for position, fields in enumerate(actions):
-                before = parsed[:position]
-                answered = any(isinstance(one, ncco.Input | ncco.Notify) for one in before)
+            for index, fields in enumerate(actions):
+                before = parsed[:index]
+                replaced = any(isinstance(one, ncco.Input | ncco.Notify) for one in before)
                 final = any(isinstance(one, ncco.Conversation | ncco.Transfer) for one in before)
-                if (origin, position) not in self._reached and (final or not answered):
-                    self._tree.unreached.append(describe(fields))
+                if (origin, index) not in self._reached and (final or not replaced):
+                    self._tree.unreachable.append(describe(fields))
 
 
-class _Listening:
-    """An input action, what the flow's source asks for by name, and what callers say into it."""
+class _InputOutcomes:
+    """The outcomes of an input action, with digits from the flow's source and texts of callers."""
 
     def __init__(
         self,
         action: ncco.Input,
         fields: dict[str, Any],
-        keys: Mapping[str, int],
+        literals: Mapping[str, int],
         say: Sequence[str],
         forever: bool,
     ) -> None:
         self._action = action
         self._forever = forever
-        self._keys = keys
-        context = (fields.get("speech") or {}).get("context") or WORDS
-        self._texts = list(dict.fromkeys([*context, OTHER, *say]))
+        self._literals = literals
+        context = (fields.get("speech") or {}).get("context") or DEFAULT_SPEECH
+        self._texts = list(dict.fromkeys([*context, UNEXPECTED_SPEECH, *say]))
 
-    async def happen(self, action: ncco.Input, report: Any) -> Any:
-        """Every key, keys to the full, silence; words, silence, and a recogniser that fails."""
+    async def run(self, action: ncco.Input, report: Any) -> Any:
+        """Yield the outcomes: each digit, several digits, silence, speech, failed recognition."""
         none: dict[str, Any] = {"digits": None, "timed_out": action.dtmf is not None}
         if action.dtmf is not None:
-            for digits, what in self._entries(action.dtmf):
-                ended = what == "#" != digits  # by the hash key
-                timed_out = len(digits) < action.dtmf.max_digits and not ended
+            for digits, label in self._entries(action.dtmf):
+                submitted = label == "#" != digits  # by the hash key
+                timed_out = len(digits) < action.dtmf.max_digits and not submitted
                 entered = {"digits": digits or None, "timed_out": timed_out}
-                speech = _OVERRIDDEN if action.speech is not None and digits else _NOTHING_SAID
-                yield BranchOutcome(what, await _input(action, report, entered, speech))
+                speech = _OVERRIDDEN if action.speech is not None and digits else _NO_SPEECH
+                yield BranchOutcome(label, await _input(action, report, entered, speech))
         if self._forever:
             yield BranchOutcome("silence", None, passive=True, stays=True)
         elif action.speech is None:
@@ -342,102 +346,110 @@ class _Listening:
             yield BranchOutcome(f"says {text}", await _input(action, report, none, speech))
         if not self._forever:
             silent = {"timeout_reason": "start_timeout", "results": []}
-            reply = await _input(action, report, none, silent)
-            yield BranchOutcome("silence", reply, passive=True)
-        mumbled = {"timeout_reason": "end_on_silence_timeout", "results": []}
-        yield BranchOutcome("mumbles", await _input(action, report, none, mumbled))
+            response = await _input(action, report, none, silent)
+            yield BranchOutcome("silence", response, passive=True)
+        unrecognized = {"timeout_reason": "end_on_silence_timeout", "results": []}
+        response = await _input(action, report, none, unrecognized)
+        yield BranchOutcome("unrecognized speech", response)
         failed = {"error": "ERR1: Failed to analyze audio"}
-        reply = await _input(action, report, none, failed)
-        yield BranchOutcome("recognition fails", reply, passive=True, fate="recognition fails")
+        response = await _input(action, report, none, failed)
+        yield BranchOutcome("recognition fails", response, passive=True, cause="recognition fails")
 
     def _entries(self, options: ncco.DtmfOptions) -> list[tuple[str, str]]:
-        """What is entered by keys: each one alone, those of the source, as many as there may be."""
-        most, ends = options.max_digits, "#" if options.submit_on_hash else ""
-        alone = [("" if key == ends else key, key) for key in KEYS]
+        """Return digits with labels: each single digit, those of the source, and the maximum."""
+        most, submit = options.max_digits, "#" if options.submit_on_hash else ""
+        single = [("" if digit == submit else digit, digit) for digit in DIGITS]
         if most == 1:
-            return alone
-        full = (KEYS[:10] * 2)[:most]
-        named = [keys for keys in self._keys if fits(keys, (most, options.submit_on_hash))]
-        several = dict.fromkeys([*(keys for keys in named if len(keys) > 1), full])
-        return [*alone, *((keys, f"keys {keys}") for keys in several)]
+            return single
+        full = (DIGITS[:10] * 2)[:most]
+        accepted = [one for one in self._literals if accepts((most, options.submit_on_hash), one)]
+        several = dict.fromkeys([*(one for one in accepted if len(one) > 1), full])
+        return [*single, *((digits, f"digits {digits}") for digits in several)]
 
 
-def fits(keys: str, taken: tuple[int, bool]) -> bool:
-    """Whether an input, that takes so many keys and may end by the hash key, can give these."""
-    most, hash_ends = taken
-    return len(keys) <= most and not (hash_ends and "#" in keys)
+def accepts(options: tuple[int, bool], digits: str) -> bool:
+    """Return whether an input can return these digits.
+
+    ``options`` are the maximum number of digits, and whether the hash key submits.
+    """
+    most, submit_on_hash = options
+    return len(digits) <= most and not (submit_on_hash and "#" in digits)
 
 
-async def _notified(action: ncco.Notify, report: Any) -> Any:
-    yield BranchOutcome("the reply", await report(payload=action.payload), passive=True)
+async def _notify_outcomes(action: ncco.Notify, report: Any) -> Any:
+    yield BranchOutcome("the response", await report(payload=action.payload), passive=True)
 
 
-async def _called(action: ncco.Connect, report: Any) -> Any:
-    """Whoever is called answers and hangs up later, or does not answer."""
-    called = {"direction": "outbound", "to": action.endpoint.address}
+async def _connect_outcomes(action: ncco.Connect, report: Any) -> Any:
+    """Yield the outcomes of a connect: the callee answers and later hangs up, or does not."""
+    outbound = {"direction": "outbound", "to": action.endpoint.address}
     yield BranchOutcome("answers, and hangs up later", None, talked=True)
     for status in FAILURES:
-        reply = await report(status=status, **called) if action.synchronous else None
-        fate = "" if status == "timeout" else status
-        yield BranchOutcome(status, reply, passive=True, fate=fate)
+        response = await report(status=status, **outbound) if action.synchronous else None
+        cause = "" if status == "timeout" else status
+        yield BranchOutcome(status, response, passive=True, cause=cause)
     detects = action.detection is not None
     if action.detection is not None and action.detection.behavior == "hangup":
-        yield BranchOutcome("a machine, hung up on", None, passive=True, fate="a machine")
+        yield BranchOutcome(
+            "a machine answers, and Vonage hangs up", None, passive=True, cause="a machine"
+        )
     if action.synchronous and action.endpoint.kind == "websocket":
-        reply = await report(status="disconnected", **called)
-        yield BranchOutcome("disconnects", reply, talked=True)
-    told = {**_REPORTS, **({"human": {}, "machine": {}} if detects else {})}
-    with contextlib.suppress(Elsewhere):
-        for status, fields in told.items():
-            reply = await report(status=status, **called, **fields)
-            if reply.fault:
-                yield BranchOutcome(f"is {status}", FlowResponse(fault=_unheard(reply.fault)))
+        response = await report(status="disconnected", **outbound)
+        yield BranchOutcome("disconnects", response, talked=True)
+    events = {**_REPORTS, **({"human": {}, "machine": {}} if detects else {})}
+    with contextlib.suppress(ExternalUrl):
+        for status, fields in events.items():
+            response = await report(status=status, **outbound, **fields)
+            if response.problem:
+                problem = FlowResponse(problem=_unheard(response.problem))
+                yield BranchOutcome(f"is {status}", problem)
 
 
-async def _pressed(_action: ncco.Input, report: Any) -> Any:
-    """Keys that come while something else goes on; no reply to them is carried out."""
-    with contextlib.suppress(Elsewhere):
-        for key in KEYS:
-            reply = await report(dtmf={"digits": key, "timed_out": False})
-            if reply.fault:
-                yield BranchOutcome(key, FlowResponse(fault=_unheard(reply.fault)))
+async def _asynchronous_input_outcomes(_action: ncco.Input, report: Any) -> Any:
+    """Yield the digits at which the flow fails; Vonage ignores NCCOs in these responses."""
+    with contextlib.suppress(ExternalUrl):
+        for digit in DIGITS:
+            response = await report(dtmf={"digits": digit, "timed_out": False})
+            if response.problem:
+                yield BranchOutcome(digit, FlowResponse(problem=_unheard(response.problem)))
 
 
 _OVERRIDDEN = {"error": "Speech overridden by DTMF"}
-_NOTHING_SAID: dict[str, Any] = {"results": []}
+_NO_SPEECH: dict[str, Any] = {"results": []}
 
 
 async def _input(
-    action: ncco.Input, report: Any, dtmf: dict[str, Any], speech: dict[str, Any] = _NOTHING_SAID
+    action: ncco.Input, report: Any, dtmf: dict[str, Any], speech: dict[str, Any] = _NO_SPEECH
 ) -> FlowResponse:
     if action.flat:
-        reply: FlowResponse = await report(dtmf=dtmf["digits"] or "", timed_out=dtmf["timed_out"])
-        return reply
-    reply = await report(dtmf=dtmf, speech=speech)
-    return reply
+        fields: dict[str, Any] = {"dtmf": dtmf["digits"] or "", "timed_out": dtmf["timed_out"]}
+    else:
+        fields = {"dtmf": dtmf, "speech": speech}
+    response: FlowResponse = await report(**fields)
+    return response
 
 
-def _unheard(fault: str) -> str:
-    """Say of a webhook whose reply is not carried out what is wrong with it."""
-    return fault.replace(APOLOGY, "the flow fails")
+def _unheard(problem: str) -> str:
+    """Return the problem of a webhook whose response plays nothing to the caller."""
+    return problem.replace(APOLOGY, "the flow fails")
 
 
 def _sounds(action: ncco.Talk | ncco.Stream) -> bool:
-    """Whether there is more to hear than pauses."""
+    """Return whether there is more to hear than pauses."""
     return isinstance(action, ncco.Stream) or bool(re.sub("<[^>]*>", "", action.text).strip())
 
 
-def _idle(action: ncco.Action) -> str:
-    """Say what is in vain of an action that runs beside the next ones, where there is no next."""
+def _useless_at_the_end(action: ncco.Action) -> str:
+    """Return the reason why an action that does not block is useless as the last one."""
     if isinstance(action, ncco.Record) and not action.blocks:
         return "nothing is recorded without end_on_silence, end_on_key or time_out"
     if isinstance(action, ncco.Input) and action.asynchronous:
-        return "no key can be pressed any more"
+        return "no digit can be pressed any more"
     return ""
 
 
-def _actions(program: tuple[dict[str, Any], ...]) -> list[ncco.Action]:
-    return [step.action for step in ncco.parse(list(program))]
+def _actions(actions: tuple[dict[str, Any], ...]) -> list[ncco.Action]:
+    return [step.action for step in ncco.parse(list(actions))]
 
 
 def _key(actions: Any) -> str:

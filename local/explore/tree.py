@@ -1,41 +1,62 @@
-"""The tree of a flow: the places where a caller can be, and what leads from one to the next."""
+"""The tree of a flow: nodes, and branches between them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-# How a called side may fail (NCCO reference: eventType).
+# Outcomes of a call to a callee who does not answer (NCCO reference: eventType).
 FAILURES = ("timeout", "busy", "rejected", "unanswered", "failed")
-# How the caller's part of a call ends, as a place says it.
+# Endings of a path.
 HANG_UP = "the call ends"
-TOGETHER = "in a conversation"
-FAULT = "fault"
-ELSEWHERE = "another application goes on"
+IN_CONVERSATION = "in a conversation"
+DEAD_END = "dead end"
+EXTERNAL = "another application continues"
 
 
 @dataclass(frozen=True)
 class Branch:
-    """What happens at a place, and the number of the place that it leads to.
+    """A branch from a node.
 
-    ``passive`` where it happens to a caller who does nothing at all, and ``fate`` names what has to
-    be so for it, where that may be so each time: the line is busy. ``talked`` where the caller has
-    just spoken with somebody, so that an ending needs no words.
+    Attributes
+    ----------
+    label
+        The event, such as a digit or silence.
+    to
+        The number of the next node.
+    passive
+        Whether the event happens to a caller who does nothing.
+    talked
+        Whether the caller has just talked to a callee, so that an ending needs no prompt.
+    cause
+        An external cause that can recur each time, such as a busy callee.
     """
 
-    what: str
+    label: str
     to: int
     passive: bool = False
     talked: bool = False
-    fate: str = ""
+    cause: str = ""
 
 
 @dataclass
 class Node:
-    """What a caller hears until something must happen.
+    """The actions that run before the next event.
 
-    ``steps`` are the sounds and actions in words, ``heard`` whether any sound is among the last,
-    ``ending`` how it ends (empty where it goes on), ``problem`` a fault's text.
+    Attributes
+    ----------
+    number
+        The node's number, from 1.
+    steps
+        The actions as text.
+    heard
+        Whether the caller hears something, after the latest recording if there is one.
+    ending
+        The ending of the path; empty if the node has branches.
+    problem
+        The reason for a dead end.
+    branches
+        The branches to the next nodes.
     """
 
     number: int
@@ -48,30 +69,41 @@ class Node:
 
 @dataclass
 class Tree:
-    """All places of a flow, the first one where the call begins.
+    """The nodes of a flow, ordered by distance from the start of the call.
 
-    ``unreached`` are actions that no caller reaches, in words; ``handlers`` the functions of the
-    flow that were asked; ``inputs`` how many keys each input takes, and whether the hash key ends
-    it; ``unbounded`` is set where the walk gave up, since it came to new places without end.
+    Attributes
+    ----------
+    flow
+        The name of the flow.
+    nodes
+        The nodes.
+    unreachable
+        Actions that no caller reaches, as text.
+    handlers
+        The functions of the flow that were invoked.
+    inputs
+        For each input action, the maximum number of digits, and whether the hash key submits.
+    unbounded
+        Whether the traversal stopped at the node limit.
     """
 
     flow: str
-    places: list[Node] = field(default_factory=list)
-    unreached: list[str] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    unreachable: list[str] = field(default_factory=list)
     handlers: set[str] = field(default_factory=set)
     inputs: set[tuple[int, bool]] = field(default_factory=set)
     unbounded: bool = False
 
 
 def arrivals(tree: Tree) -> dict[int, tuple[int, Branch] | None]:
-    """Give for each place how it is come to first: from which place, and by which branch.
+    """Return the first arrival at each node: the previous node and the branch; None for the start.
 
-    The places stand in the order of how far from the start they are, which is come to from nowhere.
+    The nodes are in the order of their distance from the start.
     """
     found: dict[int, tuple[int, Branch] | None] = {1: None}
     pending = [1]
     for number in pending:
-        for branch in tree.places[number - 1].branches:
+        for branch in tree.nodes[number - 1].branches:
             if branch.to not in found:
                 found[branch.to] = (number, branch)
                 pending.append(branch.to)
@@ -79,7 +111,7 @@ def arrivals(tree: Tree) -> dict[int, tuple[int, Branch] | None]:
 
 
 def describe(action: dict[str, Any]) -> str:
-    """Say an action in a few words."""
+    """Return an action as text."""
     kind = str(action.get("action"))
     if kind == "talk":
         return f"\u201c{action.get('text', '')}\u201d"
@@ -95,25 +127,25 @@ def describe(action: dict[str, Any]) -> str:
 
 
 def grouped(branches: list[Branch]) -> list[tuple[str, Branch]]:
-    """Join the branches that lead to one place, their words in order of appearance."""
+    """Group the branches to the same node, and join their labels in order of appearance."""
     joined: dict[tuple[int, bool], list[Branch]] = {}
     for branch in branches:
         joined.setdefault((branch.to, branch.talked), []).append(branch)
-    return [(_in_short([one.what for one in ones]), ones[0]) for ones in joined.values()]
+    return [(_join([one.label for one in ones]), ones[0]) for ones in joined.values()]
 
 
-def _in_short(words: list[str]) -> str:
-    """Write keys that follow each other as a range: 3-9."""
-    made: list[str] = []
-    for word in words:
-        last = made[-1] if made else ""
-        if len(word) == 1 and word.isdigit() and last[-1:].isdigit():
+def _join(labels: list[str]) -> str:
+    """Join labels by commas, and consecutive digits to a range: 3-9."""
+    joined: list[str] = []
+    for label in labels:
+        last = joined[-1] if joined else ""
+        if len(label) == 1 and label.isdigit() and last[-1:].isdigit():
             first, _, end = last.partition("-")
-            if len(first) == 1 and int(word) == int(end or first) + 1:
-                made[-1] = f"{first}-{word}"
+            if len(first) == 1 and int(label) == int(end or first) + 1:
+                joined[-1] = f"{first}-{label}"
                 continue
-        made.append(word)
-    return ", ".join(made)
+        joined.append(label)
+    return ", ".join(joined)
 
 
 def _first(value: Any) -> str:

@@ -1,1 +1,1 @@
-"""Sample webhooks: sign one, print it as a `curl` command or as a Lambda event."""
+"""Sample requests: sign one, and print it as a `curl` command or as a Lambda event."""

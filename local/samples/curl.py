@@ -1,4 +1,4 @@
-"""``python -m local.sign answer``: a curl command with a freshly signed webhook."""
+"""``python -m local.sign answer``: print a curl command that sends a signed webhook."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ if TYPE_CHECKING:
 
 
 def curl(sample: Sample, token: str, base: str) -> str:
-    """Write the command that sends a signed sample to the API at ``base``."""
-    question = "?" if sample.query else ""
+    """Return the command that sends a signed sample request to the API at ``base``."""
+    separator = "?" if sample.query else ""
     words = ["curl", "-sS", "-i", "-X", sample.method]
     words += ["-H", f"Authorization: Bearer {token}"]
     if sample.method == "POST":
         words += ["-H", "Content-Type: application/json", "--data-raw", sample.body.decode()]
-    words.append(f"{base}{sample.path}{question}{sample.query}")
+    words.append(f"{base}{sample.path}{separator}{sample.query}")
     return shlex.join(words)
 
 
 def main() -> None:
     """Print the command."""
-    parser = arguments.parser("python -m local.sign", "Print a curl command with a signed webhook.")
-    parser.add_argument("--url", help="the API's address, if not the running platform's")
-    given = parser.parse_args()
-    sample = arguments.chosen(given)
-    base = arguments.api_url(given.url)
-    token = arguments.signer(given).token(sample)
+    parser = arguments.parser(
+        "python -m local.sign", "Print a curl command that sends a signed webhook."
+    )
+    parser.add_argument("--url", help="URL of the API (default: the running platform's)")
+    options = parser.parse_args()
+    sample = arguments.selected_sample(options)
+    base = arguments.api_url(options.url)
+    token = arguments.signer(options).token(sample)
     sys.stdout.write(curl(sample, token, base) + "\n")
 
 

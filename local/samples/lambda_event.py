@@ -1,6 +1,6 @@
-"""``python -m local.event answer``: a signed webhook as the event that a function gets.
+"""``python -m local.event answer``: print a signed webhook as a Lambda event.
 
-For ``sam local invoke AnswerFunction -e -``, which reads it from standard input.
+``sam local invoke AnswerFunction -e -`` reads it from standard input.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def event(sample: Sample, token: str, now: float) -> dict[str, Any]:
-    """Make the event, in payload format 2.0, of a signed sample sent at ``now``."""
+    """Build the payload 2.0 event of a signed sample request that is sent at ``now``."""
     headers = {
         "authorization": f"Bearer {token}",
         "content-type": "application/json",
@@ -30,7 +30,7 @@ def event(sample: Sample, token: str, now: float) -> dict[str, Any]:
         "x-forwarded-proto": "https",
     }
     key = f"{sample.method} {sample.path}"
-    made: dict[str, Any] = {
+    event: dict[str, Any] = {
         "version": "2.0",
         "routeKey": key,
         "rawPath": sample.path,
@@ -57,18 +57,18 @@ def event(sample: Sample, token: str, now: float) -> dict[str, Any]:
         "isBase64Encoded": False,
     }
     if sample.query:
-        made["queryStringParameters"] = dict(parse_qsl(sample.query, keep_blank_values=True))
+        event["queryStringParameters"] = dict(parse_qsl(sample.query, keep_blank_values=True))
     if sample.body:
-        made["body"] = sample.body.decode()
-    return made
+        event["body"] = sample.body.decode()
+    return event
 
 
 def main() -> None:
     """Print the event."""
-    parser = arguments.parser("python -m local.event", "Print a signed webhook as Lambda's event.")
-    given = parser.parse_args()
-    sample = arguments.chosen(given)
-    token = arguments.signer(given).token(sample)
+    parser = arguments.parser("python -m local.event", "Print a signed webhook as a Lambda event.")
+    options = parser.parse_args()
+    sample = arguments.selected_sample(options)
+    token = arguments.signer(options).token(sample)
     sys.stdout.write(json.dumps(event(sample, token, time.time()), indent=2) + "\n")
 
 

@@ -1,6 +1,6 @@
-"""Signs requests as Vonage signs its webhooks.
+"""Read sample requests, and sign them as Vonage signs webhooks.
 
-Vonage webhooks guide, signed webhooks: a JWT signed with HS256, with a hash of what is sent.
+Vonage webhooks guide, signed webhooks: a JWT signed with HS256, with a hash of the payload.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# What a URL takes as it is (RFC 3986); a path may not look like a host.
+# Characters that need no encoding in a URL (RFC 3986). A path must not begin with two slashes,
+# which would start a host.
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@%-][A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,2000})?")
 _QUERY = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,8000}")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A webhook request before it is signed; ``query`` as it stands in the URL."""
+    """A webhook request before it is signed; ``query`` is URL-encoded."""
 
     method: str
     path: str
@@ -37,14 +38,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Signer:
-    """Who signs: the account and the application, and the secret they share with the webhooks."""
+    """A signer of webhooks: an account, its signature secret and an application."""
 
     secret: str = field(repr=False)
     api_key: str
     application_id: str
 
     def token(self, sample: Sample, now: float | None = None) -> str:
-        """Give the token for a request, issued at ``now``, seconds since 1970."""
+        """Return the JWT for a request, issued at ``now``, in seconds since 1970."""
         claims = {
             "iat": int(time.time() if now is None else now),
             "jti": str(uuid.uuid4()),
@@ -57,7 +58,7 @@ class Signer:
 
 
 def payload_hash(sample: Sample) -> str:
-    """Hash what a request carries: its body, or on GET its parameters as compact JSON, in order."""
+    """Return the hash of a request's body; on GET, of its parameters as compact JSON, in order."""
     content = sample.body
     if sample.method == "GET":
         parameters = dict(parse_qsl(sample.query, keep_blank_values=True))
@@ -66,41 +67,41 @@ def payload_hash(sample: Sample) -> str:
 
 
 def read_sample(path: Path, method: str | None = None) -> Sample:
-    """Read a sample: a JSON object with ``method``, ``path``, ``query`` and ``body``.
+    """Read a sample request: a JSON object with ``method``, ``path``, ``query`` and ``body``.
 
     Parameters
     ----------
     path
         The file.
     method
-        GET or POST, if not the sample's own; the fields then move between query and body, nested
-        ones as JSON text.
+        GET or POST, to override the sample's method. The fields then move between query and body;
+        nested ones become JSON text.
 
     Raises
     ------
     ValueError
-        If the file is not such an object.
+        If the file does not contain such an object.
     """
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
-        raise ValueError(f"{path} holds no JSON object")
+        raise ValueError(f"{path} does not contain a JSON object")
     return make_sample(content | ({"method": method} if method else {}))
 
 
 def make_sample(content: Mapping[str, Any]) -> Sample:
-    """Make a sample of ``method``, ``path``, ``query`` and ``body``.
+    """Build a sample request from ``method``, ``path``, ``query`` and ``body``.
 
     Parameters
     ----------
     content
-        The method is GET or POST. The path and the query are as they stand in a URL. The body is
-        a text, which is sent as it is, or what JSON can write; with GET it becomes parameters of
-        the query, and with POST None takes the query's parameters.
+        The method is GET or POST. The path and the query are URL-encoded. The body is a string,
+        which is sent unchanged, or a JSON value. On GET, its fields become query parameters. On
+        POST, the body None means the query's parameters.
 
     Raises
     ------
     ValueError
-        If something is missing or of another kind.
+        If a field is missing or has the wrong type.
     """
     missing = {"method", "path", "query", "body"} - set(content)
     if missing:
@@ -109,12 +110,12 @@ def make_sample(content: Mapping[str, Any]) -> Sample:
     if method not in ("GET", "POST"):
         raise ValueError("method must be GET or POST")
     if not isinstance(path, str) or not _PATH.fullmatch(path):
-        raise ValueError("path must begin with a slash and be as it stands in a URL")
+        raise ValueError("path must begin with a slash and be URL-encoded")
     if not isinstance(query, str) or not _QUERY.fullmatch(query):
-        raise ValueError("query must be as it stands in a URL, after the question mark")
+        raise ValueError("query must be URL-encoded, without the question mark")
     if method == "GET" and body is not None:
         if not isinstance(body, dict):
-            raise ValueError("body must be an object or null with GET")
+            raise ValueError("body must be an object or null if the method is GET")
         query = "&".join(filter(None, (query, urlencode(_texts(body)))))
     if method == "POST" and body is None:
         query, body = "", dict(parse_qsl(query, keep_blank_values=True))

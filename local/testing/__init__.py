@@ -1,13 +1,13 @@
-"""Tests of call flows: a telephone in the hand of a test, on the simulated Vonage.
+"""Tests of call flows: a pytest plugin with a simulated phone.
 
-The functions, the table and the bucket are those of the local platform, which is started once for a
-test session. Its simulated time stands still and moves on only as a test acts, so that a call of a
-minute takes some milliseconds, and the same test gives the same call. docs/flows.md shows how.
+The local platform runs the flow, and starts once per test session. The simulator's clock is paused
+and advances only when a test acts. So a call of a minute takes milliseconds, and a test always gets
+the same call. See docs/flows.md.
 """
 
 from typing import TYPE_CHECKING
 
-# For annotations alone: pytest loads this package at each start, and most runs ring nobody.
+# Only for annotations: pytest loads this package at every start, and most runs need no phone.
 if TYPE_CHECKING:
     from local.testing.phone import Callee as Callee
     from local.testing.phone import Phone as Phone

@@ -1,4 +1,4 @@
-"""The local platform in a thread of its own, whose simulated time moves on only when told to."""
+"""The local platform on a background thread, with a clock that the caller advances."""
 
 from __future__ import annotations
 
@@ -21,57 +21,56 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PATIENCE = 60.0  # real seconds that anything may take
-_STEPS = 20_000  # timers that may fire before something is given up
+_PATIENCE = 60.0  # real seconds for any step
+_STEPS = 20_000  # timers that may fire before `advance` fails
 
 
 class NoProgress(Exception):
-    """What was waited for did not happen within the simulated time that it had."""
+    """A condition did not become true within its simulated time."""
 
 
 class PlatformThread:
-    """The platform, and the simulated time on it.
+    """The platform on a thread, and its simulated time.
 
     Parameters
     ----------
     root
-        The folder with template.yaml, the functions and the layers; and with samconfig.toml, whose
-        values for the template's parameters hold.
+        The folder with template.yaml, samconfig.toml, the functions and the layers.
     folder
-        Where the platform keeps what it needs while it runs.
+        The folder for the platform's files.
 
     Attributes
     ----------
     platform
-        The running platform; use it from `run` alone.
+        The running platform; use it only through `run`.
     journal
-        What happened on the simulated Vonage since `forget`, in order.
+        The simulator's journal since `clear`, in order.
     apologies
-        The log lines of flows that failed since `forget`.
-    by_hand
+        The log lines of failed flows since `clear`.
+    manual_callees
         The numbers that ring until a test answers.
     flows
         The folder of the call flows.
     """
 
     def __init__(self, root: Path, folder: Path) -> None:
-        options = PlatformOptions(folder=folder, parameters=overrides(root), speed=0, workers=2)
+        options = PlatformOptions(folder=folder, parameters=overrides(root), speed=0, concurrency=2)
         self.platform = LocalPlatform(root, options)
         self.journal: list[dict[str, Any]] = []
         self.apologies: list[dict[str, Any]] = []
-        self.by_hand: set[str] = set()
+        self.manual_callees: set[str] = set()
         self.flows = root / "functions" / "flows"
         self._loop = asyncio.new_event_loop()
         self._started: Future[None] = Future()
-        self._thread = threading.Thread(target=self._live, name="voice", daemon=True)
+        self._thread = threading.Thread(target=self._run_loop, name="voice", daemon=True)
 
     def start(self) -> None:
-        """Start it; takes a second or two."""
+        """Start the platform, which takes a second or two."""
         try:
             self._thread.start()
             self._started.result(_PATIENCE)
         except KeyboardInterrupt:
-            # Only what has started whole can be ended whole, wherever the interrupt came.
+            # Wait for the start to finish, because a half-started platform cannot be stopped.
             try:
                 self._started.result(_PATIENCE)
                 self.run(self._stop())
@@ -83,59 +82,59 @@ class PlatformThread:
             raise
 
     def stop(self) -> None:
-        """End it, with every process that it started."""
+        """Stop the platform with all its processes."""
         try:
             self.run(self._stop())
         finally:
             self._end_thread()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something on the platform, and wait for it."""
+        """Run a coroutine on the platform's thread and return its result."""
         __tracebackhide__ = True
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
-        except ValueError as error:  # what a test asks for is refused: that is told at its own line
+        except ValueError as error:  # an invalid request of a test: pytest shows the test's line
             raise error.with_traceback(None) from None
 
-    def forget(self) -> None:
-        """Begin anew with what happened."""
+    def clear(self) -> None:
+        """Clear the journal and the apologies."""
         self.journal.clear()
         self.apologies.clear()
 
-    async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the simulated Vonage's own door, and give the JSON of its answer.
+    async def request(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request to the simulator's control API and return the JSON of the response.
 
         Raises
         ------
         ValueError
-            If it refuses; the text says why.
+            If the response is an error; the message states the reason.
         """
         url = f"{self.platform.vonage.http_url}{path}"
         async with self._http.request(method, url, json=body) as response:
             text = await response.text()
-            answer = json.loads(text) if text else None
+            content = json.loads(text) if text else None
         if response.status >= 400:
-            raise ValueError(_reason(answer or {}))
-        return answer
+            raise ValueError(_reason(content or {}))
+        return content
 
     async def advance(self, done: Callable[[], bool], within: float) -> None:
-        """Let simulated time go by until something is so.
+        """Advance simulated time until a condition is true.
 
         Parameters
         ----------
         done
-            Looked at whenever everything has come to rest.
+            The condition, checked whenever no task is running.
         within
-            Simulated seconds.
+            The maximum number of simulated seconds.
 
         Raises
         ------
-        Stuck
-            If it is not so by then, or nothing is left that could make it so.
+        NoProgress
+            If the condition is not true by then, or no timer is left.
         """
         clock = self.platform.vonage.clock
         end = clock.now() + within
-        await self._rest()
+        await self._settle()
         for _ in range(_STEPS):
             if done():
                 return
@@ -143,27 +142,27 @@ class PlatformThread:
             if pause is None or clock.now() + pause > end:
                 raise NoProgress
             await clock.step(pause)
-            await self._rest()
+            await self._settle()
         raise NoProgress
 
-    async def let_pass(self, seconds: float) -> None:
-        """Let so much simulated time go by."""
+    async def sleep(self, seconds: float) -> None:
+        """Advance simulated time by seconds."""
         await self.platform.vonage.clock.step(seconds)
-        await self._rest()
+        await self._settle()
 
-    async def _rest(self) -> None:
+    async def _settle(self) -> None:
         await self.platform.vonage.clock.settle()
-        while not self._happened.empty():
-            self.journal.append(self._happened.get_nowait())
+        while not self._entries.empty():
+            self.journal.append(self._entries.get_nowait())
 
-    def _live(self) -> None:
-        """Be the thread: start the platform, tell how that went, and do what is asked of it."""
-        starting = self._loop.create_task(self._start())
-        starting.add_done_callback(self._tell)
+    def _run_loop(self) -> None:
+        """Start the platform, report the outcome, and run the event loop."""
+        start = self._loop.create_task(self._start())
+        start.add_done_callback(self._report_start)
         self._loop.run_forever()
 
-    def _tell(self, starting: asyncio.Task[None]) -> None:
-        error = starting.exception()
+    def _report_start(self, start: asyncio.Task[None]) -> None:
+        error = start.exception()
         if error is None:
             self._started.set_result(None)
         else:
@@ -172,14 +171,14 @@ class PlatformThread:
     async def _start(self) -> None:
         await self.platform.start()
         self._http = aiohttp.ClientSession()
-        self._happened = self.platform.vonage.journal.follow()
-        self.platform.lambdas.listen(self._listen)
+        self._entries = self.platform.vonage.journal.follow()
+        self.platform.lambdas.listen(self._collect_apology)
 
     async def _stop(self) -> None:
         await self._http.close()
         await self.platform.stop()
 
-    def _listen(self, line: LogLine) -> None:
+    def _collect_apology(self, line: LogLine) -> None:
         try:
             entry = json.loads(line.text)
         except ValueError:
@@ -193,6 +192,6 @@ class PlatformThread:
         self._loop.close()
 
 
-def _reason(answer: dict[str, Any]) -> str:
-    reasons = [str(one.get("reason")) for one in answer.get("invalid_parameters", [])]
-    return "; ".join(reasons) or str(answer.get("detail") or answer.get("title"))
+def _reason(problem: dict[str, Any]) -> str:
+    reasons = [str(one.get("reason")) for one in problem.get("invalid_parameters", [])]
+    return "; ".join(reasons) or str(problem.get("detail") or problem.get("title"))

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture ``phone``. It loads nothing until a test asks for that."""
+"""The pytest plugin with the fixture ``phone``. It imports the platform on first use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the folder of the application be named."""
+    """Add the setting for the application's folder."""
     parser.addini(
-        "voice_root", "folder of template.yaml, if not that of the configuration", default=""
+        "voice_root", "folder of template.yaml (default: pytest's root folder)", default=""
     )
 
 
@@ -25,25 +25,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def voice_platform(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PlatformThread]:
-    """The local platform with its simulated Vonage, started once."""
+    """The local platform with its simulated Vonage, started once per session."""
     from local.testing.platform_thread import PlatformThread
 
     root = request.config.rootpath / str(request.config.getini("voice_root"))
-    house = PlatformThread(Path(root), tmp_path_factory.mktemp("voice"))
-    house.start()
+    thread = PlatformThread(Path(root), tmp_path_factory.mktemp("voice"))
+    thread.start()
     try:
-        yield house
+        yield thread
     finally:
-        house.stop()
+        thread.stop()
 
 
 @pytest.fixture
 def phone(voice_platform: PlatformThread) -> Iterator[Phone]:
-    """A telephone: ``phone.call("voicemail")``; what is left open at the end is hung up."""
+    """A simulated phone: ``phone.call("voicemail")``. It hangs up its calls after the test."""
     from local.testing.phone import Phone
 
-    made = Phone(voice_platform)
+    simulated = Phone(voice_platform)
     try:
-        yield made
+        yield simulated
     finally:
-        made.put_away()
+        simulated.reset()

@@ -121,7 +121,7 @@ async def test_an_outbound_call_rings_in_the_page_and_is_answered_there(
     async with aiohttp.ClientSession() as http:
         owner = CallDriver(platform, http, NUMBERS["voicemail"])
         to = [{"type": "phone", "number": "447700900555"}]
-        await owner.owner("POST", "/calls", {"to": to, "flow": "greet"})
+        await owner.request("POST", "/calls", {"to": to, "flow": "greet"})
         await expect(person.page.get_by_text("447700900555").first).to_be_visible()
         await person.button("Answer").click()
         await person.hears("Thank you for calling.")

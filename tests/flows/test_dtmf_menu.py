@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 def test_a_digit_gets_its_announcement(phone: Phone) -> None:
     call = phone.call("dtmf_menu").press("1")
     assert call.heard("Press 1 for our opening hours", "from nine to five")
-    assert [event.fields["dtmf"]["digits"] for event in call.kept if event.kind == "input"] == ["1"]
+    assert [event.fields["dtmf"]["digits"] for event in call.events if event.kind == "input"] == [
+        "1"
+    ]
 
 
 def test_wrong_digits_and_silence_repeat_the_menu_up_to_three_times(phone: Phone) -> None:

@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 def test_the_notification_is_stored(phone: Phone) -> None:
     call = phone.call("track_progress")
     assert call.is_over
-    assert "notify" in [event.kind for event in call.kept]
+    assert "notify" in [event.kind for event in call.events]

@@ -1,4 +1,4 @@
-"""A small application, and the platform that runs it: one for the whole session, or one's own."""
+"""A small application, and a platform that runs it for the whole session."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ PROJECT = Path(__file__).parent / "project"
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the small application, which nobody changes."""
+    """A read-only copy of the small application."""
     return Path(shutil.copytree(PROJECT, tmp_path_factory.mktemp("project") / "copy"))
 
 
 @pytest.fixture
 def own_project(tmp_path: Path) -> Path:
-    """A copy of the small application for one test to change."""
+    """A copy of the small application that a test may change."""
     return Path(shutil.copytree(PROJECT, tmp_path / "copy"))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def platform(project: Path) -> AsyncIterator[LocalPlatform]:
-    """The platform that runs the small application."""
-    options = PlatformOptions(parameters={"Colour": "green"}, environment={"EXTRA": "given"})
+    """A platform that runs the small application."""
+    options = PlatformOptions(parameters={"Color": "green"}, environment={"EXTRA": "given"})
     async with LocalPlatform(project, options) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The owner's API on the whole platform: signed requests in, simulated telephones ringing."""
+"""The admin API on the local platform, with simulated callees."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class GatewayResponse(NamedTuple):
     body: Any
 
 
-class Owner:
-    """Whoever holds the keys of the AWS account."""
+class AdminClient:
+    """A client of the admin API with the AWS credentials, and of the simulated Vonage."""
 
     def __init__(self, platform: LocalPlatform, http: aiohttp.ClientSession) -> None:
         self.platform = platform
@@ -67,13 +67,13 @@ class Owner:
         url = f"{self.platform.api_url}{path}"
         async with self.http.request(method, url, data=content, headers=headers) as response:
             text = await response.text()
-            got = {name.lower(): value for name, value in response.headers.items()}
-            return GatewayResponse(response.status, got, json.loads(text) if text else None)
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return GatewayResponse(response.status, names, json.loads(text) if text else None)
 
     async def call(self, key: str | None = None, **changes: Any) -> GatewayResponse:
         body = {"to": [{"type": "phone", "number": CALLEE}], "flow": "greet"} | changes
-        given = {name: value for name, value in body.items() if value is not None}
-        return await self("POST", "/calls", given, key or str(uuid.uuid4()))
+        fields = {name: value for name, value in body.items() if value is not None}
+        return await self("POST", "/calls", fields, key or str(uuid.uuid4()))
 
     # The simulated Vonage
 
@@ -86,86 +86,88 @@ class Owner:
         found: list[dict[str, Any]] = (await self.vonage("GET", "/sim/calls"))["calls"]
         return found
 
-    async def look(self, leg: str) -> dict[str, Any]:
+    async def details(self, leg: str) -> dict[str, Any]:
         found: dict[str, Any] = await self.vonage("GET", f"/sim/calls/{leg}")
         return found
 
     async def heard(self, leg: str, words: str) -> bool:
-        return any(words in str(sound.get("text")) for sound in (await self.look(leg))["heard"])
+        return any(words in str(sound.get("text")) for sound in (await self.details(leg))["heard"])
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def owner(platform: LocalPlatform) -> AsyncIterator[Owner]:
+async def admin(platform: LocalPlatform) -> AsyncIterator[AdminClient]:
     async with aiohttp.ClientSession() as http:
-        one = Owner(platform, http)
-        await one.vonage("PUT", "/sim/faults", {})
-        yield one
+        client = AdminClient(platform, http)
+        await client.vonage("PUT", "/sim/faults", {})
+        yield client
 
 
-async def until(holds: Callable[[], Awaitable[Any]]) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]]) -> Any:
     end = time.monotonic() + PATIENCE
-    while not (found := await holds()):
+    while not (found := await condition()):
         assert time.monotonic() < end, "it did not happen in time"
         await asyncio.sleep(0.05)
     return found
 
 
-async def test_a_call_with_a_flow_rings_and_the_called_hear_the_flow(owner: Owner) -> None:
-    placed = await owner.call(flow="greet")
+async def test_a_callee_hears_the_flow(admin: AdminClient) -> None:
+    placed = await admin.call(flow="greet")
     assert placed.status == 201, placed
     leg = placed.body["uuid"]
-    await until(lambda: owner.heard(leg, "Thank you for calling"))
+    await until(lambda: admin.heard(leg, "Thank you for calling"))
 
 
-# Who is let in
+# Authorization
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/calls"), ("GET", "/history?day=x")])
-async def test_the_gateway_refuses_what_is_not_signed(owner: Owner, method: str, path: str) -> None:
-    before = len(await owner.legs())
-    reply = await owner.send(method, path, b"{}", {"Idempotency-Key": "k"})
-    assert (reply.status, reply.body) == (403, {"message": "Forbidden"})
-    assert len(await owner.legs()) == before
+async def test_the_gateway_rejects_unsigned_requests(
+    admin: AdminClient, method: str, path: str
+) -> None:
+    before = len(await admin.legs())
+    response = await admin.send(method, path, b"{}", {"Idempotency-Key": "k"})
+    assert (response.status, response.body) == (403, {"message": "Forbidden"})
+    assert len(await admin.legs()) == before
 
 
-async def test_every_route_of_the_owner_asks_for_a_signature(owner: Owner) -> None:
-    routes = [one for one in owner.platform.stack.routes if "/webhooks/" not in one.path]
+async def test_every_route_requires_a_signature(admin: AdminClient) -> None:
+    routes = [one for one in admin.platform.stack.routes if "/webhooks/" not in one.path]
     assert len(routes) == 16
     for route in routes:
         path = route.path.replace("{uuid}", str(uuid.uuid4()))
-        assert (await owner.send(route.method, path, b"", {})).status == 403, route.key
+        assert (await admin.send(route.method, path, b"", {})).status == 403, route.key
 
 
-# What is heard at the other end
+# Calls
 
 
-async def answered(owner: Owner, ncco: list[dict[str, Any]] | None = None) -> str:
-    """Place a call that lasts, and give its leg once somebody has answered."""
-    waiting = [{"action": "wait", "timeout": 600}]
-    placed = await owner.call(flow=None, ncco=ncco or waiting)
+async def answered(admin: AdminClient, ncco: list[dict[str, Any]] | None = None) -> str:
+    """Place a call, wait until the callee answers, and return the leg's UUID."""
+    wait = [{"action": "wait", "timeout": 600}]
+    placed = await admin.call(flow=None, ncco=ncco or wait)
     assert placed.status == 201, placed
     leg: str = placed.body["uuid"]
 
-    async def up() -> bool:
-        return bool((await owner.look(leg))["status"] == "answered")
+    async def is_answered() -> bool:
+        return bool((await admin.details(leg))["status"] == "answered")
 
-    await until(up)
+    await until(is_answered)
     return leg
 
 
-async def test_talk_stream_and_keys_are_heard(owner: Owner) -> None:
-    leg = await answered(owner)
-    said = await owner("PUT", f"/calls/{leg}/talk", {"text": "A word from the owner"})
-    assert said.status == 200, said
-    await until(lambda: owner.heard(leg, "A word from the owner"))
-    assert (await owner("DELETE", f"/calls/{leg}/talk")).status == 200
-    assert (await owner("PUT", f"/calls/{leg}/dtmf", {"digits": "12#"})).status == 200
+async def test_talk_and_dtmf_are_heard_and_stream_is_accepted(admin: AdminClient) -> None:
+    leg = await answered(admin)
+    spoken = await admin("PUT", f"/calls/{leg}/talk", {"text": "A text from the admin API"})
+    assert spoken.status == 200, spoken
+    await until(lambda: admin.heard(leg, "A text from the admin API"))
+    assert (await admin("DELETE", f"/calls/{leg}/talk")).status == 200
+    assert (await admin("PUT", f"/calls/{leg}/dtmf", {"digits": "12#"})).status == 200
 
-    async def keys() -> bool:
-        return any(sound["kind"] == "dtmf" for sound in (await owner.look(leg))["heard"])
+    async def dtmf_heard() -> bool:
+        return any(sound["kind"] == "dtmf" for sound in (await admin.details(leg))["heard"])
 
-    await until(keys)
-    assert (await owner("DELETE", f"/calls/{leg}/stream")).status == 200
+    await until(dtmf_heard)
+    assert (await admin("DELETE", f"/calls/{leg}/stream")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -177,180 +179,181 @@ async def test_talk_stream_and_keys_are_heard(owner: Owner) -> None:
     ids=["inline", "flow"],
 )
 async def test_a_transferred_call_hears_the_new_ncco(
-    owner: Owner, destination: dict[str, Any], words: str
+    admin: AdminClient, destination: dict[str, Any], words: str
 ) -> None:
-    leg = await answered(owner)
+    leg = await answered(admin)
     body = {"action": "transfer", "destination": destination}
-    assert (await owner("PUT", f"/calls/{leg}", body)).status == 204
-    await until(lambda: owner.heard(leg, words))
+    assert (await admin("PUT", f"/calls/{leg}", body)).status == 204
+    await until(lambda: admin.heard(leg, words))
 
 
-async def test_the_simple_actions_are_taken(owner: Owner) -> None:
-    leg = await answered(owner)
+async def test_mute_earmuff_and_hangup_are_accepted(admin: AdminClient) -> None:
+    leg = await answered(admin)
     for action in ("mute", "unmute", "earmuff", "unearmuff", "hangup"):
-        assert (await owner("PUT", f"/calls/{leg}", {"action": action})).status == 204
+        assert (await admin("PUT", f"/calls/{leg}", {"action": action})).status == 204
 
-    async def over() -> bool:
-        return bool((await owner.look(leg))["over"])
+    async def is_over() -> bool:
+        return bool((await admin.details(leg))["over"])
 
-    await until(over)
-    assert (await owner("PUT", f"/calls/{leg}", {"action": "hangup"})).status == 204
-    assert (await owner("PUT", f"/calls/{leg}", {"action": "mute"})).status == 404
-
-
-async def test_a_call_that_has_just_begun_is_hung_up(owner: Owner) -> None:
-    leg = (await owner.call()).body["uuid"]
-    assert (await owner("PUT", f"/calls/{leg}", {"action": "hangup"})).status == 204
+    await until(is_over)
+    assert (await admin("PUT", f"/calls/{leg}", {"action": "hangup"})).status == 204
+    assert (await admin("PUT", f"/calls/{leg}", {"action": "mute"})).status == 404
 
 
-async def test_a_number_that_may_not_be_called_does_not_ring(owner: Owner) -> None:
-    before = len(await owner.legs())
+async def test_a_new_call_can_be_hung_up(admin: AdminClient) -> None:
+    leg = (await admin.call()).body["uuid"]
+    assert (await admin("PUT", f"/calls/{leg}", {"action": "hangup"})).status == 204
+
+
+async def test_a_denied_number_does_not_ring(admin: AdminClient) -> None:
+    before = len(await admin.legs())
     hidden = [{"action": "connect", "endpoint": [{"type": "phone", "number": "12025550123"}]}]
-    for refused in (
-        await owner.call(to=[{"type": "phone", "number": "12025550123"}]),
-        await owner.call(flow=None, ncco=hidden),
-        await owner.call(flow=None, answer_url=["https://evil.example/ncco"]),
+    for rejected in (
+        await admin.call(to=[{"type": "phone", "number": "12025550123"}]),
+        await admin.call(flow=None, ncco=hidden),
+        await admin.call(flow=None, answer_url=["https://evil.example/ncco"]),
     ):
-        assert refused.status == 403, refused
-    assert len(await owner.legs()) == before
+        assert rejected.status == 403, rejected
+    assert len(await admin.legs()) == before
 
 
-async def test_the_switch_stops_dialling_without_a_deployment(owner: Owner) -> None:
-    assert (await owner("PUT", "/switchboard", {"dialling": "off"})).status == 200
+async def test_the_switchboard_turns_dialing_off_without_a_deployment(admin: AdminClient) -> None:
+    assert (await admin("PUT", "/switchboard", {"dialling": "off"})).status == 200
     try:
-        assert (await owner.call()).status == 403
+        assert (await admin.call()).status == 403
     finally:
-        assert (await owner("PUT", "/switchboard", {})).status == 200
-    assert (await owner.call()).status == 201
+        assert (await admin("PUT", "/switchboard", {})).status == 200
+    assert (await admin.call()).status == 201
 
 
-# Once, whatever gets lost
+# At most once
 
 
-async def rung_by(owner: Owner, number: str) -> int:
-    """Count the legs to a number: the calls that were truly placed."""
-    return sum(leg["to"].get("number") == number for leg in await owner.legs())
+async def count_legs(admin: AdminClient, number: str) -> int:
+    """Return the number of legs to a number, that is, of calls placed."""
+    return sum(leg["to"].get("number") == number for leg in await admin.legs())
 
 
-async def test_fifty_repeats_at_once_dial_once(owner: Owner) -> None:
+async def test_fifty_concurrent_requests_with_one_key_dial_once(admin: AdminClient) -> None:
     number, key = "447700900501", str(uuid.uuid4())
     to = [{"type": "phone", "number": number}]
-    replies = await asyncio.gather(*(owner.call(key, to=to) for _ in range(50)))
+    replies = await asyncio.gather(*(admin.call(key, to=to) for _ in range(50)))
     assert {one.status for one in replies} <= {201, 409}
-    assert await rung_by(owner, number) == 1
+    assert await count_legs(admin, number) == 1
     assert len({one.body["uuid"] for one in replies if one.status == 201}) == 1
-    assert (await owner.call(key, to=to)).status == 201
-    assert await rung_by(owner, number) == 1
+    assert (await admin.call(key, to=to)).status == 201
+    assert await count_legs(admin, number) == 1
 
 
 @pytest.mark.parametrize(
-    ("fault", "number", "rings"),
+    ("fault", "number", "expected_legs"),
     [("api_drop_before", "447700900502", 0), ("api_drop_after", "447700900503", 1)],
 )
-async def test_a_lost_answer_of_vonages_is_not_dialled_a_second_time(
-    owner: Owner, fault: str, number: str, rings: int
+async def test_a_lost_response_of_vonage_is_not_dialed_again(
+    admin: AdminClient, fault: str, number: str, expected_legs: int
 ) -> None:
     key, to = str(uuid.uuid4()), [{"type": "phone", "number": number}]
-    await owner.vonage("PUT", "/sim/faults", {fault: {"probability": 1, "times": 1}})
-    assert (await owner.call(key, to=to)).status == 504
-    await owner.vonage("PUT", "/sim/faults", {})
-    repeat = await owner.call(key, to=to)
-    assert (repeat.status, repeat.body["state"]) == (409, "unknown")
-    assert await rung_by(owner, number) == rings
+    await admin.vonage("PUT", "/sim/faults", {fault: {"probability": 1, "times": 1}})
+    assert (await admin.call(key, to=to)).status == 504
+    await admin.vonage("PUT", "/sim/faults", {})
+    retry = await admin.call(key, to=to)
+    assert (retry.status, retry.body["state"]) == (409, "unknown")
+    assert await count_legs(admin, number) == expected_legs
 
 
-def calls_workers(platform: LocalPlatform) -> list[int]:
-    """Give the process ids of the workers of the owner's API."""
-    wanted = b"AWS_LAMBDA_FUNCTION_NAME=voice-local-CallsFunction"
+def calls_processes(platform: LocalPlatform) -> list[int]:
+    """Return the process ids of the admin API's execution environments."""
+    variable = b"AWS_LAMBDA_FUNCTION_NAME=voice-local-CallsFunction"
     return [
         one
         for one in platform.lambdas.process_ids
-        if wanted in Path(f"/proc/{one}/environ").read_bytes().split(b"\0")
+        if variable in Path(f"/proc/{one}/environ").read_bytes().split(b"\0")
     ]
 
 
-async def test_a_function_that_is_killed_while_it_dials_leaves_the_key_closed(
-    owner: Owner,
+async def test_a_function_killed_while_dialing_leaves_the_key_claimed(
+    admin: AdminClient,
 ) -> None:
     number, key = "447700900504", str(uuid.uuid4())
     to = [{"type": "phone", "number": number}]
-    await owner.vonage(
+    await admin.vonage(
         "PUT", "/sim/faults", {"api_slow": {"probability": 1, "times": 1, "value": 1}}
     )
-    asking = asyncio.ensure_future(owner.call(key, to=to))
-    dynamodb = owner.platform.cloud.client("dynamodb")
+    request = asyncio.ensure_future(admin.call(key, to=to))
+    dynamodb = admin.platform.moto.client("dynamodb")
     claim = {"pk": {"S": f"idempotency#{key}"}, "sk": {"S": "claim"}}
-    table = owner.platform.stack.outputs["TableName"]
+    table = admin.platform.stack.outputs["TableName"]
 
-    async def claimed() -> bool:
-        got = await asyncio.to_thread(dynamodb.get_item, TableName=table, Key=claim)
-        return "Item" in got
+    async def is_claimed() -> bool:
+        response = await asyncio.to_thread(dynamodb.get_item, TableName=table, Key=claim)
+        return "Item" in response
 
-    await until(claimed)
-    for worker in calls_workers(owner.platform):
-        os.kill(worker, signal.SIGKILL)
-    assert (await asking).status == 500
+    await until(is_claimed)
+    for process_id in calls_processes(admin.platform):
+        os.kill(process_id, signal.SIGKILL)
+    assert (await request).status == 500
 
-    async def answered_again() -> GatewayResponse | None:
-        reply = await owner.call(key, to=to)
-        return reply if reply.status != 500 else None  # from a worker that was killed as well
+    async def retried() -> GatewayResponse | None:
+        response = await admin.call(key, to=to)
+        # 500 comes from another killed environment.
+        return response if response.status != 500 else None
 
-    repeat = await until(answered_again)
-    assert (repeat.status, repeat.body["state"]) == (409, "claimed")
-    await asyncio.sleep(1.2)  # longer than the slow answer takes
-    assert await rung_by(owner, number) <= 1
-
-
-async def test_vonages_limit_comes_back_as_429(owner: Owner) -> None:
-    await owner.vonage("PUT", "/sim/faults", {"api_429": {"probability": 1, "times": 1}})
-    refused = await owner.call()
-    assert (refused.status, refused.headers["retry-after"]) == (429, "1")
+    retry = await until(retried)
+    assert (retry.status, retry.body["state"]) == (409, "claimed")
+    await asyncio.sleep(1.2)  # longer than the delay of the response
+    assert await count_legs(admin, number) <= 1
 
 
-# What happened, read back
+async def test_vonages_rate_limit_is_returned_as_429(admin: AdminClient) -> None:
+    await admin.vonage("PUT", "/sim/faults", {"api_429": {"probability": 1, "times": 1}})
+    rejected = await admin.call()
+    assert (rejected.status, rejected.headers["retry-after"]) == (429, "1")
 
 
-async def test_a_call_that_is_over_can_be_read_back(owner: Owner) -> None:
-    leg = (await owner.call(flow=None, ncco=[{"action": "talk", "text": "Goodbye"}])).body["uuid"]
+# History
 
-    async def told() -> Any:
-        reply = await owner("GET", f"/calls/{leg}/events")
-        ended = reply.status == 200 and reply.body["legs"][0]["ended"]
-        return reply.body if ended else None
 
-    timeline = await until(told)
+async def test_a_completed_call_is_in_timeline_list_and_history(admin: AdminClient) -> None:
+    leg = (await admin.call(flow=None, ncco=[{"action": "talk", "text": "Goodbye"}])).body["uuid"]
+
+    async def completed_timeline() -> Any:
+        response = await admin("GET", f"/calls/{leg}/events")
+        ended = response.status == 200 and response.body["legs"][0]["ended"]
+        return response.body if ended else None
+
+    timeline = await until(completed_timeline)
     assert timeline["legs"][0]["state"] == "completed"
     assert timeline["legs"][0]["to"] == CALLEE
-    seen = (await owner("GET", f"/calls/{leg}")).body
+    seen = (await admin("GET", f"/calls/{leg}")).body
     assert (seen["uuid"], seen["status"], seen["to"]["number"]) == (leg, "completed", CALLEE)
-    listed = (await owner("GET", "/calls?status=completed&page_size=100&order=desc")).body
+    listed = (await admin("GET", "/calls?status=completed&page_size=100&order=desc")).body
     assert leg in [one["uuid"] for one in listed["calls"]]
     day = timeline["events"][0]["timestamp"][:10]
-    entries = (await owner("GET", f"/history?day={day}&page_size=1000")).body["entries"]
-    told_of = {one["status"] for one in entries if one["uuid"] == leg.replace("-", "")}
-    assert told_of == {"started", "completed"}
+    entries = (await admin("GET", f"/history?day={day}&page_size=1000")).body["entries"]
+    statuses = {one["status"] for one in entries if one["uuid"] == leg.replace("-", "")}
+    assert statuses == {"started", "completed"}
 
 
-async def test_a_recording_can_be_downloaded_by_its_link(owner: Owner) -> None:
-    recordings = f"{owner.platform.api_url}/webhooks/recordings"
+async def test_a_recording_can_be_downloaded_from_its_link(admin: AdminClient) -> None:
+    recordings = f"{admin.platform.api_url}/webhooks/recordings"
     ncco = [
         {"action": "record", "eventUrl": [recordings]},
         {"action": "talk", "text": "Hello, this is recorded"},
     ]
-    leg = (await owner.call(flow=None, ncco=ncco)).body["uuid"]
+    leg = (await admin.call(flow=None, ncco=ncco)).body["uuid"]
 
     async def recorded() -> Any:
-        reply = await owner("GET", f"/calls/{leg}/events")
-        events = reply.body.get("events", [])
+        response = await admin("GET", f"/calls/{leg}/events")
+        events = response.body.get("events", [])
         return next((one["fields"] for one in events if one["kind"] == "record"), None)
 
     recording = (await until(recorded))["recording_uuid"]
 
     async def fetched() -> Any:
-        reply = await owner("GET", f"/recordings/{recording}")
-        return reply.body if reply.status == 200 else None
+        response = await admin("GET", f"/recordings/{recording}")
+        return response.body if response.status == 200 else None
 
-    kept = await until(fetched)
-    async with owner.http.get(kept["url"]) as response:
+    archived = await until(fetched)
+    async with admin.http.get(archived["url"]) as response:
         assert response.status == 200
-        assert len(await response.read()) == kept["size"]
+        assert len(await response.read()) == archived["size"]

@@ -1,4 +1,4 @@
-"""The HTTP API: what becomes of requests and answers, and what is refused."""
+"""The HTTP API: events, responses, limits and authorization."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def raw(platform: LocalPlatform, request: bytes) -> tuple[int, bytes]:
-    """Send bytes as they are; give the status and the body of what comes back."""
+    """Send raw bytes, and return the status and the body of the response."""
     address = urlsplit(platform.api_url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(), 20)
+    response = await asyncio.wait_for(reader.read(), 20)
     writer.close()
     await writer.wait_closed()
-    head, _, body = answer.partition(b"\r\n\r\n")
+    head, _, body = response.partition(b"\r\n\r\n")
     return int(head.split()[1]), body
 
 
 async def echo(platform: LocalPlatform, request: str, *headers: str, body: bytes = b"") -> Any:
-    """Send a request that is answered with its own event; give that event."""
+    """Send a request to a function that returns its event, and return the event."""
     host = urlsplit(platform.api_url).netloc
     lines = [f"{request} HTTP/1.1", f"Host: {host}", "Connection: close", *headers]
     if body:
@@ -80,7 +80,7 @@ async def test_fields_for_what_a_request_lacks_are_absent(platform: LocalPlatfor
     assert event["rawQueryString"] == ""
 
 
-async def test_the_raw_query_string_is_as_it_came(platform: LocalPlatform) -> None:
+async def test_the_raw_query_string_is_unchanged(platform: LocalPlatform) -> None:
     event = await echo(platform, "GET /probe?z=%7B%22a%22%3A1%7D&a=x+y&z=2&empty=")
     assert event["rawQueryString"] == "z=%7B%22a%22%3A1%7D&a=x+y&z=2&empty="
 
@@ -98,7 +98,7 @@ async def test_header_names_are_lower_case_and_repeated_ones_joined(
     assert event["headers"]["authorization"] == "Bearer t"
 
 
-async def test_cookies_stand_apart_from_the_headers(platform: LocalPlatform) -> None:
+async def test_cookies_are_not_among_the_headers(platform: LocalPlatform) -> None:
     event = await echo(platform, "GET /probe", "Cookie: a=1; b=2")
     assert event["cookies"] == ["a=1", "b=2"]
     assert "cookie" not in event["headers"]
@@ -111,7 +111,7 @@ async def test_path_parameters_are_decoded(platform: LocalPlatform) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain; charset=utf-8"])
-async def test_a_body_of_text_stays_text(platform: LocalPlatform, kind: str) -> None:
+async def test_a_text_body_is_not_encoded(platform: LocalPlatform, kind: str) -> None:
     event = await echo(platform, "POST /probe", f"Content-Type: {kind}", body='{"a":"é"}'.encode())
     assert (event["body"], event["isBase64Encoded"]) == ('{"a":"é"}', False)
 
@@ -132,47 +132,47 @@ async def test_any_other_body_is_base64(
     assert (base64.b64decode(event["body"]), event["isBase64Encoded"]) == (body, True)
 
 
-async def reply(http: aiohttp.ClientSession, answer: Any) -> tuple[int, bytes, Any]:
-    """Have the function answer so; give the status, the body and the headers of the response."""
-    async with http.post("/probe?do=reply", data=json.dumps(answer), headers=JSON) as response:
+async def respond(http: aiohttp.ClientSession, result: Any) -> tuple[int, bytes, Any]:
+    """Let the function return ``result``, and return the status, body and headers."""
+    async with http.post("/probe?do=reply", data=json.dumps(result), headers=JSON) as response:
         return response.status, await response.read(), response.headers
 
 
-async def test_an_answer_with_a_status_code_is_the_whole_response(
+async def test_a_result_with_a_status_code_is_the_whole_response(
     http: aiohttp.ClientSession,
 ) -> None:
-    answer = {
+    result = {
         "statusCode": "201",
         "headers": {"x-number": 5, "X-Flag": True, "content-type": "text/x"},
         "cookies": ["a=1", "b=2"],
         "body": "é",
     }
-    status, body, headers = await reply(http, answer)
+    status, body, headers = await respond(http, result)
     assert (status, body) == (201, "é".encode())
     assert (headers["X-Number"], headers["x-flag"]) == ("5", "true")
     assert headers["Content-Type"] == "text/x"
     assert headers.getall("Set-Cookie") == ["a=1", "b=2"]
 
 
-async def test_a_base64_answer_is_decoded(http: aiohttp.ClientSession) -> None:
+async def test_a_base64_body_is_decoded(http: aiohttp.ClientSession) -> None:
     body = base64.b64encode(b"\x00\xff").decode()
-    answer = {"statusCode": 200, "body": body, "isBase64Encoded": True}
-    assert (await reply(http, answer))[:2] == (200, b"\x00\xff")
+    result = {"statusCode": 200, "body": body, "isBase64Encoded": True}
+    assert (await respond(http, result))[:2] == (200, b"\x00\xff")
 
 
 @pytest.mark.parametrize(
-    ("answer", "body"),
+    ("result", "body"),
     [([{"a": 1}], b'[{"a":1}]'), ({"a": 1}, b'{"a":1}'), ("text", b"text"), (None, b"null")],
 )
-async def test_any_other_answer_is_the_body_of_a_200(
-    http: aiohttp.ClientSession, answer: Any, body: bytes
+async def test_any_other_result_is_the_body_of_a_200(
+    http: aiohttp.ClientSession, result: Any, body: bytes
 ) -> None:
-    status, sent, headers = await reply(http, answer)
+    status, sent, headers = await respond(http, result)
     assert (status, sent, headers["Content-Type"]) == (200, body, "application/json")
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "result",
     [
         {"statusCode": "many"},
         {"statusCode": 99},
@@ -183,8 +183,8 @@ async def test_any_other_answer_is_the_body_of_a_200(
         {"statusCode": 200, "cookies": "a=1"},
     ],
 )
-async def test_a_malformed_answer_is_500(http: aiohttp.ClientSession, answer: Any) -> None:
-    status, body, _ = await reply(http, answer)
+async def test_a_malformed_result_is_500(http: aiohttp.ClientSession, result: Any) -> None:
+    status, body, _ = await respond(http, result)
     assert (status, body) == (500, b'{"message":"Internal Server Error"}')
 
 
@@ -199,7 +199,7 @@ async def test_a_malformed_answer_is_500(http: aiohttp.ClientSession, answer: An
         "/broken",
     ],
 )
-async def test_a_function_that_fails_is_500(http: aiohttp.ClientSession, path: str) -> None:
+async def test_a_failed_function_is_500(http: aiohttp.ClientSession, path: str) -> None:
     async with http.get(path) as response:
         assert response.status == 500
         assert await response.read() == b'{"message":"Internal Server Error"}'
@@ -212,7 +212,7 @@ async def test_an_unknown_route_is_404(http: aiohttp.ClientSession, method: str,
         assert await response.read() == b'{"message":"Not Found"}'
 
 
-async def test_a_route_for_any_method_takes_every_method(http: aiohttp.ClientSession) -> None:
+async def test_an_any_route_matches_every_method(http: aiohttp.ClientSession) -> None:
     async with http.delete("/hasty") as response:
         assert (await response.json())["routeKey"] == "ANY /hasty"
 
@@ -252,7 +252,7 @@ async def test_headers_over_10_240_bytes_are_431(
 
 
 @pytest.mark.parametrize("size", [6_400_000, 11_000_000])
-async def test_a_body_that_lambda_or_the_gateway_does_not_take_is_413(
+async def test_a_body_over_the_limit_of_lambda_or_the_gateway_is_413(
     http: aiohttp.ClientSession, size: int
 ) -> None:
     body = io.BytesIO(b"x" * size)
@@ -260,7 +260,7 @@ async def test_a_body_that_lambda_or_the_gateway_does_not_take_is_413(
         assert response.status == 413
 
 
-async def test_a_body_in_chunks_is_measured_too(http: aiohttp.ClientSession) -> None:
+async def test_a_chunked_body_over_the_limit_is_413(http: aiohttp.ClientSession) -> None:
     async def chunks() -> Any:
         for _ in range(11):
             yield b"x" * 1_000_000
@@ -269,7 +269,7 @@ async def test_a_body_in_chunks_is_measured_too(http: aiohttp.ClientSession) -> 
         assert response.status == 413
 
 
-async def test_a_route_over_its_limit_is_429(http: aiohttp.ClientSession) -> None:
+async def test_a_throttled_route_is_429(http: aiohttp.ClientSession) -> None:
     statuses = []
     for _ in range(3):
         async with http.get("/throttled") as response:
@@ -279,36 +279,34 @@ async def test_a_route_over_its_limit_is_429(http: aiohttp.ClientSession) -> Non
     assert body == b'{"message":"Too Many Requests"}'
 
 
-async def test_a_bucket_fills_again_at_its_rate() -> None:
+async def test_a_throttle_refills_at_its_rate() -> None:
     now = [0.0]
-    bucket = RouteThrottle(2, 1, lambda: now[0])
-    taken = [bucket.take(), bucket.take()]
+    throttle = RouteThrottle(2, 1, lambda: now[0])
+    taken = [throttle.take(), throttle.take()]
     now[0] = 0.5
-    assert [*taken, bucket.take()] == [True, False, True]
+    assert [*taken, throttle.take()] == [True, False, True]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "localhost:1", ""])
-async def test_a_host_that_is_not_the_gateways_own_is_403(
-    platform: LocalPlatform, host: str
-) -> None:
+async def test_another_host_name_is_403(platform: LocalPlatform, host: str) -> None:
     request = f"GET /probe HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     assert (await raw(platform, request.encode()))[0] == 403
 
 
-async def test_localhost_is_the_gateways_own_name(platform: LocalPlatform) -> None:
+async def test_localhost_is_accepted_as_host(platform: LocalPlatform) -> None:
     port = urlsplit(platform.api_url).port
     request = f"GET /probe HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"
     assert (await raw(platform, request.encode()))[0] == 200
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1"])
-async def test_a_page_of_another_origin_is_403(http: aiohttp.ClientSession, origin: str) -> None:
+async def test_another_origin_is_403(http: aiohttp.ClientSession, origin: str) -> None:
     async with http.get("/probe", headers={"Origin": origin}) as response:
         assert response.status == 403
 
 
 def signed(platform: LocalPlatform, body: bytes, **changed: str) -> dict[str, str]:
-    """Sign PUT /owner/one?b=2&a=1 as botocore does; give the headers."""
+    """Sign PUT /owner/one?b=2&a=%20x with botocore, and return the headers."""
     key = changed.get("key", platform.credentials.aws_access_key_id)
     secret = changed.get("secret", platform.credentials.aws_secret_access_key)
     url = f"{platform.api_url}/owner/one?b=2&a=%20x"
@@ -336,7 +334,7 @@ async def test_a_signed_request_reaches_an_iam_route_with_its_identity(
     assert iam["userArn"] == "arn:aws:iam::123456789012:user/local"
 
 
-async def test_a_functions_own_session_token_is_taken(
+async def test_the_session_token_of_functions_is_accepted(
     platform: LocalPlatform, http: aiohttp.ClientSession
 ) -> None:
     token = platform.credentials.aws_session_token
@@ -347,7 +345,7 @@ async def test_a_functions_own_session_token_is_taken(
     "changed",
     [{"key": "AKIAOTHER"}, {"secret": "other"}, {"region": "us-east-1"}, {"token": "other"}],
 )
-async def test_an_iam_route_refuses_a_wrong_signature(
+async def test_an_iam_route_rejects_an_invalid_signature(
     platform: LocalPlatform, http: aiohttp.ClientSession, changed: dict[str, str]
 ) -> None:
     status, body = await put(http, b"{}", signed(platform, b"{}", **changed))
@@ -365,21 +363,21 @@ async def test_an_iam_route_refuses_a_wrong_signature(
         {"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"},
     ],
 )
-async def test_an_iam_route_refuses_an_altered_request(
+async def test_an_iam_route_rejects_an_altered_request(
     platform: LocalPlatform, http: aiohttp.ClientSession, change: dict[str, str]
 ) -> None:
     headers = signed(platform, b"{}") | change
     if "Content-Type" in change:
-        signed_too = headers["Authorization"].replace("=host", "=content-type;host")
-        headers["Authorization"] = signed_too
+        claim = headers["Authorization"].replace("=host", "=content-type;host")
+        headers["Authorization"] = claim
     assert (await put(http, b"{}", headers))[0] == 403
 
 
-async def test_an_iam_route_refuses_another_body(
+async def test_an_iam_route_rejects_another_body(
     platform: LocalPlatform, http: aiohttp.ClientSession
 ) -> None:
     assert (await put(http, b'{"a":1}', signed(platform, b"{}")))[0] == 403
 
 
-async def test_an_iam_route_refuses_an_unsigned_request(http: aiohttp.ClientSession) -> None:
+async def test_an_iam_route_rejects_an_unsigned_request(http: aiohttp.ClientSession) -> None:
     assert (await put(http, b"{}", {}))[0] == 403

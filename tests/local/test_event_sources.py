@@ -1,4 +1,4 @@
-"""Queues that invoke functions: batches, failures, receive counts and the dead-letter queue."""
+"""Event source mappings: batches, failures, receive counts and the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def send(platform: LocalPlatform, do: str, **more: Any) -> str:
-    """Put a message on the queue; give its id."""
+async def send(platform: LocalPlatform, do: str, **options: Any) -> str:
+    """Send a message to the queue, and return its id."""
     sent = await asyncio.to_thread(
-        platform.cloud.client("sqs").send_message,
+        platform.moto.client("sqs").send_message,
         QueueUrl=platform.stack.names["Jobs"],
         MessageBody=json.dumps({"do": do}),
-        **more,
+        **options,
     )
     return str(sent["MessageId"])
 
 
 async def deliveries(platform: LocalPlatform, message_id: str, count: int) -> list[dict[str, Any]]:
-    """Wait until the function has got a message so many times; give the records."""
+    """Wait until the function has received a message ``count`` times, and return the records."""
     async with asyncio.timeout(15):
         while True:
-            lines = [json.loads(line.text) for line in platform.lambdas.log("Worker")]
+            lines = [json.loads(line.text) for line in platform.lambdas.log("Consumer")]
             records = [record for line in lines for record in line.get("Records", [])]
             found = [record for record in records if record["messageId"] == message_id]
             if len(found) >= count:
@@ -39,35 +39,35 @@ async def deliveries(platform: LocalPlatform, message_id: str, count: int) -> li
             await asyncio.sleep(0.05)
 
 
-async def waiting(platform: LocalPlatform) -> int:
-    """Give how many messages are in the queue, those that are being handled included."""
-    got = await asyncio.to_thread(
-        platform.cloud.client("sqs").get_queue_attributes,
+async def queue_size(platform: LocalPlatform) -> int:
+    """Return the number of messages in the queue, those in flight included."""
+    response = await asyncio.to_thread(
+        platform.moto.client("sqs").get_queue_attributes,
         QueueUrl=platform.stack.names["Jobs"],
         AttributeNames=["All"],
     )
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-    return sum(int(got["Attributes"][name]) for name in names)
+    return sum(int(response["Attributes"][name]) for name in names)
 
 
-async def dead(platform: LocalPlatform, message_id: str) -> dict[str, Any]:
-    """Wait until a message is in the dead-letter queue; give it."""
-    client = platform.cloud.client("sqs")
+async def dead_letter(platform: LocalPlatform, message_id: str) -> dict[str, Any]:
+    """Wait until a message is in the dead-letter queue, and return it."""
+    client = platform.moto.client("sqs")
     async with asyncio.timeout(20):
         while True:
-            got = await asyncio.to_thread(
+            response = await asyncio.to_thread(
                 client.receive_message,
                 QueueUrl=platform.stack.names["Dead"],
                 MaxNumberOfMessages=10,
                 VisibilityTimeout=0,
             )
-            for message in got.get("Messages", []):
+            for message in response.get("Messages", []):
                 if message["MessageId"] == message_id:
                     return dict(message)
             await asyncio.sleep(0.1)
 
 
-async def test_a_message_arrives_as_lambdas_record(platform: LocalPlatform) -> None:
+async def test_a_message_is_delivered_as_a_lambda_record(platform: LocalPlatform) -> None:
     attribute = {"kind": {"DataType": "String", "StringValue": "new"}}
     message_id = await send(platform, "ok", MessageAttributes=attribute)
     (record,) = await deliveries(platform, message_id, 1)
@@ -93,25 +93,25 @@ async def test_a_message_arrives_as_lambdas_record(platform: LocalPlatform) -> N
 async def test_a_handled_message_is_deleted(platform: LocalPlatform) -> None:
     message_id = await send(platform, "ok")
     async with asyncio.timeout(15):
-        while await waiting(platform):
+        while await queue_size(platform):
             await asyncio.sleep(0.05)
     assert len(await deliveries(platform, message_id, 1)) == 1
 
 
 @pytest.mark.parametrize("do", ["fail", "nonsense", "raise"])
-async def test_a_message_that_keeps_failing_ends_in_the_dead_letter_queue(
+async def test_a_message_that_always_fails_moves_to_the_dead_letter_queue(
     platform: LocalPlatform, do: str
 ) -> None:
     message_id = await send(platform, do)
     records = await deliveries(platform, message_id, 2)
     counts = [record["attributes"]["ApproximateReceiveCount"] for record in records]
     assert counts == ["1", "2"]
-    assert (await dead(platform, message_id))["Body"] == json.dumps({"do": do})
+    assert (await dead_letter(platform, message_id))["Body"] == json.dumps({"do": do})
     assert len(await deliveries(platform, message_id, 2)) == 2
 
 
 @pytest.mark.parametrize(
-    ("answer", "failed"),
+    ("result", "failed"),
     [
         (None, set()),
         ({}, set()),
@@ -125,8 +125,8 @@ async def test_a_message_that_keeps_failing_ends_in_the_dead_letter_queue(
         ({"batchItemFailures": ["a"]}, {"a", "b"}),
         ({"batchItemFailures": [{"itemIdentifier": ["a"]}]}, {"a", "b"}),
         ({"batchItemFailures": "a"}, {"a", "b"}),
-        ("all well", {"a", "b"}),
+        ("ok", {"a", "b"}),
     ],
 )
-async def test_an_answer_names_the_messages_that_failed(answer: Any, failed: set[str]) -> None:
-    assert failures(answer, {"a", "b"}) == failed
+async def test_the_result_names_the_failed_messages(result: Any, failed: set[str]) -> None:
+    assert failures(result, {"a", "b"}) == failed

@@ -1,7 +1,7 @@
-"""Every call flow through the real template's gateway, functions and table.
+"""Every call flow through the real template's API, functions and table.
 
-Here the webhooks are made by hand, so that they can come as GET and as POST, out of order and
-twice; whole calls are played against the simulated Vonage by `python -m local.demo`.
+The tests send the webhooks themselves, so that these can be GET or POST, out of order and
+duplicated. `python -m local.demo` runs whole calls on the simulated Vonage.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
 
 @dataclass
 class Caller:
-    """A call whose webhooks are sent by hand."""
+    """A call whose webhooks the test sends."""
 
     platform: LocalPlatform
     method: str
@@ -51,7 +51,7 @@ class Caller:
     conversation: str = field(default_factory=lambda: f"CON-{uuid.uuid4()}")
 
     @property
-    def who(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         return {
             "from": "447700900123",
             "to": "447700900000",
@@ -60,7 +60,7 @@ class Caller:
         }
 
     async def send(self, url: str, fields: dict[str, Any], method: str | None = None) -> Any:
-        """Send a webhook as Vonage does; give the NCCO of the answer, None if it has none."""
+        """Send a webhook as Vonage does, and return the NCCO of the response; None without one."""
         method = method or self.method
         path, query, body = urlsplit(url).path, urlsplit(url).query, b""
         if method == "GET":
@@ -68,23 +68,23 @@ class Caller:
             query = "&".join(filter(None, (query, urlencode(texts))))
         else:
             body = json.dumps(fields, separators=(",", ":")).encode()
-        known = self.platform.credentials
-        signer = Signer(known.signature_secret, known.api_key, known.application_id)
+        keys = self.platform.credentials
+        signer = Signer(keys.signature_secret, keys.api_key, keys.application_id)
         token = signer.token(Sample(method, path, query, body))
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         address = f"{self.platform.api_url}{path}?{query}"
         async with (
             aiohttp.ClientSession() as http,
-            http.request(method, address, data=body or None, headers=headers) as reply,
+            http.request(method, address, data=body or None, headers=headers) as response,
         ):
-            assert reply.status in (200, 204), await reply.text()
-            return json.loads(await reply.text() or "null")
+            assert response.status in (200, 204), await response.text()
+            return json.loads(await response.text() or "null")
 
-    async def report(self, seed: str) -> None:
-        """Send the events of the leg twice each and in any order."""
+    async def send_leg_events(self, seed: str) -> None:
+        """Send each event of the leg twice, in random order."""
         events = [
             {
-                **self.who,
+                **self.fields,
                 "headers": {},
                 "status": status,
                 "direction": "inbound",
@@ -97,26 +97,24 @@ class Caller:
             await self.send("/webhooks/event", event, "POST")
 
     def timeline(self) -> Timeline:
-        """Fold what the table keeps of the conversation."""
-        found = self.platform.cloud.client("dynamodb").query(
+        """Return the timeline of the stored events."""
+        response = self.platform.moto.client("dynamodb").query(
             TableName=self.platform.stack.outputs["TableName"],
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": self.conversation}},
         )
-        kept = [item for item in found["Items"] if item["method"]["S"] == "POST"]
-        return build_timeline(parse_event(json.loads(item["body"]["S"])) for item in kept)
+        items = [item for item in response["Items"] if item["method"]["S"] == "POST"]
+        return build_timeline(parse_event(json.loads(item["body"]["S"])) for item in items)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("flow", FLOWS)
-async def test_a_call_is_answered_by_each_flow(
-    platform: LocalPlatform, flow: str, method: str
-) -> None:
+async def test_each_flow_answers_a_call(platform: LocalPlatform, flow: str, method: str) -> None:
     # given a caller
     caller = Caller(platform, method)
-    # when the answer webhook asks
-    ncco = await caller.send(f"/webhooks/answer?flow={flow}", caller.who)
-    # then the caller hears something that is no apology, and callbacks lead to the same flow
+    # when Vonage sends the answer webhook
+    ncco = await caller.send(f"/webhooks/answer?flow={flow}", caller.fields)
+    # then the caller hears a prompt other than the apology, and callbacks name the same flow
     assert ncco[0]["action"] in ("talk", "connect")
     assert "something went wrong" not in json.dumps(ncco)
     callbacks = [url for action in ncco for url in action.get("eventUrl", [])]
@@ -133,23 +131,23 @@ async def test_a_call_is_answered_by_each_flow(
         ("track_progress", {"payload": {"stage": "greeted"}}, "loud and clear"),
     ],
 )
-async def test_what_the_ncco_asks_for_is_answered_by_the_same_flow(
+async def test_the_same_flow_handles_the_webhooks_of_its_ncco(
     platform: LocalPlatform, flow: str, fields: dict[str, Any], heard: str, method: str
 ) -> None:
     caller = Caller(platform, method)
-    ncco = await caller.send(f"/webhooks/answer?flow={flow}", caller.who)
+    ncco = await caller.send(f"/webhooks/answer?flow={flow}", caller.fields)
     (callback,) = [url for action in ncco for url in action.get("eventUrl", [])]
     timestamp = {"timestamp": "2026-03-29T21:20:01.582Z"}
-    reply = await caller.send(callback, {**caller.who, **timestamp, **fields})
-    assert heard in reply[0]["text"]
+    ncco = await caller.send(callback, {**caller.fields, **timestamp, **fields})
+    assert heard in ncco[0]["text"]
 
 
 @pytest.mark.parametrize("seed", ["one", "two", "three"])
-async def test_events_out_of_order_and_twice_are_kept_once_and_fold_to_what_happened(
+async def test_unordered_duplicate_events_are_stored_once_and_give_the_right_timeline(
     platform: LocalPlatform, seed: str
 ) -> None:
     caller = Caller(platform, "POST")
-    await caller.report(seed)
+    await caller.send_leg_events(seed)
     timeline = caller.timeline()
     assert len(timeline.events) == len(STATUSES)
     leg = timeline.legs[caller.leg]

@@ -1,4 +1,4 @@
-"""The heartbeat on the local platform: through gateway, signature and flow, and nothing is kept."""
+"""The heartbeat on the local platform, through the API, signature verification and flow."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 
 
-def said(result: Result) -> dict[str, object]:
-    """Give the line that a beat wrote."""
+def log_line(result: Result) -> dict[str, object]:
+    """Return the log line of a heartbeat."""
     (line,) = [json.loads(text) for text in result.log if '"heartbeat"' in text]
     return dict(line)
 
 
 @pytest.mark.asyncio
-async def test_a_beat_is_heard_through_the_public_address_and_leaves_no_event(
+async def test_a_heartbeat_succeeds_through_the_public_url_and_stores_no_event(
     tmp_path: Path,
 ) -> None:
-    # given the application with everything that production has
+    # given the application with the resources of production
     options = PlatformOptions(folder=tmp_path / "platform", parameters={"Stage": "production"})
     async with LocalPlatform(ROOT, options) as platform:
-        # when the heart beats
-        line = said(await platform.lambdas.invoke("HeartbeatFunction", {}))
-        kept = platform.cloud.client("dynamodb").scan(TableName=platform.stack.outputs["TableName"])
-    # then a caller would have heard something, and nothing says that there was one
+        # when the heartbeat runs
+        line = log_line(await platform.lambdas.invoke("HeartbeatFunction", {}))
+        table = platform.moto.client("dynamodb").scan(TableName=platform.stack.outputs["TableName"])
+    # then a caller would hear a prompt, and nothing is stored
     assert (line["outcome"], line["status"]) == ("heard", 200)
-    assert kept["Items"] == []
+    assert table["Items"] == []

@@ -1,4 +1,4 @@
-"""Worker processes: what a function sees, and what becomes of one that misbehaves."""
+"""Execution environments: what a function sees, and what happens if it fails."""
 
 from __future__ import annotations
 
@@ -19,26 +19,28 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def do(platform: LocalPlatform, what: str, function: str = "Probe", **more: Any) -> Any:
-    """Have a function do something that succeeds; give what it answered."""
-    result = await platform.lambdas.invoke(function, {"do": what, **more})
+async def do(platform: LocalPlatform, action: str, function: str = "Probe", **fields: Any) -> Any:
+    """Invoke a function that must succeed, and return its result."""
+    result = await platform.lambdas.invoke(function, {"do": action, **fields})
     assert result.error is None, result.error
     return result.payload
 
 
-async def test_a_function_has_its_own_environment_and_lambdas(platform: LocalPlatform) -> None:
+async def test_a_function_has_its_own_variables_and_those_of_lambda(
+    platform: LocalPlatform,
+) -> None:
     environment = (await do(platform, "state"))["environment"]
-    assert environment["COLOUR"] == "verde"
+    assert environment["COLOR"] == "verde"
     assert environment["JOINED"] == "a-green@eu-west-1"
     assert environment["BASE"] == platform.api_url
-    assert environment["AWS_ENDPOINT_URL"] == platform.cloud.url
+    assert environment["AWS_ENDPOINT_URL"] == platform.moto.url
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "voice-local-Probe"
     assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
     assert environment["_HANDLER"] == "probe.app.handler"
     assert environment["EXTRA"] == "given"
 
 
-async def test_a_function_has_nothing_of_the_developers_environment(
+async def test_a_function_has_no_variables_of_the_developer(
     platform: LocalPlatform,
 ) -> None:
     environment = (await do(platform, "state"))["environment"]
@@ -46,7 +48,7 @@ async def test_a_function_has_nothing_of_the_developers_environment(
     assert environment["PATH"] != os.environ["PATH"]
 
 
-async def test_a_functions_path_is_its_code_its_layers_the_runtimes_and_pythons_own(
+async def test_the_path_is_code_layers_runtime_and_standard_library(
     platform: LocalPlatform, project: Path
 ) -> None:
     path = (await do(platform, "state"))["path"]
@@ -59,7 +61,7 @@ async def test_a_functions_path_is_its_code_its_layers_the_runtimes_and_pythons_
 
 
 @pytest.mark.parametrize("name", ["aiohttp", "moto", "cryptography", "pytest", "local", "jwt"])
-async def test_a_function_cannot_import_what_is_not_in_its_layers(
+async def test_a_function_cannot_import_packages_outside_its_layers(
     platform: LocalPlatform, name: str
 ) -> None:
     result = await platform.lambdas.invoke("Probe", {"do": "import", "name": name})
@@ -67,14 +69,14 @@ async def test_a_function_cannot_import_what_is_not_in_its_layers(
     assert result.error["errorType"] == "ModuleNotFoundError"
 
 
-async def test_a_function_imports_from_its_layer_and_boto3_of_the_runtime(
+async def test_a_function_can_import_its_layer_and_the_runtimes_boto3(
     platform: LocalPlatform,
 ) -> None:
     assert await do(platform, "layer") == "from the layer"
     assert await do(platform, "import", name="boto3") == "boto3"
 
 
-async def test_a_layer_is_for_the_functions_that_name_it_alone(platform: LocalPlatform) -> None:
+async def test_a_layer_is_only_for_the_functions_that_name_it(platform: LocalPlatform) -> None:
     result = await platform.lambdas.invoke("Hasty", {"do": "layer"})
     assert result.error is not None
     assert result.error["errorType"] == "ModuleNotFoundError"
@@ -91,13 +93,13 @@ async def test_a_handler_runs_in_the_main_thread_with_a_context(platform: LocalP
     assert state["stdin"] == ""
 
 
-async def test_a_worker_is_used_again(platform: LocalPlatform) -> None:
+async def test_an_environment_is_reused(platform: LocalPlatform) -> None:
     first, second = await do(platform, "state"), await do(platform, "state")
     assert first["pid"] == second["pid"]
     assert second["calls"] == first["calls"] + 1
 
 
-async def test_invocations_at_once_have_workers_of_their_own(platform: LocalPlatform) -> None:
+async def test_concurrent_invocations_have_their_own_environments(platform: LocalPlatform) -> None:
     results = await asyncio.gather(*(do(platform, "sleep", seconds=0.2) for _ in range(6)))
     assert results == ["slept"] * 6
     assert 2 <= len(platform.lambdas.process_ids) <= 4 * len(platform.stack.functions)
@@ -105,9 +107,9 @@ async def test_invocations_at_once_have_workers_of_their_own(platform: LocalPlat
 
 async def test_logs_are_lambdas_json_lines_in_order(platform: LocalPlatform) -> None:
     result = await platform.lambdas.invoke("Probe", {"do": "log"})
-    printed, said, caught = result.log
+    printed, logged, caught = result.log
     assert printed == "printed"
-    line = json.loads(said)
+    line = json.loads(logged)
     assert line.pop("timestamp").endswith("Z")
     assert line == {
         "level": "INFO",
@@ -122,17 +124,17 @@ async def test_logs_are_lambdas_json_lines_in_order(platform: LocalPlatform) -> 
 
 
 async def test_a_listener_and_the_log_file_get_every_line(platform: LocalPlatform) -> None:
-    heard: list[LogLine] = []
-    platform.lambdas.listen(heard.append)
+    received: list[LogLine] = []
+    platform.lambdas.listen(received.append)
     result = await platform.lambdas.invoke("Hasty", {"do": "log"})
-    lines = [one for one in heard if one.request_id == result.request_id]
+    lines = [one for one in received if one.request_id == result.request_id]
     assert [one.text for one in lines] == list(result.log)
     assert lines[0] in platform.lambdas.log("Hasty")
     assert result.log[1] in (platform.folder / "logs" / "Hasty.log").read_text()
 
 
 @pytest.mark.parametrize(
-    ("what", "kind", "text"),
+    ("action", "kind", "text"),
     [
         ("raise", "ValueError", "no luck"),
         ("log_half", "UnicodeEncodeError", "surrogates not allowed"),
@@ -145,10 +147,10 @@ async def test_a_listener_and_the_log_file_get_every_line(platform: LocalPlatfor
         ("huge", "Function.ResponseSizeTooLarge", "exceeded maximum allowed payload size"),
     ],
 )
-async def test_a_failure_is_described_as_lambda_does(
-    platform: LocalPlatform, what: str, kind: str, text: str
+async def test_an_error_is_described_as_by_lambda(
+    platform: LocalPlatform, action: str, kind: str, text: str
 ) -> None:
-    result = await platform.lambdas.invoke("Probe", {"do": what})
+    result = await platform.lambdas.invoke("Probe", {"do": action})
     assert result.error is not None
     assert result.error["errorType"] == kind
     assert text in result.error["errorMessage"]
@@ -159,7 +161,7 @@ async def test_a_function_works_again_after_its_process_ended(platform: LocalPla
     assert await do(platform, "echo") == {"do": "echo"}
 
 
-async def test_a_function_that_overruns_its_timeout_is_killed(platform: LocalPlatform) -> None:
+async def test_a_function_is_killed_at_its_timeout(platform: LocalPlatform) -> None:
     pid = (await do(platform, "state", "Hasty"))["pid"]
     result = await platform.lambdas.invoke("Hasty", {"do": "sleep"})
     assert result.error is not None
@@ -168,7 +170,7 @@ async def test_a_function_that_overruns_its_timeout_is_killed(platform: LocalPla
     assert pid not in platform.lambdas.process_ids
 
 
-async def test_a_function_that_cannot_be_imported_says_why(platform: LocalPlatform) -> None:
+async def test_an_import_error_is_described(platform: LocalPlatform) -> None:
     result = await platform.lambdas.invoke("Broken", {})
     assert result.error is not None
     assert result.error["errorType"] == "Runtime.ImportModuleError"

@@ -1,4 +1,4 @@
-"""Where the simulator and the application read the same rule, each on its own, they must agree."""
+"""The simulator and the application implement the same rules independently, and must agree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vonage_simulator.webhook_sender import build_request, compact_json, sign_we
 FIXTURES = Path(__file__).parents[1] / "unit/voicekit/ncco"
 SECRETS = signature.SigningSecrets((uuid.uuid4().hex,), "abcd1234", str(uuid.uuid4()))
 
-# Each with its reason in that file.
+# The file states the reasons.
 STRICTER = {
     line
     for line in (Path(__file__).parent / "stricter-than-vonage.txt").read_text().splitlines()
@@ -34,7 +34,7 @@ def fixtures(kind: str) -> list[Any]:
     return [pytest.param(path, id=path.stem) for path in sorted((FIXTURES / kind).glob("*.json"))]
 
 
-def taken_by_simulator(actions: object) -> bool:
+def simulator_accepts(actions: object) -> bool:
     try:
         parse(actions)
     except InvalidNcco:
@@ -43,17 +43,17 @@ def taken_by_simulator(actions: object) -> bool:
 
 
 @pytest.mark.parametrize("path", fixtures("good"))
-def test_what_the_application_takes_for_an_ncco_vonage_takes_too(path: Path) -> None:
+def test_vonage_accepts_every_ncco_that_the_application_accepts(path: Path) -> None:
     content = json.loads(path.read_text())
     actions = content["ncco"] if isinstance(content, dict) else content
-    ncco.check(actions)  # the fixture is good
-    assert taken_by_simulator(actions)
+    ncco.check(actions)  # the fixture is valid
+    assert simulator_accepts(actions)
 
 
 @pytest.mark.parametrize("path", fixtures("bad"))
-def test_what_the_application_refuses_vonage_refuses_too_or_it_is_listed(path: Path) -> None:
+def test_vonage_rejects_every_ncco_that_the_application_rejects_unless_listed(path: Path) -> None:
     actions = json.loads(path.read_text())["ncco"]
-    assert taken_by_simulator(actions) == (path.stem in STRICTER)
+    assert simulator_accepts(actions) == (path.stem in STRICTER)
 
 
 FIELDS = st.dictionaries(
@@ -64,10 +64,10 @@ FIELDS = st.dictionaries(
 
 
 @given(fields=FIELDS, method=st.sampled_from(["GET", "POST"]))
-def test_what_the_simulator_signs_the_application_believes(
+def test_the_application_verifies_the_simulators_signatures(
     fields: dict[str, Any], method: Any
 ) -> None:
-    # given a webhook as the simulator sends it to a URL with a parameter of its own
+    # given a webhook of the simulator to a URL with its own query parameter
     url, body = build_request(
         WebhookTarget("https://a.example/webhooks/dtmf?flow=x", method), fields
     )
@@ -77,8 +77,8 @@ def test_what_the_simulator_signs_the_application_believes(
     token = sign_webhook(
         SECRETS.secrets[0], SECRETS.api_key, SECRETS.application_id, int(now), "jti", signed
     )
-    # when the application checks it
+    # when the application verifies it
     request = signature.SignedParts(method, query, body or b"", frozenset({"flow"}))
-    fits = signature.verify(f"Bearer {token}", request, SECRETS, now=now, max_age=300)
-    # then the signature and the hash fit
-    assert fits
+    hash_matches = signature.verify(f"Bearer {token}", request, SECRETS, now=now, max_age=300)
+    # then the signature is valid and the hash matches
+    assert hash_matches

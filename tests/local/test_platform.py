@@ -1,4 +1,4 @@
-"""Starting and ending: the stack file, one platform at a time, nothing left behind."""
+"""Start and stop of the platform: the stack file, the lock, processes and files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import aiohttp
 import pytest
 
 from local.aws import credentials, template
-from local.aws.stack import MotoServer
+from local.aws.moto_server import MotoServer
+from local.aws.stack import create_stack
 from local.aws.template import TemplateError
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning, StackFile, read
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 async def start(project: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, str]:
-    """Start ``python -m local``; give the process and what it said until it was ready or ended."""
+    """Start ``python -m local``, and return the process and its output until it is ready."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "local", "--root", str(project), *arguments),
         stdout=asyncio.subprocess.PIPE,
@@ -37,21 +38,21 @@ async def start(project: Path, *arguments: str) -> tuple[asyncio.subprocess.Proc
         cwd=ROOT,
     )
     assert process.stdout is not None
-    said = ""
+    output = ""
     async with asyncio.timeout(60):
-        while "ready" not in said and (line := await process.stdout.readline()):
-            said += line.decode()
-    return process, said
+        while "ready" not in output and (line := await process.stdout.readline()):
+            output += line.decode()
+    return process, output
 
 
 async def finish(process: asyncio.subprocess.Process) -> str:
-    """Wait for a process to end; give what else it said."""
+    """Wait for a process to exit, and return the rest of its output."""
     rest, _ = await asyncio.wait_for(process.communicate(), 20)
     return rest.decode()
 
 
 def descendants(process_id: int) -> set[int]:
-    """Give the ids of all processes below one, by what the system tells of parents."""
+    """Return the ids of all descendants of a process."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -67,7 +68,7 @@ def descendants(process_id: int) -> set[int]:
 
 
 async def all_gone(process_ids: Iterable[int]) -> None:
-    """Wait until none of these processes runs."""
+    """Wait until all of these processes have exited."""
     async with asyncio.timeout(10):
         while any(running(one) for one in process_ids):
             await asyncio.sleep(0.05)
@@ -82,16 +83,18 @@ def running(process_id: int) -> bool:
 
 
 async def invoke(project: Path) -> int:
-    """Call the function, so that there is a worker; give the status."""
+    """Invoke the function, so that it has an execution environment, and return the status."""
     url = read(project / ".local")["api_url"]
     async with aiohttp.ClientSession() as session, session.get(f"{url}/probe") as response:
         return response.status
 
 
-async def test_the_stack_file_tells_where_everything_is(platform: LocalPlatform) -> None:
+async def test_the_stack_file_contains_addresses_names_and_credentials(
+    platform: LocalPlatform,
+) -> None:
     content = read(platform.folder)
     assert content["api_url"] == platform.api_url
-    assert content["aws_url"] == platform.cloud.url
+    assert content["aws_url"] == platform.moto.url
     assert content["phone_url"] == platform.phone.url
     assert content["region"] == "eu-west-1"
     assert content["table"] == platform.stack.outputs["TableName"]
@@ -101,14 +104,14 @@ async def test_the_stack_file_tells_where_everything_is(platform: LocalPlatform)
     } <= set(content)
 
 
-async def test_the_stack_file_and_the_key_are_the_owners_alone(platform: LocalPlatform) -> None:
+async def test_the_stack_file_and_the_key_file_have_mode_0600(platform: LocalPlatform) -> None:
     key_file = Path(read(platform.folder)["private_key_file"])
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (platform.file.path, key_file)]
     assert modes == [0o600, 0o600]
     assert key_file.read_text() == platform.credentials.private_key
 
 
-async def test_a_part_that_starts_later_adds_its_address(platform: LocalPlatform) -> None:
+async def test_announce_adds_fields_to_the_stack_file(platform: LocalPlatform) -> None:
     platform.announce(vonage_url="http://127.0.0.1:1")
     content = read(platform.folder)
     assert content["vonage_url"] == "http://127.0.0.1:1"
@@ -116,45 +119,45 @@ async def test_a_part_that_starts_later_adds_its_address(platform: LocalPlatform
 
 
 @pytest.mark.parametrize("option", ["--api-port", "--aws-port", "--phone-port"])
-async def test_a_port_that_is_taken_is_explained(
+async def test_a_port_in_use_is_an_error(
     platform: LocalPlatform, own_project: Path, option: str
 ) -> None:
-    process, said = await start(own_project, option, platform.api_url.rpartition(":")[2])
+    process, output = await start(own_project, option, platform.api_url.rpartition(":")[2])
     await finish(process)
     assert process.returncode == 1
-    assert said.startswith("error: ")
+    assert output.startswith("error: ")
 
 
-async def test_parameters_are_those_of_samconfig_and_of_the_command_line_first(
+async def test_parameters_of_the_command_line_override_samconfig(
     own_project: Path,
 ) -> None:
-    text = '[default.deploy.parameters]\nparameter_overrides = "Colour=green Retries=4"\n'
+    text = '[default.deploy.parameters]\nparameter_overrides = "Color=green Retries=4"\n'
     (own_project / "samconfig.toml").write_text(text)
     process, _ = await start(own_project, "Retries=3")
     values = read(own_project / ".local")["parameters"]
     process.send_signal(signal.SIGINT)
     await finish(process)
-    assert (values["Colour"], values["Retries"]) == ("green", "3")
+    assert (values["Color"], values["Retries"]) == ("green", "3")
 
 
-async def test_nothing_but_logs_and_links_is_left_when_it_ends(
+async def test_only_logs_links_and_the_lock_remain_after_the_stop(
     tmp_path: Path, project: Path
 ) -> None:
     async with LocalPlatform(project, PlatformOptions(folder=tmp_path)) as platform:
         await platform.lambdas.invoke("Probe", {"do": "echo"})
-        processes = [*platform.lambdas.process_ids, platform.cloud.process_id or 0]
+        processes = [*platform.lambdas.process_ids, platform.moto.process_id or 0]
     assert {path.name for path in tmp_path.iterdir()} == {"runtime", "lock", "logs"}
     assert not any(running(one) for one in processes)
 
 
-async def test_a_second_platform_is_refused_while_the_first_lives(platform: LocalPlatform) -> None:
+async def test_a_second_platform_is_rejected_while_the_first_runs(platform: LocalPlatform) -> None:
     with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"):
         await LocalPlatform(platform.root).start()
     assert read(platform.folder)["api_url"] == platform.api_url
 
 
-async def test_the_stack_file_of_a_dead_platform_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "stack.json").write_text("left behind")
+async def test_the_stack_file_of_a_killed_platform_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text("old")
     file = StackFile(tmp_path)
     file.claim()
     assert not file.path.exists()
@@ -164,27 +167,27 @@ async def test_the_stack_file_of_a_dead_platform_is_replaced(tmp_path: Path) -> 
     assert not file.path.exists()
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-async def test_ctrl_c_or_sigterm_ends_every_process_and_removes_the_stack_file(
-    own_project: Path, how: signal.Signals
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+async def test_ctrl_c_or_sigterm_stops_every_process_and_removes_the_stack_file(
+    own_project: Path, signal_number: signal.Signals
 ) -> None:
-    process, said = await start(own_project)
-    assert re.match(r"open this +http://127\.0\.0\.1:\d+\n", said)
-    assert re.search(r"API +http://127\.0\.0\.1:\d+", said)
+    process, output = await start(own_project)
+    assert re.match(r"web console +http://127\.0\.0\.1:\d+\n", output)
+    assert re.search(r"API +http://127\.0\.0\.1:\d+", output)
     assert await invoke(own_project) == 200
-    below = descendants(process.pid)
-    assert len(below) == 2
-    process.send_signal(how)
-    assert await finish(process) == "ended\n"
+    children = descendants(process.pid)
+    assert len(children) == 2
+    process.send_signal(signal_number)
+    assert await finish(process) == "stopped\n"
     assert process.returncode == 0
-    assert not [one for one in below if running(one)]
+    assert not [one for one in children if running(one)]
     assert not (own_project / ".local" / "stack.json").exists()
 
 
-async def test_ctrl_c_while_modules_are_imported_ends_it_without_a_word_of_python(
+async def test_ctrl_c_during_the_imports_stops_it_without_a_traceback(
     own_project: Path,
 ) -> None:
-    # given a platform that has only begun to import what it needs, and says what it imports
+    # given a platform that has just started its imports, and logs them
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-X", "importtime", "-m", "local", "--root", str(own_project)),
         stdout=asyncio.subprocess.PIPE,
@@ -198,53 +201,53 @@ async def test_ctrl_c_while_modules_are_imported_ends_it_without_a_word_of_pytho
     # when it is interrupted
     process.send_signal(signal.SIGINT)
     out, errors = await asyncio.wait_for(process.communicate(), 20)
-    # then it ends in order
-    assert (process.returncode, out) == (0, b"ended\n")
+    # then it exits normally
+    assert (process.returncode, out) == (0, b"stopped\n")
     assert b"Traceback" not in errors
 
 
-async def test_no_process_outlives_a_platform_that_was_killed(own_project: Path) -> None:
+async def test_no_process_outlives_a_killed_platform(own_project: Path) -> None:
     process, _ = await start(own_project)
     assert await invoke(own_project) == 200
-    below = descendants(process.pid)
+    children = descendants(process.pid)
     process.kill()
     await finish(process)
-    await all_gone(below)
-    next_one = StackFile(own_project / ".local")
-    next_one.claim()
-    assert not next_one.path.exists()
-    next_one.release()
+    await all_gone(children)
+    following = StackFile(own_project / ".local")
+    following.claim()
+    assert not following.path.exists()
+    following.release()
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["Hue=red"], "no such parameter: Hue"),
-        (["--api-port", "70000"], "70000 is no port"),
+        (["--api-port", "70000"], "'70000' is not a port"),
     ],
 )
-async def test_a_wrong_argument_is_explained_in_a_line(
+async def test_an_invalid_argument_is_an_error_without_a_traceback(
     own_project: Path, arguments: list[str], text: str
 ) -> None:
-    process, said = await start(own_project, *arguments)
+    process, output = await start(own_project, *arguments)
     await finish(process)
     assert process.returncode in (1, 2)
-    assert text in said
-    assert "Traceback" not in said
+    assert text in output
+    assert "Traceback" not in output
 
 
-async def test_the_aws_endpoint_answers_to_the_access_key_alone(platform: LocalPlatform) -> None:
-    async with aiohttp.ClientSession() as session, session.get(platform.cloud.url) as response:
+async def test_the_aws_endpoint_requires_the_access_key(platform: LocalPlatform) -> None:
+    async with aiohttp.ClientSession() as session, session.get(platform.moto.url) as response:
         assert response.status == 403
 
 
 @pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
-async def test_the_aws_endpoint_refuses_pages_in_a_browser(
+async def test_the_aws_endpoint_rejects_web_pages(
     platform: LocalPlatform, header: dict[str, str]
 ) -> None:
     scope = f"Credential={platform.credentials.aws_access_key_id}/20260101/eu-west-1/s3"
     headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}/aws4_request"}
-    async with aiohttp.ClientSession(platform.cloud.url, headers=headers) as session:
+    async with aiohttp.ClientSession(platform.moto.url, headers=headers) as session:
         async with session.get("/") as response:
             assert response.status == 200
         async with session.get("/", headers=header) as response:
@@ -257,17 +260,19 @@ async def test_credentials_are_new_at_each_start(platform: LocalPlatform, tmp_pa
         assert other.credentials.signature_secret != platform.credentials.signature_secret
 
 
-async def test_the_templates_secrets_hold_what_the_platform_made(platform: LocalPlatform) -> None:
-    client = platform.cloud.client("secretsmanager")
-    got = client.get_secret_value(SecretId=platform.stack.secrets["Signing"])
-    assert json.loads(got["SecretString"]) == {
+async def test_the_templates_secrets_contain_the_platforms_credentials(
+    platform: LocalPlatform,
+) -> None:
+    client = platform.moto.client("secretsmanager")
+    secret = client.get_secret_value(SecretId=platform.stack.secrets["Signing"])
+    assert json.loads(secret["SecretString"]) == {
         "signature_secret": platform.credentials.signature_secret,
         "previous_signature_secret": "",
         "api_key": platform.credentials.api_key,
     }
 
 
-async def test_a_template_that_sam_refuses_is_explained(own_project: Path) -> None:
+async def test_an_invalid_template_is_an_error(own_project: Path) -> None:
     path = own_project / "template.yaml"
     path.write_text(path.read_text().replace("Handler: broken.app.handler", "Nonsense: 1"))
     with pytest.raises(TemplateError, match="Broken"):
@@ -275,27 +280,28 @@ async def test_a_template_that_sam_refuses_is_explained(own_project: Path) -> No
     assert not (own_project / ".local" / "stack.json").exists()
 
 
-async def test_what_the_real_template_describes_is_made() -> None:
+async def test_every_storage_resource_of_the_real_template_is_created() -> None:
     url = "http://127.0.0.1:1"
     real = template.read(ROOT / "template.yaml", "eu-west-1", {}, {"PublicBaseUrl": url})
-    cloud = MotoServer(credentials.make(), "eu-west-1")
-    await cloud.start()
+    keys_and_secrets = credentials.generate()
+    moto = MotoServer(keys_and_secrets, "eu-west-1")
+    await moto.start()
     try:
-        await cloud.wait_until_ready()
-        stack = await asyncio.to_thread(cloud.create_stack, real, url)
-        made: dict[str, Any] = {
-            "AWS::DynamoDB::Table": cloud.client("dynamodb").list_tables()["TableNames"],
-            "AWS::S3::Bucket": cloud.client("s3").list_buckets()["Buckets"],
-            "AWS::SQS::Queue": cloud.client("sqs").list_queues()["QueueUrls"],
-            "AWS::SecretsManager::Secret": cloud.client("secretsmanager").list_secrets()[
+        await moto.wait_until_ready()
+        stack = await asyncio.to_thread(create_stack, moto, real, keys_and_secrets, url)
+        created: dict[str, Any] = {
+            "AWS::DynamoDB::Table": moto.client("dynamodb").list_tables()["TableNames"],
+            "AWS::S3::Bucket": moto.client("s3").list_buckets()["Buckets"],
+            "AWS::SQS::Queue": moto.client("sqs").list_queues()["QueueUrls"],
+            "AWS::SecretsManager::Secret": moto.client("secretsmanager").list_secrets()[
                 "SecretList"
             ],
         }
-        table = cloud.client("dynamodb").describe_table(TableName=stack.outputs["TableName"])
+        table = moto.client("dynamodb").describe_table(TableName=stack.outputs["TableName"])
     finally:
-        await cloud.stop()
-    assert {kind: len(ones) for kind, ones in made.items()} == {
-        kind: len(real.of_type(kind)) for kind in made
+        await moto.stop()
+    assert {kind: len(resources) for kind, resources in created.items()} == {
+        kind: len(real.of_type(kind)) for kind in created
     }
     keys = {route.key: route.function for route in stack.routes}
     assert keys["POST /webhooks/answer"] == keys["GET /webhooks/answer"] == "AnswerFunction"
@@ -312,16 +318,16 @@ async def test_what_the_real_template_describes_is_made() -> None:
     assert stack.outputs["AnswerUrl"] == f"{url}/webhooks/answer"
 
 
-async def test_a_project_named_by_a_relative_path_is_run_all_the_same(
+async def test_the_project_may_be_a_relative_path(
     own_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # given a platform that is told where the project is as seen from here
+    # given a platform with a relative path to the project
     monkeypatch.chdir(own_project.parent)
-    # when a function is asked, whose process starts in another folder
+    # when a function is invoked, whose process starts in another folder
     async with (
         LocalPlatform(Path(own_project.name)) as platform,
         aiohttp.ClientSession() as http,
-        http.get(f"{platform.api_url}/probe") as reply,
+        http.get(f"{platform.api_url}/probe") as response,
     ):
         # then its code is found
-        assert reply.status == 200
+        assert response.status == 200

@@ -1,4 +1,4 @@
-"""Reading a template: parameters, conditions, intrinsic functions, and errors with a text."""
+"""Template parameters, conditions and intrinsic functions, and errors in them."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def read(project: Path, **given: str) -> template.Template:
-    return template.read(project / "template.yaml", "eu-west-1", given, {"PublicBaseUrl": "http:"})
+def read(project: Path, **parameters: str) -> template.Template:
+    return template.read(
+        project / "template.yaml", "eu-west-1", parameters, {"PublicBaseUrl": "http:"}
+    )
 
 
-def test_a_parameter_is_what_was_given_or_its_default(project: Path) -> None:
-    parameters = read(project, Colour="green").parameters
-    assert (parameters["Colour"], parameters["Retries"]) == ("green", "2")
+def test_a_parameter_has_its_value_or_its_default(project: Path) -> None:
+    parameters = read(project, Color="green").parameters
+    assert (parameters["Color"], parameters["Retries"]) == ("green", "2")
 
 
-def test_what_the_platform_sets_is_not_held_to_the_pattern(project: Path) -> None:
+def test_the_platforms_own_values_are_not_checked(project: Path) -> None:
     assert read(project).parameters["PublicBaseUrl"] == "http:"
 
 
 @pytest.mark.parametrize(
-    ("given", "text"),
+    ("parameters", "text"),
     [
         ({"Hue": "red"}, "no such parameter: Hue"),
-        ({"Colour": "blue"}, "Colour must be one of red, green"),
+        ({"Color": "blue"}, "Color must be one of red, green"),
         ({"Retries": "many"}, "Retries must be a number"),
         ({"Retries": "6"}, "Retries must be between 1 and 5"),
         ({"PublicBaseUrl": "http://plain"}, "PublicBaseUrl must be"),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused(
-    project: Path, given: dict[str, str], text: str
-) -> None:
+def test_an_invalid_value_is_rejected(project: Path, parameters: dict[str, str], text: str) -> None:
     with pytest.raises(TemplateError, match=text):
-        read(project, **given)
+        read(project, **parameters)
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"Ref": "Colour"}, "red"),
-        ({"Ref": "Kept"}, "a-table"),
-        ({"Fn::GetAtt": ["Kept", "Arn"]}, "an-arn"),
-        ({"Fn::GetAtt": "Kept.Arn"}, "an-arn"),
-        ({"Fn::Sub": "${Kept.Arn}/${Kept}/${!Literal}"}, "an-arn/a-table/${Literal}"),
-        ({"Fn::Sub": ["${X}!", {"X": {"Ref": "Colour"}}]}, "red!"),
+        ({"Ref": "Color"}, "red"),
+        ({"Ref": "Items"}, "a-table"),
+        ({"Fn::GetAtt": ["Items", "Arn"]}, "an-arn"),
+        ({"Fn::GetAtt": "Items.Arn"}, "an-arn"),
+        ({"Fn::Sub": "${Items.Arn}/${Items}/${!Literal}"}, "an-arn/a-table/${Literal}"),
+        ({"Fn::Sub": ["${X}!", {"X": {"Ref": "Color"}}]}, "red!"),
         ({"Fn::Join": ["-", ["a", {"Ref": "AWS::Region"}]]}, "a-eu-west-1"),
         ({"Fn::Select": ["1", {"Fn::Split": [",", "a,b"]}]}, "b"),
         ({"Fn::If": ["IsGreen", "yes", "no"]}, "no"),
@@ -59,13 +59,13 @@ def test_a_value_that_does_not_fit_is_refused(
     ],
 )
 def test_intrinsic_functions_are_evaluated(project: Path, value: Any, expected: Any) -> None:
-    resolver = Resolver(read(project), {"Kept": "a-table"}, {("Kept", "Arn"): "an-arn"})
+    resolver = Resolver(read(project), {"Items": "a-table"}, {("Items", "Arn"): "an-arn"})
     assert resolver.resolve(value) == expected
 
 
 @pytest.mark.parametrize(
-    "value", [{"Ref": "Nothing"}, {"Fn::GetAtt": ["Kept", "Colour"]}, {"Fn::ImportValue": "x"}]
+    "value", [{"Ref": "Nothing"}, {"Fn::GetAtt": ["Items", "Color"]}, {"Fn::ImportValue": "x"}]
 )
-def test_what_cannot_be_evaluated_is_named(project: Path, value: Any) -> None:
-    with pytest.raises(TemplateError, match=r"Nothing|Kept\.Colour|ImportValue"):
+def test_an_unknown_reference_or_function_is_an_error(project: Path, value: Any) -> None:
+    with pytest.raises(TemplateError, match=r"Nothing|Items\.Color|ImportValue"):
         Resolver(read(project), {}, {}).resolve(value)

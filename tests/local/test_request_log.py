@@ -1,4 +1,4 @@
-"""What the gateway keeps of the API's requests and answers."""
+"""The log of the API's latest requests."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def exchange(number: int, body: bytes = b"") -> LoggedRequest:
+def request(number: int, body: bytes = b"") -> LoggedRequest:
     return LoggedRequest(f"id{number}", "GET /x", "X", None, (), None, 200, {}, body, 1.0)
 
 
-async def test_an_exchange_is_kept_by_the_id_that_its_answer_names(
+async def test_a_request_is_logged_by_the_id_in_its_response(
     platform: LocalPlatform, http: aiohttp.ClientSession
 ) -> None:
-    async with http.post("/probe?do=log", data="{}", headers={"X-One": "1"}) as reply:
-        assert reply.status == 200
-    kept = platform.gateway.exchanges.get(reply.headers["Apigw-Requestid"])
-    assert kept is not None
-    assert (kept.route, kept.function, kept.status) == ("POST /probe", "Probe", 200)
-    assert kept.body == b"logged"
-    assert kept.headers["content-type"] == reply.headers["Content-Type"]
-    assert kept.event is not None
-    assert kept.event["headers"]["x-one"] == "1"
-    assert kept.event["requestContext"]["requestId"] == kept.id
-    assert kept.log[0] == "printed"
-    assert json.loads(kept.log[1])["requestId"] == kept.request_id
-    assert kept.ms > 0
+    async with http.post("/probe?do=log", data="{}", headers={"X-One": "1"}) as response:
+        assert response.status == 200
+    logged = platform.gateway.request_log.get(response.headers["Apigw-Requestid"])
+    assert logged is not None
+    assert (logged.route, logged.function, logged.status) == ("POST /probe", "Probe", 200)
+    assert logged.body == b"logged"
+    assert logged.headers["content-type"] == response.headers["Content-Type"]
+    assert logged.event is not None
+    assert logged.event["headers"]["x-one"] == "1"
+    assert logged.event["requestContext"]["requestId"] == logged.id
+    assert logged.log[0] == "printed"
+    assert json.loads(logged.log[1])["requestId"] == logged.request_id
+    assert logged.ms > 0
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_an_exchange_is_kept_by_the_id_that_its_answer_names(
         ("PUT", "/owner/1", 403, False),
     ],
 )
-async def test_an_exchange_that_failed_is_kept(
+async def test_a_failed_request_is_logged(
     platform: LocalPlatform,
     http: aiohttp.ClientSession,
     method: str,
@@ -55,47 +55,47 @@ async def test_an_exchange_that_failed_is_kept(
     status: int,
     invoked: bool,
 ) -> None:
-    async with http.request(method, path) as reply:
-        assert reply.status == status
-    kept = platform.gateway.exchanges.get(reply.headers["Apigw-Requestid"])
-    assert kept is not None
-    assert kept.status == status
-    assert (kept.request_id is not None, kept.event is not None) == (invoked, invoked)
+    async with http.request(method, path) as response:
+        assert response.status == status
+    logged = platform.gateway.request_log.get(response.headers["Apigw-Requestid"])
+    assert logged is not None
+    assert logged.status == status
+    assert (logged.request_id is not None, logged.event is not None) == (invoked, invoked)
 
 
-async def test_a_request_that_no_route_takes_is_not_kept(
+async def test_a_request_without_a_route_is_not_logged(
     platform: LocalPlatform, http: aiohttp.ClientSession
 ) -> None:
-    async with http.get("/nowhere") as reply:
-        assert reply.status == 404
-    assert platform.gateway.exchanges.get(reply.headers["Apigw-Requestid"]) is None
+    async with http.get("/nowhere") as response:
+        assert response.status == 404
+    assert platform.gateway.request_log.get(response.headers["Apigw-Requestid"]) is None
 
 
-async def test_the_oldest_are_forgotten() -> None:
-    exchanges = RequestLog(kept=3)
+async def test_the_oldest_requests_are_dropped() -> None:
+    log = RequestLog(limit=3)
     for number in range(5):
-        exchanges.add(exchange(number))
-    assert [one.id for one in exchanges] == ["id2", "id3", "id4"]
-    assert exchanges.get("id0") is None
+        log.add(request(number))
+    assert [one.id for one in log] == ["id2", "id3", "id4"]
+    assert log.get("id0") is None
 
 
-async def test_they_take_no_more_memory_than_they_may() -> None:
-    exchanges = RequestLog(kept_bytes=100)
+async def test_the_total_size_is_limited() -> None:
+    log = RequestLog(byte_limit=100)
     for number in range(5):
-        exchanges.add(exchange(number, b"x" * 40))
-    assert [one.id for one in exchanges] == ["id3", "id4"]
+        log.add(request(number, b"x" * 40))
+    assert [one.id for one in log] == ["id3", "id4"]
 
 
-async def test_the_newest_is_kept_however_large() -> None:
-    exchanges = RequestLog(kept_bytes=100)
-    exchanges.add(exchange(1))
-    exchanges.add(exchange(2, b"x" * 1000))
-    exchanges.add(exchange(3))
-    assert [one.id for one in exchanges] == ["id3"]
+async def test_the_newest_request_is_kept_at_any_size() -> None:
+    log = RequestLog(byte_limit=100)
+    log.add(request(1))
+    log.add(request(2, b"x" * 1000))
+    log.add(request(3))
+    assert [one.id for one in log] == ["id3"]
 
 
-async def test_a_listener_is_told_of_each() -> None:
-    exchanges, told = RequestLog(), list[LoggedRequest]()
-    exchanges.listen(told.append)
-    exchanges.add(exchange(1))
-    assert [one.id for one in told] == ["id1"]
+async def test_a_listener_gets_each_request() -> None:
+    log, received = RequestLog(), list[LoggedRequest]()
+    log.listen(received.append)
+    log.add(request(1))
+    assert [one.id for one in received] == ["id1"]

@@ -1,4 +1,4 @@
-"""What samconfig.toml gives the template's parameters."""
+"""The template parameters of samconfig.toml."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def read(folder: Path, text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [
         '"AllowedPrefixes=44,1212 DefaultFlow=greet"',
-        # As `sam deploy --guided` writes it.
+        # The form of `sam deploy --guided`.
         r'"AllowedPrefixes=\"44,1212\" DefaultFlow=\"greet\""',
         '"ParameterKey=AllowedPrefixes,ParameterValue=44,1212 ParameterKey=DefaultFlow,'
         'ParameterValue=greet"',
@@ -30,12 +30,12 @@ def read(folder: Path, text: str) -> dict[str, str]:
         '{AllowedPrefixes = "44,1212", DefaultFlow = "greet"}',
     ],
 )
-def test_each_way_in_which_sam_writes_values_is_read(tmp_path: Path, given: str) -> None:
-    text = f"version = 0.1\n[default.deploy.parameters]\nparameter_overrides = {given}\n"
+def test_every_form_of_parameter_overrides_is_parsed(tmp_path: Path, value: str) -> None:
+    text = f"version = 0.1\n[default.deploy.parameters]\nparameter_overrides = {value}\n"
     assert read(tmp_path, text) == {"AllowedPrefixes": "44,1212", "DefaultFlow": "greet"}
 
 
-def test_a_value_may_have_blanks_and_equals_signs_or_be_empty(tmp_path: Path) -> None:
+def test_a_value_may_contain_spaces_and_equals_signs_or_be_empty(tmp_path: Path) -> None:
     text = """
         [default.deploy.parameters]
         parameter_overrides = 'NumberFlows="447700900000=greet" ConferenceName="a b" VonageApi='
@@ -44,7 +44,7 @@ def test_a_value_may_have_blanks_and_equals_signs_or_be_empty(tmp_path: Path) ->
     assert read(tmp_path, text) == expected
 
 
-def test_what_deploy_says_goes_before_what_all_commands_share(tmp_path: Path) -> None:
+def test_deploy_takes_precedence_over_global(tmp_path: Path) -> None:
     shared = '[default.global.parameters]\nparameter_overrides = "A=1"\n'
     assert read(tmp_path, shared) == {"A": "1"}
     deploy = '[default.deploy.parameters]\nparameter_overrides = "B=2"\n'
@@ -52,11 +52,11 @@ def test_what_deploy_says_goes_before_what_all_commands_share(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("text", ["", "version = 0.1", "[staging.deploy.parameters]\nx = 1"])
-def test_where_it_says_nothing_nothing_is_given(tmp_path: Path, text: str) -> None:
+def test_without_overrides_the_result_is_empty(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, text) == {}
 
 
-def test_without_the_file_nothing_is_given(tmp_path: Path) -> None:
+def test_without_the_file_the_result_is_empty(tmp_path: Path) -> None:
     assert overrides(tmp_path) == {}
 
 
@@ -65,13 +65,16 @@ def test_without_the_file_nothing_is_given(tmp_path: Path) -> None:
     [
         ("[default", "cannot be read"),
         ("default = 1", "cannot be read"),
-        ('[default.deploy.parameters]\nparameter_overrides = "greet"', "'greet' is not of the"),
+        (
+            '[default.deploy.parameters]\nparameter_overrides = "greet"',
+            "'greet' does not have the form",
+        ),
         ('[default.deploy.parameters]\nparameter_overrides = "A=\'1"', "No closing quotation"),
         ("[default.deploy.parameters]\nparameter_overrides = 1", "cannot be read"),
         ("[default.deploy.parameters]\nparameter_overrides = [1]", "cannot be read"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_the_file(tmp_path: Path, text: str, reason: str) -> None:
+def test_an_error_names_the_file_and_the_reason(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(TemplateError, match=r"samconfig\.toml") as raised:
         read(tmp_path, text)
     assert reason in str(raised.value)

@@ -1,4 +1,4 @@
-"""The tools that sign: a curl line, an event for ``sam local``, and the samples they sign."""
+"""`local.sign`, `local.event`, and the sample requests that they sign."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLES = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run one of the tools, with a secret in its environment."""
+    """Run a command with a signature secret in its environment."""
     return subprocess.run(
         [sys.executable, "-m", program, *arguments],
         cwd=ROOT,
@@ -37,11 +37,11 @@ def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def claims(token: str) -> dict[str, Any]:
-    made: dict[str, Any] = jwt.decode(token, SECRET, algorithms=["HS256"])
-    return made
+    decoded: dict[str, Any] = jwt.decode(token, SECRET, algorithms=["HS256"])
+    return decoded
 
 
-def test_there_is_a_sample_of_every_webhook() -> None:
+def test_there_is_a_sample_request_for_every_webhook() -> None:
     assert {
         *("answer", "answer-get", "dtmf", "dtmf-timeout", "asr", "asr-error", "notification"),
         *("event-started", "event-ringing", "event-answered", "event-completed", "event-busy"),
@@ -60,13 +60,13 @@ def test_a_token_has_vonages_claims() -> None:
     assert found["payload_hash"] == hashlib.sha256(b"{}").hexdigest()
 
 
-def test_on_get_the_hash_is_of_the_parameters_as_compact_json_in_order() -> None:
+def test_on_get_the_hash_covers_the_parameters_as_compact_json_in_order() -> None:
     sample = Sample("GET", "/", "to=1&from=%C3%A9+x&empty=", b"")
     content = '{"to":"1","from":"é x","empty":""}'.encode()
     assert payload_hash(sample) == hashlib.sha256(content).hexdigest()
 
 
-def test_a_sample_sent_with_get_carries_nested_fields_as_json_text() -> None:
+def test_on_get_nested_fields_become_json_text() -> None:
     sample = read_sample(ROOT / "events" / "dtmf.json", "GET")
     fields = dict(parse_qsl(sample.query, keep_blank_values=True))
     assert json.loads(fields["dtmf"]) == {"digits": "1", "timed_out": False}
@@ -74,9 +74,9 @@ def test_a_sample_sent_with_get_carries_nested_fields_as_json_text() -> None:
 
 
 @pytest.mark.parametrize("name", ["dtmf", "answer-get"])
-def test_sign_prints_a_curl_line_that_is_signed(name: str) -> None:
-    done = run("local.sign", name, "--url", "http://127.0.0.1:1/")
-    words = shlex.split(done.stdout)
+def test_sign_prints_a_signed_curl_command(name: str) -> None:
+    finished = run("local.sign", name, "--url", "http://127.0.0.1:1/")
+    words = shlex.split(finished.stdout)
     token = words[words.index("-H") + 1].removeprefix("Authorization: Bearer ")
     sample = read_sample(ROOT / "events" / f"{name}.json")
     assert claims(token)["payload_hash"] == payload_hash(sample)
@@ -84,32 +84,36 @@ def test_sign_prints_a_curl_line_that_is_signed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_the_event_of_every_sample_carries_what_was_signed(name: str) -> None:
+def test_the_event_of_every_sample_contains_the_signed_payload(name: str) -> None:
     sample = read_sample(ROOT / "events" / f"{name}.json")
-    made = event(sample, "a token", 0.0)
-    body = made.get("body", "").encode()
-    method = made["requestContext"]["http"]["method"]
-    assert Sample(method, made["rawPath"], made["rawQueryString"], body) == sample
-    assert made["requestContext"]["time"] == "01/Jan/1970:00:00:00 +0000"
+    lambda_event = event(sample, "a token", 0.0)
+    body = lambda_event.get("body", "").encode()
+    method = lambda_event["requestContext"]["http"]["method"]
+    assert Sample(method, lambda_event["rawPath"], lambda_event["rawQueryString"], body) == sample
+    assert lambda_event["requestContext"]["time"] == "01/Jan/1970:00:00:00 +0000"
 
 
 def test_event_prints_a_signed_event() -> None:
-    made = json.loads(run("local.event", "dtmf").stdout)
-    token = made["headers"]["authorization"].removeprefix("Bearer ")
-    assert claims(token)["payload_hash"] == hashlib.sha256(made["body"].encode()).hexdigest()
+    lambda_event = json.loads(run("local.event", "dtmf").stdout)
+    token = lambda_event["headers"]["authorization"].removeprefix("Bearer ")
+    assert (
+        claims(token)["payload_hash"] == hashlib.sha256(lambda_event["body"].encode()).hexdigest()
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["nothing"], "there is no sample"),
-        ([], "name one sample"),
-        (["answer", "--file", "events/dtmf.json"], "name one sample"),
-        (["--file", "pyproject.toml"], "no sample"),
+        (["nothing"], "there is no sample request"),
+        ([], "pass the name of one sample request"),
+        (["answer", "--file", "events/dtmf.json"], "pass the name of one sample request"),
+        (["--file", "pyproject.toml"], "invalid sample request"),
     ],
 )
-def test_a_wrong_argument_of_a_tool_is_explained(arguments: list[str], text: str) -> None:
-    done = run("local.event", *arguments)
-    assert done.returncode
-    assert text in done.stderr
-    assert "Traceback" not in done.stderr
+def test_an_invalid_argument_is_an_error_without_a_traceback(
+    arguments: list[str], text: str
+) -> None:
+    finished = run("local.event", *arguments)
+    assert finished.returncode
+    assert text in finished.stderr
+    assert "Traceback" not in finished.stderr

@@ -1,4 +1,4 @@
-"""Reminds somebody of an appointment."""
+"""Remind a customer of an appointment."""
 
 from voicekit import ncco
 

@@ -1,4 +1,4 @@
-"""Reminds somebody of an appointment, and asks whether it holds."""
+"""Remind a customer of an appointment and ask for confirmation."""
 
 from voicekit import ncco
 
@@ -17,5 +17,5 @@ def dtmf(call, input):
     if input.digits == "1":
         return [ncco.talk("Thank you. We look forward to seeing you.")]
     if input.digits == "2":
-        return [ncco.talk("Your appointment is cancelled. Goodbye.")]
+        return [ncco.talk("Your appointment is canceled. Goodbye.")]
     return answer(call)

@@ -1,9 +1,9 @@
-"""Reminds somebody of an appointment, and asks whether it holds."""
+"""Remind a customer of an appointment and ask for confirmation."""
 
 from voicekit import ncco
 
 _ATTEMPTS = 3
-_QUESTION = "Press 1 or say yes to confirm it, 2 to cancel it, 0 to speak to somebody."
+_QUESTION = "Press 1 or say yes to confirm it, 2 to cancel it, 0 to speak to an agent."
 
 
 def answer(call):
@@ -11,17 +11,17 @@ def answer(call):
 
 
 def asr(call, input):
-    said = input.speech[0].text.lower().split() if input.speech else []
-    if input.digits == "1" or "yes" in said:
+    words = input.speech[0].text.lower().split() if input.speech else []
+    if input.digits == "1" or "yes" in words:
         return [ncco.talk("Thank you. We look forward to seeing you.")]
     if input.digits == "2":
-        return [ncco.talk("Your appointment is cancelled. Goodbye.")]
+        return [ncco.talk("Your appointment is canceled. Goodbye.")]
     if input.digits == "0":
-        return _put_through(call)
+        return _connect(call)
     if call.attempt >= _ATTEMPTS:
         return [ncco.talk("We did not get your answer. We will call again. Goodbye.")]
-    heard = input.digits or said
-    problem = "Sorry, we did not understand." if heard else "Sorry, we did not hear you."
+    recognized = input.digits or words
+    problem = "Sorry, we did not understand." if recognized else "Sorry, we did not hear you."
     return _ask(call, problem, attempt=call.attempt + 1)
 
 
@@ -36,7 +36,7 @@ def _ask(call, greeting, attempt):
     ]
 
 
-def _put_through(call):
+def _connect(call):
     return [
         ncco.talk("One moment, please."),
         ncco.connect(ncco.phone(call.settings.second_number), timeout=20),

@@ -1,4 +1,4 @@
-"""The explorer as a command."""
+"""The command `python -m local.explore`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_draws_a_flow_and_ends_well(tmp_path: Path) -> None:
-    done = run("greet", "--svg", str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Thank you for calling from" in done.stdout
-    assert "1 flow walked, nothing found wrong" in done.stdout
+def test_prints_a_flow_and_exits_with_0(tmp_path: Path) -> None:
+    finished = run("greet", "--svg", str(tmp_path))
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "Thank you for calling from" in finished.stdout
+    assert "1 flow explored, no problems found" in finished.stdout
     assert (tmp_path / "greet.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_a_flow_may_ring_whom_samconfig_allows(tmp_path: Path) -> None:
+def test_a_flow_may_call_numbers_that_samconfig_allows(tmp_path: Path) -> None:
     flow = """
         from voicekit import ncco
 
@@ -50,17 +50,17 @@ def test_a_flow_may_ring_whom_samconfig_allows(tmp_path: Path) -> None:
     (tmp_path / "functions" / "flows" / "dials.py").write_text(textwrap.dedent(flow))
     allowed = '[default.deploy.parameters]\nparameter_overrides = "AllowedPrefixes=44"\n'
     (tmp_path / "samconfig.toml").write_text(allowed)
-    done = run("dials", "--root", str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
+    finished = run("dials", "--root", str(tmp_path))
+    assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-def test_the_command_names_the_flows_when_there_is_none_of_that_name() -> None:
-    done = run("gret")
-    assert done.returncode == 2
-    assert "there is no flow gret; there are conference, connect" in done.stdout
+def test_an_unknown_name_lists_the_flows() -> None:
+    finished = run("gret")
+    assert finished.returncode == 2
+    assert "there is no flow gret; expected conference, connect" in finished.stdout
 
 
-def test_a_walk_is_ended_by_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_ctrl_c_stops_it_and_leaves_no_files(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "local.explore", "greet", *["dtmf_menu"] * 200]
     with subprocess.Popen(
         command,
@@ -68,11 +68,11 @@ def test_a_walk_is_ended_by_ctrl_c_and_leaves_nothing_behind(tmp_path: Path) -> 
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-    ) as walking:
-        assert walking.stdout is not None
-        assert any("dtmf_menu" in line for line in walking.stdout)
-        walking.send_signal(signal.SIGINT)
-        told = walking.stdout.read()
-    assert walking.returncode == 130
-    assert told.endswith("ended\n")
+    ) as process:
+        assert process.stdout is not None
+        assert any("dtmf_menu" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 130
+    assert rest.endswith("stopped\n")
     assert list(tmp_path.iterdir()) == []

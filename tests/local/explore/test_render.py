@@ -1,4 +1,4 @@
-"""How a tree is drawn: for a terminal of eighty columns, and as a picture."""
+"""Rendering of a tree as text of 80 columns, and as SVG."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from xml.etree import ElementTree
 from local.explore.render import as_svg, as_text
 from local.explore.tree import HANG_UP, Branch, Node, Tree
 
-LONG = "Press 1 for our opening hours, 2 for our address, or 0 to speak to somebody. " * 3
+LONG = "Press 1 for our opening hours, 2 for our address, or 0 to speak to an agent. " * 3
 
 
-def tree_of(said: str, does: str) -> Tree:
-    first = Node(1, [f"“{said}”", "input speech"], branches=[Branch(does, 2)])
-    return Tree("drawn", [first, Node(2, [f"“{said}”"], ending=HANG_UP)])
+def tree_of(prompt: str, label: str) -> Tree:
+    first = Node(1, [f"“{prompt}”", "input speech"], branches=[Branch(label, 2)])
+    return Tree("flow", [first, Node(2, [f"“{prompt}”"], ending=HANG_UP)])
 
 
 def lines_of(tree: Tree) -> list[str]:
-    drawn = ElementTree.fromstring(as_svg(tree))
-    return ["".join(one.itertext()) for one in drawn.iter() if one.tag.endswith("}text")]
+    svg = ElementTree.fromstring(as_svg(tree))
+    return ["".join(one.itertext()) for one in svg.iter() if one.tag.endswith("}text")]
 
 
-def test_the_text_fits_a_terminal_and_keeps_its_branches_apart() -> None:
+def test_long_lines_wrap_below_their_branch() -> None:
     text = as_text(tree_of(f"{LONG}\nAnother line.", f"says {LONG}"))
     assert max(map(len, text.splitlines())) < 80
     assert text.count("Another line.") == 2
-    assert all(re.match("drawn$|  [ 1“i└]", line) for line in text.splitlines())
+    assert all(re.match("flow$|  [ 1“i└]", line) for line in text.splitlines())
 
 
-def test_a_picture_cuts_no_label_off() -> None:
+def test_long_labels_wrap_in_their_box() -> None:
     lines = lines_of(tree_of("Hello.", "timeout, busy, rejected, unanswered, failed"))
     assert "timeout, busy, rejected, unanswered, failed → 2" in " ".join(lines)
 

@@ -1,4 +1,4 @@
-"""The fixture `phone`, as a project with flows of its own uses it."""
+"""The fixture `phone`, used by a project with its own flows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 pytest_plugins = ["pytester"]
 
-# Flows with every fault that a test must tell of.
+# Flows with every error that a test must report.
 FLOWS = {
     "raises": """
         def answer(call):
@@ -55,8 +55,8 @@ FLOWS = {
         from voicekit import ncco
 
         def answer(call):
-            said = "<speak>In <emphasis>York &amp; Leeds</emphasis>.<break time='1s'/>Yes?</speak>"
-            return [ncco.talk(said), ncco.talk("Is 1 < 2 and 3 > 2?")]
+            text = "<speak>In <emphasis>York &amp; Leeds</emphasis>.<break time='1s'/>Yes?</speak>"
+            return [ncco.talk(text), ncco.talk("Is 1 < 2 and 3 > 2?")]
         """,
     "doubts": """
         from voicekit import ncco
@@ -80,14 +80,14 @@ FLOWS = {
             if event.status == "busy":
                 raise RuntimeError("no event today")
         """,
-    "fails_at_note": """
+    "fails_at_notification": """
         from voicekit import ncco
 
         def answer(call):
             return [ncco.notify({"step": 1}, event_url=call.url("notification"))]
 
         def notification(call, payload):
-            raise RuntimeError("no note today")
+            raise RuntimeError("no notification today")
         """,
     "out_of_range": """
         from voicekit import ncco
@@ -122,20 +122,20 @@ FLOWS = {
 }
 TESTS = {
     "test_good": """
-        def test_a_key(phone):
+        def test_a_digit(phone):
             assert phone.call("asks").press("1").heard("One or two?", "You pressed 1.")
 
         def test_silence(phone):
             call = phone.call("asks").wait()
             assert call.heard("You pressed nothing.") and call.not_heard("wrong", "unknown")
 
-        def test_two_at_once(phone):
+        def test_two_calls(phone):
             first, second = phone.call("asks"), phone.call("asks", from_="447700900124")
             second.press("2")
             first.press("1")
             assert first.heard("You pressed 1.") and second.heard("You pressed 2.")
 
-        def test_whom_samconfig_allows(phone):
+        def test_number_that_samconfig_allows(phone):
             phone.callee("447700900555").answers(says="Good morning.")
             assert phone.call("dials").heard("Good morning.")
 
@@ -143,26 +143,27 @@ TESTS = {
             call = phone.call("asks")
             assert not call.is_over
 
-        def test_tags_are_not_heard(phone):
+        def test_ssml_tags_are_not_heard(phone):
             assert phone.call("marks").heard("In York & Leeds. Yes?", "Is 1 < 2 and 3 > 2?")
 
-        def test_doubts(phone):
+        def test_confidence(phone):
             assert phone.call("doubts").say("yes").heard("Sure.")
             assert phone.call("doubts").say("yes", confidence=0.2).heard("Are you sure?")
             unheard = phone.call("doubts").say("yes", confidence=0)
             assert unheard.heard("What? end_on_silence_timeout")
 
-        def test_order_of_what_is_kept(phone):
+        def test_order_of_events(phone):
             for _ in range(4):
-                kept = phone.call("asks").press("1").kept
-                told = [event.fields.get("status", event.kind) for event in kept]
-                assert told == ["started", "ringing", "answered", "input", "completed"]
+                call = phone.call("asks").press("1")
+                kinds = [event.fields.get("status", event.kind) for event in call.events]
+                assert kinds == ["started", "ringing", "answered", "input", "completed"]
+            assert call.kept == call.events  # the old name
         """,
     "test_bad": """
         def test_not_heard(phone):
             phone.call("asks").press("1").heard("You pressed 2.")
 
-        def test_heard_after_all(phone):
+        def test_heard_unexpectedly(phone):
             phone.call("asks").press("1").not_heard("wrong", "You pressed 1.")
 
         def test_wrong_order(phone):
@@ -183,7 +184,7 @@ TESTS = {
         def test_after_the_end(phone):
             phone.call("asks").press("1").press("2")
 
-        def test_no_key(phone):
+        def test_not_a_digit(phone):
             phone.call("asks").press("x")
 
         def test_nobody_called(phone):
@@ -196,8 +197,8 @@ TESTS = {
             phone.callee().is_busy()
             phone.call("fails_at_event").heard("Goodbye.")
 
-        def test_at_note(phone):
-            phone.call("fails_at_note")
+        def test_at_notification(phone):
+            phone.call("fails_at_notification")
 
         def test_out_of_range(phone):
             phone.call("out_of_range")
@@ -211,13 +212,13 @@ TESTS = {
         def test_half(phone):
             phone.call("half").press("1")
 
-        def test_anwser(phone):
+        def test_misspelled_answer(phone):
             phone.call("anwser")
 
         def test_two_words(phone):
             phone.call("two-words")
 
-        def test_for_ever(phone):
+        def test_waits_forever(phone):
             phone.callee().answers()
             phone.call("connect").wait()
         """,
@@ -226,7 +227,7 @@ TESTS = {
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """A project with these flows; gives what pytest says of its tests."""
+    """A project with these flows; returns pytest's output for its tests."""
     for name in ("functions", "layers", "template.yaml"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, pytester.path / name)
@@ -252,45 +253,45 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Calla
     return run
 
 
-def test_tests_in_three_lines_pass_and_each_failure_tells_what_happened_on_the_call(
+def test_good_tests_pass_and_each_failure_shows_the_call(
     project: Callable[[], str],
 ) -> None:
-    said = project()
-    assert "20 failed, 8 passed" in said
-    # Each failure stands at the line of the test.
-    assert "local/testing/" not in said
-    for told in (
+    output = project()
+    assert "20 failed, 8 passed" in output
+    # pytest shows the line of the test.
+    assert "local/testing/" not in output
+    for text in (
         "not heard: 'You pressed 2.'",
         "heard   One or two?",
         "said    1",
         "heard: 'You pressed 1.'\n",
-        "not heard (after the ones before it): 'One or two?'",
+        "not heard (after the previous texts): 'One or two?'",
         "the flow raises failed at the webhook answer: RuntimeError",
         "flows/raises.py",
         "broken.py, line 2: '[' was never closed",
-        "there is no flow unheard_of; there are asks, broken,",
+        "there is no flow unheard_of; expected asks, broken,",
         "it never was the caller's turn",
-        "cannot press keys: the call is over",
+        "cannot press digits: the call is over",
         "can contain the digits 0-9",
-        "nobody was called",
+        "the flow called nobody",
         "No application is linked to that number",
         "no event today",
         "flows/fails_at_event.py:9 event",
-        "no note today",
-        "flows/fails_at_note.py:7 notification",
+        "no notification today",
+        "flows/fails_at_notification.py:7 notification",
         "talk.level: 5 is not between -1 and 1",
         "flows/out_of_range.py:4 answer",
         "unexpected keyword argument leval",
         "answer returned None; expected a list of actions",
         "the flow has no function dtmf",
-        "anwser.py has no function answer",
-        "two-words.py: the name of a flow is of letters, digits and underscores",
-        "nothing ends this by itself",
+        "anwser.py is not a flow, because it has no function answer",
+        "two-words.py: invalid flow name; expected letters, digits and underscores",
+        "the current action does not end by itself",
     ):
-        assert told in said, told
+        assert text in output, text
 
 
-def test_ctrl_c_while_the_platform_starts_ends_everything(
+def test_ctrl_c_during_the_start_stops_the_platform(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytester.makepyfile(

@@ -76,7 +76,7 @@ async def test_a_webhook_is_sent_again_signed_anew(
     assert again["ms"] > 0
     tokens = []
     for one in (sent, again):
-        kept = real.gateway.exchanges.get(one["headers"]["apigw-requestid"])
+        kept = real.gateway.request_log.get(one["headers"]["apigw-requestid"])
         assert kept is not None
         assert kept.event is not None
         tokens.append(kept.event["headers"]["authorization"])

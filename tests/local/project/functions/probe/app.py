@@ -1,4 +1,4 @@
-"""A function that does what its event asks for, so that a test can see what becomes of it."""
+"""A function whose event selects its behavior, for tests of the platform."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ calls = 0
 
 
 def handler(event, context):
-    """Do what the query parameter ``do`` says, else answer with the event."""
+    """Run the function named by the query parameter ``do``; by default, return the event."""
     global calls
     calls += 1
     do = event.get("queryStringParameters", {}).get("do", event.get("do", "echo"))
@@ -107,7 +107,7 @@ def do_huge(event, context):
 
 
 def work(event, context):
-    """Handle messages; the body of the first says what to answer."""
+    """Handle messages; the body of the first selects the result."""
     print(json.dumps(event))
     do = json.loads(event["Records"][0]["body"])["do"]
     first = {"itemIdentifier": event["Records"][0]["messageId"]}
@@ -116,5 +116,5 @@ def work(event, context):
     return {
         "ok": None,
         "fail": {"batchItemFailures": [first]},
-        "nonsense": {"batchItemFailures": [{"itemIdentifier": "nobody"}]},
+        "nonsense": {"batchItemFailures": [{"itemIdentifier": "unknown"}]},
     }[do]
