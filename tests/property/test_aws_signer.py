@@ -1,4 +1,4 @@
-"""The signer of voicekit.aws_client, with botocore's as its oracle, over generated requests."""
+"""voicekit.aws_client, with botocore's as its oracle, over generated requests."""
 
 from __future__ import annotations
 
@@ -72,4 +72,4 @@ def test_signs_byte_for_byte_as_botocore_does(
 def test_credentials_do_not_show_themselves(secret: str, token: str) -> None:
     credentials = AwsCredentials("AKIA", secret, token)
 
-    assert repr(credentials) == f"{credentials}" == "Credentials(...)"
+    assert repr(credentials) == f"{credentials}" == "AwsCredentials(...)"
