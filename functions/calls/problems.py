@@ -17,7 +17,8 @@ from records.reader import InvalidCursor, RecordNotFound
 from voicekit.dial_policy import DialRefused
 from voicekit.settings import SettingsError
 from voicekit.switchboard import SwitchboardError
-from voicekit.webhook import BadRequest, BodyTooLarge
+from voicekit.webhook import BodyTooLarge
+from voicekit.webhook_fields import BadRequest
 from vonage_client import (
     InvalidPrivateKey,
     NotFound,

@@ -15,6 +15,8 @@ from calls import place_call, problems, validation
 from records.timeline import build_timeline
 from voicekit import webhook as webhooks
 from voicekit.dial_policy import check_source, policy_from
+from voicekit.redaction import error_fields
+from voicekit.webhook_fields import BadRequest, json_object
 from vonage_client import NotFound, VonageRefused
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ def _error_response(error: Exception, log_fields: dict[str, Any]) -> ApiResponse
     problem = problems.problem(error)
     log_fields["outcome"] = problem.code
     if problem.status >= 500:
-        log_fields |= webhooks.error_fields(error)
+        log_fields |= error_fields(error)
     return ApiResponse(problem.status, problem.body, {"content-type": _PROBLEM} | problem.headers)
 
 
@@ -264,7 +266,7 @@ class _AdminRequest:
         try:
             text = self._request.body.decode("utf-8")
         except UnicodeDecodeError:
-            raise webhooks.BadRequest("the body is not UTF-8") from None
+            raise BadRequest("the body is not UTF-8") from None
         secret = self._services.switchboard
         stored = secret.put(text, self._headers.get("if-match"))
         return ApiResponse(200, secret.describe(stored), log_fields={"action": "switchboard"})
@@ -272,7 +274,7 @@ class _AdminRequest:
     # The request
 
     def _body(self) -> dict[str, Any]:
-        return webhooks.json_object(self._request.body or b"{}", "the body")
+        return json_object(self._request.body or b"{}", "the body")
 
     def _query(self) -> dict[str, str]:
         return validation.query(self._request.query)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from voicekit.switchboard import SwitchboardError, parse
-from voicekit.webhook import BadRequest, json_object
+from voicekit.webhook_fields import BadRequest, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

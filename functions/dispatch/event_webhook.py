@@ -16,7 +16,8 @@ from records.writer import store_event
 from voicekit import webhook as webhooks
 from voicekit.aws_client import AwsError
 from voicekit.call import event_of, input_of
-from voicekit.webhook import BadRequest, RetryLater, Webhook, WebhookResponse
+from voicekit.webhook import RetryLater, Webhook, WebhookResponse
+from voicekit.webhook_fields import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,10 +23,12 @@ from voicekit import webhook as webhooks
 from voicekit.aws_client import AwsClient
 from voicekit.call import from_webhook
 from voicekit.dial_policy import calls_phone
+from voicekit.redaction import redact
 from voicekit.settings import from_environment
 from voicekit.signing_secrets import SigningSecretCache
 from voicekit.switchboard import READ_SECONDS, SwitchboardCache
-from voicekit.webhook import BadRequest, Webhook, WebhookResponse, redact
+from voicekit.webhook import Webhook, WebhookResponse
+from voicekit.webhook_fields import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

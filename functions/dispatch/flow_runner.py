@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import flows
 from voicekit import ncco
 from voicekit.dial_policy import calls_phone, check_ncco, policy_from
-from voicekit.webhook import WebhookResponse, error_fields
+from voicekit.redaction import error_fields
+from voicekit.webhook import WebhookResponse
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType

@@ -26,7 +26,7 @@ from fetch_recording import job as jobs
 from fetch_recording.errors import OutOfTime, PermanentFailure
 from fetch_recording.fetch import FetchClients, fetch
 from fetch_recording.settings import from_environment
-from voicekit.webhook import error_fields
+from voicekit.redaction import error_fields
 from vonage_client import RateLimited, TokenSource, UrlAllowlist, session
 from vonage_client.tokens import DOWNLOAD_LIFETIME
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from fetch_recording.errors import PermanentFailure
 from records.event import event_item, parse_event
 from records.recording_item import ArchiveKey, archive_key
-from voicekit.webhook import BadRequest, json_object, parse_fields
+from voicekit.webhook_fields import BadRequest, json_object, parse_fields
 
 _URLS = {"record": "recording_url", "transcription": "transcription_url"}
 _TIMES = ("start_time", "end_time")

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from records.event import parse_event
 from records.recording_item import item_key
 from voicekit.signature import parameters
-from voicekit.webhook import is_vonage_field, parse_fields
+from voicekit.webhook_fields import is_vonage_field, parse_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

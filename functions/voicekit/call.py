@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from voicekit.webhook import BadRequest, Webhook, is_vonage_field, json_object
+from voicekit.webhook_fields import SIP_HEADER_PREFIX, BadRequest, is_vonage_field, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from voicekit.settings import StackSettings
+    from voicekit.webhook import Webhook
 
-_SIP_PREFIX = "SipHeader_"
 _DOORS = ("answer", "dtmf", "asr", "notification", "event", "recordings")
 
 
@@ -157,9 +157,9 @@ def from_webhook(webhook: Webhook, flow: str, settings: StackSettings) -> Call:
         region_url=_text(fields, "region_url"),
         custom_data=custom,
         sip_headers={
-            name.removeprefix(_SIP_PREFIX): value
+            name.removeprefix(SIP_HEADER_PREFIX): value
             for name, value in fields.items()
-            if name.startswith(_SIP_PREFIX) and isinstance(value, str)
+            if name.startswith(SIP_HEADER_PREFIX) and isinstance(value, str)
         },
         state=webhook.state,
         settings=settings,

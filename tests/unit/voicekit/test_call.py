@@ -10,7 +10,8 @@ import pytest
 from tests.support.environment import stack
 from voicekit.call import Call, event_of, from_webhook, input_of
 from voicekit.settings import from_environment
-from voicekit.webhook import BadRequest, Webhook, WebhookRequest
+from voicekit.webhook import Webhook, WebhookRequest
+from voicekit.webhook_fields import BadRequest
 
 SETTINGS = from_environment(stack())
 UUID = "0779a56d002f1c7f47f82ef5fe84ab79"

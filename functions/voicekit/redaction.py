@@ -1,0 +1,59 @@
+"""What logs may contain of a text or an exception: no numbers, tokens or quoted content."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from typing import Any
+
+
+def redact(text: str) -> str:
+    """Remove what is quoted, and what may be a number, a PIN, a token or an identifier.
+
+    A lone surrogate is replaced as well: Lambda's runtime cannot write it, and the invocation would
+    fail.
+    """
+    text = text.encode("utf-8", "replace").decode()
+    text = re.sub(r"""(["']).*\1""", "…", text, flags=re.DOTALL)
+    text = re.sub(r"\d(?:[\s().-]{0,2}\d){3,}", "…", text)
+    return re.sub(r"[A-Za-z0-9_+/=.-]{32,}", "…", text)
+
+
+def error_fields(error: BaseException) -> dict[str, Any]:
+    """Return the log fields of an exception: its type, its redacted text, and its locations.
+
+    The text loses what it quotes, since that is often what a caller said or dialed. The locations
+    are the last five frames. If none of these is in a flow, the last frame in one is added.
+    """
+    locations = []
+    in_flow = None  # the last one
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        if code.co_filename.startswith("<frozen "):  # Python's own import system
+            continue
+        locations.append(f"{'/'.join(code.co_filename.split('/')[-2:])}:{line} {code.co_name}")
+        if str(frame.f_globals.get("__name__")).startswith("flows."):
+            in_flow = locations[-1]
+    shown = locations[-5:]
+    if in_flow is not None and in_flow not in shown:
+        shown = [in_flow, *shown]
+    return {
+        "error": type(error).__name__,
+        "detail": redact(_unquote_code_names(error))[:300],
+        "at": shown,
+    }
+
+
+def _unquote_code_names(error: BaseException) -> str:
+    """Return the text of an exception without the quotes around names that occur in the code."""
+    text = str(error)
+    if not isinstance(error, TypeError | AttributeError | NameError | ImportError):
+        return text
+    names: set[str] = set()
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        names.update(frame.f_code.co_names, frame.f_code.co_varnames)
+        for constant in frame.f_code.co_consts:  # includes argument names, as tuples
+            if isinstance(constant, tuple):
+                names.update(item for item in constant if isinstance(item, str))
+    text = re.sub(r"'(\w+)'", lambda match: match[1] if match[1] in names else match[0], text)
+    return re.sub(r"(?<=Did you mean )'(\w+)'", r"\1", text)
