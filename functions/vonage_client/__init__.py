@@ -1,4 +1,4 @@
-"""Speaking to Vonage: tokens, the Voice API, recordings. Knows nothing of flows and records."""
+"""Client for Vonage: tokens, the Voice API, recordings. Imports neither flows nor records."""
 
 from vonage_client.client import VoiceClient, session
 from vonage_client.errors import (

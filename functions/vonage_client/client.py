@@ -1,8 +1,7 @@
-"""The Voice API: placing calls, steering them, asking about them.
+"""The Voice API: place calls, control them, and look them up.
 
-What goes wrong is told by `vonage_client.errors`. A request is repeated by itself only where that
-changes nothing; after 401 any request is, once, with the key fetched anew, since a refused one was
-not carried out.
+`vonage_client.errors` lists the exceptions. Only a request that is safe to repeat is retried. After
+401 every request is repeated once, with a new token, because Vonage did not carry it out.
 """
 
 from __future__ import annotations
@@ -24,16 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vonage_client.tokens import TokenSource
-    from vonage_client.url_allowlist import UrlAllowlist
 
 API_URL = "https://api.nexmo.com"
-_ATTEMPTS = 3  # of a request that may be repeated
-_PAUSE = 0.3  # seconds before the second attempt at most, twice as many before the third
+_ATTEMPTS = 3  # of a request that is safe to repeat
+_PAUSE = 0.3  # the longest pause in seconds before the second attempt; twice that before the third
 _UUID = re.compile(r"[0-9A-Fa-f-]{32,36}")
 
 
 class Bearer(AuthBase):
-    """Puts a token on a request. Given as ``auth``, so that no .netrc file can replace it."""
+    """Adds a token to a request. Passed as ``auth``, so that no .netrc file can replace it."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -44,30 +42,29 @@ class Bearer(AuthBase):
 
 
 def session() -> requests.Session:
-    """Make the session that clients share: kept connections, nothing repeated below us."""
-    made = requests.Session()
-    made.headers["User-Agent"] = "vonage-voice-sam"
-    return made
+    """Make the session that clients share: it reuses connections, and does not retry."""
+    http = requests.Session()
+    http.headers["User-Agent"] = "vonage-voice-sam"
+    return http
 
 
 class VoiceClient:
     """Vonage's Voice API, version 1.
 
-    Every method raises `VonageError`: `VonageRefused` with Vonage's own words, `Unavailable` where
-    nothing was carried out, `OutcomeUnknown` where nobody knows, `KeyUnusable`.
+    Every method may raise `VonageRefused`, `Unavailable`, `OutcomeUnknown` or `InvalidPrivateKey`.
 
     Parameters
     ----------
     http
-        The session; tests give one with an adapter of theirs.
+        The session.
     tokens
-        The application's tokens.
+        The tokens of the application.
     base_url
         Scheme and host of the API.
     timeout
-        Seconds to connect, and seconds between two pieces of the answer.
+        Seconds to connect, and seconds between two reads of the response.
     sleep, chance
-        How pauses are made, and a random source for their length.
+        How to pause, and a random number from 0 up to 1 for the length of a pause.
     """
 
     def __init__(
@@ -87,121 +84,104 @@ class VoiceClient:
         self._sleep = sleep
         self._chance = chance
 
-    def at(self, region_url: str, guard: UrlAllowlist) -> VoiceClient:
-        """Give a client for the region that handles a call, as ``region_url`` of an event says.
-
-        Raises
-        ------
-        UrlRefused
-            If that is no host of Vonage's: the token must not go there.
-        """
-        return VoiceClient(
-            self._http,
-            self._tokens,
-            base_url=guard.base(region_url),
-            timeout=self._timeout,
-            sleep=self._sleep,
-            chance=self._chance,
-        )
-
     # Calls
 
     def create_call(self, call: Mapping[str, Any]) -> dict[str, Any]:
-        """Place a call: never repeated by itself.
+        """Place a call. It is never retried.
 
         Parameters
         ----------
         call
-            The request as the Voice API has it (Voice API reference: createCall).
+            The request body (Voice API reference: createCall).
 
         Returns
         -------
         dict
             ``uuid``, ``status``, ``direction``, ``conversation_uuid``.
         """
-        # A connection kept from before may have died while the function slept, and then nobody
-        # could tell whether the call was placed.
+        # An idle connection may have died while Lambda froze the environment, and a request on it
+        # would leave open whether the call was placed.
         self._http.close()
-        return self._ask("POST", "/v1/calls", call)
+        return self._request("POST", "/v1/calls", call)
 
     def list_calls(self, **filters: str | int) -> dict[str, Any]:
-        """Give a page of calls (Voice API reference: getCalls).
+        """Return a page of calls (Voice API reference: getCalls).
 
         ``status``, ``date_start``, ``date_end``, ``page_size`` (1 to 100), ``record_index``,
         ``order`` (asc, desc), ``conversation_uuid``.
         """
-        return self._ask("GET", "/v1/calls", query=filters, repeatable=True)
+        return self._request("GET", "/v1/calls", query=filters, repeatable=True)
 
     def get_call(self, uuid: str) -> dict[str, Any]:
-        """Give what Vonage knows of a call; it forgets after two days."""
-        return self._ask("GET", _path(uuid), repeatable=True)
+        """Return Vonage's record of a call, which Vonage deletes after two days."""
+        return self._request("GET", _path(uuid), repeatable=True)
 
     def hang_up(self, uuid: str) -> None:
-        """End a call. Not repeated: the second attempt would be told that there is no such call."""
+        """End a call. It is not retried, because a second attempt would get 404."""
         self._modify(uuid, {"action": "hangup"})
 
     def mute(self, uuid: str) -> None:
-        """Let the others no longer hear this leg."""
+        """Mute a leg, so that the other legs can't hear it."""
         self._modify(uuid, {"action": "mute"}, repeatable=True)
 
     def unmute(self, uuid: str) -> None:
-        """Let the others hear this leg again."""
+        """Unmute a leg."""
         self._modify(uuid, {"action": "unmute"}, repeatable=True)
 
     def earmuff(self, uuid: str) -> None:
-        """Let this leg no longer hear the others."""
+        """Earmuff a leg, so that it can't hear the other legs."""
         self._modify(uuid, {"action": "earmuff"}, repeatable=True)
 
     def unearmuff(self, uuid: str) -> None:
-        """Let this leg hear the others again."""
+        """Unearmuff a leg."""
         self._modify(uuid, {"action": "unearmuff"}, repeatable=True)
 
     def transfer_to_url(self, uuid: str, url: str) -> None:
-        """Let a leg go on with the NCCO at an address."""
+        """Transfer a leg to the NCCO at a URL."""
         self._modify(uuid, {"action": "transfer", "destination": {"type": "ncco", "url": [url]}})
 
     def transfer_to_ncco(self, uuid: str, ncco: Sequence[Mapping[str, Any]]) -> None:
-        """Let a leg go on with an NCCO."""
+        """Transfer a leg to an NCCO."""
         destination = {"type": "ncco", "ncco": list(ncco)}
         self._modify(uuid, {"action": "transfer", "destination": destination})
 
-    # Sounds and keys
+    # Audio and DTMF
 
     def start_talk(self, uuid: str, talk: Mapping[str, Any]) -> dict[str, Any]:
         """Speak to a call: ``text``, ``language``, ``style``, ``premium``, ``loop``, ``level``."""
-        return self._ask("PUT", _path(uuid, "/talk"), talk)
+        return self._request("PUT", _path(uuid, "/talk"), talk)
 
     def stop_talk(self, uuid: str) -> dict[str, Any]:
         """Stop speaking."""
-        return self._ask("DELETE", _path(uuid, "/talk"), repeatable=True)
+        return self._request("DELETE", _path(uuid, "/talk"), repeatable=True)
 
     def start_stream(self, uuid: str, stream: Mapping[str, Any]) -> dict[str, Any]:
         """Play audio into a call: ``stream_url`` (a list of one), ``loop``, ``level``."""
-        return self._ask("PUT", _path(uuid, "/stream"), stream)
+        return self._request("PUT", _path(uuid, "/stream"), stream)
 
     def stop_stream(self, uuid: str) -> dict[str, Any]:
-        """Stop playing."""
-        return self._ask("DELETE", _path(uuid, "/stream"), repeatable=True)
+        """Stop playing audio."""
+        return self._request("DELETE", _path(uuid, "/stream"), repeatable=True)
 
     def send_dtmf(self, uuid: str, digits: str) -> dict[str, Any]:
-        """Send keys into a call: 0-9, * and #, p for a pause."""
-        return self._ask("PUT", _path(uuid, "/dtmf"), {"digits": digits})
+        """Send DTMF digits into a call: 0-9, * and #, p for a pause."""
+        return self._request("PUT", _path(uuid, "/dtmf"), {"digits": digits})
 
     def subscribe_dtmf(self, uuid: str, event_url: str) -> None:
-        """Have each key that is pressed sent to an address (asynchronous input)."""
+        """Subscribe a URL to each digit that is pressed (asynchronous input)."""
         body = {"event_url": [event_url]}
-        self._ask("PUT", _path(uuid, "/input/dtmf"), body, repeatable=True)
+        self._request("PUT", _path(uuid, "/input/dtmf"), body, repeatable=True)
 
     def unsubscribe_dtmf(self, uuid: str) -> None:
-        """Have keys sent no longer."""
-        self._ask("DELETE", _path(uuid, "/input/dtmf"), repeatable=True)
+        """Cancel the subscription to digits."""
+        self._request("DELETE", _path(uuid, "/input/dtmf"), repeatable=True)
 
-    # How a request is made
+    # Requests
 
     def _modify(self, uuid: str, body: Mapping[str, Any], *, repeatable: bool = False) -> None:
-        self._ask("PUT", _path(uuid), body, repeatable=repeatable)
+        self._request("PUT", _path(uuid), body, repeatable=repeatable)
 
-    def _ask(
+    def _request(
         self,
         method: str,
         path: str,
@@ -210,19 +190,20 @@ class VoiceClient:
         query: Mapping[str, str | int] | None = None,
         repeatable: bool = False,
     ) -> dict[str, Any]:
-        """Make a request, as often as it may be made, and give its answer's JSON object."""
+        """Send a request, retry it if it is repeatable, and return the JSON object received."""
         attempts = _ATTEMPTS if repeatable else 1
         for attempt in range(1, attempts + 1):
             try:
-                return self._ask_once(method, path, body, query)
+                return self._attempt(method, path, body, query)
             except (Unavailable, OutcomeUnknown) as error:
                 if attempt == attempts:
-                    # What may be repeated changes nothing when it is, so nothing is unknown.
+                    # A repeatable request has the same effect once or twice, so its outcome
+                    # does not matter.
                     raise Unavailable(str(error), error.status) if repeatable else error from None
             self._sleep(self._chance() * _PAUSE * attempt)
         raise AssertionError("not reached")
 
-    def _ask_once(
+    def _attempt(
         self,
         method: str,
         path: str,
@@ -235,7 +216,7 @@ class VoiceClient:
             newer = self._tokens.refresh_after_401(token)
             if newer is not None:
                 response = self._send(method, path, body, query, newer)
-        return _answer(response)
+        return _parse_response(response)
 
     def _send(
         self,
@@ -259,37 +240,37 @@ class VoiceClient:
             kind = type(error).__name__
             if _never_sent(error):
                 raise Unavailable(f"Vonage was not reached: {kind}") from None
-            raise OutcomeUnknown(f"Vonage's answer got lost: {kind}") from None
+            raise OutcomeUnknown(f"the response from Vonage was lost: {kind}") from None
 
 
-def _path(uuid: str, what: str = "") -> str:
+def _path(uuid: str, resource: str = "") -> str:
     if not _UUID.fullmatch(uuid):
-        raise ValueError("not the identifier of a call")
-    return f"/v1/calls/{quote(uuid, safe='')}{what}"
+        raise ValueError("not a call UUID; expected 32 hex digits, with or without dashes")
+    return f"/v1/calls/{quote(uuid, safe='')}{resource}"
 
 
 def _never_sent(error: requests.RequestException) -> bool:
-    """Say whether no connection was made, so that nothing can have been carried out."""
+    """Return whether no connection was made, so that nothing can have been carried out."""
     cause = error.args[0] if error.args else None
     if isinstance(cause, MaxRetryError):
         cause = cause.reason
-    if isinstance(cause, SSLError):  # other faults of TLS may come after the request
+    if isinstance(cause, SSLError):  # other TLS errors may come after the request
         return bool(cause.args) and isinstance(cause.args[0], SSLCertVerificationError)
     return isinstance(cause, NewConnectionError | ConnectTimeoutError)
 
 
-def _answer(response: requests.Response) -> dict[str, Any]:
+def _parse_response(response: requests.Response) -> dict[str, Any]:
     status = response.status_code
     if 200 <= status < 300:
         return _object(response)
     if 400 <= status < 500:
         raise parse_error(status, response.headers, response.content)
     trace = response.headers.get("x-nexmo-trace-id")
-    raise OutcomeUnknown(f"Vonage answered {status}", status, trace)
+    raise OutcomeUnknown(f"Vonage responded {status}", status, trace)
 
 
 def _object(response: requests.Response) -> dict[str, Any]:
-    """Give the JSON object of an answer; empty where there is none, as after 204."""
+    """Return the JSON object of a response; empty if it has none, as with 204."""
     try:
         value = response.json()
     except ValueError:

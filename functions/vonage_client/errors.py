@@ -1,19 +1,19 @@
-"""What can go wrong between this application and Vonage.
+"""The exceptions of the Vonage client.
 
     VonageError
-    ├── KeyUnusable         the application's secret is not filled in, or holds no usable key
-    ├── UrlRefused          an address is not Vonage's: it was not asked, and no token was sent
-    ├── Unavailable         Vonage was not reached, or did not answer what may be asked again:
-    │                       nothing was carried out
-    ├── OutcomeUnknown      the answer got lost: unknown whether it was carried out
-    ├── VonageRefused       Vonage answered no: nothing was carried out
-    │   ├── Unauthorized    401: the token is not accepted
-    │   ├── NotFound        404: no such call or file, or it is another region's
-    │   └── RateLimited     429: too many requests, nothing is queued
-    ├── DownloadCut         a download ended before its end, or halted
-    └── TooLarge            a download is larger than was allowed
+    ├── InvalidPrivateKey     the application secret has no usable private key
+    ├── UntrustedUrl          a URL is not on a Vonage host: neither request nor token was sent
+    ├── Unavailable           no response, or a failed request that is safe to repeat: nothing was
+    │                         carried out
+    ├── OutcomeUnknown        the response was lost: the request may have been carried out
+    ├── VonageRefused         a 4xx response: nothing was carried out
+    │   ├── Unauthorized      401: Vonage does not accept the token
+    │   ├── NotFound          404: no such call or file, or it is in another region
+    │   └── RateLimited       429: too many requests; Vonage queues none
+    ├── DownloadInterrupted   a download stopped before its end, or stalled
+    └── DownloadTooLarge      a download is larger than allowed
 
-No text holds a token, a key, or a URL with a query.
+No text contains a token, a key, or a URL with a query string.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LONGEST = 300  # characters of a text of Vonage's that are passed on
+_MAX_TEXT = 300  # characters of Vonage's texts that are passed on
 
 
 class VonageError(Exception):
-    """Something between this application and Vonage went wrong."""
+    """A failure between this application and Vonage."""
 
 
 class InvalidPrivateKey(VonageError):
-    """The application's secret is not filled in, or holds no key that can sign."""
+    """The application secret is incomplete, or its private key is invalid."""
 
 
 class UntrustedUrl(VonageError):
-    """An address is not Vonage's. ``kind`` names the reason in one word, for counting."""
+    """A URL is not a Vonage URL. ``kind`` names the reason in one word, for metrics."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
@@ -45,9 +45,9 @@ class UntrustedUrl(VonageError):
 
 
 class Unavailable(VonageError):
-    """Vonage was not reached, or failed at what may be asked again; nothing was carried out.
+    """Vonage was not reached, or failed a request that is safe to repeat.
 
-    ``status`` is that of Vonage's last answer, None where there was none.
+    ``status`` is that of the last response, None without one.
     """
 
     def __init__(self, text: str, status: int | None = None) -> None:
@@ -56,9 +56,9 @@ class Unavailable(VonageError):
 
 
 class OutcomeUnknown(VonageError):
-    """The answer got lost, or was an error of Vonage's own: it may have been carried out.
+    """The response was lost or is a server error: the request may have been carried out.
 
-    ``status`` is that of Vonage's answer, None where there was none.
+    ``status`` is that of the response, None without one.
     """
 
     def __init__(self, text: str, status: int | None = None, trace_id: str | None = None) -> None:
@@ -68,31 +68,31 @@ class OutcomeUnknown(VonageError):
 
 
 class DownloadInterrupted(VonageError):
-    """A download ended before all bytes that were promised had come, or halted."""
+    """A download ended before the announced number of bytes, or stalled."""
 
 
 class DownloadTooLarge(VonageError):
-    """A download has more bytes than were allowed."""
+    """A download has more bytes than allowed."""
 
 
 class VonageRefused(VonageError):
-    """Vonage answered no; nothing was carried out.
+    """Vonage rejected the request; nothing was carried out.
 
     Attributes
     ----------
     status
         The HTTP status.
     title, detail
-        What Vonage says, in whichever of its styles; ``title`` is never empty.
+        Vonage's reason, from any of its three formats; ``title`` is never empty.
     trace_id
-        What Vonage's support asks for (``x-nexmo-trace-id``, or the problem's ``instance``).
+        The id that Vonage support asks for (``x-nexmo-trace-id``, or the problem's ``instance``).
     invalid
-        The parameters that Vonage names, each with its reason.
+        The invalid parameters, each with its reason.
     retry_after
-        Seconds to wait, where Vonage says so.
+        Seconds to wait, None if Vonage sends none.
     """
 
-    def __init__(  # one field for each thing that Vonage says
+    def __init__(
         self,
         status: int,
         title: str,
@@ -102,7 +102,7 @@ class VonageRefused(VonageError):
         retry_after: float | None = None,
     ) -> None:
         more = "; ".join([*filter(None, [detail]), *(f"{name}: {why}" for name, why in invalid)])
-        super().__init__(f"Vonage answered {status} {title}{': ' + more if more else ''}")
+        super().__init__(f"Vonage responded {status} {title}{': ' + more if more else ''}")
         self.status = status
         self.title = title
         self.detail = detail
@@ -112,39 +112,39 @@ class VonageRefused(VonageError):
 
 
 class Unauthorized(VonageRefused):
-    """401: the token is not accepted, also with the key fetched anew."""
+    """401: Vonage does not accept the token, even one made with a newly read key."""
 
 
 class NotFound(VonageRefused):
-    """404: no such call or file, one that is over, or one of another region."""
+    """404: no such call or file, a call that ended, or one in another region."""
 
 
 class RateLimited(VonageRefused):
-    """429: too many requests a second (support article 207100288); nothing is queued."""
+    """429: too many requests a second (support article 207100288); Vonage queues none."""
 
 
 _BY_STATUS: dict[int, type[VonageRefused]] = {401: Unauthorized, 404: NotFound, 429: RateLimited}
 
 
 def parse_error(status: int, headers: Mapping[str, str], body: bytes) -> VonageRefused:
-    """Read an answer that says no. Three styles of body exist side by side, and none at all.
+    """Build the exception for a 4xx response. Its body may have one of three formats, or be empty.
 
     1. validation: ``{"type": 400, "title", "invalid_parameters": [{"name", "reason"}]}``
     2. state: ``{"type": "BAD_REQUEST", "error_title"}``
     3. the gateway's problem details (RFC 7807): ``{"type": URL, "title", "detail", "instance"}``
     """
-    said = _object(body)
-    parameters = said.get("invalid_parameters")
+    problem = _object(body)
+    parameters = problem.get("invalid_parameters")
     invalid = tuple(
-        (_text(one.get("name")) or "?", _text(one.get("reason")) or "?")
-        for one in (parameters if isinstance(parameters, list) else [])
-        if isinstance(one, dict)
+        (_text(parameter.get("name")) or "?", _text(parameter.get("reason")) or "?")
+        for parameter in (parameters if isinstance(parameters, list) else [])
+        if isinstance(parameter, dict)
     )
     return _BY_STATUS.get(status, VonageRefused)(
         status,
-        _text(said.get("title")) or _text(said.get("error_title")) or "without a reason",
-        _text(said.get("detail")),
-        _text(headers.get("x-nexmo-trace-id")) or _text(said.get("instance")),
+        _text(problem.get("title")) or _text(problem.get("error_title")) or "without a reason",
+        _text(problem.get("detail")),
+        _text(headers.get("x-nexmo-trace-id")) or _text(problem.get("instance")),
         invalid,
         _seconds(headers.get("retry-after")),
     )
@@ -159,10 +159,10 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    """Give a text of Vonage's in one line and of bounded length; None for anything else."""
+    """Return a string on one line and of limited length; None for anything else."""
     if not isinstance(value, str):
         return None
-    return re.sub(r"\s+", " ", value).strip()[:_LONGEST] or None
+    return re.sub(r"\s+", " ", value).strip()[:_MAX_TEXT] or None
 
 
 def _seconds(value: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Fetching recordings: the download as a stream, from addresses that the guard lets through."""
+"""Download recordings and transcripts as a stream, from URLs in the allowlist."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from vonage_client.url_allowlist import UrlAllowlist
 
 _REDIRECTS = 3
-_REFUSAL_BYTES = 64 * 1024
+_ERROR_BYTES = 64 * 1024
 _CHUNK = 256 * 1024  # bytes read at once
 
 
 class Download(NamedTuple):
-    """A download that has begun; close it, or use it in a ``with`` statement.
+    """An open download; close it, or use it in a ``with`` statement.
 
-    ``length`` is what Vonage says that it has in bytes, None where it does not say.
+    ``length`` is the announced number of bytes, None if Vonage announces none.
     """
 
     response: requests.Response
@@ -40,13 +40,13 @@ class Download(NamedTuple):
     max_bytes: int
 
     def chunks(self) -> Iterator[bytes]:
-        """Give the bytes in pieces of 256 KiB at most.
+        """Yield the bytes in chunks of at most 256 KiB.
 
         Raises
         ------
-        DownloadCut
-            If it ends before its end, or halts for longer than the read timeout.
-        TooLarge
+        DownloadInterrupted
+            If the download stops before its end, or stalls for longer than the read timeout.
+        DownloadTooLarge
             If it has more bytes than allowed.
         """
         received = 0
@@ -56,7 +56,7 @@ class Download(NamedTuple):
                 raise DownloadTooLarge(f"more than {self.max_bytes} bytes")
             yield chunk
         if self.length is not None and received != self.length:
-            raise DownloadInterrupted(f"{received} bytes came of {self.length}")
+            raise DownloadInterrupted(f"received {received} of {self.length} bytes")
 
     def __enter__(self) -> Self:
         return self
@@ -71,89 +71,89 @@ class Download(NamedTuple):
 
     def _read(self) -> bytes:
         try:
-            # What has come: waiting for all of a chunk could last as long as a slow sender likes.
+            # Returns what has arrived; a slow sender could delay a full chunk without limit.
             chunk: bytes = self.response.raw.read1(_CHUNK, decode_content=False)
         except (HTTPError, OSError) as error:
-            raise DownloadInterrupted(f"the download broke off: {type(error).__name__}") from None
+            raise DownloadInterrupted(f"download interrupted: {type(error).__name__}") from None
         return chunk
 
 
 def open_download(
     http: requests.Session,
     tokens: TokenSource,
-    guard: UrlAllowlist,
+    allowlist: UrlAllowlist,
     url: object,
     *,
     max_bytes: int,
     timeout: tuple[float, float] = (3.0, 20.0),
 ) -> Download:
-    """Begin to download a recording or a transcript.
+    """Start the download of a recording or a transcript.
 
-    A redirect is followed with the token on the same host, and not at all to another.
+    A redirect to the same host is followed with the token; a redirect to another host is an error.
 
     Parameters
     ----------
     http
-        The session; `vonage_client.session` makes one.
+        The session, from `vonage_client.session`.
     tokens
-        Tokens, better short-lived ones (`token.DOWNLOAD_LIFETIME`).
-    guard, url
-        Who judges the address, and the address as the event has it.
+        Tokens, preferably short-lived (`tokens.DOWNLOAD_LIFETIME`).
+    allowlist, url
+        The allowed URLs, and the URL from the event.
     max_bytes
-        More than these are not read.
+        The largest download allowed.
     timeout
-        Seconds to connect, and seconds between two pieces of the answer.
+        Seconds to connect, and seconds between two reads of the response.
 
     Raises
     ------
-    UrlRefused
-        If the address, or one that it redirects to, is not to be asked.
-    TooLarge
-        If it is said to be larger than allowed.
+    UntrustedUrl
+        If the URL, or one that it redirects to, is not allowed.
+    DownloadTooLarge
+        If its announced length is larger than allowed.
     Unavailable
-        If Vonage cannot be reached, or fails.
+        If Vonage is not reached, or fails.
     VonageRefused
-        If Vonage says no.
-    KeyUnusable
-        If no token can be made.
+        If Vonage rejects the request.
+    InvalidPrivateKey
+        If no token can be created.
     """
-    address = guard.file(url)
+    allowed_url = allowlist.file(url)
     for _ in range(_REDIRECTS + 1):
-        response = _get(http, tokens, address, timeout)
+        response = _get(http, tokens, allowed_url, timeout)
         if not response.is_redirect:
-            return _begun(response, max_bytes)
-        target = urljoin(address, response.headers["location"])
+            return _download(response, max_bytes)
+        target = urljoin(allowed_url, response.headers["location"])
         response.close()
-        address = _same_host(address, guard.file(target))
+        allowed_url = _same_host(allowed_url, allowlist.file(target))
     raise Unavailable("the recording was redirected too often", response.status_code)
 
 
-def _same_host(address: str, target: str) -> str:
-    if urlsplit(address).netloc != urlsplit(target).netloc:
-        raise UntrustedUrl("redirect", "a redirect leads to another host")
+def _same_host(url: str, target: str) -> str:
+    if urlsplit(url).netloc != urlsplit(target).netloc:
+        raise UntrustedUrl("redirect", "redirect to another host")
     return target
 
 
 def _get(
-    http: requests.Session, tokens: TokenSource, address: str, timeout: tuple[float, float]
+    http: requests.Session, tokens: TokenSource, url: str, timeout: tuple[float, float]
 ) -> requests.Response:
     token = tokens.get()
-    response = _get_once(http, token, address, timeout)
+    response = _get_once(http, token, url, timeout)
     if response.status_code != 401:
         return response
     newer = tokens.refresh_after_401(token)
     if newer is None:
         return response
     response.close()
-    return _get_once(http, newer, address, timeout)
+    return _get_once(http, newer, url, timeout)
 
 
 def _get_once(
-    http: requests.Session, token: str, address: str, timeout: tuple[float, float]
+    http: requests.Session, token: str, url: str, timeout: tuple[float, float]
 ) -> requests.Response:
     try:
         return http.get(
-            address,
+            url,
             auth=Bearer(token),
             headers={"Accept-Encoding": "identity"},
             allow_redirects=False,
@@ -161,24 +161,24 @@ def _get_once(
             timeout=timeout,
         )
     except (requests.RequestException, HTTPError, OSError) as error:
-        raise Unavailable(f"Vonage did not answer: {type(error).__name__}") from None
+        raise Unavailable(f"no response from Vonage: {type(error).__name__}") from None
 
 
-def _begun(response: requests.Response, max_bytes: int) -> Download:
+def _download(response: requests.Response, max_bytes: int) -> Download:
     status = response.status_code
     if status == 200:
-        said = response.headers.get("content-length", "")
-        length = int(said) if said.isascii() and said.isdigit() else None
+        announced = response.headers.get("content-length", "")
+        length = int(announced) if announced.isascii() and announced.isdigit() else None
         if length is not None and length > max_bytes:
             response.close()
             raise DownloadTooLarge(f"{length} bytes, more than {max_bytes}")
         return Download(response, length, max_bytes)
     try:
-        body = response.raw.read(_REFUSAL_BYTES)
+        body = response.raw.read(_ERROR_BYTES)
     except (HTTPError, OSError):
         body = b""
     finally:
         response.close()
     if status >= 500 or status < 400:
-        raise Unavailable(f"Vonage answered {status}", status)
+        raise Unavailable(f"Vonage responded {status}", status)
     raise parse_error(status, response.headers, body)

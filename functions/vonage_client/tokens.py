@@ -1,4 +1,4 @@
-"""The tokens that the Voice API asks for: RS256, made with the application's private key."""
+"""Create and renew the JWTs of an application: RS256, signed with its private key."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 API_LIFETIME = 300
-"""Seconds that a token for the Voice API lives."""
+"""Seconds that a token for the Voice API is valid."""
 DOWNLOAD_LIFETIME = 60
-"""Seconds that a token for a recording lives: it is read once, when the download begins."""
-_SHORTEST_LIFETIME = 30  # Vonage authentication guide: exp
-_KEY_IS_FRESH = 30.0  # seconds within which a refused token does not fetch the key again
-_FIX_HINT = 'put {"application_id": "…", "private_key": "…"} there as Vonage gave them'
+"""Seconds that a token for a recording is valid. Vonage checks it once, when a download starts."""
+_MIN_LIFETIME = 30  # Vonage authentication guide: exp
+_KEY_IS_FRESH = 30.0  # seconds within which a 401 does not read the secret again
+_FIX_HINT = "Store application_id and private_key in it, as Vonage issued them."
 
 
 class _Key(NamedTuple):
     application_id: str
     private_key: RSAPrivateKey
-    next_key: RSAPrivateKey | None  # while it is rotated, the one that Vonage will take or takes
+    next_key: RSAPrivateKey | None  # during rotation, the key that Vonage accepts now or next
 
     def __repr__(self) -> str:
         return f"_Key(application_id={self.application_id!r})"
 
 
 class TokenSource:
-    """Gives tokens of one application, each until shortly before it expires.
+    """The tokens of one application, each reused until shortly before it expires.
 
     Parameters
     ----------
     fetch_secret
-        Gives the text of the secret `Application`: a JSON object with ``application_id`` and
-        ``private_key`` (PEM), and ``next_private_key`` while the key is rotated. Asked when a token
-        is first needed, and after a refusal.
+        Returns the text of the secret `Application`: a JSON object with ``application_id`` and
+        ``private_key`` (PEM), and ``next_private_key`` while the key is rotated. Called for the
+        first token, and after a 401.
     lifetime
-        Seconds that a token lives, 30 or more (Vonage authentication guide: exp).
+        Seconds that a token is valid, 30 or more (Vonage authentication guide: exp).
     now
-        The clock, seconds since 1970.
+        The clock, in seconds since 1970.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class TokenSource:
         lifetime: int = API_LIFETIME,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if lifetime < _SHORTEST_LIFETIME:
-            raise ValueError(f"a token lives {_SHORTEST_LIFETIME} seconds at least")
+        if lifetime < _MIN_LIFETIME:
+            raise ValueError(f"lifetime: {lifetime}; expected at least {_MIN_LIFETIME} seconds")
         self._fetch_secret = fetch_secret
         self._lifetime = lifetime
         self._now = now
@@ -67,36 +67,36 @@ class TokenSource:
         self._renew_at = 0.0
 
     def get(self) -> str:
-        """Give a token.
+        """Return a valid token.
 
         Raises
         ------
-        KeyUnusable
-            If the secret is not filled in or holds no usable key. What `fetch_secret` raises
-            comes through.
+        InvalidPrivateKey
+            If the secret is incomplete or its key is invalid. Exceptions of `fetch_secret` are
+            passed on.
         """
         if self._now() >= self._renew_at:
-            self._make(self._key or self._fetch())
+            self._create(self._key or self._fetch())
         return self._token
 
-    def refresh_after_401(self, refused: str) -> str | None:
-        """Give another token for one that got 401, with the key fetched anew.
+    def refresh_after_401(self, rejected: str) -> str | None:
+        """Return another token than the one that got 401, made with a newly read key.
 
-        So a rotated key needs no deployment: Vonage holds one public key, and changes from one to
-        the next between two requests, while the secret has both. None where no other token can
-        help: the key was fetched a moment ago, and there is no next one.
+        A rotated key therefore needs no deployment: Vonage replaces its public key between two
+        requests, and the secret has both keys during a rotation. The result is None if no other
+        token can help, because the key was read a moment ago and there is no next one.
         """
-        if self._token and self._token != refused:
-            return self._token  # renewed meanwhile
+        if self._token and self._token != rejected:
+            return self._token  # already renewed
         old = self._key
-        fresh = old is not None and self._now() - self._fetched_at < _KEY_IS_FRESH
-        key = old if old is not None and fresh else self._fetch()
-        if key.next_key is not None and old is not None and _same(key, old):
+        is_fresh = old is not None and self._now() - self._fetched_at < _KEY_IS_FRESH
+        key = old if old is not None and is_fresh else self._fetch()
+        if key.next_key is not None and old is not None and _same_key(key, old):
             key = key._replace(private_key=key.next_key, next_key=key.private_key)
-        elif fresh:
+        elif is_fresh:
             return None
         self._key = key
-        self._make(key)
+        self._create(key)
         return self._token
 
     def _fetch(self) -> _Key:
@@ -104,7 +104,7 @@ class TokenSource:
         self._fetched_at = self._now()
         return self._key
 
-    def _make(self, key: _Key) -> None:
+    def _create(self, key: _Key) -> None:
         issued = int(self._now())
         claims = {
             "application_id": key.application_id,
@@ -122,38 +122,38 @@ def _parse(text: str) -> _Key:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise InvalidPrivateKey(f"the application secret is not a JSON object: {_FIX_HINT}")
-    missing = [name for name in ("application_id", "private_key") if not _filled(value.get(name))]
+        raise InvalidPrivateKey(f"the application secret is not a JSON object. {_FIX_HINT}")
+    missing = [name for name in ("application_id", "private_key") if not _is_set(value.get(name))]
     if missing:
         raise InvalidPrivateKey(
-            f"the application secret has no {' and no '.join(missing)}: {_FIX_HINT}"
+            f"the application secret has no {' and no '.join(missing)}. {_FIX_HINT}"
         )
-    following = value.get("next_private_key")
+    next_key = value.get("next_private_key")
     return _Key(
         value["application_id"].strip(),
         _private_key(value["private_key"]),
-        _private_key(following) if isinstance(following, str) and _filled(following) else None,
+        _private_key(next_key) if isinstance(next_key, str) and _is_set(next_key) else None,
     )
 
 
-def _same(one: _Key, other: _Key) -> bool:
-    return one.private_key.public_key() == other.private_key.public_key()
+def _same_key(first: _Key, second: _Key) -> bool:
+    return first.private_key.public_key() == second.private_key.public_key()
 
 
-def _filled(value: object) -> bool:
+def _is_set(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
 def _private_key(text: str) -> RSAPrivateKey:
-    # Consoles and shells often leave the line breaks of a pasted key as backslash and n.
+    # Consoles and shells often turn the line breaks of a pasted key into backslash and n.
     pem = text.strip().replace("\\n", "\n").encode("utf-8", "replace")
     try:
         key = load_pem_private_key(pem, password=None)
-    except Exception:  # its texts may quote the key, so nothing of them goes on
+    except Exception:  # its text may quote the key, so nothing of it is passed on
         raise InvalidPrivateKey(
-            "the application secret's private_key is no private key in PEM: copy the whole file,"
-            " with its first and last line"
+            "private_key is not a PEM private key. Copy the whole file, including the BEGIN and"
+            " END lines."
         ) from None
     if not isinstance(key, RSAPrivateKey):
-        raise InvalidPrivateKey("the application secret's private_key is not an RSA key")
+        raise InvalidPrivateKey("private_key is not an RSA key")
     return key

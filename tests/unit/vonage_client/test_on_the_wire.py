@@ -1,4 +1,4 @@
-"""Downloads over real TLS connections, which hang, halt and break."""
+"""vonage_client.recordings over TLS connections that hang, stall and break."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CONTENT = bytes(range(256)) * 4096
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VonageFiles]:
-    with VonageFiles(tmp_path_factory.mktemp("files")) as made:
-        yield made
+    with VonageFiles(tmp_path_factory.mktemp("files")) as server:
+        yield server
 
 
 def download(files: VonageFiles, fault: Any = None, *, trusted: bool = True) -> bytes:
@@ -51,43 +51,41 @@ def download(files: VonageFiles, fault: Any = None, *, trusted: bool = True) -> 
         return b"".join(opened.chunks())
 
 
-def test_a_download_gives_the_bytes_of_the_file(files: VonageFiles) -> None:
+def test_a_download_yields_the_bytes_of_the_file(files: VonageFiles) -> None:
     assert download(files) == CONTENT
 
 
-def test_a_vonage_that_does_not_answer_is_not_waited_for(files: VonageFiles) -> None:
+def test_a_server_that_hangs_runs_into_the_read_timeout(files: VonageFiles) -> None:
     with pytest.raises(Unavailable):
         download(files, "hang")
 
 
 @pytest.mark.parametrize("fault", ["halt", "cut", "short"])
-def test_a_download_that_halts_or_breaks_is_not_taken_for_whole(
-    files: VonageFiles, fault: str
-) -> None:
+def test_a_download_that_stalls_or_breaks_is_interrupted(files: VonageFiles, fault: str) -> None:
     with pytest.raises(DownloadInterrupted):
         download(files, fault)
 
 
-def test_more_bytes_than_were_said_are_not_read(files: VonageFiles) -> None:
+def test_bytes_beyond_the_announced_length_are_not_read(files: VonageFiles) -> None:
     assert download(files, "long") == CONTENT
 
 
-def test_a_server_without_a_trusted_certificate_is_asked_nothing(files: VonageFiles) -> None:
+def test_a_server_without_a_trusted_certificate_gets_no_request(files: VonageFiles) -> None:
     with pytest.raises(Unavailable):
         download(files, trusted=False)
     assert not files.asked
 
 
-def test_a_slow_sender_does_not_keep_us_from_looking_at_the_clock(files: VonageFiles) -> None:
+def test_a_slow_sender_does_not_block_the_reader(files: VonageFiles) -> None:
     http = session()
     http.trust_env = False
     http.verify = str(files.ca_file)
     url = files.put("recording", CONTENT)
     files.faults = ["drip"]
-    guard = UrlAllowlist(files.host)
+    allowlist = UrlAllowlist(files.host)
     with (
         http,
-        open_download(http, TokenSource(secret), guard, url, max_bytes=len(CONTENT)) as opened,
+        open_download(http, TokenSource(secret), allowlist, url, max_bytes=len(CONTENT)) as opened,
     ):
         chunks = opened.chunks()
         assert sum(len(next(chunks)) for _ in range(3)) < 100
