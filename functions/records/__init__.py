@@ -1,1 +1,1 @@
-"""What happened: what an event is, how it is kept, and what all of them together say."""
+"""Stored events and recordings: parse them, write and read them, and build a call's timeline."""

@@ -1,4 +1,4 @@
-"""What an event is, and the item under which it is kept."""
+"""Parse an event of Vonage, and build its DynamoDB item."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ STATUS_RANK = {
     "rejected": 7,
     "completed": 8,
 }
-"""How far along a leg is with each status (Vonage Webhook reference: event webhook)."""
+"""The order of a leg's statuses (Vonage Webhook reference: event webhook)."""
 
-# Statuses that stand in a list of calls, and so carry the day of the index by-day.
+# Statuses that appear in the list of a day's calls, so their items have the key of index by-day.
 _LISTED = ("started", "completed")
 _LISTED_FIELDS = ("status", "direction", "from", "to", "duration")
 _NO_TIME = "-"  # sorts before every time
-_MAX_KEY = 256  # characters; DynamoDB takes 1,024 bytes in a sort key
+_MAX_KEY = 256  # characters; a DynamoDB sort key has at most 1,024 bytes
 _LEG = re.compile(r"[0-9a-f]{32}")
 
 
 class CallEvent(NamedTuple):
-    """An event of Vonage's, recognised.
+    """A parsed event of Vonage.
 
     Attributes
     ----------
@@ -45,15 +45,15 @@ class CallEvent(NamedTuple):
         ``status``, ``record``, ``transcription``, ``input``, ``notify``, ``transfer``,
         ``payment``, ``error``, or ``unknown``.
     conversation
-        The conversation that it belongs to, None where it names none.
+        The conversation that it belongs to, None if it names none.
     leg
-        The leg without dashes, since Vonage writes it both ways; None where it names none.
+        The leg without dashes, since Vonage writes it both ways; None if it names none.
     timestamp
-        When it happened, UTC with milliseconds (``2021-03-29T21:20:05.582Z``), None where unknown.
+        When it happened, UTC with milliseconds (``2021-03-29T21:20:05.582Z``), None if unknown.
     digest
-        SHA-256 of the canonical JSON of the event, hexadecimal: the same event has the same digest.
+        SHA-256 of the event's canonical JSON, in hexadecimal. Equal events have equal digests.
     fields
-        The event as it was sent.
+        The fields that Vonage sent.
     """
 
     kind: str
@@ -65,25 +65,26 @@ class CallEvent(NamedTuple):
 
     @property
     def status(self) -> str | None:
-        """The status of a leg that it reports, None where it reports none that is known."""
+        """The leg status that it reports, None if there is none or it is unknown."""
         status = self.fields.get("status") if self.kind == "status" else None
         return status if isinstance(status, str) and status in STATUS_RANK else None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What orders events: time, kind, leg, digest. Two events with one key are the same."""
+        """The sort key: time, kind, leg, digest. Events with equal keys are equal."""
         return (self.timestamp or _NO_TIME, self.kind, self.leg or _NO_TIME, self.digest)
 
 
 def parse_event(fields: Mapping[str, Any]) -> CallEvent:
-    """Say what an event is. Nothing is refused: what is not known is ``unknown``.
+    """Parse an event. An event of no known kind is ``unknown``; none is an error.
 
     The order of the checks matters, since transcriptions and payments have a status as well
     (Vonage Webhook reference).
     """
     return CallEvent(
         kind=_kind(fields),
-        conversation=_name(fields, "conversation_uuid") or _name(fields, "conversation_uuid_to"),
+        conversation=_key_field(fields, "conversation_uuid")
+        or _key_field(fields, "conversation_uuid_to"),
         leg=_leg(fields),
         timestamp=_timestamp(fields.get("timestamp")),
         digest=hashlib.sha256(_canonical(fields)).hexdigest(),
@@ -94,37 +95,37 @@ def parse_event(fields: Mapping[str, Any]) -> CallEvent:
 def event_item(
     event: CallEvent, body: str, method: str, received_at: float, keep_days: int
 ) -> dict[str, str | int]:
-    """Give the item of the table under which an event is kept.
+    """Build the DynamoDB item of an event.
 
     Parameters
     ----------
     event
         The event.
     body, method
-        The body as it came, or the query string of a GET request.
+        The unchanged body, or the query string of a GET request; and the method.
     received_at
-        When it came, in seconds since 1970.
+        When the webhook arrived, in seconds since 1970.
     keep_days
-        Days after which DynamoDB deletes it.
+        Days after which DynamoDB deletes the item.
     """
-    came = datetime.fromtimestamp(received_at, UTC)
-    made: dict[str, str | int | None] = {
+    received = datetime.fromtimestamp(received_at, UTC)
+    item: dict[str, str | int | None] = {
         "pk": event.conversation
         or event.leg
-        or f"unknown#{(event.timestamp or came.isoformat())[:10]}",
+        or f"unknown#{(event.timestamp or received.isoformat())[:10]}",
         "sk": "#".join(event.key),
         "kind": event.kind,
         "leg": event.leg,
         "method": method,
         "body": body,
-        "received_at": came.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "received_at": received.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "expires_at": int(received_at) + keep_days * 86400,
     }
     if event.kind == "status":
-        made |= {name: _name(event.fields, name) for name in _LISTED_FIELDS}
-        if made["status"] in _LISTED and event.timestamp:
-            made["day"] = event.timestamp[:10]
-    return {name: value for name, value in made.items() if value is not None}
+        item |= {name: _key_field(event.fields, name) for name in _LISTED_FIELDS}
+        if item["status"] in _LISTED and event.timestamp:
+            item["day"] = event.timestamp[:10]
+    return {name: value for name, value in item.items() if value is not None}
 
 
 def _kind(fields: Mapping[str, Any]) -> str:
@@ -145,26 +146,26 @@ def _kind(fields: Mapping[str, Any]) -> str:
     return "unknown"
 
 
-def _name(fields: Mapping[str, Any], name: str) -> str | None:
-    """Give a field that can stand in a key or an index; anything else counts as missing."""
+def _key_field(fields: Mapping[str, Any], name: str) -> str | None:
+    """Return a field that is valid in a DynamoDB key or index, and None for any other."""
     value = fields.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_KEY:
         return None
     try:
-        value.encode()  # half of a surrogate pair is JSON, but no text that DynamoDB takes
+        value.encode()  # JSON allows a lone surrogate, DynamoDB doesn't
     except UnicodeEncodeError:
         return None
     return value
 
 
 def _leg(fields: Mapping[str, Any]) -> str | None:
-    text = _name(fields, "uuid") or _name(fields, "call_uuid") or ""
-    bare = text.replace("-", "").lower()
-    return bare if _LEG.fullmatch(bare) else None
+    text = _key_field(fields, "uuid") or _key_field(fields, "call_uuid") or ""
+    leg = text.replace("-", "").lower()
+    return leg if _LEG.fullmatch(leg) else None
 
 
 def _timestamp(value: object) -> str | None:
-    """Give a time in one form, so that it sorts; None for what is no time."""
+    """Return a time in one sortable format, and None for anything else."""
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:

@@ -1,7 +1,4 @@
-"""Reading back what was kept: the events of a call, the calls of a day, the link to a recording.
-
-Nothing here writes, and nothing here knows how a link or an answer is spoken of in HTTP.
-"""
+"""Read stored data: a call's events, a day's calls, and presigned links to recordings."""
 
 from __future__ import annotations
 
@@ -22,45 +19,43 @@ if TYPE_CHECKING:
     from records.event import CallEvent
 
 LINK_LIFETIME = 300
-"""Seconds for which a link to a recording can be followed."""
-_MOST_BYTES = 3 * 1024 * 1024  # of events in one answer; Lambda takes 6 MB, and JSON quotes
+"""Seconds for which a link to a recording is valid."""
+_MAX_BYTES = 3 * 1024 * 1024  # of events in one response: Lambda's limit is 6 MB, and JSON escapes
 _CURSOR_FIELDS = ("day", "pk", "sk")
-_TOLD = ("content_type", "sha256", "start_time", "end_time", "stored_at")
-_MEASURED = ("size", "seconds", "channels")
+_TEXT_FIELDS = ("content_type", "sha256", "start_time", "end_time", "stored_at")
+_NUMBER_FIELDS = ("size", "seconds", "channels")
 _ROW = ("status", "direction", "from", "to", "duration")
 
 
 class RecordNotFound(Exception):
-    """Nothing of this name is kept; the text says what was looked for."""
+    """No such record is stored; the text says which."""
 
 
 class InvalidCursor(Exception):
-    """A cursor is not one that this application gave for this day."""
+    """A cursor that this application did not issue for this day."""
 
 
 class CallEvents(NamedTuple):
-    """The events of a call, in no order; ``whole`` is False where there are more than one answer
-    holds.
-    """
+    """The events of a call, unordered. ``whole`` is False if one response can't hold all."""
 
     events: list[CallEvent]
     whole: bool
 
 
 class HistoryPage(NamedTuple):
-    """A page of the calls of a day, oldest first; ``cursor`` leads to the next, None at the end."""
+    """A page of a day's calls, oldest first, with the cursor of the next one (None at the end)."""
 
     entries: list[dict[str, Any]]
     cursor: str | None
 
 
 class RecordReader:
-    """The table and the bucket of a stack, to be read.
+    """Read access to the table and the bucket of a stack.
 
     Parameters
     ----------
     dynamodb, s3
-        boto3's clients.
+        boto3 clients.
     table, bucket
         Their names.
     """
@@ -72,57 +67,57 @@ class RecordReader:
         self._bucket = bucket
 
     def events_of(self, leg: str) -> CallEvents:
-        """Give the events of a leg, and those of each conversation that it was in.
+        """Return the events of a leg, and those of every conversation that it was in.
 
         Parameters
         ----------
         leg
-            Its identifier, with dashes or without.
+            Its UUID, with or without dashes.
 
         Raises
         ------
-        NotKept
+        RecordNotFound
             If no event names the leg.
         """
-        bare = leg.replace("-", "").lower()
+        leg = leg.replace("-", "").lower()
         of_leg, whole = self._collect(
             IndexName="by-leg",
             KeyConditionExpression="leg = :leg",
-            ExpressionAttributeValues={":leg": {"S": bare}},
+            ExpressionAttributeValues={":leg": {"S": leg}},
         )
         if not of_leg:
-            raise RecordNotFound("No event of this call is kept.")
-        found = {_place(item): item for item in of_leg}
-        # The conversation is what the others in it, and its recordings, are found under.
+            raise RecordNotFound("No event of this call is stored.")
+        found = {_item_key(item): item for item in of_leg}
+        # The items of the other legs and of recordings have the conversation as their key.
         for conversation in dict.fromkeys(item["pk"] for item in of_leg):
-            items, all_of_it = self._collect(
+            items, is_complete = self._collect(
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues={":pk": {"S": conversation}},
             )
-            found |= {_place(item): item for item in items}
-            whole = whole and all_of_it
+            found |= {_item_key(item): item for item in items}
+            whole = whole and is_complete
         return CallEvents([read(item) for item in found.values() if "body" in item], whole)
 
     def day(self, day: str, most: int, cursor: str | None) -> HistoryPage:
-        """Give what began and what ended on a day (UTC), oldest first.
+        """Return the starts and ends of calls on a day (UTC), oldest first.
 
         Parameters
         ----------
         day
             Such as ``2026-01-31``.
         most
-            Entries on a page.
+            Maximum number of entries on a page.
         cursor
-            What an earlier page gave, None for the first.
+            The cursor of the previous page, None for the first page.
 
         Raises
         ------
-        BadCursor
-            If the cursor is not one of this day.
+        InvalidCursor
+            If the cursor is not of this day.
         """
-        start = {} if cursor is None else {"ExclusiveStartKey": _key_of(cursor, day)}
+        start = {} if cursor is None else {"ExclusiveStartKey": _key_from(cursor, day)}
         try:
-            answer = self._dynamodb.query(
+            response = self._dynamodb.query(
                 TableName=self._table,
                 IndexName="by-day",
                 KeyConditionExpression="#day = :day",
@@ -132,29 +127,29 @@ class RecordReader:
                 **start,
             )
         except ClientError as error:
-            # A place in the index where nothing can stand: somebody made the cursor up.
+            # DynamoDB rejects a key that is not possible in the index: the cursor is not ours.
             if cursor and error.response["Error"]["Code"] == "ValidationException":
                 raise InvalidCursor from None
             raise
-        last = answer.get("LastEvaluatedKey")
+        last = response.get("LastEvaluatedKey")
         return HistoryPage(
-            [_row(_plain(item)) for item in answer["Items"]], last and _cursor_of(last)
+            [_row(_plain(item)) for item in response["Items"]], last and _cursor_from(last)
         )
 
     def link_to(self, recording: str) -> dict[str, Any]:
-        """Give a link to a recording, and what is known of it; and one to its transcript, if any.
+        """Return a link to a recording with its metadata, and a link to its transcript, if any.
 
-        The link can be followed by whoever has it, for `LINK_LIFETIME` seconds.
+        Anyone who has a link can use it for `LINK_LIFETIME` seconds.
 
         Parameters
         ----------
         recording
-            Its ``recording_uuid``, as Vonage's event has it.
+            The ``recording_uuid`` of Vonage's event.
 
         Raises
         ------
-        NotKept
-            If it is not in the bucket: not yet, no more, or never.
+        RecordNotFound
+            If it is not stored: not yet, no longer, or never.
         """
         items = {
             item["sk"]: item
@@ -163,17 +158,17 @@ class RecordReader:
                 ExpressionAttributeValues={":pk": {"S": item_key(recording)["pk"]}},
             )
         }
-        kept = items.get("record")
-        if kept is None:
+        stored = items.get("record")
+        if stored is None:
             raise RecordNotFound(
-                "This recording is not kept: it was not fetched yet, or there is none."
+                "This recording is not stored: it was not fetched yet, or it does not exist."
             )
-        shown: dict[str, Any] = {name: kept[name] for name in _TOLD if name in kept}
-        shown |= {name: float(kept[name]) for name in _MEASURED if name in kept}
-        shown |= {"url": self._link(kept["key"]), "expires_in": LINK_LIFETIME}
+        result: dict[str, Any] = {name: stored[name] for name in _TEXT_FIELDS if name in stored}
+        result |= {name: float(stored[name]) for name in _NUMBER_FIELDS if name in stored}
+        result |= {"url": self._link(stored["key"]), "expires_in": LINK_LIFETIME}
         if "transcription" in items:
-            shown["transcript_url"] = self._link(items["transcription"]["key"])
-        return {"uuid": recording, "conversation_uuid": kept["conversation"], **shown}
+            result["transcript_url"] = self._link(items["transcription"]["key"])
+        return {"uuid": recording, "conversation_uuid": stored["conversation"], **result}
 
     def _link(self, key: str) -> str:
         link: str = self._s3.generate_presigned_url(
@@ -182,12 +177,12 @@ class RecordReader:
         return link
 
     def _collect(self, **query: Any) -> tuple[list[dict[str, Any]], bool]:
-        """Give the items that a query finds, and whether these are all."""
+        """Return the items that a query finds, and whether these are all."""
         items: list[dict[str, Any]] = []
         size = 0
         for item in self._pages(**query):
             size += len(item.get("body", ""))
-            if size > _MOST_BYTES:
+            if size > _MAX_BYTES:
                 return items, False
             items.append(item)
         return items, True
@@ -195,22 +190,22 @@ class RecordReader:
     def _pages(self, **query: Any) -> Iterator[dict[str, Any]]:
         start: dict[str, Any] = {}
         while True:
-            answer = self._dynamodb.query(TableName=self._table, **query, **start)
-            yield from map(_plain, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
+            response = self._dynamodb.query(TableName=self._table, **query, **start)
+            yield from map(_plain, response["Items"])
+            if "LastEvaluatedKey" not in response:
                 return
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+            start = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 def read(item: dict[str, Any]) -> CallEvent:
-    """Give the event that an item keeps, as it was recognised when it came."""
+    """Parse the event in an item."""
     return parse_event(fields_of(item["method"], item["body"]))
 
 
 def fields_of(method: str, body: str) -> dict[str, Any]:
-    """Give what Vonage sent, out of what was kept: the body, or the query string of a GET request.
+    """Return Vonage's fields from a stored body, or from the query string of a GET request.
 
-    Beside Vonage's fields, a query string holds the parameters of our own URL.
+    A query string also contains the parameters of our own URL, which are left out.
     """
     own = (
         []
@@ -221,36 +216,36 @@ def fields_of(method: str, body: str) -> dict[str, Any]:
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:
-    """Give an entry of the list of a day."""
-    shown = {name: item[name] for name in _ROW if name in item}
+    """Return an entry of the list of a day."""
+    fields = {name: item[name] for name in _ROW if name in item}
     return {
         "time": item["sk"].partition("#")[0],
         "uuid": item.get("leg"),
         "conversation_uuid": item["pk"],
-        **shown,
+        **fields,
     }
 
 
-def _place(item: dict[str, Any]) -> tuple[str, str]:
+def _item_key(item: dict[str, Any]) -> tuple[str, str]:
     return item["pk"], item["sk"]
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    """Give an item without DynamoDB's types; of those, the table has texts and numbers alone."""
+    """Return an item without DynamoDB's type tags; the table has only strings and numbers."""
     return {name: next(iter(value.values())) for name, value in item.items()}
 
 
-def _cursor_of(key: dict[str, Any]) -> str:
+def _cursor_from(key: dict[str, Any]) -> str:
     text = json.dumps([key[name]["S"] for name in _CURSOR_FIELDS], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _key_of(cursor: str, day: str) -> dict[str, Any]:
+def _key_from(cursor: str, day: str) -> dict[str, Any]:
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         raise InvalidCursor from None
-    right = isinstance(values, list) and len(values) == 3 and values[0] == day
-    if not right or not all(isinstance(value, str) and value for value in values):
+    is_of_day = isinstance(values, list) and len(values) == 3 and values[0] == day
+    if not is_of_day or not all(isinstance(value, str) and value for value in values):
         raise InvalidCursor
     return {name: {"S": value} for name, value in zip(_CURSOR_FIELDS, values, strict=True)}

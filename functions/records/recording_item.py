@@ -1,7 +1,7 @@
-"""What the table says of a recording or a transcript that is kept in the bucket.
+"""S3 key and DynamoDB item of a stored recording or transcript.
 
-It stands beside the events, under a partition of its own, so that it is found by the recording's
-identifier alone; no index of events holds it.
+The item has a partition of its own in the event table, so the recording's UUID is enough to find
+it. It is in no index of events.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FOLDERS = {"record": "recordings", "transcription": "transcripts"}
 
 
 class ArchiveKey(NamedTuple):
-    """Where a recording or its transcript is kept: told by the event alone, always the same.
+    """The keys of a recording or its transcript, which depend only on its event.
 
     ``kind`` is ``record`` or ``transcription``.
     """
@@ -39,9 +39,9 @@ class ArchiveKey(NamedTuple):
 
 
 class FileInfo(NamedTuple):
-    """What is kept: ``size`` in bytes, ``sha256`` and ``crc32`` hexadecimal.
+    """Metadata of a stored file: ``size`` in bytes, ``sha256`` and ``crc32`` in hexadecimal.
 
-    ``seconds`` and ``channels`` are None where the file does not tell, as in a transcript.
+    ``seconds`` and ``channels`` are None if the file has none, as a transcript.
     """
 
     size: int
@@ -53,7 +53,7 @@ class FileInfo(NamedTuple):
 
 
 def item_key(recording: str, kind: str = "record") -> dict[str, str]:
-    """Give the key in the table of what is known of a recording, or of its transcript.
+    """Return the table key of the item of a recording or of its transcript.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ def item_key(recording: str, kind: str = "record") -> dict[str, str]:
 
 
 def archive_key(event: CallEvent) -> ArchiveKey | None:
-    """Say where the recording or the transcript that an event reports is kept.
+    """Return the keys of the recording or transcript that an event reports.
 
-    None if the event reports neither, or names no recording by an identifier that can be a key.
+    None if the event reports neither, or if its ``recording_uuid`` is not valid in a key.
     """
     recording = event.fields.get("recording_uuid")
     if event.kind not in _FOLDERS or not isinstance(recording, str):
@@ -76,36 +76,36 @@ def archive_key(event: CallEvent) -> ArchiveKey | None:
     if not _SAFE.fullmatch(recording):
         return None
     conversation = event.conversation or ""
-    known = conversation if _SAFE.fullmatch(conversation) else "unknown"
-    return ArchiveKey(event.kind, known, recording)
+    safe = conversation if _SAFE.fullmatch(conversation) else "unknown"
+    return ArchiveKey(event.kind, safe, recording)
 
 
 def recording_item(
-    place: ArchiveKey, content: FileInfo, told: dict[str, str], stored_at: float, keep_days: int
+    key: ArchiveKey, file: FileInfo, times: dict[str, str], stored_at: float, keep_days: int
 ) -> dict[str, str | int | float]:
-    """Give the item of the table that tells of what is kept.
+    """Build the DynamoDB item of a stored file.
 
     Parameters
     ----------
-    place, content
-        Where it is, and what it is.
-    told
-        What the event says of it: ``start_time`` and ``end_time``, where it does.
+    key, file
+        Its keys and metadata.
+    times
+        ``start_time`` and ``end_time`` from the event, if it has them.
     stored_at
-        When it was stored, in seconds since 1970.
+        When the file was stored, in seconds since 1970.
     keep_days
-        Days after which DynamoDB deletes the item, as the bucket deletes the object.
+        Days after which DynamoDB deletes the item, and the bucket the object.
     """
-    came = datetime.fromtimestamp(stored_at, UTC)
-    made: dict[str, str | int | float | None] = {
-        **place.item_key,
+    stored = datetime.fromtimestamp(stored_at, UTC)
+    item: dict[str, str | int | float | None] = {
+        **key.item_key,
         "kind": "archive",
-        "conversation": place.conversation,
-        "recording": place.recording,
-        "key": place.object_key,
-        **told,
-        **content._asdict(),
-        "stored_at": came.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "conversation": key.conversation,
+        "recording": key.recording,
+        "key": key.object_key,
+        **times,
+        **file._asdict(),
+        "stored_at": stored.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "expires_at": int(stored_at) + keep_days * 86400,
     }
-    return {name: value for name, value in made.items() if value is not None}
+    return {name: value for name, value in item.items() if value is not None}

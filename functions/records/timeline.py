@@ -1,13 +1,12 @@
-"""What the events of a conversation say together: the state of its legs, and what else happened.
+"""Build the timeline of a conversation from its events: its legs and their states, and the events.
 
-State is never stored. It is folded from the events when somebody reads it, and the fold gives the
-same answer for any order and any repetition of the events, since Vonage promises neither order nor
-uniqueness.
+State is never stored, but computed from the events on every read. The result is the same for any
+order and any repetition of the events, since Vonage guarantees neither order nor uniqueness.
 
     started → ringing → answered → [human | machine] → completed
     started → (ringing) → busy | cancelled | timeout | unanswered | failed → completed
     started → rejected
-    started → answered → disconnected → completed        (a WebSocket that the other side closed)
+    started → answered → disconnected → completed        (a WebSocket that its server closed)
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from records.event import CallEvent
 
 _FAILURES = ("busy", "cancelled", "timeout", "unanswered", "failed", "rejected")
-_ANSWERED = ("answered", "human", "machine", "disconnected")  # the latter only follow the first
+_ANSWERED = ("answered", "human", "machine", "disconnected")  # the last three follow the first
 _ENDED = ("rejected", "completed")
 _COSTS = ("duration", "rate", "price", "network", "disconnected_by")
 
@@ -33,22 +32,22 @@ class LegSummary(NamedTuple):
     Attributes
     ----------
     leg
-        Its identifier without dashes.
+        Its UUID without dashes.
     state
-        The furthest status that was reported, ``unknown`` if none that is known was.
+        The last reported status in the order of `STATUS_RANK`; ``unknown`` without a known status.
     outcome
-        ``answered``, or the failure that ended it; None where no event tells of either.
+        ``answered``, or the failure that ended it; None if no event reports either.
     ended
-        Whether no further status will follow.
+        Whether its state is final.
     from_, to, direction
-        As the earliest event tells that names them.
+        The values from the earliest event that has them.
     times
         When each status was first reported, by status.
     conversations
-        The conversations that the leg was in, in the order of the events.
+        The conversations that the leg was in, in order.
     costs
-        ``duration`` (seconds), ``rate`` and ``price`` (EUR), ``network``, ``disconnected_by``, as
-        `completed` told them.
+        ``duration`` (seconds), ``rate`` and ``price`` (EUR), ``network``, ``disconnected_by``, from
+        the status `completed`.
     """
 
     leg: str
@@ -64,38 +63,23 @@ class LegSummary(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """A conversation: its legs by identifier, and its events in order, each once."""
+    """The legs of a conversation by UUID, and its events in order, without duplicates."""
 
     legs: Mapping[str, LegSummary]
     events: tuple[CallEvent, ...]
 
-    def of_kind(self, kind: str) -> tuple[CallEvent, ...]:
-        """Give the events of one kind, such as ``record`` or ``input``, in order."""
-        return tuple(event for event in self.events if event.kind == kind)
-
 
 def build_timeline(events: Iterable[CallEvent]) -> Timeline:
-    """Say what events mean together.
-
-    Parameters
-    ----------
-    events
-        The events of a conversation or of a leg, in any order, each as often as it comes.
-
-    Returns
-    -------
-    Timeline
-        The same for any order and any repetition.
-    """
+    """Build a timeline from events of a conversation or leg, in any order, ignoring duplicates."""
     ordered = tuple(event for _, event in sorted({event.key: event for event in events}.items()))
     by_leg: dict[str, list[CallEvent]] = {}
     for event in ordered:
         if event.leg:
             by_leg.setdefault(event.leg, []).append(event)
-    return Timeline({name: _leg(name, told) for name, told in by_leg.items()}, ordered)
+    return Timeline({leg: _summarize(leg, of_leg) for leg, of_leg in by_leg.items()}, ordered)
 
 
-def _leg(name: str, events: list[CallEvent]) -> LegSummary:
+def _summarize(leg: str, events: list[CallEvent]) -> LegSummary:
     times: dict[str, str | None] = {}
     costs: dict[str, Any] = {}
     for event in events:
@@ -103,12 +87,12 @@ def _leg(name: str, events: list[CallEvent]) -> LegSummary:
             times.setdefault(event.status, event.timestamp)
         if event.status == "completed":
             costs = {cost: event.fields.get(cost) for cost in _COSTS}
-    # The furthest status counts, whatever came last: `started` often arrives after `ringing`.
+    # Rank decides, not the order of arrival: `started` often arrives after `ringing`.
     state = max(times, key=lambda status: (STATUS_RANK[status], status), default="unknown")
     failure = next((status for status in _FAILURES if status in times), None)
     answered = "answered" if any(status in times for status in _ANSWERED) else None
     return LegSummary(
-        leg=name,
+        leg=leg,
         state=state,
         outcome=failure or answered,
         ended=state in _ENDED,
@@ -122,7 +106,7 @@ def _leg(name: str, events: list[CallEvent]) -> LegSummary:
 
 
 def _first(events: list[CallEvent], name: str) -> str | None:
-    """Give the first value that an event has for a field; Vonage leaves some out at times."""
+    """Return the first value of a field; Vonage sometimes leaves fields out."""
     values = (event.fields.get(name) for event in events)
     texts = (value.strip() for value in values if isinstance(value, str))
     return next(filter(None, texts), None)

@@ -1,4 +1,4 @@
-"""The one write of an event, and the queue on which it waits when the table does not take it."""
+"""Write an event to DynamoDB once, with the overflow queue as fallback."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 def store_event(
     aws: AwsClient, table: str, overflow: str, item: dict[str, str | int], *, within: float
 ) -> str:
-    """Keep an event once, in the table or, where that fails, on the overflow queue.
+    """Store an event in the table, or send it to the overflow queue if the table fails.
 
     Parameters
     ----------
     aws
-        How to reach DynamoDB and SQS.
+        The AWS client.
     table, overflow
-        The table's name and the queue's URL.
+        The name of the table, and the URL of the queue.
     item
-        What `records.event.item` made.
+        The item from `records.event.event_item`.
     within
-        Seconds that each of the two attempts may take.
+        Limit in seconds for the table, and again for the queue.
 
     Returns
     -------
     str
-        ``kept``; ``repeat`` if the same event was kept before, which then stays as it came first;
-        ``overflowed`` if it waits on the queue.
+        ``kept`` if the event was stored, ``repeat`` if the table already had it, ``overflowed`` if
+        it was sent to the queue.
 
     Raises
     ------
     AwsError
-        If neither took it: it is not kept, and must not be acknowledged.
+        If both failed: the event is not stored, and must not be acknowledged.
     """
     try:
         return "kept" if put_if_absent(aws, table, item, within=within) else "repeat"
@@ -46,13 +46,13 @@ def store_event(
 
 
 def put_if_absent(aws: AwsClient, table: str, item: dict[str, str | int], *, within: float) -> bool:
-    """Write an item unless it stands there already; say whether it was written.
+    """Write an item unless its key exists, and return whether it was written.
 
-    A repeat after an answer that got lost changes nothing.
+    A retry after a lost response changes nothing.
 
     Raises
     ------
     AwsError
-        If the table did not take it within so many seconds.
+        If the write failed, or took longer than ``within`` seconds.
     """
     return aws.put_item(table, item, unless_exists="pk", within=within)

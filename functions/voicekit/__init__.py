@@ -1,1 +1,1 @@
-"""What every function is built with: NCCOs, calls, signed webhooks, AWS, secrets, settings."""
+"""Building blocks of all functions: NCCOs, calls, webhooks, signatures, AWS, secrets, settings."""

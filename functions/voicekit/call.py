@@ -1,4 +1,4 @@
-"""What a flow is given: the call it answers, and what the caller or the platform said meanwhile."""
+"""The arguments of a flow's functions: the call, the caller's input, and the events of its legs."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
     from voicekit.settings import StackSettings
     from voicekit.webhook import Webhook
 
-_DOORS = ("answer", "dtmf", "asr", "notification", "event", "recordings")
+_WEBHOOKS = ("answer", "dtmf", "asr", "notification", "event", "recordings")
 
 
 class Call(NamedTuple):
-    """A call, as far as the webhook that is being answered tells of it.
+    """A call, with the details that are in the current webhook.
 
     Attributes
     ----------
     flow
-        The name of the flow that answers it.
+        The name of the running flow.
     from_, to
-        Who calls and who is called: E.164 numbers without the plus, names of users, or SIP URIs.
-        ``from_`` is None where the caller withheld it, and both are where the webhook does not say.
+        Caller and callee: E.164 numbers without the plus, user names, or SIP URIs. Each is None if
+        the webhook doesn't name it; ``from_`` also if the caller withholds the number.
     uuid, conversation_uuid
-        The leg and the conversation; None where the webhook does not say.
+        The leg and the conversation; None if the webhook doesn't name them.
     region_url
-        The base address of Vonage's region that holds the call, None where unknown.
+        The base URL of the Vonage region that handles the call, None if unknown.
     custom_data
-        What a Client SDK sent along.
+        The custom data of a Client SDK call.
     sip_headers
         The SIP headers of an inbound SIP call, as ``{"X-Foo": "…"}``.
     state
-        The query parameters of the URL under which the webhook came: what the flow itself put
-        there with `url`, or what stands in the URL set at Vonage. It is not signed on POST.
+        The query parameters of the webhook's URL: those that the flow passed to `url`, or those of
+        the URL configured at Vonage. They are not signed on POST.
     settings
         The settings of the stack.
     base_url
-        The address of this application, without a slash at its end.
+        The base URL of this application, without a trailing slash.
     """
 
     flow: str
@@ -58,63 +58,62 @@ class Call(NamedTuple):
 
     @property
     def language(self) -> str:
-        """The language that callers are expected to speak, a BCP-47 tag."""
+        """The language expected of callers, a BCP-47 tag."""
         return self.settings.language
 
     @property
     def attempt(self) -> int:
-        """Which attempt at the same question this is, from 1, as `url` was told (1 to 99)."""
+        """The number of the attempt that was passed to `url`, from 1 to 99; 1 without one."""
         text = self.state.get("attempt", "")
         return int(text) if re.fullmatch("[1-9][0-9]?", text) else 1
 
-    def url(self, door: str, **state: str | int) -> str:
-        """Give the URL under which Vonage reaches the same flow again.
+    def url(self, webhook: str, /, **state: str | int) -> str:
+        """Return the URL of a webhook that runs the same flow.
 
         Parameters
         ----------
-        door
-            The webhook: ``answer``, ``dtmf``, ``asr``, ``notification``, ``event`` or
-            ``recordings``.
+        webhook
+            ``answer``, ``dtmf``, ``asr``, ``notification``, ``event`` or ``recordings``.
         state
-            What the flow wants to know then, such as ``attempt=2``. It is the only state that a
-            flow keeps; Vonage and whoever reads its logs can see it.
+            Query parameters that the flow gets back in `state`, such as ``attempt=2``. A flow has
+            no other state. Vonage, and everyone with access to its logs, can read them.
 
         Raises
         ------
         ValueError
-            If there is no such webhook, or if a name is one that Vonage gives to its own fields.
+            If there is no such webhook, or if Vonage uses a name for a field of its own.
         """
-        if door not in _DOORS:
-            raise ValueError(f"there is no webhook {door}: it is one of {', '.join(_DOORS)}")
-        taken = sorted(name for name in state if is_vonage_field(name) or name == "flow")
-        if taken:
-            raise ValueError(f"{', '.join(taken)}: the webhook itself uses this name")
+        if webhook not in _WEBHOOKS:
+            raise ValueError(f"{webhook}: unknown webhook; expected one of {', '.join(_WEBHOOKS)}")
+        reserved = sorted(name for name in state if is_vonage_field(name) or name == "flow")
+        if reserved:
+            raise ValueError(f"{', '.join(reserved)}: reserved name. Choose another name.")
         query = urlencode({"flow": self.flow, **state})
-        return f"{self.base_url}/webhooks/{door}?{query}"
+        return f"{self.base_url}/webhooks/{webhook}?{query}"
 
 
 class SpeechResult(NamedTuple):
-    """One reading of what a caller said, with its confidence from 0 to 1."""
+    """One transcript of what a caller said, with its confidence from 0 to 1."""
 
     text: str
     confidence: float
 
 
 class Input(NamedTuple):
-    """What an input action gathered.
+    """The result of an input action.
 
     Attributes
     ----------
     digits
-        The keys that were pressed; empty if none were.
+        The digits that the caller pressed; empty if none.
     timed_out
-        Whether the wait for keys ended by its time, which it may with keys pressed before.
+        Whether the wait for digits timed out, which is possible after some digits.
     speech
-        What the caller said, the likeliest reading first; empty if nothing was understood.
+        What the caller said, the most likely transcript first; empty if nothing was recognized.
     speech_error
-        What Vonage says went wrong with the speech, None if nothing did.
+        Vonage's error for the speech, None without one.
     timeout_reason
-        Why listening ended: ``end_on_silence_timeout``, ``max_duration``, ``start_timeout``.
+        Why recognition ended: ``end_on_silence_timeout``, ``max_duration``, ``start_timeout``.
     """
 
     digits: str
@@ -125,7 +124,7 @@ class Input(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What Vonage reports of a leg; `fields` holds all of it."""
+    """An event of a leg; `fields` has all of its fields."""
 
     status: str
     direction: str | None
@@ -135,12 +134,12 @@ class Event(NamedTuple):
 
 
 def from_webhook(webhook: Webhook, flow: str, settings: StackSettings) -> Call:
-    """Make the call that a webhook tells of.
+    """Build the call from a webhook.
 
     Raises
     ------
     BadRequest
-        If a field is not of its kind.
+        If a field has the wrong type.
     """
     fields = webhook.fields
     custom = fields.get("custom_data") or {}
@@ -168,44 +167,44 @@ def from_webhook(webhook: Webhook, flow: str, settings: StackSettings) -> Call:
 
 
 def input_of(fields: Mapping[str, Any]) -> Input:
-    """Read what an input action gathered, in each form that Vonage has been seen to send.
+    """Parse the result of an input action, in every format that Vonage is known to send.
 
-    Speech may be missing, an error or an empty list where only keys were asked for; digits may be
-    null where only speech was (Vonage Webhook reference: input; official SDKs' captures).
+    For an input of digits only, speech may be missing, an error or an empty list. For one of speech
+    only, digits may be null (Vonage Webhook reference: input; captures of the official SDKs).
 
     Raises
     ------
     BadRequest
-        If neither keys nor speech are of a known form.
+        If neither digits nor speech have a known format.
     """
     dtmf, speech = fields.get("dtmf"), fields.get("speech")
     if dtmf is None and speech is None:
-        raise BadRequest("neither dtmf nor speech is there")
-    if isinstance(dtmf, str):  # the form before the option `type`
+        raise BadRequest("dtmf and speech are both missing")
+    if isinstance(dtmf, str):  # the format before the option `type` existed
         dtmf = {"digits": dtmf, "timed_out": fields.get("timed_out")}
     dtmf, speech = dtmf or {}, speech or {}
     if not isinstance(dtmf, dict) or not isinstance(speech, dict):
         raise BadRequest("dtmf or speech is not an object")
     digits, results = dtmf.get("digits") or "", speech.get("results") or []
     if not isinstance(digits, str) or not isinstance(results, list):
-        raise BadRequest("dtmf.digits is not text or speech.results is not a list")
-    readings = [_speech_result(result) for result in results]
+        raise BadRequest("dtmf.digits is not a string or speech.results is not an array")
+    transcripts = [_speech_result(result) for result in results]
     return Input(
         digits=digits,
         timed_out=dtmf.get("timed_out") in (True, "true"),
-        speech=tuple(sorted(readings, key=lambda reading: -reading.confidence)),
+        speech=tuple(sorted(transcripts, key=lambda transcript: -transcript.confidence)),
         speech_error=_text(speech, "error"),
         timeout_reason=_text(speech, "timeout_reason"),
     )
 
 
 def event_of(fields: Mapping[str, Any]) -> Event:
-    """Read what Vonage reports of a leg.
+    """Parse an event of a leg.
 
     Raises
     ------
     BadRequest
-        If there is no status.
+        If it has no status.
     """
     status = _text(fields, "status")
     if status is None:
@@ -221,12 +220,12 @@ def event_of(fields: Mapping[str, Any]) -> Event:
 
 def _speech_result(result: object) -> SpeechResult:
     if not isinstance(result, dict) or not isinstance(result.get("text"), str):
-        raise BadRequest("a result of speech has no text")
+        raise BadRequest("an item of speech.results has no text")
     try:
         confidence = float(result.get("confidence") or 0)
     except (TypeError, ValueError, OverflowError):
         confidence = 0.0
-    # What is no number between 0 and 1 tells nothing; NaN would spoil the order.
+    # Only a number from 0 to 1 is meaningful, and NaN would break the order.
     return SpeechResult(result["text"], confidence if 0 <= confidence <= 1 else 0.0)
 
 
@@ -235,5 +234,5 @@ def _text(fields: Mapping[str, Any], name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise BadRequest(f"{name} is not text")
+        raise BadRequest(f"{name} is not a string")
     return value.strip()

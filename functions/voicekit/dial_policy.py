@@ -1,4 +1,4 @@
-"""Judges whom an NCCO may call, so that nobody can use this application to ring premium numbers."""
+"""Which numbers, SIP domains and NCCO sources a stack may use, as a protection from toll fraud."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ if TYPE_CHECKING:
 
     from voicekit.settings import StackSettings
 
-# The SIP URIs whose destination is sure to be their host. A user part may hold `;` and `?` (RFC
-# 3261, 25.1), the parameter maddr and the header Route lead elsewhere, and parsers differ in what
-# they make of a second @; so there is one @, and there are only parameters that lead nowhere.
-# (Texts, compiled at their first use: few calls lead to SIP, and compiling takes a caller's time.)
+# SIP URIs that are certain to reach their host. A user part may contain `;` and `?` (RFC 3261,
+# 25.1), the parameter maddr and the header Route change the destination, and parsers disagree about
+# a second @. So this allows one @, and only parameters that don't change the destination.
+# (Strings, compiled at first use: few calls use SIP, and compiling takes a caller's time.)
 _SIP = (
     r"(?ai)sips?:(?:(?P<user>[^@\s]+)@)?(?P<domain>[a-z0-9.-]+)(?::[0-9]{1,5})?"
     r"(?:;(?:transport|user)=[a-z]+)*"
 )
-_DIALLED = r"[0-9+*#(). -]+"  # what a gateway might dial
-_SHORTEST_NUMBER = 7  # digits; less is an extension
-_TELEPHONES = ("phone", "sip")
-# Actions whose callback may be answered with an NCCO (Vonage NCCO reference: input, notify, and
+_DIALABLE = r"[0-9+*#(). -]+"  # what a gateway might dial
+_MIN_NUMBER = 7  # digits; a shorter one is an extension
+_PHONE_ENDPOINTS = ("phone", "sip")
+# Actions with a webhook whose response may be an NCCO (Vonage NCCO reference: input, notify, and
 # connect with the eventType synchronous or machine detection).
-_ANSWERED = ("input", "notify", "connect")
+_NCCO_WEBHOOKS = ("input", "notify", "connect")
 
 
 class DialRefused(Exception):
-    """An endpoint may not be called; the text says why, with the number masked."""
+    """The dial policy denies an endpoint; the text says why, with the number masked."""
 
 
 class DialPolicy(NamedTuple):
-    """Whom this stack may call. Everything is closed that is not opened here.
+    """Which endpoints this stack may call. The policy denies everything that it doesn't allow.
 
     Attributes
     ----------
     numbers
-        Numbers that may be called whatever the prefixes say.
+        Numbers that are always allowed, whatever the prefixes are.
     allowed_prefixes, denied_prefixes
-        E.164 prefixes without the plus. The longest that fits a number decides; one that stands
-        in both lists is denied.
+        E.164 prefixes without the plus. The longest one that matches a number decides; a prefix in
+        both lists is denied.
     sip_domains
-        Domains of SIP URIs that may be called, lower case; each stands for itself alone.
+        Allowed domains of SIP URIs, in lower case, without their subdomains.
     own_address
-        The address of this application. NCCOs that Vonage fetches for the called side
-        (``onAnswer``) must come from there, where they are judged in their turn.
+        The base URL of this application. NCCOs that Vonage requests for the callee (``onAnswer``)
+        must come from there, where this policy is checked again.
     foreign_nccos
-        Whether NCCOs may be fetched from other hosts as well. Nobody judges those.
+        Whether NCCOs on other hosts are allowed as well. Those bypass the dial policy.
     """
 
     numbers: frozenset[str]
@@ -61,7 +61,7 @@ class DialPolicy(NamedTuple):
 
 
 def policy_from(settings: StackSettings, own_address: str) -> DialPolicy:
-    """Make the policy that a stack's settings describe."""
+    """Build the dial policy from the settings of a stack."""
     return DialPolicy(
         frozenset(filter(None, [settings.second_number])),
         settings.allowed_prefixes,
@@ -72,12 +72,12 @@ def policy_from(settings: StackSettings, own_address: str) -> DialPolicy:
 
 
 def check_ncco(ncco: Iterable[dict[str, Any]], policy: DialPolicy) -> None:
-    """Judge every endpoint that a valid NCCO connects to.
+    """Check every endpoint that a valid NCCO connects to.
 
     Raises
     ------
-    DiallingRefused
-        If one of them may not be called.
+    DialRefused
+        If the policy denies one of them.
     """
     for action in ncco:
         if action["action"] == "connect":
@@ -86,12 +86,12 @@ def check_ncco(ncco: Iterable[dict[str, Any]], policy: DialPolicy) -> None:
 
 
 def check_endpoint(endpoint: dict[str, Any], policy: DialPolicy) -> None:
-    """Judge one endpoint; those that ring no telephone (app, websocket, vbc) are always allowed.
+    """Check one endpoint. Those that call no phone number (app, websocket, vbc) are allowed.
 
     Raises
     ------
-    DiallingRefused
-        If it may not be called.
+    DialRefused
+        If the policy denies it.
     """
     if endpoint["type"] == "phone":
         _check_number(endpoint["number"], policy)
@@ -102,40 +102,40 @@ def check_endpoint(endpoint: dict[str, Any], policy: DialPolicy) -> None:
 
 
 def check_inline_ncco(ncco: Iterable[dict[str, Any]], policy: DialPolicy) -> None:
-    """Judge a valid NCCO that came with a request, its callbacks included.
+    """Check a valid NCCO from a request, including its webhook URLs.
 
-    Flows are part of this application, and may call back wherever they like; a request may not:
-    Vonage takes the reply to a callback for the next NCCO, which nobody would have judged.
+    Flows are part of this application, and may use any webhook URL. A request may not: Vonage runs
+    the response to such a webhook as the next NCCO, which would bypass the dial policy.
 
     Raises
     ------
-    DiallingRefused
-        If one of its endpoints may not be called, or the next NCCO could come from elsewhere.
+    DialRefused
+        If the policy denies an endpoint, or the next NCCO could come from another host.
     """
     actions = list(ncco)
     check_ncco(actions, policy)
     for action in actions:
-        if action["action"] in _ANSWERED:
+        if action["action"] in _NCCO_WEBHOOKS:
             for url in action.get("eventUrl", []):
                 check_source(f"{action['action']}.eventUrl", url, policy)
 
 
 def check_source(what: str, url: str, policy: DialPolicy) -> None:
-    """Judge an address from which Vonage takes an NCCO.
+    """Check a URL from which Vonage requests an NCCO; ``what`` names its option.
 
     Raises
     ------
-    DiallingRefused
-        If it is not this application's, and none other is let in.
+    DialRefused
+        If it is not a webhook of this application, and the policy allows no other.
     """
     if not policy.foreign_nccos and not url.startswith(f"{policy.own_address}/webhooks/"):
-        raise DialRefused(f"{what}: an NCCO from another host cannot be judged")
+        raise DialRefused(f"{what}: NCCO on another host; expected a webhook of this application")
 
 
 def calls_phone(action: dict[str, Any]) -> bool:
-    """Say whether a valid action calls a telephone, by its number or by SIP."""
+    """Return whether a valid action calls a phone number or a SIP URI."""
     return action["action"] == "connect" and any(
-        endpoint["type"] in _TELEPHONES for endpoint in action["endpoint"]
+        endpoint["type"] in _PHONE_ENDPOINTS for endpoint in action["endpoint"]
     )
 
 
@@ -149,9 +149,9 @@ def _check_number(number: str, policy: DialPolicy) -> None:
         return
     allowed = _longest(number, policy.allowed_prefixes)
     if allowed == 0:
-        raise DialRefused(f"{masked(number)}: no allowed prefix fits")
+        raise DialRefused(f"{masked(number)}: matches no prefix in AllowedPrefixes")
     if _longest(number, policy.denied_prefixes) >= allowed:
-        raise DialRefused(f"{masked(number)}: a denied prefix fits")
+        raise DialRefused(f"{masked(number)}: matches a prefix in DeniedPrefixes")
 
 
 def _longest(number: str, prefixes: tuple[str, ...]) -> int:
@@ -163,20 +163,22 @@ def _check_sip(endpoint: dict[str, Any], policy: DialPolicy) -> None:
     parts = re.fullmatch(_SIP, uri)
     user = unquote((parts and parts["user"]) or "")
     if parts is None or "@" in user:
-        raise DialRefused("sip: the address does not say plainly where it leads")
+        raise DialRefused(
+            "sip: ambiguous URI; use sip:user@host without a second @, maddr, or headers"
+        )
     if parts["domain"].lower() not in policy.sip_domains:
-        raise DialRefused("sip: the domain is not allowed")
-    # A gateway of ours could carry the call on to a telephone, so its number is judged as well.
+        raise DialRefused("sip: the domain is not in AllowedSipDomains")
+    # A SIP gateway could forward the call to a phone, so its number is checked as well.
     number = _number_in(user)
     if number:
         _check_number(number, policy)
 
 
 def _number_in(user: str) -> str:
-    """Give the number that the user part of a SIP URI stands for, empty where it is a name.
+    """Return the phone number in the user part of a SIP URI, empty if it is a name.
 
-    Its marks and the zeros or the plus in front of a country code are left out.
+    Separators are removed, and the zeros or the plus before the country code.
     """
-    dialled = re.split("[;:]", user)[0]
-    digits = re.sub("[^0-9]", "", dialled).lstrip("0")
-    return digits if re.fullmatch(_DIALLED, dialled) and len(digits) >= _SHORTEST_NUMBER else ""
+    dialable = re.split("[;:]", user)[0]
+    digits = re.sub("[^0-9]", "", dialable).lstrip("0")
+    return digits if re.fullmatch(_DIALABLE, dialable) and len(digits) >= _MIN_NUMBER else ""

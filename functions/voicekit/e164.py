@@ -1,4 +1,4 @@
-"""Telephone numbers in E.164 form, without the plus, as Vonage writes them."""
+"""Phone numbers in E.164 format without the plus, as Vonage writes them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 _NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 
-# ITU-T E.164 assigns country codes so that none begins another. Those of one or two digits are
-# listed; every other code has three.
+# In ITU-T E.164, no country code is a prefix of another. Those of one or two digits are listed;
+# every other code has three.
 _ONE_DIGIT = frozenset("17")
 _TWO_DIGITS = frozenset(
     [
@@ -60,24 +60,24 @@ _TWO_DIGITS = frozenset(
 
 
 def is_number(text: object) -> bool:
-    """Say whether this is an E.164 number of 7 to 15 ASCII digits, without a plus."""
+    """Return whether this is an E.164 number of 7 to 15 ASCII digits, without a plus."""
     return isinstance(text, str) and _NUMBER.fullmatch(text) is not None
 
 
 def country_code(number: str) -> str:
-    """Give the country calling code that an E.164 number begins with."""
+    """Return the country calling code of an E.164 number."""
     if number[:1] in _ONE_DIGIT:
         return number[:1]
     return number[:2] if number[:2] in _TWO_DIGITS else number[:3]
 
 
 def masked(number: object) -> str | None:
-    """Give what logs may show of a number: its country code and last two digits.
+    """Return the number masked for logs: country code and last two digits.
 
-    Anything that is no number (a user's name, a SIP URI, ``Unknown``) is shown as ``other``, since
-    it may name a person; nothing at all as None.
+    Anything but a number (a user name, a SIP URI, ``Unknown``) may identify a person, so it becomes
+    ``other``. None stays None.
     """
     if number is None:
         return None
-    bare = str(number).strip().removeprefix("+")
-    return f"{country_code(bare)}…{bare[-2:]}" if is_number(bare) else "other"
+    digits = str(number).strip().removeprefix("+")
+    return f"{country_code(digits)}…{digits[-2:]}" if is_number(digits) else "other"

@@ -1,9 +1,9 @@
-"""Verifies that a webhook comes from Vonage: an HS256 token over the body or the query string.
+"""Verify the signature of Vonage's webhooks: an HS256 JWT over the body or the query string.
 
 SignatureError
-  Unsigned        no Authorization header came: Vonage may repeat the request, signed
-  Forged          anything else is wrong: do not believe the request
-    UnknownKey    no secret that we hold made this signature: perhaps it was rotated
+├── MissingSignature       no Authorization header: Vonage may repeat the request, signed
+└── InvalidSignature       any other error: reject the request
+    └── UnknownKey         none of our secrets made this signature: it may have been rotated
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _FUTURE_SKEW = 30  # seconds that Vonage's clock may be ahead of ours
-_LATEST = 1e11  # seconds since 1970: some three thousand years
+_MAX_TIME = 1e11  # seconds since 1970: some three thousand years
 _MAX_PARAMETERS = 200
-# One token and nothing else: header, payload and signature in base64url without padding.
+# Exactly one token: header, payload and signature in base64url without padding.
 _BEARER = re.compile(r"bearer ([\w-]+\.[\w-]+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 
 
 class SignatureError(Exception):
-    """A webhook that cannot be believed; the text says why and goes to the log alone."""
+    """A webhook without a valid signature; the reason is only for the log."""
 
 
 class MissingSignature(SignatureError):
-    """The request carries no Authorization header."""
+    """The request has no Authorization header."""
 
 
 class InvalidSignature(SignatureError):
-    """The token is malformed, old, somebody else's, or does not fit the request."""
+    """The token is malformed, expired, of another account, or does not match the request."""
 
 
 class UnknownKey(InvalidSignature):
@@ -43,7 +43,7 @@ class UnknownKey(InvalidSignature):
 
 
 class SigningSecrets(NamedTuple):
-    """Who may sign, and for which account and application."""
+    """The secrets that may sign, with the account and application that a token must name."""
 
     secrets: tuple[str, ...]
     api_key: str
@@ -53,8 +53,8 @@ class SigningSecrets(NamedTuple):
 class SignedParts(NamedTuple):
     """The parts of a request that a signature covers.
 
-    ``own_parameters`` are the names of the query parameters that our own URL carried before Vonage
-    added its fields to it; they count on GET alone.
+    ``own_parameters`` are the names of the query parameters of our own URL, to which Vonage adds
+    its fields. Only GET requests use them.
     """
 
     method: str
@@ -71,39 +71,39 @@ def verify(
     now: float,
     max_age: int,
 ) -> bool:
-    """Check the signature of a webhook.
+    """Verify the signature of a webhook.
 
     Parameters
     ----------
     authorization
-        The Authorization header, None where there is none.
+        The Authorization header, None if it is missing.
     request
         What the signature covers.
     secrets
-        The signature secrets of the account, newest first, and who else must be named.
+        The signature secrets, newest first, with the account and application.
     now, max_age
-        The time in seconds since 1970, and the greatest age of a token in seconds.
+        The time in seconds since 1970, and the maximum age of a token in seconds.
 
     Returns
     -------
     bool
-        Whether the payload hash fits. On POST it does, or Forged is raised. On GET the form of the
-        hash is known from one article of Vonage's support alone, so the caller decides.
+        Whether the payload hash matches. A mismatch on POST raises InvalidSignature. On GET, the
+        only source for the format of the hash is a support article, so the caller decides.
 
     Raises
     ------
-    Unsigned
+    MissingSignature
         If there is no Authorization header.
     UnknownKey
-        If no secret fits.
-    Forged
+        If no secret made the signature.
+    InvalidSignature
         If anything else is wrong.
     """
     if authorization is None:
         raise MissingSignature("no Authorization header")
     bearer = _BEARER.fullmatch(authorization)
     if bearer is None:
-        raise InvalidSignature("the Authorization header is not one bearer token")
+        raise InvalidSignature("the Authorization header is not a single bearer token")
     claims = _claims(bearer[1], secrets.secrets)
     _check_claims(claims, secrets, now, max_age)
     expected = claims.get("payload_hash")
@@ -111,7 +111,7 @@ def verify(
         raise InvalidSignature("payload_hash is missing")
     if request.method != "GET":
         if not hmac.compare_digest(hashlib.sha256(request.body).hexdigest(), expected.lower()):
-            raise InvalidSignature("payload_hash does not fit the body")
+            raise InvalidSignature("payload_hash does not match the body")
         return True
     return any(
         hmac.compare_digest(hashlib.sha256(text).hexdigest(), expected.lower())
@@ -120,48 +120,48 @@ def verify(
 
 
 def fingerprint(secret: str) -> str:
-    """Name a secret without giving it away: enough to tell two apart, too little to find one."""
+    """Return a short digest that distinguishes secrets and does not reveal them."""
     return hashlib.sha256(b"signature secret " + secret.encode()).hexdigest()[:8]
 
 
 def parameters(query: str) -> list[tuple[str, str]]:
-    """Give the parameters of a raw query string in the order in which they came.
+    """Return the parameters of a raw query string in their order.
 
     Raises
     ------
     ValueError
-        If there are more than 200, which is many times what Vonage sends.
+        If there are more than 200, many times the number that Vonage sends.
     """
     return parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
 
 
 def _claims(token: str, secrets: Sequence[str]) -> dict[str, Any]:
-    """Give the claims of a token that one of the secrets signed (RFC 7515, HS256 and no other)."""
+    """Return the claims of a token that one of the secrets signed (RFC 7515, only HS256)."""
     signed, _, signature = token.rpartition(".")
-    header, _, payload = signed.partition(".")
-    told = _part(header)
-    if told.get("alg") != "HS256":
+    encoded_header, _, payload = signed.partition(".")
+    header = _json_part(encoded_header)
+    if header.get("alg") != "HS256":
         raise InvalidSignature("the token is not signed with HS256")
-    # What `crit` names must be understood, and nothing is (section 4.1.11). Vonage's header is made
-    # of texts; what is none, such as `b64`, would change the meaning of the rest.
-    if "crit" in told or not all(isinstance(value, str) for value in told.values()):
-        raise InvalidSignature("the token's header says more than it may")
+    # The parameters that `crit` lists must be understood, and none is (section 4.1.11). Vonage's
+    # header has only string values; others, such as `b64`, could change the meaning of the rest.
+    if "crit" in header or not all(isinstance(value, str) for value in header.values()):
+        raise InvalidSignature("the token header has an unsupported parameter")
     for secret in filter(None, secrets):
         digest = hmac.digest(secret.encode(), signed.encode(), "sha256")
-        made = base64.urlsafe_b64encode(digest).rstrip(b"=")
-        if hmac.compare_digest(made, signature.encode()):
-            return _part(payload)
+        expected = base64.urlsafe_b64encode(digest).rstrip(b"=")
+        if hmac.compare_digest(expected, signature.encode()):
+            return _json_part(payload)
     raise UnknownKey("no secret made this signature")
 
 
-def _part(text: str) -> dict[str, Any]:
-    """Read a part of a token: a JSON object in base64url."""
+def _json_part(text: str) -> dict[str, Any]:
+    """Decode a part of a token: a JSON object in base64url."""
     try:
         value = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
     except (ValueError, RecursionError) as error:
         raise InvalidSignature(f"the token is malformed ({type(error).__name__})") from None
     if not isinstance(value, dict):
-        raise InvalidSignature("a part of the token is not an object")
+        raise InvalidSignature("a part of the token is not a JSON object")
     return value
 
 
@@ -175,35 +175,35 @@ def _check_claims(
     issued = claims.get("iat")
     if isinstance(issued, bool) or not isinstance(issued, int | float):
         raise InvalidSignature("iat is missing")
-    if not 0 <= issued < _LATEST:  # NaN fits nowhere, and no clock reads what overflows a float
-        raise InvalidSignature("iat is no time")
+    if not 0 <= issued < _MAX_TIME:  # excludes NaN, and integers that overflow a float
+        raise InvalidSignature("iat is not a time")
     if now - issued > max_age:
         raise InvalidSignature("the token is too old")
     if issued - now > _FUTURE_SKEW:
         raise InvalidSignature("the token is from the future")
     for name, ours in (("api_key", secrets.api_key), ("application_id", secrets.application_id)):
         if name in claims and claims[name] != ours:
-            raise InvalidSignature(f"{name} is not ours")
+            raise InvalidSignature(f"{name} is not the one in the signing secret")
 
 
 def _query_forms(query: str, own: frozenset[str]) -> Iterator[bytes]:
-    """Give each form in which Vonage may have hashed a query string.
+    """Yield every format in which Vonage may have hashed a query string.
 
-    Documented is the compact JSON object of the parameters in order. Open is whether our own
-    parameters belong to it, and whether nested values are text or JSON (support article
-    19033783342876).
+    The documented format is a compact JSON object of the parameters in order. Undocumented is
+    whether that includes our own parameters, and whether nested values are strings or JSON (support
+    article 19033783342876).
     """
     try:
-        everything = parameters(query)
+        all_pairs = parameters(query)
     except ValueError:
         return
-    theirs = [(name, value) for name, value in everything if name not in own]
-    for pairs in (everything, theirs):
-        yield _compact(dict(pairs))
-        yield _compact({name: _nested(value) for name, value in pairs})
+    vonage_pairs = [(name, value) for name, value in all_pairs if name not in own]
+    for pairs in (all_pairs, vonage_pairs):
+        yield _compact_json(dict(pairs))
+        yield _compact_json({name: _parse_nested(value) for name, value in pairs})
 
 
-def _nested(value: str) -> object:
+def _parse_nested(value: str) -> object:
     if value[:1] not in ("{", "["):
         return value
     try:
@@ -212,9 +212,9 @@ def _nested(value: str) -> object:
         return value
 
 
-def _compact(fields: dict[str, Any]) -> bytes:
+def _compact_json(fields: dict[str, Any]) -> bytes:
     try:
         text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     except RecursionError:
-        raise InvalidSignature("a parameter is nested too deep") from None
+        raise InvalidSignature("a parameter is nested too deeply") from None
     return text.encode("utf-8", "surrogatepass")

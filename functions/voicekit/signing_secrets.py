@@ -1,4 +1,4 @@
-"""The signature secrets, fetched from Secrets Manager when first needed and when they are stale."""
+"""Cache of the webhook signature secrets in Secrets Manager."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
     from voicekit.aws_client import AwsClient
 
-_FRESH = 60.0  # seconds within which a secret is not fetched again
+_MIN_AGE = 60.0  # seconds after an attempt to read the secret before the next one
 
 
 class SecretUnavailable(Exception):
-    """The signature secret cannot be had now: not reachable, not filled in, or not of its form."""
+    """No usable signature secret: unreachable, incomplete, or invalid."""
 
 
 class SigningSecretCache:
-    """Keeps the signature secrets of a running function.
+    """The signature secrets of an execution environment.
 
     Parameters
     ----------
     aws
-        How to reach Secrets Manager.
+        The AWS client.
     secret_id
         The name or ARN of the secret.
     monotonic
-        A clock in seconds that never goes back.
+        A monotonic clock in seconds.
     """
 
     def __init__(self, aws: AwsClient, secret_id: str, monotonic: Callable[[], float]) -> None:
@@ -41,29 +41,29 @@ class SigningSecretCache:
         self._tried_at = 0.0
 
     def get(self, within: float) -> SigningSecrets:
-        """Give the secrets, fetching them if there are none yet.
+        """Return the cached secrets, and read them if there are none yet.
 
         Parameters
         ----------
         within
-            Seconds that fetching may take.
+            Limit in seconds for reading them.
 
         Raises
         ------
         SecretUnavailable
-            If they cannot be had.
+            If they are unreachable, incomplete or invalid.
         """
         return self._secrets or self._fetch(within)
 
     def refresh(self, within: float) -> SigningSecrets | None:
-        """Give secrets fetched anew, or None if the last attempt is less than a minute old.
+        """Read the secrets again and return them, or None within a minute of the last attempt.
 
         Raises
         ------
         SecretUnavailable
-            If they cannot be had; the next attempt is made after a minute.
+            If they are unreachable, incomplete or invalid; the cached ones stay.
         """
-        if self._monotonic() - self._tried_at < _FRESH:
+        if self._monotonic() - self._tried_at < _MIN_AGE:
             return None
         return self._fetch(within)
 
@@ -87,6 +87,7 @@ def _parse(text: str) -> SigningSecrets:
     needed = ("signature_secret", "api_key", "application_id")
     missing = [name for name in needed if not value.get(name)]
     if missing:
-        raise SecretUnavailable(f"the signing secret has no {', '.join(missing)} yet: put it there")
-    live = (value["signature_secret"], value.get("previous_signature_secret"))
-    return SigningSecrets(tuple(filter(None, live)), value["api_key"], value["application_id"])
+        names = ", ".join(missing)
+        raise SecretUnavailable(f"the signing secret has no {names}. Run voicectl up to store it.")
+    valid = (value["signature_secret"], value.get("previous_signature_secret"))
+    return SigningSecrets(tuple(filter(None, valid)), value["api_key"], value["application_id"])

@@ -1,14 +1,14 @@
-"""Building and checking NCCOs: every action and endpoint of the current reference, `pay` excepted.
+"""Build and check NCCOs: every action and endpoint of the current reference, except `pay`.
 
     >>> from voicekit import ncco
     >>> ncco.talk("Hello", language="en-GB")
     {'action': 'talk', 'text': 'Hello', 'language': 'en-GB'}
 
 Actions: `talk`, `stream`, `input`, `record`, `conversation`, `connect`, `notify`, `wait`,
-`transfer`. Endpoints of connect: `phone`, `app`, `websocket`, `sip`, `vbc`. Parts of these:
+`transfer`. Endpoints of connect: `phone`, `app`, `websocket`, `sip`, `vbc`. Nested options:
 `dtmf`, `speech`, `transcription`, `advanced_machine_detection`, `on_answer`, `authorization`.
-What flows returned or a request brought goes through `check`. Text: `escape` and `spell`.
-The one exception is `NccoError`, a ValueError.
+`check` validates the NCCOs of flows and requests. Text: `escape` and `spell`.
+The only exception is `NccoError`, a ValueError.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from voicekit.ncco.actions import (
     connect,
     conversation,
-    input,  # noqa: A004 - flows say ncco.input, which hides nothing there
+    input,  # noqa: A004 - flows call it as ncco.input, which shadows nothing
     notify,
     record,
     stream,

@@ -1,9 +1,9 @@
-"""The builders of actions: one function for each.
+"""Builders of NCCO actions: one function per action.
 
-Each gives a plain dict as it goes on the wire, with only what was given; what was left out is
-Vonage's default. Each raises NccoError for a value that Vonage does not document, naming action,
-option and allowed range. Only options that need a word beyond their name are explained; ranges
-are in `rules`, their source is the Vonage NCCO reference.
+Each returns a plain dict in wire format, with only the options passed; Vonage's defaults apply to
+the others. Each raises NccoError for a value that Vonage does not document, with the action, the
+option and the allowed range. The docstrings explain only options whose name is not enough. The
+ranges are in `rules`; their source is the Vonage NCCO reference.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ def talk(
     Parameters
     ----------
     text
-        At most 1500 characters, tags not counted; SSML stands in one `<speak>` element.
+        At most 1500 characters without tags; SSML must be in one `<speak>` element.
     language
-        BCP-47; without it en-US.
+        BCP-47; the default is en-US.
     style
-        Which voice of the language, from 0.
+        The voice of the language, from 0.
     loop
-        How often; 0 is without end.
+        How often to play it; 0 repeats it without end.
     level
         Volume, -1 to 1 in steps of 0.1.
     barge_in
-        A key or speech ends it; the next action that is not a talk must then be an input.
+        A digit or speech ends it; the next action other than talk must then be input.
     provider
-        ElevenLabs, Google or Polly; `provider_options` are the provider's own.
+        ElevenLabs, Google or Polly; `provider_options` are those of the provider.
     """
     return _action(
         "talk",
@@ -74,25 +74,25 @@ def stream(
     level: float | None = None,
     barge_in: bool | None = None,
 ) -> Json:
-    """Play a sound file.
+    """Play an audio file.
 
     Parameters
     ----------
     url
-        Of an MP3 file or a 16-bit WAV file.
+        URL of an MP3 file or a 16-bit WAV file.
     loop
-        How often; 0 is without end.
+        How often to play it; 0 repeats it without end.
     level
         Volume, -1 to 1.
     barge_in
-        A key or speech ends it; the next action that is not a stream must then be an input.
+        A digit or speech ends it; the next action other than stream must then be input.
     """
     return _action(
         "stream", {"streamUrl": [url], "loop": loop, "level": level, "bargeIn": barge_in}
     )
 
 
-def input(  # noqa: A001 - flows say ncco.input, which hides nothing there
+def input(  # noqa: A001 - flows call it as ncco.input, which shadows nothing
     *,
     dtmf: Json | None = None,
     speech: Json | None = None,
@@ -100,17 +100,17 @@ def input(  # noqa: A001 - flows say ncco.input, which hides nothing there
     event_url: str | None = None,
     event_method: str | None = None,
 ) -> Json:
-    """Collect keys, speech or both; the webhook's answer may replace the rest of the NCCO.
+    """Collect digits, speech or both; the response to the webhook may replace the rest of the NCCO.
 
     Parameters
     ----------
     dtmf, speech
-        What `dtmf()` and `speech()` give; at least one of them.
+        The results of `dtmf()` and `speech()`; at least one of them.
     mode
-        synchronous, or asynchronous: each key is sent as it comes. That takes keys alone, and
-        `dtmf()` without settings.
+        synchronous, or asynchronous: Vonage sends each digit when it is pressed. That requires
+        `dtmf()` without options, and no speech.
     event_url
-        Without it, the event URL of the Vonage application.
+        The default is the event URL of the Vonage application.
 
     Examples
     --------
@@ -145,16 +145,16 @@ def record(
     event_method: str | None = None,
     transcription: Json | None = None,
 ) -> Json:
-    """Record the call. The NCCO goes on at once, unless an end is set: silence, key or time.
+    """Record the call. The NCCO continues at once, unless silence, a digit or a time ends it.
 
     Parameters
     ----------
     format
         mp3, wav or ogg.
     split
-        "conversation": caller and called on channels of their own.
+        "conversation": separate channels for caller and callee.
     channels
-        1 to 32; needs `split`. Further people share the last one.
+        1 to 32; requires `split`. Additional parties share the last channel.
     end_on_silence
         Seconds, 3 to 10.
     end_on_key
@@ -162,7 +162,7 @@ def record(
     time_out
         Seconds, 3 to 7200.
     transcription
-        What `transcription()` gives.
+        The result of `transcription()`.
     """
     return _action(
         "record",
@@ -195,20 +195,20 @@ def conversation(
     event_method: str | None = None,
     transcription: Json | None = None,
 ) -> Json:
-    """Put the caller into a named room, where others of the same application may be.
+    """Join a named conversation with other legs of the same application.
 
     Parameters
     ----------
     music_on_hold_url
-        What those hear who wait for somebody with `start_on_enter`.
+        Audio for the legs that wait for one with `start_on_enter`.
     record
-        Record the room from the first entry to its end; `event_url` is for that alone.
+        Record the conversation from its first leg to its end; `event_url` is only for this.
     can_speak, can_hear
         UUIDs of the legs that hear this one, and that it hears; an empty list means none.
     mute
         Not with `can_speak`.
     transcription
-        What `transcription()` gives; needs `record`.
+        The result of `transcription()`; requires `record`.
     """
     return _action(
         "conversation",
@@ -242,26 +242,27 @@ def connect(
     event_method: str | None = None,
     ringback_tone: str | None = None,
 ) -> Json:
-    """Connect the caller to somebody else; the NCCO goes on when that side ends or fails.
+    """Connect the caller to an endpoint; the NCCO continues when that leg ends or fails.
 
     Parameters
     ----------
     endpoint
-        What `phone()`, `app()`, `websocket()`, `sip()` or `vbc()` gives.
+        The result of `phone()`, `app()`, `websocket()`, `sip()` or `vbc()`.
     from_
         A number of the account, E.164 without a plus. Not with `random_from_number`.
     event_type
-        "synchronous": the webhook that reports a failure may answer with a new NCCO.
+        "synchronous": the response to the webhook that reports a failure may be a new NCCO.
     timeout
-        Seconds of ringing; without it 60.
+        Seconds to ring; the default is 60.
     limit
-        Seconds of the call, at most 7200, which is also the default.
+        Maximum length of the call in seconds, at most 7200, which is also the default.
     machine_detection
         continue or hangup.
     advanced_machine_detection
-        What `advanced_machine_detection()` gives; it wins over `machine_detection`.
+        The result of `advanced_machine_detection()`; it overrides `machine_detection`.
     ringback_tone
-        URL of what the caller hears while it rings; a phone's network brings its own.
+        URL of the audio that the caller hears while an endpoint rings. Phone networks send their
+        own.
     """
     return _action(
         "connect",
@@ -282,12 +283,12 @@ def connect(
 
 
 def notify(payload: Json, *, event_url: str, event_method: str | None = None) -> Json:
-    """Send a payload to a webhook, whose answer may replace the rest of the NCCO.
+    """Send a payload to a webhook; the response may replace the rest of the NCCO.
 
     Parameters
     ----------
     payload
-        Any JSON object, at most 32 KiB and 16 deep.
+        Any JSON object, of at most 32 KiB and 16 levels.
     """
     return _action(
         "notify", {"payload": payload, "eventUrl": [event_url], "eventMethod": event_method}
@@ -295,7 +296,7 @@ def notify(payload: Json, *, event_url: str, event_method: str | None = None) ->
 
 
 def wait(timeout: float | None = None) -> Json:
-    """Wait for so many seconds, 0.1 to 7200; without a number 10."""
+    """Wait for 0.1 to 7200 seconds; the default is 10."""
     return _action("wait", {"timeout": timeout})
 
 
@@ -306,14 +307,14 @@ def transfer(
     can_speak: list[str] | None = None,
     mute: bool | None = None,
 ) -> Json:
-    """Move all legs to another conversation that exists; nothing after it is run.
+    """Transfer all legs to another existing conversation; later actions don't run.
 
     Parameters
     ----------
     conversation_id
         CON- and a UUID.
     can_hear, can_speak
-        UUIDs of legs, as for `conversation()`. `mute` not with `can_speak`.
+        UUIDs of legs, as for `conversation()`. `mute` is not possible with `can_speak`.
     """
     return _action(
         "transfer",

@@ -1,6 +1,6 @@
-"""The builders of what stands inside actions: endpoints, and parts that have options of their own.
+"""Builders of endpoints and nested options of NCCO actions.
 
-They keep the same promises as those in `actions`.
+They return and raise what the builders in `actions` do.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def part(where: str, rule: Rule, options: Json) -> Json:
-    """Give the options that were given, checked by their rule."""
-    given = {name: value for name, value in options.items() if value is not None}
-    rule(where, given)
-    return given
+    """Return the options that are not None, checked by a rule."""
+    passed = {name: value for name, value in options.items() if value is not None}
+    rule(where, passed)
+    return passed
 
 
 def in_array(value: object) -> list[object] | None:
-    """Give what stands in an array of one on the wire, as URLs do."""
+    """Return a value in an array of one, the wire format of URLs."""
     return None if value is None else [value]
 
 
@@ -42,16 +42,16 @@ def phone(
     on_answer: Json | None = None,
     shaken: str | None = None,
 ) -> Json:
-    """Name a phone number to connect to.
+    """Return a phone number as an endpoint.
 
     Parameters
     ----------
     number
         E.164 without a plus: 447700900000.
     dtmf_answer
-        Keys sent when it is answered: 0-9 * #, and p for half a second.
+        DTMF digits to send when the callee answers: 0-9 * #, and p for a pause of half a second.
     on_answer
-        What `on_answer()` gives.
+        The result of `on_answer()`.
     shaken
         Content of the STIR/SHAKEN Identity header.
     """
@@ -62,7 +62,7 @@ def phone(
 
 
 def app(user: str) -> Json:
-    """Name a user of the Client SDK to connect to."""
+    """Return a user of the Client SDK as an endpoint."""
     return _endpoint("app", {"user": user})
 
 
@@ -73,18 +73,18 @@ def websocket(
     headers: Json | None = None,
     authorization: Json | None = None,
 ) -> Json:
-    """Name a WebSocket to connect to.
+    """Return a WebSocket server as an endpoint.
 
     Parameters
     ----------
     uri
         ws: or wss:.
     content_type
-        audio/l16;rate=8000, 16000 or 24000. Vonage has no default; ours is the example's.
+        audio/l16;rate=8000, 16000 or 24000. Vonage has no default; ours is from its example.
     headers
-        An object of at most 512 bytes as JSON, part of the first message.
+        An object of at most 512 bytes as JSON, which is part of the first message.
     authorization
-        What `authorization()` gives; without it Vonage signs the handshake like a webhook.
+        The result of `authorization()`; without it Vonage signs the handshake like a webhook.
     """
     return _endpoint(
         "websocket",
@@ -105,16 +105,16 @@ def sip(
     headers: dict[str, str] | None = None,
     standard_headers: dict[str, str] | None = None,
 ) -> Json:
-    """Name a SIP address to connect to: either its URI, or user and domain.
+    """Return a SIP endpoint, either from its URI, or from user and domain.
 
     Parameters
     ----------
     uri
         sip: or sips:; it may end in ;transport=tls and ;media=srtp.
     headers
-        Sent with X- in front of each name.
+        SIP headers; Vonage adds X- to each name.
     standard_headers
-        Sent as they are, such as User-to-User.
+        SIP headers that Vonage sends unchanged, such as User-to-User.
     """
     return _endpoint(
         "sip",
@@ -129,11 +129,11 @@ def sip(
 
 
 def vbc(extension: str) -> Json:
-    """Name an extension of Vonage Business Communications to connect to."""
+    """Return an extension of Vonage Business Communications as an endpoint."""
     return _endpoint("vbc", {"extension": extension})
 
 
-# Parts
+# Nested options
 
 
 def dtmf(
@@ -142,14 +142,14 @@ def dtmf(
     max_digits: int | None = None,
     submit_on_hash: bool | None = None,
 ) -> Json:
-    """Say how keys are collected.
+    """Return the DTMF options of `input()`.
 
     Parameters
     ----------
     time_out
-        Seconds after the last key, 0 to 10; without it 3.
+        Seconds after the last digit, 0 to 10; the default is 3.
     max_digits
-        1 to 20; without it 4.
+        1 to 20; the default is 4.
     """
     return part(
         "input.dtmf",
@@ -171,26 +171,26 @@ def speech(
     provider: str | None = None,
     provider_options: Json | None = None,
 ) -> Json:
-    """Say how speech is recognised.
+    """Return the speech recognition options of `input()`.
 
     Parameters
     ----------
     uuid
-        The leg that is listened to; without it the first.
+        The leg whose speech is recognized; the default is the first.
     end_on_silence
-        Seconds of silence that end it, 0.4 to 10; without it 2.
+        Seconds of silence that end it, 0.4 to 10; the default is 2.
     language
-        BCP-47; without it en-US.
+        BCP-47; the default is en-US.
     context
-        Words that are expected.
+        Expected words.
     start_timeout, max_duration
-        Seconds until somebody speaks, and seconds of speech: 1 to 60.
+        Seconds to wait for speech, and maximum seconds of speech: 1 to 60.
     save_audio
-        The webhook then has the URL of a recording.
+        Add the URL of a recording to the webhook.
     sensitivity
-        0 to 100; without it 90.
+        0 to 100; the default is 90.
     provider
-        deepgram or google; `provider_options` are the provider's own.
+        deepgram or google; `provider_options` are those of the provider.
     """
     return part(
         "input.speech",
@@ -217,7 +217,7 @@ def transcription(
     event_method: str | None = None,
     sentiment_analysis: bool | None = None,
 ) -> Json:
-    """Ask for the transcription of a recording, of `record()` or `conversation()`."""
+    """Return the transcription options of `record()` or `conversation()`."""
     return part(
         "transcription",
         rules.transcription,
@@ -236,14 +236,14 @@ def advanced_machine_detection(
     mode: str | None = None,
     beep_timeout: int | None = None,
 ) -> Json:
-    """Say what happens when a machine answers.
+    """Return the machine detection options of `connect()`.
 
     Parameters
     ----------
     behavior
         continue or hangup.
     mode
-        detect, detect_beep, or default: the NCCO does not wait for the result.
+        detect, detect_beep, or default, with which the NCCO does not wait for the result.
     beep_timeout
         Seconds to wait for the beep, 30 to 120.
     """
@@ -255,7 +255,7 @@ def advanced_machine_detection(
 
 
 def on_answer(url: str, *, ringback_tone: str | None = None) -> Json:
-    """Name the URL of an NCCO that the called person hears before being connected."""
+    """Return the options of an NCCO that runs for the callee before the legs are connected."""
     return part(
         "connect.endpoint[0].onAnswer",
         rules.on_answer,
@@ -264,14 +264,14 @@ def on_answer(url: str, *, ringback_tone: str | None = None) -> Json:
 
 
 def authorization(kind: str, value: str | None = None) -> Json:
-    """Say what Authorization header a WebSocket's handshake carries.
+    """Return the options of the Authorization header in a WebSocket handshake.
 
     Parameters
     ----------
     kind
         vonage (a token signed like the webhooks) or custom.
     value
-        The header's value, for custom alone, at most 8191 characters.
+        The value of the header, only for custom, at most 8191 characters.
     """
     return part(
         "connect.endpoint[0].authorization", rules.authorization, {"type": kind, "value": value}

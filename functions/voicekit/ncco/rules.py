@@ -1,7 +1,7 @@
-"""The table of what each action and endpoint may hold, and `check`, which reads it.
+"""The options of each action and endpoint with their rules, and `check`, which applies them.
 
-The builders read the same table, so that no rule is written twice. Source of every range without
-another note: Vonage NCCO reference.
+The builders use the same rules. The source of every range is the Vonage NCCO reference, unless a
+comment names another.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ if TYPE_CHECKING:
 
     from voicekit.ncco.value_rules import Rule
 
-    Across = Callable[[str, dict[str, Any]], None]
+    CrossCheck = Callable[[str, dict[str, Any]], None]
 
-# Nothing is documented. A caller hears the actions one after the other; an NCCO of more than a
-# hundred is a loop gone wrong, and refusing it is kinder than playing it.
+# Vonage documents no limit. An NCCO of more than a hundred actions is most likely a bug in a loop,
+# and an error is better for callers than a hundred actions in a row.
 MOST_ACTIONS = 100
-# What the webhook and API doors take in as a body, so that no inline NCCO passes there only to
-# be refused here.
+# The size that webhooks and the admin API accept as a body, so that none accepts an inline NCCO
+# that is rejected here.
 LARGEST_NCCO = 256 * 1024
 
 _seconds_of_a_call = whole(1, 7200, "seconds")
@@ -66,31 +66,33 @@ _callback = {"eventUrl": one_url, "eventMethod": _method}
 
 
 def _object_rule(
-    options: Mapping[str, Rule], required: tuple[str, ...] = (), across: Across | None = None
+    options: Mapping[str, Rule],
+    required: tuple[str, ...] = (),
+    cross_check: CrossCheck | None = None,
 ) -> Rule:
-    """Allow an object of these options; `across` holds what concerns several of them."""
+    """Return a rule for an object with these options; `cross_check` compares several of them."""
 
     def rule(where: str, value: Any) -> None:
         as_object(where, value)
         for option, content in value.items():
             if option not in options:
-                known = ", ".join(options)
-                fail(f"{where}.{shown(option)}", f"is no option here; there are {known}")
+                allowed = ", ".join(options)
+                fail(f"{where}.{shown(option)}", f"unknown option; allowed options: {allowed}")
             options[option](f"{where}.{option}", content)
         for option in required:
             if option not in value:
-                fail(f"{where}.{option}", "is missing")
-        if across:
-            across(where, value)
+                fail(f"{where}.{option}", "missing required option")
+        if cross_check:
+            cross_check(where, value)
 
     return rule
 
 
-# Rules across the options of one object
+# Checks across the options of one object
 
 
 def _not_mute_and_can_speak(where: str, value: dict[str, Any]) -> None:
-    # mute: false says nothing, so it may stand beside canSpeak.
+    # mute: false has no effect, so it is allowed with canSpeak.
     if value.get("mute") and "canSpeak" in value:
         fail(f"{where}.mute", "cannot be true together with canSpeak")
 
@@ -98,12 +100,12 @@ def _not_mute_and_can_speak(where: str, value: dict[str, Any]) -> None:
 def _conversation(where: str, value: dict[str, Any]) -> None:
     _not_mute_and_can_speak(where, value)
     if "transcription" in value and not value.get("record"):
-        fail(f"{where}.transcription", "needs record to be true")
+        fail(f"{where}.transcription", "requires record to be true")
 
 
 def _record(where: str, value: dict[str, Any]) -> None:
     if "channels" in value and "split" not in value:
-        fail(f"{where}.channels", "needs split to be conversation")
+        fail(f"{where}.channels", "requires split to be conversation")
 
 
 def _connect(where: str, value: dict[str, Any]) -> None:
@@ -114,33 +116,33 @@ def _connect(where: str, value: dict[str, Any]) -> None:
 def _input(where: str, value: dict[str, Any]) -> None:
     kinds = value["type"]
     if len(set(kinds)) < len(kinds):
-        fail(f"{where}.type", "names the same kind twice")
+        fail(f"{where}.type", "duplicate value; expected each of dtmf and speech at most once")
     for kind in ("dtmf", "speech"):
         if kind in value and kind not in kinds:
-            fail(f"{where}.{kind}", f"needs {kind} among the type")
+            fail(f"{where}.{kind}", f"requires {kind} in type")
     if value.get("mode") == "asynchronous":
         if kinds != ["dtmf"]:
-            fail(f"{where}.mode", "can be asynchronous only where the type is dtmf alone")
+            fail(f"{where}.mode", "asynchronous requires type to be only dtmf")
         if value.get("dtmf"):
-            fail(f"{where}.dtmf", "must have no settings where the mode is asynchronous")
+            fail(f"{where}.dtmf", "has options; expected none if mode is asynchronous")
 
 
 def _authorization(where: str, value: dict[str, Any]) -> None:
     custom = value.get("type") == "custom"
     if custom and "value" not in value:
-        fail(f"{where}.value", "is missing, and type custom needs it")
+        fail(f"{where}.value", "missing; required if type is custom")
     if not custom and "value" in value:
-        fail(f"{where}.value", "is only for type custom")
+        fail(f"{where}.value", "not allowed unless type is custom")
 
 
 def _sip(where: str, value: dict[str, Any]) -> None:
     if not ("uri" in value) ^ ("user" in value or "domain" in value):
-        fail(where, "must have either uri, or user and domain")
+        fail(where, "ambiguous or missing address; expected either uri, or user and domain")
     if ("user" in value) ^ ("domain" in value):
-        fail(where, "must have user and domain together")
+        fail(where, "incomplete address; expected both user and domain")
 
 
-# Parts of actions
+# Nested options
 
 dtmf = _object_rule(
     {"timeOut": whole(0, 10, "seconds"), "maxDigits": whole(1, 20), "submitOnHash": flag}
@@ -171,7 +173,7 @@ advanced_machine_detection = _object_rule(
 )
 on_answer = _object_rule({"url": url, "ringbackTone": url}, required=("url",))
 authorization = _object_rule(
-    {"type": one_of("vonage", "custom"), "value": header_value}, across=_authorization
+    {"type": one_of("vonage", "custom"), "value": header_value}, cross_check=_authorization
 )
 
 ENDPOINTS: dict[str, Rule] = {
@@ -204,14 +206,14 @@ ENDPOINTS: dict[str, Rule] = {
             "headers": sip_headers,
             "standardHeaders": sip_headers,
         },
-        across=_sip,
+        cross_check=_sip,
     ),
     "vbc": _object_rule({"extension": name}, required=("extension",)),
 }
 
 
 def endpoint(where: str, value: Any) -> None:
-    """Allow one endpoint of a connect action."""
+    """Require an endpoint of a connect action."""
     kind, options = _split_kind(where, value, "type", ENDPOINTS)
     ENDPOINTS[kind](where, options)
 
@@ -226,7 +228,7 @@ ACTIONS: dict[str, Rule] = {
             "language": language,
             "style": whole(0, LARGEST_WHOLE),
             "premium": flag,
-            # Deprecated for language and style: let through where it comes in, not built.
+            # Deprecated in favor of language and style: accepted, but no builder has it.
             "voiceName": name,
             "provider": one_of("ElevenLabs", "Google", "Polly"),
             "providerOptions": free_json,
@@ -234,7 +236,7 @@ ACTIONS: dict[str, Rule] = {
         required=("text",),
     ),
     "stream": _object_rule(
-        # The reference gives the step of 0.1 for the level of talk alone.
+        # The reference has the step of 0.1 only for the level of talk.
         {"streamUrl": one_url, "level": number(-1, 1), "bargeIn": flag, "loop": _times},
         required=("streamUrl",),
     ),
@@ -247,7 +249,7 @@ ACTIONS: dict[str, Rule] = {
             **_callback,
         },
         required=("type",),
-        across=_input,
+        cross_check=_input,
     ),
     "record": _object_rule(
         {
@@ -261,7 +263,7 @@ ACTIONS: dict[str, Rule] = {
             **_callback,
             "transcription": transcription,
         },
-        across=_record,
+        cross_check=_record,
     ),
     "conversation": _object_rule(
         {
@@ -277,7 +279,7 @@ ACTIONS: dict[str, Rule] = {
             "transcription": transcription,
         },
         required=("name",),
-        across=_conversation,
+        cross_check=_conversation,
     ),
     "connect": _object_rule(
         {
@@ -285,7 +287,7 @@ ACTIONS: dict[str, Rule] = {
             "from": phone_number,
             "randomFromNumber": flag,
             "eventType": one_of("synchronous"),
-            # No range is documented for timeout; nothing rings longer than a call may last.
+            # Vonage documents no range for timeout; ringing is limited to the length of a call.
             "timeout": _seconds_of_a_call,
             "limit": _seconds_of_a_call,
             "machineDetection": one_of("continue", "hangup"),
@@ -294,16 +296,16 @@ ACTIONS: dict[str, Rule] = {
             "ringbackTone": ringback_tone,
         },
         required=("endpoint",),
-        across=_connect,
+        cross_check=_connect,
     ),
     "notify": _object_rule({"payload": free_json, **_callback}, required=("payload", "eventUrl")),
-    # Vonage would take a value outside for the nearest one inside; a wait that is not the one
-    # that was written is a mistake all the same.
+    # Vonage replaces a value out of range by the nearest one in it; that is not the wait that the
+    # flow asks for, so it is an error here.
     "wait": _object_rule({"timeout": number(0.1, 7200, "seconds")}),
     "transfer": _object_rule(
         {"conversationId": conversation_id, "canHear": legs, "canSpeak": legs, "mute": flag},
         required=("conversationId",),
-        across=_not_mute_and_can_speak,
+        cross_check=_not_mute_and_can_speak,
     ),
 }
 
@@ -314,8 +316,7 @@ def _action(where: str, value: Any) -> None:
     if type(named) is str and named == "pay":
         fail(
             f"{where}.action",
-            "pay is retired: Vonage takes no card payments in an NCCO; collect input and pay "
-            "through a payment provider instead",
+            "Vonage no longer supports pay. Use input, and charge through a payment provider.",
         )
     kind, options = _split_kind(where, value, "action", ACTIONS)
     ACTIONS[kind](f"{where}.{kind}", options)
@@ -324,7 +325,7 @@ def _action(where: str, value: Any) -> None:
 def _split_kind(
     where: str, value: Any, tag: str, kinds: Mapping[str, Rule]
 ) -> tuple[str, dict[str, Any]]:
-    """Give the kind of an action or endpoint, and its options without the tag that tells it."""
+    """Return the kind of an action or endpoint, and its other options."""
     as_object(where, value)
     kind = value.get(tag)
     one_of(*kinds)(f"{where}.{tag}", kind)
@@ -332,8 +333,8 @@ def _split_kind(
 
 
 def _check_barge_in(ncco: list[dict[str, Any]]) -> None:
-    # Only actions of the same kind may stand between: that is how the reference words it for talk
-    # and for stream, and it is the one reading that cannot be refused by Vonage.
+    # Only actions of the same kind may come before the input. The reference says so for talk and
+    # for stream, and it is the one interpretation that Vonage cannot reject.
     for position, action in enumerate(ncco):
         if not action.get("bargeIn"):
             continue
@@ -342,44 +343,44 @@ def _check_barge_in(ncco: list[dict[str, Any]]) -> None:
         if next(others, None) != "input":
             fail(
                 f"[{position}].{kind}.bargeIn",
-                f"needs an input action as the next one that is not {kind}",
+                f"requires input as the next action other than {kind}",
             )
 
 
 def check(ncco: object) -> list[dict[str, Any]]:
-    """Give an NCCO back as it came, if it is one that Vonage documents.
+    """Return an NCCO unchanged, if it conforms to Vonage's reference.
 
-    The same table as for the builders, and what concerns several actions. Strict: numbers and
-    truth values in quotes, bare strings where an array belongs and unknown options are refused,
-    also where the platform is said to put up with some of them. `connect.ringbackTone` alone is
-    taken in two shapes, as a URL and as an array with one.
+    This applies the rules of the builders, and checks across actions. It rejects numbers and
+    booleans in quotes, a bare string instead of an array, and unknown options, although Vonage is
+    said to accept some of these. Only `connect.ringbackTone` may have two formats: a URL, and an
+    array with one URL.
 
     Parameters
     ----------
     ncco
-        Any object at all: what a flow returned, what came in with a request. An empty list is an
-        NCCO: it lets the call go on, or end.
+        Any object, from a flow or a request. An empty list is a valid NCCO: the call continues, or
+        ends.
 
     Returns
     -------
     list
-        The same list; `json.dumps(…, allow_nan=False)` writes it, in at most 256 KiB.
+        The same list, which `json.dumps(…, allow_nan=False)` writes in at most 256 KiB.
 
     Raises
     ------
     NccoError
-        If it is no NCCO, with the position, the action and the option in front:
-        `[2].talk.text: is missing`. Nothing else is ever raised.
+        If it is not a valid NCCO. The text starts with position, action and option:
+        `[2].talk.text: missing required option`. No other exception is raised.
     """
     expect("ncco", ncco, list, "an array")
     actions: Any = ncco
     if len(actions) > MOST_ACTIONS:
-        fail("ncco", f"must have at most {MOST_ACTIONS} actions, and has {len(actions)}")
+        fail("ncco", f"has {len(actions)} actions; expected at most {MOST_ACTIONS}")
     for position, action in enumerate(actions):
         _action(f"[{position}]", action)
     _check_barge_in(actions)
     size = len(json.dumps(actions, allow_nan=False))
     if size > LARGEST_NCCO:
-        fail("ncco", f"must have at most {LARGEST_NCCO} bytes as JSON, and has {size}")
+        fail("ncco", f"has {size} bytes as JSON; expected at most {LARGEST_NCCO}")
     checked: list[dict[str, Any]] = actions
     return checked

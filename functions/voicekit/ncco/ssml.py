@@ -1,4 +1,4 @@
-"""The text of a talk action: its rule, and how text from outside is made safe to speak."""
+"""The text of a talk action: its rule, and escaping of untrusted text."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 # Vonage NCCO reference: talk.text, counted without tags.
 LONGEST_SPOKEN = 1500
-# With tags: no documented bound. Ours is far above what a spoken text of 1500 characters needs.
+# With tags. Vonage documents no limit; ours is far above what a text of 1500 characters needs.
 LONGEST_WRITTEN = 15_000
 
-# What XML, and so SSML, has no place for: control characters and halves of surrogate pairs.
-_UNSPEAKABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
-# No part of a tag runs over a "<", which keeps the search linear.
+# Characters that XML, and therefore SSML, doesn't allow: control characters and lone surrogates.
+_NOT_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+# No part of a tag matches "<", which keeps the search linear.
 _ATTRIBUTE = r"""\s+[A-Za-z][A-Za-z0-9:_-]*\s*=\s*(?:"[^"<]*"|'[^'<]*')"""
 _TAG = rf"<(/?)([A-Za-z][A-Za-z0-9:_-]*)((?:{_ATTRIBUTE})*)\s*(/?)>"
 _BARE_AMPERSAND = r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)"
@@ -28,31 +28,30 @@ _ENTITIES = str.maketrans(
 
 
 def escape(text: str) -> str:
-    """Make text from outside safe to place inside SSML, between tags or in an attribute.
+    """Escape untrusted text for SSML, between tags or in an attribute.
 
-    Text from a caller, a header or a recogniser belongs inside `<speak>…</speak>`, escaped: in
-    plain text an entity could be read out as it is written, and a tag is refused.
+    Use text from a caller, a header or a transcript only escaped, inside `<speak>…</speak>`. In
+    plain text, a voice might read an entity aloud, and a tag is an error.
 
     Parameters
     ----------
     text
-        Any text. Characters that XML has no place for (control characters, halves of surrogate
-        pairs) are left out.
+        Any text. Characters that XML doesn't allow (control characters, lone surrogates) are
+        removed.
 
     Examples
     --------
     >>> "<speak>You said " + escape("rock & roll") + "</speak>"
     '<speak>You said rock &amp; roll</speak>'
     """
-    return re.sub(_UNSPEAKABLE, "", text).translate(_ENTITIES)
+    return re.sub(_NOT_XML, "", text).translate(_ENTITIES)
 
 
 def spell(number: str) -> str:
-    """Part the digits of a number, so that a voice reads them one by one.
+    """Separate the digits of a number with spaces, so that a voice reads them one by one.
 
-    A space and not a hyphen: voices read a hyphen between digits as a pause, as "minus" or as a
-    range, each language in its own way, and a space only parts. What is no digit stays: a caller
-    may be "Unknown".
+    Depending on the language, a voice reads a hyphen between digits as a pause, as "minus" or as a
+    range; a space has no such meaning. Other characters stay: a caller may be "Unknown".
 
     Parameters
     ----------
@@ -68,19 +67,19 @@ def spell(number: str) -> str:
 
 
 def spoken(where: str, value: Any) -> None:
-    """Allow text that can be spoken: at most 1500 characters without tags, and tags only inside
-    one `<speak>` element that is well-formed (Vonage NCCO reference: talk.text).
+    """Require a text to speak: at most 1500 characters without tags, and tags only inside one
+    well-formed `<speak>` element (Vonage NCCO reference: talk.text).
     """
-    expect(where, value, str, "text")
+    expect(where, value, str, "a string")
     if not 1 <= len(value) <= LONGEST_WRITTEN:
-        fail(where, f"must have 1 to {LONGEST_WRITTEN} characters, and has {len(value)}")
+        fail(where, f"has {len(value)} characters; expected 1 to {LONGEST_WRITTEN}")
     if value.isspace():
-        fail(where, "must have something to speak")
-    if not value.isprintable() and re.search(_UNSPEAKABLE, value):
-        fail(where, "has a control character or half of a surrogate pair")
+        fail(where, "blank; expected a text to speak")
+    if not value.isprintable() and re.search(_NOT_XML, value):
+        fail(where, "has a control character or a lone surrogate")
     length = len(_without_tags(value))
     if length > LONGEST_SPOKEN:
-        fail(where, f"must have at most {LONGEST_SPOKEN} characters without tags, and has {length}")
+        fail(where, f"has {length} characters without tags; expected at most {LONGEST_SPOKEN}")
     _check_tags(where, value.strip())
 
 
@@ -89,8 +88,8 @@ def _without_tags(text: str) -> str:
 
 
 def _check_tags(where: str, text: str) -> None:
-    # A small check and no XML parser: SSML that does not parse is silence to the caller, and the
-    # usual causes, a tag left open and a bare "&" or "<", are found without one.
+    # If SSML doesn't parse, the caller hears silence. This small check finds the usual causes
+    # without an XML parser: an unclosed tag, and a bare "&" or "<".
     if not text.startswith("<speak"):
         if "<" in text and re.search(_TAG, text):
             fail(where, "has tags outside <speak>...</speak>")
@@ -98,20 +97,20 @@ def _check_tags(where: str, text: str) -> None:
     if re.search(_BARE_AMPERSAND, text) or "<" in _without_tags(text):
         fail(
             where,
-            "has a bare & or <, or a malformed tag, inside <speak>: "
-            "use escape() for text from outside",
+            "has a bare & or <, or a malformed tag, inside <speak>. Use escape() for untrusted "
+            "text.",
         )
-    still_open: list[str] = []
+    open_tags: list[str] = []
     for tag in re.finditer(_TAG, text):
         closing, name, attributes, empty = tag.groups()
-        if tag.start() > 0 and not still_open:
-            fail(where, "must be one <speak> element with nothing after it")
+        if tag.start() > 0 and not open_tags:
+            fail(where, "has content after <speak>; expected exactly one <speak> element")
         if closing:
-            if attributes or empty or still_open.pop() != name:
-                fail(where, f"has a closing tag at {tag.start()} that fits no open one")
+            if attributes or empty or open_tags.pop() != name:
+                fail(where, f"has an unmatched closing tag at character {tag.start()}")
         elif not empty:
-            still_open.append(name)
-    if still_open:
-        fail(where, "has a tag that is never closed")
+            open_tags.append(name)
+    if open_tags:
+        fail(where, "has an unclosed tag")
     if not text.endswith("</speak>"):
-        fail(where, "must be one <speak> element with nothing after it")
+        fail(where, "has content after <speak>; expected exactly one <speak> element")

@@ -279,7 +279,7 @@ def test_good_tests_pass_and_each_failure_shows_the_call(
         "flows/fails_at_event.py:9 event",
         "no notification today",
         "flows/fails_at_notification.py:7 notification",
-        "talk.level: 5 is not between -1 and 1",
+        "talk.level: 5 is out of range; expected -1 to 1",
         "flows/out_of_range.py:4 answer",
         "unexpected keyword argument leval",
         "answer returned None; expected a list of actions",

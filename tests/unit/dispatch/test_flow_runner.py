@@ -529,7 +529,7 @@ def test_the_log_has_the_location_of_an_invalid_option(a_flow: Callable[..., Cal
 
     log_fields = apology(failure(a_flow(source)), "passing").log_fields
 
-    assert log_fields["detail"] == "talk.level: 5 is not between -1 and 1"
+    assert log_fields["detail"] == "talk.level: 5 is out of range; expected -1 to 1"
     assert [place for place in log_fields["at"] if place.endswith("passing.py:3 answer")]
 
 

@@ -1,4 +1,4 @@
-"""voicekit.e164: what is a number, and how much of one a log may show."""
+"""voicekit.e164: recognize and mask phone numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_seven_to_fifteen_digits_are_a_number(text: str) -> None:
         [],
     ],
 )
-def test_anything_else_is_no_number(text: object) -> None:
+def test_anything_else_is_not_a_number(text: object) -> None:
     assert not is_number(text)
 
 
@@ -57,5 +57,7 @@ def test_the_country_code_has_one_to_three_digits(number: str, code: str) -> Non
         (None, None),
     ],
 )
-def test_a_log_may_show_the_country_code_and_two_digits(number: object, shown: str | None) -> None:
+def test_a_masked_number_has_the_country_code_and_two_digits(
+    number: object, shown: str | None
+) -> None:
     assert masked(number) == shown

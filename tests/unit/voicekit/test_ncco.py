@@ -1,5 +1,5 @@
-"""NCCOs as they are built and checked: every option at and beyond the ends of its range, and the
-fixtures in ncco/good and ncco/bad, one file for each rule."""
+"""voicekit.ncco: every option at and beyond the ends of its range, and the files in ncco/good and
+ncco/bad, one for each rule."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def detection(**options: Any) -> Any:
     return ncco.advanced_machine_detection(**options)
 
 
-# Option, builder, least and greatest value.
+# Option, builder, lowest and highest value.
 WHOLE: list[tuple[str, Build, int, int]] = [
     ("talk.loop", lambda v: ncco.talk("Hi", loop=v), 0, 2**31 - 1),
     ("talk.style", lambda v: ncco.talk("Hi", style=v), 0, 2**31 - 1),
@@ -65,7 +65,7 @@ WHOLE: list[tuple[str, Build, int, int]] = [
     ("connect.limit", lambda v: ncco.connect(PHONE, limit=v), 1, 7200),
     ("connect.advancedMachineDetection.beep_timeout", lambda v: detection(beep_timeout=v), 30, 120),
 ]
-# The same, and a step that leads out of the range.
+# The same, and a step to a value out of range.
 NUMBERS: list[tuple[str, Build, float, float, float]] = [
     ("talk.level", lambda v: ncco.talk("Hi", level=v), -1, 1, 0.1),
     ("stream.level", lambda v: ncco.stream(URL, level=v), -1, 1, 0.01),
@@ -145,7 +145,7 @@ URLS: list[tuple[str, Build]] = [
     ("notify.eventUrl[0]", lambda v: notify(event_url=v)),
     ("transcription.eventUrl[0]", lambda v: ncco.transcription(event_url=v)),
 ]
-# Option, builder, the longest text that is allowed.
+# Option, builder, the longest string allowed.
 TEXTS: list[tuple[str, Build, str]] = [
     ("talk.text", ncco.talk, "x" * 1500),
     ("input.speech.context[0]", lambda v: ncco.speech(context=[v]), "x" * 255),
@@ -237,7 +237,7 @@ def each(rows: list[Any], second: Callable[[Any], list[Any]]) -> list[Any]:
         *each(ARRAYS, lambda _: [[]]),
     ],
 )
-def test_a_value_of_the_range_its_ends_included_is_built(
+def test_a_value_in_range_is_accepted_at_both_ends(
     option: str, build: Build, value: object
 ) -> None:
     found = build(value)
@@ -252,12 +252,12 @@ def test_a_value_of_the_range_its_ends_included_is_built(
         *each(NUMBERS, lambda row: [row[2] - row[4], row[3] + row[4], math.nan, math.inf]),
     ],
 )
-def test_a_number_below_or_above_its_range_is_refused_with_the_range(
+def test_a_number_out_of_range_raises_an_error_with_the_range(
     option: str, build: Build, value: float
 ) -> None:
     error = error_of(lambda: build(value))
     assert error.startswith(f"{option}: ")
-    assert " is not between " in error
+    assert " is out of range; expected " in error
 
 
 WRONG = [b"1", (), {1}, object(), "5"]
@@ -275,7 +275,7 @@ WRONG = [b"1", (), {1}, object(), "5"]
         *each(ARRAYS, lambda _: [*WRONG, 1, True, {}, [1], [None]]),
     ],
 )
-def test_a_value_of_another_type_is_refused_by_name(
+def test_a_value_of_another_type_raises_an_error_with_its_option(
     option: str, build: Build, value: object
 ) -> None:
     assert error_of(lambda: build(value)).startswith(option)
@@ -290,7 +290,7 @@ def test_a_value_of_another_type_is_refused_by_name(
         *each(ARRAYS, lambda _: [["1"] * 501]),
     ],
 )
-def test_a_text_that_is_not_one_of_those_allowed_is_refused_by_name(
+def test_a_string_that_is_not_allowed_raises_an_error_with_its_option(
     option: str, build: Build, value: object
 ) -> None:
     assert error_of(lambda: build(value)).startswith(option)
@@ -317,10 +317,9 @@ def test_a_text_that_is_not_one_of_those_allowed_is_refused_by_name(
     ],
 )
 @pytest.mark.parametrize(("option", "build"), URLS, ids=[option for option, _ in URLS])
-def test_a_url_that_is_relative_or_ambiguous_is_refused(
-    option: str, build: Build, value: str
-) -> None:
-    assert error_of(lambda: build(value)).startswith(f"{option}: must be an absolute http or https")
+def test_a_relative_or_ambiguous_url_is_rejected(option: str, build: Build, value: str) -> None:
+    error = error_of(lambda: build(value))
+    assert error.startswith(f"{option}: invalid value; expected an absolute http or https URL")
 
 
 @pytest.mark.parametrize(
@@ -336,9 +335,9 @@ def test_a_url_that_is_relative_or_ambiguous_is_refused(
         "44770090000\u00b2",
     ],
 )
-def test_a_phone_number_that_is_not_plain_e164_is_refused_and_not_repeated(number: str) -> None:
+def test_a_number_that_is_not_e164_is_rejected_and_not_repeated(number: str) -> None:
     error = error_of(lambda: ncco.phone(number))
-    assert error.startswith("connect.endpoint[0].number: must be E.164")
+    assert error.startswith("connect.endpoint[0].number: invalid value; expected E.164")
     assert number not in error
 
 
@@ -346,16 +345,16 @@ def test_a_phone_number_that_is_not_plain_e164_is_refused_and_not_repeated(numbe
     "uri",
     ["sip:example.com", "sips:a@[::1]:5061", "sip:+44%20@example.com;transport=tls;media=srtp"],
 )
-def test_a_sip_uri_may_carry_user_port_and_parameters(uri: str) -> None:
+def test_a_sip_uri_may_have_user_port_and_parameters(uri: str) -> None:
     assert ncco.sip(uri) == {"type": "sip", "uri": uri}
 
 
 @pytest.mark.parametrize("uri", ["sip:", "sip:a@", "sip:a b@example.com", "tel:447700900000"])
-def test_another_uri_is_no_sip_uri(uri: str) -> None:
+def test_any_other_uri_is_not_a_sip_uri(uri: str) -> None:
     assert error_of(lambda: ncco.sip(uri)).startswith("connect.endpoint[0].uri: ")
 
 
-def test_what_is_not_given_is_not_on_the_wire() -> None:
+def test_options_that_are_not_passed_are_left_out() -> None:
     found = [ncco.talk("Hi"), ncco.record(), ncco.wait(), ncco.connect(PHONE), ncco.dtmf()]
     assert found == [
         {"action": "talk", "text": "Hi"},
@@ -366,7 +365,7 @@ def test_what_is_not_given_is_not_on_the_wire() -> None:
     ]
 
 
-def test_the_kinds_of_input_are_those_that_have_settings() -> None:
+def test_the_type_of_input_follows_from_its_options() -> None:
     kinds = [
         ncco.input(dtmf=ncco.dtmf())["type"],
         ncco.input(speech=ncco.speech())["type"],
@@ -375,25 +374,29 @@ def test_the_kinds_of_input_are_those_that_have_settings() -> None:
     assert kinds == [["dtmf"], ["speech"], ["dtmf", "speech"]]
 
 
-def test_an_input_of_no_kind_is_refused() -> None:
-    assert error_of(ncco.input) == "input.type: must have 1 to 2 items, and has 0"
+def test_an_input_without_dtmf_and_speech_is_rejected() -> None:
+    assert error_of(ncco.input) == "input.type: has 0 items; expected 1 to 2"
 
 
-def test_tags_are_not_counted_among_the_1500_characters() -> None:
+def test_tags_do_not_count_toward_the_1500_characters() -> None:
     text = "<speak>" + "<break time='1s'/>" * 100 + "x" * 1500 + "</speak>"
     assert ncco.talk(text)["text"] == text
 
 
-def test_websocket_headers_may_have_512_bytes_counted_as_utf_8() -> None:
+def test_websocket_headers_are_limited_to_512_bytes_of_utf_8() -> None:
     fits, over = {"a": "ä" * 252}, {"a": "ä" * 253}
     assert websocket(headers=fits)["headers"] == fits
-    assert error_of(lambda: websocket(headers=over)).endswith("and has 514")
+    assert error_of(lambda: websocket(headers=over)).endswith(
+        ": has 514 bytes as JSON; expected at most 512"
+    )
 
 
-def test_sip_headers_are_bounded_together() -> None:
+def test_sip_headers_are_limited_together() -> None:
     headers = {"a": "x" * 8000, "b": "x" * 200}
     error = error_of(lambda: ncco.sip("sip:a@example.com", headers=headers))
-    assert error == "connect.endpoint[0].headers: must have at most 8191 characters together"
+    assert error == (
+        "connect.endpoint[0].headers: too large; expected at most 8191 characters together"
+    )
 
 
 def fixtures(folder: str) -> list[Any]:
@@ -404,18 +407,20 @@ def fixtures(folder: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("fixture", fixtures("good"))
-def test_a_good_ncco_comes_back_as_it_is(fixture: dict[str, Any]) -> None:
+def test_a_valid_ncco_is_returned_unchanged(fixture: dict[str, Any]) -> None:
     assert ncco.check(fixture["ncco"]) is fixture["ncco"]
 
 
 @pytest.mark.parametrize("fixture", fixtures("bad"))
-def test_a_bad_ncco_is_refused_with_the_place_and_what_is_allowed(fixture: dict[str, Any]) -> None:
+def test_an_invalid_ncco_raises_an_error_with_the_option_and_what_is_allowed(
+    fixture: dict[str, Any],
+) -> None:
     assert error_of(lambda: ncco.check(fixture["ncco"])) == fixture["error"]
 
 
 def cyclic() -> Any:
     payload: dict[str, Any] = {}
-    payload["again"] = payload
+    payload["self"] = payload
     return payload
 
 
@@ -427,7 +432,7 @@ def nested(depth: int) -> Any:
 
 
 def multiplied() -> Any:
-    """A few lists that stand for 8 ** 7 when they are written."""
+    """A few lists that expand to 8 ** 7 items as JSON."""
     part: list[Any] = []
     for _ in range(7):
         part = [part] * 8
@@ -437,35 +442,35 @@ def multiplied() -> Any:
 @pytest.mark.parametrize(
     ("payload", "error"),
     [
-        (cyclic(), "is nested more than 16 deep, or contains itself"),
-        (nested(100_000), "is nested more than 16 deep, or contains itself"),
-        (multiplied(), "is larger than 32768 characters"),
-        ({"a": "x" * 32768}, "is larger than 32768 characters"),
-        ({"a": [0] * 32768}, "is larger than 32768 characters"),
-        ({"a": math.nan}, "has a number that is not finite, which JSON cannot write"),
-        ({"a": -math.inf}, "has a number that is not finite, which JSON cannot write"),
-        ({"a": 10**5000}, "has a whole number of more than 64 bits"),
-        ({"a": "\udc00"}, "has half of a surrogate pair, which is no text"),
-        ({"\udc00": 1}, "has half of a surrogate pair, which is no text"),
-        ({"a": b"bytes"}, "has a value that JSON does not know"),
-        ({"a": (1, 2)}, "has a value that JSON does not know"),
-        ({"a": {1: 2}}, "must have names that are text"),
+        (cyclic(), "nested too deeply, or contains itself; expected at most 16 levels"),
+        (nested(100_000), "nested too deeply, or contains itself; expected at most 16 levels"),
+        (multiplied(), "too large; expected at most 32768 characters"),
+        ({"a": "x" * 32768}, "too large; expected at most 32768 characters"),
+        ({"a": [0] * 32768}, "too large; expected at most 32768 characters"),
+        ({"a": math.nan}, "has NaN or Infinity; expected finite numbers"),
+        ({"a": -math.inf}, "has NaN or Infinity; expected finite numbers"),
+        ({"a": 10**5000}, "has an integer out of range; expected 64-bit integers"),
+        ({"a": "\udc00"}, "has a lone surrogate"),
+        ({"\udc00": 1}, "has a lone surrogate"),
+        ({"a": b"bytes"}, "has a value that is not JSON"),
+        ({"a": (1, 2)}, "has a value that is not JSON"),
+        ({"a": {1: 2}}, "has a key that is not a string"),
     ],
     ids=lambda value: "" if isinstance(value, dict) else value,
 )
-def test_free_json_is_bounded_and_is_json(payload: Any, error: str) -> None:
+def test_free_json_is_limited_and_must_be_json(payload: Any, error: str) -> None:
     assert error_of(lambda: notify(payload=payload)) == f"notify.payload: {error}"
 
 
-class Hostile(dict[str, Any]):
-    """A dict of which nothing can be asked."""
+class RaisesOnAccess(dict[str, Any]):
+    """A dict whose attributes all raise."""
 
     def __getattribute__(self, name: str) -> Any:
         raise RuntimeError(name)
 
 
-class Unequal:
-    """An object that lets itself be compared with nothing."""
+class RaisesOnComparison:
+    """An object whose comparisons all raise."""
 
     def __eq__(self, other: object) -> bool:
         raise RuntimeError(other)
@@ -486,42 +491,44 @@ class Unequal:
         lambda: {},
         lambda: {1},
         object,
-        Hostile,
+        RaisesOnAccess,
         lambda: [None],
         lambda: [[]],
         lambda: [{}],
         lambda: [{1: 2}],
         lambda: [{"action": []}],
-        lambda: [Hostile()],
-        lambda: [{"action": Hostile()}],
-        lambda: [{"action": Unequal()}],
-        lambda: [{"action": "talk", "text": Hostile()}],
-        lambda: [{"action": "notify", "payload": {"a": Hostile()}, "eventUrl": [URL]}],
+        lambda: [RaisesOnAccess()],
+        lambda: [{"action": RaisesOnAccess()}],
+        lambda: [{"action": RaisesOnComparison()}],
+        lambda: [{"action": "talk", "text": RaisesOnAccess()}],
+        lambda: [{"action": "notify", "payload": {"a": RaisesOnAccess()}, "eventUrl": [URL]}],
     ],
 )
-def test_an_object_of_any_kind_that_is_no_ncco_is_refused(make: Callable[[], object]) -> None:
+def test_any_object_that_is_not_an_ncco_is_rejected(make: Callable[[], object]) -> None:
     assert error_of(lambda: ncco.check(make()))
 
 
-def test_a_number_of_thousands_of_digits_is_refused_and_not_repeated() -> None:
+def test_a_number_of_thousands_of_digits_is_rejected_and_not_repeated() -> None:
     action = {"action": "talk", "text": "Hi", "loop": 10**5000}
-    assert error_of(lambda: ncco.check([action])).startswith("[0].talk.loop: the number is not")
+    assert error_of(lambda: ncco.check([action])).startswith(
+        "[0].talk.loop: the number is out of range"
+    )
 
 
-def test_an_option_name_that_does_not_look_like_one_is_not_repeated() -> None:
+def test_an_unlikely_option_name_is_not_repeated() -> None:
     action = {"action": "wait", "447700900000\n": 1}
     assert error_of(lambda: ncco.check([action])).startswith("[0].wait.(a name not shown): ")
 
 
-def test_an_ncco_larger_than_a_webhook_body_may_be_is_refused() -> None:
+def test_an_ncco_larger_than_a_webhook_body_is_rejected() -> None:
     ncco_ = [ncco.notify({"a": "x" * 32_000}, event_url=URL)] * 9
-    assert error_of(lambda: ncco.check(ncco_)).startswith("ncco: must have at most 262144 bytes")
+    assert error_of(lambda: ncco.check(ncco_)).startswith("ncco: has 288")
 
 
-def test_escaped_text_cannot_leave_its_place_in_ssml() -> None:
-    said = """</speak><break time="1s"/> 'Tom' & Jerry\x00\ud800"""
+def test_escaped_text_cannot_close_an_ssml_element() -> None:
+    text = """</speak><break time="1s"/> 'Tom' & Jerry\x00\ud800"""
     escaped = "&lt;/speak&gt;&lt;break time=&quot;1s&quot;/&gt; &apos;Tom&apos; &amp; Jerry"
-    assert ncco.escape(said) == escaped
+    assert ncco.escape(text) == escaped
 
 
 @pytest.mark.parametrize(
@@ -533,11 +540,11 @@ def test_escaped_text_cannot_leave_its_place_in_ssml() -> None:
         ("", ""),
     ],
 )
-def test_a_spelled_number_is_read_digit_by_digit(number: str, spelled: str) -> None:
+def test_a_spelled_number_has_spaces_between_its_digits(number: str, spelled: str) -> None:
     assert ncco.spell(number) == spelled
 
 
-def test_the_door_has_the_documented_names() -> None:
+def test_the_package_exports_the_documented_names() -> None:
     assert ncco.__all__ == [
         "NccoError",
         "advanced_machine_detection",
@@ -568,14 +575,14 @@ def test_the_door_has_the_documented_names() -> None:
 
 
 @pytest.mark.parametrize("module", [ncco, actions, ssml], ids=lambda module: module.__name__)
-def test_the_examples_in_the_docstrings_are_true(module: ModuleType) -> None:
+def test_the_examples_in_the_docstrings_work(module: ModuleType) -> None:
     found = doctest.testmod(module, extraglobs=vars(ncco))
     assert found.attempted
     assert not found.failed
 
 
-def test_importing_it_loads_nothing_but_json_and_re_beside_itself() -> None:
-    # A caller waits in silence for this import, so what it brings along is a promise.
+def test_importing_it_loads_only_json_re_and_its_own_modules() -> None:
+    # A caller waits in silence for this import.
     code = "import __future__, json, re, sys; old = set(sys.modules); import voicekit.ncco; "
     code += "print(*sorted(set(sys.modules) - old))"
     functions = Path(ncco.__file__).parents[2]

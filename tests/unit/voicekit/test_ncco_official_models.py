@@ -1,7 +1,7 @@
-"""What the builders give, as the official Python SDK's models read it.
+"""The results of the builders, parsed by the models of the official Python SDK.
 
-A model drops what it does not know without a word, so each comparison is of the whole action, and
-every option that the SDK lacks is named here as a known gap.
+A model silently drops unknown options. So each test compares the whole action, and KNOWN_GAPS lists
+every option that the SDK lacks.
 """
 
 from __future__ import annotations
@@ -163,55 +163,55 @@ KNOWN_GAPS = {
 }
 
 
-def as_the_sdk_names_it(value: Any) -> Any:
-    """Two wire names are no Python names, and the SDK reads them only under names of its own."""
+def sdk_names(value: Any) -> Any:
+    """Rename two options that are not valid Python names to the names that the SDK expects."""
     own = {"from": "from_", "content-type": "contentType"}
     if isinstance(value, dict):
-        return {own.get(name, name): as_the_sdk_names_it(part) for name, part in value.items()}
-    return [as_the_sdk_names_it(part) for part in value] if isinstance(value, list) else value
+        return {own.get(name, name): sdk_names(part) for name, part in value.items()}
+    return [sdk_names(part) for part in value] if isinstance(value, list) else value
 
 
 def without(action: dict[str, Any], gaps: set[str]) -> dict[str, Any]:
-    kept = dict(action)
+    rest = dict(action)
     for name, part in action.items():
         if isinstance(part, dict):
             inner = {gap.removeprefix(f"{name}.") for gap in gaps if gap.startswith(f"{name}.")}
-            kept[name] = without(part, inner)
-    return {name: part for name, part in kept.items() if name not in gaps}
+            rest[name] = without(part, inner)
+    return {name: part for name, part in rest.items() if name not in gaps}
 
 
 @pytest.mark.parametrize("what", EVERYTHING)
-def test_an_action_with_every_option_is_the_same_to_the_official_sdk(what: str) -> None:
+def test_the_official_sdk_parses_every_option_of_an_action(what: str) -> None:
     model, action = EVERYTHING[what]
-    read = model.model_validate(as_the_sdk_names_it(action))
-    seen = read.model_dump(mode="json", by_alias=True, exclude_none=True)
-    assert seen == without(action, KNOWN_GAPS.get(what, set()))
+    read = model.model_validate(sdk_names(action))
+    parsed = read.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert parsed == without(action, KNOWN_GAPS.get(what, set()))
 
 
-def test_a_ringback_tone_is_an_array_to_the_official_sdk_alone_and_passes_as_one() -> None:
-    # Known gap: the SDK refuses the bare URL that the reference shows and that we build.
+def test_the_ringback_tone_array_of_the_official_sdk_is_accepted() -> None:
+    # Known gap: the SDK rejects the bare URL that the reference shows and that we build.
     action = ncco.connect(ncco.app("jamie"), from_="447700900001")
     as_array = {**action, "ringbackTone": [URL]}
-    read = official.Connect.model_validate(as_the_sdk_names_it(as_array))
+    read = official.Connect.model_validate(sdk_names(as_array))
     assert ncco.check([read.model_dump(mode="json", by_alias=True, exclude_none=True)])
 
 
-def test_sip_by_user_and_domain_is_no_sip_to_the_official_sdk() -> None:
-    # Known gap: it takes this for an app user and drops the domain.
+def test_the_official_sdk_does_not_know_sip_by_user_and_domain() -> None:
+    # Known gap: the SDK parses this as an app user and drops the domain.
     action = ncco.connect(ncco.sip(user="rebekka", domain="example.com"), from_="447700900001")
-    read = official.Connect.model_validate(as_the_sdk_names_it(action))
+    read = official.Connect.model_validate(sdk_names(action))
     assert "domain" not in read.model_dump(mode="json")["endpoint"][0]
 
 
-def test_a_beep_timeout_below_45_is_refused_by_the_official_sdk_alone() -> None:
+def test_only_the_official_sdk_rejects_a_beep_timeout_below_45() -> None:
     # Known gap: the API description, which is newer, starts at 30.
     detection = ncco.advanced_machine_detection(beep_timeout=30)
     action = ncco.connect(ncco.app("a"), from_="447700900001", advanced_machine_detection=detection)
     with pytest.raises(ValueError, match="beep_timeout"):
-        official.Connect.model_validate(as_the_sdk_names_it(action))
+        official.Connect.model_validate(sdk_names(action))
 
 
-def test_all_actions_are_compared() -> None:
+def test_every_action_is_compared() -> None:
     assert {action["action"] for _, action in EVERYTHING.values()} == {
         "talk",
         "stream",
