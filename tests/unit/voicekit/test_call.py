@@ -1,4 +1,4 @@
-"""voicekit.call: what a flow is told, and the addresses that lead back to it."""
+"""voicekit.call: the call, input and event of a flow, and the URLs of its webhooks."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def call(state: Any = None, **fields: Any) -> Call:
     return from_webhook(webhook, "greet", SETTINGS)
 
 
-def test_a_flow_is_told_who_calls_whom() -> None:
-    told = call(
+def test_a_call_has_the_fields_of_the_webhook() -> None:
+    parsed = call(
         **{"from": " 447700900123", "to": "442079460000", "uuid": UUID},
         conversation_uuid="CON-1",
         region_url="https://api-us-3.vonage.com",
         SipHeader_X_Foo="bar",
     )
-    assert (told.from_, told.to, told.uuid) == ("447700900123", "442079460000", UUID)
-    assert (told.conversation_uuid, told.region_url) == ("CON-1", "https://api-us-3.vonage.com")
-    assert told.sip_headers == {"X_Foo": "bar"}
-    assert told.language == "en-GB"
+    assert (parsed.from_, parsed.to, parsed.uuid) == ("447700900123", "442079460000", UUID)
+    assert (parsed.conversation_uuid, parsed.region_url) == ("CON-1", "https://api-us-3.vonage.com")
+    assert parsed.sip_headers == {"X_Foo": "bar"}
+    assert parsed.language == "en-GB"
 
 
-def test_a_client_sdk_caller_stands_under_from_user() -> None:
+def test_the_caller_of_a_client_sdk_is_in_from_user() -> None:
     assert call(from_user="JaneDoe").from_ == "JaneDoe"
 
 
@@ -44,12 +44,12 @@ def test_a_withheld_number_is_none() -> None:
     assert call(**{"from": None}).from_ is None
 
 
-def test_machine_detection_names_the_leg_call_uuid() -> None:
+def test_machine_detection_has_the_leg_in_call_uuid() -> None:
     assert call(call_uuid=UUID).uuid == UUID
 
 
 @pytest.mark.parametrize("custom", [{"a": [1]}, '{"a": [1]}'])
-def test_custom_data_comes_as_an_object_or_as_its_text(custom: object) -> None:
+def test_custom_data_is_an_object_or_a_json_string(custom: object) -> None:
     assert call(custom_data=custom).custom_data == {"a": [1]}
 
 
@@ -73,12 +73,12 @@ def test_custom_data_may_be_missing(custom: object) -> None:
         {"custom_data": "{"},
     ],
 )
-def test_a_field_of_the_wrong_kind_is_refused(fields: dict[str, Any]) -> None:
+def test_a_field_of_the_wrong_type_is_rejected(fields: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
         call(**fields)
 
 
-def test_a_callback_leads_back_to_the_same_flow_with_its_state() -> None:
+def test_a_webhook_url_names_the_flow_and_its_state() -> None:
     parts = urlsplit(call().url("dtmf", attempt=2, name="Zoë & Co"))
     assert (parts.scheme, parts.netloc, parts.path) == (
         "https",
@@ -89,15 +89,15 @@ def test_a_callback_leads_back_to_the_same_flow_with_its_state() -> None:
 
 
 @pytest.mark.parametrize("name", ["flow", "to", "uuid", "payload", "SipHeader_X-Foo"])
-def test_state_may_not_use_a_name_of_the_webhook_s_own(name: str) -> None:
+def test_state_may_not_use_reserved_names(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         call().url("dtmf", **{name: "x"})
 
 
-@pytest.mark.parametrize("door", ["fallback", "", "../calls", "answer?x="])
-def test_a_callback_leads_to_a_webhook(door: str) -> None:
-    with pytest.raises(ValueError, match="no webhook"):
-        call().url(door)
+@pytest.mark.parametrize("webhook", ["fallback", "", "../calls", "answer?x="])
+def test_a_url_is_only_for_a_webhook(webhook: str) -> None:
+    with pytest.raises(ValueError, match="unknown webhook"):
+        call().url(webhook)
 
 
 @pytest.mark.parametrize(
@@ -125,33 +125,33 @@ def test_the_first_attempt_is_1() -> None:
     assert call().attempt == 1
 
 
-# What was gathered
+# Input
 
 
-def test_keys() -> None:
-    gathered = input_of({"dtmf": {"digits": "12", "timed_out": True}, "speech": {"results": []}})
-    assert (gathered.digits, gathered.timed_out, gathered.speech) == ("12", True, ())
+def test_digits() -> None:
+    result = input_of({"dtmf": {"digits": "12", "timed_out": True}, "speech": {"results": []}})
+    assert (result.digits, result.timed_out, result.speech) == ("12", True, ())
 
 
 @pytest.mark.parametrize("timed_out", [True, "true"])
-def test_keys_in_the_older_form(timed_out: object) -> None:
-    gathered = input_of({"dtmf": "1", "timed_out": timed_out})
-    assert (gathered.digits, gathered.timed_out) == ("1", True)
+def test_digits_in_the_older_format(timed_out: object) -> None:
+    result = input_of({"dtmf": "1", "timed_out": timed_out})
+    assert (result.digits, result.timed_out) == ("1", True)
 
 
-def test_no_keys_are_null_where_only_speech_was_asked_for() -> None:
-    gathered = input_of(
+def test_digits_may_be_null_for_an_input_of_speech() -> None:
+    result = input_of(
         {
             "dtmf": {"digits": None, "timed_out": False},
             "speech": {"timeout_reason": "start_timeout", "error": "ERR1"},
         }
     )
-    assert (gathered.digits, gathered.speech_error) == ("", "ERR1")
-    assert gathered.timeout_reason == "start_timeout"
+    assert (result.digits, result.speech_error) == ("", "ERR1")
+    assert result.timeout_reason == "start_timeout"
 
 
-def test_the_likeliest_reading_comes_first() -> None:
-    readings = [
+def test_the_most_likely_transcript_comes_first() -> None:
+    results = [
         {"text": "fool", "confidence": "0.2"},
         {"text": "full", "confidence": 0.9},
         {"text": "none"},
@@ -159,9 +159,9 @@ def test_the_likeliest_reading_comes_first() -> None:
         {"text": "huge", "confidence": 10**400},
         {"text": "list", "confidence": [1]},
     ]
-    spoken = input_of({"speech": {"results": readings}}).speech
-    assert [reading.text for reading in spoken[:2]] == ["full", "fool"]
-    assert {reading.confidence for reading in spoken[2:]} == {0.0}
+    speech = input_of({"speech": {"results": results}}).speech
+    assert [transcript.text for transcript in speech[:2]] == ["full", "fool"]
+    assert {transcript.confidence for transcript in speech[2:]} == {0.0}
 
 
 @pytest.mark.parametrize(
@@ -182,12 +182,12 @@ def test_the_likeliest_reading_comes_first() -> None:
         {"speech": {"timeout_reason": []}},
     ],
 )
-def test_input_of_another_form_is_refused(fields: dict[str, Any]) -> None:
+def test_input_in_an_unknown_format_is_rejected(fields: dict[str, Any]) -> None:
     with pytest.raises(BadRequest):
         input_of(fields)
 
 
-def test_an_event_tells_its_status_and_all_of_its_fields() -> None:
+def test_an_event_has_its_status_and_all_of_its_fields() -> None:
     fields = {"status": "machine", "sub_state": "beep_start", "new": 1}
     event = event_of(fields)
     assert (event.status, event.sub_state, event.direction) == ("machine", "beep_start", None)
@@ -195,6 +195,6 @@ def test_an_event_tells_its_status_and_all_of_its_fields() -> None:
 
 
 @pytest.mark.parametrize("status", [None, "", 1, ["completed"]])
-def test_an_event_without_a_status_is_refused(status: object) -> None:
+def test_an_event_without_a_status_is_rejected(status: object) -> None:
     with pytest.raises(BadRequest):
         event_of({"status": status})

@@ -1,4 +1,4 @@
-"""voicekit.dial_policy: whom an NCCO may call, and the tricks that do not open what is closed."""
+"""voicekit.dial_policy: who may be called, and attempts to bypass the policy."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from voicekit.dial_policy import (
 )
 from voicekit.settings import from_environment
 
-HERE = "https://voice.example.com"
-CLOSED = DialPolicy(frozenset(), (), (), frozenset(), HERE)
+OWN_ADDRESS = "https://voice.example.com"
+NOTHING_ALLOWED = DialPolicy(frozenset(), (), (), frozenset(), OWN_ADDRESS)
 NUMBER = "447700900123"
 
 
 def policy(allowed: str = "", denied: str = "", **parts: Any) -> DialPolicy:
-    return CLOSED._replace(
+    return NOTHING_ALLOWED._replace(
         allowed_prefixes=tuple(allowed.split()), denied_prefixes=tuple(denied.split()), **parts
     )
 
@@ -39,18 +39,16 @@ def sip(uri: str) -> dict[str, Any]:
     return {"type": "sip", "uri": uri}
 
 
-def test_nothing_outside_is_called_where_nothing_is_opened() -> None:
+def test_no_number_is_allowed_by_default() -> None:
     with pytest.raises(DialRefused):
-        check_endpoint(phone(), CLOSED)
+        check_endpoint(phone(), NOTHING_ALLOWED)
 
 
 @pytest.mark.parametrize(
     ("allowed", "denied"),
     [("44", ""), (NUMBER, ""), ("447 44", ""), ("4477", "447"), ("447 44", "44"), ("44", "1 45")],
 )
-def test_a_number_may_be_called_whose_longest_prefix_is_an_allowed_one(
-    allowed: str, denied: str
-) -> None:
+def test_a_number_is_allowed_if_its_longest_prefix_is_allowed(allowed: str, denied: str) -> None:
     check_endpoint(phone(), policy(allowed, denied))
 
 
@@ -58,7 +56,7 @@ def test_a_number_may_be_called_whose_longest_prefix_is_an_allowed_one(
     ("allowed", "denied"),
     [("", "44"), ("1", ""), ("44", "447"), ("44 4477009", "44770090"), ("4477009001234", "")],
 )
-def test_a_number_is_refused_whose_longest_prefix_is_a_denied_one_or_that_has_none(
+def test_a_number_is_denied_if_its_longest_prefix_is_denied_or_missing(
     allowed: str, denied: str
 ) -> None:
     with pytest.raises(DialRefused):
@@ -70,26 +68,28 @@ def test_a_prefix_that_is_both_allowed_and_denied_is_denied() -> None:
         check_endpoint(phone(), policy("44", "44"))
 
 
-def test_opening_north_america_need_not_open_the_caribbean() -> None:
-    opened = policy("1", "1876")
-    check_endpoint(phone("12025550123"), opened)
+def test_allowing_north_america_does_not_require_allowing_the_caribbean() -> None:
+    allowing = policy("1", "1876")
+    check_endpoint(phone("12025550123"), allowing)
     with pytest.raises(DialRefused):
-        check_endpoint(phone("18765550123"), opened)
+        check_endpoint(phone("18765550123"), allowing)
 
 
-def test_the_second_number_may_always_be_called() -> None:
+def test_the_second_number_is_always_allowed() -> None:
     settings = from_environment(stack(SECOND_NUMBER=NUMBER, DENIED_PREFIXES="44"))
-    check_endpoint(phone(), policy_from(settings, HERE))
+    check_endpoint(phone(), policy_from(settings, OWN_ADDRESS))
 
 
-def test_without_a_second_number_no_number_is_opened() -> None:
-    assert policy_from(from_environment(stack(SECOND_NUMBER="")), HERE).numbers == frozenset()
+def test_without_a_second_number_no_number_is_always_allowed() -> None:
+    assert (
+        policy_from(from_environment(stack(SECOND_NUMBER="")), OWN_ADDRESS).numbers == frozenset()
+    )
 
 
-def test_the_reason_does_not_show_the_number() -> None:
-    for closed in (CLOSED, policy("44", "447")):
+def test_the_error_does_not_contain_the_number() -> None:
+    for denying in (NOTHING_ALLOWED, policy("44", "447")):
         with pytest.raises(DialRefused) as raised:
-            check_endpoint(phone(), closed)
+            check_endpoint(phone(), denying)
         assert NUMBER not in str(raised.value)
 
 
@@ -109,7 +109,7 @@ PBX = frozenset(["pbx.example.com"])
         "sip:1001@pbx.example.com",
     ],
 )
-def test_a_sip_address_of_an_allowed_domain_may_be_called(uri: str) -> None:
+def test_a_sip_uri_in_an_allowed_domain_is_allowed(uri: str) -> None:
     check_endpoint(sip(uri), policy(sip_domains=PBX))
 
 
@@ -145,14 +145,14 @@ def test_a_sip_address_of_an_allowed_domain_may_be_called(uri: str) -> None:
         "sip:a@pbx.example.com\n",
     ],
 )
-def test_every_other_sip_address_is_refused(uri: str) -> None:
+def test_every_other_sip_uri_is_denied(uri: str) -> None:
     with pytest.raises(DialRefused):
         check_endpoint(sip(uri), policy(sip_domains=PBX))
 
 
-def test_no_sip_address_may_be_called_where_no_domain_is_opened() -> None:
+def test_no_sip_uri_is_allowed_by_default() -> None:
     with pytest.raises(DialRefused):
-        check_endpoint(sip("sip:a@pbx.example.com"), CLOSED)
+        check_endpoint(sip("sip:a@pbx.example.com"), NOTHING_ALLOWED)
 
 
 @pytest.mark.parametrize(
@@ -171,27 +171,27 @@ def test_no_sip_address_may_be_called_where_no_domain_is_opened() -> None:
         f"{NUMBER}{NUMBER}",
     ],
 )
-def test_a_sip_user_that_is_a_number_is_judged_as_a_number(user: str) -> None:
-    # given a gateway of ours that could carry the call on to a telephone
-    opened = policy("44", sip_domains=PBX)
+def test_a_sip_user_that_is_a_number_is_checked_as_a_number(user: str) -> None:
+    # given a SIP gateway that could forward the call to a phone
+    allowing = policy("44", sip_domains=PBX)
     for endpoint in (
         sip(f"sip:{user}@pbx.example.com"),
         {"type": "sip", "user": user, "domain": "pbx.example.com"},
     ):
-        # then what the prefixes open may be called through it, and nothing else
-        check_endpoint(endpoint, opened)
+        # then it may call only what the prefixes allow
+        check_endpoint(endpoint, allowing)
         with pytest.raises(DialRefused):
-            check_endpoint(endpoint, opened._replace(denied_prefixes=("447",)))
+            check_endpoint(endpoint, allowing._replace(denied_prefixes=("447",)))
         with pytest.raises(DialRefused):
-            check_endpoint(endpoint, opened._replace(allowed_prefixes=()))
+            check_endpoint(endpoint, allowing._replace(allowed_prefixes=()))
 
 
-def test_user_and_domain_are_judged_like_an_address() -> None:
-    opened = policy(sip_domains=PBX)
-    check_endpoint({"type": "sip", "user": "reception", "domain": "PBX.example.com"}, opened)
+def test_user_and_domain_are_checked_like_a_uri() -> None:
+    allowing = policy(sip_domains=PBX)
+    check_endpoint({"type": "sip", "user": "reception", "domain": "PBX.example.com"}, allowing)
     for user, domain in (("a", "evil.example"), ("a@evil.example", "pbx.example.com")):
         with pytest.raises(DialRefused):
-            check_endpoint({"type": "sip", "user": user, "domain": domain}, opened)
+            check_endpoint({"type": "sip", "user": user, "domain": domain}, allowing)
 
 
 @pytest.mark.parametrize(
@@ -202,13 +202,13 @@ def test_user_and_domain_are_judged_like_an_address() -> None:
         {"type": "websocket", "uri": "wss://x.example", "content-type": "audio/l16;rate=16000"},
     ],
 )
-def test_what_rings_no_telephone_may_be_called(endpoint: dict[str, Any]) -> None:
-    check_endpoint(endpoint, CLOSED)
+def test_endpoints_without_a_phone_number_are_allowed(endpoint: dict[str, Any]) -> None:
+    check_endpoint(endpoint, NOTHING_ALLOWED)
 
 
-def test_an_ncco_for_the_called_side_may_come_from_here() -> None:
-    answered = {"url": f"{HERE}/webhooks/answer?flow=greet"}
-    check_endpoint(phone(onAnswer=answered), policy("44"))
+def test_an_on_answer_ncco_may_come_from_this_application() -> None:
+    on_answer = {"url": f"{OWN_ADDRESS}/webhooks/answer?flow=greet"}
+    check_endpoint(phone(onAnswer=on_answer), policy("44"))
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,12 @@ def test_an_ncco_for_the_called_side_may_come_from_here() -> None:
         "https://voice.example.com",
     ],
 )
-def test_an_ncco_for_the_called_side_from_elsewhere_is_refused(url: str) -> None:
+def test_an_on_answer_ncco_from_another_host_is_denied(url: str) -> None:
     with pytest.raises(DialRefused):
         check_endpoint(phone(onAnswer={"url": url}), policy("44"))
 
 
-def test_every_connect_action_of_an_ncco_is_judged() -> None:
+def test_every_connect_action_of_an_ncco_is_checked() -> None:
     actions = [
         ncco.talk("Hello."),
         ncco.connect(ncco.app("alice")),
@@ -236,50 +236,50 @@ def test_every_connect_action_of_an_ncco_is_judged() -> None:
     ]
     check_ncco(actions, policy("44"))
     with pytest.raises(DialRefused):
-        check_ncco(actions, CLOSED)
+        check_ncco(actions, NOTHING_ALLOWED)
 
 
-# What came with a request
+# NCCOs in requests
 
 
-def asking(url: str) -> list[dict[str, Any]]:
+def input_ncco(url: str) -> list[dict[str, Any]]:
     return [ncco.input(dtmf=ncco.dtmf(), event_url=url)]
 
 
-def test_a_flow_may_call_back_wherever_it_likes_and_a_request_may_not() -> None:
-    elsewhere = asking("https://elsewhere.example/ncco")
-    check_ncco(elsewhere, CLOSED)
+def test_a_flow_may_use_any_webhook_url_and_a_request_may_not() -> None:
+    external = input_ncco("https://elsewhere.example/ncco")
+    check_ncco(external, NOTHING_ALLOWED)
     with pytest.raises(DialRefused):
-        check_inline_ncco(elsewhere, CLOSED)
+        check_inline_ncco(external, NOTHING_ALLOWED)
 
 
-def test_a_request_may_call_back_here() -> None:
-    check_inline_ncco(asking(f"{HERE}/webhooks/dtmf?flow=speech"), CLOSED)
+def test_a_request_may_use_a_webhook_of_this_application() -> None:
+    check_inline_ncco(input_ncco(f"{OWN_ADDRESS}/webhooks/dtmf?flow=speech"), NOTHING_ALLOWED)
 
 
-def test_a_request_is_judged_by_whom_it_connects_to_as_well() -> None:
+def test_the_endpoints_in_a_request_are_checked_as_well() -> None:
     with pytest.raises(DialRefused):
-        check_inline_ncco([ncco.connect(phone())], CLOSED)
+        check_inline_ncco([ncco.connect(phone())], NOTHING_ALLOWED)
 
 
 @pytest.mark.parametrize(
     "url",
     [
         "https://elsewhere.example/webhooks/answer",
-        f"{HERE}.elsewhere.example/webhooks/answer",
-        f"{HERE}@elsewhere.example/webhooks/answer",
-        f"{HERE}/calls",
-        HERE,
+        f"{OWN_ADDRESS}.elsewhere.example/webhooks/answer",
+        f"{OWN_ADDRESS}@elsewhere.example/webhooks/answer",
+        f"{OWN_ADDRESS}/calls",
+        OWN_ADDRESS,
     ],
 )
-def test_an_ncco_is_fetched_from_the_webhooks_of_this_application_alone(url: str) -> None:
+def test_an_ncco_source_must_be_a_webhook_of_this_application(url: str) -> None:
     with pytest.raises(DialRefused):
-        check_source("answer_url", url, CLOSED)
-    check_source("answer_url", url, CLOSED._replace(foreign_nccos=True))
+        check_source("answer_url", url, NOTHING_ALLOWED)
+    check_source("answer_url", url, NOTHING_ALLOWED._replace(foreign_nccos=True))
 
 
-def test_nccos_from_elsewhere_are_let_in_by_the_owners_api_alone() -> None:
-    assert policy_from(from_environment(stack()), HERE).foreign_nccos is False
+def test_the_policy_of_flows_never_allows_foreign_nccos() -> None:
+    assert policy_from(from_environment(stack()), OWN_ADDRESS).foreign_nccos is False
 
 
 def test_every_endpoint_of_an_ncco_is_counted() -> None:

@@ -1,4 +1,4 @@
-"""voicekit.signature: what is believed, and the list of lies that are not."""
+"""voicekit.signature: which signatures are valid, and the list of invalid ones."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from voicekit.signature import (
 NOW = 1_790_000_000
 BODY = b'{"to":"442079460000","uuid":"aaaaaaaa"}'
 OURS = signing.account()
-HELD = SigningSecrets((OURS.signature_secret,), OURS.api_key, OURS.application_id)
+SECRETS = SigningSecrets((OURS.signature_secret,), OURS.api_key, OURS.application_id)
 POST = SignedParts("POST", "", BODY, frozenset())
 
 
-def told(payload: bytes = BODY, **lies: Any) -> str:
-    return signing.bearer(OURS, payload, **{"iat": NOW, **lies})
+def signed(payload: bytes = BODY, **changes: Any) -> str:
+    return signing.bearer(OURS, payload, **{"iat": NOW, **changes})
 
 
 def verified(
-    authorization: str | None, request: SignedParts = POST, held: SigningSecrets = HELD
+    authorization: str | None, request: SignedParts = POST, secrets: SigningSecrets = SECRETS
 ) -> bool:
-    return signature.verify(authorization, request, held, now=NOW, max_age=300)
+    return signature.verify(authorization, request, secrets, now=NOW, max_age=300)
 
 
-def test_what_vonage_signed_is_believed() -> None:
-    assert verified(told())
+def test_a_signature_of_vonage_is_valid() -> None:
+    assert verified(signed())
 
 
-def test_known_answer_made_with_nothing_but_the_standard_library() -> None:
-    # given a token put together by hand, byte by byte
+def test_known_answer_computed_with_only_the_standard_library() -> None:
+    # given a token assembled byte by byte
     claims = (
         f'{{"iat":{NOW},"jti":"a","iss":"Vonage",'
         f'"payload_hash":"{hashlib.sha256(b"{}").hexdigest()}"}}'
@@ -54,70 +54,70 @@ def test_known_answer_made_with_nothing_but_the_standard_library() -> None:
     )
     mac = hmac.new(b"k" * 16, text, hashlib.sha256).digest()
     token = (text + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")).decode()
-    # when it is verified with the same secret, then it is believed
+    # when it is verified with the same secret, then it is valid
     assert verified(
         f"Bearer {token}", POST._replace(body=b"{}"), SigningSecrets(("k" * 16,), "key", "app")
     )
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_may_be_written_in_any_case(scheme: str) -> None:
-    assert verified(told().replace("Bearer", scheme))
+def test_the_scheme_is_case_insensitive(scheme: str) -> None:
+    assert verified(signed().replace("Bearer", scheme))
 
 
 @pytest.mark.parametrize("age", [-30, 0, 300])
-def test_a_token_is_believed_up_to_300_s_after_and_30_s_before_its_time(age: int) -> None:
-    assert verified(told(iat=NOW - age))
+def test_a_token_is_valid_up_to_300_s_after_and_30_s_before_its_time(age: int) -> None:
+    assert verified(signed(iat=NOW - age))
 
 
 def test_iat_may_be_a_fraction() -> None:
-    assert verified(told(iat=NOW - 0.5))
+    assert verified(signed(iat=NOW - 0.5))
 
 
 @pytest.mark.parametrize("missing", ["api_key", "application_id"])
-def test_account_and_application_need_not_be_named(missing: str) -> None:
-    assert verified(told(without=[missing]))
+def test_account_and_application_claims_are_optional(missing: str) -> None:
+    assert verified(signed(without=[missing]))
 
 
-def test_the_hash_may_be_written_in_capitals() -> None:
-    assert verified(told(payload_hash=hashlib.sha256(BODY).hexdigest().upper()))
+def test_the_hash_may_be_upper_case() -> None:
+    assert verified(signed(payload_hash=hashlib.sha256(BODY).hexdigest().upper()))
 
 
 def test_the_previous_secret_is_accepted() -> None:
-    held = HELD._replace(secrets=("the new one, not yet in use", OURS.signature_secret))
-    assert verified(told(), held=held)
+    secrets = SECRETS._replace(secrets=("the new one, not yet in use", OURS.signature_secret))
+    assert verified(signed(), secrets=secrets)
 
 
-def test_a_request_without_the_header_is_unsigned() -> None:
+def test_a_request_without_the_header_raises_missing_signature() -> None:
     with pytest.raises(MissingSignature):
         verified(None)
 
 
-def test_another_secret_is_told_from_other_faults_so_that_a_rotated_one_can_be_fetched() -> None:
+def test_another_secret_raises_unknown_key() -> None:
     with pytest.raises(UnknownKey):
-        verified(told(secret="somebody else's secret, long enough"))
+        verified(signed(secret="the secret of another account"))
 
 
-def test_without_any_secret_nothing_is_believed() -> None:
+def test_without_any_secret_no_token_is_valid() -> None:
     with pytest.raises(UnknownKey):
-        verified(told(), held=HELD._replace(secrets=()))
+        verified(signed(), secrets=SECRETS._replace(secrets=()))
 
 
-def test_an_empty_secret_signs_nothing() -> None:
-    # given a token signed with the empty text
-    head = told().rpartition(".")[0].removeprefix("Bearer ")
+def test_an_empty_secret_never_verifies_a_token() -> None:
+    # given a token signed with an empty secret
+    head = signed().rpartition(".")[0].removeprefix("Bearer ")
     mac = hmac.digest(b"", head.encode(), "sha256")
     token = f"Bearer {head}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
-    # when a store holds an empty secret, then it is not believed
+    # when an empty secret is configured, then the token is invalid
     with pytest.raises(InvalidSignature):
-        verified(token, held=HELD._replace(secrets=("",)))
+        verified(token, secrets=SECRETS._replace(secrets=("",)))
 
 
-def test_an_empty_secret_does_not_hide_the_one_that_fits() -> None:
-    assert verified(told(), held=HELD._replace(secrets=("", OURS.signature_secret)))
+def test_an_empty_secret_does_not_hide_the_valid_one() -> None:
+    assert verified(signed(), secrets=SECRETS._replace(secrets=("", OURS.signature_secret)))
 
 
-_GOOD = told()
+_GOOD = signed()
 _TOKEN = _GOOD.removeprefix("Bearer ")
 _HEAD, _CLAIMS, _MAC = _TOKEN.split(".")
 
@@ -163,13 +163,13 @@ _HEAD, _CLAIMS, _MAC = _TOKEN.split(".")
     ],
     ids=lambda header: f"{len(header)} characters",  # the same in every process, unlike a token
 )
-def test_anything_but_one_bearer_token_is_forged(header: str) -> None:
+def test_anything_but_one_bearer_token_is_invalid(header: str) -> None:
     with pytest.raises(InvalidSignature):
         verified(header)
 
 
 @pytest.mark.parametrize(
-    "lies",
+    "changes",
     [
         {"iat": NOW - 301},
         {"iat": NOW + 31},
@@ -222,27 +222,29 @@ def test_anything_but_one_bearer_token_is_forged(header: str) -> None:
         {"header": {"crit": ["exp"]}},
         {"header": {"kid": 1}},
     ],
-    ids=lambda lies: "-".join(f"{name}={value!r}"[:40] for name, value in lies.items()),
+    ids=lambda changes: "-".join(f"{name}={value!r}"[:40] for name, value in changes.items()),
 )
-def test_a_lie_in_the_token_is_forged_though_the_signature_fits(lies: dict[str, Any]) -> None:
+def test_an_invalid_claim_or_header_is_rejected_despite_a_valid_signature(
+    changes: dict[str, Any],
+) -> None:
     with pytest.raises(InvalidSignature):
-        verified(told(**lies))
+        verified(signed(**changes))
 
 
-def test_true_is_no_time_even_in_the_year_1970() -> None:
+def test_true_is_not_a_time_even_in_the_year_1970() -> None:
     with pytest.raises(InvalidSignature, match="iat is missing"):
-        signature.verify(told(iat=True), POST, HELD, now=1, max_age=300)
+        signature.verify(signed(iat=True), POST, SECRETS, now=1, max_age=300)
 
 
 @pytest.mark.parametrize(
     "body", [b"", BODY + b" ", BODY[:-1], BODY.replace(b"4", b"5", 1), b"\xff" + BODY]
 )
-def test_an_altered_body_is_forged(body: bytes) -> None:
+def test_an_altered_body_is_invalid(body: bytes) -> None:
     with pytest.raises(InvalidSignature):
-        verified(told(), POST._replace(body=body))
+        verified(signed(), POST._replace(body=body))
 
 
-def test_a_token_without_payload_that_its_header_calls_detached_is_forged() -> None:
+def test_a_detached_payload_is_invalid() -> None:
     head = base64.urlsafe_b64encode(b'{"alg":"HS256","b64":false,"crit":["b64"]}').rstrip(b"=")
     mac = hmac.digest(OURS.signature_secret.encode(), head + b".", "sha256")
     token = head + b".." + base64.urlsafe_b64encode(mac).rstrip(b"=")
@@ -250,19 +252,19 @@ def test_a_token_without_payload_that_its_header_calls_detached_is_forged() -> N
         verified(f"Bearer {token.decode()}")
 
 
-# GET: the hash stands for the query string, in one of four forms
+# GET: the hash covers the query string, in one of four formats
 
 QUERY = "flow=greet&to=442079460000&from=Zo%C3%AB+X&custom_data=%7B%22a%22%3A%20%5B1%5D%7D&empty="
 GET = SignedParts("GET", QUERY, b"", frozenset(["flow"]))
 
 
-@pytest.mark.parametrize("nested", [False, True], ids=["nested as text", "nested as JSON"])
-@pytest.mark.parametrize("without", [[], ["flow"]], ids=["all parameters", "theirs alone"])
-def test_the_query_string_is_covered_in_each_of_four_forms(
+@pytest.mark.parametrize("nested", [False, True], ids=["nested as strings", "nested as JSON"])
+@pytest.mark.parametrize("without", [[], ["flow"]], ids=["all parameters", "only those of Vonage"])
+def test_the_hash_of_the_query_string_may_have_four_formats(
     nested: bool, without: list[str]
 ) -> None:
     hashed = signing.query_hash_text(QUERY, nested=nested, without=without)
-    assert verified(told(hashed), GET)
+    assert verified(signed(hashed), GET)
 
 
 @pytest.mark.parametrize(
@@ -276,37 +278,37 @@ def test_the_query_string_is_covered_in_each_of_four_forms(
         "&".join(f"p{n}=" for n in range(201)),
     ],
 )
-def test_an_altered_query_string_does_not_fit(query: str) -> None:
-    assert not verified(told(signing.query_hash_text(QUERY)), GET._replace(query=query))
+def test_an_altered_query_string_does_not_match(query: str) -> None:
+    assert not verified(signed(signing.query_hash_text(QUERY)), GET._replace(query=query))
 
 
 def test_only_our_own_parameters_may_be_left_out_of_the_hash() -> None:
     hashed = signing.query_hash_text(QUERY, without=["to"])
-    assert not verified(told(hashed), GET)
+    assert not verified(signed(hashed), GET)
 
 
-def test_a_get_request_is_not_judged_by_its_body() -> None:
-    assert not verified(told(BODY), GET._replace(body=BODY))
+def test_the_body_of_a_get_request_is_not_covered() -> None:
+    assert not verified(signed(BODY), GET._replace(body=BODY))
 
 
-def test_a_wrong_token_on_get_is_forged_before_any_hash() -> None:
+def test_an_invalid_token_on_get_is_rejected_before_the_hash() -> None:
     with pytest.raises(InvalidSignature):
-        verified(told(signing.query_hash_text(QUERY), iss="Nexmo"), GET)
+        verified(signed(signing.query_hash_text(QUERY), iss="Nexmo"), GET)
 
 
-def test_claims_of_a_real_clock_fit_a_real_clock() -> None:
+def test_a_token_of_the_current_time_is_valid() -> None:
     header = signing.bearer(OURS, BODY)
-    assert signature.verify(header, POST, HELD, now=time.time(), max_age=300)
+    assert signature.verify(header, POST, SECRETS, now=time.time(), max_age=300)
 
 
-def test_parameters_keep_their_order_and_their_repetitions() -> None:
+def test_parameters_keep_order_and_duplicates() -> None:
     assert signature.parameters("b=1&a=&b=%32") == [("b", "1"), ("a", ""), ("b", "2")]
 
 
-def test_no_error_repeats_the_token_or_the_secret() -> None:
-    tellings: list[dict[str, Any]] = [{"iss": "x"}, {"secret": "x" * 40}, {"alg": "none"}]
-    for lies in tellings:
-        header = told(**lies)
+def test_no_error_contains_the_token_or_the_secret() -> None:
+    invalid: list[dict[str, Any]] = [{"iss": "x"}, {"secret": "x" * 40}, {"alg": "none"}]
+    for changes in invalid:
+        header = signed(**changes)
         with pytest.raises(InvalidSignature) as raised:
             verified(header)
         text = json.dumps([str(raised.value), repr(raised.value)])
