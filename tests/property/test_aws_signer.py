@@ -1,4 +1,4 @@
-"""voicekit.aws_client, with botocore's as its oracle, over generated requests."""
+"""The signatures of voicekit.aws_client, with botocore as their oracle."""
 
 from __future__ import annotations
 
@@ -46,10 +46,8 @@ def test_signs_byte_for_byte_as_botocore_does(
     token: str | None,
     moment: datetime.datetime,
 ) -> None:
-    given_headers = {"Host": host, "Content-Type": content_type, "X-Amz-Target": target}
-    request = botocore.awsrequest.AWSRequest(
-        "POST", f"http://{host}/", headers=given_headers, data=body
-    )
+    headers = {"Host": host, "Content-Type": content_type, "X-Amz-Target": target}
+    request = botocore.awsrequest.AWSRequest("POST", f"http://{host}/", headers=headers, data=body)
     signer = botocore.auth.SigV4Auth(
         botocore.credentials.Credentials(key_id, secret, token), service, region
     )
@@ -57,7 +55,7 @@ def test_signs_byte_for_byte_as_botocore_does(
         signer.add_auth(request)
 
     ours = signed_headers(
-        given_headers,
+        headers,
         body,
         service=service,
         region=region,
@@ -69,7 +67,7 @@ def test_signs_byte_for_byte_as_botocore_does(
 
 
 @given(secret=st.text(VISIBLE, min_size=20), token=st.text(VISIBLE, min_size=20))
-def test_credentials_do_not_show_themselves(secret: str, token: str) -> None:
+def test_the_repr_of_credentials_hides_them(secret: str, token: str) -> None:
     credentials = AwsCredentials("AKIA", secret, token)
 
     assert repr(credentials) == f"{credentials}" == "AwsCredentials(...)"

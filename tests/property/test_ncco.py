@@ -1,5 +1,5 @@
-"""What holds of NCCOs for any value: `check` raises one exception at most, and what passes a
-builder or `check` can be sent."""
+"""voicekit.ncco for any value: `check` raises only NccoError, and the result of a builder or of
+`check` is valid JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONS = (
     "ringbackTone advancedMachineDetection conversationId"
 )
 
-# Any characters, halves of surrogate pairs among them.
+# Any characters, including lone surrogates.
 any_text = st.text(st.characters())
 scalars = (
     st.none()
@@ -47,7 +47,7 @@ actions = st.builds(
 )
 
 
-def checked(value: object) -> bool:
+def is_valid(value: object) -> bool:
     try:
         ncco.check(value)
     except ncco.NccoError:
@@ -56,8 +56,8 @@ def checked(value: object) -> bool:
 
 
 @given(anything | st.lists(anything | actions, max_size=4))
-def test_check_raises_nothing_but_its_own_error_and_what_it_accepts_is_json(value: object) -> None:
-    if checked(value):
+def test_check_raises_only_ncco_error_and_accepts_only_json(value: object) -> None:
+    if is_valid(value):
         written = json.dumps(value, allow_nan=False)
         assert json.loads(written) == value
         assert written.encode()
@@ -113,7 +113,7 @@ built = (
 
 
 @given(built)
-def test_what_a_builder_accepts_check_accepts(
+def test_check_accepts_what_a_builder_accepts(
     call: tuple[Any, tuple[Any, ...], dict[str, Any]],
 ) -> None:
     build, values, options = call
@@ -125,7 +125,7 @@ def test_what_a_builder_accepts_check_accepts(
 
 
 @given(st.text(st.characters(), max_size=200))
-def test_escaped_text_can_be_spoken_between_tags_and_in_an_attribute(text: str) -> None:
+def test_escaped_text_is_valid_between_tags_and_in_an_attribute(text: str) -> None:
     safe = ncco.escape(text)
     assert ncco.talk(f'<speak>You said <sub alias="{safe}">{safe}</sub></speak>')
 

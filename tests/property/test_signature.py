@@ -1,4 +1,4 @@
-"""The check of a webhook's token, with PyJWT as its oracle."""
+"""voicekit.signature, with PyJWT as its oracle."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ CLAIMS = {
 IN_TOKENS = string.ascii_letters + string.digits + "-_."
 
 
-def believed(token: str, *secrets: str) -> bool:
+def is_valid(token: str, *secrets: str) -> bool:
     try:
-        held = SigningSecrets(secrets, "key", "application")
-        return signature.verify(f"Bearer {token}", POST, held, now=NOW, max_age=300)
+        configured = SigningSecrets(secrets, "key", "application")
+        return signature.verify(f"Bearer {token}", POST, configured, now=NOW, max_age=300)
     except InvalidSignature:
         return False
 
 
-def believed_by_pyjwt(token: str, secret: str) -> bool:
+def is_valid_for_pyjwt(token: str, secret: str) -> bool:
     try:
         jwt.PyJWS(algorithms=["HS256"]).decode(token, secret, algorithms=["HS256"])
     except jwt.PyJWTError:
@@ -45,25 +45,25 @@ def believed_by_pyjwt(token: str, secret: str) -> bool:
     return True
 
 
-def made_by_pyjwt(secret: str, headers: dict[str, str], algorithm: str = "HS256") -> str:
+def encoded_by_pyjwt(secret: str, headers: dict[str, str], algorithm: str = "HS256") -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
         return jwt.encode(CLAIMS, secret, algorithm=algorithm, headers=headers)
 
 
 @given(secret=SECRETS, headers=HEADERS)
-def test_what_pyjwt_signs_is_believed_with_the_same_secret_and_no_other(
+def test_a_token_of_pyjwt_is_valid_only_with_its_secret(
     secret: str, headers: dict[str, str]
 ) -> None:
-    token = made_by_pyjwt(secret, headers)
-    assert believed(token, secret)
-    assert believed(token, "another", secret)
-    assert not believed(token, f"{secret}x")
+    token = encoded_by_pyjwt(secret, headers)
+    assert is_valid(token, secret)
+    assert is_valid(token, "another", secret)
+    assert not is_valid(token, f"{secret}x")
 
 
 @given(secret=SECRETS, algorithm=st.sampled_from(["HS384", "HS512"]))
-def test_what_is_signed_with_another_algorithm_is_not_believed(secret: str, algorithm: str) -> None:
-    assert not believed(made_by_pyjwt(secret, {}, algorithm), secret)
+def test_a_token_with_another_algorithm_is_invalid(secret: str, algorithm: str) -> None:
+    assert not is_valid(encoded_by_pyjwt(secret, {}, algorithm), secret)
 
 
 @given(
@@ -72,11 +72,9 @@ def test_what_is_signed_with_another_algorithm_is_not_believed(secret: str, algo
     taken=st.integers(0, 2),
 )
 @example(at=0, put="", taken=0)
-def test_of_altered_tokens_none_is_believed_that_pyjwt_refuses(
-    at: int, put: str, taken: int
-) -> None:
+def test_no_altered_token_is_valid_that_pyjwt_rejects(at: int, put: str, taken: int) -> None:
     secret = "0123456789abcdef0123456789abcdef"
-    token = made_by_pyjwt(secret, {})
+    token = encoded_by_pyjwt(secret, {})
     altered = token[:at] + put + token[at + taken :]
-    assert not believed(altered, secret) or believed_by_pyjwt(altered, secret)
-    assert believed(altered, secret) == (altered == token)
+    assert not is_valid(altered, secret) or is_valid_for_pyjwt(altered, secret)
+    assert is_valid(altered, secret) == (altered == token)

@@ -1,7 +1,7 @@
-"""The fold: any order and any repetition of a leg's events says the same, and says what happened.
+"""records.timeline: the timeline is the same for any order and repetition of the events.
 
-The events are generated along the paths of the call state machine, with equal timestamps and with
-other events among them.
+The events follow the paths of the call state machine, with equal timestamps and with other events
+between them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SECOND_LEG = "11111111222233334444555555555555"
 Fields = dict[str, Any]
 
 
-class Told(NamedTuple):
-    """What was sent of a leg, in the order in which it happened."""
+class SentEvents(NamedTuple):
+    """The events of a leg, in the order in which they happened."""
 
     statuses: list[str]
     sent: list[Fields]
@@ -44,14 +44,14 @@ _failed = st.tuples(_ringing, st.sampled_from(FAILURES)).map(
 )
 _rejected = st.just(["started", "rejected"])
 _websocket = st.just(["started", "answered", "disconnected", "completed"])
-whole_paths = st.one_of(_answered, _failed, _rejected, _websocket)
-begun_paths = whole_paths.flatmap(
+complete_paths = st.one_of(_answered, _failed, _rejected, _websocket)
+partial_paths = complete_paths.flatmap(
     lambda path: st.integers(1, len(path)).map(lambda length: path[:length])
 )
 
 
 @st.composite
-def told(draw: st.DrawFn, paths: st.SearchStrategy[list[str]], leg: str = LEG) -> Told:
+def leg_events(draw: st.DrawFn, paths: st.SearchStrategy[list[str]], leg: str = LEG) -> SentEvents:
     statuses = draw(paths)
     second = 0
     sent: list[Fields] = []
@@ -75,11 +75,11 @@ def told(draw: st.DrawFn, paths: st.SearchStrategy[list[str]], leg: str = LEG) -
             fields |= {"duration": "6", "rate": "0.00720000", "price": "0.00072000"}
             fields |= {"network": "GB-FIXED", "disconnected_by": "user"}
         sent.append(fields)
-    return Told(statuses, sent)
+    return SentEvents(statuses, sent)
 
 
-def others(leg: str = LEG) -> st.SearchStrategy[list[Fields]]:
-    """What else may come of a leg."""
+def other_events(leg: str = LEG) -> st.SearchStrategy[list[Fields]]:
+    """Return other events that a leg may have."""
     common = {
         "conversation_uuid": CONVERSATION,
         "timestamp": "2021-03-29T21:20:01.582Z",
@@ -111,17 +111,17 @@ def others(leg: str = LEG) -> st.SearchStrategy[list[Fields]]:
 
 @st.composite
 def arrived(draw: st.DrawFn, sent: list[Fields]) -> list[CallEvent]:
-    """The same events as they may arrive: in any order, some of them several times."""
-    again = draw(st.lists(st.sampled_from(sent), max_size=6)) if sent else []
-    return [parse_event(fields) for fields in draw(st.permutations([*sent, *again]))]
+    """The events as they may arrive: in any order, some of them several times."""
+    repeated = draw(st.lists(st.sampled_from(sent), max_size=6)) if sent else []
+    return [parse_event(fields) for fields in draw(st.permutations([*sent, *repeated]))]
 
 
 def table_of(events: list[CallEvent]) -> dict[tuple[object, object], dict[str, Any]]:
-    """What stands in a table after these came in this order, each written unless it is there."""
+    """Return the items of a table after these events arrived in this order."""
     table: dict[tuple[object, object], dict[str, Any]] = {}
     for event in events:
-        made = event_item(event, json.dumps(event.fields), "POST", 1617052806.25, 90)
-        table.setdefault((made["pk"], made["sk"]), made)
+        item = event_item(event, json.dumps(event.fields), "POST", 1617052806.25, 90)
+        table.setdefault((item["pk"], item["sk"]), item)
     return table
 
 
@@ -130,8 +130,8 @@ def leg_of(timeline: Timeline, leg: str = LEG) -> LegSummary:
 
 
 @given(data=st.data())
-def test_any_order_and_any_repetition_folds_to_the_same(data: st.DataObject) -> None:
-    sent = data.draw(told(begun_paths)).sent + data.draw(others())
+def test_any_order_and_repetition_builds_the_same_timeline(data: st.DataObject) -> None:
+    sent = data.draw(leg_events(partial_paths)).sent + data.draw(other_events())
 
     first, second = data.draw(arrived(sent)), data.draw(arrived(sent))
 
@@ -139,8 +139,8 @@ def test_any_order_and_any_repetition_folds_to_the_same(data: st.DataObject) -> 
 
 
 @given(data=st.data())
-def test_any_order_and_any_repetition_leaves_the_same_items(data: st.DataObject) -> None:
-    sent = data.draw(told(begun_paths)).sent + data.draw(others())
+def test_any_order_and_repetition_stores_the_same_items(data: st.DataObject) -> None:
+    sent = data.draw(leg_events(partial_paths)).sent + data.draw(other_events())
 
     first, second = data.draw(arrived(sent)), data.draw(arrived(sent))
 
@@ -148,17 +148,19 @@ def test_any_order_and_any_repetition_leaves_the_same_items(data: st.DataObject)
 
 
 @given(data=st.data())
-def test_what_is_kept_folds_to_what_came(data: st.DataObject) -> None:
-    events = data.draw(arrived(data.draw(told(begun_paths)).sent + data.draw(others())))
+def test_stored_events_build_the_timeline_of_the_received_ones(data: st.DataObject) -> None:
+    events = data.draw(
+        arrived(data.draw(leg_events(partial_paths)).sent + data.draw(other_events()))
+    )
 
-    read = [parse_event(json.loads(kept["body"])) for kept in table_of(events).values()]
+    read = [parse_event(json.loads(item["body"])) for item in table_of(events).values()]
 
     assert build_timeline(read) == build_timeline(events)
 
 
 @given(data=st.data())
-def test_each_event_stands_in_the_timeline_once_and_in_order(data: st.DataObject) -> None:
-    sent = data.draw(told(begun_paths)).sent + data.draw(others())
+def test_the_timeline_has_each_event_once_and_in_order(data: st.DataObject) -> None:
+    sent = data.draw(leg_events(partial_paths)).sent + data.draw(other_events())
 
     events = build_timeline(data.draw(arrived(sent))).events
 
@@ -166,17 +168,17 @@ def test_each_event_stands_in_the_timeline_once_and_in_order(data: st.DataObject
 
 
 @given(data=st.data())
-def test_a_leg_is_in_the_last_state_of_its_path(data: st.DataObject) -> None:
-    happened = data.draw(told(begun_paths))
+def test_a_leg_has_the_last_state_of_its_path(data: st.DataObject) -> None:
+    happened = data.draw(leg_events(partial_paths))
 
-    leg = leg_of(build_timeline(data.draw(arrived(happened.sent + data.draw(others())))))
+    leg = leg_of(build_timeline(data.draw(arrived(happened.sent + data.draw(other_events())))))
 
     assert leg.state == happened.statuses[-1]
 
 
 @given(data=st.data())
-def test_a_leg_has_ended_when_its_path_has(data: st.DataObject) -> None:
-    happened = data.draw(told(begun_paths))
+def test_a_leg_has_ended_if_its_path_has(data: st.DataObject) -> None:
+    happened = data.draw(leg_events(partial_paths))
 
     leg = leg_of(build_timeline(data.draw(arrived(happened.sent))))
 
@@ -184,10 +186,10 @@ def test_a_leg_has_ended_when_its_path_has(data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-def test_a_leg_that_failed_has_the_failure_as_its_outcome_completed_or_not(
+def test_the_outcome_of_a_failed_leg_is_the_failure_completed_or_not(
     data: st.DataObject,
 ) -> None:
-    happened = data.draw(told(_failed))
+    happened = data.draw(leg_events(_failed))
     failure = happened.statuses[-2]
     sent = data.draw(st.sampled_from([happened.sent, happened.sent[:-1]]))
 
@@ -195,23 +197,23 @@ def test_a_leg_that_failed_has_the_failure_as_its_outcome_completed_or_not(
 
 
 @given(data=st.data())
-def test_a_leg_that_was_answered_has_that_as_its_outcome(data: st.DataObject) -> None:
-    happened = data.draw(told(_answered | _websocket))
+def test_the_outcome_of_an_answered_leg_is_answered(data: st.DataObject) -> None:
+    happened = data.draw(leg_events(_answered | _websocket))
 
     assert leg_of(build_timeline(data.draw(arrived(happened.sent)))).outcome == "answered"
 
 
 @given(data=st.data())
 def test_a_rejected_leg_has_ended_without_being_completed(data: st.DataObject) -> None:
-    leg = leg_of(build_timeline(data.draw(arrived(data.draw(told(_rejected)).sent))))
+    leg = leg_of(build_timeline(data.draw(arrived(data.draw(leg_events(_rejected)).sent))))
 
     assert (leg.state, leg.outcome, leg.ended) == ("rejected", "rejected", True)
     assert "completed" not in leg.times
 
 
 @given(data=st.data())
-def test_an_answer_is_known_from_what_only_follows_one(data: st.DataObject) -> None:
-    happened = data.draw(told(_answered | _websocket))
+def test_a_status_that_follows_answered_implies_it(data: st.DataObject) -> None:
+    happened = data.draw(leg_events(_answered | _websocket))
     follows = ("human", "machine", "disconnected")
     sent = [fields for fields in happened.sent if fields["status"] in follows]
 
@@ -220,18 +222,20 @@ def test_an_answer_is_known_from_what_only_follows_one(data: st.DataObject) -> N
 
 
 @given(data=st.data())
-def test_when_events_are_missing_the_furthest_that_came_counts(data: st.DataObject) -> None:
-    happened = data.draw(told(whole_paths))
-    came = data.draw(st.lists(st.sampled_from(happened.sent), min_size=1, unique_by=id))
+def test_with_missing_events_the_received_status_of_highest_rank_counts(
+    data: st.DataObject,
+) -> None:
+    happened = data.draw(leg_events(complete_paths))
+    received = data.draw(st.lists(st.sampled_from(happened.sent), min_size=1, unique_by=id))
 
-    leg = leg_of(build_timeline(data.draw(arrived(came))))
+    leg = leg_of(build_timeline(data.draw(arrived(received))))
 
-    assert leg.state == max((fields["status"] for fields in came), key=STATUS_RANK.__getitem__)
+    assert leg.state == max((fields["status"] for fields in received), key=STATUS_RANK.__getitem__)
 
 
 @given(data=st.data())
-def test_the_time_of_a_status_is_the_first_at_which_it_was_reported(data: st.DataObject) -> None:
-    happened = data.draw(told(begun_paths))
+def test_the_time_of_a_status_is_that_of_its_first_event(data: st.DataObject) -> None:
+    happened = data.draw(leg_events(partial_paths))
     first: dict[str, str] = {}
     for fields in happened.sent:
         first.setdefault(fields["status"], fields["timestamp"])
@@ -240,8 +244,11 @@ def test_the_time_of_a_status_is_the_first_at_which_it_was_reported(data: st.Dat
 
 
 @given(data=st.data())
-def test_legs_of_one_conversation_do_not_disturb_each_other(data: st.DataObject) -> None:
-    one, other = data.draw(told(begun_paths)), data.draw(told(begun_paths, SECOND_LEG))
+def test_the_legs_of_a_conversation_are_independent(data: st.DataObject) -> None:
+    one, other = (
+        data.draw(leg_events(partial_paths)),
+        data.draw(leg_events(partial_paths, SECOND_LEG)),
+    )
 
     both = build_timeline(data.draw(arrived([*one.sent, *other.sent])))
 
@@ -261,18 +268,18 @@ _fields = st.dictionaries(
 
 
 @given(data=st.data(), sent=st.lists(_fields, max_size=8))
-def test_whatever_came_folds_to_the_same_in_any_order(
+def test_arbitrary_events_build_the_same_timeline_in_any_order(
     data: st.DataObject, sent: list[Fields]
 ) -> None:
-    def said(events: list[CallEvent]) -> str:  # as text, since NaN is not even the same as itself
+    def as_json(events: list[CallEvent]) -> str:  # comparable, although NaN is not equal to itself
         timeline = build_timeline(events)
         keys = [event.key for event in timeline.events]
         return json.dumps([timeline.legs, keys], sort_keys=True)
 
-    assert said(data.draw(arrived(sent))) == said(data.draw(arrived(sent)))
+    assert as_json(data.draw(arrived(sent))) == as_json(data.draw(arrived(sent)))
 
 
-# Single sentences
+# Examples
 
 
 def status(name: str, second: int = 0, /, **fields: Any) -> Fields:
@@ -289,23 +296,23 @@ def leg_after(*sent: Fields) -> LegSummary:
     return leg_of(build_timeline(map(parse_event, sent)))
 
 
-def test_nothing_folds_to_nothing() -> None:
+def test_no_events_build_an_empty_timeline() -> None:
     assert build_timeline([]) == Timeline({}, ())
 
 
-def test_a_leg_of_which_only_keys_are_known_is_in_an_unknown_state() -> None:
+def test_a_leg_with_only_input_events_has_an_unknown_state() -> None:
     leg = leg_after({"uuid": LEG, "dtmf": {"digits": "1"}, "timestamp": "2021-03-29T21:20:05Z"})
 
     assert (leg.state, leg.outcome, leg.ended) == ("unknown", None, False)
 
 
-def test_a_leg_written_with_and_without_dashes_is_one() -> None:
+def test_a_uuid_with_and_without_dashes_is_one_leg() -> None:
     events = map(parse_event, [status("started"), status("answered", uuid=DASHED)])
 
     assert list(build_timeline(events).legs) == [LEG]
 
 
-def test_a_websocket_that_the_application_closed_is_disconnected_until_it_is_completed() -> None:
+def test_a_websocket_closed_by_its_server_is_disconnected_until_completed() -> None:
     sent = [status("started"), status("answered", 1), status("disconnected", 2)]
 
     assert (leg_after(*sent).state, leg_after(*sent).ended) == ("disconnected", False)
@@ -318,8 +325,8 @@ def test_busy_and_then_completed_is_completed_with_the_outcome_busy() -> None:
     assert (leg.state, leg.outcome, leg.ended) == ("completed", "busy", True)
 
 
-def test_what_a_call_cost_is_as_completed_tells_it() -> None:
-    told_costs = {
+def test_the_costs_of_a_call_come_from_completed() -> None:
+    costs = {
         "duration": "6",
         "rate": "0.00720000",
         "price": "0.00072000",
@@ -327,11 +334,11 @@ def test_what_a_call_cost_is_as_completed_tells_it() -> None:
         "disconnected_by": "user",
     }
 
-    assert leg_after(status("completed", 0, **told_costs), status("answered")).costs == told_costs
+    assert leg_after(status("completed", 0, **costs), status("answered")).costs == costs
     assert leg_after(status("answered", rate=None, network=None)).costs == {}
 
 
-def test_who_called_is_as_the_earliest_event_tells_that_says_so() -> None:
+def test_caller_and_callee_come_from_the_earliest_event_that_has_them() -> None:
     leg = leg_after(
         status("completed", 3, **{"from": "Unknown", "to": "442079460000"}),
         status("answered", 2, **{"from": " 447700900000"}),
@@ -342,7 +349,7 @@ def test_who_called_is_as_the_earliest_event_tells_that_says_so() -> None:
     assert (leg.from_, leg.to, leg.direction) == ("447700900000", "442079460000", "inbound")
 
 
-def test_a_leg_that_was_moved_was_in_both_conversations_in_this_order() -> None:
+def test_a_transferred_leg_was_in_both_conversations_in_order() -> None:
     moved = {
         "type": "transfer",
         "uuid": DASHED,
@@ -353,12 +360,3 @@ def test_a_leg_that_was_moved_was_in_both_conversations_in_this_order() -> None:
     ended = status("completed", 3, conversation_uuid=MOVED_TO)
 
     assert leg_after(ended, moved, status("started")).conversations == (CONVERSATION, MOVED_TO)
-
-
-def test_events_of_one_kind_are_given_in_order() -> None:
-    keys = [{**status("x", second), "dtmf": {"digits": str(second)}} for second in (3, 1, 2)]
-    for fields in keys:
-        del fields["status"]
-    timeline = build_timeline(map(parse_event, [status("started"), *keys]))
-
-    assert [event.fields["dtmf"]["digits"] for event in timeline.of_kind("input")] == list("123")

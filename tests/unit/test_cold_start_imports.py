@@ -1,4 +1,4 @@
-"""What each function loads while it starts: somebody listens to silence meanwhile."""
+"""What each function imports at a cold start, while a caller hears silence."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ print(*sorted(after))
 
 
 def loaded(module: str, *folders: Path) -> set[str]:
-    """Give what importing a module adds to a Python that has its standard library alone."""
-    done = subprocess.run(
+    """Return the modules that an import adds, in a Python with only its standard library."""
+    process = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _CHILD, module, *map(str, folders)],
         capture_output=True,
         text=True,
@@ -46,52 +46,52 @@ def loaded(module: str, *folders: Path) -> set[str]:
         timeout=30,
         env={},
     )
-    return set(done.stdout.split())
+    return set(process.stdout.split())
 
 
 @pytest.mark.parametrize("function", [*WEBHOOKS, "drain"])
-def test_a_function_starts_with_python_and_our_code_alone_and_without_an_environment(
+def test_a_function_imports_only_python_and_our_code_without_environment_variables(
     function: str,
 ) -> None:
-    # given no folder but that of the functions: no layer
+    # given only the folder of the functions, without a layer
     roots = {name.partition(".")[0] for name in loaded(f"{function}.app", FUNCTIONS)}
     assert not roots & HEAVY
 
 
 @pytest.mark.parametrize("function", WEBHOOKS)
-def test_no_flow_is_loaded_before_it_is_chosen(function: str) -> None:
+def test_no_flow_is_loaded_before_it_is_selected(function: str) -> None:
     assert not {n for n in loaded(f"{function}.app", FUNCTIONS) if n.startswith("flows.")}
 
 
-def test_the_answer_function_loads_nothing_that_keeps_events() -> None:
+def test_the_answer_function_loads_no_storage_code() -> None:
     assert not {name for name in loaded("answer.app", FUNCTIONS) if name.startswith("records")}
 
 
-def test_a_heavy_module_would_be_seen(tmp_path: Path) -> None:
+def test_a_heavy_module_is_detected(tmp_path: Path) -> None:
     (tmp_path / "heavy.py").write_text("import asyncio, dataclasses\n")
     assert {"asyncio", "dataclasses"} <= loaded("heavy", tmp_path)
 
 
-def test_the_fallback_imports_nothing_at_all() -> None:
-    # given no folder but that of the functions: no layer
+def test_the_fallback_imports_nothing() -> None:
+    # given only the folder of the functions, without a layer
     names = loaded("fallback.app", FUNCTIONS)
-    # then nothing is loaded but the package and the module themselves
+    # then only the package and the module themselves are loaded
     assert names == {"fallback", "fallback.app"}
 
 
 @pytest.mark.parametrize("event", [{}, None, [], {"headers": None}, "x"])
-def test_the_fallback_answers_whatever_comes_with_a_talk_action(event: object) -> None:
+def test_the_fallback_responds_to_any_event_with_a_talk_action(event: object) -> None:
     code = (
         "import sys, json; sys.path.insert(0, sys.argv[1]); from fallback.app import handler;"
         "print(json.dumps(handler(json.loads(sys.argv[2]), None)))"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, str(FUNCTIONS), json.dumps(event)],
         capture_output=True,
         text=True,
         check=True,
         timeout=30,
     )
-    reply = json.loads(done.stdout)
-    assert reply["statusCode"] == 200
-    assert [action["action"] for action in json.loads(reply["body"])] == ["talk"]
+    response = json.loads(process.stdout)
+    assert response["statusCode"] == 200
+    assert [action["action"] for action in json.loads(response["body"])] == ["talk"]

@@ -1,4 +1,4 @@
-"""What a deployed stack reports, read from CloudWatch Logs; the logs are moto's."""
+"""tests.bench.aws: parse the REPORT lines of Lambda in CloudWatch Logs, with moto."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def client() -> Iterator[Callable[[str], Any]]:
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    made: list[Any] = []
+    clients: list[Any] = []
 
     def make(service: str) -> Any:
-        made.append(
+        clients.append(
             boto3.client(
                 service,
                 endpoint_url=f"http://{host}:{port}",
@@ -72,11 +72,11 @@ def client() -> Iterator[Callable[[str], Any]]:
                 aws_secret_access_key="not-a-key",
             )
         )
-        return made[-1]
+        return clients[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for client_ in clients:
+        client_.close()
     server.stop()
 
 
@@ -89,11 +89,11 @@ def client() -> Iterator[Callable[[str], Any]]:
     ],
     ids=["json", "text"],
 )
-def test_a_report_is_read_in_either_form(message: str) -> None:
+def test_a_report_is_parsed_in_both_formats(message: str) -> None:
     assert report(message) == Report(12.5, 101.25, 61, 1769)
 
 
-def test_the_report_of_a_warm_answer_has_no_init() -> None:
+def test_the_report_of_a_warm_start_has_no_init() -> None:
     assert report(as_json(1.5)) == Report(1.5, None, 61, 1769)
 
 
@@ -108,7 +108,7 @@ def test_the_report_of_a_warm_answer_has_no_init() -> None:
         '{"type": "platform.report", "record": {"status": "error"}}',
     ],
 )
-def test_any_other_line_is_no_report(message: str) -> None:
+def test_any_other_line_is_not_a_report(message: str) -> None:
     assert report(message) is None
 
 
@@ -125,8 +125,8 @@ def test_a_function_has_a_log_group_with_its_name_or_that_of_the_webhooks(
     }
 
 
-def test_reports_are_read_page_by_page_and_none_from_before(client: Callable[[str], Any]) -> None:
-    # given more lines than one page of CloudWatch's answer holds, and an old one
+def test_reports_are_read_page_by_page_from_the_start_time(client: Callable[[str], Any]) -> None:
+    # given more lines than a page of CloudWatch's response holds, and an old one
     logs, now = client("logs"), time.time()
     logs.create_log_group(logGroupName="many")
     stream = "2026/03/29/voice-answer[7]0123456789abcdef"
@@ -145,7 +145,7 @@ def test_reports_are_read_page_by_page_and_none_from_before(client: Callable[[st
     # when the last hour is read
     source = LogSource("many", "voice-answer")
     durations = [one.duration for one in reports(logs, source, now - 3600)]
-    # then every report of it is there, once
+    # then it has every report once
     assert durations == [float(number) for number in range(10_500) if number != 7]
 
 
@@ -163,7 +163,7 @@ def test_reports_of_other_functions_in_the_log_group_are_left_out(
     assert [one.duration for one in found] == [2]
 
 
-def test_the_table_tells_cold_starts_from_warm_answers() -> None:
+def test_the_table_separates_cold_and_warm_starts() -> None:
     found = {"Answer": [Report(10, 90, 60, 1769), *[Report(2, None, 61, 1769)] * 3], "Asr": []}
     lines = summary(found).splitlines()
     assert [cell.strip() for cell in lines[2].split("|")[1:-1]] == [

@@ -1,4 +1,4 @@
-"""What an event is, and the item under which it is kept."""
+"""records.event: the kind, leg, time and item of an event."""
 
 from __future__ import annotations
 
@@ -82,11 +82,13 @@ def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in names}
 
 
-def kept(fields: dict[str, Any], received_at: float = NOW, keep_days: int = 90) -> dict[str, Any]:
+def item_of(
+    fields: dict[str, Any], received_at: float = NOW, keep_days: int = 90
+) -> dict[str, Any]:
     return event_item(parse_event(fields), json.dumps(fields), "POST", received_at, keep_days)
 
 
-# What it is
+# Kind
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def kept(fields: dict[str, Any], received_at: float = NOW, keep_days: int = 90) 
     [
         (STATUS, "status"),
         (COMPLETED, "status"),
-        ({**STATUS, "status": "a status of tomorrow"}, "status"),
+        ({**STATUS, "status": "a future status"}, "status"),
         (RECORD, "record"),
         ({**RECORD, "size": 0, "recording_url": ""}, "record"),
         (TRANSCRIPTION, "transcription"),
@@ -113,25 +115,25 @@ def kept(fields: dict[str, Any], received_at: float = NOW, keep_days: int = 90) 
         ({**ERROR, "original_request": {"url": "https://a.b", "type": "event"}}, "unknown"),
         ({}, "unknown"),
         ({"type": ["transfer"]}, "unknown"),
-        ({"something": "of tomorrow", "conversation_uuid": CONVERSATION}, "unknown"),
+        ({"something": "new", "conversation_uuid": CONVERSATION}, "unknown"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_an_event_is_recognised_by_what_it_carries(fields: dict[str, Any], kind: str) -> None:
+def test_the_kind_of_an_event_follows_from_its_fields(fields: dict[str, Any], kind: str) -> None:
     assert parse_event(fields).kind == kind
 
 
-@pytest.mark.parametrize("fields", [TRANSCRIPTION, PAYMENT, {**STATUS, "status": "on the moon"}])
-def test_only_a_known_status_of_a_leg_counts_as_one(fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [TRANSCRIPTION, PAYMENT, {**STATUS, "status": "unheard of"}])
+def test_only_a_known_status_of_a_leg_counts(fields: dict[str, Any]) -> None:
     assert parse_event(fields).status is None
 
 
 @pytest.mark.parametrize("status", [None, 7, ["started"], {"started": 1}, True, ""])
-def test_a_status_of_another_kind_is_none(status: object) -> None:
+def test_a_status_of_another_type_is_none(status: object) -> None:
     assert parse_event({**STATUS, "status": status}).status is None
 
 
-# Whose it is
+# Conversation and leg
 
 
 def test_a_leg_is_the_same_with_and_without_dashes() -> None:
@@ -140,33 +142,33 @@ def test_a_leg_is_the_same_with_and_without_dashes() -> None:
     assert legs == {LEG}
 
 
-def test_a_machine_that_answered_names_its_leg_as_call_uuid() -> None:
+def test_a_machine_event_has_its_leg_in_call_uuid() -> None:
     machine = {**without(STATUS, "uuid"), "status": "machine", "call_uuid": DASHED}
 
     assert parse_event(machine).leg == LEG
 
 
-def test_a_transfer_belongs_to_the_conversation_that_it_leads_to() -> None:
-    assert kept(TRANSFER)["pk"] == CONVERSATION
+def test_a_transfer_belongs_to_its_target_conversation() -> None:
+    assert item_of(TRANSFER)["pk"] == CONVERSATION
 
 
-def test_an_event_without_a_conversation_is_kept_with_its_leg() -> None:
-    assert kept(without(STATUS, "conversation_uuid"))["pk"] == LEG
+def test_an_event_without_a_conversation_has_its_leg_as_key() -> None:
+    assert item_of(without(STATUS, "conversation_uuid"))["pk"] == LEG
 
 
-def test_an_event_of_nobody_is_kept_with_those_of_its_day() -> None:
-    assert kept({"timestamp": "2020-01-02T03:04:05Z"})["pk"] == "unknown#2020-01-02"
+def test_an_event_without_conversation_and_leg_has_its_day_as_key() -> None:
+    assert item_of({"timestamp": "2020-01-02T03:04:05Z"})["pk"] == "unknown#2020-01-02"
 
 
-def test_an_event_of_nobody_and_no_time_is_kept_with_those_of_the_day_it_came() -> None:
-    assert kept({})["pk"] == "unknown#2021-03-29"
+def test_without_a_time_the_key_is_the_day_of_arrival() -> None:
+    assert item_of({})["pk"] == "unknown#2021-03-29"
 
 
-# When it happened
+# Time
 
 
 @pytest.mark.parametrize(
-    ("given_as", "read_as"),
+    ("sent", "parsed"),
     [
         ("2021-03-29T21:20:05.582Z", "2021-03-29T21:20:05.582Z"),
         ("2020-05-06T13:34:21Z", "2020-05-06T13:34:21.000Z"),
@@ -180,12 +182,12 @@ def test_an_event_of_nobody_and_no_time_is_kept_with_those_of_the_day_it_came() 
         (" 2021-03-29T21:20:05.582Z ", "2021-03-29T21:20:05.582Z"),
     ],
 )
-def test_a_time_of_any_form_is_read_as_utc_with_milliseconds(given_as: str, read_as: str) -> None:
-    assert parse_event({**STATUS, "timestamp": given_as}).timestamp == read_as
+def test_a_time_in_any_format_becomes_utc_with_milliseconds(sent: str, parsed: str) -> None:
+    assert parse_event({**STATUS, "timestamp": sent}).timestamp == parsed
 
 
 @pytest.mark.parametrize(
-    "no_time",
+    "invalid",
     [
         None,
         "",
@@ -206,14 +208,14 @@ def test_a_time_of_any_form_is_read_as_utc_with_milliseconds(given_as: str, read
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_what_is_no_time_counts_as_none(no_time: object) -> None:
-    assert parse_event({**STATUS, "timestamp": no_time}).timestamp is None
+def test_an_invalid_time_is_none(invalid: object) -> None:
+    assert parse_event({**STATUS, "timestamp": invalid}).timestamp is None
 
 
-# How it is kept
+# Item
 
 
-def test_an_item_tells_all_of_its_event() -> None:
+def test_an_item_has_everything_of_its_event() -> None:
     event = parse_event(COMPLETED)
 
     assert event_item(event, "the body", "POST", NOW, 90) == {
@@ -235,29 +237,29 @@ def test_an_item_tells_all_of_its_event() -> None:
 
 
 def test_the_same_event_sent_twice_has_one_key() -> None:
-    turned = dict(reversed(COMPLETED.items()))
-    first, again = kept(COMPLETED, NOW), kept(turned, NOW + 100_000)
+    reordered = dict(reversed(COMPLETED.items()))
+    first, repeated = item_of(COMPLETED, NOW), item_of(reordered, NOW + 100_000)
 
-    assert (first["pk"], first["sk"]) == (again["pk"], again["sk"])
+    assert (first["pk"], first["sk"]) == (repeated["pk"], repeated["sk"])
 
 
 @pytest.mark.parametrize("name", COMPLETED)
-def test_an_event_that_differs_in_anything_has_another_key(name: str) -> None:
-    first, other = kept(COMPLETED), kept({**COMPLETED, name: "something else"})
+def test_an_event_with_any_difference_has_another_key(name: str) -> None:
+    first, other = item_of(COMPLETED), item_of({**COMPLETED, name: "something else"})
 
     assert (first["pk"], first["sk"]) != (other["pk"], other["sk"])
 
 
-def test_items_of_a_conversation_stand_in_the_order_of_their_times() -> None:
+def test_the_items_of_a_conversation_sort_by_time() -> None:
     times = ["2021-03-29T21:20:05Z", "2021-03-29 21:20:05.001", "2021-03-29T23:20:06+02:00"]
-    keys = [kept({**STATUS, "timestamp": time})["sk"] for time in times]
+    keys = [item_of({**STATUS, "timestamp": time})["sk"] for time in times]
 
     assert keys == sorted(keys)
 
 
 @pytest.mark.parametrize("status", ["started", "completed"])
-def test_the_day_of_a_list_stands_on_the_beginning_and_the_end_of_a_leg(status: str) -> None:
-    assert kept({**STATUS, "status": status})["day"] == "2021-03-29"
+def test_started_and_completed_have_the_day_of_the_list(status: str) -> None:
+    assert item_of({**STATUS, "status": status})["day"] == "2021-03-29"
 
 
 @pytest.mark.parametrize(
@@ -274,20 +276,20 @@ def test_the_day_of_a_list_stands_on_the_beginning_and_the_end_of_a_leg(status: 
         TRANSFER,
     ],
 )
-def test_nothing_else_stands_in_a_list(fields: dict[str, Any]) -> None:
-    assert "day" not in kept(fields)
+def test_other_events_have_no_day(fields: dict[str, Any]) -> None:
+    assert "day" not in item_of(fields)
 
 
-def test_an_event_without_a_leg_is_in_no_index_of_legs() -> None:
-    assert "leg" not in kept(NOTIFY)
+def test_an_event_without_a_leg_is_not_in_the_index_of_legs() -> None:
+    assert "leg" not in item_of(NOTIFY)
 
 
 @pytest.mark.parametrize("caller", [None, "", 447700900000, "x" * 10_000, "\ud800"])
-def test_a_list_shows_no_caller_whom_the_event_does_not_name(caller: object) -> None:
-    assert "from" not in kept({**STATUS, "from": caller})
+def test_an_invalid_caller_is_left_out(caller: object) -> None:
+    assert "from" not in item_of({**STATUS, "from": caller})
 
 
-# Whatever comes
+# Arbitrary events
 
 _scalars = (
     st.none()
@@ -310,14 +312,14 @@ _names = st.sampled_from(
 ) | st.text(st.characters(), max_size=10)
 
 
-def taken_by_dynamodb(made: dict[str, Any]) -> bool:
-    """Whether DynamoDB's limits on keys and items are kept (Developer Guide: constraints)."""
+def is_valid_in_dynamodb(item: dict[str, Any]) -> bool:
+    """Return whether an item is within DynamoDB's limits (Developer Guide: constraints)."""
     size = 0
-    for name, value in made.items():
+    for name, value in item.items():
         assert type(value) in (str, int)
         size += len(name.encode()) + len(str(value).encode())
     keys = {"pk": 2048, "sk": 1024, "leg": 2048, "day": 2048}
-    lengths = {key: len(made[key].encode()) for key in keys if key in made}
+    lengths = {key: len(item[key].encode()) for key in keys if key in item}
     return size <= 400 * 1024 and all(0 < lengths[key] <= keys[key] for key in lengths)
 
 
@@ -329,22 +331,22 @@ def taken_by_dynamodb(made: dict[str, Any]) -> bool:
 @example(fields={**STATUS, "from": "\U0001f642" * 256, "to": "\U0001f642" * 256})
 @example(fields={"x" * 10_000: "\ud800" * 10_000})
 @example(fields={"timestamp": float("inf"), "status": float("nan"), "uuid": 10**400})
-def test_any_event_gives_an_item_that_dynamodb_takes(fields: dict[str, Any]) -> None:
-    made = kept(fields)
+def test_any_event_has_an_item_that_is_valid_in_dynamodb(fields: dict[str, Any]) -> None:
+    item = item_of(fields)
 
-    assert {"pk", "sk"} <= made.keys()
-    assert taken_by_dynamodb(made)
+    assert {"pk", "sk"} <= item.keys()
+    assert is_valid_in_dynamodb(item)
 
 
 def test_the_largest_body_fits_into_an_item() -> None:
     event = parse_event(dict.fromkeys(COMPLETED, "🙂" * 256) | {"uuid": LEG})
 
-    assert taken_by_dynamodb(event_item(event, "\u00e9" * (128 * 1024), "POST", NOW, 90))
+    assert is_valid_in_dynamodb(event_item(event, "\u00e9" * (128 * 1024), "POST", NOW, 90))
 
 
 @given(fields=st.dictionaries(_names, _values, max_size=8))
-def test_what_is_kept_is_recognised_as_what_came(fields: dict[str, Any]) -> None:
+def test_a_stored_event_parses_to_the_received_one(fields: dict[str, Any]) -> None:
     def key(event: CallEvent) -> object:
         return event.key, event.conversation
 
-    assert key(parse_event(json.loads(kept(fields)["body"]))) == key(parse_event(fields))
+    assert key(parse_event(json.loads(item_of(fields)["body"]))) == key(parse_event(fields))

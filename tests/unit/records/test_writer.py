@@ -1,7 +1,7 @@
-"""The one write, against moto's DynamoDB and SQS as the template describes them, and against none.
+"""records.writer, with the table and queue of the template in moto, and with failing services.
 
-A service that is down is a port on which nobody listens; one that hangs takes connections and never
-answers.
+A service that is down is a port without a listener; one that hangs accepts connections and never
+responds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WITHIN = 5.0  # seconds; moto needs a few milliseconds
 
 
 class CloudFormation(yaml.SafeLoader):
-    """YAML whose short functions (`!Ref`, `!Sub`) are read as nothing: no key of ours has any."""
+    """YAML with short functions (`!Ref`, `!Sub`) loaded as None; the table's keys have none."""
 
 
 CloudFormation.add_multi_constructor("!", lambda *_: None)
@@ -50,8 +50,8 @@ def cloud() -> Iterator[str]:
 
 
 @pytest.fixture
-def nobody() -> Iterator[str]:
-    """An address at which nobody listens."""
+def unreachable() -> Iterator[str]:
+    """Return a URL without a listener."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -62,14 +62,14 @@ def sdk(cloud: str) -> Iterator[Callable[[str], Any]]:
     with contextlib.ExitStack() as stack:
 
         def client(service: str) -> Any:
-            made = boto3.client(
+            boto = boto3.client(
                 service,
                 endpoint_url=cloud,
                 region_name="eu-west-2",
                 aws_access_key_id="AKIDEXAMPLE",
                 aws_secret_access_key="secret",
             )
-            return stack.enter_context(contextlib.closing(made))
+            return stack.enter_context(contextlib.closing(boto))
 
         yield client
 
@@ -95,7 +95,7 @@ def overflow(sdk: Callable[[str], Any]) -> str:
 
 @pytest.fixture
 def aws(cloud: str) -> Iterator[Callable[..., AwsClient]]:
-    """Make the caller; `dynamodb` and `sqs` say where these are, if not at moto's."""
+    """Make AWS clients; `dynamodb` and `sqs` are endpoints other than moto."""
     with contextlib.ExitStack() as stack:
 
         def make(dynamodb: str = cloud, sqs: str = cloud) -> AwsClient:
@@ -123,7 +123,7 @@ def stored(sdk: Callable[[str], Any], table: str) -> Callable[[], list[dict[str,
 
 
 @pytest.fixture
-def waiting(sdk: Callable[[str], Any], overflow: str) -> Callable[[], list[Any]]:
+def queued(sdk: Callable[[str], Any], overflow: str) -> Callable[[], list[Any]]:
     def read() -> list[Any]:
         messages = sdk("sqs").receive_message(QueueUrl=overflow, MaxNumberOfMessages=10)
         return [json.loads(message["Body"]) for message in messages.get("Messages", [])]
@@ -131,7 +131,7 @@ def waiting(sdk: Callable[[str], Any], overflow: str) -> Callable[[], list[Any]]
     return read
 
 
-def an_item(body: str | None = None, received_at: float = NOW, **fields: Any) -> dict[str, Any]:
+def new_item(body: str | None = None, received_at: float = NOW, **fields: Any) -> dict[str, Any]:
     sent = {
         "from": "447700900000",
         "to": "442079460000",
@@ -147,59 +147,59 @@ def an_item(body: str | None = None, received_at: float = NOW, **fields: Any) ->
     )
 
 
-def as_stored(made: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in made.items()}
+def as_stored(item: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in item.items()}
 
 
-def test_the_table_has_the_keys_that_items_have() -> None:
+def test_every_key_of_the_table_is_in_an_item() -> None:
     definitions = {part["AttributeName"] for part in TABLE["AttributeDefinitions"]}
     schemas = [TABLE["KeySchema"], *(i["KeySchema"] for i in TABLE["GlobalSecondaryIndexes"])]
     keys = {part["AttributeName"] for schema in schemas for part in schema}
 
     assert definitions == keys
-    assert keys | {TABLE["TimeToLiveSpecification"]["AttributeName"]} <= an_item().keys()
+    assert keys | {TABLE["TimeToLiveSpecification"]["AttributeName"]} <= new_item().keys()
 
 
-def test_the_list_of_a_day_shows_only_what_items_have() -> None:
+def test_every_projected_attribute_of_by_day_is_in_an_item() -> None:
     (by_day,) = (i for i in TABLE["GlobalSecondaryIndexes"] if i["IndexName"] == "by-day")
 
-    assert set(by_day["Projection"]["NonKeyAttributes"]) <= an_item(duration="6").keys()
+    assert set(by_day["Projection"]["NonKeyAttributes"]) <= new_item(duration="6").keys()
 
 
-def test_an_event_is_kept_as_it_came(
+def test_an_event_is_stored_unchanged(
     aws: Callable[..., AwsClient], table: str, overflow: str, stored: Callable[[], Any]
 ) -> None:
-    made = an_item()
+    item = new_item()
 
-    assert store_event(aws(), table, overflow, made, within=WITHIN) == "kept"
-    assert stored() == [as_stored(made)]
+    assert store_event(aws(), table, overflow, item, within=WITHIN) == "kept"
+    assert stored() == [as_stored(item)]
 
 
-def test_a_repeat_leaves_what_was_kept_first(
+def test_a_repeated_event_leaves_the_stored_one_unchanged(
     aws: Callable[..., AwsClient], table: str, overflow: str, stored: Callable[[], Any]
 ) -> None:
-    first, again = an_item(), an_item(body="the same in other words", received_at=NOW + 60)
-    caller = aws()
-    store_event(caller, table, overflow, first, within=WITHIN)
+    first, repeated = new_item(), new_item(body="another body", received_at=NOW + 60)
+    client = aws()
+    store_event(client, table, overflow, first, within=WITHIN)
 
-    assert store_event(caller, table, overflow, again, within=WITHIN) == "repeat"
+    assert store_event(client, table, overflow, repeated, within=WITHIN) == "repeat"
     assert stored() == [as_stored(first)]
 
 
-def test_a_kept_event_waits_on_no_queue(
-    aws: Callable[..., AwsClient], table: str, overflow: str, waiting: Callable[[], Any]
+def test_a_stored_event_is_not_sent_to_the_queue(
+    aws: Callable[..., AwsClient], table: str, overflow: str, queued: Callable[[], Any]
 ) -> None:
     for _ in range(2):
-        store_event(aws(), table, overflow, an_item(), within=WITHIN)
+        store_event(aws(), table, overflow, new_item(), within=WITHIN)
 
-    assert waiting() == []
+    assert queued() == []
 
 
-def test_events_of_one_moment_are_kept_side_by_side(
+def test_events_with_equal_times_are_separate_items(
     aws: Callable[..., AwsClient], table: str, overflow: str, stored: Callable[[], Any]
 ) -> None:
     for status in ("started", "ringing"):
-        store_event(aws(), table, overflow, an_item(status=status), within=WITHIN)
+        store_event(aws(), table, overflow, new_item(status=status), within=WITHIN)
 
     assert {i["status"] for i in stored()} == {"started", "ringing"}
 
@@ -209,10 +209,10 @@ def test_events_of_one_moment_are_kept_side_by_side(
     ["", "\x00\x7f", "{}" * 131_072, "\u00e9" * 131_072, "\U0001f642" * 65_536, '"\\' * 131_072],
     ids=["empty", "control", "braces", "two bytes", "four bytes", "quotes"],
 )
-def test_a_body_of_any_kind_up_to_256_kib_is_kept(
+def test_any_body_up_to_256_kib_is_stored(
     body: str, aws: Callable[..., AwsClient], table: str, overflow: str, stored: Callable[[], Any]
 ) -> None:
-    assert store_event(aws(), table, overflow, an_item(body), within=WITHIN) == "kept"
+    assert store_event(aws(), table, overflow, new_item(body), within=WITHIN) == "kept"
     assert [i["body"] for i in stored()] == [body]
 
 
@@ -221,80 +221,84 @@ def test_a_body_of_any_kind_up_to_256_kib_is_kept(
     ["", "\x00\x7f", "{}" * 131_072, "\u00e9" * 131_072, "\U0001f642" * 65_536, '"\\' * 131_072],
     ids=["empty", "control", "braces", "two bytes", "four bytes", "quotes"],
 )
-def test_a_body_of_any_kind_up_to_256_kib_overflows(
+def test_any_body_up_to_256_kib_fits_in_the_queue(
     body: str,
-    nobody: str,
+    unreachable: str,
     aws: Callable[..., AwsClient],
     table: str,
     overflow: str,
-    waiting: Callable[[], Any],
+    queued: Callable[[], Any],
 ) -> None:
-    made = an_item(body)
+    item = new_item(body)
 
-    assert store_event(aws(dynamodb=nobody), table, overflow, made, within=WITHIN) == "overflowed"
-    assert waiting() == [made]
+    assert (
+        store_event(aws(dynamodb=unreachable), table, overflow, item, within=WITHIN) == "overflowed"
+    )
+    assert queued() == [item]
 
 
-def test_an_event_that_the_table_refuses_overflows(
-    aws: Callable[..., AwsClient], overflow: str, waiting: Callable[[], Any]
+def test_an_event_that_the_table_rejects_goes_to_the_queue(
+    aws: Callable[..., AwsClient], overflow: str, queued: Callable[[], Any]
 ) -> None:
-    made = an_item()
+    item = new_item()
 
-    assert store_event(aws(), "no-such-table", overflow, made, within=WITHIN) == "overflowed"
-    assert waiting() == [made]
+    assert store_event(aws(), "no-such-table", overflow, item, within=WITHIN) == "overflowed"
+    assert queued() == [item]
 
 
-def test_an_event_for_which_the_table_takes_too_long_overflows(
-    aws: Callable[..., AwsClient], table: str, overflow: str, waiting: Callable[[], Any]
+def test_an_event_goes_to_the_queue_if_the_table_is_too_slow(
+    aws: Callable[..., AwsClient], table: str, overflow: str, queued: Callable[[], Any]
 ) -> None:
-    made = an_item()
+    item = new_item()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        caller = aws(dynamodb=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        client = aws(dynamodb=f"http://127.0.0.1:{silent.getsockname()[1]}")
 
-        assert store_event(caller, table, overflow, made, within=0.3) == "overflowed"
-    assert waiting() == [made]
+        assert store_event(client, table, overflow, item, within=0.3) == "overflowed"
+    assert queued() == [item]
 
 
-def test_what_overflowed_is_kept_once_by_the_same_write(
-    nobody: str,
+def test_a_queued_event_is_stored_once(
+    unreachable: str,
     aws: Callable[..., AwsClient],
     table: str,
     overflow: str,
     stored: Callable[[], Any],
-    waiting: Callable[[], Any],
+    queued: Callable[[], Any],
 ) -> None:
-    made = an_item()
-    store_event(aws(dynamodb=nobody), table, overflow, made, within=WITHIN)
-    (drained,) = waiting()
+    item = new_item()
+    store_event(aws(dynamodb=unreachable), table, overflow, item, within=WITHIN)
+    (drained,) = queued()
 
     assert [put_if_absent(aws(), table, drained, within=WITHIN) for _ in range(2)] == [True, False]
-    assert stored() == [as_stored(made)]
+    assert stored() == [as_stored(item)]
 
 
-def test_an_event_that_came_again_after_it_overflowed_is_one_item(
-    nobody: str,
+def test_an_event_that_is_stored_and_queued_is_one_item(
+    unreachable: str,
     aws: Callable[..., AwsClient],
     table: str,
     overflow: str,
     stored: Callable[[], Any],
-    waiting: Callable[[], Any],
+    queued: Callable[[], Any],
 ) -> None:
-    store_event(aws(dynamodb=nobody), table, overflow, an_item(), within=WITHIN)
-    store_event(aws(), table, overflow, an_item(received_at=NOW + 1), within=WITHIN)
-    (drained,) = waiting()
+    store_event(aws(dynamodb=unreachable), table, overflow, new_item(), within=WITHIN)
+    store_event(aws(), table, overflow, new_item(received_at=NOW + 1), within=WITHIN)
+    (drained,) = queued()
 
     assert put_if_absent(aws(), table, drained, within=WITHIN) is False
     assert len(stored()) == 1
 
 
-def test_an_event_that_neither_takes_is_not_said_to_be_kept(
-    nobody: str, aws: Callable[..., AwsClient], table: str, overflow: str
+def test_an_event_that_neither_accepts_raises_an_error(
+    unreachable: str, aws: Callable[..., AwsClient], table: str, overflow: str
 ) -> None:
     with pytest.raises(AwsError, match="SendMessage"):
-        store_event(aws(dynamodb=nobody, sqs=nobody), table, overflow, an_item(), within=WITHIN)
+        store_event(
+            aws(dynamodb=unreachable, sqs=unreachable), table, overflow, new_item(), within=WITHIN
+        )
 
 
-def test_a_queue_that_is_down_does_not_matter_while_the_table_takes_events(
-    nobody: str, aws: Callable[..., AwsClient], table: str, overflow: str
+def test_an_unreachable_queue_does_not_matter_if_the_table_works(
+    unreachable: str, aws: Callable[..., AwsClient], table: str, overflow: str
 ) -> None:
-    assert store_event(aws(sqs=nobody), table, overflow, an_item(), within=WITHIN) == "kept"
+    assert store_event(aws(sqs=unreachable), table, overflow, new_item(), within=WITHIN) == "kept"

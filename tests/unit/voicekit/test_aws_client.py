@@ -1,4 +1,4 @@
-"""voicekit.aws_client against the moto server, and against a misbehaving one on loopback."""
+"""voicekit.aws_client against moto, and against a server on loopback that misbehaves."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def environment(url: str | None = None) -> dict[str, str]:
 
 
 def sdk(service: str, region: str = "eu-west-2", url: str | None = None) -> Any:
-    """The official client."""
+    """Return an official client."""
     return boto3.client(
         service,
         endpoint_url=url,
@@ -62,7 +62,7 @@ def sdk(service: str, region: str = "eu-west-2", url: str | None = None) -> Any:
     )
 
 
-# The server that misbehaves
+# The misbehaving server
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ScriptedResponse:
     then: Literal["keep", "close", "reset", "hang", "drip"] = "keep"
 
 
-def reply(
+def response(
     status: int = 200,
     content: object = None,
     then: Literal["keep", "close", "reset"] = "keep",
@@ -84,12 +84,12 @@ def reply(
     return ScriptedResponse(head.encode() + body, then)
 
 
-def refusal(code: str, status: int = 400) -> ScriptedResponse:
-    return reply(status, {"__type": f"com.amazonaws#{code}", "message": "mind your own"})
+def error_response(code: str, status: int = 400) -> ScriptedResponse:
+    return response(status, {"__type": f"com.amazonaws#{code}", "message": "do not log this"})
 
 
-OK = reply()
-SENT = reply(content={"MessageId": "M-1"})
+OK = response()
+SENT = response(content={"MessageId": "M-1"})
 HANG = ScriptedResponse(then="hang")
 
 
@@ -102,7 +102,7 @@ class Request:
 
 @dataclass
 class Server:
-    """Answers on loopback, request by request, with the replies of a script."""
+    """A server on loopback that sends the responses of a script, one per request."""
 
     script: list[ScriptedResponse]
     tls: ssl.SSLContext | None = None
@@ -150,18 +150,18 @@ class Server:
         with connection.makefile("rb") as stream:
             while request := self._read(stream):
                 self.requests.append(request)
-                now = self.script.pop(0) if self.script else OK
-                connection.sendall(now.data)
-                if now.then == "close":
+                step = self.script.pop(0) if self.script else OK
+                connection.sendall(step.data)
+                if step.then == "close":
                     return
-                if now.then == "reset":
+                if step.then == "reset":
                     linger_none = b"\x01\x00\x00\x00\x00\x00\x00\x00"
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_none)
                     return
-                while now.then == "drip":  # until the client has gone away, which is an OSError
+                while step.then == "drip":  # until the client disconnects, which is an OSError
                     connection.sendall(b" ")
                     self._ended.wait(0.001)
-                if now.then == "hang":
+                if step.then == "hang":
                     stream.read()
 
     def _read(self, stream: io.BufferedReader) -> Request | None:
@@ -186,23 +186,23 @@ def serve() -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def speak(serve: object) -> Iterator[Callable[..., AwsClient]]:
-    """Make clients that do not really pause; they are closed before the servers they speak to."""
-    made: list[AwsClient] = []
+def make_client(serve: object) -> Iterator[Callable[..., AwsClient]]:
+    """Make clients that don't pause, and close them before their servers."""
+    clients: list[AwsClient] = []
 
-    def start(server: Server | str, **given: Any) -> AwsClient:
+    def start(server: Server | str, **options: Any) -> AwsClient:
         url = server if isinstance(server, str) else server.url
-        made.append(AwsClient(environment(url), **{"sleep": lambda _: None, **given}))
-        return made[-1]
+        clients.append(AwsClient(environment(url), **{"sleep": lambda _: None, **options}))
+        return clients[-1]
 
     yield start
-    for aws in made:
+    for aws in clients:
         aws.close()
 
 
 @dataclass
 class SteppedClock:
-    """A clock that goes on by `step` seconds whenever it is read."""
+    """A clock that advances by `step` seconds whenever it is read."""
 
     now: float = 1000.0
     step: float = 0.0
@@ -218,24 +218,24 @@ def closed_port() -> int:
         return port
 
 
-# What is sent
+# Requests
 
 
-def ask_all(aws: AwsClient) -> None:
+def send_all(aws: AwsClient) -> None:
     aws.get_secret_value("Signing")
     aws.put_item("events", {"pk": "CON-1", "sk": "ü", "expires_at": 12}, unless_exists="pk")
     aws.send_message(QUEUE, "ein Wörtchen")
 
 
-ALL_ANSWERED = (reply(content={"SecretString": "s"}), OK, SENT)
+ALL_SUCCEED = (response(content={"SecretString": "s"}), OK, SENT)
 
 
-def test_asks_for_what_botocore_asks(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_sends_the_requests_of_botocore(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(*ALL_ANSWERED, *ALL_ANSWERED)
-    with contextlib.closing(speak(server)) as aws:
-        ask_all(aws)
+    server = serve(*ALL_SUCCEED, *ALL_SUCCEED)
+    with contextlib.closing(make_client(server)) as aws:
+        send_all(aws)
 
     item = {"pk": {"S": "CON-1"}, "sk": {"S": "ü"}, "expires_at": {"N": "12"}}
     with contextlib.closing(sdk("secretsmanager", url=server.url)) as secrets:
@@ -249,24 +249,24 @@ def test_asks_for_what_botocore_asks(
         )
     with (
         contextlib.closing(sdk("sqs", url=server.url)) as queues,
-        contextlib.suppress(botocore.exceptions.ClientError),  # it looks for a digest of the body
+        contextlib.suppress(botocore.exceptions.ClientError),  # it expects a digest of the body
     ):
         queues.send_message(QueueUrl=server.url + "/123456789012/q", MessageBody="ein Wörtchen")
 
     def essence(request: Request) -> object:
         content = json.loads(request.body)
-        content.pop("QueueUrl", None)  # botocore's went to the server's address, ours did not
+        content.pop("QueueUrl", None)  # botocore sends to this URL, our client does not
         return request.headers["x-amz-target"], request.headers["content-type"], content
 
     ours, theirs = server.requests[:3], server.requests[3:]
     assert [essence(request) for request in ours] == [essence(request) for request in theirs]
 
 
-def test_what_goes_over_the_wire_is_signed_as_botocore_signs_it(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_signs_requests_as_botocore_does(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(*ALL_ANSWERED)
-    ask_all(speak(server, clock=lambda: 1440938160.0))
+    server = serve(*ALL_SUCCEED)
+    send_all(make_client(server, clock=lambda: 1440938160.0))
 
     for request, service in zip(
         server.requests, ("secretsmanager", "dynamodb", "sqs"), strict=True
@@ -285,7 +285,7 @@ def test_what_goes_over_the_wire_is_signed_as_botocore_signs_it(
         assert request.headers["x-amz-date"] == "20150830T123600Z"
 
 
-def test_sends_no_token_when_the_credentials_have_none(serve: Callable[..., Server]) -> None:
+def test_sends_no_session_token_without_one(serve: Callable[..., Server]) -> None:
     server = serve()
     variables = environment(server.url)
     del variables["AWS_SESSION_TOKEN"]
@@ -296,10 +296,10 @@ def test_sends_no_token_when_the_credentials_have_none(serve: Callable[..., Serv
 
 
 @pytest.mark.parametrize("value", [True, 1.5, None, b"1", ["1"]])
-def test_an_attribute_is_a_text_or_a_whole_number(
-    value: Any, speak: Callable[..., AwsClient]
+def test_an_attribute_is_a_string_or_an_integer(
+    value: Any, make_client: Callable[..., AwsClient]
 ) -> None:
-    aws = speak(f"http://127.0.0.1:{closed_port()}")
+    aws = make_client(f"http://127.0.0.1:{closed_port()}")
 
     with pytest.raises(TypeError, match="expected str or int"):
         aws.put_item("events", {"pk": value})
@@ -318,7 +318,7 @@ def test_names_every_missing_variable_at_once() -> None:
 
 
 @pytest.mark.parametrize("bad", ["line\nbreak", "ümlaut", "two words"])
-def test_refuses_credentials_unfit_for_a_header_without_showing_them(bad: str) -> None:
+def test_rejects_credentials_invalid_in_a_header_without_showing_them(bad: str) -> None:
     with pytest.raises(ValueError, match="AWS_SESSION_TOKEN") as caught:
         AwsClient({**environment(), "AWS_SESSION_TOKEN": bad})
 
@@ -339,7 +339,7 @@ def test_refuses_credentials_unfit_for_a_header_without_showing_them(bad: str) -
         "http://[host",
     ],
 )
-def test_refuses_an_endpoint_that_is_not_a_bare_address(url: str) -> None:
+def test_rejects_an_endpoint_that_is_not_a_base_url(url: str) -> None:
     with pytest.raises(ValueError):
         AwsClient(environment(url))
 
@@ -353,44 +353,44 @@ def test_refuses_an_endpoint_that_is_not_a_bare_address(url: str) -> None:
         ("eusc-de-east-1", "https://secretsmanager.eusc-de-east-1.amazonaws.eu"),
     ],
 )
-def test_without_a_setting_it_goes_where_botocore_goes(
+def test_uses_the_public_endpoints_of_botocore_by_default(
     region: str, secrets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_up: list[str] = []
+    names: list[str] = []
 
-    def no_name_is_known(host: bytes, port: int, **_: object) -> object:
+    def resolve_nothing(host: bytes, port: int, **_: object) -> object:
         name = host.decode()
-        looked_up.append(f"https://{name}" if port == 443 else f"{name}:{port}")
+        names.append(f"https://{name}" if port == 443 else f"{name}:{port}")
         raise socket.gaierror
 
-    monkeypatch.setattr(socket, "getaddrinfo", no_name_is_known)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_nothing)
     aws = AwsClient({**environment(), "AWS_REGION": region}, sleep=lambda _: None)
-    for ask in (
+    for send in (
         lambda: aws.get_secret_value("s"),
         lambda: aws.put_item("t", {"pk": "1"}),
         lambda: aws.send_message(QUEUE, "b"),
     ):
         with pytest.raises(AwsUnavailable, match="gaierror"):
-            ask()
+            send()
 
     theirs = []
     for service in ("secretsmanager", "dynamodb", "sqs"):
         with contextlib.closing(sdk(service, region)) as client:
             theirs.append(client.meta.endpoint_url)
-    assert looked_up[::2] == theirs
-    assert looked_up[0] == secrets
+    assert names[::2] == theirs
+    assert names[0] == secrets
 
 
-def test_the_endpoint_of_a_service_goes_before_the_endpoint_of_all(
+def test_the_endpoint_of_a_service_overrides_the_common_one(
     serve: Callable[..., Server],
 ) -> None:
-    of_all, of_tables = serve(SENT), serve()
-    variables = {**environment(of_all.url), "AWS_ENDPOINT_URL_DYNAMODB": of_tables.url + "/"}
+    common, dynamodb = serve(SENT), serve()
+    variables = {**environment(common.url), "AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url + "/"}
     with contextlib.closing(AwsClient(variables)) as aws:
         aws.put_item("events", {"pk": "1"})
         aws.send_message(QUEUE, "b")
 
-    assert [len(of_all.requests), len(of_tables.requests)] == [1, 1]
+    assert [len(common.requests), len(dynamodb.requests)] == [1, 1]
 
 
 # Against moto
@@ -410,29 +410,30 @@ def boto(cloud: str) -> Iterator[Callable[[str], Any]]:
     with contextlib.ExitStack() as stack:
 
         def client(service: str) -> Any:
-            made = sdk(service, url=cloud)
-            return stack.enter_context(contextlib.closing(made))
+            return stack.enter_context(contextlib.closing(sdk(service, url=cloud)))
 
         yield client
 
 
 def test_reads_a_secret(
-    cloud: str, boto: Callable[[str], Any], speak: Callable[..., AwsClient]
+    cloud: str, boto: Callable[[str], Any], make_client: Callable[..., AwsClient]
 ) -> None:
     boto("secretsmanager").create_secret(Name="Signing", SecretString='{"api_key": "ä"}')
 
-    assert speak(cloud).get_secret_value("Signing") == '{"api_key": "ä"}'
+    assert make_client(cloud).get_secret_value("Signing") == '{"api_key": "ä"}'
 
 
-def test_a_secret_that_is_not_there_is_refused(cloud: str, speak: Callable[..., AwsClient]) -> None:
+def test_a_secret_that_does_not_exist_is_refused(
+    cloud: str, make_client: Callable[..., AwsClient]
+) -> None:
     with pytest.raises(AwsRefused) as caught:
-        speak(cloud).get_secret_value("Nothing")
+        make_client(cloud).get_secret_value("Nothing")
 
     assert caught.value.code == "ResourceNotFoundException"
 
 
 def test_writes_an_item_once(
-    cloud: str, boto: Callable[[str], Any], speak: Callable[..., AwsClient]
+    cloud: str, boto: Callable[[str], Any], make_client: Callable[..., AwsClient]
 ) -> None:
     tables = boto("dynamodb")
     tables.create_table(
@@ -447,7 +448,7 @@ def test_writes_an_item_once(
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    aws = speak(cloud)
+    aws = make_client(cloud)
 
     written = [
         aws.put_item("events", {"key": "1", "sk": sk, "n": n}, unless_exists="key")
@@ -463,23 +464,23 @@ def test_writes_an_item_once(
 
 
 def test_sends_a_message(
-    cloud: str, boto: Callable[[str], Any], speak: Callable[..., AwsClient]
+    cloud: str, boto: Callable[[str], Any], make_client: Callable[..., AwsClient]
 ) -> None:
     queues = boto("sqs")
     url = queues.create_queue(QueueName="overflow")["QueueUrl"]
 
-    message_id = speak(cloud).send_message(url, '{"text": "ä"}')
+    message_id = make_client(cloud).send_message(url, '{"text": "ä"}')
 
     (message,) = queues.receive_message(QueueUrl=url)["Messages"]
     assert (message["MessageId"], message["Body"]) == (message_id, '{"text": "ä"}')
 
 
-# Faults
+# Errors
 
 
-def test_a_refused_connection_is_tried_twice(speak: Callable[..., AwsClient]) -> None:
+def test_a_refused_connection_gets_two_attempts(make_client: Callable[..., AwsClient]) -> None:
     pauses: list[float] = []
-    aws = speak(f"http://127.0.0.1:{closed_port()}", sleep=pauses.append, jitter=lambda: 0.5)
+    aws = make_client(f"http://127.0.0.1:{closed_port()}", sleep=pauses.append, jitter=lambda: 0.5)
 
     with pytest.raises(AwsUnavailable, match=r"PutItem: .*ConnectionRefusedError"):
         aws.put_item("events", {"pk": "1"})
@@ -498,18 +499,18 @@ def test_the_pause_is_random_and_at_most_a_tenth_of_a_second() -> None:
     assert all(0 <= pause < 0.1 for pause in pauses)
 
 
-PASSING = {
-    "a 500": reply(500),
+TRANSIENT = {
+    "a 500": response(500),
     "a 503 that is not JSON": ScriptedResponse(
         b"HTTP/1.1 503 Slow\r\nContent-Length: 4\r\n\r\n<h1>"
     ),
-    "throttling": refusal("ThrottlingException"),
-    "throughput exceeded": refusal("ProvisionedThroughputExceededException"),
-    "a request throttled, as SQS says it": refusal("RequestThrottled", 403),
-    "too many requests": refusal("Whatever", 429),
-    "closed before an answer": ScriptedResponse(then="close"),
-    "reset before an answer": ScriptedResponse(then="reset"),
-    "closed in the head": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Le", "close"),
+    "throttling": error_response("ThrottlingException"),
+    "throughput exceeded": error_response("ProvisionedThroughputExceededException"),
+    "a throttled request of SQS": error_response("RequestThrottled", 403),
+    "too many requests": error_response("Whatever", 429),
+    "closed before a response": ScriptedResponse(then="close"),
+    "reset before a response": ScriptedResponse(then="reset"),
+    "closed in the headers": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Le", "close"),
     "closed in the body": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}", "close"
     ),
@@ -521,51 +522,51 @@ PASSING = {
     "not JSON": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHello"),
     "not UTF-8": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n{\xff}}"),
     "no body": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-    "JSON of another kind": reply(content=["SecretString"]),
+    "JSON that is not an object": response(content=["SecretString"]),
     "JSON too deep": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000
     ),
-    "another success": reply(204),
-    "a redirect": reply(307, headers="Location: http://127.0.0.1:1/\r\n"),
-    "a 4xx that does not say why": reply(400, {"message": "no"}),
-    "a 4xx whose code is not a name": reply(400, {"__type": "a#\r\nb"}),
-    "a 4xx whose code is not a text": reply(400, {"__type": 7}),
+    "another success": response(204),
+    "a redirect": response(307, headers="Location: http://127.0.0.1:1/\r\n"),
+    "a 4xx without a code": response(400, {"message": "no"}),
+    "a 4xx whose code is not a name": response(400, {"__type": "a#\r\nb"}),
+    "a 4xx whose code is not a string": response(400, {"__type": 7}),
     "a chunk of negative size": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n"
     ),
     "an endless line": ScriptedResponse(b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000),
     "endless headers": ScriptedResponse(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200),
-    "a huge answer": ScriptedResponse(
+    "a huge response": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nContent-Length: 1100000\r\n\r\n" + b" " * 1_100_000
     ),
-    "a huge answer of no length": ScriptedResponse(
+    "a huge response without a length": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\n\r\n" + b'{"MessageId": "M-1"}' + b" " * 1_100_000, "close"
     ),
     "a huge chunk": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffff\r\n" + b" " * 1_100_000
     ),
 }
-PASSING_EACH = pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING.keys())
+EACH_TRANSIENT = pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT.keys())
 
 
-@PASSING_EACH
-def test_what_may_pass_is_tried_again(
-    fault: ScriptedResponse, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+@EACH_TRANSIENT
+def test_a_transient_error_is_retried(
+    fault: ScriptedResponse, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(fault, SENT)
 
-    assert speak(server).send_message(QUEUE, "b") == "M-1"
+    assert make_client(server).send_message(QUEUE, "b") == "M-1"
     assert len(server.requests) == 2
 
 
-@PASSING_EACH
-def test_what_does_not_pass_is_tried_twice_and_no_more(
-    fault: ScriptedResponse, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+@EACH_TRANSIENT
+def test_a_lasting_transient_error_gets_two_attempts(
+    fault: ScriptedResponse, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(fault, fault, SENT)
 
     with pytest.raises(AwsUnavailable):
-        speak(server).send_message(QUEUE, "b")
+        make_client(server).send_message(QUEUE, "b")
 
     assert len(server.requests) == 2
 
@@ -581,13 +582,13 @@ def test_what_does_not_pass_is_tried_twice_and_no_more(
         - {"SlowDown", "EC2ThrottledException", "BandwidthLimitExceeded", "PriorRequestNotComplete"}
     ),
 )
-def test_what_botocore_tries_again_may_pass(
-    code: str, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_the_codes_that_botocore_retries_are_transient(
+    code: str, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(refusal(code), refusal(code))
+    server = serve(error_response(code), error_response(code))
 
     with pytest.raises(AwsUnavailable) as caught:
-        speak(server).put_item("events", {"pk": "1"})
+        make_client(server).put_item("events", {"pk": "1"})
 
     assert caught.value.code == code
 
@@ -606,13 +607,13 @@ def test_what_botocore_tries_again_may_pass(
         ("ConditionalCheckFailedException", 400),
     ],
 )
-def test_a_refusal_is_not_tried_again(
-    code: str, status: int, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_a_permanent_error_is_not_retried(
+    code: str, status: int, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(refusal(code, status))
+    server = serve(error_response(code, status))
 
     with pytest.raises(AwsRefused) as caught:
-        speak(server).send_message(QUEUE, "b")
+        make_client(server).send_message(QUEUE, "b")
 
     error = caught.value
     assert (error.operation, error.code, error.status) == ("SendMessage", code, status)
@@ -620,47 +621,49 @@ def test_a_refusal_is_not_tried_again(
     assert len(server.requests) == 1
 
 
-def test_an_item_that_stands_there_already_is_no_error(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_an_existing_item_is_not_an_error(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(ScriptedResponse(then="close"), refusal("ConditionalCheckFailedException"))
+    server = serve(
+        ScriptedResponse(then="close"), error_response("ConditionalCheckFailedException")
+    )
 
-    assert speak(server).put_item("events", {"pk": "1"}, unless_exists="pk") is False
+    assert make_client(server).put_item("events", {"pk": "1"}, unless_exists="pk") is False
 
 
 @pytest.mark.parametrize("content", [{}, {"SecretString": None}, {"SecretBinary": "AAAA"}])
-def test_an_answer_without_the_field_is_unavailable(
-    content: object, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_a_response_without_the_field_is_unavailable(
+    content: object, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    with pytest.raises(AwsUnavailable, match="without SecretString"):
-        speak(serve(reply(content=content))).get_secret_value("s")
+    with pytest.raises(AwsUnavailable, match="response without SecretString"):
+        make_client(serve(response(content=content))).get_secret_value("s")
 
 
 @pytest.mark.parametrize("request_id", ["a" * 5000, "caf\u00e9", "a\tb"])
-def test_a_strange_request_id_is_left_out(
-    request_id: str, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_an_invalid_request_id_is_left_out(
+    request_id: str, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     head = f"x-amzn-RequestId: {request_id}\r\n"
-    server = serve(reply(400, {"__type": "a#ValidationException"}, headers=head))
+    server = serve(response(400, {"__type": "a#ValidationException"}, headers=head))
 
     with pytest.raises(AwsRefused) as caught:
-        speak(server).send_message(QUEUE, "b")
+        make_client(server).send_message(QUEUE, "b")
 
     assert caught.value.request_id is None
 
 
-@PASSING_EACH
-def test_an_error_shows_neither_credentials_nor_bodies(
-    fault: ScriptedResponse, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+@EACH_TRANSIENT
+def test_an_error_contains_neither_credentials_nor_bodies(
+    fault: ScriptedResponse, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(fault, fault)
-    sent = "-".join(["what", "was", "sent"])  # so that no line of this test, if quoted, holds it
+    sent = "-".join(["what", "was", "sent"])  # a traceback may quote this source line
 
     with pytest.raises(AwsError) as caught:
-        speak(server).send_message(QUEUE, sent)
+        make_client(server).send_message(QUEUE, sent)
 
     shown = "".join(traceback.format_exception(caught.value)) + repr(vars(caught.value))
-    for hidden in (SECRET_KEY, TOKEN, sent, "mind your own", "OpenSSH", "Hello", "<h1>"):
+    for hidden in (SECRET_KEY, TOKEN, sent, "do not log this", "OpenSSH", "Hello", "<h1>"):
         assert hidden not in shown
 
 
@@ -700,8 +703,8 @@ def test_an_error_shows_neither_credentials_nor_bodies(
         ),
     )
 )
-def test_no_answer_whatever_ends_in_another_exception(answer: bytes) -> None:
-    server = Server([ScriptedResponse(answer, "close")] * 2)
+def test_no_response_raises_another_exception(data: bytes) -> None:
+    server = Server([ScriptedResponse(data, "close")] * 2)
     aws = AwsClient(environment(server.url), sleep=lambda _: None)
     try:
         with contextlib.suppress(AwsError):
@@ -711,40 +714,40 @@ def test_no_answer_whatever_ends_in_another_exception(answer: bytes) -> None:
         server.end()
 
 
-# Bounds
+# Deadlines
 
 
-def test_nothing_is_begun_when_no_time_is_given(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_makes_no_connection_without_time(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve()
 
     with pytest.raises(AwsUnavailable, match="TimeoutError"):
-        speak(server).put_item("events", {"pk": "1"}, within=0)
+        make_client(server).put_item("events", {"pk": "1"}, within=0)
 
     assert server.connections == 0
 
 
-def test_a_server_that_never_answers_is_left_in_time(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_a_server_that_never_responds_times_out(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(HANG)
 
     with pytest.raises(AwsUnavailable, match="TimeoutError"):
-        speak(server).put_item("events", {"pk": "1"}, within=0.2)
+        make_client(server).put_item("events", {"pk": "1"}, within=0.2)
 
-    assert len(server.requests) == 1  # nothing was left for another
+    assert len(server.requests) == 1  # no time for another one
 
 
-def test_a_handshake_that_never_ends_is_left_in_time(speak: Callable[..., AwsClient]) -> None:
+def test_a_handshake_that_never_ends_times_out(make_client: Callable[..., AwsClient]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
 
         with pytest.raises(AwsUnavailable, match="TimeoutError"):
-            speak(url).put_item("events", {"pk": "1"}, within=0.2)
+            make_client(url).put_item("events", {"pk": "1"}, within=0.2)
 
 
-def test_a_connection_that_is_never_made_is_left_in_time(speak: Callable[..., AwsClient]) -> None:
+def test_a_connection_that_is_never_made_times_out(make_client: Callable[..., AwsClient]) -> None:
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -754,16 +757,16 @@ def test_a_connection_that_is_never_made_is_left_in_time(speak: Callable[..., Aw
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
 
         with pytest.raises(AwsUnavailable, match="TimeoutError"):
-            speak(url).put_item("events", {"pk": "1"}, within=0.2)
+            make_client(url).put_item("events", {"pk": "1"}, within=0.2)
 
 
-def test_each_of_two_attempts_ends_without_being_told_a_time(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_each_attempt_has_a_limit_of_its_own(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(HANG, HANG)
 
     with pytest.raises(AwsUnavailable, match="TimeoutError"):
-        speak(server, monotonic=SteppedClock(step=0.6)).put_item("events", {"pk": "1"})
+        make_client(server, monotonic=SteppedClock(step=0.6)).put_item("events", {"pk": "1"})
 
     assert len(server.requests) == 2
 
@@ -773,23 +776,23 @@ def test_each_of_two_attempts_ends_without_being_told_a_time(
     [b"", b"HTTP/1.1 200 OK\r\nA:", b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"],
     ids=["status line", "header", "body"],
 )
-def test_an_answer_that_drips_is_left_in_time(
-    head: bytes, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_a_response_that_arrives_byte_by_byte_times_out(
+    head: bytes, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(*[ScriptedResponse(head, "drip")] * 2)
 
-    # A clock that goes on by 50 ms with each byte or two: an attempt ends after some forty.
+    # The clock advances by 50 ms with each byte or two, so an attempt ends after about forty.
     with pytest.raises(AwsUnavailable, match="TimeoutError"):
-        speak(server, monotonic=SteppedClock(step=0.05)).put_item("events", {"pk": "1"})
+        make_client(server, monotonic=SteppedClock(step=0.05)).put_item("events", {"pk": "1"})
 
     assert len(server.requests) == 2
 
 
-def test_no_second_attempt_when_the_pause_would_use_up_the_time(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_no_second_attempt_if_the_pause_exceeds_the_deadline(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(reply(503), OK)
-    aws = speak(server, monotonic=SteppedClock(), jitter=lambda: 0.9)
+    server = serve(response(503), OK)
+    aws = make_client(server, monotonic=SteppedClock(), jitter=lambda: 0.9)
 
     with pytest.raises(AwsUnavailable, match="status 503"):
         aws.put_item("events", {"pk": "1"}, within=0.05)
@@ -797,36 +800,36 @@ def test_no_second_attempt_when_the_pause_would_use_up_the_time(
     assert len(server.requests) == 1
 
 
-# Kept connections
+# Connection reuse
 
 
-def test_calls_share_a_connection(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_requests_share_a_connection(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(*ALL_ANSWERED)
+    server = serve(*ALL_SUCCEED)
 
-    ask_all(speak(server))
+    send_all(make_client(server))
 
     assert [request.connection for request in server.requests] == [1, 1, 1]
 
 
-def test_a_connection_that_the_server_announced_to_close_is_not_kept(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_a_connection_that_the_server_will_close_is_not_reused(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(reply(headers="Connection: close\r\n", then="close"), OK)
-    aws = speak(server)
+    server = serve(response(headers="Connection: close\r\n", then="close"), OK)
+    aws = make_client(server)
     for _ in range(2):
         assert aws.put_item("events", {"pk": "1"})
 
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_a_connection_closed_meanwhile_is_opened_again_at_the_cost_of_no_attempt(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_replacing_a_closed_idle_connection_costs_no_attempt(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(reply(then="close"), reply(503), OK)
+    server = serve(response(then="close"), response(503), OK)
     pauses: list[float] = []
-    aws = speak(server, sleep=pauses.append)
+    aws = make_client(server, sleep=pauses.append)
     for _ in range(2):
         assert aws.put_item("events", {"pk": "1"})
 
@@ -835,12 +838,14 @@ def test_a_connection_closed_meanwhile_is_opened_again_at_the_cost_of_no_attempt
 
 
 @pytest.mark.parametrize("then", ["close", "reset"])
-def test_a_connection_closed_as_the_request_comes_is_opened_again_at_the_cost_of_no_attempt(
-    then: Literal["close", "reset"], serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_replacing_a_connection_closed_during_the_request_costs_no_attempt(
+    then: Literal["close", "reset"],
+    serve: Callable[..., Server],
+    make_client: Callable[..., AwsClient],
 ) -> None:
-    server = serve(OK, ScriptedResponse(then=then), reply(503), OK)
+    server = serve(OK, ScriptedResponse(then=then), response(503), OK)
     pauses: list[float] = []
-    aws = speak(server, sleep=pauses.append)
+    aws = make_client(server, sleep=pauses.append)
     for _ in range(2):
         assert aws.put_item("events", {"pk": "1"})
 
@@ -848,12 +853,12 @@ def test_a_connection_closed_as_the_request_comes_is_opened_again_at_the_cost_of
     assert len(pauses) == 1
 
 
-def test_a_kept_connection_that_breaks_in_the_middle_of_an_answer_costs_an_attempt(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_a_reused_connection_that_breaks_within_a_response_costs_an_attempt(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(OK, ScriptedResponse(b"HTTP/1.1 200", "reset"), OK)
     pauses: list[float] = []
-    aws = speak(server, sleep=pauses.append)
+    aws = make_client(server, sleep=pauses.append)
     for _ in range(2):
         assert aws.put_item("events", {"pk": "1"})
 
@@ -861,11 +866,11 @@ def test_a_kept_connection_that_breaks_in_the_middle_of_an_answer_costs_an_attem
 
 
 @pytest.mark.parametrize("seconds", [61.0, -3600.0])
-def test_a_connection_idle_for_long_is_not_used_again(
-    seconds: float, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_a_connection_idle_for_too_long_is_not_reused(
+    seconds: float, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server, clock = serve(), SteppedClock()
-    aws = speak(server, clock=clock)
+    aws = make_client(server, clock=clock)
     aws.put_item("events", {"pk": "1"})
     clock.now += seconds
     aws.put_item("events", {"pk": "1"})
@@ -873,42 +878,46 @@ def test_a_connection_idle_for_long_is_not_used_again(
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_what_came_unasked_is_never_taken_for_an_answer(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_unexpected_data_is_never_read_as_a_response(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    unasked = reply(content={"MessageId": "unasked" + "x" * 20_000})
-    server = serve(ScriptedResponse(SENT.data + unasked.data), reply(content={"MessageId": "M-2"}))
-    aws = speak(server)
+    unexpected = response(content={"MessageId": "unexpected" + "x" * 20_000})
+    server = serve(
+        ScriptedResponse(SENT.data + unexpected.data), response(content={"MessageId": "M-2"})
+    )
+    aws = make_client(server)
 
     assert [aws.send_message(QUEUE, "b") for _ in range(2)] == ["M-1", "M-2"]
 
 
-def test_after_a_fault_the_connection_is_not_used_again(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_a_connection_is_not_reused_after_an_error(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: x1\r\n\r\n", "drip"), OK)
 
-    assert speak(server, monotonic=SteppedClock(step=0.05)).put_item("events", {"pk": "1"})
+    assert make_client(server, monotonic=SteppedClock(step=0.05)).put_item("events", {"pk": "1"})
     assert [request.connection for request in server.requests] == [1, 2]
 
 
 class Interrupted(BaseException):
-    """What a function's own time limit may raise in the middle of a call."""
+    """An exception that a time limit may raise during a request."""
 
 
-def test_a_call_that_was_interrupted_leaves_nothing_for_the_next(
-    serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_an_interrupted_request_leaves_no_connection_for_the_next(
+    serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    looks = itertools.count()
+    reads = itertools.count()
 
     def monotonic() -> float:
-        if armed and next(looks) == 3:  # the request is sent, the answer not yet read
+        if armed and next(reads) == 3:  # the request is sent, the response is not read yet
             raise Interrupted
         return 0.0
 
     armed = False
-    server = serve(SENT, reply(content={"MessageId": "M-2"}), reply(content={"MessageId": "M-3"}))
-    aws = speak(server, monotonic=monotonic)
+    server = serve(
+        SENT, response(content={"MessageId": "M-2"}), response(content={"MessageId": "M-3"})
+    )
+    aws = make_client(server, monotonic=monotonic)
     aws.send_message(QUEUE, "1")
     armed = True
     with pytest.raises(Interrupted):
@@ -934,78 +943,78 @@ def tls(authority: trustme.CA, name: str) -> ssl.SSLContext:
 
 @pytest.fixture
 def trusting(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
-    """The authority, trusted as an operating system would trust it."""
+    """Return the authority, trusted as an operating system does."""
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     return authority
 
 
-def test_speaks_tls_and_keeps_the_connection(
-    trusting: trustme.CA, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_uses_tls_and_reuses_the_connection(
+    trusting: trustme.CA, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    server = serve(*ALL_ANSWERED, tls=tls(trusting, "127.0.0.1"))
+    server = serve(*ALL_SUCCEED, tls=tls(trusting, "127.0.0.1"))
 
-    ask_all(speak(server))
+    send_all(make_client(server))
 
     assert [request.connection for request in server.requests] == [1, 1, 1]
 
 
-def test_sends_nothing_to_a_host_of_another_name(
-    trusting: trustme.CA, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_sends_nothing_to_a_host_with_another_name(
+    trusting: trustme.CA, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(tls=tls(trusting, "localhost"))
 
     with pytest.raises(AwsUnavailable, match="SSLCertVerificationError"):
-        speak(server).put_item("events", {"pk": "1"})
+        make_client(server).put_item("events", {"pk": "1"})
 
     assert server.requests == []
 
 
-def test_sends_nothing_to_a_host_that_nobody_trusted_vouches_for(
-    authority: trustme.CA, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_sends_nothing_to_a_host_with_an_untrusted_certificate(
+    authority: trustme.CA, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(tls=tls(authority, "127.0.0.1"))
 
     with pytest.raises(AwsUnavailable, match="SSLCertVerificationError"):
-        speak(server).put_item("events", {"pk": "1"})
+        make_client(server).put_item("events", {"pk": "1"})
 
     assert server.requests == []
 
 
 @pytest.mark.parametrize("then", ["close", "reset"])
-def test_a_tls_connection_closed_meanwhile_is_opened_again(
+def test_a_closed_tls_connection_is_replaced(
     then: Literal["close", "reset"],
     trusting: trustme.CA,
     serve: Callable[..., Server],
-    speak: Callable[..., AwsClient],
+    make_client: Callable[..., AwsClient],
 ) -> None:
     server = serve(OK, ScriptedResponse(then=then), tls=tls(trusting, "127.0.0.1"))
     pauses: list[float] = []
-    aws = speak(server, sleep=pauses.append)
+    aws = make_client(server, sleep=pauses.append)
     for _ in range(2):
         assert aws.put_item("events", {"pk": "1"})
 
     assert pauses == []
 
 
-def test_what_came_unasked_over_tls_is_never_taken_for_an_answer(
-    trusting: trustme.CA, serve: Callable[..., Server], speak: Callable[..., AwsClient]
+def test_unexpected_data_over_tls_is_never_read_as_a_response(
+    trusting: trustme.CA, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
-    unasked = reply(content={"MessageId": "unasked" + "x" * 12_000})
+    unexpected = response(content={"MessageId": "unexpected" + "x" * 12_000})
     server = serve(
-        ScriptedResponse(SENT.data + unasked.data),
-        reply(content={"MessageId": "M-2"}),
+        ScriptedResponse(SENT.data + unexpected.data),
+        response(content={"MessageId": "M-2"}),
         tls=tls(trusting, "127.0.0.1"),
     )
-    aws = speak(server)
+    aws = make_client(server)
 
     assert [aws.send_message(QUEUE, "b") for _ in range(2)] == ["M-1", "M-2"]
 
 
-# What it loads
+# Imports
 
 
-def test_loads_no_sdk_and_no_logging() -> None:
+def test_imports_no_sdk_and_no_logging() -> None:
     code = "import sys, voicekit.aws_client; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(FUNCTIONS)!r}); {code}"],
