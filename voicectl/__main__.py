@@ -37,7 +37,7 @@ COMMANDS: tuple[str, ...] = (
     "rotate",
     "capture",
     "call",
-    "steer",
+    "call_actions",
     "transfer",
     "talk",
     "stream",

@@ -78,7 +78,7 @@ class CliTerminal:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "voicectl", "--local", *words),
             cwd=self.folder,
-            env=kept | {"PYTHONPATH": str(ROOT)} | (environment or {}),
+            env=kept | (environment or {}),
             stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from tests.voicectl.cli_process import ROOT, free_port
+from tests.voicectl.cli_process import free_port
 from vonage_simulator import Simulator, SimulatorSettings
 from vonage_simulator.calibration import FIELDS, CalibrationError, calibrated, read
 from vonage_simulator.settings import WebhookTarget
@@ -62,7 +62,7 @@ async def captured(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
             *("--public-url", f"http://127.0.0.1:{port}", "--port", str(port)),
             *("--patience", "60"),
             cwd=folder,
-            env={"PATH": "", "PYTHONPATH": str(ROOT)},
+            env={"PATH": ""},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -146,7 +146,7 @@ async def test_without_a_call_nothing_is_written_and_the_webhooks_are_put_back(
             *(sys.executable, "-m", "voicectl", "capture", "--local", "--yes"),
             *("--public-url", "http://127.0.0.1:1", "--port", "0", "--patience", "0"),
             cwd=tmp_path,
-            env={"PATH": "", "PYTHONPATH": str(ROOT)},
+            env={"PATH": ""},
             stderr=asyncio.subprocess.PIPE,
         )
         _, err = await asyncio.wait_for(process.communicate(), PATIENCE)
