@@ -80,7 +80,6 @@ class CaptureApp:
         with self._lock:
             answer = self._answer(name, fields)
             if len(self.came) < _MOST:
-                claims, covers = request.verified
                 self.came.append(
                     ReceivedWebhook(
                         at,
@@ -88,8 +87,8 @@ class CaptureApp:
                         name,
                         request.method,
                         fields,
-                        str(claims.get("jti")),
-                        covers,
+                        request.jti,
+                        request.covers,
                         answer.status,
                     )
                 )

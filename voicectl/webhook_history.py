@@ -5,7 +5,6 @@ Only what Vonage signed is kept, so each event confirms a signature secret.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,11 +19,6 @@ class Seen(NamedTuple):
 
     received_at: datetime
     signed_by: str | None
-
-
-def fingerprint(secret: str) -> str:
-    """Give the name under which events tell of a secret."""
-    return hashlib.sha256(b"signature secret " + secret.encode()).hexdigest()[:8]
 
 
 def latest(stack: DeployedStack, now: float) -> Seen | None:

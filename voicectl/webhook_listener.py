@@ -8,28 +8,33 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicectl import webhook_signing
 from voicectl.errors import VoicectlError
+from voicekit.signature import SignatureError, SignedParts, verified_claims
+from voicekit.webhook import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from voicectl.webhook_signing import VerifiedWebhook, WebhookSigner
+    from voicekit.signature import SigningSecrets
 
-_MAX_BODY = 256 * 1024  # bytes; Vonage's webhooks have one or two thousand
+_MAX_AGE = 300  # seconds; template.yaml has the same default
 _AT_ONCE = 32
 _READ_LIMIT = 10  # seconds without a byte
 _PATH = re.compile(r"/webhooks/[a-z]+")
 
 
 class ReceivedRequest(NamedTuple):
-    """A webhook that Vonage signed, as it came."""
+    """A webhook that Vonage signed, as it came.
+
+    ``jti`` is the token's; ``covers`` is what its payload hash covers (`verified_claims`).
+    """
 
     method: str
     path: str
     query: str
     body: bytes
-    verified: VerifiedWebhook
+    jti: str
+    covers: str | None
 
 
 class ListenerResponse(NamedTuple):
@@ -43,7 +48,7 @@ class ListenerResponse(NamedTuple):
 @contextlib.contextmanager
 def listening(
     port: int,
-    signer: WebhookSigner,
+    secrets: SigningSecrets,
     answer: Callable[[ReceivedRequest], ListenerResponse],
     now: Callable[[], float],
     refused: Callable[[str], None],
@@ -54,7 +59,7 @@ def listening(
     ----------
     port
         On 127.0.0.1; 0 takes a free one.
-    signer
+    secrets
         Whose signature a request must carry.
     answer
         Asked for every request that does, in a thread of its own. Others get 404 where the path is
@@ -70,7 +75,7 @@ def listening(
     ConnectError
         If the port is taken.
     """
-    handler = _handler(signer, answer, now, refused)
+    handler = _handler(secrets, answer, now, refused)
     try:
         server = _ListenerServer(("127.0.0.1", port), handler)
     except OSError as error:
@@ -112,7 +117,7 @@ class _ListenerServer(ThreadingHTTPServer):
 
 
 def _handler(
-    signer: WebhookSigner,
+    secrets: SigningSecrets,
     answer: Callable[[ReceivedRequest], ListenerResponse],
     now: Callable[[], float],
     refused: Callable[[str], None],
@@ -147,17 +152,20 @@ def _handler(
             length = self.headers.get("Content-Length", "0")
             if "Transfer-Encoding" in self.headers or not length.isdecimal():
                 return ListenerResponse(411)
-            if int(length) > _MAX_BODY:
+            if int(length) > MAX_BODY:
                 return ListenerResponse(413)
             body = self.rfile.read(int(length))
+            signed = SignedParts(self.command, query, body, frozenset())
             try:
-                verified = webhook_signing.verify(
-                    authorization, signer, self.command, query, body, now()
+                claims, covers = verified_claims(
+                    authorization, signed, secrets, now=now(), max_age=_MAX_AGE
                 )
-            except webhook_signing.WebhookRejected as error:
+            except SignatureError as error:
                 refused(str(error))
                 return ListenerResponse(401)
-            return answer(ReceivedRequest(self.command, path, query, body, verified))
+            return answer(
+                ReceivedRequest(self.command, path, query, body, str(claims["jti"]), covers)
+            )
 
         def log_message(self, *_: object) -> None:
             pass

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from voicectl import application as applications
 from voicectl import restore_points
 from voicectl.errors import VoicectlError
-from voicectl.webhook_signing import WebhookSigner
+from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
     import argparse
@@ -46,7 +46,7 @@ def takes_address(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def tunnel_target(options: argparse.Namespace, context: Context) -> tuple[str, WebhookSigner]:
+def tunnel_target(options: argparse.Namespace, context: Context) -> tuple[str, SigningSecrets]:
     """Give the public address, and who signs the webhooks that come from there.
 
     Raises
@@ -57,8 +57,8 @@ def tunnel_target(options: argparse.Namespace, context: Context) -> tuple[str, W
     settings = context.settings
     public_url = checked_url(options.public_url, local=context.local is not None)
     application_id = settings.need("application_id")
-    return public_url, WebhookSigner(
-        settings.need("signature_secret"), settings.need("api_key"), application_id
+    return public_url, SigningSecrets(
+        (settings.need("signature_secret"),), settings.need("api_key"), application_id
     )
 
 

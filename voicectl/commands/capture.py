@@ -45,8 +45,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, context: Context) -> int:
     """Have the webhooks lead here for one call, and write what it showed."""
     output = context.output
-    public_url, signer = webhook_redirect.tunnel_target(options, context)
-    application_id = signer.application_id
+    public_url, secrets = webhook_redirect.tunnel_target(options, context)
+    application_id = secrets.application_id
     if not options.dry_run:
         webhook_redirect.restore_stale(context, application_id)
     present, wanted = webhook_redirect.plan_redirect(context, application_id, public_url)
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         return 1
     script = CaptureApp(public_url, context.now)
     with (
-        listening(options.port, signer, script, context.now, _refused(context)),
+        listening(options.port, secrets, script, context.now, _refused(context)),
         webhook_redirect.redirected(context, application_id, public_url, present, wanted),
     ):
         _guide(context)

@@ -11,12 +11,13 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from voicectl import application as applications
-from voicectl import key_pair, stack_secrets, webhook_history, webhook_signing
+from voicectl import key_pair, stack_secrets, webhook_history
 from voicectl import stack as stacks
 from voicectl.admin_api import admin_api
 from voicectl.commands.up import linked_to
 from voicectl.errors import VoicectlError
-from voicectl.webhook_signing import WebhookSigner
+from voicekit import webhook_signer
+from voicekit.signature import SigningSecrets, fingerprint
 
 if TYPE_CHECKING:
     import argparse
@@ -169,8 +170,10 @@ def _webhooks(patient: CheckContext) -> Iterator[CheckResult]:
     if not signing.get("signature_secret"):
         yield CheckResult("webhooks", "fail", "the stack has no signature secret: run `up`")
         return
-    signer = WebhookSigner(
-        signing["signature_secret"], signing.get("api_key", ""), signing.get("application_id", "")
+    secrets = SigningSecrets(
+        (signing["signature_secret"],),
+        signing.get("api_key", ""),
+        signing.get("application_id", ""),
     )
     call = {
         "from": _CALLER,
@@ -185,11 +188,11 @@ def _webhooks(patient: CheckContext) -> Iterator[CheckResult]:
         *((name, b"[]", 400) for name in _REFUSING),
         ("fallback", json.dumps(call).encode(), 200),
     ):
-        said = _probe(patient, name, body, expected, signer)
+        said = _probe(patient, name, body, expected, secrets)
         if said is not None:
             wrong += 1
             yield CheckResult(f"webhook {name}", "fail", said)
-    stranger = signer._replace(secret=uuid.uuid4().hex)  # who knows all but the secret
+    stranger = secrets._replace(secrets=(uuid.uuid4().hex,))  # who knows all but the secret
     said = _probe(patient, "answer", json.dumps(call).encode(), 401, stranger)
     if said is not None and not wrong:
         wrong += 1
@@ -201,11 +204,11 @@ def _webhooks(patient: CheckContext) -> Iterator[CheckResult]:
 
 
 def _probe(
-    patient: CheckContext, name: str, body: bytes, expected: int, signer: WebhookSigner
+    patient: CheckContext, name: str, body: bytes, expected: int, secrets: SigningSecrets
 ) -> str | None:
     """Fetch a webhook; give None where it answers as expected, else what is wrong."""
     url = f"{patient.stack.base_url}/webhooks/{name}"
-    signed = webhook_signing.sign(signer, "POST", "", body, patient.context.now())
+    signed = webhook_signer.sign(secrets, "POST", "", body, patient.context.now())
     headers = {"Authorization": signed, "Content-Type": "application/json"}
     try:
         with requests.Session() as session:
@@ -274,7 +277,7 @@ def _signature(patient: CheckContext) -> Iterator[CheckResult]:
         yield CheckResult(name, "warn", "no real webhook has confirmed it yet: ring the number")
         return
     at = seen.received_at.strftime("%Y-%m-%d %H:%M:%S UTC")
-    if seen.signed_by == webhook_history.fingerprint(secret):
+    if seen.signed_by == fingerprint(secret):
         yield CheckResult(name, "ok", f"confirmed by a real webhook at {at}")
     else:
         yield CheckResult(

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from voicectl import application as applications
 from voicectl import key_pair, stack_secrets, webhook_history
 from voicectl.errors import VoicectlError
+from voicekit.signature import fingerprint
 
 if TYPE_CHECKING:
     import argparse
@@ -204,7 +205,7 @@ def _confirmed(options: argparse.Namespace, context: Context, new: str) -> bool:
         "Now change the signature secret in Vonage's dashboard, Settings, Signed webhooks; then"
         " ring the number. Ctrl-C ends the waiting: run it again to go on."
     )
-    wanted = webhook_history.fingerprint(new)
+    wanted = fingerprint(new)
     end = context.now() + options.patience
     while not _is_latest(context, wanted):
         if context.now() >= end:

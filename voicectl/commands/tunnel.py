@@ -15,10 +15,11 @@ import requests
 
 from voicectl import application as applications
 from voicectl import stack as stacks
-from voicectl import webhook_redirect, webhook_signing
+from voicectl import webhook_redirect
 from voicectl.errors import VoicectlError
 from voicectl.webhook_listener import ListenerResponse, ReceivedRequest, listening
-from voicectl.webhook_signing import WebhookSigner
+from voicekit import webhook_signer
+from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
     import argparse
@@ -40,8 +41,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, context: Context) -> int:
     """Point the webhooks at the public address, forward them until Ctrl-C, point them back."""
     output = context.output
-    public_url, signer = webhook_redirect.tunnel_target(options, context)
-    application_id = signer.application_id
+    public_url, secrets = webhook_redirect.tunnel_target(options, context)
+    application_id = secrets.application_id
     root = context.folder.parent
     stacks.local_file(root)  # says so where no platform runs
     if not options.dry_run:
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         return 1
     forward = Forward(context, root, public_url)
     with (
-        listening(options.port, signer, forward, context.now, _refused(context)) as port,
+        listening(options.port, secrets, forward, context.now, _refused(context)) as port,
         webhook_redirect.redirected(context, application_id, public_url, present, wanted),
     ):
         output.line(f"http://127.0.0.1:{port} takes webhooks for {public_url}; Ctrl-C ends it")
@@ -82,7 +83,7 @@ class Forward:
     def __call__(self, request: ReceivedRequest) -> ListenerResponse:
         """Give what the platform answers; 502 where none runs, so that Vonage asks the fallback."""
         began = time.monotonic()
-        if request.verified.covers is None:
+        if request.covers is None:
             return ListenerResponse(401)
         try:
             answer = self._asked(request, stacks.local_file(self._root))
@@ -96,9 +97,11 @@ class Forward:
         return answer
 
     def _asked(self, request: ReceivedRequest, local: Mapping[str, Any]) -> ListenerResponse:
-        signer = WebhookSigner(local["signature_secret"], local["api_key"], local["application_id"])
-        signed = webhook_signing.sign(
-            signer, request.method, request.query, request.body, self._context.now()
+        secrets = SigningSecrets(
+            (local["signature_secret"],), local["api_key"], local["application_id"]
+        )
+        signed = webhook_signer.sign(
+            secrets, request.method, request.query, request.body, self._context.now()
         )
         base = str(local["api_url"])
         question = "?" if request.query else ""
