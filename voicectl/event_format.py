@@ -35,11 +35,6 @@ def short_id(uuid: str | None) -> str:
     return (uuid or "")[:8]
 
 
-def normalized_id(uuid: str) -> str:
-    """Give an identifier as the timeline writes it: lower case, without dashes."""
-    return uuid.replace("-", "").lower()
-
-
 def _value(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

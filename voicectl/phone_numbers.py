@@ -8,10 +8,11 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from voicekit.e164 import is_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _MARKS = re.compile(r"[\s().-]")
 
 
@@ -24,7 +25,7 @@ def number(text: str) -> str:
         If it is none.
     """
     bare = _MARKS.sub("", text).removeprefix("+")
-    if not (bare.isascii() and _NUMBER.fullmatch(bare)):
+    if not is_number(bare):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no E.164 number: write the country code and 7 to 15 digits in all,"
             " without a zero in front, such as 447700900123"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicectl.errors import VoicectlError
+from voicekit.e164 import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,6 @@ WHERE = {
     "SECOND_NUMBER": "a second number, to which calls are put through",
     "UUID": "the uuid of a call, as `call` and `calls` print it",
 }
-_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 
 
@@ -184,6 +184,6 @@ def _number(value: str | None, variable: str) -> str | None:
     if value is None:
         return None
     number = value.removeprefix("+")
-    if not _NUMBER.fullmatch(number):
+    if not is_number(number):
         raise VoicectlError(f"{variable} is no E.164 number, such as 447700900000")
     return number

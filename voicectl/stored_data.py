@@ -10,9 +10,11 @@ them. What leads to the rest is deleted last, so that a second run finds what a 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from records.event import UNKNOWN_PREFIX, normalized_leg
+from records.idempotency_item import IDEMPOTENCY_PREFIX
+from records.recording_item import FOLDERS, SAFE_NAME, UNKNOWN_CONVERSATION, item_key
 from voicectl import queues
 from voicectl.errors import VoicectlError
 from voicectl.phone_numbers import Mentions, fields_of
@@ -23,10 +25,6 @@ if TYPE_CHECKING:
     from voicectl.queues import Message
     from voicectl.stack import DeployedStack
 
-_SAFE = re.compile(r"[A-Za-z0-9._-]{1,128}")  # identifiers that stand in keys of the bucket
-_NO_NAME = "unknown"  # the folder of recordings whose events name no conversation
-_FOLDERS = ("recordings", "transcripts")
-_CLAIM, _UNKNOWN = "idempotency#", "unknown#"
 _MOST_MESSAGES = 10_000  # of a queue that are looked at
 _ITEMS, _OBJECTS = 25, 1000  # that DynamoDB and S3 delete at once
 _ATTEMPTS = 8  # at what was not deleted at first
@@ -197,7 +195,7 @@ class DataEraser:
             ExpressionAttributeNames={"#body": "body"},
             ExpressionAttributeValues={
                 ":number": {"S": search.mentions.number},
-                ":claim": {"S": _CLAIM},
+                ":claim": {"S": IDEMPOTENCY_PREFIX},
             },
         ):
             looked_at += page["ScannedCount"]
@@ -225,7 +223,7 @@ class DataEraser:
         archives = [
             _key(item)
             for recording in recordings
-            for item in self._query("pk = :value", f"recording#{recording}")
+            for item in self._query("pk = :value", item_key(recording)["pk"])
         ]
         leading = [key for key in search.events if key in search.leading]
         others = [key for key in search.events if key not in search.leading]
@@ -245,13 +243,15 @@ class DataEraser:
     ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Give the objects of calls, with all versions, and uploads that were not completed."""
         # The folder of a conversation; where Vonage named none, that of one recording.
-        named = [one for one in conversations if _SAFE.fullmatch(one) and one != _NO_NAME]
-        prefixes = [f"{folder}/{one}/" for folder in _FOLDERS for one in named]
+        named = [
+            one for one in conversations if SAFE_NAME.fullmatch(one) and one != UNKNOWN_CONVERSATION
+        ]
+        prefixes = [f"{folder}/{one}/" for folder in FOLDERS.values() for one in named]
         whole = [
-            f"{folder}/{_NO_NAME}/{one}"
-            for folder in _FOLDERS
+            f"{folder}/{UNKNOWN_CONVERSATION}/{one}"
+            for folder in FOLDERS.values()
             for one in recordings
-            if _SAFE.fullmatch(one)
+            if SAFE_NAME.fullmatch(one)
         ]
         objects: list[tuple[str, str]] = []
         uploads: list[tuple[str, str]] = []
@@ -268,8 +268,10 @@ class DataEraser:
     def _unnamed(self) -> list[str]:
         """Say whether there are recordings that nobody can be told to be in."""
         listed = [
-            self._s3.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/{_NO_NAME}/", MaxKeys=1)
-            for folder in _FOLDERS
+            self._s3.list_objects_v2(
+                Bucket=self._bucket, Prefix=f"{folder}/{UNKNOWN_CONVERSATION}/", MaxKeys=1
+            )
+            for folder in FOLDERS.values()
         ]
         if not any(one.get("KeyCount") for one in listed):
             return []
@@ -345,7 +347,7 @@ class _Search:
 
     def look_at_item(self, item: dict[str, Any]) -> None:
         """Note what an item of the table says."""
-        if item["pk"].startswith(_CLAIM):
+        if item["pk"].startswith(IDEMPOTENCY_PREFIX):
             self._claims.append((_key(item), fields_of("POST", item.get("answer"))))
         elif self._note(item):
             self.events[_key(item)] = None
@@ -357,7 +359,7 @@ class _Search:
 
     def add_partition_of(self, item: dict[str, Any]) -> None:
         """Note the conversation of an item; a day of events that name none is no conversation."""
-        if not str(item.get("pk", _UNKNOWN)).startswith(_UNKNOWN):
+        if not str(item.get("pk", UNKNOWN_PREFIX)).startswith(UNKNOWN_PREFIX):
             self.partitions[item["pk"]] = None
 
     def claims_of_calls(self) -> list[Key]:
@@ -365,7 +367,8 @@ class _Search:
         return [
             key
             for key, answer in self._claims
-            if self.mentions.among([key[0].removeprefix(_CLAIM), answer]) or self._placed(answer)
+            if self.mentions.among([key[0].removeprefix(IDEMPOTENCY_PREFIX), answer])
+            or self._placed(answer)
         ]
 
     def is_about(self, message: Message) -> bool:
@@ -391,7 +394,7 @@ class _Search:
     def _placed(self, answer: Any) -> bool:
         if not isinstance(answer, list) or len(answer) != 2 or not isinstance(answer[1], dict):
             return False
-        leg = str(answer[1].get("uuid", "")).replace("-", "").lower()
+        leg = normalized_leg(str(answer[1].get("uuid", "")))
         return answer[1].get("conversation_uuid") in self.partitions or leg in self.legs
 
 
@@ -402,7 +405,7 @@ def _job(message: Message) -> dict[str, Any]:
 
 def _recording(item: dict[str, Any]) -> str | None:
     """Give the recording that an event reports."""
-    if item.get("kind") not in ("record", "transcription"):
+    if item.get("kind") not in FOLDERS:
         return None
     told = fields_of(item.get("method"), item.get("body"))
     recording = told.get("recording_uuid") if isinstance(told, dict) else None

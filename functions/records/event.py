@@ -28,6 +28,9 @@ STATUS_RANK = {
 }
 """How far along a leg is with each status (Vonage Webhook reference: event webhook)."""
 
+UNKNOWN_PREFIX = "unknown#"
+"""Begins the partition key of events that name neither a conversation nor a leg; a day follows."""
+
 # Statuses that stand in a list of calls, and so carry the day of the index by-day.
 _LISTED = ("started", "completed")
 _LISTED_FIELDS = ("status", "direction", "from", "to", "duration")
@@ -111,7 +114,7 @@ def event_item(
     made: dict[str, str | int | None] = {
         "pk": event.conversation
         or event.leg
-        or f"unknown#{(event.timestamp or came.isoformat())[:10]}",
+        or f"{UNKNOWN_PREFIX}{(event.timestamp or came.isoformat())[:10]}",
         "sk": "#".join(event.key),
         "kind": event.kind,
         "leg": event.leg,
@@ -125,6 +128,11 @@ def event_item(
         if made["status"] in _LISTED and event.timestamp:
             made["day"] = event.timestamp[:10]
     return {name: value for name, value in made.items() if value is not None}
+
+
+def normalized_leg(uuid: str) -> str:
+    """Return the identifier of a leg as events store it: lower case, without dashes."""
+    return uuid.replace("-", "").lower()
 
 
 def _kind(fields: Mapping[str, Any]) -> str:
@@ -159,7 +167,7 @@ def _name(fields: Mapping[str, Any], name: str) -> str | None:
 
 def _leg(fields: Mapping[str, Any]) -> str | None:
     text = _name(fields, "uuid") or _name(fields, "call_uuid") or ""
-    bare = text.replace("-", "").lower()
+    bare = normalized_leg(text)
     return bare if _LEG.fullmatch(bare) else None
 
 

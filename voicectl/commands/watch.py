@@ -6,10 +6,11 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from records.event import normalized_leg
 from voicectl.admin_api import AdminApiError, admin_api
 from voicectl.call_commands import add_call_argument, int_in_range, resolve_call
 from voicectl.errors import VoicectlError
-from voicectl.event_format import describe_event, normalized_id, short_id, time_of_day
+from voicectl.event_format import describe_event, short_id, time_of_day
 
 if TYPE_CHECKING:
     from voicectl.context import Context
@@ -67,7 +68,7 @@ def _watch(options: argparse.Namespace, context: Context, uuid: str) -> None:
             _show(context, event, seen)
         if over:
             return
-        over = any(leg["uuid"] == normalized_id(uuid) and leg["ended"] for leg in told["legs"])
+        over = any(leg["uuid"] == normalized_leg(uuid) and leg["ended"] for leg in told["legs"])
         if context.now() - began > options.at_most:
             raise VoicectlError(f"the call goes on after {options.at_most} s: watch it again")
         context.sleep(_LAST_LOOK if over else options.every)
