@@ -21,8 +21,9 @@ NESTED = "uuid=1&payload=%7B%22a%22%3A%201%7D"
 
 def claims_of(header: str) -> dict[str, object]:
     token = header.removeprefix("Bearer ")
-    options = {"verify_iat": False}
-    claims: dict[str, object] = jwt.decode(token, OURS.signature_secret, ["HS256"], options=options)
+    claims: dict[str, object] = jwt.decode(
+        token, OURS.signature_secret, ["HS256"], options={"verify_iat": False}
+    )
     return claims
 
 
