@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from voicekit.signature import SigningSecrets
 
-_MAX_AGE = 300  # seconds; template.yaml has the same default
+_MAX_AGE = 300  # seconds, as SIGNATURE_MAX_AGE in template.yaml
 _MAX_CONNECTIONS = 32
 _READ_TIMEOUT = 10  # seconds without a byte
 _PATH = re.compile(r"/webhooks/[a-z]+")

@@ -23,31 +23,46 @@ _SIP = re.compile(r"sips?:\S+")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments (Voice API reference: createCall)."""
     parser.add_argument(
-        "--to", type=_endpoint, metavar="NUMBER", help="a number or a SIP URI (TO_NUMBER)"
+        "--to",
+        type=_endpoint,
+        metavar="NUMBER",
+        help="call this number or SIP URI (default: TO_NUMBER)",
     )
     parser.add_argument(
         "--from",
         dest="caller",
         type=number,
         metavar="NUMBER",
-        help="the caller's number (the stack's VonageNumber)",
+        help="show this caller's number (default: the stack's VonageNumber)",
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--flow", metavar="NAME", help="a flow of the stack")
+    source.add_argument("--flow", metavar="NAME", help="run this flow of the stack")
     source.add_argument(
-        "--ncco", type=ncco, metavar="FILE", help="a file with an NCCO; - is standard input"
+        "--ncco", type=ncco, metavar="FILE", help="run the NCCO in this file; - is standard input"
     )
-    source.add_argument("--answer-url", metavar="URL", help="a URL that returns the NCCO")
+    source.add_argument("--answer-url", metavar="URL", help="run the NCCO from this URL")
     parser.add_argument(
-        "--key", type=_key, help="the Idempotency-Key of an earlier attempt (a new one)"
+        "--key",
+        type=_key,
+        help="use the Idempotency-Key of an earlier attempt (default: a new key)",
     )
     parser.add_argument(
-        "--ringing-timer", type=int_in_range(1, 120), metavar="S", help="1 to 120 s"
+        "--ringing-timer",
+        type=int_in_range(1, 120),
+        metavar="S",
+        help="stop ringing after this many seconds, 1 to 120",
     )
     parser.add_argument(
-        "--length-timer", type=int_in_range(1, 86400), metavar="S", help="1 to 86400 s"
+        "--length-timer",
+        type=int_in_range(1, 86400),
+        metavar="S",
+        help="hang up after this many seconds, 1 to 86400",
     )
-    parser.add_argument("--machine-detection", choices=("continue", "hangup"))
+    parser.add_argument(
+        "--machine-detection",
+        choices=("continue", "hangup"),
+        help="detect answering machines, and continue or hang up",
+    )
 
 
 def run(options: argparse.Namespace, context: Context) -> int:

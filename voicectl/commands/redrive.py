@@ -29,7 +29,7 @@ _MOVED_BY_SQS = {
 _COLUMNS = ("queue", "reason", "detail", "attempts", "received", "age", "what")
 
 
-class DeadLetter(NamedTuple):
+class FailedMessage(NamedTuple):
     """A message in a dead-letter queue, and its source queue."""
 
     queue: Queue
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
     sqs = context.stack.aws("sqs")
     chosen = [one for one in queues.queues(context.stack, sqs) if options.queue in (None, one.name)]
     counted = _count(context, sqs, chosen)
-    pending: list[DeadLetter] = []
+    pending: list[FailedMessage] = []
     sent: list[str] = []
     lost: list[str] = []
     try:
@@ -68,14 +68,14 @@ def run(options: argparse.Namespace, context: Context) -> int:
             context.output.line(
                 f"there may be more than these {len(pending)}. Run the command again."
             )
-        for letter in [] if options.dry_run else list(pending):
-            described = shown[letter.message.identifier]
+        for failed in [] if options.dry_run else list(pending):
+            described = shown[failed.message.identifier]
             question = f"Send back: {described['reason']}, {described['what']}?"
             if options.all or context.output.confirm(question):
-                (sent if _send_back(sqs, letter) else lost).append(letter.message.identifier)
-                pending.remove(letter)
+                (sent if _send_back(sqs, failed) else lost).append(failed.message.identifier)
+                pending.remove(failed)
     finally:
-        queues.release(sqs, [letter.message for letter in pending])
+        queues.release(sqs, [failed.message for failed in pending])
     context.output.line(f"{len(sent)} sent back, {len(pending)} left")
     if lost:
         context.output.warn(
@@ -103,37 +103,37 @@ def _count(context: Context, sqs: Any, chosen: list[Queue]) -> list[dict[str, An
     return counted
 
 
-def _receive(sqs: Any, chosen: list[Queue], most: int, pending: list[DeadLetter]) -> None:
+def _receive(sqs: Any, chosen: list[Queue], most: int, pending: list[FailedMessage]) -> None:
     for queue in chosen:
         if queue.dead_url is not None:
             received = queues.receive(sqs, queue.dead_url, most)
-            pending += [DeadLetter(queue, message) for message in received]
+            pending += [FailedMessage(queue, message) for message in received]
 
 
-def _send_back(sqs: Any, letter: DeadLetter) -> bool:
+def _send_back(sqs: Any, failed: FailedMessage) -> bool:
     """Send a message to its source queue, then delete it; return False if it is visible again.
 
     Its receive count starts from zero, and its old reason is dropped.
     """
-    if not queues.extend_visibility(sqs, letter.message):
+    if not queues.extend_visibility(sqs, failed.message):
         return False
-    queues.send(sqs, letter.queue.url, letter.message.body)
-    queues.delete(sqs, letter.message)
+    queues.send(sqs, failed.queue.url, failed.message.body)
+    queues.delete(sqs, failed.message)
     return True
 
 
-def _described(letter: DeadLetter, now: float) -> dict[str, Any]:
+def _described(failed: FailedMessage, now: float) -> dict[str, Any]:
     """Return a message's reason, age and content for display."""
-    attributes = letter.message.attributes
+    attributes = failed.message.attributes
     return {
-        "id": letter.message.identifier,
-        "queue": letter.queue.name,
-        "reason": attributes.get("reason") or _MOVED_BY_SQS[letter.queue.name],
+        "id": failed.message.identifier,
+        "queue": failed.queue.name,
+        "reason": attributes.get("reason") or _MOVED_BY_SQS[failed.queue.name],
         "detail": attributes.get("detail", ""),
         "attempts": attributes.get("attempts"),
-        "receive_count": letter.message.received,
-        "age_seconds": max(0, round(now - letter.message.sent_at)),
-        "what": _what(letter.message.body),
+        "receive_count": failed.message.received,
+        "age_seconds": max(0, round(now - failed.message.sent_at)),
+        "what": _what(failed.message.body),
     }
 
 

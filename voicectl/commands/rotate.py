@@ -60,21 +60,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--wait",
         type=int,
         metavar="SECONDS",
-        help="time for which functions may use a cached secret (35 for the key, 75 for the"
-        " signature secret); reduce it only if no function is running",
+        help="wait this long for functions with a cached secret (default: 35 for the key, 75 for"
+        " the signature secret); reduce it only if no function is running",
     )
     parser.add_argument(
         "--settle",
         type=int,
         metavar="SECONDS",
-        help="time for which Vonage may use the old value after the change (10, 60)",
+        help="wait this long for Vonage to apply the change (default: 10 for the key, 60 for the"
+        " signature secret)",
     )
     parser.add_argument(
         "--patience",
         type=int,
         default=_PATIENCE,
         metavar="SECONDS",
-        help="time to wait for a webhook with the new signature (%(default)s)",
+        help="wait this long for a webhook with the new signature (%(default)s)",
     )
 
 

@@ -41,7 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     put.add_argument("file", metavar="FILE", type=json_file, help="JSON; - is standard input")
     number = todo.add_parser("number", help="route a number to a flow")
     number.add_argument("number", help="E.164, with or without the plus")
-    number.add_argument("flow", nargs="?", help="the flow (as the stack's parameters say)")
+    number.add_argument(
+        "flow", nargs="?", help="the flow (default: remove the number from the switchboard)"
+    )
     dialing = todo.add_parser(
         "dialing", aliases=["dialling"], help="turn outbound dialing off or on"
     )

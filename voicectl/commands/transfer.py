@@ -19,11 +19,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_call_argument(parser)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--flow", metavar="NAME", help="a flow of the stack")
+    source.add_argument("--flow", metavar="NAME", help="run this flow of the stack")
     source.add_argument(
-        "--ncco", type=ncco, metavar="FILE", help="a file with an NCCO; - is standard input"
+        "--ncco", type=ncco, metavar="FILE", help="run the NCCO in this file; - is standard input"
     )
-    source.add_argument("--url", help="a URL that returns the NCCO")
+    source.add_argument("--url", help="run the NCCO from this URL")
 
 
 def run(options: argparse.Namespace, context: Context) -> int:

@@ -61,7 +61,9 @@ class CurrentState(NamedTuple):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--name", default=None, help="name of a new application (the stack's name)")
+    parser.add_argument(
+        "--name", default=None, help="name of a new application (default: the stack's name)"
+    )
     parser.add_argument(
         "--new-key",
         action="store_true",
