@@ -167,7 +167,7 @@ def test_a_lost_response_to_a_change_leaves_it_unknown(api: Api) -> None:
             problem(422, code="vonage_refused", invalid=[{"field": "to", "reason": "is odd"}]),
             "Said; to: is odd",
         ),
-        (problem(413), "larger than the 256 KiB"),
+        (problem(413), "larger than 256 KiB"),
         (problem(422), "Omit --key"),
         ((429, {"Retry-After": "7"}, {}), "with a new key in 7 s"),
         ((500, {}, {"message": "Internal Server Error"}), "Run the command again with --key k,"),
