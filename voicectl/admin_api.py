@@ -253,9 +253,9 @@ def _unreached(base_url: str, method: str, key: str | None, error: Exception) ->
 
 def _meaning(status: int, body: dict[str, Any], key: str | None, pause: float) -> str:
     """Return what an error response means and what to do, in one line."""
-    said = str(body.get("detail") or body.get("message") or "").rstrip(".")
+    detail = str(body.get("detail") or body.get("message") or "").rstrip(".")
     if body.get("code") == _VONAGE_REFUSED and status < 500:
-        return _vonage_refused(said, body)
+        return _vonage_refused(detail, body)
     if status == 409 and "state" in body:
         return (
             "It is unknown whether the call with this key was placed, and it was not dialed again."
@@ -263,7 +263,7 @@ def _meaning(status: int, body: dict[str, Any], key: str | None, pause: float) -
             " if the call is not listed, place it with a new key."
         )
     if status == 403:
-        return _forbidden(said, body)
+        return _forbidden(detail, body)
     if status == 429:
         new_key = " with a new key" if key else ""
         return (
@@ -273,25 +273,25 @@ def _meaning(status: int, body: dict[str, Any], key: str | None, pause: float) -
     if status == 503:
         same_key = f" with --key {key}, which never dials twice" if key else ""
         return (
-            f"AWS is temporarily unavailable ({said or 'no reason given'})."
+            f"AWS is temporarily unavailable ({detail or 'no reason given'})."
             f" Run the command again{same_key}."
         )
-    return _other(status, said, key)
+    return _other(status, detail, key)
 
 
-def _vonage_refused(said: str, body: dict[str, Any]) -> str:
+def _vonage_refused(detail: str, body: dict[str, Any]) -> str:
     fields = [f"{one.get('field')}: {one.get('reason')}" for one in body.get("invalid") or []]
-    reasons = "; ".join([said, *fields])
+    reasons = "; ".join([detail, *fields])
     return (
         f"Vonage rejected the request: {reasons}. Fix it and run the command again;"
         " a new call needs a new key."
     )
 
 
-def _forbidden(said: str, body: dict[str, Any]) -> str:
+def _forbidden(detail: str, body: dict[str, Any]) -> str:
     if body.get("code") in _NOT_ALLOWED:
         return (
-            f"The dial policy denies this, and nothing was dialed: {said}. The stack's parameters"
+            f"This call is not allowed, and nothing was dialed: {detail}. The stack's parameters"
             ' and its switchboard decide: docs/admin-api.md, "Who may be called".'
         )
     return (
@@ -300,11 +300,11 @@ def _forbidden(said: str, body: dict[str, Any]) -> str:
     )
 
 
-def _other(status: int, said: str, key: str | None) -> str:
+def _other(status: int, detail: str, key: str | None) -> str:
     again = f" Run the command again with --key {key}, which never dials twice." if key else ""
     meanings = {
-        400: f"Invalid request: {said}. Fix it and run the command again.",
-        404: f"{said or 'Not found'}.",
+        400: f"Invalid request: {detail}. Fix it and run the command again.",
+        404: f"{detail or 'Not found'}.",
         412: (
             "The switchboard was changed by someone else, and nothing was stored."
             " Run the command again to see the current version."
@@ -315,11 +315,11 @@ def _other(status: int, said: str, key: str | None) -> str:
             " Omit --key for a new call."
         ),
         502: (
-            f"Vonage could not be reached, or rejected the stack's key: {said}."
+            f"Vonage could not be reached, or rejected the stack's key: {detail}."
             " Run `python -m voicectl doctor` to find out why; a new call needs a new key."
         ),
         504: (
-            f"{said}. Check with `python -m voicectl calls`"
+            f"{detail}. Check with `python -m voicectl calls`"
             f"{f', or run the command again with --key {key}' if key else ''}."
         ),
     }

@@ -87,7 +87,7 @@ async def test_without_a_uuid_the_error_names_the_setting(terminal: CliTerminal)
 async def test_a_denied_number_is_reported(terminal: CliTerminal) -> None:
     ran = await terminal("call", "--to", "12025550123", "--flow", "greet")
     assert ran.status == 1
-    assert "denies this, and nothing was dialed" in ran.err
+    assert "not allowed, and nothing was dialed" in ran.err
 
 
 async def test_a_call_is_muted_earmuffed_and_hung_up(terminal: CliTerminal) -> None:
