@@ -27,7 +27,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt simulator/pyproject.toml
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@echo "installing the development tools into $(VENV) (about a minute, once)"
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install --group dev --editable ./simulator --constraint constraints.txt
+	@$(PIP) install --group dev --editable . --editable ./simulator --constraint constraints.txt
 	@touch $@
 
 demo: install ## play all of Vonage's Voice snippets as real calls and print what was heard
@@ -114,7 +114,7 @@ format: install ## let ruff put the code in order
 	$(RUN) -m ruff format .
 
 constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## pin anew what pyproject.toml's groups bring with them
-	@{ sed -n '/^#/p' constraints.txt; $(RUN) -m pip freeze; } > constraints.new
+	@{ sed -n '/^#/p' constraints.txt; $(RUN) -m pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 	@{ sed -n '/^#/p' constraints-sam.txt; $(SAM_VENV)/bin/python -m pip freeze; } > constraints.new
 	@mv constraints.new constraints-sam.txt

@@ -1,7 +1,6 @@
-"""``python -m voicectl``: reads the arguments, runs one command, turns what goes wrong into a line.
+"""Entry point of ``python -m voicectl``: parse arguments, run a command, report errors in one line.
 
-Exit status: 0 done, 1 it could not be done, 2 wrong arguments, 70 a fault of this program,
-130 interrupted.
+Exit status: 0 success, 1 failure, 2 wrong arguments, 70 internal error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ COMMANDS: tuple[str, ...] = (
     "rotate",
     "capture",
     "call",
-    "steer",
+    "call_actions",
     "transfer",
     "talk",
     "stream",
@@ -63,7 +62,7 @@ _DEFAULTS: dict[str, object] = {
 
 
 class Command(Protocol):
-    """What a module in ``voicectl.commands`` has."""
+    """The interface of a module in ``voicectl.commands``."""
 
     NAME: str
     HELP: str
@@ -72,17 +71,17 @@ class Command(Protocol):
         """Add the command's own arguments."""
 
     def run(self, options: argparse.Namespace, context: Context) -> int:
-        """Do it; give the exit status."""
+        """Run the command and return the exit status."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; give the exit status."""
+    """Run one command and return the exit status."""
     commands = _commands()
     options = _parser(commands).parse_args(arguments)
     for name, value in _DEFAULTS.items():
         if not hasattr(options, name):
             setattr(options, name, value)
-    # Ended by kill, a command puts things back as it does after Ctrl-C.
+    # After SIGTERM, a command restores what it changed, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = Output(json=options.json, yes=options.yes)
     root = Path.cwd()
@@ -99,13 +98,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         output.error("interrupted")
         return 130
-    except BrokenPipeError:  # whoever read the output has gone
+    except BrokenPipeError:  # the reader of the output has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception:
-        output.error(
-            f"a fault of this program; please report what stands in {_write_crash_report(root)}"
-        )
+        path = _write_crash_report(root)
+        output.error(f"internal error. Please open an issue and attach {path}.")
         return 70
 
 
@@ -124,39 +122,39 @@ def _context(options: argparse.Namespace, output: Output, root: Path) -> Context
 
 
 def _warn_of_tunnels(options: argparse.Namespace, output: Output, folder: Path) -> None:
-    """Say so where a tunnel was killed before it could put the webhooks back."""
-    if options.command in ("tunnel", "restore"):  # they mend it
+    """Warn about each tunnel that was killed before it restored the webhooks."""
+    if options.command in ("tunnel", "restore"):  # these two restore them
         return
-    for _, kept in restore_points.tunnels(folder):
-        if not restore_points.runs(kept):
-            local = " --local" if kept.get("local") else ""
+    for _, saved in restore_points.tunnels(folder):
+        if not restore_points.is_running(saved):
+            local = " --local" if saved.get("local") else ""
             output.warn(
-                f"a tunnel was killed, and the webhooks of {kept.get('application_id')} lead to"
-                f" {kept.get('public_url')} still: `python -m voicectl{local} restore` puts them"
-                " back"
+                f"a tunnel was killed, and the webhooks of {saved.get('application_id')} still"
+                f" point to {saved.get('public_url')}. Run `python -m voicectl{local} restore` to"
+                " restore them."
             )
 
 
 def make_folder(root: Path) -> Path:
-    """Make the folder for what commands keep, which is the owner's alone.
+    """Create the folder for the files of commands, accessible only to the user.
 
     Raises
     ------
-    ConnectError
-        If it cannot be made.
+    VoicectlError
+        If it cannot be created.
     """
     folder = root / FOLDER
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
     except OSError as error:
-        raise VoicectlError(f"{folder} cannot be made: {error.strerror}") from None
+        raise VoicectlError(f"cannot create {folder}: {error.strerror}") from None
     return folder
 
 
 def _commands() -> dict[str, Command]:
     modules = [importlib.import_module(f"voicectl.commands.{name}") for name in COMMANDS]
-    # A module is a command, or has several that are alike.
+    # A module is one command, or has several similar ones in COMMANDS.
     commands = [one for module in modules for one in getattr(module, "COMMANDS", (module,))]
     return {command.NAME: command for command in commands}
 
@@ -165,7 +163,7 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     common = _common()
     parser = argparse.ArgumentParser(
         prog="python -m voicectl",
-        description="Connect a deployed stack with Vonage, check it, and operate it.",
+        description="Link a deployed stack to Vonage, check it, and operate it.",
         parents=[common],
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -178,21 +176,21 @@ def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
 
 
 def _common() -> argparse.ArgumentParser:
-    """Make the options that stand before the command or after it."""
+    """Build the options that are accepted before and after the command."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     add = common.add_argument
-    add("--json", action="store_true", help="one JSON object on standard output; asks nothing")
-    add("--local", action="store_true", help="act on the running local platform (make up)")
-    add("--stack", metavar="NAME", help="the stack, if not samconfig.toml's")
-    add("--region", help="the AWS region, if not samconfig.toml's or your own")
-    add("--profile", help="the AWS profile")
-    add("--dry-run", action="store_true", help="say what would be changed, and change nothing")
-    add("--yes", action="store_true", help="change without asking")
+    add("--json", action="store_true", help="print one JSON object and never prompt")
+    add("--local", action="store_true", help="use the running local platform (make up)")
+    add("--stack", metavar="NAME", help="use this stack instead of the one in samconfig.toml")
+    add("--region", help="use this AWS region instead of the one in samconfig.toml or your own")
+    add("--profile", help="use this AWS profile")
+    add("--dry-run", action="store_true", help="show what would change, and change nothing")
+    add("--yes", action="store_true", help="skip the confirmation prompts")
     return common
 
 
 def _write_crash_report(root: Path) -> Path:
-    """Write the traceback of a fault to a file, and give its path."""
+    """Write the traceback to a file and return its path."""
     path = make_folder(root) / f"fault-{int(time.time())}.txt"
     path.touch(mode=0o600)
     path.write_text(traceback.format_exc(), encoding="utf-8")

@@ -1,7 +1,6 @@
-"""The owner's API of a stack: signed requests to it, and what its refusals mean.
+"""Signed requests to the admin API, and what its errors mean.
 
-The signature is AWS's Signature Version 4, by botocore's own signer. What is asked for is in the
-commands; what the API answers is in docs/admin-api.md.
+botocore signs them (AWS Signature Version 4). docs/admin-api.md describes the API.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ if TYPE_CHECKING:
 
     from voicectl.context import Context
 
-_TIMEOUT = (5, 35)  # seconds to connect, and for an answer: API Gateway gives up after 30
-_ATTEMPTS = 4  # of a GET, which changes nothing
-_PAUSE = 1.0  # seconds before a GET is repeated where the API names no time
+_TIMEOUT = (5, 35)  # seconds to connect and to respond: API Gateway's own timeout is 30
+_ATTEMPTS = 4  # for GET requests, which change nothing
+_PAUSE = 1.0  # seconds before a retry if the response has no Retry-After
 _LONGEST_PAUSE = 10.0
-_PASSING = (429, 503)
-# Codes of problem details (docs/admin-api.md) that have a meaning of their own here.
+_TRANSIENT = (429, 503)
+# Codes of problem details (docs/admin-api.md) with their own explanation here.
 _VONAGE_REFUSED = "vonage_refused"
-_MAY_NOT_DIAL = ("not_allowed", "switched_off", "cap_spent")
+_NOT_ALLOWED = ("not_allowed", "switched_off", "cap_spent")
 
 
 class AdminApiError(VoicectlError):
-    """The API answered with a refusal; the text says what it means and what to do.
+    """An error response; the text says what it means and what to do.
 
-    ``status`` and ``body`` are what the API answered.
+    ``status`` and ``body`` are those of the response.
     """
 
     def __init__(self, text: str, status: int, body: dict[str, Any]) -> None:
@@ -45,7 +44,7 @@ class AdminApiError(VoicectlError):
 
 
 class AdminApiResponse(NamedTuple):
-    """What the API answered; ``repeated`` where it had answered the same key before."""
+    """A success response; ``repeated`` if it replays an earlier response to the same key."""
 
     status: int
     body: Any
@@ -53,20 +52,20 @@ class AdminApiResponse(NamedTuple):
 
 
 class AdminApi:
-    """The owner's API at one address.
+    """Client of the admin API at one address.
 
     Parameters
     ----------
     base_url
         The stack's output ``BaseUrl``.
     region
-        The AWS region that signatures name.
+        The AWS region to sign for.
     credentials
-        botocore's credentials of whoever asks.
+        Your AWS credentials, as botocore's object.
     session
         Sends the requests.
     sleep
-        Makes pauses, in seconds.
+        Waits a number of seconds.
     """
 
     def __init__(
@@ -85,22 +84,22 @@ class AdminApi:
         self._sleep = sleep
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        """Read something; give the answer's JSON. What passes (429, 503) is waited for.
+        """Return the JSON of a GET request; 429 and 503 are retried.
 
         Raises
         ------
-        Refused, ConnectError
+        AdminApiError, VoicectlError
             With what to do.
         """
-        # A space is %20 in the signature, and not the plus of forms.
+        # Signature Version 4 encodes a space as %20, unlike forms.
         text = f"?{urlencode(query, quote_via=quote)}" if query else ""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 return self._send("GET", f"{path}{text}").body
-            except _Passing as passing:
+            except _TransientError as transient:
                 if attempt == _ATTEMPTS:
-                    raise passing.refused from None
-                self._sleep(passing.pause)
+                    raise transient.error from None
+                self._sleep(transient.pause)
         raise AssertionError("unreachable")
 
     def change(
@@ -110,37 +109,37 @@ class AdminApi:
         body: Mapping[str, Any] | None = None,
         version: str | None = None,
     ) -> AdminApiResponse:
-        """Change something, once: nothing that was sent is repeated.
+        """Send a request that changes something, without retries.
 
         Parameters
         ----------
         method
             ``PUT`` or ``DELETE``.
         version
-            What holds now, as far as the asker knows; if it does not, nothing is changed.
+            The version that you expect to replace; with any other, nothing is changed.
 
         Raises
         ------
-        Refused, ConnectError
+        AdminApiError, VoicectlError
             With what to do.
         """
         try:
             return self._send(method, path, body, version=version)
-        except _Passing as passing:
-            raise passing.refused from None
+        except _TransientError as transient:
+            raise transient.error from None
 
     def place(self, body: Mapping[str, Any], key: str) -> AdminApiResponse:
-        """Place a call, once for each key.
+        """Place a call, once for each idempotency key.
 
         Raises
         ------
-        Refused, ConnectError
+        AdminApiError, VoicectlError
             With what to do.
         """
         try:
             return self._send("POST", "/calls", body, key)
-        except _Passing as passing:
-            raise passing.refused from None
+        except _TransientError as transient:
+            raise transient.error from None
 
     def _send(
         self,
@@ -168,46 +167,44 @@ class AdminApi:
             content = response.content
         except requests.RequestException as error:
             raise _unreached(self._base_url, method, key, error) from None
-        answer = _json(content)
-        if response.status_code < 300:
+        status, value = response.status_code, _json(content)
+        if status < 300:
             repeated = response.headers.get("Idempotent-Replayed") == "true"
-            return AdminApiResponse(response.status_code, answer, repeated)
-        told = answer if isinstance(answer, dict) else {}
+            return AdminApiResponse(status, value, repeated)
+        problem = value if isinstance(value, dict) else {}
         pause = _seconds(response.headers.get("Retry-After"))
-        refused = AdminApiError(
-            _meaning(response.status_code, told, key, pause), response.status_code, told
-        )
-        if response.status_code in _PASSING:
-            raise _Passing(refused, min(pause, _LONGEST_PAUSE))
-        raise refused
+        failure = AdminApiError(_meaning(status, problem, key, pause), status, problem)
+        if status in _TRANSIENT:
+            raise _TransientError(failure, min(pause, _LONGEST_PAUSE))
+        raise failure
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Sign a request as it goes out, and leave no room for keys from a .netrc file."""
+        """Sign a request; as the session's `auth`, this keeps .netrc credentials out."""
         signed = ("content-type", "idempotency-key", "if-match")
-        made = AWSRequest(
+        aws_request = AWSRequest(
             request.method,
             request.url,
             {name: value for name, value in request.headers.items() if name.lower() in signed},
             request.body or b"",
         )
-        # Frozen for each request anew, since temporary ones are refreshed meanwhile.
+        # Frozen for each request, since botocore refreshes temporary credentials.
         keys = self._credentials.get_frozen_credentials()
-        SigV4Auth(keys, "execute-api", self._region).add_auth(made)
-        request.headers.update(dict(made.headers.items()))
+        SigV4Auth(keys, "execute-api", self._region).add_auth(aws_request)
+        request.headers.update(dict(aws_request.headers.items()))
         return request
 
 
-class _Passing(Exception):
-    """A refusal that may pass within ``pause`` seconds."""
+class _TransientError(Exception):
+    """An error that may pass within ``pause`` seconds."""
 
-    def __init__(self, refused: AdminApiError, pause: float) -> None:
-        super().__init__(str(refused))
-        self.refused = refused
+    def __init__(self, error: AdminApiError, pause: float) -> None:
+        super().__init__(str(error))
+        self.error = error
         self.pause = pause
 
 
 def admin_api(context: Context) -> AdminApi:
-    """Give the owner's API of the stack that was chosen.
+    """Return a client of the selected stack's admin API.
 
     Raises
     ------
@@ -219,7 +216,7 @@ def admin_api(context: Context) -> AdminApi:
     if credentials is None:
         raise NoCredentialsError
     session = requests.Session()
-    session.trust_env = not stack.local  # no proxy leads to this machine
+    session.trust_env = not stack.local  # no proxy for loopback
     return AdminApi(stack.base_url, stack.region, credentials, session=session, sleep=context.sleep)
 
 
@@ -235,19 +232,19 @@ def _seconds(text: str | None) -> float:
 
 
 def _unreached(base_url: str, method: str, key: str | None, error: Exception) -> VoicectlError:
-    """Say that no answer came: the request may have been carried out or not."""
+    """Build the error for a request without a response, which may have been carried out."""
     slow = isinstance(error, requests.Timeout)
-    said = f"{base_url} {'did not answer in time' if slow else 'was not reached'}"
+    problem = f"{base_url} {'did not respond in time' if slow else 'could not be reached'}"
     if key is not None:
         return VoicectlError(
-            f"{said}, so it is not known whether the call was placed."
-            f" Run it again with --key {key}: one key never rings twice."
+            f"{problem}, so it is unknown whether the call was placed."
+            f" Run the command again with --key {key}: the same key never dials twice."
         )
     if method == "GET":
-        return VoicectlError(f"{said}. Look at the stack's BaseUrl and at your connection.")
+        return VoicectlError(f"{problem}. Check the stack's BaseUrl and your connection.")
     return VoicectlError(
-        f"{said}, so it is not known whether this was carried out."
-        " Look (at a call with `timeline`) before you run it again."
+        f"{problem}, so it is unknown whether the change was made."
+        " Check (for a call, with `timeline`) before you run the command again."
     )
 
 
@@ -255,70 +252,76 @@ def _unreached(base_url: str, method: str, key: str | None, error: Exception) ->
 
 
 def _meaning(status: int, body: dict[str, Any], key: str | None, pause: float) -> str:
-    """Say in a sentence or two what a refusal means and what to do."""
-    said = str(body.get("detail") or body.get("message") or "").rstrip(".")
+    """Return what an error response means and what to do, in one line."""
+    detail = str(body.get("detail") or body.get("message") or "").rstrip(".")
     if body.get("code") == _VONAGE_REFUSED and status < 500:
-        return _vonage_refused(said, body)
+        return _vonage_refused(detail, body)
     if status == 409 and "state" in body:
         return (
-            "It is not known whether the call of this key was placed, and it was not dialled again."
-            f" Look with `python -m voicectl calls --since {body.get('since')}`;"
-            " if it is not there, call with a new key."
+            "It is unknown whether the call with this key was placed, and it was not dialed again."
+            f" Check with `python -m voicectl calls --since {body.get('since')}`;"
+            " if the call is not listed, place it with a new key."
         )
     if status == 403:
-        return _forbidden(said, body)
+        return _forbidden(detail, body)
     if status == 429:
-        spent = " with a new key" if key else ""
+        new_key = " with a new key" if key else ""
         return (
-            "Too many requests at once; nothing was carried out."
-            f" Run it again{spent} in {pause:.0f} s."
+            "Too many requests; nothing was changed or dialed."
+            f" Run the command again{new_key} in {pause:.0f} s."
         )
     if status == 503:
-        with_key = f" with --key {key}, which never rings twice" if key else ""
-        return f"AWS did not take it now ({said or 'no reason given'}). Run it again{with_key}."
-    return _other(status, said, key)
-
-
-def _vonage_refused(said: str, body: dict[str, Any]) -> str:
-    fields = [f"{one.get('field')}: {one.get('reason')}" for one in body.get("invalid") or []]
-    told = "; ".join([said, *fields])
-    return f"Vonage refused it: {told}. Mend that and run it again; a new call needs a new key."
-
-
-def _forbidden(said: str, body: dict[str, Any]) -> str:
-    if body.get("code") in _MAY_NOT_DIAL:
+        same_key = f" with --key {key}, which never dials twice" if key else ""
         return (
-            f"The stack may not dial this, and nothing was dialled: {said}. What it may dial is in"
-            ' its parameters and its switchboard: docs/admin-api.md, "Who may be called".'
+            f"AWS is temporarily unavailable ({detail or 'no reason given'})."
+            f" Run the command again{same_key}."
         )
+    return _other(status, detail, key)
+
+
+def _vonage_refused(detail: str, body: dict[str, Any]) -> str:
+    fields = [f"{one.get('field')}: {one.get('reason')}" for one in body.get("invalid") or []]
+    reasons = "; ".join([detail, *fields])
     return (
-        "AWS refused the signature. Your AWS identity needs execute-api:Invoke on this API, and"
-        " this machine's clock and the region must be right: `python -m voicectl doctor` looks."
+        f"Vonage rejected the request: {reasons}. Fix it and run the command again;"
+        " a new call needs a new key."
     )
 
 
-def _other(status: int, said: str, key: str | None) -> str:
-    again = f" Run it again with --key {key}, which never rings twice." if key else ""
+def _forbidden(detail: str, body: dict[str, Any]) -> str:
+    if body.get("code") in _NOT_ALLOWED:
+        return (
+            f"This call is not allowed, and nothing was dialed: {detail}. The stack's parameters"
+            ' and its switchboard decide: docs/admin-api.md, "Who may be called".'
+        )
+    return (
+        "AWS denied the request. Your AWS identity needs execute-api:Invoke on this API, and this"
+        " machine's clock and the region must be right. `python -m voicectl doctor` checks them."
+    )
+
+
+def _other(status: int, detail: str, key: str | None) -> str:
+    again = f" Run the command again with --key {key}, which never dials twice." if key else ""
     meanings = {
-        400: f"The API does not take this: {said}. Mend that and run it again.",
-        404: f"{said or 'There is nothing of this name'}.",
+        400: f"Invalid request: {detail}. Fix it and run the command again.",
+        404: f"{detail or 'Not found'}.",
         412: (
-            "Somebody changed the switchboard meanwhile, and nothing was changed now."
-            " Run it again to see what it says."
+            "The switchboard was changed by someone else, and nothing was stored."
+            " Run the command again to see the current version."
         ),
-        413: "The request is larger than the 256 KiB that the API takes. Send a smaller one.",
+        413: "The request is larger than 256 KiB, the API's limit. Send a smaller one.",
         422: (
-            "This key came with another request before, and nothing was dialled."
-            " Leave --key out for a new call."
+            "This key was used for a different request, and nothing was dialed."
+            " Omit --key for a new call."
         ),
         502: (
-            f"Vonage was not asked, or refused the stack's key: {said}."
-            " `python -m voicectl doctor` says what is wrong; a new call needs a new key."
+            f"Vonage could not be reached, or rejected the stack's key: {detail}."
+            " Run `python -m voicectl doctor` to find out why; a new call needs a new key."
         ),
         504: (
-            f"{said}. Look with `python -m voicectl calls`"
-            f"{f', or ask what is known with --key {key}' if key else ''}."
+            f"{detail}. Check with `python -m voicectl calls`"
+            f"{f', or run the command again with --key {key}' if key else ''}."
         ),
     }
-    unknown = f"The API failed ({status}); the log of its function says why.{again}"
+    unknown = f"The API failed ({status}). See the log of the calls function.{again}"
     return meanings.get(status, unknown)

@@ -1,6 +1,6 @@
-"""The Vonage application of a stack: what it is to be, what differs, and putting back what it was.
+"""The Vonage application of a stack: its target settings, differences, and how to restore it.
 
-An update replaces a whole application at Vonage, so every one begins with what is there.
+An update replaces the whole application at Vonage, so each one starts from the current settings.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
     from voicectl.context import Context
 
-# What only Vonage sets, or what an update without it leaves as it is.
+# Only Vonage sets these, or keeps them if an update omits them.
 _NOT_SENT = ("id", "keys", "_links")
 _CONNECT_MS = 1000
 
 
 class WebhookConfig(NamedTuple):
-    """A voice webhook: the stack's output with its address, and milliseconds to wait for it.
+    """A voice webhook: the stack's output with its address, and its timeout in milliseconds.
 
-    The times are the longest that Vonage allows, and what it takes by itself (Application API:
-    connection_timeout, socket_timeout). The functions end in less.
+    The timeouts are Vonage's maximum and default (Application API: connection_timeout,
+    socket_timeout). The functions finish in less time.
     """
 
     output: str
@@ -41,10 +41,10 @@ WEBHOOKS = {
 
 
 def id_of(context: Context) -> str | None:
-    """Give the id of the stack's application; None where there is none yet.
+    """Return the id of the stack's application, or None if there is none yet.
 
-    1. The one that the settings name.
-    2. The one that the stack's secret names: `up` wrote it there.
+    1. The id in the settings.
+    2. The id in the stack's secret, written by `up`.
     """
     if context.settings.application_id:
         return context.settings.application_id
@@ -53,26 +53,26 @@ def id_of(context: Context) -> str | None:
 
 
 def needed_id(context: Context) -> str:
-    """Give the id of the stack's application.
+    """Return the id of the stack's application.
 
     Raises
     ------
-    ConnectError
+    VoicectlError
         If there is none yet.
     """
     found = id_of(context)
     if found is None:
-        raise VoicectlError("the stack has no Vonage application yet: run `python -m voicectl up`")
+        raise VoicectlError("the stack has no Vonage application yet. Run `python -m voicectl up`.")
     return found
 
 
 def read(context: Context, application_id: str) -> dict[str, Any]:
-    """Read an application at Vonage.
+    """Return an application as Vonage has it.
 
     Raises
     ------
-    ConnectError
-        If it cannot be had; where it does not exist, the text says what to do.
+    AccountApiError
+        If it cannot be read, or does not exist.
     """
     try:
         return context.account.application(application_id)
@@ -80,26 +80,26 @@ def read(context: Context, application_id: str) -> dict[str, Any]:
         if error.status != 404:
             raise
         raise AccountApiError(
-            f"this Vonage account has no application {application_id}: correct"
-            " VONAGE_APPLICATION_ID, or leave it out and have `up` make one",
+            f"this Vonage account has no application {application_id}. Correct"
+            " VONAGE_APPLICATION_ID, or remove it and let `up` create an application.",
             404,
         ) from None
 
 
 def voice_of(application: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an application's voice settings, empty where it has none."""
+    """Return an application's voice settings, or an empty dict."""
     voice = (application.get("capabilities") or {}).get("voice")
     return voice if isinstance(voice, dict) else {}
 
 
 def address_of(application: Mapping[str, Any], name: str) -> str | None:
-    """Give the address of a voice webhook, None where there is none."""
+    """Return the address of a voice webhook, or None."""
     webhook = (voice_of(application).get("webhooks") or {}).get(name) or {}
     return webhook.get("address") or None
 
 
-def wired(application: Mapping[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
-    """Give an application with its voice webhooks at these addresses, by POST, signed."""
+def with_webhooks(application: Mapping[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
+    """Return an application with its voice webhooks at these addresses, by POST, signed."""
     changed = copy.deepcopy(dict(application))
     capabilities = changed["capabilities"] = changed.get("capabilities") or {}
     voice = capabilities["voice"] = capabilities.get("voice") or {}
@@ -113,8 +113,8 @@ def wired(application: Mapping[str, Any], addresses: Mapping[str, str]) -> dict[
     return changed
 
 
-def put_back(application: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an application with the voice webhooks and the signing that it had before."""
+def restored(application: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an application with its earlier voice webhooks and signing."""
     changed = copy.deepcopy(dict(application))
     capabilities = changed["capabilities"] = changed.get("capabilities") or {}
     before = (old.get("capabilities") or {}).get("voice")
@@ -131,7 +131,7 @@ def put_back(application: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
-    """Give what an update changes, as the user is to see it."""
+    """Return what an update changes, for display."""
     found = []
     for name, webhook in WEBHOOKS.items():
         before, after = _webhook(old, name), _webhook(new, name)
@@ -139,10 +139,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
         for what, key, default in (
             (label, "address", None),
             (f"{label}, method", "http_method", None),
-            (f"{label}, milliseconds to connect", "connect", _CONNECT_MS),
-            (f"{label}, milliseconds to answer", "socket_timeout", webhook.socket_ms),
+            (f"{label}, connection timeout (ms)", "connect", _CONNECT_MS),
+            (f"{label}, socket timeout (ms)", "socket_timeout", webhook.socket_ms),
         ):
-            # What Vonage does not show has its default.
+            # Vonage omits values that are the default.
             one, other = (side.get(key) or (default if side else None) for side in (before, after))
             if one != other:
                 found.append(Change(what, _text(one), _text(other)))
@@ -153,12 +153,12 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
 
 
 def sendable(application: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what an update sends: everything that was read, what only Vonage sets excepted."""
+    """Return what an update sends: everything that was read, without what only Vonage sets."""
     return {name: value for name, value in application.items() if name not in _NOT_SENT}
 
 
 def public_key_of(application: Mapping[str, Any]) -> str | None:
-    """Give the public key that Vonage checks tokens with."""
+    """Return the public key that Vonage verifies tokens with, or None."""
     return (application.get("keys") or {}).get("public_key") or None
 
 
@@ -170,7 +170,7 @@ def _webhook(application: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _connect_name(webhook: Mapping[str, Any]) -> str:
-    """Give the name of the timeout: it has been called both."""
+    """Return the field of the connection timeout: Vonage uses both names."""
     return "connect_timeout" if "connect_timeout" in webhook else "connection_timeout"
 
 

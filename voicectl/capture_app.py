@@ -1,8 +1,8 @@
-"""The application that `capture` puts in front of one real call, and what it learns from it.
+"""The webhook application behind `capture`, and the findings from its call.
 
-It refuses the answer webhook, so that Vonage tries again and then asks the fallback URL; that one
-answers with an NCCO in which each action shows something. What came is kept in the order in which
-it came, and findings are drawn from that alone.
+It responds to the answer webhook with 503, so that Vonage retries and then requests the fallback
+URL. The fallback webhook returns an NCCO in which each action reveals a behavior. The findings
+depend only on the received webhooks, which are stored in order of arrival.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _READ = (
 _WORDS = len(_READ.split())
 _NUMBER = re.compile(r"(?<![\w.:-])\+?[1-9][0-9]{6,14}(?![\w.:-])")
 _PRIVATE = ("custom_data", "payload", "region_url", "recording_url")
-_MOST = 200  # webhooks; a call has about fifteen
+_MAX_WEBHOOKS = 200  # a call has about fifteen
 
 
 class ReceivedWebhook(NamedTuple):
-    """A webhook: when it came and when it was answered, in seconds since 1970, and what it had."""
+    """A webhook, with the times of request and response in seconds since 1970."""
 
     at: float
     answered_at: float
@@ -44,9 +44,9 @@ class ReceivedWebhook(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What the call showed; ``setting`` is the simulator's field that it answers, where it has one.
+    """A finding: ``setting`` is the simulator's field for it, or None.
 
-    ``value`` is None where the call did not show it.
+    ``value`` is None if the call did not reveal it.
     """
 
     question: str
@@ -55,51 +55,57 @@ class Observation(NamedTuple):
 
 
 class CaptureApp:
-    """The application, as a listener asks it.
+    """The application that a listener calls.
 
     Parameters
     ----------
     public_url
-        Under which Vonage reaches it.
+        The application's public address.
     now
-        The clock, seconds since 1970.
+        The clock, in seconds since 1970.
+
+    Attributes
+    ----------
+    received
+        The webhooks so far.
+    over
+        Set when the call is over.
     """
 
     def __init__(self, public_url: str, now: Callable[[], float]) -> None:
-        self.came: list[ReceivedWebhook] = []
+        self.received: list[ReceivedWebhook] = []
         self.over = threading.Event()
         self._public_url = public_url
         self._now = now
         self._lock = threading.Lock()
 
     def __call__(self, request: ReceivedRequest) -> ListenerResponse:
-        """Answer a webhook."""
+        """Store a webhook and return the response."""
         at = self._now()
         fields = _fields(request)
         name = request.path.rpartition("/")[2]
         with self._lock:
-            answer = self._answer(name, fields)
-            if len(self.came) < _MOST:
-                claims, covers = request.verified
-                self.came.append(
+            response = self._response(name, fields)
+            if len(self.received) < _MAX_WEBHOOKS:
+                self.received.append(
                     ReceivedWebhook(
                         at,
                         self._now(),
                         name,
                         request.method,
                         fields,
-                        str(claims.get("jti")),
-                        covers,
-                        answer.status,
+                        request.jti,
+                        request.covers,
+                        response.status,
                     )
                 )
             if self._is_over():
                 self.over.set()
-        return answer
+        return response
 
-    def _answer(self, name: str, fields: dict[str, Any]) -> ListenerResponse:
+    def _response(self, name: str, fields: dict[str, Any]) -> ListenerResponse:
         if name == "answer":
-            return ListenerResponse(503)  # which Vonage tries again
+            return ListenerResponse(503)  # Vonage retries on 503
         if name == "fallback":
             return ListenerResponse(200, json.dumps(self._ncco()).encode())
         if name == "event" and fields.get("status") == "started":
@@ -107,8 +113,8 @@ class CaptureApp:
         return ListenerResponse(204)
 
     def _is_over(self) -> bool:
-        return any(one.fields.get("status") == "completed" for one in self.came) and any(
-            one.name == "recordings" for one in self.came
+        return any(one.fields.get("status") == "completed" for one in self.received) and any(
+            one.name == "recordings" for one in self.received
         )
 
     def _ncco(self) -> list[dict[str, Any]]:
@@ -149,17 +155,18 @@ class CaptureApp:
         ]
 
 
-def findings(came: Sequence[ReceivedWebhook]) -> list[Observation]:
-    """Draw from the webhooks of one call what it shows."""
-    answers = _named(came, "answer")
-    started = [one for one in came if one.fields.get("status") == "started"]
+def findings(received: Sequence[ReceivedWebhook]) -> list[Observation]:
+    """Return what the webhooks of one call reveal."""
+    answers = _named(received, "answer")
+    started = [one for one in received if one.fields.get("status") == "started"]
     pauses = [after.at - before.answered_at for before, after in itertools.pairwise(answers)]
     retried = len(answers) > 1
+    covers = _covered(received)
     return [
         Observation(
-            "attempts at an answer URL that says 503",
+            "attempts at an answer URL that returns 503",
             "webhook_attempts",
-            len(answers) if _named(came, "fallback") else None,
+            len(answers) if _named(received, "fallback") else None,
         ),
         Observation(
             "seconds between two attempts",
@@ -171,32 +178,30 @@ def findings(came: Sequence[ReceivedWebhook]) -> list[Observation]:
             "retry_keeps_jti",
             len({one.jti for one in answers}) == 1 if retried else None,
         ),
+        Observation("the hash of a GET request covers its parameters as", None, covers),
         Observation(
-            "the hash of a GET request is of its parameters as texts, or decoded",
-            None,
-            _covered(came),
-        ),
-        Observation(
-            "nested values are decoded in the hash of a GET request",
+            "the hash of a GET request covers nested values decoded",
             "get_hash_decodes_nested",
-            {"nested": True, "texts": False}.get(str(_covered(came))),
+            {"nested": True, "texts": False}.get(str(covers)),
         ),
-        Observation("speech in an input of keys alone", "dtmf_only_speech", _speech(came)),
-        Observation("seconds from started to ringing", "ringing_after", _ringing_after(came)),
-        Observation("words that are spoken in a minute", "words_per_minute", _pace(came)),
+        Observation("speech in an input of DTMF only", "dtmf_only_speech", _speech(received)),
+        Observation("seconds from started to ringing", "ringing_after", _ringing_after(received)),
+        Observation("words spoken per minute", "words_per_minute", _pace(received)),
         Observation(
-            "seconds from the end of a recording to its event", "record_event_delay", _delay(came)
+            "seconds from the end of a recording to its event",
+            "record_event_delay",
+            _delay(received),
         ),
-        Observation("euros a minute", "inbound_rate", _completed(came, "rate")),
-        Observation("the caller's network", "inbound_network", _completed(came, "network")),
-        Observation("attempts at an event URL that says 503", None, len(started) or None),
-        Observation("the order in which the events came", None, _order(came)),
+        Observation("euros per minute", "inbound_rate", _completed(received, "rate")),
+        Observation("the caller's network", "inbound_network", _completed(received, "network")),
+        Observation("attempts at an event URL that returns 503", None, len(started) or None),
+        Observation("order of the events", None, _order(received)),
     ]
 
 
-def redacted(came: Sequence[ReceivedWebhook]) -> list[dict[str, Any]]:
-    """Give the webhooks without numbers, addresses, and what was pressed or said."""
-    first = came[0].at if came else 0.0
+def redacted(received: Sequence[ReceivedWebhook]) -> list[dict[str, Any]]:
+    """Return the webhooks without phone numbers, URLs, digits and speech."""
+    first = received[0].at if received else 0.0
     return [
         {
             "seconds": round(one.at - first, 3),
@@ -206,7 +211,7 @@ def redacted(came: Sequence[ReceivedWebhook]) -> list[dict[str, Any]]:
             "hash_covers": one.covers,
             "fields": {name: _redacted(name, value) for name, value in one.fields.items()},
         }
-        for one in came
+        for one in received
     ]
 
 
@@ -241,39 +246,39 @@ def _decoded(value: str) -> Any:
         return value
 
 
-def _named(came: Sequence[ReceivedWebhook], name: str) -> list[ReceivedWebhook]:
-    return [one for one in came if one.name == name]
+def _named(received: Sequence[ReceivedWebhook], name: str) -> list[ReceivedWebhook]:
+    return [one for one in received if one.name == name]
 
 
-def _covered(came: Sequence[ReceivedWebhook]) -> str | None:
-    """Say what the hash covers, by a GET request that has something nested."""
-    told = {
+def _covered(received: Sequence[ReceivedWebhook]) -> str | None:
+    """Return what the hash covers in GET requests with nested values."""
+    forms = {
         one.covers or "neither"
-        for one in came
+        for one in received
         if one.method == "GET" and any(isinstance(value, dict) for value in one.fields.values())
     }
-    return told.pop() if len(told) == 1 else ", ".join(sorted(told)) or None
+    return forms.pop() if len(forms) == 1 else ", ".join(sorted(forms)) or None
 
 
-def _speech(came: Sequence[ReceivedWebhook]) -> str | None:
-    keys = next((one.fields for one in _named(came, "dtmf") if "dtmf" in one.fields), None)
-    if keys is None:
+def _speech(received: Sequence[ReceivedWebhook]) -> str | None:
+    fields = next((one.fields for one in _named(received, "dtmf") if "dtmf" in one.fields), None)
+    if fields is None:
         return None
-    speech = keys.get("speech")
+    speech = fields.get("speech")
     if not isinstance(speech, dict):
         return "absent"
     return "error" if "error" in speech else "results"
 
 
-def _ringing_after(came: Sequence[ReceivedWebhook]) -> float | None:
-    moments = [_moment(came, status) for status in ("started", "ringing")]
-    if moments[0] is None or moments[1] is None:
+def _ringing_after(received: Sequence[ReceivedWebhook]) -> float | None:
+    started, ringing = (_time_of(received, status) for status in ("started", "ringing"))
+    if started is None or ringing is None:
         return None
-    return round(max(0.0, moments[1] - moments[0]), 3)
+    return round(max(0.0, ringing - started), 3)
 
 
-def _moment(came: Sequence[ReceivedWebhook], status: str) -> float | None:
-    for one in came:
+def _time_of(received: Sequence[ReceivedWebhook], status: str) -> float | None:
+    for one in received:
         if one.fields.get("status") == status:
             try:
                 return datetime.fromisoformat(str(one.fields.get("timestamp"))).timestamp()
@@ -282,40 +287,40 @@ def _moment(came: Sequence[ReceivedWebhook], status: str) -> float | None:
     return None
 
 
-def _marks(came: Sequence[ReceivedWebhook]) -> dict[str, ReceivedWebhook]:
+def _marks(received: Sequence[ReceivedWebhook]) -> dict[str, ReceivedWebhook]:
     found: dict[str, ReceivedWebhook] = {}
-    for one in _named(came, "notification"):
+    for one in _named(received, "notification"):
         payload = one.fields.get("payload")
         if isinstance(payload, dict):
             found.setdefault(str(payload.get("part")), one)
     return found
 
 
-def _pace(came: Sequence[ReceivedWebhook]) -> float | None:
-    marks = _marks(came)
+def _pace(received: Sequence[ReceivedWebhook]) -> float | None:
+    marks = _marks(received)
     if not {"before", "after"} <= set(marks):
         return None
     seconds = marks["after"].at - marks["before"].answered_at
     return round(_WORDS / seconds * 60, 1) if seconds > 0 else None
 
 
-def _delay(came: Sequence[ReceivedWebhook]) -> list[float] | None:
-    """Give the delay as a span, which the simulator draws from; one call shows one value."""
-    recorded, event = _marks(came).get("recorded"), _named(came, "recordings")
+def _delay(received: Sequence[ReceivedWebhook]) -> list[float] | None:
+    """Return the delay as a range, as the simulator expects; one call shows one value."""
+    recorded, event = _marks(received).get("recorded"), _named(received, "recordings")
     if recorded is None or not event:
         return None
     seconds = round(max(0.0, event[0].at - recorded.at), 2)
     return [seconds, seconds]
 
 
-def _completed(came: Sequence[ReceivedWebhook], name: str) -> str | None:
-    completed = [one.fields for one in came if one.fields.get("status") == "completed"]
+def _completed(received: Sequence[ReceivedWebhook], name: str) -> str | None:
+    completed = [one.fields for one in received if one.fields.get("status") == "completed"]
     value = completed[0].get(name) if completed else None
     return value if isinstance(value, str) and value else None
 
 
-def _order(came: Sequence[ReceivedWebhook]) -> str | None:
-    seen = dict.fromkeys(
-        str(one.fields.get("status") or one.name) for one in came if one.name != "answer"
+def _order(received: Sequence[ReceivedWebhook]) -> str | None:
+    names = dict.fromkeys(
+        str(one.fields.get("status") or one.name) for one in received if one.name != "answer"
     )
-    return ", ".join(seen) or None
+    return ", ".join(names) or None

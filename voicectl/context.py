@@ -1,4 +1,4 @@
-"""What every command is given."""
+"""The context that every command receives."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """The settings, where to write, and how to reach the stack and Vonage.
+    """The settings, the output, and access to the stack and to Vonage.
 
     Parameters
     ----------
     settings
-        The user's.
+        The user's settings.
     output
         Where to write.
     folder
-        Where the command keeps what it must not forget: .connect, mode 0700.
+        Where commands store restore points: .connect, mode 0700.
     read_stack
-        Gives the stack; asked once, when it is first needed.
+        Returns the stack; called once, when it is first needed.
     local
-        With ``--local``, what the running local platform tells of itself.
+        With ``--local``, the content of the running local platform's stack.json.
     now, sleep
-        The clock, seconds since 1970, and how to wait some seconds.
+        The clock, in seconds since 1970, and how to wait a number of seconds.
     """
 
     settings: UserSettings
@@ -48,7 +48,7 @@ class Context:
 
     @functools.cached_property
     def stack(self) -> DeployedStack:
-        """The stack, read when it is first asked for."""
+        """The stack, read on first use."""
         return self.read_stack()
 
     @functools.cached_property

@@ -1,18 +1,19 @@
-"""What ends a command with one clear line.
+"""Errors that end a command with one line of text.
 
-ConnectError
-  VonageRefused   Vonage's account APIs answered with an error; its status is kept
+VoicectlError
+  AccountApiError   Vonage's Application or Numbers API failed (`voicectl.vonage_account`)
+  AdminApiError     the admin API returned an error (`voicectl.admin_api`)
 """
 
 from __future__ import annotations
 
 
 class VoicectlError(Exception):
-    """The command cannot go on; the text says why and what to do, for the user."""
+    """The command cannot continue; the text tells the user why and what to do."""
 
 
 class AccountApiError(VoicectlError):
-    """Vonage answered with an error status; ``status`` is None where it did not answer at all."""
+    """An account API of Vonage failed; ``status`` is None if there was no response."""
 
     def __init__(self, text: str, status: int | None = None) -> None:
         super().__init__(text)

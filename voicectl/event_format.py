@@ -1,4 +1,4 @@
-"""What happened on a call, in words: the kept events of its timeline, a line each."""
+"""Format stored events as one line of text each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST = 200  # characters of one value
 
 
 def describe_event(event: dict[str, Any]) -> str:
-    """Give what an event says, without its identifiers and times."""
+    """Return the values of an event, without its identifiers and times."""
     fields = event["fields"]
     names = _PARTS.get(event["kind"], ())
     parts = [_value(fields[name]) for name in names if fields.get(name) not in (None, "")]
@@ -26,18 +26,13 @@ def describe_event(event: dict[str, Any]) -> str:
 
 
 def time_of_day(timestamp: str | None) -> str:
-    """Give the time of day of a timestamp, with milliseconds; empty where there is none."""
+    """Return the time of day of a timestamp, with milliseconds, or an empty string."""
     return (timestamp or "").partition("T")[2].rstrip("Z")
 
 
 def short_id(uuid: str | None) -> str:
-    """Give the beginning of an identifier, enough to tell legs apart."""
+    """Return the start of an identifier, enough to distinguish the legs of a call."""
     return (uuid or "")[:8]
-
-
-def normalized_id(uuid: str) -> str:
-    """Give an identifier as the timeline writes it: lower case, without dashes."""
-    return uuid.replace("-", "").lower()
 
 
 def _value(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The application's key pair: making one, reading one, and whether two halves belong together."""
+"""Create, read and compare RSA key pairs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PUBLIC = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicK
 
 
 def make() -> tuple[str, str]:
-    """Make an RSA pair of 2048 bits, as Vonage's dashboard does: private and public key in PEM."""
+    """Return a new RSA pair of 2048 bits, as Vonage's dashboard creates: both keys in PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
         serialization.Encoding.PEM,
@@ -22,38 +22,38 @@ def make() -> tuple[str, str]:
 
 
 def private_key_of(pem: str) -> rsa.RSAPrivateKey:
-    """Read a private key in PEM.
+    """Parse a private key in PEM.
 
     Raises
     ------
-    ConnectError
-        If it is none; the text quotes nothing of it.
+    VoicectlError
+        If it is not one; the text contains nothing of the key.
     """
     try:
         key = serialization.load_pem_private_key(pem.strip().encode(), password=None)
-    except Exception:  # its texts may quote the key, so nothing of them goes on
+    except Exception:  # its text may quote the key, so it is dropped
         raise VoicectlError(
-            "the private key is no private key in PEM: take the whole file, with its first and"
-            " last line"
+            "the private key is not in PEM format. Copy the whole file, including the BEGIN and"
+            " END lines."
         ) from None
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise VoicectlError("the private key is not an RSA key, which Vonage asks for")
+        raise VoicectlError("the private key is not an RSA key, which Vonage requires")
     return key
 
 
 def public_half(pem: str) -> str:
-    """Give the public key of a private one, in PEM.
+    """Return the public key of a private key, in PEM.
 
     Raises
     ------
-    ConnectError
-        If it is none.
+    VoicectlError
+        If it is not a private key.
     """
     return private_key_of(pem).public_key().public_bytes(*_PUBLIC).decode()
 
 
 def is_public(pem: str | None, other: str) -> bool:
-    """Say whether two public keys in PEM are the same key, however they are wrapped."""
+    """Return whether two public keys in PEM are the same key, in any encoding."""
     return pem is not None and _numbers(pem) is not None and _numbers(pem) == _numbers(other)
 
 

@@ -1,4 +1,4 @@
-"""What the user sees: rich on a terminal, plain text in a pipe, one JSON object with ``--json``."""
+"""Output of commands: rich on a terminal, plain text in a pipe, one JSON object with ``--json``."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from voicectl.errors import VoicectlError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PLAIN_WIDTH = 4000  # columns: a pipe has no edge at which lines would break
+_PLAIN_WIDTH = 4000  # columns, so that lines in a pipe do not wrap
 
 
 class Change(NamedTuple):
-    """Something that a command is about to change; None where there is nothing before or after.
+    """A value that a command is about to change; None if there is no value before or after.
 
-    A ``secret`` one is shown without its values.
+    The values of a ``secret`` change are not shown.
     """
 
     what: str
@@ -31,8 +31,8 @@ class Change(NamedTuple):
     secret: bool = False
 
     def shown(self) -> tuple[str, str]:
-        """Give the old and the new value as they may be seen."""
-        return self._shown(self.old, "(another one)"), self._shown(self.new, "(hidden)")
+        """Return the old and the new value for display."""
+        return self._shown(self.old, "(old value)"), self._shown(self.new, "(new value)")
 
     def _shown(self, value: str | None, hidden: str) -> str:
         if value is None or value == "":
@@ -41,14 +41,14 @@ class Change(NamedTuple):
 
 
 class Output:
-    """Where a command writes.
+    """The output of a command.
 
     Parameters
     ----------
     json
-        Whether only one JSON object is written, at the end.
+        Write only one JSON object, at the end.
     yes
-        Whether every question is answered with yes.
+        Answer every prompt with yes.
     """
 
     def __init__(self, *, json: bool = False, yes: bool = False) -> None:
@@ -58,16 +58,16 @@ class Output:
         self._err = _console(sys.stderr)
 
     def line(self, text: str, style: str = "") -> None:
-        """Write a line; nothing with ``--json``. ``style`` is rich's, seen on terminals alone."""
+        """Write a line; nothing with ``--json``. ``style`` is rich's, for terminals only."""
         if not self.json:
             self._out.print(Text(text, style=style), soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Write a line that must be seen at once: with ``--json``, to standard error."""
+        """Write a line immediately: with ``--json``, to standard error."""
         (self._err if self.json else self._out).print(Text(text), soft_wrap=True)
 
     def event(self, value: dict[str, Any]) -> None:
-        """Write one JSON line at once, for a command that goes on; nothing without ``--json``."""
+        """Write one JSON line immediately, for a running command; nothing without ``--json``."""
         if self.json:
             sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
             sys.stdout.flush()
@@ -77,18 +77,18 @@ class Output:
         self._err.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
 
     def error(self, text: str) -> None:
-        """Write why the command failed: one line on standard error, or a JSON object."""
+        """Write an error: one line on standard error, or a JSON object with ``--json``."""
         if self.json:
             self.result({"error": text})
         else:
             self._err.print(Text(f"error: {text}", style="bold red"), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Write a table; nothing with ``--json``. In a pipe its fields are parted by tabs."""
+        """Write a table, tab-separated in a pipe; nothing with ``--json``."""
         if self.json:
             return
         if not self._out.is_terminal:
-            for row in (columns, *rows):  # past rich, which would make spaces of the tabs
+            for row in (columns, *rows):  # not through rich, which replaces tabs with spaces
                 self._out.file.write("\t".join(_cell(one) for one in row) + "\n")
             return
         drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
@@ -97,48 +97,53 @@ class Output:
         self._out.print(drawn)
 
     def changes(self, changes: Sequence[Change]) -> None:
-        """Write what is about to change: ``what: old → new``, a line each."""
+        """Write one line for each change: ``what: old → new``."""
         for change in changes:
             old, new = change.shown()
             self.line(f"  {change.what}: {old} → {new}")
 
     def confirm(self, question: str) -> bool:
-        """Ask before something is changed; with ``--yes`` or ``--json`` the answer is yes.
+        """Prompt for confirmation; with ``--yes`` or ``--json``, return True without a prompt.
 
         Raises
         ------
-        ConnectError
-            If there is nobody to ask.
+        VoicectlError
+            If standard input is not a terminal.
         """
         if self.yes or self.json:
             return True
         return self.ask(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
     def ask(self, question: str) -> str:
-        """Ask for a line of text.
+        """Prompt for a line of text.
 
         Raises
         ------
-        ConnectError
-            If there is nobody to ask.
+        VoicectlError
+            If standard input is not a terminal, or ends.
         """
         if not sys.stdin.isatty():
-            raise VoicectlError("nobody is here to be asked: say --yes, or run it in a terminal")
+            raise VoicectlError(
+                "cannot prompt: standard input is not a terminal. Pass --yes, or run the command"
+                " in a terminal."
+            )
         self._out.print(Text(question), end="", soft_wrap=True)
         try:
             return input()
         except EOFError:
-            raise VoicectlError("nobody answered: say --yes, or answer in a terminal") from None
+            raise VoicectlError(
+                "no answer: standard input ended. Pass --yes, or answer the prompt."
+            ) from None
 
     def result(self, value: dict[str, Any]) -> None:
-        """Write the JSON object of ``--json``; nothing without."""
+        """Write the JSON object of ``--json``; nothing without ``--json``."""
         if self.json:
             sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
             sys.stdout.flush()
 
 
 def _console(stream: Any) -> Console:
-    if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot write is no fault of ours
+    if isinstance(stream, io.TextIOWrapper):  # characters that the terminal cannot encode
         stream.reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else _PLAIN_WIDTH
     return Console(file=stream, highlight=False, width=width)

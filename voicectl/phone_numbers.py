@@ -1,4 +1,4 @@
-"""Telephone numbers as users type them, and where one stands in what Vonage sent."""
+"""Parse phone numbers, and find one in stored events."""
 
 from __future__ import annotations
 
@@ -8,62 +8,63 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from voicekit.e164 import is_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _MARKS = re.compile(r"[\s().-]")
 
 
 def number(text: str) -> str:
-    """Give an E.164 number without the plus, for argparse: `+44 7700 900123` is `447700900123`.
+    """Return an E.164 number without the plus, for argparse: `+44 7700 900123` is `447700900123`.
 
     Raises
     ------
     argparse.ArgumentTypeError
-        If it is none.
+        If the text is not such a number.
     """
     bare = _MARKS.sub("", text).removeprefix("+")
-    if not (bare.isascii() and _NUMBER.fullmatch(bare)):
+    if not is_number(bare):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no E.164 number: write the country code and 7 to 15 digits in all,"
-            " without a zero in front, such as 447700900123"
+            f"{text!r} is not an E.164 number: expected 7 to 15 digits that start with the country"
+            " code, such as 447700900123"
         )
     return bare
 
 
 class Mentions:
-    """Finds one number in what Vonage sent.
+    """Finds one number in webhook fields.
 
     Parameters
     ----------
-    wanted
+    number
         An E.164 number without the plus.
     """
 
-    def __init__(self, wanted: str) -> None:
-        self.number = wanted
-        # With a plus or the zeros of an international call, and not as a part of a longer number
-        # or of an identifier.
-        self._pattern = re.compile(rf"(?<![0-9A-Za-z])(?:\+|00)?{wanted}(?![0-9A-Za-z])")
+    def __init__(self, number: str) -> None:
+        self.number = number
+        # With a plus or the zeros of an international call, but not as part of a longer number or
+        # of an identifier.
+        self._pattern = re.compile(rf"(?<![0-9A-Za-z])(?:\+|00)?{number}(?![0-9A-Za-z])")
 
     def in_text(self, text: str) -> bool:
-        """Say whether a text has the number."""
+        """Return whether a text contains the number."""
         return self._pattern.search(text) is not None
 
     def among(self, value: Any) -> bool:
-        """Say whether a value has it anywhere, names of fields included."""
+        """Return whether a JSON value contains the number, field names included."""
         return any(map(self.in_text, _texts(value)))
 
     def is_party(self, fields: Any) -> bool:
-        """Say whether an event is of a leg from or to the number."""
+        """Return whether an event belongs to a leg from or to the number."""
         return isinstance(fields, dict) and any(
             self.among(fields.get(name)) for name in ("from", "to")
         )
 
 
 def fields_of(method: Any, body: Any) -> Any:
-    """Give what an event says, out of what was kept of it: a JSON body, or a query string."""
+    """Return the fields of a stored event: of its JSON body, or of its query string."""
     if not isinstance(body, str):
         return {}
     if method == "GET":
@@ -79,13 +80,13 @@ def _decoded(text: str) -> Any:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Give every text in a JSON value, with numbers as texts; nesting of any depth."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
+    """Yield every text in a JSON value, at any depth; numbers as text."""
+    pending = [value]
+    while pending:
+        one = pending.pop()
         if isinstance(one, dict):
-            waiting += [*one.keys(), *one.values()]
+            pending += [*one.keys(), *one.values()]
         elif isinstance(one, list):
-            waiting += one
+            pending += one
         elif one is not None:
             yield str(one)

@@ -1,7 +1,7 @@
-"""Looking into queues without losing from them: messages are held, and given back or taken out.
+"""Inspect queues without losing messages: receive them, then delete or release them.
 
-SQS has no way to look. Whoever looks receives a message, which then is hidden from all others for a
-while; what this process does not take out comes back, at the latest when that while is over.
+SQS cannot show a message without receiving it, which hides it from other consumers for the
+visibility timeout. Messages that this process does not delete become visible again after that.
 """
 
 from __future__ import annotations
@@ -18,20 +18,17 @@ if TYPE_CHECKING:
     from voicectl.stack import DeployedStack
 
 HELD = 600
-"""Seconds that messages are hidden from others while somebody looks at them."""
-_BATCH = 10  # what SQS takes and gives at once
+"""Visibility timeout in seconds of messages that are being inspected."""
+_BATCH = 10  # the maximum of one SQS request
 WAIT = 1
-"""Seconds of a long poll, which asks all of SQS's servers; a short one asks some of them."""
-# Deleted meanwhile; back in the queue; received by somebody else.
+"""Seconds of a long poll, which queries all of SQS's servers; a short poll queries only some."""
+# Deleted by another consumer; visible again; received by another consumer.
 _NOT_HELD = ("InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid")
 _SOURCES = {"recordings": "RecordingsQueueUrl", "overflow": "OverflowQueueUrl"}
 
 
 class Queue(NamedTuple):
-    """A queue that a function takes from, and where what failed too often goes.
-
-    ``dead_url`` is None where the queue has no dead-letter queue.
-    """
+    """A queue that a function consumes; ``dead_url`` is its dead-letter queue, or None."""
 
     name: str
     url: str
@@ -39,17 +36,17 @@ class Queue(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """About how many messages a queue has: to be received, and hidden for now."""
+    """Approximate numbers of messages in a queue: visible, and hidden."""
 
     waiting: int
     hidden: int
 
 
 class Message(NamedTuple):
-    """A message that is held.
+    """A received message.
 
-    ``told`` are its attributes as texts, ``received`` how often it was received from this queue,
-    ``sent_at`` when it was sent, in seconds since 1970.
+    ``attributes`` are texts, ``received`` is the receive count of this queue, ``sent_at`` is in
+    seconds since 1970.
     """
 
     url: str
@@ -62,7 +59,7 @@ class Message(NamedTuple):
 
 
 def queues(stack: DeployedStack, sqs: Any) -> list[Queue]:
-    """Give the queues of a stack that functions take from, each with its dead-letter queue.
+    """Return the queues of a stack that functions consume, each with its dead-letter queue.
 
     Parameters
     ----------
@@ -79,38 +76,39 @@ def queues(stack: DeployedStack, sqs: Any) -> list[Queue]:
 
 
 def count(sqs: Any, url: str) -> Counts:
-    """Say about how many messages a queue has."""
+    """Return the approximate numbers of messages in a queue."""
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
     delayed = "ApproximateNumberOfMessagesDelayed"
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*names, delayed])["Attributes"]
-    waiting, hidden, later = (int(told.get(name, 0)) for name in (*names, delayed))
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[*names, delayed])["Attributes"]
+    waiting, hidden, later = (int(found.get(name, 0)) for name in (*names, delayed))
     return Counts(waiting, hidden + later)
 
 
 def receive(sqs: Any, url: str, most: int, wait: int = WAIT) -> list[Message]:
-    """Hold what a queue has, up to so many messages, for `HELD` seconds.
+    """Receive up to ``most`` messages, and hide them for `HELD` seconds.
 
-    A message that SQS gives twice is held once, by the receipt that came last. The queue counts as
-    empty when nothing comes within ``wait`` seconds.
+    A message that SQS delivers twice is returned once, with its latest receipt. The queue counts as
+    empty if nothing arrives within ``wait`` seconds.
     """
-    held: dict[str, Message] = {}
-    while len(held) < most:
-        got = sqs.receive_message(
+    received: dict[str, Message] = {}
+    while len(received) < most:
+        batch = sqs.receive_message(
             QueueUrl=url,
-            MaxNumberOfMessages=min(_BATCH, most - len(held)),
+            MaxNumberOfMessages=min(_BATCH, most - len(received)),
             WaitTimeSeconds=wait,
             VisibilityTimeout=HELD,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
         ).get("Messages")
-        if not got:
+        if not batch:
             break
-        held |= {message.identifier: message for message in (_message(url, one) for one in got)}
-    return list(held.values())
+        messages = [_message(url, one) for one in batch]
+        received |= {message.identifier: message for message in messages}
+    return list(received.values())
 
 
 def extend_visibility(sqs: Any, message: Message) -> bool:
-    """Hold a message for another `HELD` seconds; False if it is held no more."""
+    """Hide a message for another `HELD` seconds; return False if it is visible again."""
     try:
         sqs.change_message_visibility(
             QueueUrl=message.url, ReceiptHandle=message.receipt, VisibilityTimeout=HELD
@@ -123,22 +121,22 @@ def extend_visibility(sqs: Any, message: Message) -> bool:
 
 
 def send(sqs: Any, url: str, body: str) -> None:
-    """Put a message on a queue. Whatever it was told before, its attempts begin anew."""
+    """Send a message without attributes; its receive count starts from zero."""
     sqs.send_message(QueueUrl=url, MessageBody=body)
 
 
 def delete(sqs: Any, message: Message) -> None:
-    """Delete a message that is held; one that is there no more stays so."""
+    """Delete a received message; deleting it twice is not an error."""
     sqs.delete_message(QueueUrl=message.url, ReceiptHandle=message.receipt)
 
 
 def release(sqs: Any, messages: Iterable[Message]) -> None:
-    """Let others receive messages again at once; where that fails it happens by itself later."""
+    """Make messages visible again now; on failure, the visibility timeout does it later."""
     by_queue: dict[str, list[Message]] = {}
     for message in messages:
         by_queue.setdefault(message.url, []).append(message)
-    for url, held in by_queue.items():
-        for batch in _batches(held):
+    for url, received in by_queue.items():
+        for batch in _batches(received):
             entries = [
                 {"Id": str(n), "ReceiptHandle": one.receipt, "VisibilityTimeout": 0}
                 for n, one in enumerate(batch)
@@ -153,24 +151,24 @@ def _batches(messages: list[Message]) -> Iterator[list[Message]]:
 
 
 def _dead_url(sqs: Any, url: str) -> str | None:
-    """Ask a queue for its dead-letter queue, which the stack's outputs need not name."""
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
-    policy = told.get("Attributes", {}).get("RedrivePolicy")
+    """Return the dead-letter queue from a queue's redrive policy."""
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])
+    policy = found.get("Attributes", {}).get("RedrivePolicy")
     if policy is None:
         return None
     name = json.loads(policy)["deadLetterTargetArn"].rpartition(":")[2]
-    found: str = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-    return found
+    dead_url: str = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    return dead_url
 
 
-def _message(url: str, got: dict[str, Any]) -> Message:
-    attributes = got.get("MessageAttributes", {})
+def _message(url: str, fields: dict[str, Any]) -> Message:
+    attributes = fields.get("MessageAttributes", {})
     return Message(
         url=url,
-        identifier=got["MessageId"],
-        receipt=got["ReceiptHandle"],
-        body=got["Body"],
+        identifier=fields["MessageId"],
+        receipt=fields["ReceiptHandle"],
+        body=fields["Body"],
         attributes={name: str(value.get("StringValue", "")) for name, value in attributes.items()},
-        received=int(got["Attributes"]["ApproximateReceiveCount"]),
-        sent_at=int(got["Attributes"]["SentTimestamp"]) / 1000,
+        received=int(fields["Attributes"]["ApproximateReceiveCount"]),
+        sent_at=int(fields["Attributes"]["SentTimestamp"]) / 1000,
     )

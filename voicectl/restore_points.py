@@ -1,7 +1,7 @@
-"""What commands keep in .connect so that they can put it back: one file for each application.
+"""Files in .connect with the values that `restore` restores: one file for each application.
 
-``up`` keeps what it found before it changed anything for the first time; ``tunnel`` keeps the
-addresses that it replaces, for as long as it runs. No secret stands in these files.
+``up`` saves the values from before its first change; ``tunnel`` saves the addresses that it
+replaces, while it runs. These files contain no secrets.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Kind = Literal["up", "tunnel", "rotation", "capture"]
 
 
 def path_of(folder: Path, kind: Kind, name: str) -> Path:
-    """Give the file of a kind for an application (or a stack, for a rotation)."""
+    """Return the path of a kind's file for an application (or a stack, for a rotation)."""
     return folder / f"{kind}-{name}.json"
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Read a file; None where there is none.
+    """Return a file's content, or None if there is no file.
 
     Raises
     ------
-    ConnectError
+    VoicectlError
         If it cannot be read.
     """
     try:
@@ -38,16 +38,14 @@ def read(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise VoicectlError(
-            f"{path} cannot be read ({error}): look at it, or move it away"
-        ) from None
+        raise VoicectlError(f"cannot read {path} ({error}). Fix it, or move it away.") from None
     if not isinstance(content, dict):
-        raise VoicectlError(f"{path} is not what this command writes: look at it, or move it away")
+        raise VoicectlError(f"{path} is not a JSON object. Fix it, or move it away.")
     return content
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file as a whole, for its owner alone: a crash leaves the old one or the new one."""
+    """Replace a file atomically, readable only by the user."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mode 0600
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=2)
@@ -58,7 +56,7 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def tunnels(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Give what tunnels have kept: of those that run, and of those that were killed."""
+    """Return the files of tunnels, running and killed, with their content."""
     found = []
     for path in sorted(folder.glob("tunnel-*.json")):
         content = read(path)
@@ -67,24 +65,24 @@ def tunnels(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     return found
 
 
-def runs(content: Mapping[str, Any]) -> bool:
-    """Say whether the process that wrote a file still runs."""
+def is_running(content: Mapping[str, Any]) -> bool:
+    """Return whether the process that wrote a file is still running."""
     try:
         os.kill(int(content["process"]), 0)
     except (KeyError, ValueError, ProcessLookupError):
         return False
     except PermissionError:
         return True
-    return _started(int(content["process"])) in (None, content.get("process_started"))
+    return _start_time(int(content["process"])) in (None, content.get("process_started"))
 
 
 def this_process() -> dict[str, Any]:
-    """Give what tells this process from a later one of the same number."""
-    return {"process": os.getpid(), "process_started": _started(os.getpid())}
+    """Return the process id and start time, which together identify this process."""
+    return {"process": os.getpid(), "process_started": _start_time(os.getpid())}
 
 
-def _started(process: int) -> str | None:
-    """Give the time at which a process started, in the kernel's own count; None where unknown."""
+def _start_time(process: int) -> str | None:
+    """Return the start time of a process in kernel clock ticks, or None if unknown."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
     except OSError:

@@ -1,6 +1,6 @@
-"""What the user tells the command: the account, the application, numbers, from where they stand.
+"""The user's settings, from the environment and .env: account, application, phone numbers.
 
-The names are those of Vonage's own code snippets.
+The variable names are those of Vonage's own code snippets.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicectl.errors import VoicectlError
+from voicekit.e164 import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DASHBOARD = "https://dashboard.nexmo.com"
-# Where a user finds each of them.
+# What each setting is, and where to find it.
 WHERE = {
     "VONAGE_API_KEY": f"API key, on the first page of the dashboard: {_DASHBOARD}",
-    "VONAGE_API_SECRET": f"API secret, below the API key: {_DASHBOARD}/settings",
+    "VONAGE_API_SECRET": f"API secret, under the API key: {_DASHBOARD}/settings",
     "VONAGE_APPLICATION_ID": f"Application ID: {_DASHBOARD}/applications",
-    "VONAGE_APPLICATION_PRIVATE_KEY": "the private.key that was downloaded when the application's"
-    " key pair was made; or name the file in VONAGE_APPLICATION_PRIVATE_KEY_PATH",
+    "VONAGE_APPLICATION_PRIVATE_KEY": "the private.key that you downloaded when you generated the"
+    " application's key pair; or set VONAGE_APPLICATION_PRIVATE_KEY_PATH to that file",
     "VONAGE_NUMBER": f"a number that you rent: {_DASHBOARD}/your-numbers",
-    "VONAGE_SIGNATURE_SECRET": f"Signature secret, below Signed webhooks: {_DASHBOARD}/settings",
-    "TO_NUMBER": "the number to call, such as your own telephone's",
-    "SECOND_NUMBER": "a second number, to which calls are put through",
-    "UUID": "the uuid of a call, as `call` and `calls` print it",
+    "VONAGE_SIGNATURE_SECRET": f"Signature secret, under Signed webhooks: {_DASHBOARD}/settings",
+    "TO_NUMBER": "the number to call, such as your own phone number",
+    "SECOND_NUMBER": "a second number, to which flows connect calls",
+    "UUID": "the UUID of a call, as `call` and `calls` print it",
 }
-_NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 
 
 @dataclass(frozen=True)
 class UserSettings:
-    """What was found, None where nothing was; secrets stay out of the repr."""
+    """The settings, None where missing; the repr hides the secrets."""
 
     api_key: str | None = None
     api_secret: str | None = field(default=None, repr=False)
@@ -48,19 +48,19 @@ class UserSettings:
     signature_secret: str | None = field(default=None, repr=False)
 
     def need(self, name: str) -> str:
-        """Give a setting by its field's name.
+        """Return a setting by its field name.
 
         Raises
         ------
-        ConnectError
-            If it is missing; the text names the variable and where its value is found.
+        VoicectlError
+            If it is missing; the text names the variable and where to find its value.
         """
         value: str | None = getattr(self, name)
         if value is None:
             variable = _VARIABLES[name]
             raise VoicectlError(
-                f"{variable} is not set. It is: {WHERE[variable]}. Put it into .env or the"
-                " environment"
+                f"{variable} is not set. It is: {WHERE[variable]}. Set it in .env or in the"
+                " environment."
             )
         return value
 
@@ -82,28 +82,28 @@ _NUMBERS = ("number", "to_number", "second_number")
 def read(environment: Mapping[str, str], folder: Path) -> UserSettings:
     """Read the settings.
 
-    1. The environment wins.
-    2. What it lacks, or has empty, comes from the file .env in ``folder``, where there is one.
+    1. The environment takes precedence.
+    2. Missing and empty variables are read from the file .env in ``folder``, if it exists.
 
     Raises
     ------
-    ConnectError
-        If a value or the file cannot be used.
+    VoicectlError
+        If a value or the file is invalid.
     """
-    given = _env_file(folder / ".env") | {k: v for k, v in environment.items() if v}
+    variables = _env_file(folder / ".env") | {k: v for k, v in environment.items() if v}
     found: dict[str, Any] = {
-        name: given.get(variable, "").strip() or None for name, variable in _VARIABLES.items()
+        name: variables.get(variable, "").strip() or None for name, variable in _VARIABLES.items()
     }
-    found["private_key"] = _private_key(found["private_key"], given, folder)
+    found["private_key"] = _private_key(found["private_key"], variables, folder)
     for name in _NUMBERS:
         found[name] = _number(found[name], _VARIABLES[name])
     return UserSettings(**found)
 
 
 def of_local(stack: Mapping[str, Any], own: UserSettings) -> UserSettings:
-    """Give the settings for the local platform: its account, and the user's own numbers to call.
+    """Return the settings for the local platform: its account, and the user's numbers to call.
 
-    Nothing of the user's true account is used there; the private key is in the stack's secret.
+    Nothing of the user's Vonage account is used; the private key is in the stack's secret.
     """
     return UserSettings(
         api_key=stack.get("api_key"),
@@ -118,14 +118,14 @@ def of_local(stack: Mapping[str, Any], own: UserSettings) -> UserSettings:
 
 
 def parse_env(text: str) -> dict[str, str]:
-    """Read the lines of a .env file: ``NAME=value``, with quotes, ``export`` and comments or not.
+    r"""Parse a .env file: lines ``NAME=value``, with optional quotes, ``export`` and comments.
 
-    In double quotes, backslash and n is a line break; the value of quotes may have several lines.
+    In double quotes, ``\n`` is a line break. Quoted values may span several lines.
 
     Raises
     ------
-    ConnectError
-        If a line is none of these; its number is named, never what stands in it.
+    VoicectlError
+        If a line is invalid; the text names its number, never its content.
     """
     found = {}
     lines = iter(enumerate(text.splitlines(), 1))
@@ -135,7 +135,7 @@ def parse_env(text: str) -> dict[str, str]:
             continue
         match = _LINE.fullmatch(stripped)
         if match is None:
-            raise VoicectlError(f".env, line {number}: NAME=value is expected there")
+            raise VoicectlError(f".env, line {number}: expected NAME=value")
         value = match["value"]
         quote = value[:1]
         if quote not in ("'", '"'):
@@ -145,7 +145,7 @@ def parse_env(text: str) -> dict[str, str]:
         while quote not in value:
             following = next(lines, None)
             if following is None:
-                raise VoicectlError(f".env, line {number}: the quote is not closed")
+                raise VoicectlError(f".env, line {number}: missing closing quote")
             value += f"\n{following[1]}"
         inner = value.partition(quote)[0]
         found[match["name"]] = inner.replace("\\n", "\n") if quote == '"' else inner
@@ -158,32 +158,35 @@ def _env_file(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise VoicectlError(f"{path.name} cannot be read: {error}") from None
+        raise VoicectlError(f"cannot read {path.name}: {error}") from None
 
 
-def _private_key(given: str | None, every: Mapping[str, str], folder: Path) -> str | None:
-    """Give the key itself, from the text or from the file that one of two names leads to."""
-    path = every.get("VONAGE_APPLICATION_PRIVATE_KEY_PATH", "").strip()
-    if given is not None and "PRIVATE KEY" in given:
-        return given.replace("\\n", "\n")
-    if given is None and not path:
+def _private_key(value: str | None, variables: Mapping[str, str], folder: Path) -> str | None:
+    """Return the key from the value itself, or from the file that either variable names."""
+    path = variables.get("VONAGE_APPLICATION_PRIVATE_KEY_PATH", "").strip()
+    if value is not None and "PRIVATE KEY" in value:
+        return value.replace("\\n", "\n")
+    if value is None and not path:
         return None
-    # Vonage's own snippets take a path under either name.
-    return _read_key(folder / Path(given or path).expanduser())
+    # Vonage's own snippets accept a path in either variable.
+    return _read_key(folder / Path(value or path).expanduser())
 
 
 def _read_key(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise VoicectlError(f"the private key cannot be read from {path}: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise VoicectlError(f"cannot read the private key from {path}: {reason}") from None
 
 
 def _number(value: str | None, variable: str) -> str | None:
     if value is None:
         return None
     number = value.removeprefix("+")
-    if not _NUMBER.fullmatch(number):
-        raise VoicectlError(f"{variable} is no E.164 number, such as 447700900000")
+    if not is_number(number):
+        raise VoicectlError(
+            f"{variable} is not an E.164 number: expected 7 to 15 digits that start with the"
+            " country code, such as 447700900000"
+        )
     return number

@@ -1,4 +1,4 @@
-"""The deployed stack: what CloudFormation says of it, or the local platform's file in its place."""
+"""The deployed stack, read from CloudFormation, or from the local platform's file."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class DeployedStack:
     Parameters
     ----------
     name
-        Its name; of the local platform, ``local``.
+        Its name; for the local platform, ``local``.
     region
         Its AWS region.
     outputs, parameters
-        By the names that template.yaml gives them.
+        By their names in template.yaml.
     vonage_url
-        Where Vonage's API is.
+        Base URL of Vonage's API.
     ca_file
-        The authority behind that address, where it is not a public one.
+        Certificate authority of that URL, if it is not a public one.
     local
         Whether it is the local platform.
     session, client_options
-        What boto3 clients are made from.
+        boto3's session, and the options of its clients.
     """
 
     name: str
@@ -57,39 +57,39 @@ class DeployedStack:
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def output(self, name: str) -> str:
-        """Give an output of the template.
+        """Return an output of the template.
 
         Raises
         ------
-        ConnectError
-            If the stack has none of that name: it was deployed from another template.
+        VoicectlError
+            If the stack has no such output, since it was deployed from another template.
         """
         try:
             return self.outputs[name]
         except KeyError:
             raise VoicectlError(
-                f"the stack {self.name} has no output {name}: deploy this checkout"
-                " (sam build && sam deploy)"
+                f"the stack {self.name} has no output {name}. Deploy this checkout"
+                " (sam build && sam deploy)."
             ) from None
 
     @property
     def base_url(self) -> str:
-        """The address under which Vonage reaches the application, without a slash at its end."""
+        """The application's public address, without a trailing slash."""
         return self.output("BaseUrl").rstrip("/")
 
     @property
     def table(self) -> str:
-        """The table of events."""
+        """The name of the event store, a DynamoDB table."""
         return self.output("TableName")
 
     @property
     def bucket(self) -> str:
-        """The bucket of recordings."""
+        """The name of the bucket of recordings."""
         return self.output("BucketName")
 
     @property
     def signing_secret(self) -> str:
-        """The ARN of the secret that the webhook functions read."""
+        """The ARN of the secret with the signature secrets."""
         return self.output("SigningSecretArn")
 
     @property
@@ -98,7 +98,7 @@ class DeployedStack:
         return self.output("ApplicationSecretArn")
 
     def aws(self, service: str) -> Any:
-        """Give a boto3 client: 5 s to connect, 20 s for an answer, three attempts at most."""
+        """Return a boto3 client: 5 s to connect, 20 s to respond, three attempts at most."""
         from botocore.config import Config
 
         if service in self._clients:
@@ -115,38 +115,38 @@ class DeployedStack:
 
 
 def read(options: argparse.Namespace, folder: Path) -> DeployedStack:
-    """Read the stack that the options name, or with ``--local`` the running platform.
+    """Return the stack of the options, or with ``--local`` the running local platform.
 
     Parameters
     ----------
     options
         ``local``, ``stack``, ``region`` and ``profile``.
     folder
-        The checkout: where samconfig.toml and .local are.
+        The checkout, with samconfig.toml and .local.
 
     Raises
     ------
-    ConnectError
-        If there is no such stack, if it is not deployed, or if AWS lets nobody in.
+    VoicectlError
+        If there is no such stack, or it is not deployed.
     """
     return _read_local(folder) if options.local else _read_deployed(options, folder)
 
 
 def local_file(folder: Path) -> dict[str, Any]:
-    """Read what the running local platform tells of itself.
+    """Return the content of the running local platform's stack.json.
 
     Raises
     ------
-    ConnectError
-        If none runs.
+    VoicectlError
+        If no platform is running.
     """
     path = folder / ".local" / "stack.json"
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise VoicectlError("no local platform runs here: start one with `make up`") from None
+        raise VoicectlError("no local platform is running here. Start it with `make up`.") from None
     except (OSError, ValueError) as error:
-        raise VoicectlError(f"{path} cannot be read: {error}") from None
+        raise VoicectlError(f"cannot read {path}: {error}") from None
     return content
 
 
@@ -156,7 +156,7 @@ def _read_local(folder: Path) -> DeployedStack:
     known = local_file(folder)
     if "vonage_tls_url" not in known or "outputs" not in known:
         raise VoicectlError(
-            "what runs here is not the whole local platform: start it with `make up`"
+            "only a part of the local platform is running here. Start all of it with `make up`."
         )
     return DeployedStack(
         name="local",
@@ -182,16 +182,16 @@ def _read_deployed(options: argparse.Namespace, folder: Path) -> DeployedStack:
     configured = _samconfig(folder)
     name = options.stack or configured.get("stack_name")
     if not name:
-        raise VoicectlError(f"there is no stack_name in {_SAMCONFIG}: name the stack with --stack")
+        raise VoicectlError(f"{_SAMCONFIG} has no stack_name. Name the stack with --stack.")
     try:
         session = boto3.Session(
             profile_name=options.profile or configured.get("profile"),
             region_name=options.region or configured.get("region"),
         )
     except ProfileNotFound as error:
-        raise VoicectlError(f"{error}: see `aws configure list-profiles`") from None
+        raise VoicectlError(f"{error}. See `aws configure list-profiles`.") from None
     if not session.region_name:
-        raise VoicectlError("no AWS region is set: name it with --region, or set AWS_REGION")
+        raise VoicectlError("no AWS region is set. Pass --region, or set AWS_REGION.")
     empty = DeployedStack(name, session.region_name, {}, {}, session=session)
     described = _describe(empty, name)
     return DeployedStack(
@@ -213,14 +213,14 @@ def _describe(stack: DeployedStack, name: str) -> dict[str, Any]:
     except ClientError as error:
         if "does not exist" in str(error):
             raise VoicectlError(
-                f"there is no stack {name} in {stack.region}: deploy it (sam build && sam deploy),"
-                " or name another with --stack and --region"
+                f"there is no stack {name} in {stack.region}. Deploy it (sam build && sam deploy),"
+                " or name another stack with --stack and --region."
             ) from None
         raise
     status = str(found.get("StackStatus", ""))
     if not status.endswith("_COMPLETE") or status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
         raise VoicectlError(
-            f"the stack {name} is {status}: wait until it is deployed, or deploy it again"
+            f"the stack {name} is {status}. Wait until it is deployed, or deploy it again."
         )
     return found
 
@@ -230,13 +230,13 @@ def _pairs(listed: list[dict[str, str]], kind: str) -> dict[str, str]:
 
 
 def _samconfig(folder: Path) -> dict[str, str]:
-    """Give what the default environment of samconfig.toml says of stack, region and profile."""
+    """Return stack name, region and profile of samconfig.toml's default environment."""
     try:
         content = tomllib.loads((folder / _SAMCONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise VoicectlError(f"{_SAMCONFIG} cannot be read: {error}") from None
+        raise VoicectlError(f"cannot read {_SAMCONFIG}: {error}") from None
     default = content.get("default", {})
     sections = (default.get(name, {}).get("parameters", {}) for name in ("global", "deploy"))
     merged: dict[str, Any] = {}
@@ -245,24 +245,24 @@ def _samconfig(folder: Path) -> dict[str, str]:
     return {key: str(merged[key]) for key in ("stack_name", "region", "profile") if key in merged}
 
 
-_EXPIRED = "the AWS session has expired: sign in again (aws sso login)"
-_UNKNOWN = "AWS does not know this access key: look at `aws sts get-caller-identity`"
-_PATIENCE = "AWS asks for patience: run it again in a minute"
+_EXPIRED = "the AWS session has expired. Sign in again (aws sso login)."
+_UNKNOWN = "AWS does not know this access key. Check it with `aws sts get-caller-identity`."
+_THROTTLED = "AWS throttled the request. Run the command again in a minute."
 _ADVICE = {
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "InvalidClientTokenId": _UNKNOWN,
     "UnrecognizedClientException": _UNKNOWN,
-    "SignatureDoesNotMatch": "AWS refuses the signature: the secret access key is wrong, or this"
-    " machine's clock",
-    "ThrottlingException": _PATIENCE,
-    "Throttling": _PATIENCE,
+    "SignatureDoesNotMatch": "AWS rejected the signature. Check the secret access key and this"
+    " machine's clock.",
+    "ThrottlingException": _THROTTLED,
+    "Throttling": _THROTTLED,
 }
 _FORBIDDEN = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedFault")
 
 
 def explain_aws_error(error: ClientError | BotoCoreError) -> str:
-    """Say what went wrong at AWS, and what to do."""
+    """Return what failed at AWS and what to do, in one line."""
     response = getattr(error, "response", None)
     if not isinstance(response, dict):
         return _unreached(error)
@@ -270,18 +270,21 @@ def explain_aws_error(error: ClientError | BotoCoreError) -> str:
     operation = getattr(error, "operation_name", "the request")
     if code in _FORBIDDEN:
         return (
-            f"AWS does not let you do {operation}: sign in as somebody who may, or have it allowed"
+            f"your AWS identity is not allowed to call {operation}. Use another identity, or add"
+            " the permission."
         )
     if code in _ADVICE:
         return _ADVICE[code]
     text = str(response.get("Error", {}).get("Message", ""))[:300]
-    return f"AWS refused {operation} ({code}): {text}"
+    return f"AWS rejected {operation} ({code}): {text}"
 
 
 def _unreached(error: Exception) -> str:
     name = type(error).__name__
     if name in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"):
-        return "there are no AWS credentials: sign in (aws sso login, aws configure), or --profile"
+        return (
+            "no AWS credentials found. Sign in (aws sso login, aws configure), or pass --profile."
+        )
     if "Timeout" in name or "Connection" in name or "Endpoint" in name:
-        return "AWS cannot be reached: look at the network, and run it again"
-    return f"AWS cannot be asked ({name}): {str(error)[:300]}"
+        return "AWS cannot be reached. Check the network, and run the command again."
+    return f"the AWS request failed ({name}): {str(error)[:300]}"

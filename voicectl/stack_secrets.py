@@ -1,4 +1,4 @@
-"""The stack's two secrets, as they are changed: merged, never written over as a whole."""
+"""Read and merge the stack's two secrets; a secret is never overwritten as a whole."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ if TYPE_CHECKING:
 
 
 def read(stack: DeployedStack, arn: str) -> dict[str, str]:
-    """Give a secret's fields.
+    """Return a secret's fields.
 
     Raises
     ------
-    ConnectError
-        If it is not a JSON object of texts.
+    VoicectlError
+        If it is not a JSON object of strings.
     """
     return _parse(stack.aws("secretsmanager").get_secret_value(SecretId=arn))
 
 
 def changed_at(stack: DeployedStack, arn: str) -> datetime:
-    """Give the time since which a secret has the value that it has."""
+    """Return when the current value of a secret was stored."""
     found: datetime = stack.aws("secretsmanager").get_secret_value(SecretId=arn)["CreatedDate"]
     return found
 
 
 def merge(stack: DeployedStack, arn: str, fields: Mapping[str, str]) -> bool:
-    """Set some fields of a secret and leave the others as they are at this moment.
+    """Set some fields of a secret, and leave the others as they are now.
 
     Returns
     -------
     bool
-        Whether anything was to be changed.
+        Whether anything changed.
 
     Raises
     ------
-    ConnectError
-        If the secret is not a JSON object of texts.
+    VoicectlError
+        If the secret is not a JSON object of strings.
     """
     client = stack.aws("secretsmanager")
-    # Read immediately before it is written: somebody may have rotated another field since.
+    # Read immediately before the write, since another process may have rotated a field.
     present = _parse(client.get_secret_value(SecretId=arn))
     merged = {**present, **fields}
     if merged == present:
@@ -61,7 +61,7 @@ def _parse(response: Mapping[str, str]) -> dict[str, str]:
         value = None
     if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
         raise VoicectlError(
-            f"the secret {response.get('Name', '')} is not a JSON object of texts: look at it in"
-            " Secrets Manager"
+            f"the secret {response.get('Name', '')} is not a JSON object of strings. Fix it in"
+            " Secrets Manager."
         )
     return value

@@ -1,18 +1,21 @@
-"""What a stack keeps of a number: where it can be, and how it is found and deleted.
+"""Find and delete everything a stack stores about a phone number.
 
-A call that the number took part in is kept, and so forgotten, as a whole: the events of all its
-legs, its recordings and transcripts, the claim to its Idempotency-Key. What only names the number
-elsewhere, such as the keys that another caller typed, is forgotten alone.
+A call with the number is deleted as a whole: the events of all its legs, its recordings and
+transcripts, and its idempotency record. Other events that contain the number, such as digits that
+another caller entered, are deleted individually.
 
-The table is read from end to end, since a number can stand in any event, and no index holds all of
-them. What leads to the rest is deleted last, so that a second run finds what a first one left.
+The whole table is scanned, since any event can contain a number and no index has them all. The
+items that the search starts from are deleted last, so that a second run finds what a first one
+left.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from records.event import UNKNOWN_PREFIX, normalized_leg
+from records.idempotency_item import IDEMPOTENCY_PREFIX
+from records.recording_item import FOLDERS, SAFE_NAME, UNKNOWN_CONVERSATION, item_key
 from voicectl import queues
 from voicectl.errors import VoicectlError
 from voicectl.phone_numbers import Mentions, fields_of
@@ -23,21 +26,17 @@ if TYPE_CHECKING:
     from voicectl.queues import Message
     from voicectl.stack import DeployedStack
 
-_SAFE = re.compile(r"[A-Za-z0-9._-]{1,128}")  # identifiers that stand in keys of the bucket
-_NO_NAME = "unknown"  # the folder of recordings whose events name no conversation
-_FOLDERS = ("recordings", "transcripts")
-_CLAIM, _UNKNOWN = "idempotency#", "unknown#"
-_MOST_MESSAGES = 10_000  # of a queue that are looked at
-_ITEMS, _OBJECTS = 25, 1000  # that DynamoDB and S3 delete at once
-_ATTEMPTS = 8  # at what was not deleted at first
-_PAUSE = 0.1  # seconds before the second attempt, twice as many before each that follows
+_MAX_MESSAGES = 10_000  # inspected in each queue
+_ITEMS, _OBJECTS = 25, 1000  # the maximum of one delete request to DynamoDB and S3
+_ATTEMPTS = 8  # to delete what was left unprocessed
+_PAUSE = 0.1  # seconds before the second attempt, doubled for each further one
 
 Key = tuple[str, str]
 """The key of an item: partition and sort key."""
 
 
 class StoredConversation(NamedTuple):
-    """A conversation that is kept: since when, and how much of it."""
+    """A stored conversation: its first event's time, and the numbers of its parts."""
 
     conversation: str
     since: str
@@ -47,22 +46,22 @@ class StoredConversation(NamedTuple):
 
 
 class StoredData(NamedTuple):
-    """What is kept of a number.
+    """What is stored about a number.
 
     Attributes
     ----------
     calls
-        The conversations that it took part in.
+        The conversations with the number.
     events
-        Their items, and those that only name it; what leads to others comes last.
+        Their items, and others that contain the number; those that the search starts from are last.
     archives, claims
-        The items of their recordings and transcripts, and of their Idempotency-Keys.
+        The items of their recordings and transcripts, and their idempotency records.
     objects, uploads
-        Keys and versions in the bucket, and uploads that were not completed.
+        Keys and versions in the bucket, and incomplete uploads.
     messages
-        What waits on queues, and is held.
+        Messages in queues, received and hidden.
     unreached
-        What could not be looked at, in words.
+        Descriptions of what could not be searched.
     """
 
     calls: tuple[StoredConversation, ...]
@@ -75,30 +74,30 @@ class StoredData(NamedTuple):
     unreached: tuple[str, ...]
 
     def counts(self) -> dict[str, int]:
-        """Say how many there are of each."""
+        """Return the number of each kind."""
         names = ("calls", "events", "archives", "objects", "uploads", "claims", "messages")
         return {name: len(getattr(self, name)) for name in names}
 
 
 class DataEraser:
-    """The places of a stack where a number can be.
+    """Finds and deletes the data of a number in a stack.
 
     Parameters
     ----------
     stack
         The stack.
-    say
-        Told how far the search has come.
+    progress
+        Called with a line of text about the search.
     sleep
-        Makes pauses, in seconds.
+        Waits a number of seconds.
     wait
-        Seconds after which a queue that gives nothing counts as empty.
+        Seconds without a message after which a queue counts as empty.
     """
 
     def __init__(
         self,
         stack: DeployedStack,
-        say: Callable[[str], None],
+        progress: Callable[[str], None],
         sleep: Callable[[float], None],
         wait: int = queues.WAIT,
     ) -> None:
@@ -108,88 +107,91 @@ class DataEraser:
             stack.aws(service) for service in ("dynamodb", "s3", "sqs")
         )
         self._stack = stack
-        self._say = say
+        self._progress = progress
         self._sleep = sleep
         self._wait = wait
 
     def find(self, number: str) -> StoredData:
-        """Find what is kept of a number. Messages among it stay held; the others are given back."""
-        held: list[Message] = []
+        """Find what is stored about a number.
+
+        Its messages stay hidden until `delete` or `release`; all others become visible again.
+        """
+        received: list[Message] = []
         try:
-            unreached = self._hold_messages(held)
+            unreached = self._receive_messages(received)
             search = _Search(Mentions(number))
-            for message in held:
-                search.look_at_message(message)
+            for message in received:
+                search.add_message(message)
             self._read_table(search)
             found = self._collect(search)
             unreached += self._unnamed()
         except BaseException:
-            queues.release(self._sqs, held)
+            queues.release(self._sqs, received)
             raise
         ours: list[Message] = []
         others: list[Message] = []
-        for message in held:
+        for message in received:
             (ours if search.is_about(message) else others).append(message)
         queues.release(self._sqs, others)
         return found._replace(messages=tuple(ours), unreached=tuple(unreached))
 
-    def leave(self, kept: StoredData) -> None:
-        """Give back the messages that are held, and delete nothing."""
-        queues.release(self._sqs, kept.messages)
+    def release(self, found: StoredData) -> None:
+        """Make the messages visible again, and delete nothing."""
+        queues.release(self._sqs, found.messages)
 
-    def delete(self, kept: StoredData) -> int:
+    def delete(self, found: StoredData) -> int:
         """Delete what was found.
 
         Returns
         -------
         int
-            How many messages were held no more, and so were not deleted.
+            How many messages became visible again before they were deleted.
 
         Raises
         ------
-        ConnectError
-            If AWS did not take some of it; a second run finds what is left.
+        VoicectlError
+            If AWS did not delete all of it; a second run finds what is left.
         """
         lost = 0
-        for message in kept.messages:
+        for message in found.messages:
             if queues.extend_visibility(self._sqs, message):
                 queues.delete(self._sqs, message)
             else:
                 lost += 1
-        self._delete_objects(kept.objects)
-        for key, upload in kept.uploads:
+        self._delete_objects(found.objects)
+        for key, upload in found.uploads:
             self._s3.abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=upload)
-        self._delete_items(kept.archives)
-        self._delete_items(kept.claims)
-        self._delete_items(kept.events)
+        self._delete_items(found.archives)
+        self._delete_items(found.claims)
+        self._delete_items(found.events)
         return lost
 
     # Finding
 
-    def _hold_messages(self, held: list[Message]) -> list[str]:
-        """Hold what is on the queues; say what is hidden there."""
+    def _receive_messages(self, received: list[Message]) -> list[str]:
+        """Receive the messages of all queues; return descriptions of those that are hidden."""
         unreached = []
         for queue in queues.queues(self._stack, self._sqs):
-            places = {queue.name: queue.url, f"{queue.name} dead-letter": queue.dead_url}
-            for name, url in places.items():
+            urls = {queue.name: queue.url, f"{queue.name} dead-letter": queue.dead_url}
+            for name, url in urls.items():
                 if url is None:
                     continue
                 hidden = queues.count(self._sqs, url).hidden
-                got = queues.receive(self._sqs, url, _MOST_MESSAGES, self._wait)
-                held += got
-                if len(got) >= _MOST_MESSAGES:
+                messages = queues.receive(self._sqs, url, _MAX_MESSAGES, self._wait)
+                received += messages
+                if len(messages) >= _MAX_MESSAGES:
                     unreached.append(
-                        f"messages on the {name} queue beyond the first {_MOST_MESSAGES}"
+                        f"messages in the {name} queue after the first {_MAX_MESSAGES}"
                     )
                 if hidden:
                     unreached.append(
-                        f"about {hidden} messages on the {name} queue are being worked on or put"
-                        " off: run this again when they are through"
+                        f"about {hidden} hidden messages in the {name} queue, in progress or"
+                        " waiting for a retry: run the command again later"
                     )
         return unreached
 
     def _read_table(self, search: _Search) -> None:
-        looked_at = 0
+        scanned = 0
         for page in self._pages(
             "scan",
             ConsistentRead=True,
@@ -197,16 +199,16 @@ class DataEraser:
             ExpressionAttributeNames={"#body": "body"},
             ExpressionAttributeValues={
                 ":number": {"S": search.mentions.number},
-                ":claim": {"S": _CLAIM},
+                ":claim": {"S": IDEMPOTENCY_PREFIX},
             },
         ):
-            looked_at += page["ScannedCount"]
+            scanned += page["ScannedCount"]
             for item in map(_plain, page["Items"]):
-                search.look_at_item(item)
-            self._say(f"looked at {looked_at} items")
+                search.add_item(item)
+            self._progress(f"scanned {scanned} items")
 
     def _collect(self, search: _Search) -> StoredData:
-        """Go from the legs and conversations of a number to all that is kept of them."""
+        """Return all that is stored of the legs and conversations of the search."""
         for leg in search.legs:
             for item in self._query("leg = :value", leg, IndexName="by-leg"):
                 search.add_partition_of(item)
@@ -225,13 +227,13 @@ class DataEraser:
         archives = [
             _key(item)
             for recording in recordings
-            for item in self._query("pk = :value", f"recording#{recording}")
+            for item in self._query("pk = :value", item_key(recording)["pk"])
         ]
-        leading = [key for key in search.events if key in search.leading]
-        others = [key for key in search.events if key not in search.leading]
+        starts = [key for key in search.events if key in search.starts]
+        others = [key for key in search.events if key not in search.starts]
         return StoredData(
             calls=tuple(sorted(calls, key=lambda call: call.since)),
-            events=(*others, *leading),
+            events=(*others, *starts),
             archives=tuple(archives),
             claims=tuple(search.claims_of_calls()),
             objects=tuple(objects),
@@ -243,15 +245,17 @@ class DataEraser:
     def _stored(
         self, conversations: Iterable[str], recordings: Iterable[str]
     ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Give the objects of calls, with all versions, and uploads that were not completed."""
-        # The folder of a conversation; where Vonage named none, that of one recording.
-        named = [one for one in conversations if _SAFE.fullmatch(one) and one != _NO_NAME]
-        prefixes = [f"{folder}/{one}/" for folder in _FOLDERS for one in named]
+        """Return the objects of calls in all versions, and incomplete uploads."""
+        # The folder of a conversation; if Vonage named none, the key of one recording.
+        named = [
+            one for one in conversations if SAFE_NAME.fullmatch(one) and one != UNKNOWN_CONVERSATION
+        ]
+        prefixes = [f"{folder}/{one}/" for folder in FOLDERS.values() for one in named]
         whole = [
-            f"{folder}/{_NO_NAME}/{one}"
-            for folder in _FOLDERS
+            f"{folder}/{UNKNOWN_CONVERSATION}/{one}"
+            for folder in FOLDERS.values()
             for one in recordings
-            if _SAFE.fullmatch(one)
+            if SAFE_NAME.fullmatch(one)
         ]
         objects: list[tuple[str, str]] = []
         uploads: list[tuple[str, str]] = []
@@ -266,16 +270,18 @@ class DataEraser:
         return objects, uploads
 
     def _unnamed(self) -> list[str]:
-        """Say whether there are recordings that nobody can be told to be in."""
+        """Return a description of recordings that cannot be attributed, if there are any."""
         listed = [
-            self._s3.list_objects_v2(Bucket=self._bucket, Prefix=f"{folder}/{_NO_NAME}/", MaxKeys=1)
-            for folder in _FOLDERS
+            self._s3.list_objects_v2(
+                Bucket=self._bucket, Prefix=f"{folder}/{UNKNOWN_CONVERSATION}/", MaxKeys=1
+            )
+            for folder in FOLDERS.values()
         ]
         if not any(one.get("KeyCount") for one in listed):
             return []
         return [
-            "recordings for which Vonage named no conversation: they lie under unknown/ in the"
-            " bucket, and nothing tells who is heard in them"
+            "recordings for which Vonage named no conversation: they are under unknown/ in the"
+            " bucket, and nothing identifies their callers"
         ]
 
     def _listed(self, operation: str, prefix: str) -> Iterator[dict[str, Any]]:
@@ -305,13 +311,13 @@ class DataEraser:
                 for pk, sk in keys[start : start + _ITEMS]
             ]
             for attempt in range(_ATTEMPTS):
-                answer = self._dynamodb.batch_write_item(RequestItems={self._table: left})
-                left = answer.get("UnprocessedItems", {}).get(self._table, [])
+                response = self._dynamodb.batch_write_item(RequestItems={self._table: left})
+                left = response.get("UnprocessedItems", {}).get(self._table, [])
                 if not left:
                     break
                 self._sleep(_PAUSE * 2**attempt)
             if left:
-                raise _not_taken(f"{len(left)} items of the table")
+                raise _incomplete(f"{len(left)} items of the table")
 
     def _delete_objects(self, objects: Sequence[tuple[str, str]]) -> None:
         for start in range(0, len(objects), _OBJECTS):
@@ -320,78 +326,79 @@ class DataEraser:
                 for key, version in objects[start : start + _OBJECTS]
             ]
             for attempt in range(_ATTEMPTS):
-                answer = self._s3.delete_objects(
+                response = self._s3.delete_objects(
                     Bucket=self._bucket, Delete={"Objects": left, "Quiet": True}
                 )
-                errors = answer.get("Errors", [])
+                errors = response.get("Errors", [])
                 left = [{name: one[name] for name in ("Key", "VersionId")} for one in errors]
                 if not left:
                     break
                 self._sleep(_PAUSE * 2**attempt)
             if left:
-                raise _not_taken(f"{len(left)} objects of the bucket ({errors[0].get('Code')})")
+                raise _incomplete(f"{len(left)} objects of the bucket ({errors[0].get('Code')})")
 
 
 class _Search:
-    """What is known so far of a number; dicts stand for sets that keep their order."""
+    """What a search has found so far; the dicts are ordered sets."""
 
     def __init__(self, mentions: Mentions) -> None:
         self.mentions = mentions
         self.legs: dict[str, None] = {}
         self.partitions: dict[str, None] = {}
         self.events: dict[Key, None] = {}
-        self.leading: set[Key] = set()
+        self.starts: set[Key] = set()
         self._claims: list[tuple[Key, Any]] = []
 
-    def look_at_item(self, item: dict[str, Any]) -> None:
-        """Note what an item of the table says."""
-        if item["pk"].startswith(_CLAIM):
+    def add_item(self, item: dict[str, Any]) -> None:
+        """Add an item of the table."""
+        if item["pk"].startswith(IDEMPOTENCY_PREFIX):
             self._claims.append((_key(item), fields_of("POST", item.get("answer"))))
-        elif self._note(item):
+        elif self._add_event(item):
             self.events[_key(item)] = None
-            self.leading.add(_key(item))
+            self.starts.add(_key(item))
 
-    def look_at_message(self, message: Message) -> None:
-        """Note what a message says: an event that waits to be kept, or a recording's."""
-        self._note(_job(message))
+    def add_message(self, message: Message) -> None:
+        """Add a message of a queue: an event to store, or a recording to fetch."""
+        self._add_event(_job(message))
 
     def add_partition_of(self, item: dict[str, Any]) -> None:
-        """Note the conversation of an item; a day of events that name none is no conversation."""
-        if not str(item.get("pk", _UNKNOWN)).startswith(_UNKNOWN):
+        """Add the conversation of an item, unless its partition is a day of unknown events."""
+        if not str(item.get("pk", UNKNOWN_PREFIX)).startswith(UNKNOWN_PREFIX):
             self.partitions[item["pk"]] = None
 
     def claims_of_calls(self) -> list[Key]:
-        """Give the claims of the calls that were found, and those that name the number."""
+        """Return the idempotency records of the calls found, and those with the number."""
         return [
             key
             for key, answer in self._claims
-            if self.mentions.among([key[0].removeprefix(_CLAIM), answer]) or self._placed(answer)
+            if self.mentions.among([key[0].removeprefix(IDEMPOTENCY_PREFIX), answer])
+            or self._placed(answer)
         ]
 
     def is_about(self, message: Message) -> bool:
-        """Say whether a message is of the number, or of a call that it took part in."""
+        """Return whether a message contains the number, or belongs to a call with it."""
         job = _job(message)
-        told = fields_of(job.get("method"), job.get("body"))
+        fields = fields_of(job.get("method"), job.get("body"))
         return (
             job.get("pk") in self.partitions
             or job.get("leg") in self.legs
-            or (isinstance(told, dict) and told.get("conversation_uuid") in self.partitions)
-            or self.mentions.among([told, message.body if not job else None])
+            or (isinstance(fields, dict) and fields.get("conversation_uuid") in self.partitions)
+            or self.mentions.among([fields, message.body if not job else None])
         )
 
-    def _note(self, item: dict[str, Any]) -> bool:
-        """Note an event if it names the number at all; say whether it does."""
-        told = fields_of(item.get("method"), item.get("body"))
-        if self.mentions.is_party(told):
+    def _add_event(self, item: dict[str, Any]) -> bool:
+        """Add the leg and conversation of an event; return whether it contains the number."""
+        fields = fields_of(item.get("method"), item.get("body"))
+        if self.mentions.is_party(fields):
             if item.get("leg"):
                 self.legs[item["leg"]] = None
             self.add_partition_of(item)
-        return self.mentions.among(told)
+        return self.mentions.among(fields)
 
     def _placed(self, answer: Any) -> bool:
         if not isinstance(answer, list) or len(answer) != 2 or not isinstance(answer[1], dict):
             return False
-        leg = str(answer[1].get("uuid", "")).replace("-", "").lower()
+        leg = normalized_leg(str(answer[1].get("uuid", "")))
         return answer[1].get("conversation_uuid") in self.partitions or leg in self.legs
 
 
@@ -401,11 +408,11 @@ def _job(message: Message) -> dict[str, Any]:
 
 
 def _recording(item: dict[str, Any]) -> str | None:
-    """Give the recording that an event reports."""
-    if item.get("kind") not in ("record", "transcription"):
+    """Return the identifier of the recording that an event reports, or None."""
+    if item.get("kind") not in FOLDERS:
         return None
-    told = fields_of(item.get("method"), item.get("body"))
-    recording = told.get("recording_uuid") if isinstance(told, dict) else None
+    fields = fields_of(item.get("method"), item.get("body"))
+    recording = fields.get("recording_uuid") if isinstance(fields, dict) else None
     return recording if isinstance(recording, str) else None
 
 
@@ -420,9 +427,9 @@ def _key(item: dict[str, Any]) -> Key:
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    """Give an item without DynamoDB's types."""
+    """Return an item without DynamoDB's types."""
     return {name: next(iter(value.values())) for name, value in item.items()}
 
 
-def _not_taken(what: str) -> VoicectlError:
-    return VoicectlError(f"AWS did not delete {what}. Run it again: it goes on with what is left.")
+def _incomplete(what: str) -> VoicectlError:
+    return VoicectlError(f"AWS did not delete {what}. Run the command again to delete the rest.")

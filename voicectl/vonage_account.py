@@ -1,7 +1,6 @@
-"""The two APIs with which a Vonage account is set up: Application API v2 and Numbers API.
+"""Client of Vonage's Application API v2 and Numbers API.
 
-Both take the account's key and secret (Vonage authentication guide: basic). Calls are not placed
-from here.
+Both use the account's key and secret (Vonage authentication guide: basic).
 """
 
 from __future__ import annotations
@@ -16,36 +15,36 @@ from voicectl.errors import AccountApiError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_API = "https://api.nexmo.com"  # the Application API, whatever region calls are in
+_API = "https://api.nexmo.com"  # the Application API, for all regions
 _REST = "https://rest.nexmo.com"  # the Numbers API
-_TIMEOUT = (5, 20)  # seconds to connect, and between two pieces of the answer
-_ATTEMPTS = 3  # where Vonage answers 429, which it does before it does anything
+_TIMEOUT = (5, 20)  # seconds to connect, and between two chunks of the response
+_ATTEMPTS = 3  # only on 429, which Vonage sends before it acts on a request
 _LONGEST_WAIT = 15.0  # seconds
 _PAGE = 100
 _MOST_PAGES = 50
-_LONGEST_ANSWER = 4 * 1024 * 1024
+_MAX_RESPONSE = 4 * 1024 * 1024  # bytes
 
 _ADVICE = {
-    401: "Vonage does not know this key and secret: look at VONAGE_API_KEY and VONAGE_API_SECRET",
-    403: "Vonage lets this account not do that: ask its owner, or use the account's master key",
-    404: "Vonage has no such thing in this account",
-    429: "Vonage asks for patience: run it again in a minute",
+    401: "Vonage rejected this key and secret. Check VONAGE_API_KEY and VONAGE_API_SECRET.",
+    403: "Vonage denies this to the account. Ask its administrator, or use the primary API key.",
+    404: "this Vonage account has no such application or number",
+    429: "Vonage's rate limit is reached (HTTP 429). Try again in a minute.",
 }
 
 
 class VonageAccount:
-    """An account at Vonage.
+    """A Vonage account.
 
     Parameters
     ----------
     api_key, api_secret
-        Who asks.
+        The account's credentials.
     local
-        What the local platform tells of itself, where its simulated Vonage is meant.
+        The local platform's stack.json, to use its simulated Vonage.
     sleep
-        Waits some seconds.
+        Waits a number of seconds.
     session
-        What requests are made with.
+        Sends the requests.
     """
 
     def __init__(
@@ -65,60 +64,62 @@ class VonageAccount:
         if local is not None:
             self._url = self._rest_url = str(local["vonage_tls_url"])
             self._session.verify = str(local["vonage_ca_file"])
-            self._session.trust_env = False  # no proxy leads to this machine
+            self._session.trust_env = False  # no proxy for loopback
 
     # Application API v2
 
     def application(self, application_id: str) -> dict[str, Any]:
-        """Give an application as Vonage has it.
+        """Return an application as Vonage has it.
 
         Raises
         ------
-        VonageRefused
-            As from every method here, with what to do; 404 if there is none.
+        AccountApiError
+            As from every method here, with what to do; status 404 if it does not exist.
         """
-        return self._ask("GET", f"{self._url}/v2/applications/{application_id}")
+        return self._request("GET", f"{self._url}/v2/applications/{application_id}")
 
     def applications(self) -> list[dict[str, Any]]:
-        """Give every application of the account."""
+        """Return all applications of the account."""
         found: list[dict[str, Any]] = []
         for page in range(1, _MOST_PAGES + 1):
-            wanted = {"page_size": str(_PAGE), "page": str(page)}
-            answer = self._ask("GET", f"{self._url}/v2/applications", query=wanted)
-            found += answer.get("_embedded", {}).get("applications", [])
-            if page >= int(answer.get("total_pages", 1)):
+            query = {"page_size": str(_PAGE), "page": str(page)}
+            response = self._request("GET", f"{self._url}/v2/applications", query=query)
+            found += response.get("_embedded", {}).get("applications", [])
+            if page >= int(response.get("total_pages", 1)):
                 break
         return found
 
     def create(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Make an application, and give it with its id."""
-        return self._ask("POST", f"{self._url}/v2/applications", body=fields)
+        """Create an application, and return it with its id."""
+        return self._request("POST", f"{self._url}/v2/applications", body=fields)
 
     def update(self, application_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace an application: what ``fields`` lacks is gone, its key excepted."""
-        return self._ask("PUT", f"{self._url}/v2/applications/{application_id}", body=fields)
+        """Replace an application; all that ``fields`` omits is deleted, except its key."""
+        return self._request("PUT", f"{self._url}/v2/applications/{application_id}", body=fields)
 
     # Numbers API
 
     def number(self, msisdn: str) -> dict[str, Any] | None:
-        """Give a number that the account rents, None if it does not."""
-        wanted = {"pattern": msisdn, "search_pattern": "0", "size": str(_PAGE)}
-        answer = self._ask("GET", f"{self._rest_url}/account/numbers", query=wanted)
-        listed = answer.get("numbers", [])
+        """Return a number, or None if the account does not rent it."""
+        query = {"pattern": msisdn, "search_pattern": "0", "size": str(_PAGE)}
+        response = self._request("GET", f"{self._rest_url}/account/numbers", query=query)
+        listed = response.get("numbers", [])
         return next((one for one in listed if one.get("msisdn") == msisdn), None)
 
     def numbers(self) -> list[dict[str, Any]]:
-        """Give the numbers that the account rents, the first hundred."""
-        answer = self._ask("GET", f"{self._rest_url}/account/numbers", query={"size": str(_PAGE)})
-        found: list[dict[str, Any]] = answer.get("numbers", [])
+        """Return the first hundred numbers that the account rents."""
+        response = self._request(
+            "GET", f"{self._rest_url}/account/numbers", query={"size": str(_PAGE)}
+        )
+        found: list[dict[str, Any]] = response.get("numbers", [])
         return found
 
     def link(self, number: Mapping[str, Any], application_id: str) -> None:
-        """Lead a number, as `number` gave it, to an application."""
+        """Link a number, as returned by `number`, to an application."""
         self._update_number(number, {"app_id": application_id})
 
-    def route(self, number: Mapping[str, Any], old: Mapping[str, Any]) -> None:
-        """Lead a number to where it led when ``old`` was read: an application, or anything else."""
+    def restore_link(self, number: Mapping[str, Any], old: Mapping[str, Any]) -> None:
+        """Link a number as it was when ``old`` was read: to an application, or otherwise."""
         names = ("app_id", "voiceCallbackType", "voiceCallbackValue")
         self._update_number(number, {name: str(old[name]) for name in names if old.get(name)})
 
@@ -126,17 +127,17 @@ class VonageAccount:
         form = {"country": str(number["country"]), "msisdn": str(number["msisdn"]), **fields}
         if number.get("moHttpUrl"):  # an update without it would clear it (Numbers API)
             form["moHttpUrl"] = str(number["moHttpUrl"])
-        answer = self._ask("POST", f"{self._rest_url}/number/update", form=form)
-        code = str(answer.get("error-code", ""))
+        response = self._request("POST", f"{self._rest_url}/number/update", form=form)
+        code = str(response.get("error-code", ""))
         if code != "200":
-            label = str(answer.get("error-code-label", ""))[:200]
+            label = str(response.get("error-code-label", ""))[:200]
             raise AccountApiError(
-                f"Vonage did not lead {number['msisdn']} elsewhere ({code} {label}): look at the"
-                " number in the dashboard, Your numbers",
+                f"Vonage did not update the number {number['msisdn']} ({code} {label}). Check it in"
+                " the dashboard under Your numbers.",
                 420,
             )
 
-    def _ask(
+    def _request(
         self,
         method: str,
         url: str,
@@ -151,14 +152,14 @@ class VonageAccount:
                 break
             self._sleep(_wait(response.headers.get("Retry-After")))
         if response.status_code >= 400:
-            raise _refusal(response)
+            raise _error(response)
         try:
-            answer = response.json() if response.content else {}
+            content = response.json() if response.content else {}
         except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise AccountApiError("Vonage's answer is not JSON: run it again later")
-        return answer
+            content = None
+        if not isinstance(content, dict):
+            raise AccountApiError("Vonage's response is not a JSON object. Try again later.")
+        return content
 
     def _send(
         self,
@@ -179,20 +180,20 @@ class VonageAccount:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                content = response.raw.read(_LONGEST_ANSWER + 1, decode_content=True)
-                if len(content) > _LONGEST_ANSWER:
-                    raise AccountApiError("Vonage's answer is too long to be one")
+                content = response.raw.read(_MAX_RESPONSE + 1, decode_content=True)
+                if len(content) > _MAX_RESPONSE:
+                    raise AccountApiError("Vonage's response is too long. Try again later.")
                 response._content = content
                 return response
         except requests.Timeout:
             raise AccountApiError(
-                "Vonage did not answer in time; whether it did what was asked is not known. Run"
-                " the command again: it looks before it changes anything"
+                "Vonage did not respond in time, so it is unknown whether the change was made. Run"
+                " the command again: it reads the current state first."
             ) from None
         except (requests.RequestException, OSError) as error:
             raise AccountApiError(
-                f"Vonage cannot be reached ({type(error).__name__}): look at the network, and run"
-                " the command again: it looks before it changes anything"
+                f"Vonage cannot be reached ({type(error).__name__}). Check the network, and run the"
+                " command again: it reads the current state first."
             ) from None
 
 
@@ -204,17 +205,17 @@ def _wait(retry_after: str | None) -> float:
     return min(max(seconds, 0.0), _LONGEST_WAIT)
 
 
-def _refusal(response: requests.Response) -> AccountApiError:
+def _error(response: requests.Response) -> AccountApiError:
     status = response.status_code
     if status >= 500:
-        text = f"Vonage has a fault of its own (HTTP {status}): run the command again in a while"
+        text = f"Vonage failed (HTTP {status}). Run the command again later."
     else:
-        text = _ADVICE.get(status, f"Vonage refused (HTTP {status})")
+        text = _ADVICE.get(status, f"Vonage rejected the request (HTTP {status})")
     return AccountApiError(text + _detail(response), status)
 
 
 def _detail(response: requests.Response) -> str:
-    """Give what Vonage says of a request that is wrong (RFC 7807)."""
+    """Return the invalid parameters that Vonage names (RFC 7807)."""
     try:
         body = response.json()
         wrong = [f"{one['name']} {one['reason']}" for one in body.get("invalid_parameters", [])]

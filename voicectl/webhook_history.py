@@ -1,35 +1,29 @@
-"""What the table tells of webhooks that came: when the latest was kept, and which secret signed it.
+"""The latest stored webhook, and which secret signed it.
 
-Only what Vonage signed is kept, so each event confirms a signature secret.
+Only verified webhooks are stored, so each event confirms a signature secret.
 """
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from voicectl.stack import DeployedStack
 
-_DAYS = 14  # that are looked back
+_DAYS = 14  # to search back
 
 
 class Seen(NamedTuple):
-    """A webhook that was kept; ``signed_by`` is the fingerprint of the secret, where it is told."""
+    """A stored webhook; ``signed_by`` is the fingerprint of the secret, or None if not stored."""
 
     received_at: datetime
     signed_by: str | None
 
 
-def fingerprint(secret: str) -> str:
-    """Give the name under which events tell of a secret."""
-    return hashlib.sha256(b"signature secret " + secret.encode()).hexdigest()[:8]
-
-
 def latest(stack: DeployedStack, now: float) -> Seen | None:
-    """Give the latest beginning or end of a call in two weeks, None if there was none."""
-    # Tomorrow too: a day is that of Vonage's clock.
+    """Return the latest start or end of a call in two weeks, or None."""
+    # Tomorrow too, since the day comes from Vonage's clock.
     tomorrow = datetime.fromtimestamp(now, UTC).date() + timedelta(days=1)
     for back in range(_DAYS + 1):
         day = (tomorrow - timedelta(days=back)).isoformat()
@@ -40,7 +34,7 @@ def latest(stack: DeployedStack, now: float) -> Seen | None:
 
 
 def of_day(stack: DeployedStack, day: str, at_most: int) -> list[Seen]:
-    """Give the latest beginnings and ends of calls of a day (``2026-01-31``), latest first."""
+    """Return the latest starts and ends of calls of a day (``2026-01-31``), latest first."""
     dynamodb = stack.aws("dynamodb")
     listed = dynamodb.query(
         TableName=stack.table,

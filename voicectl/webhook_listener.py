@@ -1,4 +1,4 @@
-"""A small HTTP server on the loopback interface that lets in signed webhooks and nothing else."""
+"""An HTTP server on the loopback interface that accepts only webhooks signed by Vonage."""
 
 from __future__ import annotations
 
@@ -8,32 +8,37 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicectl import webhook_signing
 from voicectl.errors import VoicectlError
+from voicekit.signature import SignatureError, SignedParts, verified_claims
+from voicekit.webhook import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from voicectl.webhook_signing import VerifiedWebhook, WebhookSigner
+    from voicekit.signature import SigningSecrets
 
-_MAX_BODY = 256 * 1024  # bytes; Vonage's webhooks have one or two thousand
-_AT_ONCE = 32
-_READ_LIMIT = 10  # seconds without a byte
+_MAX_AGE = 300  # seconds, as SIGNATURE_MAX_AGE in template.yaml
+_MAX_CONNECTIONS = 32
+_READ_TIMEOUT = 10  # seconds without a byte
 _PATH = re.compile(r"/webhooks/[a-z]+")
 
 
 class ReceivedRequest(NamedTuple):
-    """A webhook that Vonage signed, as it came."""
+    """A verified webhook, as received.
+
+    ``jti`` is the token's id; ``covers`` is what its payload hash covers (`verified_claims`).
+    """
 
     method: str
     path: str
     query: str
     body: bytes
-    verified: VerifiedWebhook
+    jti: str
+    covers: str | None
 
 
 class ListenerResponse(NamedTuple):
-    """What goes back."""
+    """The response to a webhook."""
 
     status: int
     body: bytes = b""
@@ -43,38 +48,38 @@ class ListenerResponse(NamedTuple):
 @contextlib.contextmanager
 def listening(
     port: int,
-    signer: WebhookSigner,
-    answer: Callable[[ReceivedRequest], ListenerResponse],
+    secrets: SigningSecrets,
+    respond: Callable[[ReceivedRequest], ListenerResponse],
     now: Callable[[], float],
-    refused: Callable[[str], None],
+    on_rejected: Callable[[str], None],
 ) -> Iterator[int]:
-    """Serve while the context lasts; give the port.
+    """Run the server while the context lasts, and yield its port.
 
     Parameters
     ----------
     port
-        On 127.0.0.1; 0 takes a free one.
-    signer
-        Whose signature a request must carry.
-    answer
-        Asked for every request that does, in a thread of its own. Others get 404 where the path is
-        no webhook's, 503 without an Authorization header (Vonage may have sent it unsigned by
-        mistake, and then sends it again), and else 401.
+        The port on 127.0.0.1; 0 selects a free one.
+    secrets
+        The account whose signature a request must have.
+    respond
+        Called for each verified request, in its own thread. Other requests get 404 for other
+        paths, 503 without an Authorization header, and otherwise 401. (Vonage may send a webhook
+        unsigned by mistake; after 503 it sends it again.)
     now
-        The clock, seconds since 1970.
-    refused
-        Told why, without anything of the request.
+        The clock, in seconds since 1970.
+    on_rejected
+        Called with the reason, which contains nothing of the request.
 
     Raises
     ------
-    ConnectError
-        If the port is taken.
+    VoicectlError
+        If the port is in use.
     """
-    handler = _handler(signer, answer, now, refused)
+    handler = _handler(secrets, respond, now, on_rejected)
     try:
         server = _ListenerServer(("127.0.0.1", port), handler)
     except OSError as error:
-        raise VoicectlError(f"port {port} cannot be listened on: {error.strerror}") from None
+        raise VoicectlError(f"cannot listen on port {port}: {error.strerror}") from None
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
     try:
@@ -90,74 +95,77 @@ class _ListenerServer(ThreadingHTTPServer):
     block_on_close = False
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._free = threading.BoundedSemaphore(_AT_ONCE)
+        self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
         super().__init__(address, handler)
 
     def process_request(self, request: object, client_address: object) -> None:
-        """Serve a connection in a thread, or close it where there are too many."""
+        """Serve a connection in a thread, or close it if there are too many."""
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)  # type: ignore[arg-type]
             return
         super().process_request(request, client_address)  # type: ignore[arg-type]
 
     def process_request_thread(self, request: object, client_address: object) -> None:
-        """Serve a connection, and make its place free."""
+        """Serve a connection, then release its slot."""
         try:
             super().process_request_thread(request, client_address)  # type: ignore[arg-type]
         finally:
             self._free.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a connection that broke off concerns nobody."""
+        """Ignore connections that broke off."""
 
 
 def _handler(
-    signer: WebhookSigner,
-    answer: Callable[[ReceivedRequest], ListenerResponse],
+    secrets: SigningSecrets,
+    respond: Callable[[ReceivedRequest], ListenerResponse],
     now: Callable[[], float],
-    refused: Callable[[str], None],
+    on_rejected: Callable[[str], None],
 ) -> type[BaseHTTPRequestHandler]:
     class WebhookRequestHandler(BaseHTTPRequestHandler):
-        timeout = _READ_LIMIT
+        timeout = _READ_TIMEOUT
         server_version, sys_version = "webhooks", ""
 
         def do_POST(self) -> None:
-            given = self._given()
-            self.send_response(given.status)
-            if given.status == 503:
+            response = self._response()
+            self.send_response(response.status)
+            if response.status == 503:
                 self.send_header("Retry-After", "1")
-            if given.body:
-                self.send_header("Content-Type", given.content_type)
-            if given.status != 204:
-                self.send_header("Content-Length", str(len(given.body)))
+            if response.body:
+                self.send_header("Content-Type", response.content_type)
+            if response.status != 204:
+                self.send_header("Content-Length", str(len(response.body)))
             self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(given.body)
+            self.wfile.write(response.body)
 
         do_GET = do_POST
 
-        def _given(self) -> ListenerResponse:
+        def _response(self) -> ListenerResponse:
             path, _, query = self.path.partition("?")
             if not _PATH.fullmatch(path):
                 return ListenerResponse(404)
             authorization = self.headers.get("Authorization")
             if authorization is None:
-                refused("it is not signed")
+                on_rejected("no Authorization header")
                 return ListenerResponse(503)
             length = self.headers.get("Content-Length", "0")
             if "Transfer-Encoding" in self.headers or not length.isdecimal():
                 return ListenerResponse(411)
-            if int(length) > _MAX_BODY:
+            if int(length) > MAX_BODY:
                 return ListenerResponse(413)
             body = self.rfile.read(int(length))
+            signed = SignedParts(self.command, query, body, frozenset())
             try:
-                verified = webhook_signing.verify(
-                    authorization, signer, self.command, query, body, now()
+                claims, covers = verified_claims(
+                    authorization, signed, secrets, now=now(), max_age=_MAX_AGE
                 )
-            except webhook_signing.WebhookRejected as error:
-                refused(str(error))
+            except SignatureError as error:
+                on_rejected(str(error))
                 return ListenerResponse(401)
-            return answer(ReceivedRequest(self.command, path, query, body, verified))
+            return respond(
+                ReceivedRequest(self.command, path, query, body, str(claims["jti"]), covers)
+            )
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,4 +1,4 @@
-"""Pointing an application's webhooks elsewhere for a while, and putting them back for certain."""
+"""Point an application's webhooks at a tunnel, and restore them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from voicectl import application as applications
 from voicectl import restore_points
 from voicectl.errors import VoicectlError
-from voicectl.webhook_signing import WebhookSigner
+from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
     import argparse
@@ -31,44 +31,44 @@ PATHS = {
 
 
 def takes_address(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say how webhooks come to this machine."""
+    """Add the arguments for the tunnel's public address and local port."""
     parser.add_argument(
         "--public-url",
         required=True,
         metavar="URL",
-        help="the address that your tunnel gave, such as https://example.ngrok.app",
+        help="public URL of your tunnel, such as https://example.ngrok.app",
     )
     parser.add_argument(
         "--port",
         type=int,
         default=_PORT,
-        help="where your tunnel leads to on this machine (%(default)s)",
+        help="local port that your tunnel forwards to (%(default)s)",
     )
 
 
-def tunnel_target(options: argparse.Namespace, context: Context) -> tuple[str, WebhookSigner]:
-    """Give the public address, and who signs the webhooks that come from there.
+def tunnel_target(options: argparse.Namespace, context: Context) -> tuple[str, SigningSecrets]:
+    """Return the public address, and the secrets that sign the webhooks sent there.
 
     Raises
     ------
-    ConnectError
-        If the address is none, or a setting is missing.
+    VoicectlError
+        If the address is invalid, or a setting is missing.
     """
     settings = context.settings
     public_url = checked_url(options.public_url, local=context.local is not None)
     application_id = settings.need("application_id")
-    return public_url, WebhookSigner(
-        settings.need("signature_secret"), settings.need("api_key"), application_id
+    return public_url, SigningSecrets(
+        (settings.need("signature_secret"),), settings.need("api_key"), application_id
     )
 
 
 def checked_url(text: str, *, local: bool) -> str:
-    """Give a public address without a slash at its end.
+    """Return a public address without a trailing slash.
 
     Raises
     ------
-    ConnectError
-        If it is none: https, a host, nothing behind it.
+    VoicectlError
+        If it is not https with a host and nothing after it.
     """
     parts = urlsplit(text)
     schemes = ("https", "http") if local else ("https",)
@@ -79,20 +79,23 @@ def checked_url(text: str, *, local: bool) -> str:
         or parts.query
         or parts.fragment
     ):
-        raise VoicectlError(f"{text} is no address such as https://example.ngrok.app")
+        raise VoicectlError(
+            f"{text!r} is not a public URL: expected only a scheme and a host, such as"
+            " https://example.ngrok.app"
+        )
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def plan_redirect(
     context: Context, application_id: str, public_url: str, method: str = "POST"
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the application as it is, and as it is to be while its webhooks lead elsewhere."""
+    """Return the application as it is now, and with its webhooks at the public address."""
     present = applications.read(context, application_id)
     addresses = {name: public_url + path for name, path in PATHS.items()}
-    wanted = applications.wired(present, addresses)
-    for webhook in wanted["capabilities"]["voice"]["webhooks"].values():
+    target = applications.with_webhooks(present, addresses)
+    for webhook in target["capabilities"]["voice"]["webhooks"].values():
         webhook["http_method"] = method
-    return present, wanted
+    return present, target
 
 
 @contextlib.contextmanager
@@ -101,14 +104,14 @@ def redirected(
     application_id: str,
     public_url: str,
     present: Mapping[str, Any],
-    wanted: Mapping[str, Any],
+    target: Mapping[str, Any],
 ) -> Iterator[None]:
-    """Have the webhooks lead elsewhere while the context lasts.
+    """Redirect the webhooks while the context lasts.
 
-    What they were is kept in a file first, so that it can be put back after a crash too.
+    The old values are written to a file first, so that they can be restored after a crash.
     """
     path = restore_points.path_of(context.folder, "tunnel", application_id)
-    kept = {
+    saved = {
         "application_id": application_id,
         "application": dict(present),
         "public_url": public_url,
@@ -116,55 +119,54 @@ def redirected(
         "kept_at": context.now(),
         **restore_points.this_process(),
     }
-    restore_points.write(path, kept)
+    restore_points.write(path, saved)
     try:
-        context.account.update(application_id, applications.sendable(wanted))
+        context.account.update(application_id, applications.sendable(target))
         yield
     finally:
         try:
-            restore(context, path, kept)
+            restore(context, path, saved)
         except VoicectlError as error:
             raise VoicectlError(
-                f"the webhooks could not be put back ({error}): run `restore` as soon as you can"
+                f"could not restore the webhooks ({error}). Run `restore` as soon as possible."
             ) from None
 
 
 def restore_stale(context: Context, application_id: str) -> None:
-    """Put back what a tunnel replaced that was killed.
+    """Restore the webhooks that a killed tunnel redirected.
 
     Raises
     ------
-    ConnectError
-        If it was not killed, but runs.
+    VoicectlError
+        If the tunnel is still running.
     """
     path = restore_points.path_of(context.folder, "tunnel", application_id)
-    kept = restore_points.read(path)
-    if kept is None:
+    saved = restore_points.read(path)
+    if saved is None:
         return
-    if restore_points.runs(kept):
+    if restore_points.is_running(saved):
         raise VoicectlError(
-            f"a tunnel runs (process {kept['process']}): end it, and it puts back the webhooks"
-            " itself"
+            f"a tunnel is running (process {saved['process']}). Stop it: it restores the webhooks"
+            " itself."
         )
-    context.output.line("a tunnel was killed; its webhooks go back to where they led before it")
-    context.output.changes(restore(context, path, kept))
+    changes = restore(context, path, saved)
+    context.output.line("a tunnel was killed; restored its webhooks:")
+    context.output.changes(changes)
 
 
-def restore(context: Context, path: Path, kept: Mapping[str, Any]) -> list[Change]:
-    """Put back what a tunnel replaced, and forget it; give what changed.
+def restore(context: Context, path: Path, saved: Mapping[str, Any]) -> list[Change]:
+    """Restore what a tunnel replaced, delete its file, and return the changes.
 
-    Where somebody has pointed the webhooks elsewhere since, they are left alone.
+    Webhooks that were changed after the tunnel started stay as they are.
     """
-    application_id = str(kept["application_id"])
+    application_id = str(saved["application_id"])
     present = applications.read(context, application_id)
     changes: list[Change] = []
-    if applications.address_of(present, "answer_url") == kept["public_url"] + PATHS["answer_url"]:
-        back = applications.put_back(present, kept["application"])
+    if applications.address_of(present, "answer_url") == saved["public_url"] + PATHS["answer_url"]:
+        back = applications.restored(present, saved["application"])
         changes = applications.differences(present, back)
         context.account.update(application_id, applications.sendable(back))
-    elif applications.differences(present, kept["application"]):
-        context.output.warn(
-            "somebody has pointed the webhooks elsewhere since; they are left alone"
-        )
+    elif applications.differences(present, saved["application"]):
+        context.output.warn("the webhooks were changed after the tunnel started; left unchanged")
     path.unlink(missing_ok=True)
     return changes

@@ -30,6 +30,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from records.idempotency_item import daily_count_key, idempotency_key
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -136,10 +138,7 @@ class IdempotencyStore:
             items = self._dynamodb.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND sk = :sk",
-                ExpressionAttributeValues={
-                    ":pk": _item_key(key)["pk"],
-                    ":sk": _item_key(key)["sk"],
-                },
+                ExpressionAttributeValues={f":{name}": it for name, it in _item_key(key).items()},
                 ConsistentRead=True,
             )["Items"]
         except (BotoCoreError, ClientError) as error:
@@ -236,7 +235,7 @@ class IdempotencyStore:
         now = self._now()
         update = {
             "TableName": self._table,
-            "Key": {"pk": {"S": "dialling"}, "sk": {"S": _utc(now)[:10]}},
+            "Key": _typed(daily_count_key(_utc(now)[:10])),
             "UpdateExpression": "SET expires_at = :expires ADD calls :callees",
             # The first call of the day, or within the limit.
             "ConditionExpression": "attribute_not_exists(calls) OR calls <= :room",
@@ -265,7 +264,11 @@ def _cancellation(error: ClientError, failures: list[type[Exception]]) -> tuple[
 
 
 def _item_key(key: str) -> dict[str, Any]:
-    return {"pk": {"S": f"idempotency#{key}"}, "sk": {"S": "claim"}}
+    return _typed(idempotency_key(key))
+
+
+def _typed(key: dict[str, str]) -> dict[str, Any]:
+    return {name: {"S": value} for name, value in key.items()}
 
 
 def _record(item: dict[str, Any]) -> IdempotencyRecord:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from voicekit.switchboard import SwitchboardError, parse
+from voicekit.switchboard import SwitchboardError, parse, stored_form
 from voicekit.webhook_fields import BadRequest, json_object
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class SwitchboardSecret:
         VersionConflict
             If another version is stored.
         """
-        parse(text, self._flows())
+        text = stored_form(text, self._flows())
         stored = self.current()
         if text == stored.text:
             return stored
@@ -142,7 +142,7 @@ class SwitchboardSecret:
             switchboard = parse(self.current().text, self._flows())
         except SwitchboardError as error:
             raise SwitchboardInvalid("the switchboard is invalid: see GET /switchboard") from error
-        if not switchboard.dialling:
+        if not switchboard.dialing:
             raise DialingDisabled
 
     def _get(self, stage: str) -> SwitchboardVersion:

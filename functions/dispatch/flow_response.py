@@ -125,7 +125,7 @@ def respond(
     log_fields["flow"] = flow
     if actions is None:
         return WebhookResponse(204, log_fields=log_fields)
-    if any(map(calls_phone, actions)) and not _switchboard(webhook, log_fields).dialling:
+    if any(map(calls_phone, actions)) and not _switchboard(webhook, log_fields).dialing:
         log_fields["dialling"] = "off"
         actions = replace_dial_actions(actions)
     return WebhookResponse(200, actions, log_fields=log_fields)

@@ -5,23 +5,18 @@ No phone rings and nothing is stored: the application stores no answer webhook.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import uuid
-import warnings
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-import jwt
-
 from voicekit import ncco
 from voicekit.signing_secrets import SecretUnavailable
+from voicekit.webhook_signer import sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from voicekit.signature import SigningSecrets
     from voicekit.signing_secrets import SigningSecretCache
 
 LEG = "00000000-0000-0000-0000-000000000000"
@@ -76,10 +71,10 @@ def probe(
     """
     body = _webhook(number)
     try:
-        response = send(url, body, _authorization(body, secrets.get(_SECONDS), now()))
+        response = send(url, body, sign(secrets.get(_SECONDS), "POST", "", body, now()))
         newer = secrets.refresh(_SECONDS) if response.status == 401 else None
         if newer is not None:
-            response = send(url, body, _authorization(body, newer, now()))
+            response = send(url, body, sign(newer, "POST", "", body, now()))
     except SecretUnavailable as error:
         return ProbeResult("silent", detail=str(error))
     except (OSError, HTTPException) as error:  # an expired certificate is an OSError, too
@@ -110,21 +105,6 @@ def send(url: str, body: bytes, authorization: str) -> ProbeResponse:
 def _webhook(number: str) -> bytes:
     fields = {"from": _CALLER, "to": number or "unknown", "uuid": LEG, "conversation_uuid": LEG}
     return json.dumps(fields).encode()
-
-
-def _authorization(body: bytes, secrets: SigningSecrets, now: float) -> str:
-    claims = {
-        "iat": int(now),
-        "jti": str(uuid.uuid4()),
-        "iss": "Vonage",
-        "payload_hash": hashlib.sha256(body).hexdigest(),
-        "api_key": secrets.api_key,
-        "application_id": secrets.application_id,
-    }
-    with warnings.catch_warnings():
-        # Vonage issues secrets of 16 characters.
-        warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
-        return f"Bearer {jwt.encode(claims, secrets.secrets[0], algorithm='HS256')}"
 
 
 def _evaluate(response: ProbeResponse) -> ProbeResult:

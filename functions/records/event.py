@@ -28,6 +28,9 @@ STATUS_RANK = {
 }
 """The order of a leg's statuses (Vonage Webhook reference: event webhook)."""
 
+UNKNOWN_PREFIX = "unknown#"
+"""Begins the partition key of events that name neither a conversation nor a leg; a day follows."""
+
 # Statuses that appear in the list of a day's calls, so their items have the key of index by-day.
 _LISTED = ("started", "completed")
 _LISTED_FIELDS = ("status", "direction", "from", "to", "duration")
@@ -112,7 +115,7 @@ def event_item(
     item: dict[str, str | int | None] = {
         "pk": event.conversation
         or event.leg
-        or f"unknown#{(event.timestamp or received.isoformat())[:10]}",
+        or f"{UNKNOWN_PREFIX}{(event.timestamp or received.isoformat())[:10]}",
         "sk": "#".join(event.key),
         "kind": event.kind,
         "leg": event.leg,
@@ -126,6 +129,11 @@ def event_item(
         if item["status"] in _LISTED and event.timestamp:
             item["day"] = event.timestamp[:10]
     return {name: value for name, value in item.items() if value is not None}
+
+
+def normalized_leg(uuid: str) -> str:
+    """Return the identifier of a leg as events store it: lower case, without dashes."""
+    return uuid.replace("-", "").lower()
 
 
 def _kind(fields: Mapping[str, Any]) -> str:
@@ -160,7 +168,7 @@ def _key_field(fields: Mapping[str, Any], name: str) -> str | None:
 
 def _leg(fields: Mapping[str, Any]) -> str | None:
     text = _key_field(fields, "uuid") or _key_field(fields, "call_uuid") or ""
-    leg = text.replace("-", "").lower()
+    leg = normalized_leg(text)
     return leg if _LEG.fullmatch(leg) else None
 
 

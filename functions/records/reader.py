@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from records.event import parse_event
+from records.event import normalized_leg, parse_event
 from records.recording_item import item_key
 from voicekit.signature import parameters
 from voicekit.webhook_fields import is_vonage_field, parse_fields
@@ -79,11 +79,10 @@ class RecordReader:
         RecordNotFound
             If no event names the leg.
         """
-        leg = leg.replace("-", "").lower()
         of_leg, whole = self._collect(
             IndexName="by-leg",
             KeyConditionExpression="leg = :leg",
-            ExpressionAttributeValues={":leg": {"S": leg}},
+            ExpressionAttributeValues={":leg": {"S": normalized_leg(leg)}},
         )
         if not of_leg:
             raise RecordNotFound("No event of this call is stored.")

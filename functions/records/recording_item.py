@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from records.event import CallEvent
 
-_SAFE = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_FOLDERS = {"record": "recordings", "transcription": "transcripts"}
+SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
+"""Identifiers that can be part of a key in the bucket."""
+
+FOLDERS = {"record": "recordings", "transcription": "transcripts"}
+"""Where the bucket stores each kind of event's file."""
+
+UNKNOWN_CONVERSATION = "unknown"
+"""The folder of recordings whose events name no usable conversation."""
 
 
 class ArchiveKey(NamedTuple):
@@ -30,7 +36,7 @@ class ArchiveKey(NamedTuple):
     @property
     def object_key(self) -> str:
         """The key in the bucket."""
-        return f"{_FOLDERS[self.kind]}/{self.conversation}/{self.recording}"
+        return f"{FOLDERS[self.kind]}/{self.conversation}/{self.recording}"
 
     @property
     def item_key(self) -> dict[str, str]:
@@ -71,12 +77,12 @@ def archive_key(event: CallEvent) -> ArchiveKey | None:
     None if the event reports neither, or if its ``recording_uuid`` is not valid in a key.
     """
     recording = event.fields.get("recording_uuid")
-    if event.kind not in _FOLDERS or not isinstance(recording, str):
+    if event.kind not in FOLDERS or not isinstance(recording, str):
         return None
-    if not _SAFE.fullmatch(recording):
+    if not SAFE_NAME.fullmatch(recording):
         return None
     conversation = event.conversation or ""
-    safe = conversation if _SAFE.fullmatch(conversation) else "unknown"
+    safe = conversation if SAFE_NAME.fullmatch(conversation) else UNKNOWN_CONVERSATION
     return ArchiveKey(event.kind, safe, recording)
 
 

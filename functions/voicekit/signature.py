@@ -49,6 +49,9 @@ class SigningSecrets(NamedTuple):
     api_key: str
     application_id: str
 
+    def __repr__(self) -> str:
+        return f"SigningSecrets(api_key={self.api_key!r})"
+
 
 class SignedParts(NamedTuple):
     """The parts of a request that a signature covers.
@@ -99,6 +102,22 @@ def verify(
     InvalidSignature
         If anything else is wrong.
     """
+    return verified_claims(authorization, request, secrets, now=now, max_age=max_age)[1] is not None
+
+
+def verified_claims(
+    authorization: str | None,
+    request: SignedParts,
+    secrets: SigningSecrets,
+    *,
+    now: float,
+    max_age: int,
+) -> tuple[dict[str, Any], str | None]:
+    """Verify a webhook as `verify` does, and return its claims and what its payload hash covers.
+
+    The latter is ``body``; on GET ``texts`` for the parameters as text, ``nested`` for parameters
+    with JSON values decoded, or None if the hash matches neither.
+    """
     if authorization is None:
         raise MissingSignature("no Authorization header")
     bearer = _BEARER.fullmatch(authorization)
@@ -112,11 +131,11 @@ def verify(
     if request.method != "GET":
         if not hmac.compare_digest(hashlib.sha256(request.body).hexdigest(), expected.lower()):
             raise InvalidSignature("payload_hash does not match the body")
-        return True
-    return any(
-        hmac.compare_digest(hashlib.sha256(text).hexdigest(), expected.lower())
-        for text in _query_forms(request.query, request.own_parameters)
-    )
+        return claims, "body"
+    for covers, text in _query_forms(request.query, request.own_parameters):
+        if hmac.compare_digest(hashlib.sha256(text).hexdigest(), expected.lower()):
+            return claims, covers
+    return claims, None
 
 
 def fingerprint(secret: str) -> str:
@@ -186,8 +205,8 @@ def _check_claims(
             raise InvalidSignature(f"{name} is not the one in the signing secret")
 
 
-def _query_forms(query: str, own: frozenset[str]) -> Iterator[bytes]:
-    """Yield every format in which Vonage may have hashed a query string.
+def _query_forms(query: str, own: frozenset[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield every format in which Vonage may have hashed a query string, each with its name.
 
     The documented format is a compact JSON object of the parameters in order. Undocumented is
     whether that includes our own parameters, and whether nested values are strings or JSON (support
@@ -199,8 +218,8 @@ def _query_forms(query: str, own: frozenset[str]) -> Iterator[bytes]:
         return
     vonage_pairs = [(name, value) for name, value in all_pairs if name not in own]
     for pairs in (all_pairs, vonage_pairs):
-        yield _compact_json(dict(pairs))
-        yield _compact_json({name: _parse_nested(value) for name, value in pairs})
+        yield "texts", compact_json(dict(pairs))
+        yield "nested", compact_json({name: _parse_nested(value) for name, value in pairs})
 
 
 def _parse_nested(value: str) -> object:
@@ -212,7 +231,14 @@ def _parse_nested(value: str) -> object:
         return value
 
 
-def _compact_json(fields: dict[str, Any]) -> bytes:
+def compact_json(fields: dict[str, Any]) -> bytes:
+    """Return the JSON over which Vonage hashes the query parameters of a GET request.
+
+    Raises
+    ------
+    InvalidSignature
+        If a value is nested too deep.
+    """
     try:
         text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     except RecursionError:

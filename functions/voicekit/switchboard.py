@@ -1,7 +1,7 @@
-"""The switchboard: what the owner changes without a deployment, and when callers meet the change.
+"""The switchboard: routing that you can change without a deployment.
 
-It is one small JSON document in a secret of Secrets Manager, which holds no secret but is what a
-function with a caller waiting can read with the calls that it has, and keeps the version before::
+It is a small JSON document in Secrets Manager. It is not secret, but webhook functions already have
+the code to read a secret, and Secrets Manager stores the version before::
 
     {
       "numbers": {"447700900000": "voicemail"},
@@ -11,11 +11,12 @@ function with a caller waiting can read with the calls that it has, and keeps th
         "closed_on": ["2026-12-25"]
       },
       "closed": {"announcement": "We are closed. Goodbye.", "language": "en-GB"},
-      "dialling": "off"
+      "dialing": "off"
     }
 
-Each part may be left out. ``closed`` says what callers hear (or which ``flow`` answers them), and
-``opening`` when they do not; without ``opening`` it is closed until the part is taken out again.
+Every part is optional. ``closed`` is what callers hear outside the opening hours, or the ``flow``
+that answers. Without ``opening``, it applies at all hours. ``dialing`` may be spelled ``dialling``,
+and is stored as that, since versions of a function that know only this spelling must read it too.
 """
 
 from __future__ import annotations
@@ -39,46 +40,47 @@ FRESH_SECONDS = 30.0
 """How long a document is used before it is read again."""
 
 MAX_CHARACTERS = 16_384
-"""Of a document; a number with its flow takes about thirty."""
+"""The maximum length of a document; a number with its flow takes about thirty characters."""
 
 READ_SECONDS = 0.5
-"""That reading it may take: a caller waits."""
+"""The time limit for reading the document, since a caller waits."""
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = r"(?a)([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)"
+_SPELLINGS = ("dialing", "dialling")
+_PARTS = ("numbers", "opening", "closed", *_SPELLINGS)
 
 
 class SwitchboardError(ValueError):
-    """The document is no switchboard.
+    """The document is not a valid switchboard.
 
     Attributes
     ----------
     problems
-        Where each fault is, and what it is; ``where`` is empty for the document as a whole.
-    dialling_off
-        Whether it says all the same that no telephone may be called.
+        Path and description of each problem; the path is empty for the document as a whole.
+    dialing_off
+        Whether the document turns outbound dialing off all the same.
     """
 
-    def __init__(self, problems: list[tuple[str, str]], *, dialling_off: bool = False) -> None:
+    def __init__(self, problems: list[tuple[str, str]], *, dialing_off: bool = False) -> None:
         super().__init__(
             "; ".join(f"{where}: {what}" if where else what for where, what in problems)
         )
         self.problems = problems
-        self.dialling_off = dialling_off
+        self.dialing_off = dialing_off
 
 
 class OpeningHours(NamedTuple):
-    """When calls are answered as usual, by the clocks of a time zone.
+    """Opening hours in the local time of a time zone.
 
     Attributes
     ----------
     zone
         The time zone.
     hours
-        For each day from Monday the spans in which it is open, in minutes since midnight; the end
-        of a span is closed again.
+        For each day from Monday, the open spans in minutes since midnight, without their end.
     closed_on
-        Dates on which it stays closed, such as ``2026-12-25``.
+        Dates without opening hours, such as ``2026-12-25``.
     """
 
     zone: tzinfo
@@ -86,7 +88,7 @@ class OpeningHours(NamedTuple):
     closed_on: frozenset[str]
 
     def is_open(self, now: float) -> bool:
-        """Say whether it is open at a time, in seconds since 1970."""
+        """Return whether it is open at a time, in seconds since 1970."""
         from datetime import datetime
 
         local = datetime.fromtimestamp(now, self.zone)
@@ -97,22 +99,22 @@ class OpeningHours(NamedTuple):
 
 
 class Switchboard(NamedTuple):
-    """What the document says; an empty one changes nothing.
+    """A parsed document; an empty one changes nothing.
 
     Attributes
     ----------
     numbers
-        Which flow answers which number; the others are answered as the stack's settings say.
+        The flow of each number; for other numbers, the stack's settings decide.
     closes
-        Whether there are times at which it is closed.
+        Whether it is closed at some times.
     opening
-        When it is open; None where it is closed all the time.
+        The opening hours; None if it is closed at all hours.
     announcement
-        The NCCO that callers hear when it is closed; None where a flow answers them.
+        The NCCO for callers when it is closed; None if a flow answers.
     closed_flow
-        The flow that answers when it is closed, None where there is an announcement.
-    dialling
-        Whether telephones may be called.
+        The flow that answers when it is closed; None if there is an announcement.
+    dialing
+        Whether outbound dialing is on.
     """
 
     numbers: Mapping[str, str] = {}
@@ -120,66 +122,92 @@ class Switchboard(NamedTuple):
     opening: OpeningHours | None = None
     announcement: list[dict[str, Any]] | None = None
     closed_flow: str | None = None
-    dialling: bool = True
+    dialing: bool = True
 
     def is_closed(self, now: float) -> bool:
-        """Say whether it is closed at a time, in seconds since 1970."""
+        """Return whether it is closed at a time, in seconds since 1970."""
         return self.closes and not (self.opening and self.opening.is_open(now))
 
 
 def parse(text: str, flows: Collection[str]) -> Switchboard:
-    """Read a document.
+    """Parse and validate a document.
 
     Parameters
     ----------
     text
         JSON, of at most 16,384 characters.
     flows
-        The names of the flows that there are.
+        The names of the deployed flows.
 
     Raises
     ------
     SwitchboardError
-        If it is no switchboard; it names every fault at once.
+        If it is invalid; it lists all problems.
     """
     if len(text) > MAX_CHARACTERS:
-        raise SwitchboardError([("", f"it has more than {MAX_CHARACTERS} characters")])
+        raise SwitchboardError([("", f"longer than {MAX_CHARACTERS} characters")])
     try:
         document = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise SwitchboardError([("", f"it is no JSON: {error.msg} ({where})")]) from None
+        raise SwitchboardError([("", f"not valid JSON: {error.msg} ({where})")]) from None
     except _DuplicateKey as error:
         raise SwitchboardError([("", str(error))]) from None
     except (ValueError, RecursionError):
-        text = "it is nested too deep, or has a number that is too long"
+        text = "not valid JSON: nested too deep, or a number is too long"
         raise SwitchboardError([("", text)]) from None
-    return _Reader(flows).read(document)
+    return _Parser(flows).parse(document)
+
+
+def stored_form(text: str, flows: Collection[str]) -> str:
+    """Validate a document, and return the text to store.
+
+    Raises
+    ------
+    SwitchboardError
+        If it is invalid.
+    """
+    parse(text, flows)
+    document = json.loads(text)
+    if "dialing" not in document:
+        return text
+    text = json.dumps(stored_spelling(document))
+    parse(text, flows)  # ASCII escapes may make it too long
+    return text
+
+
+def stored_spelling(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document with ``dialing`` spelled ``dialling``, as it is stored.
+
+    A document with both spellings stays invalid, and is returned unchanged.
+    """
+    if all(name in document for name in _SPELLINGS):
+        return dict(document)
+    return {"dialling" if name == "dialing" else name: it for name, it in document.items()}
 
 
 class SwitchboardCache:
-    """Keeps the switchboard of a running function, and reads it at most every 30 seconds.
+    """The switchboard of a running function, read at most every 30 seconds.
 
-    Where it cannot be read, or is broken, the one that was read last still holds; where there was
-    none, the empty one, which leaves everything to the stack's settings: callers are served. But
-    that dialling is off is believed of a broken one, too: a flow that was deployed away must not
-    switch it on.
+    If it cannot be read or is invalid, the last valid one applies. Before the first one, an empty
+    switchboard applies, so that the stack's settings decide and calls are answered. An invalid
+    document can still turn dialing off: a flow that is no longer deployed must not turn it on.
 
     Parameters
     ----------
     aws
-        How to reach Secrets Manager.
+        Client for Secrets Manager.
     secret_id
         The name or ARN of the secret.
     clock
-        Seconds since 1970. Not the monotonic clock: that may stand while an environment is frozen.
+        Seconds since 1970. Not the monotonic clock, which may stop while an environment is frozen.
     flows
-        Gives the names of the flows that there are.
+        Returns the names of the deployed flows.
 
     Attributes
     ----------
-    trouble
-        Why the last attempt to read it failed; None where it did not.
+    last_error
+        Why the last attempt to read it failed, or None.
     """
 
     def __init__(
@@ -199,15 +227,15 @@ class SwitchboardCache:
         self.last_error: str | None = None
 
     def get(self, within: float) -> Switchboard:
-        """Give the switchboard.
+        """Return the switchboard.
 
         Parameters
         ----------
         within
-            Seconds that reading it may take.
+            The time limit for reading it, in seconds.
         """
         now = self._clock()
-        # A clock that was put back must not keep a document for ever.
+        # A clock that was set back must not keep a document forever.
         if self._tried_at is None or not 0 <= now - self._tried_at < FRESH_SECONDS:
             self._tried_at = now
             self._read(within)
@@ -224,33 +252,34 @@ class SwitchboardCache:
             self.last_error = str(error)
         except SwitchboardError as error:
             self.last_error = str(error)
-            if error.dialling_off:
-                self._board = self._board._replace(dialling=False)
+            if error.dialing_off:
+                self._board = self._board._replace(dialing=False)
 
 
 class _DuplicateKey(ValueError):
-    """A name stands twice in an object; JSON would let the last one win."""
+    """An object has a key twice; the json module would use the last one."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
-        raise _DuplicateKey(f"{next(n for n in names if names.count(n) > 1)} stands in it twice")
-    return made
+        raise _DuplicateKey(f"duplicate key: {next(n for n in names if names.count(n) > 1)}")
+    return fields
 
 
-class _Reader:
-    """Reads a document part by part, and gathers what is wrong with it."""
+class _Parser:
+    """Parses a document part by part, and collects its problems."""
 
     def __init__(self, flows: Collection[str]) -> None:
         self._flows = flows
         self._problems: list[tuple[str, str]] = []
 
-    def read(self, document: object) -> Switchboard:
-        parts = self._fields("", document, ("numbers", "opening", "closed", "dialling"))
+    def parse(self, document: object) -> Switchboard:
+        parts = self._fields("", document, _PARTS)
         if parts is None:
             raise SwitchboardError(self._problems)
+        dialing = {name: parts[name] for name in _SPELLINGS if name in parts}
         announcement, flow = self._closed(parts["closed"]) if "closed" in parts else (None, None)
         board = Switchboard(
             numbers=self._numbers(parts.get("numbers", {})),
@@ -258,60 +287,64 @@ class _Reader:
             opening=self._opening(parts["opening"]) if "opening" in parts else None,
             announcement=announcement,
             closed_flow=flow,
-            dialling=self._dialling(parts.get("dialling", "on")),
+            dialing=self._dialing(dialing),
         )
         if "opening" in parts and "closed" not in parts:
-            self._wrong("closed", "is missing: it says what callers hear out of hours")
+            self._wrong("closed", "missing; expected what callers hear outside the opening hours")
         if self._problems:
-            raise SwitchboardError(self._problems, dialling_off=parts.get("dialling") == "off")
+            raise SwitchboardError(self._problems, dialing_off="off" in dialing.values())
         return board
 
     def _wrong(self, where: str, what: str) -> None:
         self._problems.append((where, what))
 
     def _fields(self, where: str, value: object, known: Collection[str]) -> dict[str, Any] | None:
-        """Give the fields of an object without those that are not known; None if it is none."""
+        """Return the known fields of an object, or None if the value is not an object."""
         if not isinstance(value, dict):
-            self._wrong(where, "must be an object" if where else "it is no JSON object")
+            self._wrong(where, "must be an object" if where else "not a JSON object")
             return None
         for name in value:
             if name not in known:
                 self._wrong(
-                    f"{where}.{name}".removeprefix("."), f"is not one of {', '.join(known)}"
+                    f"{where}.{name}".removeprefix("."),
+                    f"unknown field; allowed fields: {', '.join(known)}",
                 )
         return {name: value[name] for name in known if name in value}
 
     def _numbers(self, value: object) -> dict[str, str]:
         if not isinstance(value, dict):
-            self._wrong("numbers", "must be an object of numbers and flows")
+            self._wrong("numbers", "must be an object with a flow for each number")
             return {}
         for number, flow in value.items():
             if not is_number(number):
-                self._wrong(f"numbers.{number}", "is no E.164 number without the plus")
-            self._is_flow(f"numbers.{number}", flow)
+                self._wrong(f"numbers.{number}", "not an E.164 number without the plus")
+            self._check_flow(f"numbers.{number}", flow)
         return value
 
-    def _is_flow(self, where: str, value: object) -> None:
+    def _check_flow(self, where: str, value: object) -> None:
         if not isinstance(value, str) or value not in self._flows:
             self._wrong(where, f"must be a call flow: one of {', '.join(sorted(self._flows))}")
 
-    def _dialling(self, value: object) -> bool:
-        if value not in ("on", "off"):
-            self._wrong("dialling", "must be on or off")
-        return value == "on"
+    def _dialing(self, states: Mapping[str, object]) -> bool:
+        if len(states) > 1:
+            self._wrong("dialing", "also given as dialling; use one of the two")
+        for name, state in states.items():
+            if state not in ("on", "off"):
+                self._wrong(name, "must be on or off")
+        return all(state == "on" for state in states.values())
 
     def _closed(self, value: object) -> tuple[list[dict[str, Any]] | None, str | None]:
         fields = self._fields("closed", value, ("announcement", "language", "flow"))
         if fields is None:
             return None, None
         if "flow" in fields and len(fields) == 1:
-            self._is_flow("closed.flow", fields["flow"])
+            self._check_flow("closed.flow", fields["flow"])
             return None, fields["flow"]
         if "flow" in fields or "announcement" not in fields:
-            self._wrong("closed", "has either an announcement (with its language) or a flow")
+            self._wrong("closed", "must have either an announcement (and its language) or a flow")
             return None, None
         if not isinstance(fields["announcement"], str) or not fields["announcement"].strip():
-            self._wrong("closed.announcement", "must be a text")
+            self._wrong("closed.announcement", "must be a string that is not empty")
             return None, None
         try:
             talk = ncco.talk(fields["announcement"], language=fields.get("language"))
@@ -329,13 +362,13 @@ class _Reader:
         if hours is None:
             return None
         if not any(hours.values()):
-            self._wrong("opening.hours", "names no day on which it is open")
+            self._wrong("opening.hours", "must have at least one day with opening hours")
         spans = tuple(self._spans(f"opening.hours.{day}", hours.get(day, [])) for day in _DAYS)
         dates = self._dates(fields.get("closed_on", []))
         return OpeningHours(zone, spans, dates) if zone else None
 
     def _zone(self, value: object) -> tzinfo | None:
-        # Loaded for documents that need it alone: a caller waits.
+        # Imported only for documents with opening hours, since a caller waits.
         from zoneinfo import ZoneInfo
 
         try:
@@ -345,24 +378,27 @@ class _Reader:
         # KeyError: ZoneInfoNotFoundError is one. OSError: the name of a folder, such as "Europe".
         except (ValueError, KeyError, OSError):
             self._wrong(
-                "opening.time_zone", "must be a time zone that is known here, such as Europe/London"
+                "opening.time_zone",
+                "must be a time zone of the IANA database, such as Europe/London",
             )
             return None
 
     def _spans(self, where: str, value: object) -> tuple[tuple[int, int], ...]:
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            self._wrong(where, 'must be an array of texts such as "09:00-17:30"')
+            self._wrong(where, "must be an array of strings such as 09:00-17:30")
             return ()
         found = []
         for text in value:
             span = _span(text)
             if span is None:
-                self._wrong(where, f"{text!r} must be a time, a dash and a later time of that day")
+                self._wrong(
+                    where, f"{text!r} is not a span: expected a time, a dash, and a later time"
+                )
             else:
                 found.append(span)
         found.sort()
         if any(later[0] < earlier[1] for earlier, later in itertools.pairwise(found)):
-            self._wrong(where, "has times that overlap")
+            self._wrong(where, "spans overlap")
         return tuple(found)
 
     def _dates(self, value: object) -> frozenset[str]:
@@ -373,11 +409,13 @@ class _Reader:
             return frozenset()
         for text in value:
             try:
-                right = date.fromisoformat(text).isoformat() == text
+                valid = date.fromisoformat(text).isoformat() == text
             except (ValueError, TypeError):
-                right = False
-            if not right:
-                self._wrong("opening.closed_on", f"{text!r} is no date such as 2026-12-25")
+                valid = False
+            if not valid:
+                self._wrong(
+                    "opening.closed_on", f"{text!r} is not a date: expected the form 2026-12-25"
+                )
         return frozenset(text for text in value if isinstance(text, str))
 
 

@@ -134,7 +134,7 @@ async def test_what_a_page_says_is_typed(
     typed = [one for one in _TYPED if one.page == page]
     if any("switchboard undo" in one.text for one in typed):
         for state in ("off", "on"):  # a version, and one before it
-            await reader.types(f".venv/bin/python -m voicectl switchboard dialling {state}")
+            await reader.types(f".venv/bin/python -m voicectl switchboard dialing {state}")
     if page == "docs/flows.md":
         source = ROOT / "docs/tutorial/3/appointment.py"
         saved = Path(shutil.copy(source, reader.checkout / "functions/flows"))

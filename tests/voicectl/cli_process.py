@@ -1,4 +1,4 @@
-"""`python -m voicectl` as its user runs it: a process of its own, in a folder of its own."""
+"""Run `python -m voicectl` as a user does: as a subprocess, in its own folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OTHER = "https://other.example/answer"
 
 
 class CompletedCommand(NamedTuple):
-    """How a command ended, and what it wrote."""
+    """The exit status and output of a command."""
 
     status: int
     out: str
@@ -37,12 +37,12 @@ class CompletedCommand(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """What it wrote with --json."""
+        """The output of --json."""
         return json.loads(self.out)
 
 
 def platform_in(folder: Path) -> LocalPlatform:
-    """The platform that runs this project's template, with a folder of its own."""
+    """Return a platform that runs this project's template, with its own folder."""
     options = PlatformOptions(
         folder=folder / ".local",
         parameters={"AllowedPrefixes": "44", "CallsPerDay": "2000"},
@@ -52,14 +52,14 @@ def platform_in(folder: Path) -> LocalPlatform:
 
 
 def free_port() -> int:
-    """Give a port of this machine that nobody listens on."""
+    """Return a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
 
 
 class CliTerminal:
-    """A folder in which the user runs commands, and the platform that they act on."""
+    """A folder in which a user runs commands, and the platform for them."""
 
     def __init__(self, platform: LocalPlatform, folder: Path, http: aiohttp.ClientSession) -> None:
         self.platform = platform
@@ -74,11 +74,11 @@ class CliTerminal:
     ) -> asyncio.subprocess.Process:
         """Start a command, with --local."""
         known = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV")
-        kept = {name: os.environ[name] for name in known if name in os.environ}
+        inherited = {name: os.environ[name] for name in known if name in os.environ}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "voicectl", "--local", *words),
             cwd=self.folder,
-            env=kept | {"PYTHONPATH": str(ROOT)} | (environment or {}),
+            env=inherited | (environment or {}),
             stdin=stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -98,26 +98,26 @@ class CliTerminal:
         return CompletedCommand(process.returncode or 0, out.decode(), err.decode())
 
     async def json(self, *words: str) -> Any:
-        """Run a command with --json that must succeed, and give its object."""
+        """Run a command with --json that must succeed, and return its object."""
         ran = await self("--json", *words)
         assert ran.status == 0, ran
         return ran.json
 
-    def tell(self, **changes: Any) -> None:
-        """Have the commands read a stack file of this terminal's own, with changes."""
+    def change_stack_file(self, **changes: Any) -> None:
+        """Replace values of stack.json for this terminal; None removes one."""
         folder = self.folder / ".local"
         if folder.is_symlink():
             folder.unlink()
             folder.mkdir()
         known = json.loads((self.platform.folder / "stack.json").read_text()) | changes
-        told = {name: value for name, value in known.items() if value is not None}
-        (folder / "stack.json").write_text(json.dumps(told))
+        present = {name: value for name, value in known.items() if value is not None}
+        (folder / "stack.json").write_text(json.dumps(present))
 
     @staticmethod
     def drop_after(requests: int) -> dict[str, Any]:
-        """Give the faults with which Vonage does this request and answers nothing to it.
+        """Return faults that make Vonage carry out this request and send no response.
 
-        The knob strikes with a chance of one half, and once; the seed makes it that request.
+        The fault occurs once, with a probability of one half; the seed selects the request.
         """
         for seed in range(10_000):
             source = random.Random(f"{seed}/api_drop_after")
@@ -127,16 +127,16 @@ class CliTerminal:
         raise AssertionError("there is no such seed")
 
     def items(self) -> list[dict[str, Any]]:
-        """Give what the table of events has."""
+        """Return the events in the table."""
         table = self.platform.stack.outputs["TableName"]
         pages = self.platform.cloud.client("dynamodb").get_paginator("scan")
         found = [item for page in pages.paginate(TableName=table) for item in page["Items"]]
         return [one for one in found if "body" in one]
 
-    async def call_until_kept(self) -> str:
-        """Ring the number, hang up, and wait until the end of the call is kept; give the leg."""
-        ring = {"from": "447700900123", "to": RENTED}
-        leg: str = (await self.vonage("POST", "/sim/calls", ring))["uuid"]
+    async def call_until_stored(self) -> str:
+        """Call the number, wait until the end of the call is stored, and return the leg."""
+        call = {"from": "447700900123", "to": RENTED}
+        leg: str = (await self.vonage("POST", "/sim/calls", call))["uuid"]
 
         def ended() -> bool:
             return any(
@@ -149,14 +149,15 @@ class CliTerminal:
             if await asyncio.to_thread(ended):
                 return leg
             await asyncio.sleep(0.1)
-        raise AssertionError("the call was not kept")
+        raise AssertionError("the call was not stored")
 
     @contextlib.contextmanager
-    def kept(self, secret: str) -> Iterator[None]:
-        """Have the table tell of a webhook with this signature secret, the latest of all.
+    def stored_webhook(self, secret: str) -> Iterator[None]:
+        """Store a webhook signed with this secret, as the latest of all.
 
-        The functions would take a minute to learn of a new secret.
+        The functions would take a minute to read a new secret.
         """
+        # Spelled out, since stored events have it: the fingerprint must not change.
         fingerprint = hashlib.sha256(b"signature secret " + secret.encode()).hexdigest()[:8]
         moment = datetime.now(UTC) + timedelta(days=1)
         stamp = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -173,7 +174,7 @@ class CliTerminal:
             client.delete_item(TableName=table, Key=key)
 
     async def vonage(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask the simulated Vonage's own door."""
+        """Send a request to the control API of the simulated Vonage."""
         url = f"{self.platform.vonage.http_url}{path}"
         async with self.http.request(method, url, json=body) as response:
             text = await response.text()
@@ -181,7 +182,7 @@ class CliTerminal:
 
 
 class CliAccount:
-    """The Vonage account behind a platform, as its owner reaches it."""
+    """The Vonage account of a platform, through Vonage's account APIs."""
 
     def __init__(self, terminal: CliTerminal) -> None:
         known = terminal.platform.credentials
@@ -242,8 +243,8 @@ class Secrets:
         self.client.put_secret_value(SecretId=arn, SecretString=json.dumps(fields))
 
 
-async def pointed_elsewhere(account: CliAccount) -> dict[str, Any]:
-    """Have the application point elsewhere, with settings of its owner's that are none of ours."""
+async def point_elsewhere(account: CliAccount) -> dict[str, Any]:
+    """Point the application elsewhere, add settings that are not ours, and return it."""
     webhooks = {
         "answer_url": {"address": OTHER, "http_method": "GET"},
         "event_url": {"address": "https://other.example/event", "socket_timeout": 3000},

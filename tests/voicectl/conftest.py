@@ -1,4 +1,4 @@
-"""The whole local platform, and a terminal beside it."""
+"""The local platform, and a terminal for it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def terminal(platform: LocalPlatform, tmp_path: Path) -> AsyncIterator[CliTerminal]:
-    """A folder of the test's own, with the platform as it was started and no fault turned on."""
+    """A folder for one test, with the platform as it was started and without faults."""
     (tmp_path / ".local").symlink_to(platform.folder)
     async with aiohttp.ClientSession() as http:
         made = CliTerminal(platform, tmp_path, http)
@@ -37,7 +37,7 @@ async def terminal(platform: LocalPlatform, tmp_path: Path) -> AsyncIterator[Cli
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def account(terminal: CliTerminal) -> AsyncIterator[CliAccount]:
-    """The account, put back as it was when the test ends."""
+    """The account, restored after the test."""
     made = CliAccount(terminal)
     before = await made.application()
     yield made
@@ -53,7 +53,7 @@ async def account(terminal: CliTerminal) -> AsyncIterator[CliAccount]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def secrets(terminal: CliTerminal) -> AsyncIterator[Secrets]:
-    """The secrets, put back as they were when the test ends."""
+    """The secrets, restored after the test."""
     made = Secrets(terminal)
     before = {arn: made.read(arn) for arn in (made.signing, made.application)}
     yield made

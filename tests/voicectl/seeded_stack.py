@@ -1,4 +1,4 @@
-"""A stack's table, bucket and queues on a fake AWS of their own, filled as functions fill them."""
+"""A stack's table, bucket and queues in a fake AWS, with data as functions store it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from voicectl.stack import DeployedStack
 from voicectl.stored_data import DataEraser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 _REGION = "eu-west-1"
@@ -26,14 +26,14 @@ _CONTENT = FileInfo(3, "0" * 64, "0" * 8, "audio/mpeg", 1.0, 1)
 
 
 class SeededStack:
-    """What a stack keeps.
+    """The storage of a stack.
 
     Attributes
     ----------
     fails
-        Asked before each call of boto3's clients, by the operation's name; says whether it fails.
+        Called with each operation of boto3's clients; returns whether it fails.
     unprocessed
-        How many of the next deletions in a batch DynamoDB does not take.
+        How many of the next batch deletions DynamoDB leaves unprocessed.
     """
 
     def __init__(self) -> None:
@@ -71,8 +71,8 @@ class SeededStack:
     ) -> None:
         self._open.close()
 
-    def keeper(self) -> DataEraser:
-        """Give what finds and deletes, in front of clients that can fail."""
+    def eraser(self) -> DataEraser:
+        """Return the class under test, with clients that can fail."""
         outputs = {
             "TableName": self.table,
             "BucketName": self.bucket,
@@ -83,73 +83,69 @@ class SeededStack:
         return DataEraser(stack, lambda _line: None, lambda _seconds: None, wait=0)
 
     def client(self, service: str, **_: Any) -> Any:
-        """Make a client, as boto3's session does."""
+        """Return a client that can fail, as boto3's session returns one."""
         return _Failing(self, self._plain_client(service))
 
-    # Putting in
+    # Seeding
 
-    def keep(self, fields: dict[str, Any] | str) -> tuple[str, str]:
-        """Keep an event as the webhooks do, and give its key; a text came as a GET request."""
-        made = stored_item(fields)
-        attributes = {
-            name: {"S": value} if isinstance(value, str) else {"N": str(value)}
-            for name, value in made.items()
-        }
-        self.dynamodb.put_item(TableName=self.table, Item=attributes)
-        return str(made["pk"]), str(made["sk"])
+    def store(self, fields: dict[str, Any] | str) -> tuple[str, str]:
+        """Store an event as the webhook functions do, and return its key; a text is a query."""
+        item = stored_item(fields)
+        self._put(item)
+        return str(item["pk"]), str(item["sk"])
 
     def record(self, conversation: str, recording: str) -> None:
-        """Keep a recording and its transcript, with their events."""
+        """Store a recording and its transcript, with their events."""
         for kind, url in (("record", "recording_url"), ("transcription", "transcription_url")):
             fields = {"conversation_uuid": conversation, "recording_uuid": recording, url: "https"}
-            self.keep(fields | {"timestamp": "2026-01-31T12:00:09Z"})
-            place = ArchiveKey(kind, conversation, recording)
-            self.s3.put_object(Bucket=self.bucket, Key=place.object_key, Body=b"abc")
-            made = recording_item(place, _CONTENT, {}, _AT, 30)
-            attributes = {
-                name: {"S": value} if isinstance(value, str) else {"N": str(value)}
-                for name, value in made.items()
-            }
-            self.dynamodb.put_item(TableName=self.table, Item=attributes)
+            self.store(fields | {"timestamp": "2026-01-31T12:00:09Z"})
+            key = ArchiveKey(kind, conversation, recording)
+            self.s3.put_object(Bucket=self.bucket, Key=key.object_key, Body=b"abc")
+            self._put(recording_item(key, _CONTENT, {}, _AT, 30))
 
-    def claim(self, key: str, status: int, answer: dict[str, Any]) -> None:
-        """Keep the claim to an Idempotency-Key, settled."""
-        made = {"pk": f"idempotency#{key}", "sk": "claim", "state": "placed", "request": "0" * 64}
-        made["answer"] = json.dumps([status, answer])
-        attributes = {name: {"S": value} for name, value in made.items()}
-        self.dynamodb.put_item(TableName=self.table, Item=attributes)
+    def claim(self, key: str, status: int, body: dict[str, Any]) -> None:
+        """Store the idempotency record of a call that was placed."""
+        item = {"pk": f"idempotency#{key}", "sk": "claim", "state": "placed", "request": "0" * 64}
+        self._put(item | {"answer": json.dumps([status, body])})
 
     def send(self, queue: str, body: Any) -> None:
-        """Put a message on a queue."""
+        """Send a message to a queue."""
         self.sqs.send_message(QueueUrl=self.urls[queue], MessageBody=json.dumps(body))
 
-    # Looking
+    def _put(self, item: Mapping[str, str | int | float]) -> None:
+        attributes = {
+            name: {"S": value} if isinstance(value, str) else {"N": str(value)}
+            for name, value in item.items()
+        }
+        self.dynamodb.put_item(TableName=self.table, Item=attributes)
+
+    # Reading
 
     def items(self) -> set[tuple[str, str]]:
-        """Give the keys of all items."""
+        """Return the keys of all items."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)
         return {(one["pk"]["S"], one["sk"]["S"]) for page in pages for one in page["Items"]}
 
     def partitions(self) -> set[str]:
-        """Give the partitions in which there is something."""
+        """Return the partition keys of all items."""
         return {pk for pk, _ in self.items()}
 
     def versions(self) -> set[str]:
-        """Give the keys of which any version, delete marker or upload is in the bucket."""
-        told = self.s3.list_object_versions(Bucket=self.bucket)
-        found = [*told.get("Versions", []), *told.get("DeleteMarkers", [])]
+        """Return the keys with any version, delete marker or upload in the bucket."""
+        listed = self.s3.list_object_versions(Bucket=self.bucket)
+        found = [*listed.get("Versions", []), *listed.get("DeleteMarkers", [])]
         found += self.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", [])
         return {one["Key"] for one in found}
 
     def messages(self, queue: str) -> list[Any]:
-        """Take what can be received from a queue."""
+        """Receive the visible messages of a queue."""
         bodies = []
         url = self.urls[queue]
         while got := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             bodies += [json.loads(message["Body"]) for message in got]
         return bodies
 
-    # How it is made
+    # Setup
 
     def _plain_client(self, service: str) -> Any:
         made = self._session.client(service, endpoint_url=self._endpoint)
@@ -176,8 +172,8 @@ class SeededStack:
 
     def _make_queues(self, name: str, called: str) -> None:
         dead = self.sqs.create_queue(QueueName=f"{called}-dead")["QueueUrl"]
-        told = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
-        policy = {"deadLetterTargetArn": told["Attributes"]["QueueArn"], "maxReceiveCount": 100}
+        found = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+        policy = {"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": 100}
         own = self.sqs.create_queue(
             QueueName=called, Attributes={"RedrivePolicy": json.dumps(policy)}
         )
@@ -185,10 +181,10 @@ class SeededStack:
 
 
 class _Failing:
-    """A client of boto3's in front of which a shelf may put faults."""
+    """A boto3 client with the faults of a stack."""
 
-    def __init__(self, shelf: SeededStack, client: Any) -> None:
-        self._shelf = shelf
+    def __init__(self, stack: SeededStack, client: Any) -> None:
+        self._stack = stack
         self._client = client
 
     def __getattr__(self, name: str) -> Any:
@@ -197,26 +193,26 @@ class _Failing:
             return called
 
         def call(**arguments: Any) -> Any:
-            if self._shelf.fails(name):
+            if self._stack.fails(name):
                 raise ClientError({"Error": {"Code": "InternalServerError"}}, name)
-            if name == "batch_write_item" and self._shelf.unprocessed > 0:
-                return self._take_some(called, arguments["RequestItems"])
+            if name == "batch_write_item" and self._stack.unprocessed > 0:
+                return self._process_some(called, arguments["RequestItems"])
             return called(**arguments)
 
         return call
 
-    def _take_some(self, called: Any, wanted: dict[str, list[Any]]) -> dict[str, Any]:
-        """Leave some of a batch unprocessed, as DynamoDB does when it is throttled."""
-        ((table, requests),) = wanted.items()
-        left = min(self._shelf.unprocessed, len(requests))
-        self._shelf.unprocessed -= left
+    def _process_some(self, called: Any, items: dict[str, list[Any]]) -> dict[str, Any]:
+        """Leave some of a batch unprocessed, as DynamoDB does when it throttles."""
+        ((table, requests),) = items.items()
+        left = min(self._stack.unprocessed, len(requests))
+        self._stack.unprocessed -= left
         if requests[left:]:
             called(RequestItems={table: requests[left:]})
         return {"UnprocessedItems": {table: requests[:left]}}
 
 
 def stored_item(fields: dict[str, Any] | str) -> dict[str, str | int]:
-    """Give the item under which an event is kept; a text is the query string of a GET request."""
+    """Return the item of an event; a text is the query string of a GET request."""
     if isinstance(fields, str):
         pairs = dict(pair.split("=", 1) for pair in fields.split("&"))
         return event_item(parse_event(pairs), fields, "GET", _AT, 30)

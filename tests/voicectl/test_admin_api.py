@@ -1,4 +1,4 @@
-"""Requests to the owner's API: signed, repeated only where nothing can happen twice, explained."""
+"""Requests to the admin API: signatures, retries, and the texts of errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FINE: tuple[int, dict[str, str], Any] = (200, {}, {"fine": True})
 
 
 class Api:
-    """An API that answers what it is told, in order, and remembers what it was asked."""
+    """A stub API: returns queued responses in order, and stores the requests."""
 
     def __init__(self) -> None:
         self.answers: list[tuple[int, dict[str, str], Any] | None] = []
@@ -37,7 +37,7 @@ class Api:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 api.asked.append((self.command, self.path, self.headers, body))
                 answer = api.answers.pop(0) if api.answers else _FINE
-                if answer is None:  # the connection is closed without an answer
+                if answer is None:  # closes the connection without a response
                     return
                 status, headers, content = answer
                 text = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -97,7 +97,7 @@ def test_the_key_and_the_body_are_signed(api: Api) -> None:
     assert "content-type;host;idempotency-key;x-amz-date" in headers["Authorization"]
 
 
-def test_keys_of_a_netrc_file_stay_at_home(
+def test_credentials_of_a_netrc_file_are_not_sent(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "netrc"
@@ -115,21 +115,21 @@ def test_a_redirect_is_not_followed(api: Api) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_reading_waits_as_long_as_it_is_told(api: Api, status: int) -> None:
+def test_a_get_waits_for_retry_after_up_to_ten_seconds(api: Api, status: int) -> None:
     api.answers = [(status, {"Retry-After": "3"}, {}), (status, {"Retry-After": "900"}, {})]
     assert api.client.get("/calls") == {"fine": True}
     assert api.slept == [3.0, 10.0]
 
 
-def test_reading_gives_up_after_four_attempts(api: Api) -> None:
+def test_a_get_is_sent_up_to_four_times(api: Api) -> None:
     api.answers = [problem(429)] * 9
-    with pytest.raises(AdminApiError, match="nothing was carried out"):
+    with pytest.raises(AdminApiError, match="nothing was changed or dialed"):
         api.client.get("/calls")
     assert len(api.asked) == 4
 
 
 @pytest.mark.parametrize("status", [429, 503, 500, 504])
-def test_what_changes_something_is_sent_once(api: Api, status: int) -> None:
+def test_a_change_is_never_retried(api: Api, status: int) -> None:
     api.answers = [problem(status)] * 2
     with pytest.raises(AdminApiError):
         api.client.change("PUT", "/calls/x", {"action": "mute"})
@@ -138,47 +138,47 @@ def test_what_changes_something_is_sent_once(api: Api, status: int) -> None:
     assert len(api.asked) == 2
 
 
-def test_a_call_whose_answer_is_lost_is_sent_once_and_its_key_is_told(api: Api) -> None:
+def test_a_lost_response_to_a_call_is_not_retried_and_names_the_key(api: Api) -> None:
     api.answers = [None]
-    with pytest.raises(VoicectlError, match=r"with --key k-1: one key never rings twice"):
+    with pytest.raises(VoicectlError, match=r"with --key k-1: the same key never dials twice"):
         api.client.place({}, "k-1")
     assert len(api.asked) == 1
 
 
-def test_a_change_whose_answer_is_lost_may_have_been_carried_out(api: Api) -> None:
+def test_a_lost_response_to_a_change_leaves_it_unknown(api: Api) -> None:
     api.answers = [None]
-    with pytest.raises(VoicectlError, match="not known whether this was carried out"):
+    with pytest.raises(VoicectlError, match="unknown whether the change was made"):
         api.client.change("PUT", "/calls/x", {"action": "mute"})
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (problem(400), "does not take this: Said"),
+        (problem(400), "Invalid request: Said"),
         ((403, {}, {"message": "Forbidden"}), "needs execute-api:Invoke"),
-        (problem(403, code="not_allowed"), "nothing was dialled: Said"),
-        (problem(403, code="switched_off"), "nothing was dialled: Said"),
-        (problem(403, code="cap_spent"), "nothing was dialled: Said"),
+        (problem(403, code="not_allowed"), "nothing was dialed: Said"),
+        (problem(403, code="switched_off"), "nothing was dialed: Said"),
+        (problem(403, code="cap_spent"), "nothing was dialed: Said"),
         (problem(403, code="unsigned"), "needs execute-api:Invoke"),
-        (problem(403, code="vonage_refused"), "Vonage refused it: Said"),
+        (problem(403, code="vonage_refused"), "Vonage rejected the request: Said"),
         (problem(404), "Said."),
         (problem(409, state="unknown", since="2026-01-31"), "--since 2026-01-31"),
         (
             problem(422, code="vonage_refused", invalid=[{"field": "to", "reason": "is odd"}]),
             "Said; to: is odd",
         ),
-        (problem(413), "larger than the 256 KiB"),
-        (problem(422), "Leave --key out"),
+        (problem(413), "larger than 256 KiB"),
+        (problem(422), "Omit --key"),
         ((429, {"Retry-After": "7"}, {}), "with a new key in 7 s"),
-        ((500, {}, {"message": "Internal Server Error"}), "Run it again with --key k,"),
+        ((500, {}, {"message": "Internal Server Error"}), "Run the command again with --key k,"),
         (problem(502), "voicectl doctor"),
-        (problem(503), "(Said). Run it again with --key k,"),
-        (problem(504), "ask what is known with --key k"),
+        (problem(503), "(Said). Run the command again with --key k,"),
+        (problem(504), "run the command again with --key k"),
         ((599, {}, b"<html>"), "failed (599)"),
-        ((422, {}, ["a", "list"]), "Leave --key out"),
+        ((422, {}, ["a", "list"]), "Omit --key"),
     ],
 )
-def test_each_refusal_says_what_it_means_and_what_to_do(
+def test_each_error_says_what_it_means_and_what_to_do(
     api: Api, answer: tuple[int, dict[str, str], Any], said: str
 ) -> None:
     api.answers = [answer]

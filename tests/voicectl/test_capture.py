@@ -1,4 +1,4 @@
-"""`python -m voicectl capture`: what one call shows is what the simulator then does."""
+"""`python -m voicectl capture`: the simulator can reproduce what one call reveals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from tests.voicectl.cli_process import ROOT, free_port
+from tests.voicectl.cli_process import free_port
 from vonage_simulator import Simulator, SimulatorSettings
 from vonage_simulator.calibration import FIELDS, CalibrationError, calibrated, read
 from vonage_simulator.settings import WebhookTarget
@@ -40,7 +40,7 @@ PATIENCE = 60.0  # seconds
 
 
 async def captured(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Capture one call at a simulator with these settings; give the calibration file."""
+    """Capture one call at a simulator with these settings, and return the calibration file."""
     answer = WebhookTarget("http://127.0.0.1:9/webhooks/answer")
     made = SimulatorSettings(numbers=(NUMBER,), answer=answer, event=answer, **settings)
     async with Simulator(made) as vonage, aiohttp.ClientSession(vonage.http_url) as http:
@@ -62,7 +62,7 @@ async def captured(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
             *("--public-url", f"http://127.0.0.1:{port}", "--port", str(port)),
             *("--patience", "60"),
             cwd=folder,
-            env={"PATH": "", "PYTHONPATH": str(ROOT)},
+            env={"PATH": ""},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -80,7 +80,7 @@ async def captured(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 async def _call(http: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
-    """Do what the guide asks for: ring, press a key, speak, press hash."""
+    """Follow the guide: call, press a digit, speak, press hash."""
     assert process.stdout is not None
     while line := await asyncio.wait_for(process.stdout.readline(), PATIENCE):
         if line.startswith(b"4."):
@@ -106,13 +106,13 @@ async def _reached(http: aiohttp.ClientSession, leg: str, action: str) -> None:
 
 
 @pytest.mark.parametrize("settings", [UNUSUAL, USUAL], ids=["unusual", "usual"])
-async def test_the_settings_of_a_simulator_are_what_a_call_at_it_shows(
+async def test_a_captured_call_reveals_the_settings_of_its_simulator(
     settings: dict[str, Any], tmp_path: Path
 ) -> None:
     found = (await captured(settings, tmp_path))["settings"]
     assert set(found) == set(settings)
     for name, value in settings.items():
-        if name == "ringing_after":  # told by timestamps, the others by this machine's clock
+        if name == "ringing_after":  # from timestamps, the others from this machine's clock
             assert found[name] == pytest.approx(value, abs=0.05)
         elif isinstance(value, float):
             assert found[name] == pytest.approx(value, rel=0.5, abs=0.5), name
@@ -120,15 +120,15 @@ async def test_the_settings_of_a_simulator_are_what_a_call_at_it_shows(
             assert found[name] == pytest.approx(list(value), abs=0.6), name
         else:
             assert found[name] == value, name
-    # And the simulator takes them
+    # And the simulator accepts them
     loaded = calibrated(SimulatorSettings(), tmp_path / "calibration.json")
     assert loaded.webhook_attempts == settings["webhook_attempts"]
-    # And nothing of the caller's is in the file
+    # And the file has no data of the caller
     text = (tmp_path / "calibration.json").read_text()
     assert not [secret for secret in (NUMBER, CALLER, "Bearer", "127.0.0.1") if secret in text]
 
 
-async def test_without_a_call_nothing_is_written_and_the_webhooks_are_put_back(
+async def test_without_a_call_nothing_is_written_and_the_webhooks_are_restored(
     tmp_path: Path,
 ) -> None:
     async with Simulator(SimulatorSettings(numbers=(NUMBER,))) as vonage:
@@ -146,16 +146,16 @@ async def test_without_a_call_nothing_is_written_and_the_webhooks_are_put_back(
             *(sys.executable, "-m", "voicectl", "capture", "--local", "--yes"),
             *("--public-url", "http://127.0.0.1:1", "--port", "0", "--patience", "0"),
             cwd=tmp_path,
-            env={"PATH": "", "PYTHONPATH": str(ROOT)},
+            env={"PATH": ""},
             stderr=asyncio.subprocess.PIPE,
         )
         _, err = await asyncio.wait_for(process.communicate(), PATIENCE)
-        assert (process.returncode, b"no webhook came" in err) == (1, True)
+        assert (process.returncode, b"no webhook arrived" in err) == (1, True)
         assert vonage.application().answer is None
     assert not (tmp_path / "calibration.json").exists()
 
 
-# The file, as the simulator reads it
+# The simulator reads the file
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,13 @@ async def test_without_a_call_nothing_is_written_and_the_webhooks_are_put_back(
         '{"settings": {"dtmf_only_speech": "other"}}',
     ],
 )
-def test_a_file_that_is_no_calibration_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_calibration_file_is_rejected(tmp_path: Path, text: str) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(text)
     with pytest.raises(CalibrationError):
         read(path)
 
 
-def test_every_field_of_a_calibration_is_one_of_the_simulators() -> None:
+def test_every_calibration_field_is_a_setting_of_the_simulator() -> None:
     assert set(FIELDS) <= set(SimulatorSettings.__dataclass_fields__)
     assert set(UNUSUAL) == set(FIELDS)

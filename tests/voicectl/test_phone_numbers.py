@@ -1,4 +1,4 @@
-"""Numbers as users type them."""
+"""Phone numbers as users type them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicectl.phone_numbers import number
 @pytest.mark.parametrize(
     "text", ["447700900123", "+447700900123", "+44 7700 900123", "+44 (7700) 900-123"]
 )
-def test_a_number_is_read_with_its_plus_and_its_marks(text: str) -> None:
+def test_a_number_may_have_a_plus_and_separators(text: str) -> None:
     assert number(text) == "447700900123"
 
 
@@ -20,6 +20,6 @@ def test_a_number_is_read_with_its_plus_and_its_marks(text: str) -> None:
     "text",
     ["", "07700900123", "123456", "4477009001234567", "44770090012a", "٤٤٧٧٠٠٩٠٠١٢٣", "++44"],
 )
-def test_what_is_no_number_is_told_how_one_is_written(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="write the country code"):
+def test_an_invalid_number_is_rejected_with_the_expected_form(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected 7 to 15 digits"):
         number(text)

@@ -1,4 +1,4 @@
-"""`python -m voicectl rotate`: a key and a secret that change while calls go on."""
+"""`python -m voicectl rotate`: replace the key pair and the signature secret."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_after_a_rotation_the_stack_and_vonage_have_the_same_new_key(
 
 
 @pytest.mark.parametrize("requests", [1, 2])
-async def test_a_rotation_of_the_key_that_broke_off_is_gone_on_with(
+async def test_an_interrupted_key_rotation_is_resumed(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets, requests: int
 ) -> None:
     before = await account.application()
@@ -53,50 +53,50 @@ async def test_a_rotation_of_the_key_that_broke_off_is_gone_on_with(
 # The signature secret
 
 
-async def test_the_old_secret_is_dropped_when_a_real_webhook_has_shown_the_new_one(
+async def test_the_old_secret_is_removed_after_a_webhook_with_the_new_one(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     old = terminal.platform.credentials.signature_secret
-    # Given a rotation that was begun, and no webhook with the new secret
-    given = {"VONAGE_NEW_SIGNATURE_SECRET": NEW}
-    begun = await terminal("rotate", "signature", *AT_ONCE, "--patience", "0", environment=given)
+    # Given a rotation in progress, and no webhook with the new secret
+    env = {"VONAGE_NEW_SIGNATURE_SECRET": NEW}
+    begun = await terminal("rotate", "signature", *AT_ONCE, "--patience", "0", environment=env)
     assert begun.status == 1, begun
     held = secrets.read(secrets.signing)
     assert (held["signature_secret"], held["previous_signature_secret"]) == (NEW, old)
-    # When a webhook has come that was signed with it
-    with terminal.kept(NEW):
+    # When a webhook signed with it is stored
+    with terminal.stored_webhook(NEW):
         ended = await terminal("rotate", "signature", *AT_ONCE)
-    # Then the next run drops the old one
+    # Then the next run removes the old one
     assert ended.status == 0, ended
     held = secrets.read(secrets.signing)
     assert (held["signature_secret"], held["previous_signature_secret"]) == (NEW, "")
     assert NEW not in begun.out + begun.err + ended.out + ended.err
 
 
-async def test_a_webhook_with_the_old_signature_drops_nothing(
+async def test_a_webhook_with_the_old_signature_removes_nothing(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
-    await terminal.call_until_kept()
-    given = {"VONAGE_NEW_SIGNATURE_SECRET": "never-" + NEW}
-    ran = await terminal("rotate", "signature", *AT_ONCE, "--patience", "1", environment=given)
+    await terminal.call_until_stored()
+    env = {"VONAGE_NEW_SIGNATURE_SECRET": "never-" + NEW}
+    ran = await terminal("rotate", "signature", *AT_ONCE, "--patience", "1", environment=env)
     assert ran.status == 1
     old = terminal.platform.credentials.signature_secret
     assert secrets.read(secrets.signing)["previous_signature_secret"] == old
 
 
-@pytest.mark.parametrize(("given", "words"), [("short", "16"), ("with a space in it", "space")])
-async def test_a_secret_that_is_none_is_refused(
-    terminal: CliTerminal, secrets: Secrets, given: str, words: str
+@pytest.mark.parametrize(("secret", "words"), [("short", "16"), ("with a space in it", "space")])
+async def test_an_invalid_secret_is_rejected(
+    terminal: CliTerminal, secrets: Secrets, secret: str, words: str
 ) -> None:
     before = secrets.read(secrets.signing)
     ran = await terminal(
-        "rotate", "signature", *AT_ONCE, environment={"VONAGE_NEW_SIGNATURE_SECRET": given}
+        "rotate", "signature", *AT_ONCE, environment={"VONAGE_NEW_SIGNATURE_SECRET": secret}
     )
-    assert (ran.status, words in ran.err, given in ran.err) == (1, True, False)
+    assert (ran.status, words in ran.err, secret in ran.err) == (1, True, False)
     assert secrets.read(secrets.signing) == before
 
 
-async def test_nobody_to_ask_is_told_where_to_put_the_new_secret(terminal: CliTerminal) -> None:
+async def test_without_a_prompt_the_error_names_the_variable(terminal: CliTerminal) -> None:
     ran = await terminal("rotate", "signature", "--json")
     assert ran.status == 1
     assert "VONAGE_NEW_SIGNATURE_SECRET" in json.loads(ran.out)["error"]

@@ -1,4 +1,4 @@
-"""The settings: .env and the environment, what is missing, and what is never shown."""
+"""The settings: .env and the environment, missing values, and secrets."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ("# a comment\n\nA=1", "1"),
     ],
 )
-def test_a_line_of_the_file_is_read(line: str, value: str) -> None:
+def test_a_line_of_the_file_is_parsed(line: str, value: str) -> None:
     assert parse_env(line) == {"A": value}
 
 
 @pytest.mark.parametrize("text", ["secret", "A='secret", "1A=secret", "A B=secret"])
-def test_a_line_that_is_none_is_named_by_its_number_alone(text: str) -> None:
+def test_an_invalid_line_is_named_only_by_its_number(text: str) -> None:
     with pytest.raises(VoicectlError, match="line 2") as raised:
         parse_env(f"# first\n{text}")
     assert "secret" not in str(raised.value)
 
 
-def test_a_missing_setting_is_named_with_where_it_is_found() -> None:
+def test_a_missing_setting_is_named_with_where_to_find_it() -> None:
     for name in ("api_key", "api_secret", "application_id", "signature_secret", "uuid"):
         with pytest.raises(VoicectlError) as raised:
             UserSettings().need(name)
@@ -54,32 +54,32 @@ def test_a_missing_setting_is_named_with_where_it_is_found() -> None:
         assert WHERE[variable] in str(raised.value)
 
 
-def test_the_private_key_is_text_or_a_file_under_either_name(tmp_path: Path) -> None:
+def test_the_private_key_is_text_or_a_file_in_either_variable(tmp_path: Path) -> None:
     key = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
     (tmp_path / "private.key").write_text(key)
     name = "VONAGE_APPLICATION_PRIVATE_KEY"
-    for given in (
+    for variables in (
         {name: key},
         {name: key.replace("\n", "\\n")},
         {name: "private.key"},
         {f"{name}_PATH": "private.key"},
         {f"{name}_PATH": str(tmp_path / "private.key")},
     ):
-        assert (read(given, tmp_path).private_key or "").strip() == key.strip()
+        assert (read(variables, tmp_path).private_key or "").strip() == key.strip()
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(VoicectlError, match=r"missing\.key"):
         read({"VONAGE_APPLICATION_PRIVATE_KEY_PATH": "missing.key"}, tmp_path)
 
 
 @pytest.mark.parametrize("number", ["0770", "abc", "+44 7700 900000", "1" * 16])
-def test_what_is_no_number_is_refused(tmp_path: Path, number: str) -> None:
+def test_an_invalid_number_is_rejected(tmp_path: Path, number: str) -> None:
     with pytest.raises(VoicectlError, match="VONAGE_NUMBER"):
         read({"VONAGE_NUMBER": number}, tmp_path)
 
 
-def test_a_number_may_have_its_plus(tmp_path: Path) -> None:
+def test_a_number_may_have_a_plus(tmp_path: Path) -> None:
     assert read({"VONAGE_NUMBER": "+447700900000"}, tmp_path).number == "447700900000"
 
 

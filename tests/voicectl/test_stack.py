@@ -1,4 +1,4 @@
-"""The stack as CloudFormation tells of it, and what is said where it tells nothing."""
+"""The stack from CloudFormation, and the texts of AWS errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TEMPLATE = {
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def aws(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """An AWS account with one stack, to which the environment leads."""
+    """An AWS account with one stack, set in the environment."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": platform.credentials.aws_access_key_id,
         "AWS_SECRET_ACCESS_KEY": platform.credentials.aws_secret_access_key,
@@ -50,9 +50,9 @@ async def aws(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> Async
     client.delete_stack(StackName=NAME)
 
 
-def options(**given: str | None) -> argparse.Namespace:
-    named: dict[str, object] = {"stack": None, "region": None, "profile": None, "local": False}
-    return argparse.Namespace(**(named | given))
+def options(**changes: str | None) -> argparse.Namespace:
+    defaults: dict[str, object] = {"stack": None, "region": None, "profile": None, "local": False}
+    return argparse.Namespace(**(defaults | changes))
 
 
 def configured(folder: Path, **values: str) -> Path:
@@ -73,7 +73,7 @@ async def test_a_stack_is_read_with_its_outputs_and_parameters(
 
 
 @pytest.mark.usefixtures("aws")
-async def test_what_the_options_name_goes_before_samconfig(
+async def test_options_take_precedence_over_samconfig(
     platform: LocalPlatform, tmp_path: Path
 ) -> None:
     folder = configured(tmp_path, stack_name="another", region="us-east-1")
@@ -85,13 +85,13 @@ async def test_what_the_options_name_goes_before_samconfig(
 async def test_a_stack_that_is_not_deployed_is_named(
     platform: LocalPlatform, tmp_path: Path
 ) -> None:
-    given = options(stack="no-such-stack", region=platform.options.region)
+    missing = options(stack="no-such-stack", region=platform.options.region)
     with pytest.raises(VoicectlError, match="no stack no-such-stack"):
-        read(given, tmp_path)
+        read(missing, tmp_path)
 
 
 @pytest.mark.usefixtures("aws")
-async def test_without_a_name_or_a_region_it_is_said_where_to_put_them(tmp_path: Path) -> None:
+async def test_a_missing_name_region_or_profile_says_how_to_set_it(tmp_path: Path) -> None:
     with pytest.raises(VoicectlError, match="--stack"):
         read(options(region="eu-west-1"), tmp_path)
     with pytest.raises(VoicectlError, match="--region"):
@@ -100,7 +100,7 @@ async def test_without_a_name_or_a_region_it_is_said_where_to_put_them(tmp_path:
         read(options(stack=NAME, profile="nobody"), tmp_path)
 
 
-async def test_an_output_that_is_not_there_means_another_template() -> None:
+async def test_a_missing_output_says_to_deploy_this_checkout() -> None:
     with pytest.raises(VoicectlError, match="sam deploy"):
         _ = DeployedStack("old", "eu-west-1", {}, {}).table
 
@@ -108,18 +108,18 @@ async def test_an_output_that_is_not_there_means_another_template() -> None:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("AccessDeniedException", "does not let you do PutSecretValue"),
-        ("ExpiredToken", "sign in again"),
+        ("AccessDeniedException", "is not allowed to call PutSecretValue"),
+        ("ExpiredToken", "Sign in again"),
         ("InvalidClientTokenId", "does not know this access key"),
-        ("ThrottlingException", "patience"),
+        ("ThrottlingException", "throttled"),
         ("ResourceNotFoundException", "PutSecretValue"),
     ],
 )
-async def test_what_aws_refuses_is_one_line(code: str, words: str) -> None:
+async def test_an_aws_error_is_one_line(code: str, words: str) -> None:
     error = ClientError({"Error": {"Code": code, "Message": "because"}}, "PutSecretValue")
     assert words in explain_aws_error(error)
     assert "\n" not in explain_aws_error(error)
 
 
-async def test_an_aws_that_cannot_be_reached_is_one_line() -> None:
+async def test_a_connection_error_is_one_line() -> None:
     assert "network" in explain_aws_error(EndpointConnectionError(endpoint_url="https://x"))

@@ -1,4 +1,4 @@
-"""What is found of a number, and that all of it goes, whatever fails in between."""
+"""Find and delete the data of a number completely, also after failures."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from voicectl.errors import VoicectlError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HIM, HER, OWN = "447700900123", "447700900456", "447700900000"
+NUMBER, OTHER, OWN = "447700900123", "447700900456", "447700900000"
 
 
 @pytest.fixture
-def shelf() -> Iterator[SeededStack]:
+def stack() -> Iterator[SeededStack]:
     with SeededStack() as made:
         yield made
 
@@ -29,7 +29,7 @@ def leg() -> str:
 
 
 def status(conversation: str, which: str, caller: str, **changes: Any) -> dict[str, Any]:
-    """Give an event of a leg that rang our number."""
+    """Return an event of an inbound leg."""
     return {
         "conversation_uuid": conversation,
         "uuid": which,
@@ -40,210 +40,213 @@ def status(conversation: str, which: str, caller: str, **changes: Any) -> dict[s
     } | changes
 
 
-def forget(shelf: SeededStack, number: str = HIM) -> dict[str, int]:
-    """Find what is kept of a number, delete it, and say how much it was."""
-    keeper = shelf.keeper()
-    kept = keeper.find(number)
-    assert keeper.delete(kept) == 0
-    return kept.counts()
+def forget(stack: SeededStack, number: str = NUMBER) -> dict[str, int]:
+    """Find and delete the data of a number, and return the counts."""
+    eraser = stack.eraser()
+    found = eraser.find(number)
+    assert eraser.delete(found) == 0
+    return found.counts()
 
 
-def test_a_call_goes_with_all_its_legs_and_another_stays(shelf: SeededStack) -> None:
-    shelf.keep(status("CON-a", leg(), HIM))
-    shelf.keep(status("CON-a", leg(), OWN, to=HER))
-    shelf.keep({"conversation_uuid": "CON-a", "payload": {"step": 1}})
-    shelf.record("CON-a", "rec-a")
-    shelf.keep(status("CON-b", leg(), HER))
-    shelf.record("CON-b", "rec-b")
-    found = forget(shelf)
+def test_a_call_is_deleted_with_all_its_legs_and_another_stays(stack: SeededStack) -> None:
+    stack.store(status("CON-a", leg(), NUMBER))
+    stack.store(status("CON-a", leg(), OWN, to=OTHER))
+    stack.store({"conversation_uuid": "CON-a", "payload": {"step": 1}})
+    stack.record("CON-a", "rec-a")
+    stack.store(status("CON-b", leg(), OTHER))
+    stack.record("CON-b", "rec-b")
+    found = forget(stack)
     assert (found["events"], found["archives"], found["objects"]) == (5, 2, 2)
-    assert shelf.partitions() == {"CON-b", "recording#rec-b"}
-    assert shelf.versions() == {"recordings/CON-b/rec-b", "transcripts/CON-b/rec-b"}
+    assert stack.partitions() == {"CON-b", "recording#rec-b"}
+    assert stack.versions() == {"recordings/CON-b/rec-b", "transcripts/CON-b/rec-b"}
 
 
-def test_the_second_time_there_is_nothing(shelf: SeededStack) -> None:
-    shelf.keep(status("CON-a", leg(), HIM))
-    shelf.record("CON-a", "rec-a")
-    forget(shelf)
-    assert not any(forget(shelf).values())
+def test_a_second_run_finds_nothing(stack: SeededStack) -> None:
+    stack.store(status("CON-a", leg(), NUMBER))
+    stack.record("CON-a", "rec-a")
+    forget(stack)
+    assert not any(forget(stack).values())
 
 
-def test_his_leg_is_followed_into_a_conference_and_hers_is_not_followed_out(
-    shelf: SeededStack,
+def test_a_leg_is_followed_into_a_conference_but_other_legs_are_not_followed_out(
+    stack: SeededStack,
 ) -> None:
-    his, hers = leg(), leg()
-    moved = {"type": "transfer", "conversation_uuid_to": "CON-room", "uuid": his}
-    shelf.keep(status("CON-a", his, HIM))
-    shelf.keep(moved | {"conversation_uuid_from": "CON-a"})
-    shelf.keep({"conversation_uuid": "CON-room", "uuid": hers, "dtmf": {"digits": "1"}})
-    shelf.record("CON-room", "rec-room")
-    shelf.keep(status("CON-b", hers, HER))
-    forget(shelf)
-    assert shelf.partitions() == {"CON-b"}
-    assert shelf.versions() == set()
+    ours, theirs = leg(), leg()
+    moved = {"type": "transfer", "conversation_uuid_to": "CON-room", "uuid": ours}
+    stack.store(status("CON-a", ours, NUMBER))
+    stack.store(moved | {"conversation_uuid_from": "CON-a"})
+    stack.store({"conversation_uuid": "CON-room", "uuid": theirs, "dtmf": {"digits": "1"}})
+    stack.record("CON-room", "rec-room")
+    stack.store(status("CON-b", theirs, OTHER))
+    forget(stack)
+    assert stack.partitions() == {"CON-b"}
+    assert stack.versions() == set()
 
 
-def test_what_only_names_the_number_goes_alone(shelf: SeededStack) -> None:
-    typed = {"conversation_uuid": "CON-b", "uuid": leg(), "dtmf": {"digits": f"{HIM}#"}}
-    shelf.keep(typed)
-    stays = shelf.keep(status("CON-b", leg(), HER))
-    found = forget(shelf)
+def test_an_event_that_only_contains_the_number_is_deleted_individually(stack: SeededStack) -> None:
+    typed = {"conversation_uuid": "CON-b", "uuid": leg(), "dtmf": {"digits": f"{NUMBER}#"}}
+    stack.store(typed)
+    stays = stack.store(status("CON-b", leg(), OTHER))
+    found = forget(stack)
     assert (found["calls"], found["events"]) == (0, 1)
-    assert shelf.items() == {stays}
+    assert stack.items() == {stays}
 
 
-def test_of_a_day_of_events_that_name_no_call_only_his_go(shelf: SeededStack) -> None:
-    shelf.keep({"from": HIM, "timestamp": "2026-01-31T12:00:00.000Z"})
-    stays = shelf.keep({"from": HER, "timestamp": "2026-01-31T12:00:00.000Z"})
-    forget(shelf)
-    assert shelf.items() == {stays}
+def test_events_without_a_call_are_deleted_individually(stack: SeededStack) -> None:
+    stack.store({"from": NUMBER, "timestamp": "2026-01-31T12:00:00.000Z"})
+    stays = stack.store({"from": OTHER, "timestamp": "2026-01-31T12:00:00.000Z"})
+    forget(stack)
+    assert stack.items() == {stays}
 
 
 @pytest.mark.parametrize(
-    "written", [f" {HIM}", f"+{HIM}", f"00{HIM}", f"sip:{HIM}@example.com", f"tel:+{HIM};x=1"]
+    "written",
+    [f" {NUMBER}", f"+{NUMBER}", f"00{NUMBER}", f"sip:{NUMBER}@example.com", f"tel:+{NUMBER};x=1"],
 )
-def test_the_number_is_found_however_it_is_written(shelf: SeededStack, written: str) -> None:
-    shelf.keep(status("CON-a", leg(), written))
-    forget(shelf)
-    assert shelf.items() == set()
+def test_the_number_is_found_in_each_notation(stack: SeededStack, written: str) -> None:
+    stack.store(status("CON-a", leg(), written))
+    forget(stack)
+    assert stack.items() == set()
 
 
-def test_the_number_is_found_in_the_query_of_a_get_request(shelf: SeededStack) -> None:
-    shelf.keep(f"flow=greet&conversation_uuid=CON-a&uuid={leg()}&from=%2B{HIM}&status=ringing")
-    forget(shelf)
-    assert shelf.items() == set()
+def test_the_number_is_found_in_the_query_of_a_get_request(stack: SeededStack) -> None:
+    stack.store(f"flow=greet&conversation_uuid=CON-a&uuid={leg()}&from=%2B{NUMBER}&status=ringing")
+    forget(stack)
+    assert stack.items() == set()
 
 
-def test_a_longer_number_is_another_one(shelf: SeededStack) -> None:
-    shelf.keep(status("CON-b", leg(), f"{HIM}4"))
-    shelf.keep(status("CON-c", leg(), f"1{HIM}"))
-    assert not any(forget(shelf).values())
+def test_a_longer_number_does_not_match(stack: SeededStack) -> None:
+    stack.store(status("CON-b", leg(), f"{NUMBER}4"))
+    stack.store(status("CON-c", leg(), f"1{NUMBER}"))
+    assert not any(forget(stack).values())
 
 
-def test_every_version_marker_and_upload_goes(shelf: SeededStack) -> None:
-    shelf.keep(status("CON-a", leg(), HIM))
-    shelf.record("CON-a", "rec-a")
-    shelf.s3.put_object(Bucket=shelf.bucket, Key="recordings/CON-a/rec-a", Body=b"newer")
-    shelf.s3.delete_object(Bucket=shelf.bucket, Key="recordings/CON-a/rec-a")
+def test_every_version_delete_marker_and_upload_is_deleted(stack: SeededStack) -> None:
+    stack.store(status("CON-a", leg(), NUMBER))
+    stack.record("CON-a", "rec-a")
+    stack.s3.put_object(Bucket=stack.bucket, Key="recordings/CON-a/rec-a", Body=b"newer")
+    stack.s3.delete_object(Bucket=stack.bucket, Key="recordings/CON-a/rec-a")
     for key in ("recordings/CON-a/rec-2", "recordings/CON-b/rec-3"):
-        shelf.s3.create_multipart_upload(Bucket=shelf.bucket, Key=key)
-    forget(shelf)
-    assert shelf.versions() == {"recordings/CON-b/rec-3"}
+        stack.s3.create_multipart_upload(Bucket=stack.bucket, Key=key)
+    forget(stack)
+    assert stack.versions() == {"recordings/CON-b/rec-3"}
 
 
-def test_a_recording_whose_entry_was_never_written_goes_too(shelf: SeededStack) -> None:
-    shelf.keep(status("CON-a", leg(), HIM))
-    shelf.s3.put_object(Bucket=shelf.bucket, Key="recordings/CON-a/rec-a", Body=b"abc")
-    forget(shelf)
-    assert shelf.versions() == set()
+def test_a_recording_without_a_table_item_is_deleted(stack: SeededStack) -> None:
+    stack.store(status("CON-a", leg(), NUMBER))
+    stack.s3.put_object(Bucket=stack.bucket, Key="recordings/CON-a/rec-a", Body=b"abc")
+    forget(stack)
+    assert stack.versions() == set()
 
 
-def test_recordings_of_nobody_stay_and_are_told(shelf: SeededStack) -> None:
-    shelf.keep(status("unknown", leg(), HIM))
-    shelf.s3.put_object(Bucket=shelf.bucket, Key="recordings/unknown/rec-a", Body=b"abc")
-    kept = shelf.keeper().find(HIM)
-    assert kept.objects == ()
-    assert any("named no conversation" in text for text in kept.unreached)
+def test_recordings_without_a_conversation_stay_and_are_reported(stack: SeededStack) -> None:
+    stack.store(status("unknown", leg(), NUMBER))
+    stack.s3.put_object(Bucket=stack.bucket, Key="recordings/unknown/rec-a", Body=b"abc")
+    found = stack.eraser().find(NUMBER)
+    assert found.objects == ()
+    assert any("named no conversation" in text for text in found.unreached)
 
 
-def test_the_claims_of_his_calls_go_and_others_stay(shelf: SeededStack) -> None:
-    his = str(uuid.uuid4())
-    shelf.keep(status("CON-a", his, OWN, to=HIM))
-    shelf.claim("of-his-leg", 201, {"uuid": his})
-    shelf.claim("of-his-call", 201, {"uuid": leg(), "conversation_uuid": "CON-a"})
-    shelf.claim("refused", 400, {"detail": f"to: {HIM} is not reachable"})
-    shelf.claim(f"call-{HIM}", 409, {})
-    shelf.claim("of-her-call", 201, {"uuid": leg(), "conversation_uuid": "CON-b"})
-    assert forget(shelf)["claims"] == 4
-    assert shelf.partitions() == {"idempotency#of-her-call"}
+def test_the_idempotency_records_of_the_calls_are_deleted_and_others_stay(
+    stack: SeededStack,
+) -> None:
+    ours = str(uuid.uuid4())
+    stack.store(status("CON-a", ours, OWN, to=NUMBER))
+    stack.claim("of-the-leg", 201, {"uuid": ours})
+    stack.claim("of-the-call", 201, {"uuid": leg(), "conversation_uuid": "CON-a"})
+    stack.claim("refused", 400, {"detail": f"to: {NUMBER} is not reachable"})
+    stack.claim(f"call-{NUMBER}", 409, {})
+    stack.claim("of-another-call", 201, {"uuid": leg(), "conversation_uuid": "CON-b"})
+    assert forget(stack)["claims"] == 4
+    assert stack.partitions() == {"idempotency#of-another-call"}
 
 
-def test_messages_of_his_go_and_others_can_be_received_again(shelf: SeededStack) -> None:
+def test_messages_are_deleted_and_others_become_visible_again(stack: SeededStack) -> None:
     def job(conversation: str) -> dict[str, Any]:
         body = f'{{"conversation_uuid": "{conversation}", "recording_uuid": "r"}}'
         return {"method": "POST", "body": body, "own": [], "received_at": 1.0}
 
-    # Of his call, only the queue knows yet.
-    shelf.send("overflow dead", stored_item(status("CON-a", leg(), HIM)))
-    shelf.send("recordings dead", job("CON-a"))
-    shelf.send("recordings", job("CON-a"))
-    hers = stored_item(status("CON-b", leg(), HER))
-    shelf.send("overflow dead", hers)
-    shelf.send("overflow", hers)
-    shelf.send("recordings dead", job("CON-b"))
-    assert forget(shelf)["messages"] == 3
-    left = {name: shelf.messages(name) for name in shelf.urls}
+    # So far, only the queue has an event of this call.
+    stack.send("overflow dead", stored_item(status("CON-a", leg(), NUMBER)))
+    stack.send("recordings dead", job("CON-a"))
+    stack.send("recordings", job("CON-a"))
+    theirs = stored_item(status("CON-b", leg(), OTHER))
+    stack.send("overflow dead", theirs)
+    stack.send("overflow", theirs)
+    stack.send("recordings dead", job("CON-b"))
+    assert forget(stack)["messages"] == 3
+    left = {name: stack.messages(name) for name in stack.urls}
     assert left == {
-        "overflow": [hers],
-        "overflow dead": [hers],
+        "overflow": [theirs],
+        "overflow dead": [theirs],
         "recordings": [],
         "recordings dead": [job("CON-b")],
     }
 
 
-def test_what_is_left_alone_can_be_received_again(shelf: SeededStack) -> None:
-    his = stored_item(status("CON-a", leg(), HIM))
-    shelf.send("overflow dead", his)
-    keeper = shelf.keeper()
-    keeper.leave(keeper.find(HIM))
-    assert shelf.messages("overflow dead") == [his]
+def test_released_messages_become_visible_again(stack: SeededStack) -> None:
+    ours = stored_item(status("CON-a", leg(), NUMBER))
+    stack.send("overflow dead", ours)
+    eraser = stack.eraser()
+    eraser.release(eraser.find(NUMBER))
+    assert stack.messages("overflow dead") == [ours]
 
 
-def test_a_search_that_fails_gives_all_messages_back(shelf: SeededStack) -> None:
-    his = stored_item(status("CON-a", leg(), HIM))
-    shelf.send("overflow dead", his)
-    shelf.fails = lambda operation: operation == "list_objects_v2"
+def test_a_failed_search_releases_all_messages(stack: SeededStack) -> None:
+    ours = stored_item(status("CON-a", leg(), NUMBER))
+    stack.send("overflow dead", ours)
+    stack.fails = lambda operation: operation == "list_objects_v2"
     with pytest.raises(ClientError):
-        shelf.keeper().find(HIM)
-    assert shelf.messages("overflow dead") == [his]
+        stack.eraser().find(NUMBER)
+    assert stack.messages("overflow dead") == [ours]
 
 
-def test_what_dynamodb_does_not_process_at_first_is_asked_for_again(shelf: SeededStack) -> None:
+def test_unprocessed_items_are_retried(stack: SeededStack) -> None:
     for _ in range(60):
-        shelf.keep(status("CON-a", leg(), HIM))
-    shelf.unprocessed = 40
-    assert forget(shelf)["events"] == 60
-    assert shelf.items() == set()
+        stack.store(status("CON-a", leg(), NUMBER))
+    stack.unprocessed = 40
+    assert forget(stack)["events"] == 60
+    assert stack.items() == set()
 
 
-def test_what_dynamodb_never_processes_is_told_and_found_again(shelf: SeededStack) -> None:
-    shelf.keep(status("CON-a", leg(), HIM))
-    shelf.unprocessed = 1000
-    keeper = shelf.keeper()
+def test_items_that_stay_unprocessed_are_reported_and_found_again(stack: SeededStack) -> None:
+    stack.store(status("CON-a", leg(), NUMBER))
+    stack.unprocessed = 1000
+    eraser = stack.eraser()
     with pytest.raises(VoicectlError, match="did not delete 1 items"):
-        keeper.delete(keeper.find(HIM))
-    shelf.unprocessed = 0
-    assert forget(shelf)["events"] == 1
+        eraser.delete(eraser.find(NUMBER))
+    stack.unprocessed = 0
+    assert forget(stack)["events"] == 1
 
 
 def failing_at(fatal: int) -> Callable[[str], bool]:
-    """Give what has one call to AWS fail, counted from the first."""
+    """Return a function that makes one AWS call fail, counted from the first."""
     calls = itertools.count(1)
     return lambda _operation: next(calls) == fatal
 
 
-def test_wherever_it_fails_a_second_run_leaves_nothing(shelf: SeededStack) -> None:
+def test_after_a_failure_at_any_call_a_second_run_deletes_the_rest(stack: SeededStack) -> None:
     for fatal in itertools.count(1):
-        his = leg()
-        shelf.keep(status("CON-a", his, HIM))
-        shelf.keep({"type": "transfer", "conversation_uuid_to": "CON-room", "uuid": his})
-        shelf.keep({"conversation_uuid": "CON-room", "payload": {}})
-        shelf.record("CON-room", "rec-a")
-        shelf.claim("key", 201, {"uuid": his})
-        shelf.send("recordings dead", {"method": "POST", "body": '{"conversation_uuid":"CON-a"}'})
-        shelf.s3.create_multipart_upload(Bucket=shelf.bucket, Key="recordings/CON-a/r")
-        keeper = shelf.keeper()
-        kept = keeper.find(HIM)
-        shelf.fails = failing_at(fatal)
+        ours = leg()
+        stack.store(status("CON-a", ours, NUMBER))
+        stack.store({"type": "transfer", "conversation_uuid_to": "CON-room", "uuid": ours})
+        stack.store({"conversation_uuid": "CON-room", "payload": {}})
+        stack.record("CON-room", "rec-a")
+        stack.claim("key", 201, {"uuid": ours})
+        stack.send("recordings dead", {"method": "POST", "body": '{"conversation_uuid":"CON-a"}'})
+        stack.s3.create_multipart_upload(Bucket=stack.bucket, Key="recordings/CON-a/r")
+        eraser = stack.eraser()
+        found = eraser.find(NUMBER)
+        stack.fails = failing_at(fatal)
         try:
-            keeper.delete(kept)
+            eraser.delete(found)
             failed = False
         except ClientError:
             failed = True
-            keeper.leave(kept)
-        shelf.fails = lambda _operation: False
-        forget(shelf)
-        assert (shelf.items(), shelf.versions(), shelf.messages("recordings dead")) == (
+            eraser.release(found)
+        stack.fails = lambda _operation: False
+        forget(stack)
+        assert (stack.items(), stack.versions(), stack.messages("recordings dead")) == (
             set(),
             set(),
             [],

@@ -1,9 +1,10 @@
-"""`switchboard`: flows, hours and dialling, changed and put back from a terminal."""
+"""`python -m voicectl switchboard`: show, change and restore the switchboard."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import stat
 import sys
 from typing import TYPE_CHECKING, Any
@@ -27,14 +28,14 @@ NUMBER = "447700900000"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
-    """A platform of its own: callers hear for a while what was changed here."""
+    """A separate platform, since changes apply to later calls for a while."""
     async with platform_in(tmp_path_factory.mktemp("own")) as running:
         yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def board(terminal: CliTerminal) -> AsyncIterator[CliTerminal]:
-    """A terminal before an empty switchboard, which is empty again when the test ends."""
+    """A terminal with an empty switchboard, emptied again after the test."""
     await store(terminal, {})
     yield terminal
     await store(terminal, {})
@@ -51,7 +52,7 @@ async def held(terminal: CliTerminal) -> Any:
     return (await terminal.json("switchboard", "show"))["document"]
 
 
-async def test_a_number_is_led_to_a_flow_and_back(board: CliTerminal) -> None:
+async def test_a_number_is_routed_to_a_flow_and_back(board: CliTerminal) -> None:
     ran = await board("--yes", "switchboard", "number", f"+{NUMBER}", "voicemail")
     assert "numbers" in ran.out
     assert "voicemail" in ran.out
@@ -61,16 +62,34 @@ async def test_a_number_is_led_to_a_flow_and_back(board: CliTerminal) -> None:
     assert await held(board) == {"numbers": {}}
 
 
-async def test_dialling_is_stopped_and_the_rest_stays(board: CliTerminal) -> None:
+@pytest.mark.parametrize("spelling", ["dialing", "dialling"])
+async def test_dialing_is_turned_off_and_the_rest_stays(board: CliTerminal, spelling: str) -> None:
     await store(board, {"numbers": {NUMBER: "greet"}})
-    assert (await board("--yes", "switchboard", "dialling", "off")).status == 0
-    refused = await board("call", "--to", "447700900123", "--flow", "greet")
-    assert refused.status == 1
-    assert "switched off" in refused.err
+    assert (await board("--yes", "switchboard", spelling, "off")).status == 0
+    denied = await board("call", "--to", "447700900123", "--flow", "greet")
+    assert denied.status == 1
+    assert re.search(r"nothing was dialed: .*\boff\b", denied.err)
     assert await held(board) == {"numbers": {NUMBER: "greet"}, "dialling": "off"}
 
 
-async def test_one_command_undoes_a_change_and_once_more_takes_that_back(
+async def test_a_document_with_dialing_is_stored_with_dialling(board: CliTerminal) -> None:
+    await store(board, {"dialing": "off"})
+    assert await held(board) == {"dialling": "off"}
+    file = board.folder / "same.json"
+    file.write_text('{"dialing": "off"}')
+    assert (await board("--yes", "switchboard", "set", str(file))).out == "nothing to change\n"
+
+
+async def test_a_document_with_both_spellings_is_rejected(board: CliTerminal) -> None:
+    file = board.folder / "both.json"
+    file.write_text('{"dialing": "on", "dialling": "off"}')
+    ran = await board("--yes", "switchboard", "set", str(file))
+    assert ran.status == 1
+    assert "dialing: also given as dialling" in ran.err
+    assert await held(board) == {}
+
+
+async def test_undo_restores_the_version_before_and_a_second_undo_reverts_it(
     board: CliTerminal,
 ) -> None:
     await store(board, {"dialling": "off"})
@@ -81,7 +100,7 @@ async def test_one_command_undoes_a_change_and_once_more_takes_that_back(
     assert await held(board) == {"dialling": "off"}
 
 
-async def test_a_broken_document_is_refused_with_every_fault_and_nothing_is_changed(
+async def test_an_invalid_document_is_rejected_with_all_problems(
     board: CliTerminal,
 ) -> None:
     before = (await board.json("switchboard", "show"))["version"]
@@ -102,33 +121,33 @@ async def test_a_broken_document_is_refused_with_every_fault_and_nothing_is_chan
         ({"dialling": "on"}, '{"dialling": "off", "dialling": "on"}'),
     ],
 )
-async def test_one_command_mends_what_somebody_broke_past_the_application(
+async def test_undo_fixes_an_invalid_document_from_outside(
     board: CliTerminal, before: Any, text: str
 ) -> None:
     await store(board, before)
-    smash(board, text)
+    put_directly(board, text)
     shown = await board("switchboard", "show")
     assert (shown.status, "warning: " in shown.err) == (1, True), shown
     ran = await board("--yes", "switchboard", "undo")
     assert ran.status == 0, ran
-    told = await board.json("switchboard", "show")
-    assert (told["document"], told["problems"]) == (before, [])
+    current = await board.json("switchboard", "show")
+    assert (current["document"], current["problems"]) == (before, [])
 
 
-def smash(terminal: CliTerminal, text: str) -> None:
-    """Write it past the application, as somebody may in the console."""
+def put_directly(terminal: CliTerminal, text: str) -> None:
+    """Store a text without the application, as a user of the AWS console can."""
     client = terminal.platform.cloud.client("secretsmanager")
     secret = terminal.platform.stack.secrets["SwitchboardSecret"]
     client.put_secret_value(SecretId=secret, SecretString=text)
 
 
-async def test_a_part_that_is_broken_is_replaced_by_one_that_is_not(board: CliTerminal) -> None:
-    smash(board, '{"numbers": null}')
+async def test_an_invalid_part_can_be_replaced(board: CliTerminal) -> None:
+    put_directly(board, '{"numbers": null}')
     assert (await board("--yes", "switchboard", "number", NUMBER, "greet")).status == 0
     assert await held(board) == {"numbers": {NUMBER: "greet"}}
 
 
-async def test_a_part_that_is_null_is_refused_and_not_taken_for_one_that_is_left_out(
+async def test_a_part_that_is_null_is_rejected_and_not_treated_as_missing(
     board: CliTerminal,
 ) -> None:
     file = board.folder / "null.json"
@@ -138,47 +157,47 @@ async def test_a_part_that_is_null_is_refused_and_not_taken_for_one_that_is_left
     assert "dialling: must be on or off" in ran.err
 
 
-async def test_a_file_that_names_a_part_twice_is_refused(board: CliTerminal) -> None:
+async def test_a_file_with_a_duplicate_key_is_rejected(board: CliTerminal) -> None:
     file = board.folder / "twice.json"
     file.write_text('{"dialling": "off", "dialling": "on"}')
     ran = await board("--yes", "switchboard", "set", str(file))
     assert ran.status == 2
-    assert "dialling stands in it twice" in ran.err
+    assert "duplicate key: dialling" in ran.err
     assert await held(board) == {}
 
 
-async def test_what_is_no_json_never_leaves_the_terminal(board: CliTerminal) -> None:
+async def test_a_file_that_is_not_json_is_not_sent(board: CliTerminal) -> None:
     file = board.folder / "broken.json"
     file.write_text("dialling: off")
     ran = await board("switchboard", "set", str(file))
     assert ran.status == 2
-    assert "is no JSON" in ran.err
+    assert "is not valid JSON" in ran.err
 
 
-async def test_without_a_yes_nothing_is_changed(board: CliTerminal) -> None:
-    ran = await board("switchboard", "dialling", "off")
+async def test_without_confirmation_nothing_changes(board: CliTerminal) -> None:
+    ran = await board("switchboard", "dialing", "off")
     assert ran.status == 1
     assert "--yes" in ran.err
-    dry = await board("--dry-run", "switchboard", "dialling", "off")
+    dry = await board("--dry-run", "switchboard", "dialing", "off")
     assert "dialling: (none) → off" in dry.out
     assert await held(board) == {}
 
 
 async def test_the_same_document_changes_nothing(board: CliTerminal) -> None:
     await store(board, {"dialling": "on"})
-    ran = await board("--yes", "switchboard", "dialling", "on")
+    ran = await board("--yes", "switchboard", "dialing", "on")
     assert ran.out == "nothing to change\n"
 
 
 def editor(folder: Path, script: str) -> dict[str, str]:
-    """Make an editor that does this to the file that it is given."""
+    """Create an editor that runs a script with the file's path as its argument."""
     program = folder / "editor.sh"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return {"EDITOR": str(program)}
 
 
-async def test_it_is_changed_in_an_editor(board: CliTerminal) -> None:
+async def test_the_document_is_changed_in_an_editor(board: CliTerminal) -> None:
     writes = editor(board.folder, """echo '{"dialling": "off"}' > "$1" """)
     ran = await board("--yes", "switchboard", "edit", environment=writes)
     assert ran.status == 0, ran
@@ -187,31 +206,31 @@ async def test_it_is_changed_in_an_editor(board: CliTerminal) -> None:
 
 
 @pytest.mark.parametrize("written", ['{"dialling": "of"}', "no JSON"])
-async def test_an_edited_document_that_is_refused_is_kept_as_a_draft(
+async def test_an_edited_document_that_is_rejected_stays_as_a_draft(
     board: CliTerminal, written: str
 ) -> None:
     writes = editor(board.folder, f"""echo '{written}' > "$1" """)
-    ran = await board("switchboard", "edit", environment=writes)  # nobody is here to be asked
+    ran = await board("switchboard", "edit", environment=writes)
     assert ran.status == 1
     draft = board.folder / ".connect" / "switchboard.json"
     assert draft.read_text() == f"{written}\n"
     assert stat.S_IMODE(draft.stat().st_mode) == 0o600
-    # and the next time it is gone on with
-    mends = editor(board.folder, """grep -q . "$1" && echo '{"dialling": "off"}' > "$1" """)
-    ran = await board("--yes", "switchboard", "edit", environment=mends)
-    assert "going on with the draft" in ran.err
+    # and the next edit continues with it
+    fixes = editor(board.folder, """grep -q . "$1" && echo '{"dialling": "off"}' > "$1" """)
+    ran = await board("--yes", "switchboard", "edit", environment=fixes)
+    assert "continuing with the draft" in ran.err
     assert await held(board) == {"dialling": "off"}
 
 
-async def test_where_nobody_is_asked_the_editor_is_not_opened_again(board: CliTerminal) -> None:
+async def test_with_yes_the_editor_is_opened_once(board: CliTerminal) -> None:
     writes = editor(board.folder, """echo '{"dialling": "of"}' > "$1"; echo once >> opened""")
     ran = await board("--yes", "switchboard", "edit", environment=writes)
     assert ran.status == 1
-    assert "your draft is in" in ran.err
+    assert "Your draft is in" in ran.err
     assert (board.folder / "opened").read_text() == "once\n"
 
 
-async def test_a_trial_tells_where_the_draft_is(board: CliTerminal) -> None:
+async def test_a_dry_run_of_edit_names_the_draft(board: CliTerminal) -> None:
     writes = editor(board.folder, """echo '{"dialling": "off"}' > "$1" """)
     ran = await board("--dry-run", "switchboard", "edit", environment=writes)
     assert ran.status == 0
@@ -220,10 +239,10 @@ async def test_a_trial_tells_where_the_draft_is(board: CliTerminal) -> None:
     assert await held(board) == {}
 
 
-async def test_where_storing_fails_it_is_not_said_that_nothing_was_changed(
+async def test_after_a_failed_store_the_result_is_reported_as_unknown(
     board: CliTerminal,
 ) -> None:
-    # given Secrets Manager, which fails while the editor is open
+    # given that Secrets Manager fails while the editor is open
     client = board.platform.cloud.client("secretsmanager")
     secret = board.platform.stack.secrets["SwitchboardSecret"]
     writes = editor(
@@ -245,8 +264,8 @@ async def test_where_storing_fails_it_is_not_said_that_nothing_was_changed(
     finally:
         client.restore_secret(SecretId=secret)
     assert ran.status == 1
-    assert "nothing was changed" not in ran.err
-    assert "`show` tells what holds; your draft is in" in ran.err
+    assert "nothing changed" not in ran.err
+    assert "check with `switchboard show`. Your draft is in" in ran.err
 
 
 async def test_an_editor_that_fails_changes_nothing(board: CliTerminal) -> None:
@@ -257,8 +276,8 @@ async def test_an_editor_that_fails_changes_nothing(board: CliTerminal) -> None:
     assert await held(board) == {}
 
 
-async def test_a_change_of_somebody_else_meanwhile_is_not_overwritten(board: CliTerminal) -> None:
-    # given an editor during whose work another terminal stores something
+async def test_a_concurrent_change_is_not_overwritten(board: CliTerminal) -> None:
+    # given that another terminal stores a document while the editor is open
     other = board.folder / "other.json"
     other.write_text('{"numbers": {}}')
     script = f"""
@@ -267,13 +286,13 @@ async def test_a_change_of_somebody_else_meanwhile_is_not_overwritten(board: Cli
     """
     ran = await board("--yes", "switchboard", "edit", environment=editor(board.folder, script))
     assert ran.status == 1
-    assert "Somebody changed the switchboard meanwhile" in ran.err
+    assert "The switchboard was changed by someone else" in ran.err
     assert await held(board) == {"numbers": {}}
 
 
-async def test_doctor_tells_what_the_switchboard_keeps_from_happening(board: CliTerminal) -> None:
+async def test_doctor_warns_when_dialing_is_off_or_it_is_always_closed(board: CliTerminal) -> None:
     await store(board, {"dialling": "off", "closed": {"announcement": "We are closed."}})
     checks = (await board("--json", "doctor")).json["checks"]
-    told = [one["text"] for one in checks if one["check"] == "switchboard"]
-    assert any("dialling is off" in text for text in told)
-    assert any("closed at all hours" in text for text in told)
+    texts = [one["text"] for one in checks if one["check"] == "switchboard"]
+    assert any("outbound dialing is off" in text for text in texts)
+    assert any("closed at all hours" in text for text in texts)

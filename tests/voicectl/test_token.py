@@ -1,4 +1,4 @@
-"""`python -m voicectl token`: a token that Vonage takes."""
+"""`python -m voicectl token`: a token that Vonage accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_token_opens_the_voice_api(terminal: CliTerminal) -> None:
+async def test_the_voice_api_accepts_a_token(terminal: CliTerminal) -> None:
     made = await terminal.json("token", "--lifetime", "60")
     url = f"{terminal.platform.vonage.http_url}/v1/calls"
     headers = {"Authorization": f"Bearer {made['token']}"}

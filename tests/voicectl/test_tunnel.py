@@ -1,4 +1,4 @@
-"""`python -m voicectl tunnel`: signed webhooks in, nothing else; and everything put back."""
+"""`python -m voicectl tunnel`: only signed webhooks pass, and everything is restored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from local.samples.signing import Sample, Signer
-from tests.voicectl.cli_process import RENTED, addresses, free_port, pointed_elsewhere
+from tests.voicectl.cli_process import RENTED, addresses, free_port, point_elsewhere
 from voicectl.errors import VoicectlError
 from voicectl.webhook_redirect import checked_url
 
@@ -32,7 +32,7 @@ CALL = {
 
 
 class Tunnel:
-    """A tunnel that is open; its public address is its own listener's."""
+    """An open tunnel, with its listener's address as the public URL."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, url: str, terminal: CliTerminal
@@ -57,13 +57,13 @@ class Tunnel:
 
     def signed(self, body: bytes, path: str = "/webhooks/answer", **changes: Any) -> str:
         known = self.terminal.platform.credentials
-        given = {
+        fields = {
             "secret": known.signature_secret,
             "api_key": known.api_key,
             "application_id": known.application_id,
         }
         now = changes.pop("now", None)
-        token = Signer(**(given | changes)).token(Sample("POST", path, "", body), now)
+        token = Signer(**(fields | changes)).token(Sample("POST", path, "", body), now)
         return f"Bearer {token}"
 
 
@@ -76,7 +76,7 @@ async def opened(terminal: CliTerminal) -> AsyncIterator[Tunnel]:
     try:
         assert process.stdout is not None
         while line := await asyncio.wait_for(process.stdout.readline(), 30):
-            if b"Ctrl-C ends it" in line:
+            if b"Ctrl-C stops it" in line:
                 break
         else:
             raise AssertionError(await process.communicate())
@@ -91,13 +91,13 @@ async def tunnel(terminal: CliTerminal, account: CliAccount) -> AsyncIterator[Tu
         yield one
 
 
-async def test_a_call_through_the_tunnel_is_answered_and_its_urls_are_put_back(
+async def test_a_call_through_the_tunnel_is_answered_and_the_urls_are_restored(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    before = await pointed_elsewhere(account)
+    before = await point_elsewhere(account)
     async with opened(terminal) as tunnel:
         assert addresses(await account.application())["answer_url"].startswith(tunnel.url)
-        leg = await terminal.call_until_kept()
+        leg = await terminal.call_until_stored()
         looked = await terminal.vonage("GET", f"/sim/calls/{leg}")
         assert any("Thank you for calling" in str(one.get("text")) for one in looked["heard"])
         assert all(one["url"].startswith(tunnel.url) for one in looked["webhooks"])
@@ -106,25 +106,25 @@ async def test_a_call_through_the_tunnel_is_answered_and_its_urls_are_put_back(
     assert not list((terminal.folder / ".connect").glob("tunnel-*"))
 
 
-async def test_a_tunnel_that_was_killed_is_told_of_and_mended_by_restore(
+async def test_every_command_warns_of_a_killed_tunnel_until_restore(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    before = await pointed_elsewhere(account)
+    before = await point_elsewhere(account)
     async with opened(terminal) as tunnel:
         await tunnel.end(signal.SIGKILL)
     assert addresses(await account.application())["answer_url"].startswith(tunnel.url)
-    told = await terminal("token")
-    assert "a tunnel was killed" in told.err
-    mended = await terminal("restore", "--yes")
-    assert mended.status == 0, mended
+    warned = await terminal("token")
+    assert "a tunnel was killed" in warned.err
+    restored = await terminal("restore", "--yes")
+    assert restored.status == 0, restored
     assert await account.application() == before
     assert (await terminal("token")).err == ""
 
 
-async def test_a_tunnel_that_was_killed_is_mended_by_the_next_one(
+async def test_the_next_tunnel_restores_the_webhooks_of_a_killed_one(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    before = await pointed_elsewhere(account)
+    before = await point_elsewhere(account)
     async with opened(terminal) as killed:
         await killed.end(signal.SIGKILL)
     async with opened(terminal) as tunnel:
@@ -136,34 +136,34 @@ async def test_there_is_one_tunnel_at_a_time(terminal: CliTerminal, tunnel: Tunn
     for words in (("tunnel", "--public-url", "http://127.0.0.1:1", "--port", "0"), ("restore",)):
         ran = await terminal("--yes", *words)
         assert ran.status == 1
-        assert "a tunnel runs" in ran.err
+        assert "a tunnel is running" in ran.err
 
 
-# Strangers
+# Requests that are not from Vonage
 
 
-async def test_strangers_reach_nothing_but_signed_webhooks(tunnel: Tunnel) -> None:
+async def test_requests_without_a_valid_signature_are_rejected(tunnel: Tunnel) -> None:
     body = json.dumps(CALL).encode()
     known = tunnel.terminal.platform.credentials
     good = tunnel.signed(body)
     answered, ncco = await tunnel.send("POST", "/webhooks/answer", body, Authorization=good)
     assert (answered, json.loads(ncco)[0]["action"]) == (200, "talk")
-    lies = {
+    invalid = {
         "no signature": (503, {}),
-        "somebody else's": (401, {"Authorization": tunnel.signed(body, secret="x" * 40)}),
-        "of another body": (401, {"Authorization": tunnel.signed(b"{}")}),
-        "of another application": (401, {"Authorization": tunnel.signed(body, application_id="x")}),
+        "another secret": (401, {"Authorization": tunnel.signed(body, secret="x" * 40)}),
+        "another body": (401, {"Authorization": tunnel.signed(b"{}")}),
+        "another application": (401, {"Authorization": tunnel.signed(body, application_id="x")}),
         "old": (401, {"Authorization": tunnel.signed(body, now=time.time() - 3600)}),
         "from the future": (401, {"Authorization": tunnel.signed(body, now=time.time() + 3600)}),
-        "of no form": (401, {"Authorization": "Bearer x.y"}),
+        "malformed": (401, {"Authorization": "Bearer x.y"}),
         "basic": (401, {"Authorization": f"Basic {known.api_key}"}),
     }
-    for lie, (status, headers) in lies.items():
-        got = await tunnel.send("POST", "/webhooks/answer", body, **headers)
-        assert got == (status, b""), lie
+    for case, (status, headers) in invalid.items():
+        response = await tunnel.send("POST", "/webhooks/answer", body, **headers)
+        assert response == (status, b""), case
 
 
-async def test_no_other_path_is_forwarded_however_it_is_signed(tunnel: Tunnel) -> None:
+async def test_other_paths_are_not_forwarded_even_if_signed(tunnel: Tunnel) -> None:
     for path in (
         "/",
         "/calls",
@@ -186,18 +186,18 @@ async def test_no_other_path_is_forwarded_however_it_is_signed(tunnel: Tunnel) -
 
 async def test_a_body_over_256_kib_is_not_read(tunnel: Tunnel) -> None:
     body = b" " * (256 * 1024 + 1)
-    got = await tunnel.send("POST", "/webhooks/event", body, Authorization=tunnel.signed(body))
-    assert got == (413, b"")
+    response = await tunnel.send("POST", "/webhooks/event", body, Authorization=tunnel.signed(body))
+    assert response == (413, b"")
 
 
-async def test_no_other_method_is_forwarded(tunnel: Tunnel) -> None:
+async def test_other_methods_are_not_forwarded(tunnel: Tunnel) -> None:
     signed = tunnel.signed(b"")
     for method in ("PUT", "DELETE", "HEAD", "OPTIONS"):
         status, _ = await tunnel.send(method, "/webhooks/answer", Authorization=signed)
         assert status == 501, method
 
 
-async def test_the_public_address_is_https_and_a_host_alone() -> None:
+async def test_the_public_url_has_only_https_and_a_host() -> None:
     assert checked_url("https://example.com/", local=False) == "https://example.com"
     assert checked_url("http://127.0.0.1:8800", local=True) == "http://127.0.0.1:8800"
     for wrong in (

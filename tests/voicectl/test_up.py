@@ -1,4 +1,4 @@
-"""`python -m voicectl up` and `restore`: wiring an application to the stack, and back."""
+"""`python -m voicectl up` and `restore`: link an application to the stack, and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.voicectl.cli_process import OTHER, RENTED, addresses, pointed_elsewhere
+from tests.voicectl.cli_process import OTHER, RENTED, addresses, point_elsewhere
 
 if TYPE_CHECKING:
     from tests.voicectl.cli_process import CliAccount, CliTerminal, Secrets
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def as_new_account(terminal: CliTerminal, secrets: Secrets) -> None:
-    """Have the stack as it is after its first deployment, and no application named."""
-    terminal.tell(application_id=None)
+    """Set the stack to its state after the first deployment, without an application."""
+    terminal.change_stack_file(application_id=None)
     empty = {"signature_secret": "", "previous_signature_secret": ""}
     secrets.write(secrets.signing, empty | {"api_key": "", "application_id": ""})
     secrets.write(secrets.application, {"application_id": "", "private_key": ""})
@@ -26,10 +26,10 @@ def as_new_account(terminal: CliTerminal, secrets: Secrets) -> None:
 # up
 
 
-async def test_up_points_an_application_at_the_stack_and_keeps_what_is_not_its_own(
+async def test_up_points_an_application_at_the_stack_and_keeps_other_settings(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    await pointed_elsewhere(account)
+    await point_elsewhere(account)
     ran = await terminal("up", "--yes")
     assert ran.status == 0, ran
     application = await account.application()
@@ -52,7 +52,7 @@ async def test_up_points_an_application_at_the_stack_and_keeps_what_is_not_its_o
 async def test_up_shows_old_and_new_before_it_changes_anything(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    await pointed_elsewhere(account)
+    await point_elsewhere(account)
     ran = await terminal("up", "--dry-run")
     new = f"{terminal.platform.api_url}/webhooks/answer"
     assert f"answer url: https://other.example/answer → {new}" in ran.out
@@ -61,10 +61,10 @@ async def test_up_shows_old_and_new_before_it_changes_anything(
     assert not list((terminal.folder / ".connect").iterdir())
 
 
-async def test_up_changes_nothing_where_nobody_can_be_asked(
+async def test_up_changes_nothing_if_it_cannot_prompt(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    before = await pointed_elsewhere(account)
+    before = await point_elsewhere(account)
     ran = await terminal("up")
     assert ran.status == 1
     assert "--yes" in ran.err
@@ -72,14 +72,14 @@ async def test_up_changes_nothing_where_nobody_can_be_asked(
 
 
 async def test_up_run_twice_changes_nothing(terminal: CliTerminal, account: CliAccount) -> None:
-    await pointed_elsewhere(account)
+    await point_elsewhere(account)
     assert (await terminal.json("up"))["changed"] is True
     second = await terminal("up")
     assert (second.status, second.out) == (0, "nothing to change\n")
     assert (await terminal.json("up"))["changes"] == []
 
 
-async def test_up_from_nothing_makes_the_application_the_keys_and_the_link(
+async def test_up_creates_the_application_the_key_pair_and_the_link(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
@@ -102,7 +102,7 @@ async def test_up_from_nothing_makes_the_application_the_keys_and_the_link(
     assert (await terminal.json("up"))["changed"] is False
 
 
-async def test_the_private_key_is_nowhere_but_in_secrets_manager(
+async def test_the_private_key_is_only_in_secrets_manager(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
@@ -114,7 +114,7 @@ async def test_the_private_key_is_nowhere_but_in_secrets_manager(
     assert signature_secret not in ran.out + ran.err
 
 
-async def test_the_private_key_is_written_to_a_file_that_is_asked_for(
+async def test_key_file_writes_a_new_private_key_to_a_file(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
@@ -125,19 +125,19 @@ async def test_the_private_key_is_written_to_a_file_that_is_asked_for(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_up_does_not_take_a_key_of_which_nobody_has_the_private_half(
+async def test_up_replaces_a_key_without_its_private_key_only_with_new_key(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     as_new_account(terminal, secrets)
-    terminal.tell(application_id=account.application_id)
-    refused = await terminal("up", "--yes")
-    assert refused.status == 1
-    assert "--new-key" in refused.err
+    terminal.change_stack_file(application_id=account.application_id)
+    rejected = await terminal("up", "--yes")
+    assert rejected.status == 1
+    assert "--new-key" in rejected.err
     assert (await terminal("up", "--yes", "--new-key")).status == 0
     assert (await terminal.json("up"))["changed"] is False
 
 
-async def test_up_merges_the_secrets_and_leaves_a_rotation_alone(
+async def test_up_merges_the_secrets_and_keeps_a_rotation_in_progress(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     rotating = secrets.read(secrets.signing)
@@ -149,25 +149,25 @@ async def test_up_merges_the_secrets_and_leaves_a_rotation_alone(
     assert secrets.read(secrets.signing) == rotating | {"another": "field", "api_key": api_key}
 
 
-async def test_a_signature_secret_that_up_changes_is_believed_beside_the_new_one(
+async def test_a_signature_secret_that_up_replaces_stays_valid(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
     new = terminal.platform.credentials.signature_secret
-    old = secrets.read(secrets.signing) | {"signature_secret": "what-vonage-may-use-still"}
+    old = secrets.read(secrets.signing) | {"signature_secret": "what-vonage-may-still-use"}
     secrets.write(secrets.signing, old)
     assert (await terminal.json("up"))["changed"] is True
     changed = {
         "signature_secret": new,
-        "previous_signature_secret": "what-vonage-may-use-still",
+        "previous_signature_secret": "what-vonage-may-still-use",
     }
     assert secrets.read(secrets.signing) == old | changed
     assert (await terminal.json("up"))["changed"] is False
 
 
-async def test_up_does_not_disturb_a_rotation_of_the_key(
+async def test_up_stops_during_a_key_rotation(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets
 ) -> None:
-    # Given a rotation that broke off when Vonage had the next key
+    # Given a rotation that was interrupted when Vonage had the next key
     await terminal.vonage("PUT", "/sim/faults", terminal.drop_after(3))
     await terminal("rotate", "key", "--yes", "--wait", "0", "--settle", "0")
     await terminal.vonage("PUT", "/sim/faults", {})
@@ -178,11 +178,11 @@ async def test_up_does_not_disturb_a_rotation_of_the_key(
     assert secrets.read(secrets.application) == held
 
 
-async def test_up_names_the_number_that_the_account_does_not_rent(
+async def test_up_names_a_number_that_the_account_does_not_rent(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    await pointed_elsewhere(account)
-    terminal.tell(vonage_number="447700900999")
+    await point_elsewhere(account)
+    terminal.change_stack_file(vonage_number="447700900999")
     ran = await terminal("up", "--yes")
     assert ran.status == 1
     assert "447700900999" in ran.err
@@ -192,21 +192,21 @@ async def test_up_names_the_number_that_the_account_does_not_rent(
 # restore
 
 
-async def test_restore_gives_back_the_old_urls(terminal: CliTerminal, account: CliAccount) -> None:
-    before = await pointed_elsewhere(account)
+async def test_restore_restores_the_old_urls(terminal: CliTerminal, account: CliAccount) -> None:
+    before = await point_elsewhere(account)
     assert (await terminal("up", "--yes")).status == 0
     assert await account.application() != before
     ran = await terminal("restore", "--yes")
     assert ran.status == 0, ran
     assert await account.application() == before
     again = await terminal("restore")
-    assert (again.status, "nothing to put back" in again.out) == (0, True)
+    assert (again.status, "nothing to restore" in again.out) == (0, True)
 
 
-async def test_restore_gives_back_what_was_before_the_first_of_several_ups(
+async def test_restore_restores_the_values_from_before_the_first_up(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    before = await pointed_elsewhere(account)
+    before = await point_elsewhere(account)
     await terminal.json("up")
     present = await account.application()
     present["capabilities"]["voice"]["webhooks"]["answer_url"]["address"] = "https://by.hand/x"
@@ -216,7 +216,9 @@ async def test_restore_gives_back_what_was_before_the_first_of_several_ups(
     assert await account.application() == before
 
 
-async def test_restore_leads_the_number_back(terminal: CliTerminal, account: CliAccount) -> None:
+async def test_restore_restores_the_link_of_the_number(
+    terminal: CliTerminal, account: CliAccount
+) -> None:
     await account.link(None)
     assert (await terminal("up", "--yes")).status == 0
     assert await account.linked() == account.application_id
@@ -224,22 +226,22 @@ async def test_restore_leads_the_number_back(terminal: CliTerminal, account: Cli
     assert await account.linked() is None
 
 
-# Every failure of a remote side
+# Failures of Vonage
 
 
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ({"api_429": {"probability": 1}}, "patience"),
-        ({"api_5xx": {"probability": 1, "value": 500}}, "fault of its own"),
+        ({"api_429": {"probability": 1}}, "rate limit"),
+        ({"api_5xx": {"probability": 1, "value": 500}}, "Vonage failed (HTTP 500)"),
         ({"api_drop_after": {"probability": 1}}, "cannot be reached"),
     ],
-    ids=["429", "500", "cut"],
+    ids=["429", "500", "dropped"],
 )
-async def test_a_fault_of_vonages_is_one_line_and_up_goes_on_after_it(
+async def test_a_failure_of_vonage_is_one_line_and_a_later_up_succeeds(
     terminal: CliTerminal, account: CliAccount, fault: dict[str, Any], words: str
 ) -> None:
-    await pointed_elsewhere(account)
+    await point_elsewhere(account)
     await terminal.vonage("PUT", "/sim/faults", fault)
     failed = await terminal("up", "--yes")
     assert (failed.status, failed.err.count("\n")) == (1, 1), failed
@@ -250,17 +252,17 @@ async def test_a_fault_of_vonages_is_one_line_and_up_goes_on_after_it(
     assert (await terminal.json("up"))["changed"] is False
 
 
-async def test_one_429_is_waited_out(terminal: CliTerminal, account: CliAccount) -> None:
-    await pointed_elsewhere(account)
+async def test_a_single_429_is_retried(terminal: CliTerminal, account: CliAccount) -> None:
+    await point_elsewhere(account)
     await terminal.vonage("PUT", "/sim/faults", {"api_429": {"probability": 1, "times": 1}})
     assert (await terminal.json("up"))["changed"] is True
 
 
 @pytest.mark.parametrize("step", range(1, 5))
-async def test_up_goes_on_where_a_half_done_one_ended(
+async def test_up_continues_where_a_failed_one_ended(
     terminal: CliTerminal, account: CliAccount, secrets: Secrets, step: int
 ) -> None:
-    # Given an up whose request number `step` to Vonage is done and never answered
+    # Given an up whose request number `step` is carried out by Vonage without a response
     as_new_account(terminal, secrets)
     await account.link(None)
     await terminal.vonage("PUT", "/sim/faults", terminal.drop_after(step))
@@ -268,7 +270,7 @@ async def test_up_goes_on_where_a_half_done_one_ended(
     await terminal.vonage("PUT", "/sim/faults", {})
     # When it is run again
     made = await terminal.json("up")
-    # Then everything is there once
+    # Then there is one application and one link
     listed = await account.ask("GET", "/v2/applications?page_size=100")
     assert listed["total_items"] == 2, (ended, made)
     assert await account.linked() == made["application_id"]
@@ -276,30 +278,30 @@ async def test_up_goes_on_where_a_half_done_one_ended(
 
 
 async def test_wrong_credentials_are_named(terminal: CliTerminal, account: CliAccount) -> None:
-    terminal.tell(api_secret="wrong")
+    terminal.change_stack_file(api_secret="wrong")
     ran = await terminal("up", "--yes")
     assert (ran.status, ran.err.count("\n")) == (1, 1)
     assert "VONAGE_API_SECRET" in ran.err
 
 
-async def test_an_application_that_is_not_there_is_named(
-    terminal: CliTerminal, account: CliAccount
-) -> None:
-    terminal.tell(application_id="00000000-0000-0000-0000-000000000000")
+async def test_a_missing_application_is_named(terminal: CliTerminal, account: CliAccount) -> None:
+    terminal.change_stack_file(application_id="00000000-0000-0000-0000-000000000000")
     ran = await terminal("up", "--yes")
     assert (ran.status, ran.err.count("\n")) == (1, 1)
     assert "VONAGE_APPLICATION_ID" in ran.err
 
 
-async def test_without_a_platform_there_is_one_line(terminal: CliTerminal) -> None:
+async def test_without_a_platform_the_error_is_one_line(terminal: CliTerminal) -> None:
     (terminal.folder / ".local").unlink()
     ran = await terminal("up")
     assert (ran.status, ran.out) == (1, "")
     assert "make up" in ran.err
 
 
-async def test_what_is_kept_is_the_users_alone(terminal: CliTerminal, account: CliAccount) -> None:
-    await pointed_elsewhere(account)
+async def test_restore_points_are_readable_only_by_the_user(
+    terminal: CliTerminal, account: CliAccount
+) -> None:
+    await point_elsewhere(account)
     await terminal("up", "--yes")
     folder = terminal.folder / ".connect"
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -309,10 +311,10 @@ async def test_what_is_kept_is_the_users_alone(terminal: CliTerminal, account: C
 async def test_an_inbound_call_is_answered_after_up(
     terminal: CliTerminal, account: CliAccount
 ) -> None:
-    await pointed_elsewhere(account)
+    await point_elsewhere(account)
     await terminal.json("up")
-    ring = {"from": "447700900123", "to": RENTED}
-    leg = (await terminal.vonage("POST", "/sim/calls", ring))["uuid"]
+    call = {"from": "447700900123", "to": RENTED}
+    leg = (await terminal.vonage("POST", "/sim/calls", call))["uuid"]
     for _ in range(200):
         looked = await terminal.vonage("GET", f"/sim/calls/{leg}")
         if any("Thank you for calling" in str(one.get("text")) for one in looked["heard"]):

@@ -1,4 +1,4 @@
-"""Vonage's account APIs: each way in which they fail is one text that says what to do."""
+"""Client of Vonage's account APIs: each failure has a text that says what to do."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 APPLICATION = "78d335fa-323d-0114-9c3d-d6f0d48968cf"
 
 
-def account(*answers: VonageResponse | Exception) -> tuple[VonageAccount, FakeVonage, list[float]]:
-    """Give an account whose Vonage answers so, and the pauses that were made."""
-    vonage, pauses = FakeVonage(*answers), list[float]()
+def account(
+    *responses: VonageResponse | Exception,
+) -> tuple[VonageAccount, FakeVonage, list[float]]:
+    """Return an account with these responses, its fake Vonage, and a list of its pauses."""
+    vonage, pauses = FakeVonage(*responses), list[float]()
     return (
         VonageAccount("key", "secret", sleep=pauses.append, session=vonage.session()),
         vonage,
@@ -32,16 +34,16 @@ def account(*answers: VonageResponse | Exception) -> tuple[VonageAccount, FakeVo
     ("answer", "words", "status"),
     [
         (json_response(401, {}), "VONAGE_API_SECRET", 401),
-        (json_response(403, {}), "ask its owner", 403),
-        (json_response(404, {}), "no such thing", 404),
-        (json_response(429, {}), "patience", 429),
-        (json_response(500, {}), "fault of its own", 500),
-        (json_response(502, {}), "fault of its own", 502),
-        (VonageResponse(200, b"<html>"), "not JSON", None),
-        (VonageResponse(200, b"[]"), "not JSON", None),
+        (json_response(403, {}), "Ask its administrator", 403),
+        (json_response(404, {}), "no such application or number", 404),
+        (json_response(429, {}), "rate limit", 429),
+        (json_response(500, {}), "Vonage failed", 500),
+        (json_response(502, {}), "Vonage failed", 502),
+        (VonageResponse(200, b"<html>"), "not a JSON object", None),
+        (VonageResponse(200, b"[]"), "not a JSON object", None),
         (VonageResponse(200, b" " * (4 * 1024 * 1024 + 1)), "too long", None),
-        (requests.ReadTimeout(), "did not answer in time", None),
-        (requests.ConnectTimeout(), "did not answer in time", None),
+        (requests.ReadTimeout(), "did not respond in time", None),
+        (requests.ConnectTimeout(), "did not respond in time", None),
         (requests.ConnectionError(), "cannot be reached", None),
         (requests.exceptions.SSLError(), "cannot be reached", None),
     ],
@@ -72,39 +74,39 @@ def test_a_failure_says_what_to_do(
     assert "secret" not in str(raised.value).replace("API_SECRET", "").replace("and secret", "")
 
 
-def test_a_request_that_is_wrong_is_told_by_its_parameter() -> None:
-    wrong = {"invalid_parameters": [{"name": "name", "reason": "is required"}]}
-    one, _, _ = account(json_response(400, wrong))
+def test_an_invalid_request_is_reported_by_its_parameters() -> None:
+    invalid = {"invalid_parameters": [{"name": "name", "reason": "is required"}]}
+    one, _, _ = account(json_response(400, invalid))
     with pytest.raises(AccountApiError, match="name is required"):
         one.create({})
 
 
 @pytest.mark.parametrize(
-    ("told", "waited"), [("2", 2.0), ("", 1.0), ("soon", 1.0), ("3600", 15.0), ("-1", 0.0)]
+    ("retry_after", "pause"), [("2", 2.0), ("", 1.0), ("soon", 1.0), ("3600", 15.0), ("-1", 0.0)]
 )
-def test_429_is_waited_out_within_a_bound(told: str, waited: float) -> None:
+def test_429_is_retried_after_at_most_15_seconds(retry_after: str, pause: float) -> None:
     one, vonage, pauses = account(
-        json_response(429, {}, Retry_After=told), json_response(200, {"id": "x"})
+        json_response(429, {}, Retry_After=retry_after), json_response(200, {"id": "x"})
     )
     assert one.application(APPLICATION) == {"id": "x"}
-    assert (pauses, len(vonage.asked)) == ([waited], 2)
+    assert (pauses, len(vonage.asked)) == ([pause], 2)
 
 
-def test_nothing_but_429_is_asked_twice() -> None:
+def test_only_429_is_retried() -> None:
     one, vonage, pauses = account(json_response(503, {}))
     with pytest.raises(AccountApiError):
         one.update(APPLICATION, {})
     assert (len(vonage.asked), pauses) == (1, [])
 
 
-def test_a_number_is_found_among_those_that_begin_like_it() -> None:
+def test_a_number_is_found_among_those_with_the_same_prefix() -> None:
     listed = [{"msisdn": "4477009000001"}, {"msisdn": "447700900000", "country": "GB"}]
     one, vonage, _ = account(json_response(200, {"count": 2, "numbers": listed}))
     assert one.number("447700900000") == listed[1]
     assert (vonage.asked[0].url or "").startswith("https://rest.nexmo.com/account/numbers?")
 
 
-def test_a_number_keeps_what_an_update_would_clear() -> None:
+def test_an_update_keeps_the_sms_webhook_of_a_number() -> None:
     number = {"country": "GB", "msisdn": "447700900000", "moHttpUrl": "https://sms.example/in"}
     one, vonage, _ = account(json_response(200, {"error-code": "200"}))
     one.link(number, APPLICATION)
@@ -121,14 +123,14 @@ def test_a_number_keeps_what_an_update_would_clear() -> None:
         ),
     ],
 )
-def test_a_number_is_led_back_to_whatever_it_led_to(old: dict[str, str], sent: str) -> None:
+def test_restore_link_sends_the_old_destination(old: dict[str, str], sent: str) -> None:
     number = {"country": "GB", "msisdn": "447700900000"}
     one, vonage, _ = account(json_response(200, {"error-code": "200"}))
-    one.route(number, old)
+    one.restore_link(number, old)
     assert str(vonage.asked[0].body).endswith(sent)
 
 
-def test_a_number_that_vonage_does_not_lead_elsewhere_is_told() -> None:
+def test_a_failed_update_of_a_number_is_reported() -> None:
     one, _, _ = account(
         json_response(200, {"error-code": "420", "error-code-label": "method failed"})
     )
@@ -145,7 +147,7 @@ def test_all_pages_of_applications_are_read() -> None:
     assert [found["id"] for found in one.applications()] == ["1", "2"]
 
 
-def test_the_key_and_the_secret_go_to_vonage_alone() -> None:
+def test_the_key_and_the_secret_are_sent_only_to_vonage() -> None:
     redirect = VonageResponse(302, json.dumps({}).encode(), {"Location": "https://other.example/"})
     one, vonage, _ = account(redirect)
     one.application(APPLICATION)

@@ -1,1 +1,1 @@
-"""One module for each command: its NAME, its HELP, its ``arguments`` and its ``run``."""
+"""The commands, one module each: NAME, HELP, ``arguments`` and ``run``."""

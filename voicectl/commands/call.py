@@ -1,4 +1,4 @@
-"""``call``: a telephone rings, once for each Idempotency-Key."""
+"""``call``: place a call, once for each idempotency key."""
 
 from __future__ import annotations
 
@@ -23,49 +23,70 @@ _SIP = re.compile(r"sips?:\S+")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments (Voice API reference: createCall)."""
     parser.add_argument(
-        "--to", type=_endpoint, metavar="NUMBER", help="a number or a SIP URI (TO_NUMBER)"
+        "--to",
+        type=_endpoint,
+        metavar="NUMBER",
+        help="call this number or SIP URI (default: TO_NUMBER)",
     )
     parser.add_argument(
-        "--from", dest="caller", type=number, metavar="NUMBER", help="(the stack's VonageNumber)"
+        "--from",
+        dest="caller",
+        type=number,
+        metavar="NUMBER",
+        help="show this caller's number (default: the stack's VonageNumber)",
     )
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--flow", metavar="NAME", help="a flow of the stack")
-    source.add_argument("--ncco", type=ncco, metavar="FILE", help="an NCCO; - is standard input")
-    source.add_argument("--answer-url", metavar="URL", help="where Vonage fetches the NCCO")
+    source.add_argument("--flow", metavar="NAME", help="run this flow of the stack")
+    source.add_argument(
+        "--ncco", type=ncco, metavar="FILE", help="run the NCCO in this file; - is standard input"
+    )
+    source.add_argument("--answer-url", metavar="URL", help="run the NCCO from this URL")
     parser.add_argument(
-        "--key", type=_key, help="the Idempotency-Key of an earlier try (a new one)"
+        "--key",
+        type=_key,
+        help="use the Idempotency-Key of an earlier attempt (default: a new key)",
     )
     parser.add_argument(
-        "--ringing-timer", type=int_in_range(1, 120), metavar="S", help="1 to 120 s"
+        "--ringing-timer",
+        type=int_in_range(1, 120),
+        metavar="S",
+        help="stop ringing after this many seconds, 1 to 120",
     )
     parser.add_argument(
-        "--length-timer", type=int_in_range(1, 86400), metavar="S", help="1 to 86400 s"
+        "--length-timer",
+        type=int_in_range(1, 86400),
+        metavar="S",
+        help="hang up after this many seconds, 1 to 86400",
     )
-    parser.add_argument("--machine-detection", choices=("continue", "hangup"))
+    parser.add_argument(
+        "--machine-detection",
+        choices=("continue", "hangup"),
+        help="detect answering machines, and continue or hang up",
+    )
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Place the call. Nothing is repeated here: a lost answer is asked for again with --key."""
+    """Place the call, without retries: after a lost response, the user passes --key."""
     body = _body(options, context)
     if options.dry_run:
         return print_dry_run(context, "POST", "/calls", body)
     api = admin_api(context)
     key = options.key or str(uuid.uuid4())
     context.output.note(f"Idempotency-Key: {key}")
-    reply = api.place(body, key)
-    answer = reply.body if isinstance(reply.body, dict) else {}
-    if reply.repeated:
-        context.output.line("placed before with this key; nothing was dialled now")
-    for name, value in answer.items():
+    response = api.place(body, key)
+    fields = response.body if isinstance(response.body, dict) else {}
+    if response.repeated:
+        context.output.line("already placed with this key; nothing was dialed again")
+    for name, value in fields.items():
         context.output.line(f"{name}: {value}")
-    context.output.result({"idempotency_key": key, "repeated": reply.repeated, **answer})
+    context.output.result({"idempotency_key": key, "repeated": response.repeated, **fields})
     return 0
 
 
 def _body(options: argparse.Namespace, context: Context) -> dict[str, Any]:
     to = options.to or _endpoint(context.settings.need("to_number"))
     caller = None if options.caller is None else {"type": "phone", "number": options.caller}
-    given = {
+    fields = {
         "to": [to],
         "from": caller,
         "flow": options.flow,
@@ -75,7 +96,7 @@ def _body(options: argparse.Namespace, context: Context) -> dict[str, Any]:
         "length_timer": options.length_timer,
         "machine_detection": options.machine_detection,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _endpoint(text: str) -> dict[str, str]:
@@ -86,5 +107,7 @@ def _endpoint(text: str) -> dict[str, str]:
 
 def _key(text: str) -> str:
     if not _KEY.fullmatch(text):
-        raise argparse.ArgumentTypeError("a key has 1 to 255 visible ASCII characters")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an Idempotency-Key: expected 1 to 255 visible ASCII characters"
+        )
     return text

@@ -1,4 +1,4 @@
-"""``hangup``, ``mute``, ``unmute``, ``earmuff``, ``unearmuff``: a call changed by one word."""
+"""``hangup``, ``mute``, ``unmute``, ``earmuff``, ``unearmuff``: commands with only an action."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 
-class Steer(NamedTuple):
+class CallAction(NamedTuple):
     """A command that sends one action (Voice API reference: updateCall)."""
 
     NAME: str
@@ -29,9 +29,9 @@ class Steer(NamedTuple):
 
 
 COMMANDS = (
-    Steer("hangup", "end a call; one that is over stays so", "hung up"),
-    Steer("mute", "let nobody hear what is said on a call's telephone", "muted"),
-    Steer("unmute", "let what is said on a call's telephone be heard again", "unmuted"),
-    Steer("earmuff", "let a call's telephone hear nothing", "earmuffed"),
-    Steer("unearmuff", "let a call's telephone hear again", "unearmuffed"),
+    CallAction("hangup", "hang up a leg", "hung up"),
+    CallAction("mute", "mute a leg, so that the other participants can't hear it", "muted"),
+    CallAction("unmute", "unmute a leg", "unmuted"),
+    CallAction("earmuff", "earmuff a leg, so that it can't hear the others", "earmuffed"),
+    CallAction("unearmuff", "let a leg hear the other participants again", "unearmuffed"),
 )

@@ -1,4 +1,4 @@
-"""``calls``: what Vonage knows of the last two days, or what was kept of an earlier one."""
+"""``calls``: list the calls of the last two days at Vonage, or the stored calls of a day."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "calls"
-HELP = "list calls: those that Vonage knows, or with --day those that were kept"
+HELP = "list recent calls at Vonage, or with --day the stored calls of a day"
 _STATUSES = (
     *("started", "ringing", "answered", "machine", "completed", "busy", "cancelled", "failed"),
     *("rejected", "timeout", "unanswered"),
 )
 _CONVERSATION = re.compile(r"CON-[A-Za-z0-9-]{1,60}")
-_PAGE = 100  # that Vonage gives at once at most (Voice API reference: page_size)
+_PAGE = 100  # the maximum (Voice API reference: page_size)
 _HISTORY_PAGE = 1000
 _COLUMNS = ("uuid", "status", "direction", "from", "to", "start_time", "duration")
 _DAY_COLUMNS = ("time", "uuid", "status", "direction", "from", "to", "duration")
@@ -29,7 +29,9 @@ _DAY_COLUMNS = ("time", "uuid", "status", "direction", "from", "to", "duration")
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments (Voice API reference: getCalls)."""
-    parser.add_argument("--day", type=_day, help="what began and ended then, UTC: 2026-01-31")
+    parser.add_argument(
+        "--day", type=_day, help="list stored starts and ends of calls on this day (UTC)"
+    )
     parser.add_argument("--status", choices=_STATUSES)
     parser.add_argument("--since", type=_time, metavar="TIME", help="2026-01-31T00:00:00Z")
     parser.add_argument("--until", type=_time, metavar="TIME")
@@ -40,7 +42,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """List the calls, newest first; those of a day oldest first."""
+    """List calls, newest first; with ``--day``, oldest first."""
     api = admin_api(context)
     if options.day is not None:
         return _show_day(options, context, api)
@@ -53,13 +55,13 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 
 def _at_vonage(options: argparse.Namespace, api: AdminApi) -> tuple[list[dict[str, Any]], int]:
-    given = {
+    filters = {
         "status": options.status,
         "date_start": options.since,
         "date_end": options.until,
         "conversation_uuid": options.conversation,
     }
-    query = {name: text for name, text in given.items() if text is not None} | {"order": "desc"}
+    query = {name: text for name, text in filters.items() if text is not None} | {"order": "desc"}
     found: list[dict[str, Any]] = []
     while True:
         size = min(_PAGE, options.most - len(found))
@@ -82,14 +84,14 @@ def _show_day(options: argparse.Namespace, context: Context, api: AdminApi) -> i
         query["cursor"] = page["next"]
     rows = [[_cell(entry.get(name)) for name in _DAY_COLUMNS] for entry in found]
     context.output.table(_DAY_COLUMNS, rows)
-    more = "" if page["next"] is None else "; there are more, see --most"
+    more = "" if page["next"] is None else "; there are more: raise --most"
     context.output.line(f"{len(found)} entries{more}")
     context.output.result({"day": options.day, "entries": found, "more": page["next"] is not None})
     return 0
 
 
 def _cell(value: Any) -> str:
-    """Give a value as text; of an endpoint, its address."""
+    """Return a value as text; for an endpoint, its address."""
     if isinstance(value, dict):
         names = ("number", "uri", "user", "extension")
         return next((str(value[name]) for name in names if value.get(name)), "")
@@ -102,7 +104,7 @@ def _day(text: str) -> str:
     except ValueError:
         right = False
     if not right:
-        raise argparse.ArgumentTypeError(f"{text} is no day such as 2026-01-31")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date: expected 2026-01-31")
     return text
 
 
@@ -111,12 +113,12 @@ def _time(text: str) -> str:
         datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text} is no time such as 2026-01-31T00:00:00Z"
+            f"{text!r} is not a time: expected 2026-01-31T00:00:00Z"
         ) from None
     return text
 
 
 def _conversation(text: str) -> str:
     if not _CONVERSATION.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text} is no conversation: CON-…")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a conversation id: expected CON-…")
     return text

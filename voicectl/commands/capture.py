@@ -1,4 +1,4 @@
-"""Learns from one real call what Vonage's pages leave open, for the simulator."""
+"""``capture``: measure undocumented behavior of Vonage with one real call, for the simulator."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "capture"
-HELP = "learn from one real call what Vonage's pages leave open, for the simulator"
+HELP = "measure undocumented behavior of Vonage with one real call, for the simulator"
 _PATIENCE = 300  # seconds from the start to the end of the call
-_LOOK_EVERY = 1.0
+_POLL_INTERVAL = 1.0  # seconds
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,80 +31,80 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("calibration.json"),
         metavar="FILE",
-        help="the calibration file that is written (%(default)s)",
+        help="write the calibration to this file (%(default)s)",
     )
     parser.add_argument(
         "--patience",
         type=int,
         default=_PATIENCE,
         metavar="SECONDS",
-        help="how long the call is waited for (%(default)s)",
+        help="wait this long for the call (%(default)s)",
     )
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Have the webhooks lead here for one call, and write what it showed."""
+    """Redirect the webhooks to this process for one call, and write the findings."""
     output = context.output
-    public_url, signer = webhook_redirect.tunnel_target(options, context)
-    application_id = signer.application_id
+    public_url, secrets = webhook_redirect.tunnel_target(options, context)
+    application_id = secrets.application_id
     if not options.dry_run:
         webhook_redirect.restore_stale(context, application_id)
-    present, wanted = webhook_redirect.plan_redirect(context, application_id, public_url)
-    # By GET, since it is the hash of GET requests that is open; events stay with POST.
+    present, target = webhook_redirect.plan_redirect(context, application_id, public_url)
+    # By GET, since the hash of GET requests is undocumented; event webhooks stay with POST.
     for name in ("answer_url", "fallback_answer_url"):
-        applications.voice_of(wanted)["webhooks"][name]["http_method"] = "GET"
-    output.line("for one call (whoever else rings meanwhile takes part in it):")
-    output.changes(applications.differences(present, wanted))
+        applications.voice_of(target)["webhooks"][name]["http_method"] = "GET"
+    output.line("for one call (other calls at the same time are captured too):")
+    output.changes(applications.differences(present, target))
     if options.dry_run:
         output.result({"changed": False})
         return 0
     if not output.confirm("Point the application's webhooks there?"):
         return 1
-    script = CaptureApp(public_url, context.now)
+    app = CaptureApp(public_url, context.now)
     with (
-        listening(options.port, signer, script, context.now, _refused(context)),
-        webhook_redirect.redirected(context, application_id, public_url, present, wanted),
+        listening(options.port, secrets, app, context.now, _on_rejected(context)),
+        webhook_redirect.redirected(context, application_id, public_url, present, target),
     ):
         _guide(context)
-        _wait(options, script)
-    if not script.came:
+        _wait(options, app)
+    if not app.received:
         raise VoicectlError(
-            "no webhook came: does the tunnel lead to this port, and the number to this"
-            " application (`doctor`)?"
+            "no webhook arrived. Check that the tunnel forwards to this port, and that the number"
+            " is linked to this application (`doctor`)."
         )
-    return _write(options, context, script.came)
+    return _write(options, context, app.received)
 
 
 def _guide(context: Context) -> None:
     number = context.settings.number or "your number"
     for line in (
-        f"1. Ring {number}. It takes some seconds until somebody speaks: that is measured too.",
-        "2. Press one key when you are asked to.",
+        f"1. Call {number}. The first prompt takes some seconds: that delay is measured too.",
+        "2. Press one digit when prompted.",
         "3. Say a few words after the tone, and press #.",
         "4. Wait until the call ends.",
     ):
         context.output.line(line, "bold")
 
 
-def _wait(options: argparse.Namespace, script: CaptureApp) -> None:
+def _wait(options: argparse.Namespace, app: CaptureApp) -> None:
     end = time.monotonic() + options.patience
-    while time.monotonic() < end and not script.over.wait(_LOOK_EVERY):
+    while time.monotonic() < end and not app.over.wait(_POLL_INTERVAL):
         pass
 
 
-def _write(options: argparse.Namespace, context: Context, came: list[ReceivedWebhook]) -> int:
-    found = findings(came)
+def _write(options: argparse.Namespace, context: Context, received: list[ReceivedWebhook]) -> int:
+    found = findings(received)
     shown = [one for one in found if one.value is not None]
     content: dict[str, Any] = {
         "captured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(context.now())),
         "settings": {one.setting: one.value for one in shown if one.setting is not None},
         "observed": {one.question: one.value for one in found},
-        "webhooks": redacted(came),
+        "webhooks": redacted(received),
     }
     restore_points.write(options.out.resolve(), content)
     context.output.table(("question", "answer"), [_row(one) for one in found])
     context.output.line(
-        f"{options.out} is written: python -m local --calibration {options.out}", "green"
+        f"wrote {options.out}. Use it with `python -m local --calibration {options.out}`.", "green"
     )
     context.output.result({"file": str(options.out), **content})
     return 0
@@ -114,8 +114,8 @@ def _row(finding: Observation) -> tuple[str, object]:
     return finding.question, "not shown" if finding.value is None else finding.value
 
 
-def _refused(context: Context) -> Any:
-    def say(reason: str) -> None:
-        context.output.line(f"refused: {reason}", "yellow")
+def _on_rejected(context: Context) -> Any:
+    def report(reason: str) -> None:
+        context.output.line(f"rejected a request: {reason}", "yellow")
 
-    return say
+    return report

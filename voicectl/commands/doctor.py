@@ -1,4 +1,4 @@
-"""Looks at everything that a ringing phone depends on, and says how to mend what is wrong."""
+"""``doctor``: check everything a call depends on, and say how to fix what fails."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from voicectl import application as applications
-from voicectl import key_pair, stack_secrets, webhook_history, webhook_signing
+from voicectl import key_pair, stack_secrets, webhook_history
 from voicectl import stack as stacks
 from voicectl.admin_api import admin_api
 from voicectl.commands.up import linked_to
 from voicectl.errors import VoicectlError
-from voicectl.webhook_signing import WebhookSigner
+from voicekit import webhook_signer
+from voicekit.signature import SigningSecrets, fingerprint
+from voicekit.switchboard import stored_spelling
 
 if TYPE_CHECKING:
     import argparse
@@ -25,14 +27,14 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "doctor"
-HELP = "check everything between the phone and the stack, and say how to mend it"
+HELP = "check everything between the phone and the stack, and say how to fix it"
 State = Literal["ok", "warn", "fail"]
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _TIMEOUT = (5, 15)  # seconds
 _SKEW_WARNS, _SKEW_FAILS = 15, 120  # seconds
-_CALLER = "447700900009"  # of Ofcom's numbers for drama, which nobody has
-_REFUSING = ("dtmf", "asr", "notification", "event", "recordings")
-_NEW_ACCOUNT = 10  # instances at once, that new AWS accounts have
+_CALLER = "447700900009"  # one of Ofcom's numbers for drama, which are never assigned
+_EVENT_WEBHOOKS = ("dtmf", "asr", "notification", "event", "recordings")
+_NEW_ACCOUNT = 10  # the concurrency limit of new AWS accounts
 _HOSTS = {
     "na-east": "api-us-3",
     "na-west": "api-us-4",
@@ -44,7 +46,7 @@ _HOSTS = {
 
 
 class CheckResult(NamedTuple):
-    """What a check found; ``text`` says what is wrong and how to mend it."""
+    """The result of a check; ``text`` says what is wrong and how to fix it."""
 
     check: str
     state: State
@@ -52,14 +54,16 @@ class CheckResult(NamedTuple):
 
 
 class CheckContext:
-    """What the checks look at, each part read once and when it is first needed."""
+    """What the checks share, each part read once, on first use."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.stack = context.stack
         self.signing = stack_secrets.read(self.stack, self.stack.signing_secret)
-        self.held = stack_secrets.read(self.stack, self.stack.application_secret)
-        self.application_id = context.settings.application_id or self.held.get("application_id")
+        self.application_secret = stack_secrets.read(self.stack, self.stack.application_secret)
+        self.application_id = context.settings.application_id or self.application_secret.get(
+            "application_id"
+        )
         self._application: dict[str, Any] | None = None
 
     @property
@@ -67,45 +71,45 @@ class CheckContext:
         """The application at Vonage."""
         if self._application is None:
             if not self.application_id:
-                raise VoicectlError("there is none yet: run `python -m voicectl up`")
+                raise VoicectlError("there is none yet. Run `python -m voicectl up`.")
             self._application = applications.read(self.context, self.application_id)
         return self._application
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments: it has none."""
+    """Add no arguments."""
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Check; the exit status is 1 where something fails."""
-    findings = []
-    for finding in _findings(context):
-        findings.append(finding)
+    """Run the checks; return 1 if one fails."""
+    results = []
+    for result in _results(context):
+        results.append(result)
         context.output.line(
-            f"{finding.state:4}  {finding.check}: {finding.text}", _STYLES[finding.state]
+            f"{result.state:4}  {result.check}: {result.text}", _STYLES[result.state]
         )
-    failed = any(one.state == "fail" for one in findings)
-    context.output.result({"healthy": not failed, "checks": [one._asdict() for one in findings]})
+    failed = any(one.state == "fail" for one in results)
+    context.output.result({"healthy": not failed, "checks": [one._asdict() for one in results]})
     return 1 if failed else 0
 
 
-def _findings(context: Context) -> Iterator[CheckResult]:
+def _results(context: Context) -> Iterator[CheckResult]:
     stack = list(_guarded("stack", lambda: _stack(context)))
     yield from stack
     yield from _guarded("credentials", lambda: _credentials(context))
     if any(one.state == "fail" for one in stack):
         return
     try:
-        patient = CheckContext(context)
+        shared = CheckContext(context)
     except (VoicectlError, ClientError, BotoCoreError) as error:
         yield CheckResult("secrets", "fail", _error_text(error))
         return
     for name, check in _CHECKS.items():
-        yield from _guarded(name, lambda check=check: check(patient))  # type: ignore[misc]
+        yield from _guarded(name, lambda check=check: check(shared))  # type: ignore[misc]
 
 
 def _guarded(name: str, check: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
-    """Have one check's failing end that check alone."""
+    """Run a check, and turn its error into a failed result."""
     try:
         yield from check()
     except (VoicectlError, ClientError, BotoCoreError) as error:
@@ -125,249 +129,256 @@ def _stack(context: Context) -> Iterator[CheckResult]:
 
 def _credentials(context: Context) -> Iterator[CheckResult]:
     context.account.numbers()
-    yield CheckResult("credentials", "ok", f"Vonage lets {context.account.api_key} in")
+    yield CheckResult("credentials", "ok", f"Vonage accepts the API key {context.account.api_key}")
 
 
-def _application(patient: CheckContext) -> Iterator[CheckResult]:
-    application = patient.application
+def _application(shared: CheckContext) -> Iterator[CheckResult]:
+    application = shared.application
     if not applications.voice_of(application):
         yield CheckResult(
-            "application", "fail", "it has no capability Voice: run `python -m voicectl up`"
+            "application", "fail", "it has no Voice capability. Run `python -m voicectl up`."
         )
         return
-    named = {patient.signing.get("application_id"), patient.held.get("application_id")}
+    named = {shared.signing.get("application_id"), shared.application_secret.get("application_id")}
     if named != {application["id"]}:
         yield CheckResult(
             "application",
             "fail",
-            f"the stack's secrets name another one than {application['id']}: run `up`",
+            f"the stack's secrets name another application than {application['id']}. Run `up`.",
         )
         return
     yield CheckResult("application", "ok", f"{application.get('name')} {application['id']}")
 
 
-def _urls(patient: CheckContext) -> Iterator[CheckResult]:
-    """Compare where Vonage sends webhooks with where the stack takes them."""
-    stack = patient.stack
+def _urls(shared: CheckContext) -> Iterator[CheckResult]:
+    """Compare the application's webhook URLs with the stack's."""
+    stack = shared.stack
     addresses = {
         name: stack.output(webhook.output) for name, webhook in applications.WEBHOOKS.items()
     }
-    wanted = applications.wired(patient.application, addresses)
-    changes = applications.differences(patient.application, wanted)
+    target = applications.with_webhooks(shared.application, addresses)
+    changes = applications.differences(shared.application, target)
     for change in changes:
         old, new = change.shown()
-        yield CheckResult("URLs", "fail", f"{change.what} is {old}, and must be {new}: run `up`")
+        yield CheckResult("URLs", "fail", f"{change.what} is {old}, must be {new}. Run `up`.")
     if not changes:
         yield CheckResult(
-            "URLs", "ok", "answer, event and fallback lead to the stack, signed, by POST"
+            "URLs", "ok", "answer, event and fallback URL point to the stack, signed, by POST"
         )
 
 
-def _webhooks(patient: CheckContext) -> Iterator[CheckResult]:
-    """Fetch each webhook with a signed request that has no effect."""
-    signing = patient.signing
+def _webhooks(shared: CheckContext) -> Iterator[CheckResult]:
+    """Send each webhook a signed request without side effects."""
+    signing = shared.signing
     if not signing.get("signature_secret"):
-        yield CheckResult("webhooks", "fail", "the stack has no signature secret: run `up`")
+        yield CheckResult("webhooks", "fail", "the stack has no signature secret. Run `up`.")
         return
-    signer = WebhookSigner(
-        signing["signature_secret"], signing.get("api_key", ""), signing.get("application_id", "")
+    secrets = SigningSecrets(
+        (signing["signature_secret"],),
+        signing.get("api_key", ""),
+        signing.get("application_id", ""),
     )
     call = {
         "from": _CALLER,
-        "to": patient.stack.parameters.get("VonageNumber") or _CALLER,
+        "to": shared.stack.parameters.get("VonageNumber") or _CALLER,
         "uuid": "0" * 32,
         "conversation_uuid": "CON-00000000-0000-0000-0000-000000000000",
     }
-    wrong = 0
+    failed = False
     for name, body, expected in (
         ("answer", json.dumps(call).encode(), 200),
-        # A signed request that is no event: refused for what it is, after its signature was read.
-        *((name, b"[]", 400) for name in _REFUSING),
+        # A signed request without an event: rejected with 400, after its signature was verified.
+        *((name, b"[]", 400) for name in _EVENT_WEBHOOKS),
         ("fallback", json.dumps(call).encode(), 200),
     ):
-        said = _probe(patient, name, body, expected, signer)
-        if said is not None:
-            wrong += 1
-            yield CheckResult(f"webhook {name}", "fail", said)
-    stranger = signer._replace(secret=uuid.uuid4().hex)  # who knows all but the secret
-    said = _probe(patient, "answer", json.dumps(call).encode(), 401, stranger)
-    if said is not None and not wrong:
-        wrong += 1
-        yield CheckResult("webhooks", "fail", f"a stranger's request is not refused: {said}")
-    if not wrong:
+        problem = _probe(shared, name, body, expected, secrets)
+        if problem is not None:
+            failed = True
+            yield CheckResult(f"webhook {name}", "fail", problem)
+    wrong = secrets._replace(secrets=(uuid.uuid4().hex,))
+    problem = _probe(shared, "answer", json.dumps(call).encode(), 401, wrong)
+    if problem is not None and not failed:
+        failed = True
+        yield CheckResult("webhooks", "fail", f"an invalid signature is not rejected: {problem}")
+    if not failed:
         yield CheckResult(
-            "webhooks", "ok", "all seven take signed requests, and refuse a stranger's"
+            "webhooks", "ok", "all seven accept signed requests, and reject an invalid signature"
         )
 
 
 def _probe(
-    patient: CheckContext, name: str, body: bytes, expected: int, signer: WebhookSigner
+    shared: CheckContext, name: str, body: bytes, expected: int, secrets: SigningSecrets
 ) -> str | None:
-    """Fetch a webhook; give None where it answers as expected, else what is wrong."""
-    url = f"{patient.stack.base_url}/webhooks/{name}"
-    signed = webhook_signing.sign(signer, "POST", "", body, patient.context.now())
+    """Send a signed request; return None if the status is as expected, else what is wrong."""
+    url = f"{shared.stack.base_url}/webhooks/{name}"
+    signed = webhook_signer.sign(secrets, "POST", "", body, shared.context.now())
     headers = {"Authorization": signed, "Content-Type": "application/json"}
     try:
         with requests.Session() as session:
-            session.trust_env = not patient.stack.local
+            session.trust_env = not shared.stack.local
             response = session.post(
                 url, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False
             )
             if response.status_code == expected:
                 return None
-            return _PROBE_ADVICE.get(response.status_code, f"{url} answers {response.status_code}")
+            return _PROBE_ADVICE.get(response.status_code, f"{url} returned {response.status_code}")
     except requests.RequestException as error:
-        return f"{url} cannot be reached ({type(error).__name__}): is PublicBaseUrl right?"
+        return f"{url} cannot be reached ({type(error).__name__}). Check PublicBaseUrl."
 
 
 _PROBE_ADVICE = {
-    401: "it refuses the stack's own signature secret; where that was changed in this minute, wait"
-    " one, else look at this machine's clock and at SIGNATURE_MAX_AGE in template.yaml",
-    403: "something before the function refuses it: look at PublicBaseUrl and what stands there",
-    404: "there is no such route: deploy this checkout (sam build && sam deploy)",
-    429: "the API is throttled: run doctor again in a minute",
-    500: "the function fails: look at its log group",
-    503: "the function cannot read its secret, or fails: look at its log group",
+    401: "it rejects the stack's own signature secret. If the secret changed within the last"
+    " minute, wait a minute; else check this machine's clock and SIGNATURE_MAX_AGE"
+    " in template.yaml.",
+    403: "something in front of the function rejects it. Check PublicBaseUrl and the host there.",
+    404: "there is no such route. Deploy this checkout (sam build && sam deploy).",
+    429: "the API is throttled. Run doctor again in a minute.",
+    500: "the function fails. See its log group.",
+    503: "the function cannot read its secret, or fails. See its log group.",
 }
 
 
-def _key(patient: CheckContext) -> Iterator[CheckResult]:
-    private = patient.held.get("private_key")
+def _key(shared: CheckContext) -> Iterator[CheckResult]:
+    private = shared.application_secret.get("private_key")
     if not private:
-        yield CheckResult("key pair", "fail", "the stack has no private key: run `up`")
+        yield CheckResult("key pair", "fail", "the stack has no private key. Run `up`.")
         return
-    known = applications.public_key_of(patient.application)
-    following = patient.held.get("next_private_key")
-    if following:
-        yield CheckResult("key pair", "warn", "a rotation is half done: run `rotate key` to end it")
+    known = applications.public_key_of(shared.application)
+    if shared.application_secret.get("next_private_key"):
+        yield CheckResult(
+            "key pair", "warn", "a rotation is in progress. Run `rotate key` to finish it."
+        )
     elif key_pair.is_public(known, key_pair.public_half(private)):
-        yield CheckResult("key pair", "ok", "the stack's private key fits the public key at Vonage")
+        yield CheckResult(
+            "key pair", "ok", "the stack's private key matches the public key at Vonage"
+        )
     else:
         yield CheckResult(
             "key pair",
             "fail",
-            "the stack's private key does not fit the public key at Vonage, so no call can be"
-            " placed: put the right one into VONAGE_APPLICATION_PRIVATE_KEY_PATH and run `up`, or"
-            " `up --new-key`",
+            "the stack's private key does not match the public key at Vonage, so it cannot place"
+            " calls. Set VONAGE_APPLICATION_PRIVATE_KEY_PATH to the matching one and run `up`, or"
+            " run `up --new-key`.",
         )
 
 
-def _signature(patient: CheckContext) -> Iterator[CheckResult]:
-    name, signing = "signature secret", patient.signing
+def _signature(shared: CheckContext) -> Iterator[CheckResult]:
+    name, signing = "signature secret", shared.signing
     secret = signing.get("signature_secret")
     if not secret:
         yield CheckResult(
-            name, "fail", "the stack has none: set VONAGE_SIGNATURE_SECRET and run `up`"
+            name, "fail", "the stack has none. Set VONAGE_SIGNATURE_SECRET and run `up`."
         )
         return
     if signing.get("previous_signature_secret"):
         yield CheckResult(
-            name, "warn", "two are accepted: run `rotate signature` to end that rotation"
+            name, "warn", "two are accepted. Run `rotate signature` to finish that rotation."
         )
-    own = patient.context.settings.signature_secret
+    own = shared.context.settings.signature_secret
     if own and own not in (secret, signing.get("previous_signature_secret")):
         yield CheckResult(
-            name, "fail", "VONAGE_SIGNATURE_SECRET is another one than the stack's: run `up`"
+            name, "fail", "VONAGE_SIGNATURE_SECRET differs from the stack's. Run `up`."
         )
-    seen = webhook_history.latest(patient.stack, patient.context.now())
+    seen = webhook_history.latest(shared.stack, shared.context.now())
     if seen is None or seen.signed_by is None:
-        yield CheckResult(name, "warn", "no real webhook has confirmed it yet: ring the number")
+        yield CheckResult(name, "warn", "no real webhook has confirmed it yet. Call the number.")
         return
     at = seen.received_at.strftime("%Y-%m-%d %H:%M:%S UTC")
-    if seen.signed_by == webhook_history.fingerprint(secret):
+    if seen.signed_by == fingerprint(secret):
         yield CheckResult(name, "ok", f"confirmed by a real webhook at {at}")
     else:
         yield CheckResult(
             name,
             "warn",
-            f"the latest real webhook ({at}) was signed with another one: where that was before a"
-            " change, ring the number; else the secret here is not Vonage's",
+            f"the latest real webhook ({at}) was signed with another secret. If you changed the"
+            " secret after that, call the number; else the stack's secret is wrong.",
         )
 
 
-def _number(patient: CheckContext) -> Iterator[CheckResult]:
-    set_up = patient.stack.parameters.get("VonageNumber")
-    named = patient.context.settings.number or set_up
+def _number(shared: CheckContext) -> Iterator[CheckResult]:
+    parameter = shared.stack.parameters.get("VonageNumber")
+    named = shared.context.settings.number or parameter
     if not named:
-        yield CheckResult("number", "warn", "none is named: set VONAGE_NUMBER")
+        yield CheckResult("number", "warn", "none is set. Set VONAGE_NUMBER.")
         return
-    number = patient.context.account.number(named)
+    number = shared.context.account.number(named)
     if number is None:
         yield CheckResult("number", "fail", f"this account does not rent {named}")
         return
     if "VOICE" not in number.get("features", ["VOICE"]):
-        yield CheckResult("number", "fail", f"{named} cannot take calls: rent one with Voice")
+        yield CheckResult(
+            "number", "fail", f"{named} cannot receive calls. Rent a number with Voice."
+        )
         return
-    if linked_to(number) != patient.application_id:
-        yield CheckResult("number", "fail", f"{named} does not lead to the application: run `up`")
+    if linked_to(number) != shared.application_id:
+        yield CheckResult("number", "fail", f"{named} is not linked to the application. Run `up`.")
         return
-    if set_up != named:
-        shown = set_up or "empty"
+    if parameter != named:
         yield CheckResult(
             "number",
             "warn",
-            f"the stack's parameter VonageNumber is {shown}, not {named}: calls that flows place"
-            " show that one",
+            f"the stack's parameter VonageNumber is {parameter or 'empty'}, not {named}. Outbound"
+            " calls show the parameter's number.",
         )
         return
-    yield CheckResult("number", "ok", f"{named} leads to the application")
+    yield CheckResult("number", "ok", f"{named} is linked to the application")
 
 
-def _region(patient: CheckContext) -> Iterator[CheckResult]:
-    region = applications.voice_of(patient.application).get("region")
-    used = patient.stack.parameters.get("VonageApi", "")
-    wanted = f"https://{_HOSTS[region]}.vonage.com" if region in _HOSTS else None
-    if patient.stack.local:
-        yield CheckResult("region", "ok", "the local platform has one")
-    elif wanted and used != wanted:
+def _region(shared: CheckContext) -> Iterator[CheckResult]:
+    region = applications.voice_of(shared.application).get("region")
+    used = shared.stack.parameters.get("VonageApi", "")
+    expected = f"https://{_HOSTS[region]}.vonage.com" if region in _HOSTS else None
+    if shared.stack.local:
+        yield CheckResult("region", "ok", "not applicable to the local platform")
+    elif expected and used != expected:
         yield CheckResult(
             "region",
             "warn",
-            f"the application is in {region}: deploy with VonageApi={wanted}, or its calls may not"
-            " be found",
+            f"the application is in {region}. Deploy with VonageApi={expected}, or its calls may"
+            " not be found.",
         )
     else:
-        yield CheckResult("region", "ok", f"{region or 'the nearest'}, {used}")
+        yield CheckResult("region", "ok", f"{region or 'nearest'}, {used}")
 
 
-def _clock(patient: CheckContext) -> Iterator[CheckResult]:
+def _clock(shared: CheckContext) -> Iterator[CheckResult]:
     try:
         with requests.Session() as session:
-            session.trust_env = not patient.stack.local
+            session.trust_env = not shared.stack.local
             response = session.get(
-                f"{patient.stack.base_url}/webhooks/event", timeout=_TIMEOUT, allow_redirects=False
+                f"{shared.stack.base_url}/webhooks/event", timeout=_TIMEOUT, allow_redirects=False
             )
-        told = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp()
+        reference = email.utils.parsedate_to_datetime(response.headers["Date"]).timestamp()
     except (requests.RequestException, KeyError, ValueError):
-        yield CheckResult("clock", "warn", "nobody told the time to compare with")
+        yield CheckResult("clock", "warn", "not checked: the stack returned no Date header")
         return
-    skew = abs(patient.context.now() - told)
+    skew = abs(shared.context.now() - reference)
     if skew < _SKEW_WARNS:
         yield CheckResult("clock", "ok", "this machine's clock is right")
         return
     state: State = "fail" if skew >= _SKEW_FAILS else "warn"
-    yield CheckResult("clock", state, f"this machine's clock is {skew:.0f} s off: set it")
+    yield CheckResult("clock", state, f"this machine's clock is {skew:.0f} s off. Set it.")
 
 
-def _concurrency(patient: CheckContext) -> Iterator[CheckResult]:
-    if patient.stack.local:
-        yield CheckResult("concurrency", "ok", "the local platform runs four of each function")
+def _concurrency(shared: CheckContext) -> Iterator[CheckResult]:
+    if shared.stack.local:
+        yield CheckResult("concurrency", "ok", "four per function on the local platform")
         return
-    limits = patient.stack.aws("lambda").get_account_settings()["AccountLimit"]
+    limits = shared.stack.aws("lambda").get_account_settings()["AccountLimit"]
     total, free = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
     if free <= _NEW_ACCOUNT:
         yield CheckResult(
             "concurrency",
             "warn",
-            f"{free} functions at once in this AWS account, for all its stacks: ask for more in"
-            " Service Quotas (Lambda, concurrent executions)",
+            f"only {free} unreserved concurrent executions in this AWS account, for all its stacks."
+            " Request more in Service Quotas (Lambda, concurrent executions).",
         )
         return
-    yield CheckResult("concurrency", "ok", f"{free} of {total} functions at once are not reserved")
+    yield CheckResult("concurrency", "ok", f"{free} of {total} concurrent executions unreserved")
 
 
-def _queues(patient: CheckContext) -> Iterator[CheckResult]:
-    stack = patient.stack
+def _queues(shared: CheckContext) -> Iterator[CheckResult]:
+    stack = shared.stack
     sqs = stack.aws("sqs")
     waiting = {}
     for name, output in (("recordings", "RecordingsQueueUrl"), ("overflow", "OverflowQueueUrl")):
@@ -387,47 +398,52 @@ def _queues(patient: CheckContext) -> Iterator[CheckResult]:
             yield CheckResult(
                 "dead-letter queues",
                 "warn",
-                f"about {count} in that of {name}: `python -m voicectl redrive` shows why",
+                f"about {count} messages from {name}. Run `python -m voicectl redrive` to see why.",
             )
 
 
-def _alarms(patient: CheckContext) -> Iterator[CheckResult]:
-    if patient.stack.local:
-        yield CheckResult("alarms", "ok", "the local platform has none")
+def _alarms(shared: CheckContext) -> Iterator[CheckResult]:
+    if shared.stack.local:
+        yield CheckResult("alarms", "ok", "not applicable to the local platform")
         return
-    pages = patient.stack.aws("cloudwatch").get_paginator("describe_alarms")
+    pages = shared.stack.aws("cloudwatch").get_paginator("describe_alarms")
     listed = [
         alarm
-        for page in pages.paginate(AlarmNamePrefix=f"{patient.stack.name}-")
+        for page in pages.paginate(AlarmNamePrefix=f"{shared.stack.name}-")
         for alarm in page["MetricAlarms"]
     ]
-    ringing = [one for one in listed if one["StateValue"] == "ALARM"]
-    for alarm in ringing:
-        about = alarm.get("AlarmDescription") or "look at it in CloudWatch"
-        yield CheckResult("alarms", "fail", f"{alarm['AlarmName']}: {about}")
+    firing = [one for one in listed if one["StateValue"] == "ALARM"]
+    for alarm in firing:
+        description = alarm.get("AlarmDescription") or "see CloudWatch"
+        yield CheckResult("alarms", "fail", f"{alarm['AlarmName']}: {description}")
     if not listed:
         yield CheckResult(
-            "alarms", "warn", "the stack has none: nobody is told when something fails"
+            "alarms", "warn", "the stack has none, so you are not notified of failures"
         )
-    elif not ringing:
-        yield CheckResult("alarms", "ok", f"none of {len(listed)} is in alarm")
+    elif not firing:
+        yield CheckResult("alarms", "ok", f"none of {len(listed)} is firing")
 
 
-def _switchboard(patient: CheckContext) -> Iterator[CheckResult]:
-    told = admin_api(patient.context).get("/switchboard")
-    for problem in told["problems"]:
+def _switchboard(shared: CheckContext) -> Iterator[CheckResult]:
+    switchboard = admin_api(shared.context).get("/switchboard")
+    for problem in switchboard["problems"]:
         where = problem["field"] or "the document"
         yield CheckResult(
-            "switchboard", "fail", f"{where}: {problem['reason']}; `switchboard undo`"
+            "switchboard",
+            "fail",
+            f"{where}: {problem['reason']}. Run `switchboard undo` to restore the version before.",
         )
-    if told["problems"]:
+    if switchboard["problems"]:
         return
-    changes = [name for name in ("numbers", "opening") if told["document"].get(name)]
-    if told["document"].get("dialling") == "off":
-        yield CheckResult("switchboard", "warn", "dialling is off: `switchboard dialling on`")
-    if "closed" in told["document"] and "opening" not in told["document"]:
-        yield CheckResult("switchboard", "warn", "closed at all hours, until `closed` is taken out")
-    yield CheckResult("switchboard", "ok", f"sets {' and '.join(changes) or 'nothing'} otherwise")
+    document = stored_spelling(switchboard["document"])
+    changes = [name for name in ("numbers", "opening") if document.get(name)]
+    if document.get("dialling") == "off":
+        yield CheckResult(
+            "switchboard", "warn", "outbound dialing is off. `switchboard dialing on` turns it on."
+        )
+    if "closed" in document and "opening" not in document:
+        yield CheckResult("switchboard", "warn", "closed at all hours, until you remove `closed`")
+    yield CheckResult("switchboard", "ok", f"overrides {' and '.join(changes) or 'nothing'}")
 
 
 _CHECKS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {

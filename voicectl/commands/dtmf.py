@@ -1,4 +1,4 @@
-"""``dtmf``: keys are sent into a call, or those that are pressed on it are sent on."""
+"""``dtmf``: send DTMF digits into a call, or report the keypresses on it as events."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "dtmf"
-HELP = "send keys into a call, or have the keys pressed on it kept as events"
-_KEYS = re.compile(r"[0-9*#p]{1,255}")
+HELP = "send DTMF digits into a call, or store its keypresses as events"
+_DIGITS = re.compile(r"[0-9*#p]{1,255}")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,25 +21,28 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add_call_argument(parser)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--digits", type=_digits, metavar="KEYS", help="0-9 * #, and p for a pause of 500 ms"
+        "--digits",
+        type=_digits,
+        metavar="DIGITS",
+        help="send these digits: 0-9 * #, and p for a pause of 500 ms",
     )
-    what.add_argument("--listen", action="store_true", help="have each pressed key kept")
-    what.add_argument("--stop-listening", action="store_true", help="no longer")
+    what.add_argument("--listen", action="store_true", help="start storing each keypress")
+    what.add_argument("--stop-listening", action="store_true", help="stop storing keypresses")
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Send keys, or listen to them."""
+    """Send digits, or start or stop listening."""
     if options.listen:
-        return send_command(options, context, "PUT", "/input/dtmf", {}, "listening to keys")
+        return send_command(options, context, "PUT", "/input/dtmf", {}, "started listening")
     if options.stop_listening:
         return send_command(options, context, "DELETE", "/input/dtmf", None, "stopped listening")
     body = {"digits": options.digits}
-    return send_command(options, context, "PUT", "/dtmf", body, "sent the keys")
+    return send_command(options, context, "PUT", "/dtmf", body, "sent the digits")
 
 
 def _digits(text: str) -> str:
-    if not _KEYS.fullmatch(text):
+    if not _DIGITS.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} are no keys: 1 to 255 of 0-9 * #, and p for a pause"
+            f"{text!r} are not DTMF digits: expected 1 to 255 of 0-9 * #, and p for a pause"
         )
     return text

@@ -1,4 +1,4 @@
-"""``forget``: what is kept of a number is found, shown, and deleted."""
+"""``forget``: find, show and delete everything stored about a phone number."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from voicectl.stored_data import StoredData
 
 NAME = "forget"
-HELP = "find and delete what the stack keeps of a number, recordings included"
+HELP = "find and delete everything the stack stores about a number, including recordings"
 
 _SHOWN_CALLS = 20
 _NAMES = {
-    "events": "events, with those of the other legs of its calls",
-    "archives": "entries about recordings and transcripts",
-    "objects": "recordings and transcripts in the bucket, with all versions",
-    "uploads": "uploads to the bucket that were not completed",
-    "claims": "claims to Idempotency-Keys",
-    "messages": "messages on queues",
+    "events": "events, including those of other legs of its calls",
+    "archives": "table items of recordings and transcripts",
+    "objects": "recordings and transcripts in the bucket, in all versions",
+    "uploads": "incomplete uploads to the bucket",
+    "claims": "idempotency records",
+    "messages": "messages in queues",
 }
-# What holds for every stack. The logs show of a number its country code and last two digits.
+# True for every stack.
 _BEYOND = (
-    "the table's backups: for 35 days it can be restored to a point in time before this",
-    "logs: they show no more of a number than its country code and last two digits",
-    "claims to keys whose answer got lost: they hold a digest of the request, and no call",
+    "the table's backups: for 35 days, it can be restored to a point in time before this",
+    "logs: they show only a number's country code and last two digits",
+    "idempotency records without a response: they have a digest of the request, and no call",
     "Vonage's own records: calls, and recordings for 30 days",
-    "files that were saved from here, such as by `recordings --save`",
-    "what comes of calls that go on: run this again after they have ended",
+    "saved files, such as those of `recordings --save`",
+    "data of calls in progress: run the command again after they end",
 )
 
 
@@ -43,35 +43,36 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Find what is kept, show it, ask, delete it, and say what could not be reached."""
-    wanted = options.number
+    """Find the data, show it, prompt, delete it, and list what could not be reached."""
+    number = options.number
     if context.output.json and not (context.output.yes or options.dry_run):
-        raise VoicectlError(
-            "with --json nobody is asked: say --yes to delete, or --dry-run to look"
-        )
-    _refuse_own(wanted, context)
-    keeper = DataEraser(context.stack, context.output.line, context.sleep)
-    kept = keeper.find(wanted)
-    held, deleted = kept, False
+        raise VoicectlError("--json does not prompt. Pass --yes to delete, or --dry-run to look.")
+    _refuse_own(number, context)
+    eraser = DataEraser(context.stack, context.output.line, context.sleep)
+    found = eraser.find(number)
+    hidden, deleted = found, False
     try:
-        found = _show(context, kept)
-        if found and not options.dry_run and context.output.confirm("delete all of it for good?"):
-            lost = keeper.delete(kept)
-            held, deleted = kept._replace(messages=()), True
+        any_found = _show(context, found)
+        if any_found and not options.dry_run and context.output.confirm("Delete all of it?"):
+            lost = eraser.delete(found)
+            hidden, deleted = found._replace(messages=()), True
             context.output.line("deleted")
             if lost:
-                context.output.warn(f"{lost} messages were held no more: run this again")
+                context.output.warn(
+                    f"{lost} messages became visible again before they were deleted. Run the"
+                    " command again."
+                )
     finally:
-        keeper.leave(held)
-    unreached = [*kept.unreached, *_named(wanted, context), *_BEYOND]
-    context.output.line("not reached by this:")
+        eraser.release(hidden)
+    unreached = [*found.unreached, *_parameters_with(number, context), *_BEYOND]
+    context.output.line("not reached:")
     for text in unreached:
         context.output.line(f"  {text}")
     context.output.result(
         {
-            "number": wanted,
-            "found": kept.counts(),
-            "calls": [call._asdict() for call in kept.calls],
+            "number": number,
+            "found": found.counts(),
+            "calls": [call._asdict() for call in found.calls],
             "deleted": deleted,
             "not_reached": unreached,
         }
@@ -79,43 +80,41 @@ def run(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _refuse_own(wanted: str, context: Context) -> None:
-    """Refuse the rented numbers: every call is from or to one of them."""
+def _refuse_own(number: str, context: Context) -> None:
+    """Refuse the rented numbers, since every call is from or to one of them."""
     parameters = context.stack.parameters
     routed = [pair.partition("=")[0] for pair in parameters.get("NumberFlows", "").split(",")]
-    if wanted in (context.settings.number, parameters.get("VonageNumber"), *routed):
+    if number in (context.settings.number, parameters.get("VonageNumber"), *routed):
         raise VoicectlError(
-            f"{wanted} is a Vonage number of yours: every call is from or to it. To forget all,"
-            " delete the stack, its table and its bucket"
+            f"{number} is one of your Vonage numbers: every call is from or to it. To delete"
+            " everything, delete the stack, its table and its bucket."
         )
 
 
-def _show(context: Context, kept: StoredData) -> bool:
-    """Show what is kept; say whether it is anything."""
+def _show(context: Context, found: StoredData) -> bool:
+    """Show what is stored; return whether there is anything."""
     rows = [
         (call.since, call.conversation, call.legs, call.events, call.recordings)
-        for call in kept.calls[:_SHOWN_CALLS]
+        for call in found.calls[:_SHOWN_CALLS]
     ]
     if rows:
         context.output.table(("since", "conversation", "legs", "events", "recordings"), rows)
-    if len(kept.calls) > _SHOWN_CALLS:
-        context.output.line(f"and {len(kept.calls) - _SHOWN_CALLS} more calls")
-    counts = kept.counts()
-    for name, said in _NAMES.items():
+    if len(found.calls) > _SHOWN_CALLS:
+        context.output.line(f"and {len(found.calls) - _SHOWN_CALLS} more calls")
+    counts = found.counts()
+    for name, description in _NAMES.items():
         if counts[name]:
-            context.output.line(f"kept: {counts[name]} {said}")
-    if kept.claims:
+            context.output.line(f"found: {counts[name]} {description}")
+    if found.claims:
         context.output.line(
-            "a request that comes again with one of those Idempotency-Keys would dial again"
+            "after this, a repeated request with one of these Idempotency-Keys dials again"
         )
     if not any(counts.values()):
-        context.output.line("nothing is kept of it")
+        context.output.line("nothing is stored about this number")
     return any(counts.values())
 
 
-def _named(wanted: str, context: Context) -> list[str]:
-    """Say which parameters of the stack name the number."""
-    naming = [
-        name for name, value in context.stack.parameters.items() if wanted in value.split(",")
-    ]
-    return [f"the stack's parameter {name}, which names it" for name in naming]
+def _parameters_with(number: str, context: Context) -> list[str]:
+    """Return descriptions of the stack parameters that contain the number."""
+    names = [name for name, value in context.stack.parameters.items() if number in value.split(",")]
+    return [f"the stack's parameter {name}, which contains it" for name in names]

@@ -1,6 +1,6 @@
-"""``recordings``: the recordings of a call, listed or saved.
+"""``recordings``: list or save the recordings of a call.
 
-What is saved has the name of the recording only once its size and its SHA-256 are right.
+A saved file gets its name only after its size and SHA-256 are verified.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _EXTENSIONS = {
     "audio/ogg": "ogg",
     "application/json": "json",
 }
-_TIMEOUT = (5, 30)  # seconds to connect, and between two pieces
+_TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
 _CHUNK = 256 * 1024
 _COLUMNS = ("recording", "state", "seconds", "channels", "bytes", "type", "file")
 
 
-class Saved(NamedTuple):
-    """A file that was saved, or was there already."""
+class SavedFile(NamedTuple):
+    """A file that was saved now or earlier."""
 
     path: Path
     size: int
@@ -50,12 +50,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_call_argument(parser)
     parser.add_argument(
-        "--save", type=Path, metavar="FOLDER", help="save them there, transcripts as well"
+        "--save", type=Path, metavar="FOLDER", help="save recordings and transcripts to this folder"
     )
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """List what was recorded of the call, and save what is kept."""
+    """List the recordings of the call, and save those that are stored."""
     api = admin_api(context)
     found = [_described(api, uuid) for uuid in _recorded(api, resolve_call(options, context))]
     if options.save is not None and not options.dry_run:
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
             session.trust_env = not context.stack.local
             for one in found:
                 _save(session, one, options.save)
-    for one in found:  # a link opens the recording to whoever has it, and is dead in minutes
+    for one in found:  # links grant access to anyone, and expire in minutes
         one.pop("url", None)
         one.pop("transcript_url", None)
     context.output.table(_COLUMNS, [_row(one) for one in found])
@@ -80,20 +80,20 @@ def _recorded(api: AdminApi, uuid: str) -> list[str]:
 
 
 def _described(api: AdminApi, recording: str) -> dict[str, Any]:
-    """Give what is known of a recording; one that was not fetched yet has no link."""
+    """Return what is stored about a recording; one that is not stored has no link."""
     if not _SAFE.fullmatch(recording):
-        return {"uuid": recording, "state": "has a name that no file can have"}
+        return {"uuid": recording, "state": "its UUID is not a valid file name"}
     try:
         known: dict[str, Any] = api.get(f"/recordings/{recording}")
-    except AdminApiError as refused:
-        if refused.status != 404:
+    except AdminApiError as error:
+        if error.status != 404:
             raise
-        return {"uuid": recording, "state": "not kept: not fetched yet, or no more"}
+        return {"uuid": recording, "state": "not kept: not fetched yet, or expired"}
     return {"state": "kept", **known}
 
 
 def _save(session: requests.Session, known: dict[str, Any], folder: Path) -> None:
-    """Save a recording and its transcript, and note where."""
+    """Save a recording and its transcript, and add their paths."""
     if "url" in known:
         extension = _EXTENSIONS.get(known.get("content_type", ""), "bin")
         path = folder / f"{known['uuid']}.{extension}"
@@ -109,38 +109,40 @@ def _save(session: requests.Session, known: dict[str, Any], folder: Path) -> Non
 
 def _fetch(
     session: requests.Session, url: str, path: Path, size: int | None, sha256: str | None
-) -> Saved:
-    """Fetch a file beside its place, look whether it is right, and put it there.
+) -> SavedFile:
+    """Download to a temporary name, verify the content, and rename the file.
 
     Parameters
     ----------
     size, sha256
-        What it must be; None where nobody knows.
+        The expected values; None if unknown.
 
     Raises
     ------
-    ConnectError
-        If it cannot be fetched, is not what was kept, or another file has its name.
+    VoicectlError
+        If the download fails or differs, or another file has this name.
     """
     if path.exists():
-        there = _sum(path)
-        if sha256 is None or there == (size, sha256):
-            return Saved(path, there[0])
-        raise VoicectlError(f"{path} is there with another content: move it, and run this again")
+        present = _sum(path)
+        if sha256 is None or present == (size, sha256):
+            return SavedFile(path, present[0])
+        raise VoicectlError(
+            f"{path} exists with different content. Move it, and run the command again."
+        )
     part = path.with_name(f"{path.name}.part")
     with _removed_if_left(part):
-        got = _download(session, url, part)
-        if sha256 is not None and got != (size, sha256):
+        downloaded = _download(session, url, part)
+        if sha256 is not None and downloaded != (size, sha256):
             raise VoicectlError(
-                f"what came of {path.name} is not what was kept ({got[0]} bytes of {size}):"
-                " run this again"
+                f"the download of {path.name} differs from what was stored ({downloaded[0]} of"
+                f" {size} bytes). Run the command again."
             )
         part.replace(path)
-    return Saved(path, got[0])
+    return SavedFile(path, downloaded[0])
 
 
 def _download(session: requests.Session, url: str, part: Path) -> tuple[int, str]:
-    """Write a file as it comes, readable by its owner alone; give its size and its SHA-256."""
+    """Write a download to a file with mode 0600; return its size and SHA-256."""
     digest, size = hashlib.sha256(), 0
     try:
         with (
@@ -149,8 +151,8 @@ def _download(session: requests.Session, url: str, part: Path) -> tuple[int, str
         ):
             if response.status_code != 200:
                 raise VoicectlError(
-                    f"the bucket answered {response.status_code} for {part.stem}: run this again,"
-                    " since links live for minutes alone"
+                    f"the bucket returned {response.status_code} for {part.stem}. Its link may have"
+                    " expired: run the command again."
                 )
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
@@ -160,10 +162,11 @@ def _download(session: requests.Session, url: str, part: Path) -> tuple[int, str
             os.fsync(file.fileno())
     except requests.RequestException as error:
         raise VoicectlError(
-            f"{part.stem} was cut off ({type(error).__name__}): run this again"
+            f"the download of {part.stem} broke off ({type(error).__name__}). Run the command"
+            " again."
         ) from None
     except OSError as error:
-        raise VoicectlError(f"{part} cannot be written: {error.strerror}") from None
+        raise VoicectlError(f"cannot write {part}: {error.strerror}") from None
     return size, digest.hexdigest()
 
 

@@ -1,8 +1,7 @@
-"""``redrive``: what failed too often, with its reason, sent back to be tried again.
+"""``redrive``: show the messages of dead-letter queues, and send them back to their queues.
 
-A message is received, sent, and only then deleted: killed in between, this leaves it on both
-queues, and on neither is it lost. What is done twice then ends as if done once, since recordings
-and events are kept once however often they come.
+A message is received, sent, and only then deleted. If the command is killed in between, the message
+is in both queues. Processing it twice is harmless, since events and recordings are stored once.
 """
 
 from __future__ import annotations
@@ -20,18 +19,18 @@ if TYPE_CHECKING:
     from voicectl.queues import Message, Queue
 
 NAME = "redrive"
-HELP = "show what failed too often on the queues, and send it back to be tried again"
+HELP = "show the messages in dead-letter queues, and send them back for a retry"
 
-# Why the queue itself gave a message up; what the function gives up says why.
-_GIVEN_UP = {
-    "recordings": "received too often: the function crashed or was cut off each time",
-    "overflow": "received too often: the table did not take it, or it is no event",
+# Why SQS moved a message; a message that the function moved has its reason as an attribute.
+_MOVED_BY_SQS = {
+    "recordings": "received too often: the function crashed or timed out each time",
+    "overflow": "received too often: it could not be stored, or is not an event",
 }
 _COLUMNS = ("queue", "reason", "detail", "attempts", "received", "age", "what")
 
 
-class Dead(NamedTuple):
-    """A message on a dead-letter queue, and the queue that it came from."""
+class FailedMessage(NamedTuple):
+    """A message in a dead-letter queue, and its source queue."""
 
     queue: Queue
     message: Message
@@ -39,112 +38,115 @@ class Dead(NamedTuple):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--all", action="store_true", help="send back all without asking for each")
+    parser.add_argument("--all", action="store_true", help="send back all without prompting")
     parser.add_argument(
-        "--queue", choices=("recordings", "overflow"), help="only what this queue gave up"
+        "--queue", choices=("recordings", "overflow"), help="show only messages from this queue"
     )
     parser.add_argument(
         "--most",
         type=int_in_range(1, 10_000),
         default=1000,
         metavar="N",
-        help="messages of a queue that are looked at, to 10000 (%(default)s)",
+        help="show up to this many messages of a queue, at most 10000 (%(default)s)",
     )
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Show what was given up, and send back what is wanted; the rest stays where it is."""
+    """Show the messages, and send back those that are confirmed; the others stay."""
     sqs = context.stack.aws("sqs")
     chosen = [one for one in queues.queues(context.stack, sqs) if options.queue in (None, one.name)]
     counted = _count(context, sqs, chosen)
-    waiting: list[Dead] = []
+    pending: list[FailedMessage] = []
     sent: list[str] = []
     lost: list[str] = []
     try:
-        _hold(sqs, chosen, options.most, waiting)
-        shown = {one.message.identifier: _described(one, context.now()) for one in waiting}
+        _receive(sqs, chosen, options.most, pending)
+        shown = {one.message.identifier: _described(one, context.now()) for one in pending}
         if shown:
             context.output.table(_COLUMNS, [_row(one) for one in shown.values()])
-        if len(waiting) >= options.most:
-            context.output.line(f"there may be more than these {len(waiting)}: run this again")
-        for dead in [] if options.dry_run else list(waiting):
-            described = shown[dead.message.identifier]
-            question = f"send back: {described['reason']}, {described['what']}?"
+        if len(pending) >= options.most:
+            context.output.line(
+                f"there may be more than these {len(pending)}. Run the command again."
+            )
+        for failed in [] if options.dry_run else list(pending):
+            described = shown[failed.message.identifier]
+            question = f"Send back: {described['reason']}, {described['what']}?"
             if options.all or context.output.confirm(question):
-                (sent if _send_back(sqs, dead) else lost).append(dead.message.identifier)
-                waiting.remove(dead)
+                (sent if _send_back(sqs, failed) else lost).append(failed.message.identifier)
+                pending.remove(failed)
     finally:
-        queues.release(sqs, [dead.message for dead in waiting])
-    context.output.line(f"{len(sent)} sent back, {len(waiting)} left")
+        queues.release(sqs, [failed.message for failed in pending])
+    context.output.line(f"{len(sent)} sent back, {len(pending)} left")
     if lost:
         context.output.warn(
-            f"{len(lost)} were held no more, since the question stood for too long: run this again"
+            f"{len(lost)} messages became visible again before you confirmed. Run the command"
+            " again."
         )
     context.output.result(
-        {"queues": counted, "messages": list(shown.values()), "sent": sent, "left": len(waiting)}
+        {"queues": counted, "messages": list(shown.values()), "sent": sent, "left": len(pending)}
     )
     return 0
 
 
 def _count(context: Context, sqs: Any, chosen: list[Queue]) -> list[dict[str, Any]]:
-    """Say how full the queues are; what waits on them is tried again by itself."""
+    """Count and show the messages in the source queues."""
     counted = []
     for queue in chosen:
         own = queues.count(sqs, queue.url)
         counted.append({"queue": queue.name, "waiting": own.waiting, "hidden": own.hidden})
         context.output.line(
-            f"{queue.name} queue: about {own.waiting} waiting, {own.hidden} being worked on or put"
-            " off; these are tried again by themselves"
+            f"{queue.name} queue: about {own.waiting} visible and {own.hidden} hidden messages;"
+            " these are retried automatically"
         )
         if queue.dead_url is None:
             context.output.line(f"{queue.name} queue: it has no dead-letter queue")
     return counted
 
 
-def _hold(sqs: Any, chosen: list[Queue], most: int, waiting: list[Dead]) -> None:
+def _receive(sqs: Any, chosen: list[Queue], most: int, pending: list[FailedMessage]) -> None:
     for queue in chosen:
         if queue.dead_url is not None:
-            held = queues.receive(sqs, queue.dead_url, most)
-            waiting += [Dead(queue, message) for message in held]
+            received = queues.receive(sqs, queue.dead_url, most)
+            pending += [FailedMessage(queue, message) for message in received]
 
 
-def _send_back(sqs: Any, dead: Dead) -> bool:
-    """Send a message to the queue that it came from, then delete it; False if it is held no more.
+def _send_back(sqs: Any, failed: FailedMessage) -> bool:
+    """Send a message to its source queue, then delete it; return False if it is visible again.
 
-    Its attempts begin anew; the reason is left behind, and a new one comes with a new failure.
+    Its receive count starts from zero, and its old reason is dropped.
     """
-    if not queues.extend_visibility(sqs, dead.message):
+    if not queues.extend_visibility(sqs, failed.message):
         return False
-    queues.send(sqs, dead.queue.url, dead.message.body)
-    queues.delete(sqs, dead.message)
+    queues.send(sqs, failed.queue.url, failed.message.body)
+    queues.delete(sqs, failed.message)
     return True
 
 
-def _described(dead: Dead, now: float) -> dict[str, Any]:
-    """Say what a message is: why it was given up, how old it is, and of which call."""
-    told = dead.message.attributes
+def _described(failed: FailedMessage, now: float) -> dict[str, Any]:
+    """Return a message's reason, age and content for display."""
+    attributes = failed.message.attributes
     return {
-        "id": dead.message.identifier,
-        "queue": dead.queue.name,
-        "reason": told.get("reason") or _GIVEN_UP[dead.queue.name],
-        "detail": told.get("detail", ""),
-        "attempts": told.get("attempts"),
-        "receive_count": dead.message.received,
-        "age_seconds": max(0, round(now - dead.message.sent_at)),
-        "what": _what(dead.message.body),
+        "id": failed.message.identifier,
+        "queue": failed.queue.name,
+        "reason": attributes.get("reason") or _MOVED_BY_SQS[failed.queue.name],
+        "detail": attributes.get("detail", ""),
+        "attempts": attributes.get("attempts"),
+        "receive_count": failed.message.received,
+        "age_seconds": max(0, round(now - failed.message.sent_at)),
+        "what": _what(failed.message.body),
     }
 
 
 def _what(body: str) -> str:
-    """Say of which recording or event a message is; nothing of who called whom."""
+    """Return the recording or event of a message, without phone numbers."""
     job = fields_of("POST", body)
     if not isinstance(job, dict):
-        return "no JSON object"
-    told = fields_of(job.get("method"), job.get("body"))
-    fields = told if isinstance(told, dict) else {}
+        return "not a JSON object"
+    content = fields_of(job.get("method"), job.get("body"))
+    fields = content if isinstance(content, dict) else {}
     names = ("status", "recording_uuid", "conversation_uuid")
     parts = [job.get("kind"), *(fields.get(name) for name in names)]
-    return " ".join(str(one) for one in parts if one) or "nothing that is known"
+    return " ".join(str(one) for one in parts if one) or "unknown content"
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:

@@ -1,22 +1,22 @@
-"""Changes the key pair, or the signature secret, with no failed call and no failed webhook between.
+"""``rotate``: replace the key pair or the signature secret without a failed call or webhook.
 
-Both ways have two of them known to the functions while Vonage changes from one to the other. What
-is under way stands in Secrets Manager, so a run that was ended is gone on with by the next one.
+In both cases the functions know two values while Vonage switches from one to the other. Secrets
+Manager stores the progress, so if a run is interrupted, the next run resumes it.
 
-The key. Vonage holds one public key, and the functions keep the private one:
+The key pair. Vonage stores one public key, and the functions cache the private key:
 
-1. the next private key stands in the secret beside the present one;
-2. wait until every function that keeps the secret without it would fetch it anew after a refusal;
-3. Vonage is told the next public key; a function whose token is refused uses the other key;
-4. the next key takes the place of the present one.
+1. Store the next private key in the secret, next to the current one.
+2. Wait until every function with a cached secret would read it again after a 401.
+3. Send Vonage the next public key. A function whose token is rejected then uses the other key.
+4. Replace the current key with the next one.
 
-The signature secret. It is changed by hand, in Vonage's dashboard:
+The signature secret. You change it in Vonage's dashboard:
 
-1. the new secret stands beside the old one; both are believed;
-2. wait until every function that keeps the old one alone would fetch both on meeting the new;
-3. you change it in the dashboard;
-4. a real webhook that was signed with the new one shows that it is so;
-5. once none comes that was signed with the old one, the old one is dropped.
+1. Store the new secret next to the old one. The functions accept both.
+2. Wait until every function with only the old one would read both on an unknown signature.
+3. You change it in the dashboard.
+4. Wait for a real webhook that is signed with the new secret.
+5. Remove the old one when no more webhooks are signed with it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from voicectl import application as applications
 from voicectl import key_pair, stack_secrets, webhook_history
 from voicectl.errors import VoicectlError
+from voicekit.signature import fingerprint
 
 if TYPE_CHECKING:
     import argparse
@@ -38,45 +39,48 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "rotate"
-HELP = "change the key pair or the signature secret, with nothing failing meanwhile"
-NEW_SECRET = "VONAGE_NEW_SIGNATURE_SECRET"  # noqa: S105 - its name
-# Seconds within which a function does not fetch a secret again, and some for the way.
-_KEY_KEPT = 30 + 5
-_SIGNATURE_KEPT = 60 + 15
-# Seconds after Vonage has changed in which it may yet use what it had.
+HELP = "replace the key pair or the signature secret without failed calls or webhooks"
+NEW_SECRET = "VONAGE_NEW_SIGNATURE_SECRET"  # noqa: S105 - a variable name
+# Seconds for which a function does not read a secret again, plus a margin.
+_KEY_CACHED = 30 + 5
+_SIGNATURE_CACHED = 60 + 15
+# Seconds for which Vonage may still use the old value after a change.
 _SETTLED = {"key": 10, "signature": 60}
-_PATIENCE = 900  # seconds that a webhook with the new signature is waited for
-_LOOK_EVERY = 2
-_FORM = re.compile(r"[!-~]{16,128}")  # what can be typed into the dashboard
+_PATIENCE = 900  # seconds to wait for a webhook with the new signature
+_POLL_INTERVAL = 2  # seconds
+_FORM = re.compile(r"[!-~]{16,128}")  # what the dashboard accepts
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("what", choices=("key", "signature"), help="what is to be changed")
+    parser.add_argument(
+        "what", choices=("key", "signature"), help="the key pair, or the signature secret"
+    )
     parser.add_argument(
         "--wait",
         type=int,
         metavar="SECONDS",
-        help="how long functions may keep what they have fetched (35 for the key, 75 for the"
-        " signature secret); less only where none runs",
+        help="wait this long for functions with a cached secret (default: 35 for the key, 75 for"
+        " the signature secret); reduce it only if no function is running",
     )
     parser.add_argument(
         "--settle",
         type=int,
         metavar="SECONDS",
-        help="how long Vonage may use what it had after it has changed (10, 60)",
+        help="wait this long for Vonage to apply the change (default: 10 for the key, 60 for the"
+        " signature secret)",
     )
     parser.add_argument(
         "--patience",
         type=int,
         default=_PATIENCE,
         metavar="SECONDS",
-        help="how long a webhook with the new signature is waited for (%(default)s)",
+        help="wait this long for a webhook with the new signature (%(default)s)",
     )
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Change one of them, or go on with a change that is under way."""
+    """Start a rotation, or resume one in progress."""
     if options.settle is None:
         options.settle = _SETTLED[options.what]
     if options.what == "key":
@@ -89,51 +93,51 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 def _rotate_key(options: argparse.Namespace, context: Context) -> int:
     stack, output = context.stack, context.output
-    held = stack_secrets.read(stack, stack.application_secret)
-    if not held.get("private_key"):
-        raise VoicectlError("the stack has no private key to change: run `up` first")
+    secret = stack_secrets.read(stack, stack.application_secret)
+    if not secret.get("private_key"):
+        raise VoicectlError("the stack has no private key to replace. Run `up` first.")
     application = applications.read(context, applications.needed_id(context))
     known = applications.public_key_of(application)
-    following = held.get("next_private_key")
-    told = following is not None and bool(following) and _fits(known, following)
-    if not told and not _fits(known, held["private_key"]):
-        raise VoicectlError("the stack's private key is not the one that Vonage knows: run `up`")
-    output.line(
-        "the key's rotation is gone on with" if following else "the key pair is to be changed"
-    )
+    following = secret.get("next_private_key")
+    sent = following is not None and bool(following) and _matches(known, following)
+    if not sent and not _matches(known, secret["private_key"]):
+        raise VoicectlError(
+            "the stack's private key does not match the public key at Vonage. Run `up`."
+        )
+    output.line("resuming the rotation of the key pair" if following else "rotating the key pair")
     if options.dry_run:
         output.result({"changed": False, "under_way": bool(following)})
         return 0
-    if not output.confirm("Change the key pair? Whoever else uses the old key is refused then."):
+    if not output.confirm("Vonage will reject tokens of the old key. Replace the key pair?"):
         return 1
     if not following:
         following, _ = key_pair.make()
         stack_secrets.merge(stack, stack.application_secret, {"next_private_key": following})
-        output.line("  the next private key is in Secrets Manager, beside the present one")
-    if not told:
-        _wait(context, stack.application_secret, _or(options.wait, _KEY_KEPT))
-        _tell(context, following)
+        output.line("  stored the next private key in Secrets Manager")
+    if not sent:
+        _wait(context, stack.application_secret, _or(options.wait, _KEY_CACHED))
+        _send_public_key(context, following)
     _pause(context, options.settle)
     done = {"private_key": following, "next_private_key": ""}
     stack_secrets.merge(stack, stack.application_secret, done)
-    output.line("done: the stack and Vonage have the new pair", "green")
+    output.line("done: the stack and Vonage use the new key pair", "green")
     if context.settings.private_key and not context.local:
-        output.warn("the private key that your settings name is void now: remove it")
+        output.warn("the private key in your settings is no longer valid. Remove it.")
     output.result({"changed": True})
     return 0
 
 
-def _fits(known: str | None, private: str) -> bool:
+def _matches(known: str | None, private: str) -> bool:
     return key_pair.is_public(known, key_pair.public_half(private))
 
 
-def _tell(context: Context, private: str) -> None:
-    """Give Vonage the public half; the rest of the application is sent as it is at this moment."""
+def _send_public_key(context: Context, private: str) -> None:
+    """Update the application's public key, and send its other settings as they are now."""
     application = applications.read(context, applications.needed_id(context))
     fields = applications.sendable(application)
     fields["keys"] = {"public_key": key_pair.public_half(private)}
     context.account.update(str(application["id"]), fields)
-    context.output.line("  Vonage has the next public key")
+    context.output.line("  sent the next public key to Vonage")
 
 
 # The signature secret
@@ -144,99 +148,103 @@ def _rotate_signature(options: argparse.Namespace, context: Context) -> int:
     signing = stack_secrets.read(stack, stack.signing_secret)
     present, previous = signing.get("signature_secret"), signing.get("previous_signature_secret")
     if not present:
-        raise VoicectlError("the stack has no signature secret to change: run `up` first")
+        raise VoicectlError("the stack has no signature secret to replace. Run `up` first.")
     if options.dry_run:
-        output.line("it is under way" if previous else "a new signature secret would be asked for")
+        output.line(
+            "a rotation is in progress" if previous else "would prompt for a new signature secret"
+        )
         output.result({"changed": False, "under_way": bool(previous)})
         return 0
     if previous:
-        output.line("the signature secret's rotation is gone on with")
+        output.line("resuming the rotation of the signature secret")
         new = present
     else:
         new = _new_secret(context, present)
         fields = {"signature_secret": new, "previous_signature_secret": present}
         stack_secrets.merge(stack, stack.signing_secret, fields)
-        output.line("  both secrets are in Secrets Manager")
-    _wait(context, stack.signing_secret, _or(options.wait, _SIGNATURE_KEPT))
+        output.line("  stored both secrets in Secrets Manager")
+    _wait(context, stack.signing_secret, _or(options.wait, _SIGNATURE_CACHED))
     if not _confirmed(options, context, new):
         output.line(
-            f"no webhook with the new signature came in {options.patience} s; both secrets are"
-            " believed still. Run it again to go on"
+            f"no webhook with the new signature arrived in {options.patience} s; both secrets stay"
+            " valid. Run the command again to resume."
         )
         output.result({"changed": False, "under_way": True})
         return 1
     stack_secrets.merge(stack, stack.signing_secret, {"previous_signature_secret": ""})
-    output.line("done: the old secret is dropped", "green")
+    output.line("done: removed the old secret", "green")
     if not context.local:
-        output.warn("put the new secret into VONAGE_SIGNATURE_SECRET, where your settings have it")
+        output.warn("set VONAGE_SIGNATURE_SECRET to the new secret in your settings")
     output.result({"changed": True, "under_way": False})
     return 0
 
 
 def _new_secret(context: Context, present: str) -> str:
-    """Ask for the new secret, or take it from the environment; it is never shown.
+    """Return the new secret, from the environment or a prompt; it is never shown.
 
     Raises
     ------
-    ConnectError
-        If it is none, or the old one.
+    VoicectlError
+        If it is invalid, or the current secret.
     """
-    given = os.environ.get(NEW_SECRET, "")
-    if not given:
+    secret = os.environ.get(NEW_SECRET, "")
+    if not secret:
         if context.output.json or not sys.stdin.isatty():
-            raise VoicectlError(f"nobody is here to be asked: put the new secret into {NEW_SECRET}")
+            raise VoicectlError(f"cannot prompt for the new secret. Set {NEW_SECRET}.")
         context.output.line(
-            "Think of a new signature secret (such as `openssl rand -hex 32` prints), and keep it"
+            "Create a new signature secret (for example with `openssl rand -hex 32`), and save it"
             " for the dashboard. Do not change it there yet."
         )
-        given = getpass.getpass("new signature secret: ")
-    given = given.strip()
-    if not _FORM.fullmatch(given):
-        raise VoicectlError("a signature secret has 16 to 128 characters, none of them a space")
-    if given == present:
-        raise VoicectlError("that is the present secret: think of another one")
-    return given
+        secret = getpass.getpass("New signature secret? ")
+    secret = secret.strip()
+    if not _FORM.fullmatch(secret):
+        raise VoicectlError(
+            "invalid signature secret: expected 16 to 128 visible ASCII characters without a space"
+        )
+    if secret == present:
+        raise VoicectlError("this is the current signature secret. Create another one.")
+    return secret
 
 
 def _confirmed(options: argparse.Namespace, context: Context, new: str) -> bool:
-    """Wait for a webhook signed with the new secret, and for none signed with the old one."""
+    """Wait for a webhook signed with the new secret, and until the latest one is."""
     context.output.line(
-        "Now change the signature secret in Vonage's dashboard, Settings, Signed webhooks; then"
-        " ring the number. Ctrl-C ends the waiting: run it again to go on."
+        "Now change the signature secret in Vonage's dashboard, Settings, Signed webhooks. Then"
+        " call the number. Ctrl-C stops waiting; run the command again to resume."
     )
-    wanted = webhook_history.fingerprint(new)
+    expected = fingerprint(new)
     end = context.now() + options.patience
-    while not _is_latest(context, wanted):
+    while not _is_latest(context, expected):
         if context.now() >= end:
             return False
-        context.sleep(_LOOK_EVERY)
-    context.output.line("  a real webhook was signed with the new secret")
+        context.sleep(_POLL_INTERVAL)
+    context.output.line("  received a webhook signed with the new secret")
     _pause(context, options.settle)
-    if not _is_latest(context, wanted):
-        context.output.line("  one came that was signed with the old secret: waiting on")
+    if not _is_latest(context, expected):
+        context.output.line("  received a webhook signed with the old secret; still waiting")
         return _confirmed(options, context, new)
     return True
 
 
-def _is_latest(context: Context, wanted: str) -> bool:
+def _is_latest(context: Context, expected: str) -> bool:
     seen = webhook_history.latest(context.stack, context.now())
-    return seen is not None and seen.signed_by == wanted
+    return seen is not None and seen.signed_by == expected
 
 
 # Both
 
 
 def _wait(context: Context, arn: str, seconds: int) -> None:
-    """Wait until a secret has been as it is for some seconds."""
+    """Wait until a secret has been unchanged for some seconds."""
     since = stack_secrets.changed_at(context.stack, arn).timestamp()
-    _pause(context, since + seconds - context.now(), "functions that keep the old one alone")
+    _pause(context, since + seconds - context.now(), "functions with a cached secret")
 
 
-def _pause(context: Context, seconds: float, why: str = "what is on its way") -> None:
+def _pause(context: Context, seconds: float, reason: str = "Vonage to apply the change") -> None:
     if seconds > 0:
-        context.output.line(f"  waiting {math.ceil(seconds)} s for {why}")
+        context.output.line(f"  waiting {math.ceil(seconds)} s for {reason}")
         context.sleep(seconds)
 
 
-def _or(given: Any, default: int) -> int:
-    return default if given is None else int(given)
+def _or(value: Any, default: int) -> int:
+    return default if value is None else int(value)

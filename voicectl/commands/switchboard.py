@@ -1,7 +1,6 @@
-"""``switchboard``: flows of numbers, opening hours, dialling: changed without a deployment.
+"""``switchboard``: show and change flows, opening hours and outbound dialing without a deployment.
 
-What a switchboard may say, the application judges when it is stored (docs/switchboard.md); here it
-is read, shown, changed as a whole, and put back.
+The admin API validates a document before it stores it (docs/switchboard.md).
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from voicectl.admin_api import AdminApiError, admin_api
 from voicectl.call_commands import json_file
 from voicectl.errors import VoicectlError
 from voicectl.output import Change
+from voicekit.switchboard import stored_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,44 +26,48 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "switchboard"
-HELP = "change flows, opening hours and dialling without a deployment; show and undo that"
+HELP = "show and change flows, opening hours and outbound dialing without a deployment"
 _DRAFT = "switchboard.json"
-_NOTHING = object()  # where a part is left out; null is a value, if never a right one
+_NOTHING = object()  # a missing part; null is a value, although never a valid one
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     todo = parser.add_subparsers(dest="todo", required=True, metavar="what")
-    todo.add_parser("show", help="the document that holds, its faults, and the version before")
-    edit = todo.add_parser("edit", help="change it in $VISUAL or $EDITOR")
-    edit.add_argument("--discard", action="store_true", help="drop the draft that was left there")
+    todo.add_parser("show", help="show the current document, its problems, and the version before")
+    edit = todo.add_parser("edit", help="edit the document in $VISUAL or $EDITOR")
+    edit.add_argument("--discard", action="store_true", help="discard an earlier draft")
     put = todo.add_parser("set", help="store the document in a file")
     put.add_argument("file", metavar="FILE", type=json_file, help="JSON; - is standard input")
-    number = todo.add_parser("number", help="lead a number to a flow")
+    number = todo.add_parser("number", help="route a number to a flow")
     number.add_argument("number", help="E.164, with or without the plus")
-    number.add_argument("flow", nargs="?", help="without it, the stack's settings decide again")
-    dialling = todo.add_parser("dialling", help="stop all dialling, or allow it again")
-    dialling.add_argument("state", choices=("on", "off"))
-    todo.add_parser("undo", help="put the version before back; once more takes that back")
+    number.add_argument(
+        "flow", nargs="?", help="the flow (default: remove the number from the switchboard)"
+    )
+    dialing = todo.add_parser(
+        "dialing", aliases=["dialling"], help="turn outbound dialing off or on"
+    )
+    dialing.add_argument("state", choices=("on", "off"))
+    todo.add_parser("undo", help="restore the version before; a second undo reverts the first")
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Show the switchboard, or change it."""
-    told = admin_api(context).get("/switchboard")
+    current = admin_api(context).get("/switchboard")
     if options.todo == "show":
-        return _show(told, context)
+        return _show(current, context)
     if options.todo == "edit":
-        return _edit(told, options, context)
+        return _edit(current, options, context)
     if options.todo == "set":
-        return _store(options.file, told, options, context)
+        return _store(options.file, current, options, context)
     if options.todo == "undo":
-        before = told["previous"]
+        before = current["previous"]
         if before is None:
             raise VoicectlError("there is no version before this one")
-        return _store(before["document"], told, options, context)
-    document = _held(told)
-    if options.todo == "dialling":
-        return _store(document | {"dialling": options.state}, told, options, context)
+        return _store(before["document"], current, options, context)
+    document = _document(current)
+    if options.todo in ("dialing", "dialling"):
+        return _store(document | {"dialling": options.state}, current, options, context)
     numbers = document.get("numbers")
     numbers = dict(numbers) if isinstance(numbers, dict) else {}
     called = options.number.removeprefix("+")
@@ -71,65 +75,67 @@ def run(options: argparse.Namespace, context: Context) -> int:
         numbers.pop(called, None)
     else:
         numbers[called] = options.flow
-    return _store(document | {"numbers": numbers}, told, options, context)
+    return _store(document | {"numbers": numbers}, current, options, context)
 
 
-def _held(told: dict[str, Any]) -> dict[str, Any]:
-    """Give the document that holds, to change a part of it.
+def _document(current: dict[str, Any]) -> dict[str, Any]:
+    """Return the current document, to change a part of it.
 
     Raises
     ------
-    ConnectError
-        If it has no parts.
+    VoicectlError
+        If it is not a JSON object.
     """
-    document = told["document"]
+    document = current["document"]
     if not isinstance(document, dict):
         raise VoicectlError(
-            "the switchboard is no JSON object, and cannot be changed in part: `switchboard undo`"
-            " puts the version before back, `switchboard edit` shows all of it"
+            "the stored switchboard is not a JSON object. Run `switchboard undo` to restore the"
+            " version before, or `switchboard edit` to replace it."
         )
-    return document
+    return stored_spelling(document)
 
 
-def _show(told: dict[str, Any], context: Context) -> int:
-    output = context.output
-    output.line(json.dumps(told["document"], indent=2, ensure_ascii=False))
-    output.line(f"version {told['version']}, stored {told['since']}")
-    for problem in told["problems"]:
+def _show(current: dict[str, Any], context: Context) -> int:
+    output, before = context.output, current["previous"]
+    output.line(json.dumps(current["document"], indent=2, ensure_ascii=False))
+    output.line(f"version {current['version']}, stored {current['since']}")
+    for problem in current["problems"]:
         output.warn(f"{problem['field'] or 'the document'}: {problem['reason']}")
-    if told["previous"] is not None:
-        output.line(f"before it {told['previous']['version']}, stored {told['previous']['since']}")
-    output.result(told)
-    return 1 if told["problems"] else 0
+    if before is not None:
+        output.line(f"version before: {before['version']}, stored {before['since']}")
+    output.result(current)
+    return 1 if current["problems"] else 0
 
 
 def _store(
-    document: Any, told: dict[str, Any], options: argparse.Namespace, context: Context
+    document: Any, current: dict[str, Any], options: argparse.Namespace, context: Context
 ) -> int:
-    """Show what changes, ask, and have the application judge and store it."""
+    """Show the changes, prompt, and store the document."""
     output = context.output
-    changes = list(_changes(told["document"], document))
-    if not changes and not told["problems"]:
+    if isinstance(document, dict):
+        document = stored_spelling(document)
+    changes = list(_changes(current["document"], document))
+    if not changes and not current["problems"]:
         output.line("nothing to change")
-        output.result({"changed": False, "version": told["version"]})
+        output.result({"changed": False, "version": current["version"]})
         return 0
     output.changes(changes)
     if not changes:
-        output.line("  the same, written anew: what is stored is broken")
+        output.line("  the same values, since the stored document is invalid")
     if options.dry_run:
         output.result({"changed": False, "would_store": document})
         return 0
     if not output.confirm("Store this?"):
         return 1
-    stored = admin_api(context).change("PUT", "/switchboard", document, told["version"]).body
-    output.line(f"stored as version {stored['version']}; calls follow it within 30 seconds")
-    output.line("`python -m voicectl switchboard undo` puts the version before back")
+    stored = admin_api(context).change("PUT", "/switchboard", document, current["version"]).body
+    output.line(f"stored version {stored['version']}; it applies to calls within 30 seconds")
+    output.line("to undo this, run `python -m voicectl switchboard undo`")
     output.result({"changed": True, "version": stored["version"]})
     return 0
 
 
 def _changes(old: Any, new: Any, where: str = "") -> Iterator[Change]:
-    """Give what differs, part by part."""
+    """Yield the differences, part by part."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*old, *(one for one in new if one not in old)]:
             before, after = old.get(name, _NOTHING), new.get(name, _NOTHING)
@@ -146,31 +152,35 @@ def _shown(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _edit(told: dict[str, Any], options: argparse.Namespace, context: Context) -> int:
-    """Have it edited until it is taken or given up. A draft that is given up is kept."""
+def _edit(current: dict[str, Any], options: argparse.Namespace, context: Context) -> int:
+    """Open the editor until the document is stored or you give up; then the draft stays."""
     draft = context.folder / _DRAFT
     if options.discard:
         draft.unlink(missing_ok=True)
     if draft.exists():
-        context.output.warn(f"going on with the draft in {draft} (--discard drops it)")
+        context.output.warn(f"continuing with the draft in {draft} (--discard discards it)")
     else:
-        held = told["document"]
+        held = current["document"]
         text = held if isinstance(held, str) else json.dumps(held, indent=2, ensure_ascii=False)
         draft.touch(mode=0o600)
         draft.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     while True:
         _open_editor(draft)
         try:
-            status = _store(json_file(str(draft)), told, options, context)
+            status = _store(json_file(str(draft)), current, options, context)
         except (argparse.ArgumentTypeError, AdminApiError) as error:
             context.output.warn(str(error))
-            refused = error.status if isinstance(error, AdminApiError) else 400
-            # With yes to every question, an editor that is a program would be opened for ever.
-            given_up = options.yes or options.json or refused != 400
-            if given_up or not context.output.confirm("Edit it again?"):
-                # Any other fault may have come after it was stored.
-                what = "nothing was changed" if refused in (400, 412) else "`show` tells what holds"
-                raise VoicectlError(f"{what}; your draft is in {draft}") from None
+            code = error.status if isinstance(error, AdminApiError) else 400
+            # With --yes, an editor that is a program would be opened forever.
+            stop = options.yes or options.json or code != 400
+            if stop or not context.output.confirm("Edit it again?"):
+                # Any other error may have occurred after the document was stored.
+                what = (
+                    "nothing changed"
+                    if code in (400, 412)
+                    else "the change may have been stored: check with `switchboard show`"
+                )
+                raise VoicectlError(f"{what}. Your draft is in {draft}.") from None
             continue
         if status == 0 and not options.dry_run:
             with contextlib.suppress(FileNotFoundError):
@@ -183,13 +193,11 @@ def _edit(told: dict[str, Any], options: argparse.Namespace, context: Context) -
 def _open_editor(path: Path) -> None:
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
-        done = subprocess.run([*shlex.split(editor), str(path)], check=False)  # noqa: S603 - theirs
+        done = subprocess.run([*shlex.split(editor), str(path)], check=False)  # noqa: S603 - yours
     except (OSError, ValueError) as error:
-        raise VoicectlError(
-            f"the editor {editor} cannot be started ({error}): name one in EDITOR"
-        ) from None
+        raise VoicectlError(f"cannot start the editor {editor} ({error}). Set EDITOR.") from None
     if done.returncode:
         raise VoicectlError(
-            f"the editor ended with {done.returncode}, so nothing was changed; your draft is in"
-            f" {path}"
+            f"the editor exited with status {done.returncode}; nothing changed. Your draft is in"
+            f" {path}."
         )

@@ -1,4 +1,4 @@
-"""``timeline``: the legs and events of a call, as they were kept."""
+"""``timeline``: show the stored legs and events of a call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "timeline"
-HELP = "show what happened on a call, and on those that it was joined with"
+HELP = "show the legs and events of a call, and of the calls it was joined with"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Show the timeline."""
-    told = admin_api(context).get(f"/calls/{resolve_call(options, context)}/events")
+    timeline = admin_api(context).get(f"/calls/{resolve_call(options, context)}/events")
     rows = [
         (
             time_of_day(event["timestamp"]),
@@ -32,17 +32,17 @@ def run(options: argparse.Namespace, context: Context) -> int:
             event["kind"],
             describe_event(event),
         )
-        for event in told["events"]
+        for event in timeline["events"]
     ]
     context.output.table(("time", "leg", "kind", "what"), rows)
     context.output.line("")
     context.output.table(
         ("leg", "state", "outcome", "direction", "from", "to", "seconds", "price"),
-        [_row(leg) for leg in told["legs"]],
+        [_row(leg) for leg in timeline["legs"]],
     )
-    if not told["complete"]:
-        context.output.warn("there are more events than one answer of the API holds")
-    context.output.result(told)
+    if not timeline["complete"]:
+        context.output.warn("incomplete: there are more events than fit into one API response")
+    context.output.result(timeline)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Prints a token for trying Vonage's Voice API by hand, and its claims."""
+"""``token``: print a JWT for manual requests to Vonage's Voice API, and its claims."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "token"
-HELP = "print a token for trying Vonage's API by hand, with its claims"
-# Seconds after iat, at least and at most (Vonage authentication guide: exp).
+HELP = "print a token for manual requests to Vonage's Voice API, with its claims"
+# Minimum and maximum in seconds (Vonage authentication guide: exp).
 _SHORTEST, _LONGEST = 30, 24 * 3600
 
 
@@ -30,18 +30,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=_lifetime,
         default=900,
         metavar="SECONDS",
-        help="seconds that it lives, 30 to 86400 (%(default)s)",
+        help="lifetime of the token, 30 to 86400 (%(default)s)",
     )
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Make the token with the private key of the settings, else with the stack's."""
+    """Sign the token with the private key of the settings, else with the stack's."""
     private_key = context.settings.private_key
     if private_key is None:
         stack = context.stack
         private_key = stack_secrets.read(stack, stack.application_secret).get("private_key")
     if not private_key:
-        raise VoicectlError("neither your settings nor the stack has a private key: run `up` first")
+        raise VoicectlError(
+            "neither your settings nor the stack have a private key. Run `up` first."
+        )
     issued = int(context.now())
     claims: dict[str, str | int] = {
         "application_id": applications.needed_id(context),
@@ -60,5 +62,5 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 def _lifetime(text: str) -> int:
     if not text.isdecimal() or not _SHORTEST <= int(text) <= _LONGEST:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number from 30 to 86400")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 30 to 86400")
     return int(text)

@@ -1,4 +1,4 @@
-"""``transfer``: a call goes on with another flow or NCCO."""
+"""``transfer``: transfer a call to another flow or NCCO."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "transfer"
-HELP = "let a call go on with a flow, an NCCO from a file, or one from a URL"
+HELP = "transfer a call to a flow, an NCCO from a file, or one from a URL"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_call_argument(parser)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--flow", metavar="NAME", help="a flow of the stack")
-    source.add_argument("--ncco", type=ncco, metavar="FILE", help="an NCCO; - is standard input")
-    source.add_argument("--url", help="where Vonage fetches the NCCO")
+    source.add_argument("--flow", metavar="NAME", help="run this flow of the stack")
+    source.add_argument(
+        "--ncco", type=ncco, metavar="FILE", help="run the NCCO in this file; - is standard input"
+    )
+    source.add_argument("--url", help="run the NCCO from this URL")
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Transfer the call."""
     url = None if options.url is None else [options.url]
-    given = {"flow": options.flow, "ncco": options.ncco, "url": url}
-    destination = {name: value for name, value in given.items() if value is not None}
+    sources = {"flow": options.flow, "ncco": options.ncco, "url": url}
+    destination = {name: value for name, value in sources.items() if value is not None}
     body = {"action": "transfer", "destination": destination}
     return send_command(options, context, "PUT", "", body, "transferred")

@@ -1,8 +1,8 @@
-"""Lets Vonage reach the local platform: signed webhooks through a listener of its own, no more.
+"""``tunnel``: forward signed webhooks from Vonage to the local platform, and nothing else.
 
-The listener checks Vonage's signature and signs anew with the local platform's secret, so that
-simulated and true calls can both be there. What the platform answers names its local address; here
-that becomes the public one.
+The listener verifies Vonage's signature, and signs each webhook with the local platform's secret,
+so that simulated and real calls can run at the same time. In responses, the platform's local
+address is replaced with the public one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import requests
 
 from voicectl import application as applications
 from voicectl import stack as stacks
-from voicectl import webhook_redirect, webhook_signing
+from voicectl import webhook_redirect
 from voicectl.errors import VoicectlError
 from voicectl.webhook_listener import ListenerResponse, ReceivedRequest, listening
-from voicectl.webhook_signing import WebhookSigner
+from voicekit import webhook_signer
+from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
     import argparse
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "tunnel"
-HELP = "have Vonage's webhooks reach the local platform through a public address of yours"
-_TIMEOUT = (2, 15)  # seconds; Vonage gives up after 10 at the latest
+HELP = "forward Vonage's webhooks to the local platform through your public URL"
+_TIMEOUT = (2, 15)  # seconds; Vonage's own timeout is at most 10
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,16 +39,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Point the webhooks at the public address, forward them until Ctrl-C, point them back."""
+    """Redirect the webhooks, forward them until Ctrl-C, and restore them."""
     output = context.output
-    public_url, signer = webhook_redirect.tunnel_target(options, context)
-    application_id = signer.application_id
+    public_url, secrets = webhook_redirect.tunnel_target(options, context)
+    application_id = secrets.application_id
     root = context.folder.parent
-    stacks.local_file(root)  # says so where no platform runs
+    stacks.local_file(root)  # raises if no platform is running
     if not options.dry_run:
         webhook_redirect.restore_stale(context, application_id)
-    present, wanted = webhook_redirect.plan_redirect(context, application_id, public_url)
-    changes = applications.differences(present, wanted)
+    present, target = webhook_redirect.plan_redirect(context, application_id, public_url)
+    changes = applications.differences(present, target)
     output.line("while the tunnel is open:")
     output.changes(changes)
     if options.dry_run:
@@ -57,21 +58,21 @@ def run(options: argparse.Namespace, context: Context) -> int:
         return 1
     forward = Forward(context, root, public_url)
     with (
-        listening(options.port, signer, forward, context.now, _refused(context)) as port,
-        webhook_redirect.redirected(context, application_id, public_url, present, wanted),
+        listening(options.port, secrets, forward, context.now, _on_rejected(context)) as port,
+        webhook_redirect.redirected(context, application_id, public_url, present, target),
     ):
-        output.line(f"http://127.0.0.1:{port} takes webhooks for {public_url}; Ctrl-C ends it")
+        output.line(f"listening on http://127.0.0.1:{port} for {public_url}; Ctrl-C stops it")
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            output.line("ending; the webhooks go back to where they led")
-    output.line("the webhooks lead to where they led before", "green")
+            output.line("stopped; restoring the webhooks")
+    output.line("restored the webhooks", "green")
     output.result({"public_url": public_url, "forwarded": forward.count})
     return 0
 
 
 class Forward:
-    """Hands a webhook on to the local platform, wherever that is at the moment."""
+    """Forwards webhooks to the local platform, at its current address."""
 
     def __init__(self, context: Context, root: Path, public_url: str) -> None:
         self.count = 0
@@ -80,33 +81,35 @@ class Forward:
         self._public_url = public_url
 
     def __call__(self, request: ReceivedRequest) -> ListenerResponse:
-        """Give what the platform answers; 502 where none runs, so that Vonage asks the fallback."""
-        began = time.monotonic()
-        if request.verified.covers is None:
+        """Return the platform's response; 502 if none runs, so that Vonage uses the fallback."""
+        start = time.monotonic()
+        if request.covers is None:
             return ListenerResponse(401)
         try:
-            answer = self._asked(request, stacks.local_file(self._root))
+            response = self._forward(request, stacks.local_file(self._root))
         except (VoicectlError, requests.RequestException, KeyError):
-            answer = ListenerResponse(502)
+            response = ListenerResponse(502)
         self.count += 1
-        milliseconds = round((time.monotonic() - began) * 1000)
+        milliseconds = round((time.monotonic() - start) * 1000)
         self._context.output.line(
-            f"{request.method} {request.path} {answer.status} {milliseconds} ms"
+            f"{request.method} {request.path} {response.status} {milliseconds} ms"
         )
-        return answer
+        return response
 
-    def _asked(self, request: ReceivedRequest, local: Mapping[str, Any]) -> ListenerResponse:
-        signer = WebhookSigner(local["signature_secret"], local["api_key"], local["application_id"])
-        signed = webhook_signing.sign(
-            signer, request.method, request.query, request.body, self._context.now()
+    def _forward(self, request: ReceivedRequest, local: Mapping[str, Any]) -> ListenerResponse:
+        secrets = SigningSecrets(
+            (local["signature_secret"],), local["api_key"], local["application_id"]
+        )
+        signed = webhook_signer.sign(
+            secrets, request.method, request.query, request.body, self._context.now()
         )
         base = str(local["api_url"])
-        question = "?" if request.query else ""
+        query = f"?{request.query}" if request.query else ""
         with requests.Session() as session:
-            session.trust_env = False  # no proxy leads to this machine
+            session.trust_env = False  # no proxy for loopback
             response = session.request(
                 request.method,
-                f"{base}{request.path}{question}{request.query}",
+                f"{base}{request.path}{query}",
                 data=request.body or None,
                 headers={"Authorization": signed, "Content-Type": "application/json"},
                 timeout=_TIMEOUT,
@@ -118,8 +121,8 @@ class Forward:
         )
 
 
-def _refused(context: Context) -> Any:
-    def say(reason: str) -> None:
-        context.output.line(f"refused: {reason}", "yellow")
+def _on_rejected(context: Context) -> Any:
+    def report(reason: str) -> None:
+        context.output.line(f"rejected a request: {reason}", "yellow")
 
-    return say
+    return report

@@ -1,4 +1,4 @@
-"""``watch``: a call's timeline, live, until the call is over."""
+"""``watch``: show a call's timeline live until the call is over."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from records.event import normalized_leg
 from voicectl.admin_api import AdminApiError, admin_api
 from voicectl.call_commands import add_call_argument, int_in_range, resolve_call
 from voicectl.errors import VoicectlError
-from voicectl.event_format import describe_event, normalized_id, short_id, time_of_day
+from voicectl.event_format import describe_event, short_id, time_of_day
 
 if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "watch"
 HELP = "show a call live, event by event, until it is over"
-_FIRST_EVENT = 30  # seconds that are waited for one; it comes when the call is placed
-_INTERRUPTED = 130  # exit status, as a shell gives it
-_LAST_LOOK = 3.0  # seconds after the end: recordings are reported a little later
+_FIRST_EVENT = 30  # seconds to wait for it; Vonage sends it when the call is placed
+_INTERRUPTED = 130  # the exit status that shells use
+_LAST_POLL = 3.0  # seconds after the end, since record events arrive later
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         default=1.0,
         metavar="S",
-        help="seconds between looks, 0.5 to 60 (%(default)s)",
+        help="seconds between requests, 0.5 to 60 (%(default)s)",
     )
     parser.add_argument(
         "--for",
@@ -37,20 +38,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         type=int_in_range(1, 86400),
         default=7200,
         metavar="S",
-        help="end after so many seconds in any case (%(default)s)",
+        help="stop after this many seconds (%(default)s)",
     )
 
 
 def run(options: argparse.Namespace, context: Context) -> int:
-    """Look again and again; each new event is written once, with ``--json`` as a JSON line.
+    """Poll, and write each new event once, with ``--json`` as one JSON line.
 
-    Ctrl-C ends the watching, and not the call.
+    Ctrl-C stops watching; the call continues.
     """
     uuid = resolve_call(options, context)
     try:
         _watch(options, context, uuid)
     except KeyboardInterrupt:
-        context.output.line("no longer watched")
+        context.output.line("stopped watching; the call continues")
         return _INTERRUPTED
     context.output.line("the call is over")
     return 0
@@ -59,39 +60,41 @@ def run(options: argparse.Namespace, context: Context) -> int:
 def _watch(options: argparse.Namespace, context: Context, uuid: str) -> None:
     api = admin_api(context)
     seen: set[str] = set()
-    began = context.now()
+    start = context.now()
     over = False
     while True:
-        told = _look(api, uuid, waiting=not seen and context.now() - began < _FIRST_EVENT)
-        for event in told["events"]:
+        timeline = _poll(api, uuid, waiting=not seen and context.now() - start < _FIRST_EVENT)
+        for event in timeline["events"]:
             _show(context, event, seen)
         if over:
             return
-        over = any(leg["uuid"] == normalized_id(uuid) and leg["ended"] for leg in told["legs"])
-        if context.now() - began > options.at_most:
-            raise VoicectlError(f"the call goes on after {options.at_most} s: watch it again")
-        context.sleep(_LAST_LOOK if over else options.every)
+        over = any(leg["uuid"] == normalized_leg(uuid) and leg["ended"] for leg in timeline["legs"])
+        if context.now() - start > options.at_most:
+            raise VoicectlError(
+                f"stopped after {options.at_most} s; the call continues. Run the command again."
+            )
+        context.sleep(_LAST_POLL if over else options.every)
 
 
-def _look(api: Any, uuid: str, *, waiting: bool) -> dict[str, Any]:
-    """Give the timeline as it is now; an empty one while the first event is waited for."""
+def _poll(api: Any, uuid: str, *, waiting: bool) -> dict[str, Any]:
+    """Return the current timeline, or an empty one while waiting for the first event."""
     try:
-        told: dict[str, Any] = api.get(f"/calls/{uuid}/events")
-    except AdminApiError as refused:
-        if refused.status == 404 and waiting:
+        timeline: dict[str, Any] = api.get(f"/calls/{uuid}/events")
+    except AdminApiError as error:
+        if error.status == 404 and waiting:
             return {"events": [], "legs": []}
         raise
-    return told
+    return timeline
 
 
 def _show(context: Context, event: dict[str, Any], seen: set[str]) -> None:
     """Write an event unless it was written before."""
-    mark = json.dumps(event, sort_keys=True)
-    if mark in seen:
+    identity = json.dumps(event, sort_keys=True)
+    if identity in seen:
         return
-    seen.add(mark)
-    when, which = time_of_day(event["timestamp"]), short_id(event["uuid"])
-    context.output.line(f"{when}  {which:8}  {event['kind']:13}  {describe_event(event)}")
+    seen.add(identity)
+    time, leg = time_of_day(event["timestamp"]), short_id(event["uuid"])
+    context.output.line(f"{time}  {leg:8}  {event['kind']:13}  {describe_event(event)}")
     context.output.event(event)
 
 
@@ -101,5 +104,5 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0.5 <= seconds <= 60:
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds from 0.5 to 60")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.5 to 60")
     return seconds

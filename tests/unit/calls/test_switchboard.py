@@ -129,6 +129,15 @@ def test_an_aws_failure_returns_503_and_the_request_can_be_repeated(
     assert read(api)["document"] == FIRST
 
 
+def test_dialing_is_accepted_and_stored_as_dialling(api: ApiHarness) -> None:
+    first = put(api, {"dialing": "off"})
+    assert (first.status, first.body["document"]) == (200, {"dialling": "off"})
+    assert put(api, {"dialing": "off"}) == first
+    both = put(api, {"dialing": "on", "dialling": "off"})
+    assert (both.status, [one["field"] for one in both.body["invalid"]]) == (400, ["dialing"])
+    assert api.place("k").status == 403
+
+
 def test_the_switchboard_needs_a_signature(api: ApiHarness) -> None:
     for method in ("GET", "PUT"):
         assert api.send(method, "/switchboard", {}, signed=False).status == 403

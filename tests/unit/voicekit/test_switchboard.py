@@ -1,4 +1,4 @@
-"""The switchboard: what is one, what is none, when it is closed, and when it is read."""
+"""The switchboard: parsing, validation, opening hours, and when a function reads it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fake_secrets import FakeSecrets
-from voicekit.switchboard import Switchboard, SwitchboardCache, SwitchboardError, parse
+from voicekit.switchboard import (
+    MAX_CHARACTERS,
+    Switchboard,
+    SwitchboardCache,
+    SwitchboardError,
+    parse,
+    stored_form,
+)
 
 if TYPE_CHECKING:
     from voicekit.aws_client import AwsClient
@@ -37,20 +44,22 @@ def problems(document: object) -> dict[str, str]:
     return dict(caught.value.problems)
 
 
-# What it says
+# Valid documents
 
 
-def test_an_empty_one_changes_nothing() -> None:
+def test_an_empty_document_changes_nothing() -> None:
     board = parse("{}", FLOWS)
     assert board == Switchboard()
-    assert board.dialling
+    assert board.dialing
     assert not board.is_closed(0)
 
 
-def test_it_names_flows_for_numbers_and_switches_dialling_off() -> None:
-    board = read(numbers={NUMBER: "voicemail"}, dialling="off")
+@pytest.mark.parametrize("spelling", ["dialing", "dialling"])
+def test_a_document_routes_numbers_and_turns_dialing_off(spelling: str) -> None:
+    board = read(numbers={NUMBER: "voicemail"}, **{spelling: "off"})
     assert board.numbers == {NUMBER: "voicemail"}
-    assert not board.dialling
+    assert not board.dialing
+    assert read(**{spelling: "on"}).dialing
 
 
 @pytest.mark.parametrize(
@@ -63,16 +72,16 @@ def test_it_names_flows_for_numbers_and_switches_dialling_off() -> None:
         ("2026-11-23T13:30", False),
         ("2026-11-23T17:00", True),
         ("2026-11-24T10:00", True),  # a Tuesday
-        # By the clocks of the place, in summer as in winter.
+        # In local time, in summer as in winter.
         ("2026-06-22T09:00", False),
         ("2026-06-22T08:59", True),
     ],
 )
-def test_it_is_closed_out_of_hours(now: str, closed: bool) -> None:
+def test_it_is_closed_outside_the_opening_hours(now: str, closed: bool) -> None:
     assert read(opening=LONDON, closed=CLOSED).is_closed(at(now)) is closed
 
 
-def test_it_is_closed_on_a_date_by_the_calendar_of_the_place() -> None:
+def test_a_closed_date_is_a_date_in_the_time_zone() -> None:
     zone = "Pacific/Auckland"
     opening = {"time_zone": zone, "hours": {"friday": ["00:00-24:00"]}}
     board = read(opening=opening | {"closed_on": ["2026-12-25"]}, closed=CLOSED)
@@ -80,55 +89,92 @@ def test_it_is_closed_on_a_date_by_the_calendar_of_the_place() -> None:
     assert not board.is_closed(at("2026-12-18T23:59", zone))
 
 
-def test_without_hours_it_is_closed_until_that_is_taken_back() -> None:
+def test_without_opening_hours_it_is_closed_at_all_hours() -> None:
     assert read(closed=CLOSED).is_closed(at("2026-11-23T10:00"))
 
 
-def test_what_callers_hear_is_an_ncco() -> None:
+def test_an_announcement_is_an_ncco() -> None:
     board = read(closed=CLOSED | {"language": "en-GB"})
     talk = {"action": "talk", "text": "We are closed. Goodbye.", "language": "en-GB"}
     assert (board.announcement, board.closed_flow) == ([talk], None)
 
 
-def test_a_flow_may_answer_out_of_hours() -> None:
+def test_a_flow_can_answer_outside_the_opening_hours() -> None:
     board = read(opening=LONDON, closed={"flow": "voicemail"})
     assert (board.announcement, board.closed_flow) == (None, "voicemail")
 
 
-# What is none
+# The stored form
+
+
+def test_dialing_is_stored_with_the_spelling_that_older_versions_read() -> None:
+    document = {"numbers": {NUMBER: "greet"}, "dialing": "off"}
+    stored = stored_form(json.dumps(document), FLOWS)
+    assert json.loads(stored) == {"numbers": {NUMBER: "greet"}, "dialling": "off"}
+
+
+@pytest.mark.parametrize("text", ['{ "dialling":"off" }', "{}", '{"closed": {"flow": "greet"}}'])
+def test_a_document_with_the_stored_spelling_is_stored_as_it_is(text: str) -> None:
+    assert stored_form(text, FLOWS) == text
+
+
+@pytest.mark.parametrize("text", ["", '{"dialing": "of"}', '{"dialing": "on", "dialling": "on"}'])
+def test_an_invalid_document_has_no_stored_form(text: str) -> None:
+    with pytest.raises(SwitchboardError):
+        stored_form(text, FLOWS)
+
+
+def test_a_stored_form_that_is_too_long_is_rejected() -> None:
+    closed = {"announcement": "é" * 1400}
+    numbers = {f"4477009{n:05}": "voicemail" for n in range(450)}
+    document = {"dialing": "off", "closed": closed, "numbers": numbers}
+    text = json.dumps(document, ensure_ascii=False)
+    parse(text, FLOWS)
+    assert len(text) < MAX_CHARACTERS < len(json.dumps(document))
+    with pytest.raises(SwitchboardError, match="longer than"):
+        stored_form(text, FLOWS)
+
+
+# Invalid documents
 
 
 @pytest.mark.parametrize(
     ("document", "where", "what"),
     [
-        ("", "", "it is no JSON: Expecting value (line 1, column 1)"),
+        ("", "", "not valid JSON: Expecting value (line 1, column 1)"),
         ('{"dialling": "on",}', "", "line 1, column 1"),
         ("[" * 10**4, "", "nested too deep"),
-        ('{"dialling": ' + "1" * 5000 + "}", "", "a number that is too long"),
-        ("[]", "", "it is no JSON object"),
-        ("null", "", "it is no JSON object"),
-        ('{"dialling": "on", "dialling": "off"}', "", "dialling stands in it twice"),
-        (" " * 17_000, "", "more than 16384 characters"),
-        ({"flows": {}}, "flows", "is not one of numbers, opening, closed, dialling"),
+        ('{"dialling": ' + "1" * 5000 + "}", "", "a number is too long"),
+        ("[]", "", "not a JSON object"),
+        ("null", "", "not a JSON object"),
+        ('{"dialling": "on", "dialling": "off"}', "", "duplicate key: dialling"),
+        (" " * 17_000, "", "longer than 16384 characters"),
+        (
+            {"flows": {}},
+            "flows",
+            "unknown field; allowed fields: numbers, opening, closed, dialing, dialling",
+        ),
         ({"numbers": []}, "numbers", "must be an object"),
         ({"numbers": {"+447700900000": "greet"}}, "numbers.+447700900000", "E.164"),
         ({"numbers": {NUMBER: "grete"}}, f"numbers.{NUMBER}", "one of greet, voicemail"),
         ({"numbers": {NUMBER: ["greet"]}}, f"numbers.{NUMBER}", "one of greet, voicemail"),
         ({"dialling": False}, "dialling", "must be on or off"),
         ({"dialling": []}, "dialling", "must be on or off"),
+        ({"dialing": "of"}, "dialing", "must be on or off"),
+        ({"dialing": "on", "dialling": "on"}, "dialing", "also given as dialling"),
         ({"closed": "Goodbye"}, "closed", "must be an object"),
         ({"closed": {}}, "closed", "either an announcement"),
         ({"closed": {"language": "en-GB"}}, "closed", "either an announcement"),
         ({"closed": {"flow": "greet", "announcement": "x"}}, "closed", "either an announcement"),
         ({"closed": {"flow": "none"}}, "closed.flow", "one of greet, voicemail"),
-        ({"closed": {"announcement": " "}}, "closed.announcement", "must be a text"),
-        ({"closed": {"announcement": 1}}, "closed.announcement", "must be a text"),
+        ({"closed": {"announcement": " "}}, "closed.announcement", "must be a string"),
+        ({"closed": {"announcement": 1}}, "closed.announcement", "must be a string"),
         ({"closed": {"announcement": "x" * 1501}}, "closed", "1500"),
         ({"closed": CLOSED | {"language": 1}}, "closed", "language"),
-        ({"opening": LONDON}, "closed", "is missing"),
+        ({"opening": LONDON}, "closed", "missing"),
     ],
 )
-def test_a_broken_one_is_refused_with_its_place_and_reason(
+def test_an_invalid_document_is_rejected_with_path_and_reason(
     document: object, where: str, what: str
 ) -> None:
     found = problems(document)
@@ -139,12 +185,12 @@ def test_a_broken_one_is_refused_with_its_place_and_reason(
     ("opening", "where", "what"),
     [
         ([], "opening", "must be an object"),
-        ({"time_zone": "Europe/London"}, "opening.hours", "names no day"),
-        (LONDON | {"hours": {"monday": []}}, "opening.hours", "names no day"),
+        ({"time_zone": "Europe/London"}, "opening.hours", "at least one day"),
+        (LONDON | {"hours": {"monday": []}}, "opening.hours", "at least one day"),
         (LONDON | {"hours": []}, "opening.hours", "must be an object"),
-        (LONDON | {"hours": {"Monday": []}}, "opening.hours.Monday", "is not one of monday"),
-        (LONDON | {"hours": {"monday": "9-5"}}, "opening.hours.monday", "array of texts"),
-        (LONDON | {"hours": {"monday": [9]}}, "opening.hours.monday", "array of texts"),
+        (LONDON | {"hours": {"Monday": []}}, "opening.hours.Monday", "allowed fields: monday"),
+        (LONDON | {"hours": {"monday": "9-5"}}, "opening.hours.monday", "array of strings"),
+        (LONDON | {"hours": {"monday": [9]}}, "opening.hours.monday", "array of strings"),
         (LONDON | {"hours": {"monday": ["9:00-17:00"]}}, "opening.hours.monday", "'9:00-17:00'"),
         (LONDON | {"hours": {"monday": ["17:00-09:00"]}}, "opening.hours.monday", "later time"),
         (LONDON | {"hours": {"monday": ["09:00-09:00"]}}, "opening.hours.monday", "later time"),
@@ -167,16 +213,35 @@ def test_a_broken_one_is_refused_with_its_place_and_reason(
         (LONDON | {"closed_on": [20261225]}, "opening.closed_on", "20261225"),
     ],
 )
-def test_broken_hours_are_refused_with_their_place_and_reason(
+def test_invalid_opening_hours_are_rejected_with_path_and_reason(
     opening: object, where: str, what: str
 ) -> None:
     found = problems({"opening": opening, "closed": CLOSED})
     assert what in found[where]
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     found = problems({"dialling": "no", "numbers": {"1": "greet"}, "closed": {"flow": "x"}})
     assert set(found) == {"dialling", "numbers.1", "closed.flow"}
+
+
+@pytest.mark.parametrize(
+    ("states", "off"),
+    [
+        ({"dialing": "off"}, True),
+        ({"dialling": "off"}, True),
+        ({"dialing": "on", "dialling": "off"}, True),
+        ({"dialing": "off", "dialling": "on"}, True),
+        ({"dialing": "on", "dialling": "on"}, False),
+        ({"dialing": "of"}, False),
+    ],
+)
+def test_an_invalid_document_turns_dialing_off_in_either_spelling(
+    states: dict[str, str], off: bool
+) -> None:
+    with pytest.raises(SwitchboardError) as caught:
+        read(numbers={NUMBER: "not_deployed"}, **states)
+    assert caught.value.dialing_off is off
 
 
 _JSON = st.recursive(
@@ -184,11 +249,11 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=8,
 )
-_PARTS = ("numbers", "opening", "closed", "dialling")
+_PARTS = ("numbers", "opening", "closed", "dialing", "dialling")
 
 
 @given(st.dictionaries(st.sampled_from(_PARTS), _JSON | st.fixed_dictionaries({"hours": _JSON})))
-def test_whatever_stands_in_it_it_is_read_or_refused(document: dict[str, Any]) -> None:
+def test_any_document_is_parsed_or_rejected(document: dict[str, Any]) -> None:
     try:
         board = parse(json.dumps(document), FLOWS)
     except SwitchboardError as error:
@@ -198,17 +263,17 @@ def test_whatever_stands_in_it_it_is_read_or_refused(document: dict[str, Any]) -
 
 
 @given(st.text())
-def test_whatever_text_it_is_it_is_read_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     try:
         parse(text, FLOWS)
     except SwitchboardError as error:
         assert error.problems
 
 
-# When it is read
+# Reading
 
 
-def store(vault: FakeSecrets) -> SwitchboardCache:
+def cache(vault: FakeSecrets) -> SwitchboardCache:
     return SwitchboardCache(
         cast("AwsClient", vault), "switchboard", lambda: vault.seconds, lambda: FLOWS
     )
@@ -217,77 +282,77 @@ def store(vault: FakeSecrets) -> SwitchboardCache:
 OFF, ON = '{"dialling": "off"}', '{"dialling": "on"}'
 
 
-def test_it_is_read_once_in_thirty_seconds() -> None:
+def test_the_document_is_read_every_thirty_seconds() -> None:
     vault = FakeSecrets(OFF)
-    boards = store(vault)
-    assert not boards.get(1).dialling
+    boards = cache(vault)
+    assert not boards.get(1).dialing
     vault.text = ON
     vault.seconds += 29.9
-    assert not boards.get(1).dialling
+    assert not boards.get(1).dialing
     assert vault.read == 1
     vault.seconds += 0.1
-    assert boards.get(1).dialling
+    assert boards.get(1).dialing
     assert vault.read == 2
 
 
-def test_a_clock_that_is_put_back_has_it_read_again() -> None:
+def test_a_clock_that_is_set_back_causes_another_read() -> None:
     vault = FakeSecrets(OFF)
-    boards = store(vault)
+    boards = cache(vault)
     boards.get(1)
     vault.text = ON
     vault.seconds -= 5
-    assert boards.get(1).dialling
+    assert boards.get(1).dialing
 
 
 BROKEN = (None, "", "numbers", '{"dialling": 0}', "1" * 5000, "[" * 10**4)
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_where_it_was_never_read_the_settings_hold(text: str | None) -> None:
-    boards = store(FakeSecrets(text))
+def test_without_a_valid_document_the_settings_apply(text: str | None) -> None:
+    boards = cache(FakeSecrets(text))
     assert boards.get(1) == Switchboard()
     assert boards.last_error
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_the_last_one_that_was_read_holds_on(text: str | None) -> None:
+def test_the_last_valid_document_stays_in_effect(text: str | None) -> None:
     vault = FakeSecrets(OFF)
-    boards = store(vault)
+    boards = cache(vault)
     boards.get(1)
     vault.text = text
     vault.seconds += 30
-    assert not boards.get(1).dialling
+    assert not boards.get(1).dialing
     assert boards.last_error
-    # and when it is mended, even with the very document of before, that is no trouble any more
+    # when fixed, even with the same document as before, there is no error
     vault.text = OFF
     vault.seconds += 30
-    assert not boards.get(1).dialling
+    assert not boards.get(1).dialing
     assert boards.last_error is None
 
 
-def test_a_broken_one_that_says_that_dialling_is_off_is_obeyed_in_that() -> None:
-    # given a flow that was deployed away while dialling is off
-    off = json.dumps({"dialling": "off", "numbers": {NUMBER: "deployed_away"}})
+def test_an_invalid_document_can_turn_dialing_off() -> None:
+    # given a flow that is no longer deployed, while dialing is off
+    off = json.dumps({"dialling": "off", "numbers": {NUMBER: "not_deployed"}})
     vault = FakeSecrets(off)
-    boards = store(vault)
-    assert boards.get(1) == Switchboard(dialling=False)
+    boards = cache(vault)
+    assert boards.get(1) == Switchboard(dialing=False)
     assert boards.last_error
-    # and it holds until one that is none the worse says otherwise
+    # then it stays off until a valid document turns it on
     vault.text = ON
     vault.seconds += 30
-    assert boards.get(1).dialling
-    # whatever else was read before it stays
+    assert boards.get(1).dialing
+    # and the other parts of the last valid document stay in effect
     vault.text = json.dumps({"numbers": {NUMBER: "voicemail"}})
     vault.seconds += 30
     boards.get(1)
     vault.text = off
     vault.seconds += 30
-    assert boards.get(1) == Switchboard({NUMBER: "voicemail"}, dialling=False)
+    assert boards.get(1) == Switchboard({NUMBER: "voicemail"}, dialing=False)
 
 
-def test_what_cannot_be_read_is_not_asked_for_more_often() -> None:
+def test_a_failed_read_is_not_retried_sooner() -> None:
     vault = FakeSecrets(None)
-    boards = store(vault)
+    boards = cache(vault)
     for _ in range(10):
         boards.get(1)
         vault.seconds += 3

@@ -1,4 +1,4 @@
-"""Calls for tests of the command: placed from a terminal, and waited for."""
+"""Place calls from a terminal, and wait for them."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ WAITING: list[dict[str, Any]] = [{"action": "wait", "timeout": 600}]
 
 
 async def until(holds: Callable[[], Awaitable[Any]]) -> Any:
-    """Wait for something, and give it."""
+    """Wait until a function returns a true value, and return it."""
     end = time.monotonic() + _PATIENCE
     while not (found := await holds()):
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "timed out"
         await asyncio.sleep(0.1)
     return found
 
 
-def seeing(terminal: CliTerminal, folder: Path, **changes: Any) -> CliTerminal:
-    """Give a terminal in another folder, to which the platform tells something else."""
-    told = json.loads((terminal.folder / ".local" / "stack.json").read_text())
-    told["outputs"] = told["outputs"] | changes.pop("outputs", {})
+def with_stack_file(terminal: CliTerminal, folder: Path, **changes: Any) -> CliTerminal:
+    """Return a terminal in another folder, with changes in its stack.json."""
+    content = json.loads((terminal.folder / ".local" / "stack.json").read_text())
+    content["outputs"] = content["outputs"] | changes.pop("outputs", {})
     (folder / ".local").mkdir(parents=True)
-    (folder / ".local" / "stack.json").write_text(json.dumps(told | changes))
+    (folder / ".local" / "stack.json").write_text(json.dumps(content | changes))
     return CliTerminal(terminal.platform, folder, terminal.http)
 
 
 def ncco_file(terminal: CliTerminal, actions: list[dict[str, Any]]) -> str:
-    """Write an NCCO where the terminal is, and give its name."""
+    """Write an NCCO to the terminal's folder, and return its name."""
     name = f"{uuid.uuid4()}.json"
     (terminal.folder / name).write_text(json.dumps(actions))
     return name
 
 
 async def look(terminal: CliTerminal, leg: str) -> dict[str, Any]:
-    """Give what the simulated Vonage knows of a leg."""
+    """Return the simulator's state of a leg."""
     found: dict[str, Any] = await terminal.vonage("GET", f"/sim/calls/{leg}")
     return found
 
 
 async def answered(terminal: CliTerminal, to: str) -> str:
-    """Place a call that lasts, and give its leg once somebody has answered."""
+    """Place a call that stays open, and return its leg once it is answered."""
     placed = await terminal.json("call", "--to", to, "--ncco", ncco_file(terminal, WAITING))
     leg: str = placed["uuid"]
 
@@ -61,8 +61,8 @@ async def answered(terminal: CliTerminal, to: str) -> str:
     return leg
 
 
-async def ring(terminal: CliTerminal, caller: str) -> str:
-    """Have somebody ring the number, and give the leg once it is kept that the call is over."""
+async def inbound(terminal: CliTerminal, caller: str) -> str:
+    """Simulate an inbound call, and return the leg once its end is stored."""
     body = {"from": caller, "to": terminal.platform.template.parameters["VonageNumber"]}
     leg: str = (await terminal.vonage("POST", "/sim/calls", body))["uuid"]
 
@@ -71,7 +71,7 @@ async def ring(terminal: CliTerminal, caller: str) -> str:
 
 
 async def recorded(terminal: CliTerminal, to: str, *words: str) -> dict[str, Any]:
-    """Place a call that is recorded, and give what is known of its recording once it is kept."""
+    """Place a call that is recorded, and return its recording once it is stored."""
     url = f"{terminal.platform.api_url}/webhooks/recordings"
     name = ncco_file(
         terminal,
@@ -82,7 +82,7 @@ async def recorded(terminal: CliTerminal, to: str, *words: str) -> dict[str, Any
     table = terminal.platform.stack.outputs["TableName"]
     dynamodb = terminal.platform.cloud.client("dynamodb")
 
-    async def kept() -> bool:
+    async def stored() -> bool:
         found = await asyncio.to_thread(
             dynamodb.scan,
             TableName=table,
@@ -91,18 +91,18 @@ async def recorded(terminal: CliTerminal, to: str, *words: str) -> dict[str, Any
         )
         return bool(found["Items"])
 
-    await until(kept)
+    await until(stored)
     listed = await terminal.json("recordings", placed["uuid"])
     known: dict[str, Any] = placed | {"recording": listed["recordings"][0]}
     return known
 
 
 async def ended(terminal: CliTerminal, leg: str) -> None:
-    """Wait until it is kept that a leg ended."""
+    """Wait until the end of a leg is stored."""
     table = terminal.platform.stack.outputs["TableName"]
     dynamodb = terminal.platform.cloud.client("dynamodb")
 
-    async def told() -> bool:
+    async def stored() -> bool:
         found = await asyncio.to_thread(
             dynamodb.query,
             TableName=table,
@@ -112,4 +112,4 @@ async def ended(terminal: CliTerminal, leg: str) -> None:
         )
         return any(item.get("status") == {"S": "completed"} for item in found["Items"])
 
-    await until(told)
+    await until(stored)

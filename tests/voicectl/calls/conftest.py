@@ -1,6 +1,6 @@
-"""A platform for tests that play calls, beside the one whose keys other tests change.
+"""A separate platform for tests with calls, since other tests change the keys of theirs.
 
-A function keeps a key for a while, so a call played right after such a test could be refused.
+A function caches a key for a while, so a call right after such a test could be rejected.
 """
 
 from __future__ import annotations
@@ -21,6 +21,6 @@ if TYPE_CHECKING:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
-    """The platform that runs this project's template, its account as it was made."""
+    """The platform that runs this project's template, with an unchanged account."""
     async with platform_in(tmp_path_factory.mktemp("calls")) as running:
         yield running

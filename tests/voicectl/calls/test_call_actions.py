@@ -1,4 +1,4 @@
-"""Commands that place and change calls, and read them back, on the whole platform."""
+"""Commands that place, change and list calls, on the local platform."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.voicectl.calls.call_helpers import WAITING, answered, look, ncco_file, ring, until
+from tests.voicectl.calls.call_helpers import WAITING, answered, inbound, look, ncco_file, until
 
 if TYPE_CHECKING:
     from tests.voicectl.cli_process import CliTerminal
@@ -17,23 +17,23 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 CALLEE = "447700900610"
 
 
-async def rung(terminal: CliTerminal, number: str) -> int:
+async def legs_to(terminal: CliTerminal, number: str) -> int:
     legs = (await terminal.vonage("GET", "/sim/calls"))["calls"]
     return sum(leg["to"].get("number") == number for leg in legs)
 
 
-async def test_a_call_rings_the_number_of_the_settings(terminal: CliTerminal) -> None:
+async def test_a_call_dials_the_number_of_the_settings(terminal: CliTerminal) -> None:
     ran = await terminal("call", "--flow", "greet", environment={"TO_NUMBER": "+447700900611"})
     assert ran.status == 0, ran
-    assert await rung(terminal, "447700900611") == 1
+    assert await legs_to(terminal, "447700900611") == 1
 
 
-async def test_the_key_is_written_before_what_came_of_the_call(terminal: CliTerminal) -> None:
+async def test_the_key_is_printed_before_the_result(terminal: CliTerminal) -> None:
     ran = await terminal("call", "--to", CALLEE, "--flow", "greet")
     assert re.match(r"Idempotency-Key: \S+\nuuid: \S+\n", ran.out), ran
 
 
-async def test_a_lost_answer_is_asked_for_again_and_dials_nothing(terminal: CliTerminal) -> None:
+async def test_after_a_lost_response_the_same_key_dials_nothing(terminal: CliTerminal) -> None:
     number = "447700900612"
     fault = {"api_drop_after": {"probability": 1, "times": 1}}
     await terminal.vonage("PUT", "/sim/faults", fault)
@@ -42,55 +42,55 @@ async def test_a_lost_answer_is_asked_for_again_and_dials_nothing(terminal: CliT
     key = lost.out.removeprefix("Idempotency-Key: ").strip()
     assert f"--key {key}" in lost.err
     again = await terminal("call", "--to", number, "--flow", "greet", "--key", key)
-    assert (again.status, await rung(terminal, number)) == (1, 1)
-    assert "It is not known whether" in again.err
+    assert (again.status, await legs_to(terminal, number)) == (1, 1)
+    assert "It is unknown whether" in again.err
 
 
-async def test_a_key_that_placed_a_call_gives_the_same_call_again(terminal: CliTerminal) -> None:
+async def test_a_repeated_key_returns_the_same_call(terminal: CliTerminal) -> None:
     number, key = "447700900613", str(uuid.uuid4())
     words = ("call", "--to", number, "--flow", "greet", "--key", key)
     first, second = await terminal.json(*words), await terminal.json(*words)
     assert (first["uuid"], second["repeated"]) == (second["uuid"], True)
-    assert await rung(terminal, number) == 1
+    assert await legs_to(terminal, number) == 1
 
 
 async def test_a_dry_run_shows_the_request_and_dials_nothing(terminal: CliTerminal) -> None:
     number = "447700900614"
     shown = await terminal.json("call", "--to", number, "--flow", "greet", "--dry-run")
     assert shown["would_send"]["body"]["to"] == [{"type": "phone", "number": number}]
-    assert await rung(terminal, number) == 0
+    assert await legs_to(terminal, number) == 0
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "error"),
     [
-        (("--to", "0770090012", "--flow", "greet"), "is no E.164 number"),
+        (("--to", "0770090012", "--flow", "greet"), "is not an E.164 number"),
         (("--to", CALLEE), "one of the arguments"),
-        (("--to", CALLEE, "--ncco", "nowhere.json"), "nowhere.json cannot be read"),
+        (("--to", CALLEE, "--ncco", "nowhere.json"), "cannot read nowhere.json"),
         (("--to", CALLEE, "--flow", "greet", "--key", "a b"), "visible ASCII"),
     ],
 )
-async def test_wrong_arguments_are_told_and_nothing_is_asked(
-    terminal: CliTerminal, words: tuple[str, ...], told: str
+async def test_invalid_arguments_are_reported_before_any_request(
+    terminal: CliTerminal, words: tuple[str, ...], error: str
 ) -> None:
     ran = await terminal("call", *words)
     assert ran.status == 2
-    assert told in ran.err
+    assert error in ran.err
 
 
-async def test_a_call_without_a_number_says_which_setting_lacks(terminal: CliTerminal) -> None:
+async def test_without_a_uuid_the_error_names_the_setting(terminal: CliTerminal) -> None:
     ran = await terminal("mute")
     assert ran.status == 1
     assert ran.err.startswith("error: UUID is not set")
 
 
-async def test_a_number_that_may_not_be_called_is_told(terminal: CliTerminal) -> None:
+async def test_a_denied_number_is_reported(terminal: CliTerminal) -> None:
     ran = await terminal("call", "--to", "12025550123", "--flow", "greet")
     assert ran.status == 1
-    assert "may not dial this, and nothing was dialled" in ran.err
+    assert "not allowed, and nothing was dialed" in ran.err
 
 
-async def test_a_call_is_steered_and_ended(terminal: CliTerminal) -> None:
+async def test_a_call_is_muted_earmuffed_and_hung_up(terminal: CliTerminal) -> None:
     leg = await answered(terminal, CALLEE)
     for action in ("mute", "unmute", "earmuff", "unearmuff"):
         assert (await terminal.json(action, leg))["uuid"] == leg
@@ -104,7 +104,7 @@ async def test_a_call_is_steered_and_ended(terminal: CliTerminal) -> None:
     assert (late.status, late.err) == (1, "error: Vonage has no such call. It may have ended.\n")
 
 
-async def test_words_sounds_and_keys_reach_the_call(terminal: CliTerminal) -> None:
+async def test_text_audio_and_digits_reach_the_call(terminal: CliTerminal) -> None:
     leg = await answered(terminal, CALLEE)
     await terminal.json("talk", leg, "--text", "A word from the terminal", "--level", "0.5")
     await terminal.json("dtmf", leg, "--digits", "12#")
@@ -117,7 +117,7 @@ async def test_words_sounds_and_keys_reach_the_call(terminal: CliTerminal) -> No
 
 
 @pytest.mark.parametrize("source", ["flow", "ncco"])
-async def test_a_transferred_call_hears_what_comes_now(terminal: CliTerminal, source: str) -> None:
+async def test_a_transferred_call_hears_the_new_ncco(terminal: CliTerminal, source: str) -> None:
     leg = await answered(terminal, CALLEE)
     file = ncco_file(terminal, [{"action": "talk", "text": "Thank you for calling"}, *WAITING])
     words = ("--flow", "greet") if source == "flow" else ("--ncco", file)
@@ -130,13 +130,13 @@ async def test_a_transferred_call_hears_what_comes_now(terminal: CliTerminal, so
     await until(hears)
 
 
-async def test_calls_and_timelines_are_read_back(terminal: CliTerminal) -> None:
-    leg = await ring(terminal, "447700900615")
+async def test_calls_and_timelines_are_listed(terminal: CliTerminal) -> None:
+    leg = await inbound(terminal, "447700900615")
     shown = await terminal("timeline", leg)
     assert "completed inbound 447700900615" in shown.out
     day = (await terminal.json("timeline", leg))["events"][0]["timestamp"][:10]
-    kept = await terminal.json("calls", "--day", day, "--most", "10000")
-    assert "447700900615" in [entry["from"] for entry in kept["entries"]]
+    stored = await terminal.json("calls", "--day", day, "--most", "10000")
+    assert "447700900615" in [entry["from"] for entry in stored["entries"]]
     listed = await terminal.json("calls", "--status", "completed")
     assert leg in [call["uuid"].replace("-", "") for call in listed["calls"]] + [
         call["uuid"] for call in listed["calls"]

@@ -1,4 +1,4 @@
-"""`python -m voicectl forget` on the whole platform: of calls that were played, nothing stays."""
+"""`python -m voicectl forget`: delete the data of real calls on the local platform."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.voicectl.calls.call_helpers import recorded, ring
+from tests.voicectl.calls.call_helpers import inbound, recorded
 
 if TYPE_CHECKING:
     from tests.voicectl.cli_process import CliTerminal
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def everything(terminal: CliTerminal) -> str:
-    """Give all that the table holds, and all keys in the bucket, as one text."""
+    """Return all items of the table and all keys in the bucket, as one text."""
     cloud, outputs = terminal.platform.cloud, terminal.platform.stack.outputs
     pages = cloud.client("dynamodb").get_paginator("scan").paginate(TableName=outputs["TableName"])
     items = [item for page in pages for item in page["Items"]]
@@ -25,67 +25,67 @@ def everything(terminal: CliTerminal) -> str:
     return json.dumps([items, [one["Key"] for one in listed.get("Versions", [])]])
 
 
-async def test_of_a_forgotten_number_nothing_is_kept_and_of_another_all(
+async def test_all_data_of_a_number_is_deleted_and_that_of_another_stays(
     terminal: CliTerminal,
 ) -> None:
-    his, hers, key = "447700900650", "447700900651", str(uuid.uuid4())
-    made = await recorded(terminal, his, "--key", key)
-    other = await recorded(terminal, hers)
-    await ring(terminal, his)
+    number, another, key = "447700900650", "447700900651", str(uuid.uuid4())
+    made = await recorded(terminal, number, "--key", key)
+    other = await recorded(terminal, another)
+    await inbound(terminal, number)
     before = everything(terminal)
-    assert all(one in before for one in (his, key, made["recording"]["uuid"]))
+    assert all(one in before for one in (number, key, made["recording"]["uuid"]))
 
-    told_of = await terminal.json("forget", f"+{his}", "--yes")
-    assert told_of["deleted"] is True
-    assert (told_of["found"]["calls"], told_of["found"]["objects"]) == (2, 1)
+    result = await terminal.json("forget", f"+{number}", "--yes")
+    assert result["deleted"] is True
+    assert (result["found"]["calls"], result["found"]["objects"]) == (2, 1)
     after = everything(terminal)
     assert not [
         one
-        for one in (his, key, made["conversation_uuid"], made["recording"]["uuid"])
+        for one in (number, key, made["conversation_uuid"], made["recording"]["uuid"])
         if one in after
     ]
-    kept: dict[str, Any] = await terminal.json("recordings", other["uuid"])
-    assert kept["recordings"] == [other["recording"]]
+    left: dict[str, Any] = await terminal.json("recordings", other["uuid"])
+    assert left["recordings"] == [other["recording"]]
 
-    again = await terminal.json("forget", his, "--yes")
+    again = await terminal.json("forget", number, "--yes")
     assert (set(again["found"].values()), again["deleted"]) == ({0}, False)
     assert any("backups" in text for text in again["not_reached"])
 
 
-async def test_a_dry_run_shows_what_is_kept_and_leaves_it(terminal: CliTerminal) -> None:
-    his = "447700900652"
-    await ring(terminal, his)
-    ran = await terminal("forget", his, "--dry-run")
-    assert "kept: " in ran.out, ran
+async def test_a_dry_run_shows_the_data_and_deletes_nothing(terminal: CliTerminal) -> None:
+    number = "447700900652"
+    await inbound(terminal, number)
+    ran = await terminal("forget", number, "--dry-run")
+    assert "found: " in ran.out, ran
     assert "deleted" not in ran.out
-    assert his in everything(terminal)
+    assert number in everything(terminal)
 
 
-async def test_where_nobody_can_be_asked_nothing_is_deleted(terminal: CliTerminal) -> None:
-    his = "447700900653"
-    await ring(terminal, his)
-    ran = await terminal("forget", his)
-    assert (ran.status, "nobody is here to be asked" in ran.err) == (1, True)
-    assert his in everything(terminal)
+async def test_without_a_prompt_nothing_is_deleted(terminal: CliTerminal) -> None:
+    number = "447700900653"
+    await inbound(terminal, number)
+    ran = await terminal("forget", number)
+    assert (ran.status, "cannot prompt" in ran.err) == (1, True)
+    assert number in everything(terminal)
 
 
-async def test_a_script_must_say_that_it_means_it(terminal: CliTerminal) -> None:
+async def test_json_requires_yes_or_dry_run(terminal: CliTerminal) -> None:
     ran = await terminal("--json", "forget", "447700900654")
     assert ran.status == 1
-    assert "say --yes to delete" in ran.json["error"]
+    assert "Pass --yes to delete" in ran.json["error"]
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "said"),
+    ("number", "status", "error"),
     [
-        ("447700900000", 1, "is a Vonage number of yours"),
-        ("07700 900123", 2, "is no E.164 number"),
-        ("44770090012345678", 2, "is no E.164 number"),
-        ("everybody", 2, "is no E.164 number"),
+        ("447700900000", 1, "is one of your Vonage numbers"),
+        ("07700 900123", 2, "is not an E.164 number"),
+        ("44770090012345678", 2, "is not an E.164 number"),
+        ("everybody", 2, "is not an E.164 number"),
     ],
 )
-async def test_a_number_that_cannot_be_forgotten_is_told_why(
-    terminal: CliTerminal, number: str, status: int, said: str
+async def test_an_own_or_invalid_number_is_rejected(
+    terminal: CliTerminal, number: str, status: int, error: str
 ) -> None:
     ran = await terminal("forget", number, "--yes")
-    assert (ran.status, said in ran.err) == (status, True), ran
+    assert (ran.status, error in ran.err) == (status, True), ran

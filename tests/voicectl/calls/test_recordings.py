@@ -1,4 +1,4 @@
-"""`python -m voicectl recordings`: what was recorded, listed and saved whole."""
+"""`python -m voicectl recordings`: list recordings, and save them verified."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_a_recording_is_saved_as_it_was_kept(terminal: CliTerminal) -> None:
+async def test_a_recording_is_saved_as_it_was_stored(terminal: CliTerminal) -> None:
     made = await recorded(terminal, "447700900630")
     known = made["recording"]
     assert "url" not in known
@@ -26,16 +26,16 @@ async def test_a_recording_is_saved_as_it_was_kept(terminal: CliTerminal) -> Non
     assert [one.name for one in (terminal.folder / "here").iterdir()] == [file.name]
     assert file.stat().st_mode & 0o777 == 0o600
 
-    # Once more it is there already; with another content it is not overwritten.
+    # A second save changes nothing; a file with different content is not overwritten.
     assert await terminal.json("recordings", made["uuid"], "--save", "here") == saved
     file.write_bytes(b"something else")
     refused = await terminal("recordings", made["uuid"], "--save", "here")
     assert refused.status == 1
-    assert "is there with another content" in refused.err
+    assert "exists with different content" in refused.err
     assert file.read_bytes() == b"something else"
 
 
-async def test_what_was_changed_on_its_way_is_not_kept(terminal: CliTerminal) -> None:
+async def test_a_download_that_differs_is_not_saved(terminal: CliTerminal) -> None:
     made = await recorded(terminal, "447700900631")
     known = made["recording"]
     s3 = terminal.platform.cloud.client("s3")
@@ -44,5 +44,5 @@ async def test_what_was_changed_on_its_way_is_not_kept(terminal: CliTerminal) ->
     s3.put_object(Bucket=bucket, Key=key, Body=b"cut")
     ran = await terminal("recordings", made["uuid"], "--save", "here")
     assert ran.status == 1
-    assert "is not what was kept (3 bytes" in ran.err
+    assert "differs from what was stored (3 of" in ran.err
     assert list((terminal.folder / "here").iterdir()) == []

@@ -1,4 +1,4 @@
-"""`python -m voicectl redrive`: what was given up is tried again, and nothing of it is lost."""
+"""`python -m voicectl redrive`: dead letters are retried, and none is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.faulty_proxy import FaultyAws
-from tests.voicectl.calls.call_helpers import recorded, seeing, until
+from tests.voicectl.calls.call_helpers import recorded, until, with_stack_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,33 +26,34 @@ LIMIT = 60.0  # seconds
 
 
 class Queues(NamedTuple):
-    """The queues behind a terminal, by name: ``overflow`` and ``overflow dead``, and so on."""
+    """The queues of a terminal's stack by name, such as ``overflow`` and ``overflow dead``."""
 
     terminal: CliTerminal
     sqs: Any
     urls: dict[str, str]
 
-    def bury(self, queue: str, body: dict[str, Any], **told: str) -> None:
-        """Put a message on a dead-letter queue."""
+    def send_to_dlq(self, queue: str, body: dict[str, Any], **attributes: str) -> None:
+        """Send a message to a dead-letter queue."""
         self.sqs.send_message(
             QueueUrl=self.urls[f"{queue} dead"],
             MessageBody=json.dumps(body),
             MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in told.items()
+                name: {"DataType": "String", "StringValue": value}
+                for name, value in attributes.items()
             },
         )
 
-    def full(self, queue: str) -> tuple[int, int]:
-        """Say how many messages a queue has: waiting, and hidden."""
-        told = self.sqs.get_queue_attributes(QueueUrl=self.urls[queue], AttributeNames=["All"])
+    def counts(self, queue: str) -> tuple[int, int]:
+        """Return the numbers of visible and hidden messages of a queue."""
+        found = self.sqs.get_queue_attributes(QueueUrl=self.urls[queue], AttributeNames=["All"])
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        waiting, hidden = (int(told["Attributes"][name]) for name in names)
-        return waiting, hidden
+        visible, hidden = (int(found["Attributes"][name]) for name in names)
+        return visible, hidden
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def stack(terminal: CliTerminal) -> Queues:
-    """The platform with its own queues, from which functions take."""
+    """The platform with its own queues, which functions consume."""
     names = terminal.platform.stack.names
     urls = {
         f"{name.lower()}{dead}": names[f"{name}{kind}Queue"]
@@ -64,14 +65,14 @@ async def stack(terminal: CliTerminal) -> Queues:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def queues(terminal: CliTerminal, tmp_path: Path) -> Queues:
-    """The platform with queues of this test's own, from which nothing takes."""
+    """The platform with queues of one test, which nothing consumes."""
     sqs = terminal.platform.cloud.client("sqs")
     urls: dict[str, str] = {}
     for name in ("recordings", "overflow"):
         made = f"{name}-{uuid.uuid4()}"
         dead = sqs.create_queue(QueueName=f"{made}-dead")["QueueUrl"]
-        told = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
-        policy = {"deadLetterTargetArn": told["QueueArn"], "maxReceiveCount": 100}
+        found = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
+        policy = {"deadLetterTargetArn": found["QueueArn"], "maxReceiveCount": 100}
         attributes = {"RedrivePolicy": json.dumps(policy)}
         own = sqs.create_queue(QueueName=made, Attributes=attributes)["QueueUrl"]
         urls |= {name: own, f"{name} dead": dead}
@@ -79,7 +80,7 @@ async def queues(terminal: CliTerminal, tmp_path: Path) -> Queues:
         "RecordingsQueueUrl": urls["recordings"],
         "OverflowQueueUrl": urls["overflow"],
     }
-    return Queues(seeing(terminal, tmp_path / "queues", outputs=outputs), sqs, urls)
+    return Queues(with_stack_file(terminal, tmp_path / "queues", outputs=outputs), sqs, urls)
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def faulty(terminal: CliTerminal) -> Iterator[FaultyAws]:
 
 
 def event() -> dict[str, Any]:
-    """An event as it waits on the overflow queue."""
+    """Return an event as it is in the overflow queue."""
     conversation, now = f"CON-{uuid.uuid4()}", "2026-01-31T12:00:00.000Z"
     fields = {"conversation_uuid": conversation, "status": "ringing", "timestamp": now}
     return {
@@ -102,9 +103,9 @@ def event() -> dict[str, Any]:
     }
 
 
-async def test_an_event_that_was_given_up_is_kept_after_all(stack: Queues) -> None:
+async def test_an_event_from_the_dead_letter_queue_is_stored(stack: Queues) -> None:
     item = event()
-    stack.bury("overflow", item)
+    stack.send_to_dlq("overflow", item)
     shown = await stack.terminal.json("redrive", "--all")
     (message,) = (one for one in shown["messages"] if item["pk"] in one["what"])
     assert (message["queue"], message["receive_count"]) == ("overflow", 1)
@@ -115,21 +116,23 @@ async def test_an_event_that_was_given_up_is_kept_after_all(stack: Queues) -> No
     dynamodb = cloud.client("dynamodb")
     key = {name: {"S": item[name]} for name in ("pk", "sk")}
 
-    async def kept() -> bool:
-        got = await asyncio.to_thread(dynamodb.get_item, TableName=table, Key=key)
-        return "Item" in got
+    async def stored() -> bool:
+        found = await asyncio.to_thread(dynamodb.get_item, TableName=table, Key=key)
+        return "Item" in found
 
-    await until(kept)
+    await until(stored)
 
 
-async def test_a_recording_that_was_given_up_is_fetched_after_all(stack: Queues) -> None:
+async def test_a_recording_from_the_dead_letter_queue_is_fetched(stack: Queues) -> None:
     made = await recorded(stack.terminal, "447700900640")
     known = made["recording"]
-    told = await stack.terminal.json("timeline", made["uuid"])
-    fields = next(one["fields"] for one in told["events"] if one["kind"] == "record")
-    forget_recording(stack.terminal, known)
+    timeline = await stack.terminal.json("timeline", made["uuid"])
+    fields = next(one["fields"] for one in timeline["events"] if one["kind"] == "record")
+    delete_recording(stack.terminal, known)
     job = {"method": "POST", "body": json.dumps(fields), "own": [], "received_at": time.time()}
-    stack.bury("recordings", job, reason="failed_too_often", detail="Vonage left", attempts="7")
+    stack.send_to_dlq(
+        "recordings", job, reason="failed_too_often", detail="Vonage left", attempts="7"
+    )
 
     ran = await stack.terminal("redrive", "--all", "--queue", "recordings")
     assert "failed_too_often\tVonage left\t7\t1\t" in ran.out, ran
@@ -141,8 +144,8 @@ async def test_a_recording_that_was_given_up_is_fetched_after_all(stack: Queues)
     await until(again)
 
 
-def forget_recording(terminal: CliTerminal, known: dict[str, Any]) -> None:
-    """Let it be as if a recording had never been fetched."""
+def delete_recording(terminal: CliTerminal, known: dict[str, Any]) -> None:
+    """Restore the state from before a recording was fetched."""
     cloud, outputs = terminal.platform.cloud, terminal.platform.stack.outputs
     item = {"pk": {"S": f"recording#{known['uuid']}"}, "sk": {"S": "record"}}
     cloud.client("dynamodb").delete_item(TableName=outputs["TableName"], Key=item)
@@ -150,23 +153,23 @@ def forget_recording(terminal: CliTerminal, known: dict[str, Any]) -> None:
     cloud.client("s3").delete_object(Bucket=outputs["BucketName"], Key=key)
 
 
-async def test_a_dry_run_shows_and_leaves_what_was_given_up(queues: Queues) -> None:
-    queues.bury("overflow", event())
+async def test_a_dry_run_shows_the_messages_and_releases_them(queues: Queues) -> None:
+    queues.send_to_dlq("overflow", event())
     shown = await queues.terminal.json("redrive", "--dry-run")
     assert (len(shown["messages"]), shown["sent"], shown["left"]) == (1, [], 1)
-    assert queues.full("overflow dead") == (1, 0)
+    assert queues.counts("overflow dead") == (1, 0)
 
 
-async def test_where_nobody_can_be_asked_all_is_given_back(queues: Queues) -> None:
-    queues.bury("overflow", event())
+async def test_without_a_prompt_all_messages_are_released(queues: Queues) -> None:
+    queues.send_to_dlq("overflow", event())
     ran = await queues.terminal("redrive")
-    assert (ran.status, ran.err.startswith("error: nobody is here to be asked")) == (1, True)
-    assert queues.full("overflow dead") == (1, 0)
+    assert (ran.status, ran.err.startswith("error: cannot prompt")) == (1, True)
+    assert queues.counts("overflow dead") == (1, 0)
 
 
-async def test_who_is_asked_sends_back_one_and_leaves_the_other(queues: Queues) -> None:
-    queues.bury("overflow", event())
-    queues.bury("overflow", event())
+async def test_only_confirmed_messages_are_sent_back(queues: Queues) -> None:
+    queues.send_to_dlq("overflow", event())
+    queues.send_to_dlq("overflow", event())
     ours, theirs = os.openpty()
     os.write(ours, b"y\nn\n")
     try:
@@ -176,29 +179,29 @@ async def test_who_is_asked_sends_back_one_and_leaves_the_other(queues: Queues) 
         os.close(ours)
         os.close(theirs)
     assert out.decode().endswith("1 sent back, 1 left\n"), err
-    assert queues.full("overflow dead") == (1, 0)
+    assert queues.counts("overflow dead") == (1, 0)
 
 
-async def test_a_message_whose_deletion_fails_is_on_both_queues_and_ends_as_one(
+async def test_after_a_failed_deletion_the_message_is_in_both_queues(
     queues: Queues, faulty: FaultyAws
 ) -> None:
-    queues.bury("overflow", event())
+    queues.send_to_dlq("overflow", event())
     faulty.faults["DeleteMessage"] = "error"
-    other = seeing(queues.terminal, queues.terminal.folder / "faulty", aws_url=faulty.url)
+    other = with_stack_file(queues.terminal, queues.terminal.folder / "faulty", aws_url=faulty.url)
     ran = await other("redrive", "--all")
     assert ran.status == 1, ran
-    assert queues.full("overflow dead") == (1, 0)
-    assert queues.full("overflow") == (1, 0)
+    assert queues.counts("overflow dead") == (1, 0)
+    assert queues.counts("overflow") == (1, 0)
     assert len((await queues.terminal.json("redrive", "--all"))["sent"]) == 1
-    assert queues.full("overflow dead") == (0, 0)
+    assert queues.counts("overflow dead") == (0, 0)
 
 
-async def test_killed_before_it_deletes_it_has_lost_nothing(
+async def test_if_killed_before_the_deletion_no_message_is_lost(
     queues: Queues, faulty: FaultyAws
 ) -> None:
-    queues.bury("overflow", event())
+    queues.send_to_dlq("overflow", event())
     faulty.faults["DeleteMessage"] = "hang"
-    other = seeing(queues.terminal, queues.terminal.folder / "faulty", aws_url=faulty.url)
+    other = with_stack_file(queues.terminal, queues.terminal.folder / "faulty", aws_url=faulty.url)
     running = await other.start("redrive", "--all")
 
     async def deleting() -> bool:
@@ -207,5 +210,5 @@ async def test_killed_before_it_deletes_it_has_lost_nothing(
     await until(deleting)
     running.kill()
     await running.communicate()
-    assert queues.full("overflow") == (1, 0)
-    assert queues.full("overflow dead") == (0, 1)  # hidden, and back when its time is over
+    assert queues.counts("overflow") == (1, 0)
+    assert queues.counts("overflow dead") == (0, 1)  # hidden until the visibility timeout
