@@ -31,7 +31,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from voicekit.aws_connection import CONNECT_SECONDS, Endpoint, connect
+from voicekit.aws_connection import CONNECT_SECONDS, AwsEndpoint, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -210,7 +210,7 @@ class AwsClient:
         self._monotonic = monotonic
         self._sleep = sleep
         self._jitter = jitter
-        self._idle_connections: dict[Endpoint, Connection] = {}
+        self._idle_connections: dict[AwsEndpoint, Connection] = {}
         self._tls: ssl.SSLContext | None = None
 
     def get_secret_value(self, secret_id: str, *, within: float | None = None) -> str:
@@ -355,7 +355,7 @@ class AwsClient:
         return _parse_response(operation, response)
 
     def _exchange(
-        self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes, deadline: float
+        self, endpoint: AwsEndpoint, headers: Mapping[str, str], body: bytes, deadline: float
     ) -> AwsResponse:
         """Use the idle connection, or a new one if the server has closed that."""
         idle = self._idle_connections.pop(endpoint, None)
@@ -369,7 +369,7 @@ class AwsClient:
             idle.close()
         return self._exchange_on(endpoint, self._open(endpoint, deadline), headers, body, deadline)
 
-    def _open(self, endpoint: Endpoint, deadline: float) -> Connection:
+    def _open(self, endpoint: AwsEndpoint, deadline: float) -> Connection:
         deadline = min(deadline, self._monotonic() + CONNECT_SECONDS)
         if endpoint.tls and self._tls is None:
             self._tls = ssl.create_default_context()
@@ -378,7 +378,7 @@ class AwsClient:
 
     def _exchange_on(
         self,
-        endpoint: Endpoint,
+        endpoint: AwsEndpoint,
         connection: Connection,
         headers: Mapping[str, str],
         body: bytes,
@@ -463,7 +463,7 @@ def _check_environment(environment: Mapping[str, str]) -> None:
         raise ValueError(f"not valid in an HTTP header: {', '.join(names)}")
 
 
-def _endpoint(environment: Mapping[str, str], operation: _Operation) -> Endpoint:
+def _endpoint(environment: Mapping[str, str], operation: _Operation) -> AwsEndpoint:
     region, variable = environment["AWS_REGION"], operation.endpoint_variable
     configured = environment.get(variable) or environment.get("AWS_ENDPOINT_URL")
     parts = urlsplit(configured or f"https://{operation.service}.{region}.{_dns_suffix(region)}")
@@ -477,7 +477,7 @@ def _endpoint(environment: Mapping[str, str], operation: _Operation) -> Endpoint
     ):
         raise ValueError(f"{variable} or AWS_ENDPOINT_URL: expected http(s)://host[:port]")
     tls = parts.scheme == "https"
-    return Endpoint(tls, parts.hostname, parts.port or (443 if tls else 80))
+    return AwsEndpoint(tls, parts.hostname, parts.port or (443 if tls else 80))
 
 
 def _dns_suffix(region: str) -> str:

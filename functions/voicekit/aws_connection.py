@@ -33,7 +33,7 @@ MAX_RESPONSE_BYTES = 1024 * 1024
 hundred bytes."""
 
 
-class Endpoint(NamedTuple):
+class AwsEndpoint(NamedTuple):
     """The address of an AWS service."""
 
     tls: bool
@@ -153,7 +153,7 @@ class _Receiver(io.RawIOBase):
 
 
 def connect(
-    endpoint: Endpoint,
+    endpoint: AwsEndpoint,
     tls: ssl.SSLContext | None,
     deadline: float,
     monotonic: Callable[[], float],
@@ -162,7 +162,7 @@ def connect(
 
     Parameters
     ----------
-    endpoint : Endpoint
+    endpoint : AwsEndpoint
         The address to connect to.
     tls : SSLContext or None
         How to verify the server; None for plain HTTP.

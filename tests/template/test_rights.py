@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from records.idempotency_item import IDEMPOTENCY_PREFIX, daily_count_key
 from records.recording_item import item_key
-from tests.support.transformed_template import TEMPLATE
 
 Statement = tuple[object, ...]
 Resources = dict[str, dict[str, Any]]
@@ -268,9 +268,7 @@ def test_only_lambda_may_assume_a_functions_role_which_has_no_managed_policy(
 
 
 def test_the_conditions_name_the_keys_that_the_code_writes() -> None:
-    code = (TEMPLATE.parent / "functions" / "calls" / "idempotency.py").read_text()
-    assert '"pk": {"S": "dialling"}' in code
-    assert 'f"idempotency#{key}"' in code
+    assert [daily_count_key("2026-01-31")["pk"], f"{IDEMPOTENCY_PREFIX}*"] == IDEMPOTENCY_KEYS
     assert item_key("aa-bb")["pk"].startswith(RECORDING_KEY.removesuffix("*"))
 
 

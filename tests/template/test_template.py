@@ -52,7 +52,7 @@ FUNCTIONS = {
     "drain": (512, 30, False),
     "fetch_recording": (1024, 300, True),
     "calls": (1024, 28, True),
-    "heartbeat": (256, 20, True),
+    "heartbeat": (256, 20, False),
 }
 
 
@@ -249,7 +249,7 @@ def test_a_changed_layer_publishes_every_function_that_uses_it(
         for name, function in of_type(after, "AWS::Lambda::Function").items()
         if "Layers" in function["Properties"]
     }
-    assert using == {"CallsFunction", "FetchRecordingFunction", "HeartbeatFunction"}
+    assert using == {"CallsFunction", "FetchRecordingFunction"}
     assert {name for name in using if _version(after, name) == _version(resources, name)} == set()
 
 
