@@ -1,14 +1,14 @@
-# Every command of the project. `make` alone lists them; each installs what it needs.
+# All commands of the project. `make` without a target lists them; each installs what it needs.
 
 PYTHON ?= $(shell for p in python3.13 python3.14 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check
-# The SAM CLI has an environment of its own, with the Python that Lambda runs: the build compiles
-# with it. No AWS account is asked for anything.
+# The SAM CLI has its own environment with Lambda's Python version, because the build compiles
+# bytecode with it. No target needs an AWS account.
 SAM_VENV := .venv-sam
-# So have the scanners, since they pin other versions of what the project uses.
+# The scanners have their own environment too: they pin other versions of the project's packages.
 SCAN_VENV := .venv-scan
 SCAN := $(SCAN_VENV)/bin/python -m tests.scans
 sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
@@ -17,70 +17,70 @@ sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 .DEFAULT_GOAL := help
 .PHONY: help install demo up sam-local test test-voicectl test-docs test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
-help: ## list the commands
+help: ## list all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/.installed ## install what the other commands need into .venv
+install: $(VENV)/.installed ## install the development tools into .venv
 
 $(VENV)/.installed: pyproject.toml constraints.txt simulator/pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: none was found on the PATH" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "error: no Python on the PATH; install Python 3.11 or later" >&2; exit 1; }
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@echo "installing the development tools into $(VENV) (about a minute, once)"
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install --group dev --editable . --editable ./simulator --constraint constraints.txt
 	@touch $@
 
-demo: install ## play all of Vonage's Voice snippets as real calls and print what was heard
+demo: install ## run Vonage's Voice code snippets as simulated calls
 	@$(RUN) -m local.demo
 
-up: install ## the local platform in the foreground, until Ctrl-C
+up: install ## start the local stack and the web console; Ctrl-C stops it
 	@$(RUN) -m local
 
 $(SAM_VENV)/.installed: pyproject.toml constraints-sam.txt
-	@python3.13 -c '' 2>/dev/null || { echo "Python 3.13 is needed to build what Lambda runs: there is no python3.13 on the PATH" >&2; exit 1; }
+	@python3.13 -c '' 2>/dev/null || { echo "error: no python3.13 on the PATH; install Python 3.13 to build for Lambda" >&2; exit 1; }
 	@test -x $(SAM_VENV)/bin/python || python3.13 -m venv $(SAM_VENV)
 	@echo "installing the SAM CLI into $(SAM_VENV) (about a minute, once)"
 	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
 	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --group sam --constraint constraints-sam.txt
 	@touch $@
 
-sam-local: install $(SAM_VENV)/.installed ## the API in Lambda's runtime image, by sam local (Docker)
+sam-local: install $(SAM_VENV)/.installed ## serve the API in Lambda's runtime image with sam local (Docker)
 	@$(RUN) -m local.sam
 
-test: install ## every test that needs no Docker and no long load
+test: install ## run the core tests; no Docker or browser needed
 	$(RUN) -m pytest -n auto
 
-test-voicectl: install ## the command voicectl, against the local platform
+test-voicectl: install ## test the CLI against the local platform
 	$(RUN) -m pytest -n auto tests/voicectl
 
-test-docs: install ## every command, link and block of code of the documentation
+test-docs: install ## test every command, link, and code block in the documentation
 	$(RUN) -m pytest tests/docs
 
-chromium = command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "Chromium is needed: apt-get install chromium, or name one in CHROMIUM" >&2; exit 1; }
+chromium = command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "error: no Chromium on the PATH; install it (apt-get install chromium) or set CHROMIUM" >&2; exit 1; }
 
-test-browser: install ## the page with the telephone, in Chromium
+test-browser: install ## test the web console in Chromium
 	@$(chromium)
 	$(RUN) -m pytest tests/browser
 
-pictures: install ## make the pictures in docs/pictures anew
+pictures: install ## update the screenshots in docs/pictures
 	@$(chromium)
 	PICTURES=docs/pictures $(RUN) -m pytest -q tests/browser/test_screenshots.py
 
 test-sam: export AWS_ACCESS_KEY_ID := local
 test-sam: export AWS_SECRET_ACCESS_KEY := local
 test-sam: export AWS_DEFAULT_REGION := eu-west-1
-test-sam: install $(SAM_VENV)/.installed ## sam build, sam validate, and the tests against sam local (Docker)
+test-sam: install $(SAM_VENV)/.installed ## run sam build, sam validate, and the tests against sam local (Docker)
 	sam build
 	sam validate --lint
 	$(RUN) -m pytest tests/sam
 
-test-soak: install ## load, size and crash tests, a few minutes each
+test-soak: install ## run load, size, and crash tests (a few minutes each)
 	$(RUN) -m pytest -s tests/soak
 
-bench: install $(SAM_VENV)/.installed ## how fast it is, beside others (Docker, ten minutes)
+bench: install $(SAM_VENV)/.installed ## measure performance against other implementations (Docker, ten minutes)
 	$(RUN) -m tests.bench
 
-lint: install ## ruff, mypy, cfn-lint, checks of the template and of every flow's paths, scans
+lint: install ## run ruff, mypy, cfn-lint, the template tests, the flow explorer, and the scans
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
@@ -90,14 +90,14 @@ lint: install ## ruff, mypy, cfn-lint, checks of the template and of every flow'
 	@$(MAKE) --no-print-directory scan
 
 $(SCAN_VENV)/.installed: pyproject.toml constraints-scan.txt
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: none was found on the PATH" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "error: no Python on the PATH; install Python 3.11 or later" >&2; exit 1; }
 	@test -x $(SCAN_VENV)/bin/python || $(PYTHON) -m venv $(SCAN_VENV)
 	@echo "installing the scanners into $(SCAN_VENV) (about a minute, once)"
 	@$(SCAN_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
 	@$(SCAN_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --group scan --constraint constraints-scan.txt
 	@touch $@
 
-scan: install $(SCAN_VENV)/.installed ## checkov, bandit, pip-audit, secrets; and that each finds a planted fault
+scan: install $(SCAN_VENV)/.installed ## run checkov, bandit, pip-audit, and the secret scan, and test them
 	@$(RUN) -m tests.template.golden --of-production > $(SCAN_VENV)/template.json
 	$(SCAN) checkov $(SCAN_VENV)/template.json
 	$(SCAN) bandit functions simulator/vonage_simulator local voicectl
@@ -106,14 +106,14 @@ scan: install $(SCAN_VENV)/.installed ## checkov, bandit, pip-audit, secrets; an
 	@git ls-files --cached --others --exclude-standard -z | xargs -0 $(SCAN) secrets
 	$(RUN) -m pytest -q tests/scans
 
-golden: install ## print what template.yaml changes in production since BASE (else the merge base with main)
+golden: install ## print what template.yaml changes in production since BASE (default: the merge base with main)
 	@$(RUN) -m tests.template.golden $(BASE)
 
-format: install ## let ruff put the code in order
+format: install ## format the code with ruff
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## pin anew what pyproject.toml's groups bring with them
+constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## update the pinned versions of all dependencies
 	@{ sed -n '/^#/p' constraints.txt; $(RUN) -m pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 	@{ sed -n '/^#/p' constraints-sam.txt; $(SAM_VENV)/bin/python -m pip freeze; } > constraints.new
@@ -126,5 +126,5 @@ constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## pin anew 
 	@rm -r .local/pins
 	@mv constraints.new constraints-bench.txt
 
-clean: ## remove everything that was built or installed
+clean: ## remove everything built or installed
 	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,4 +1,4 @@
-"""What every test has: an environment that is put back when it ends, and no limit of time."""
+"""Settings for every test: the environment is restored, and Hypothesis has no time limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# How fast this machine is just now is no property of the code.
+# The speed of the machine isn't a property of the code.
 settings.register_profile("voice", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("voice")
 
