@@ -1,1 +1,1 @@
-"""Helpers for tests, those of your own flows as well: signed webhooks, Lambda's events, faults."""
+"""Helpers for tests, including your own: signed webhooks, Lambda events, faults."""

@@ -1,4 +1,4 @@
-"""Lambda's context object."""
+"""A fake of Lambda's context object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class FakeLambdaContext(NamedTuple):
-    """The context of one invocation, as far as functions use it."""
+    """The parts of an invocation's context that the functions use."""
 
     seconds_left: float = 6.0
     function_name: str = "test"
@@ -16,5 +16,5 @@ class FakeLambdaContext(NamedTuple):
     invoked_function_arn: str = "arn:aws:lambda:eu-west-2:123456789012:function:test:live"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give the milliseconds that are left, the same however often it is asked."""
+        """Return the remaining milliseconds, a constant."""
         return int(self.seconds_left * 1000)

@@ -1,6 +1,6 @@
-"""An AWS that takes recordings of any size and keeps nothing of them, and recordings for it.
+"""A fake AWS that accepts recordings of any size and discards them, and events for recordings.
 
-So no memory but a function's own is filled, and nothing but its own work is measured.
+Measurements therefore show the memory and the work of the function only.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ _NOTHING = "AAAAAA=="
 
 
 class DiscardingAws(BaseHTTPRequestHandler):
-    """An AWS that takes everything and keeps nothing but sizes and checksums."""
+    """Accept every request and store only sizes and checksums."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    objects: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - the server's, on purpose
+    objects: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - shared by all requests on purpose
     timeout = 60
 
     def do_POST(self) -> None:
         path, _, query = self.path.partition("?")
         if "X-Amz-Target" in self.headers:
             self._read()
-            said = {"SecretString": secret()} if "Secret" in self.headers["X-Amz-Target"] else {}
-            self._answer(json.dumps(said).encode())
+            is_secret = "Secret" in self.headers["X-Amz-Target"]
+            self._respond(json.dumps({"SecretString": secret()} if is_secret else {}).encode())
         elif "uploads" in query:
             self._read()
-            self._answer(b"<R><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId></R>")
+            self._respond(b"<R><Bucket>b</Bucket><Key>k</Key><UploadId>u</UploadId></R>")
         else:
             self._read()
             size = self.headers.get("x-amz-mp-object-size", "0")
-            self._keep(path, size, self.headers.get("x-amz-checksum-crc32", _NOTHING))
-            self._answer(b"<R><ETag>e</ETag></R>")
+            self._store(path, size, self.headers.get("x-amz-checksum-crc32", _NOTHING))
+            self._respond(b"<R><ETag>e</ETag></R>")
 
     def do_PUT(self) -> None:
         path, _, query = self.path.partition("?")
         size = self._read()
         if "partNumber" not in query:
-            self._keep(path, str(size), self.headers.get("x-amz-checksum-crc32", _NOTHING))
-        self._answer(b"", ETag='"e"')
+            self._store(path, str(size), self.headers.get("x-amz-checksum-crc32", _NOTHING))
+        self._respond(b"", ETag='"e"')
 
     def do_GET(self) -> None:
-        self._answer(b"<ListMultipartUploadsResult/>")
+        self._respond(b"<ListMultipartUploadsResult/>")
 
     def do_HEAD(self) -> None:
         found = self.objects.get(self.path)
@@ -70,7 +70,7 @@ class DiscardingAws(BaseHTTPRequestHandler):
             self.send_header("x-amz-checksum-type", "FULL_OBJECT")
         self.end_headers()
 
-    def _keep(self, path: str, size: str, checksum: str) -> None:
+    def _store(self, path: str, size: str, checksum: str) -> None:
         self.objects[path] = (size, checksum)
 
     def _read(self) -> int:
@@ -83,12 +83,12 @@ class DiscardingAws(BaseHTTPRequestHandler):
         return int(self.headers["x-amz-decoded-content-length"])
 
     def _skip(self, length: int) -> int:
-        left = length
-        while left:
-            left -= len(self.rfile.read(min(left, MEGABYTE)))
+        remaining = length
+        while remaining:
+            remaining -= len(self.rfile.read(min(remaining, MEGABYTE)))
         return length
 
-    def _answer(self, body: bytes, **headers: str) -> None:
+    def _respond(self, body: bytes, **headers: str) -> None:
         self.send_response_only(200)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -102,7 +102,7 @@ class DiscardingAws(BaseHTTPRequestHandler):
 
 @contextmanager
 def discarding_aws(tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Serve the sink, over TLS where a context is given; give its address."""
+    """Start the server, over TLS if a context is given, and yield its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), DiscardingAws)
     server.daemon_threads = True
     if tls:
@@ -114,22 +114,22 @@ def discarding_aws(tls: ssl.SSLContext | None = None) -> Iterator[str]:
 
 
 def memory(process_id: int, field: str) -> float:
-    """Give a process's memory in MiB: VmRSS at present, VmHWM at most so far."""
+    """Return a process's memory in MiB: `VmRSS` is current, `VmHWM` the peak."""
     lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
     (line,) = [line for line in lines if line.startswith(field)]
     return int(line.split()[1]) / 1024
 
 
 def wav(size: int) -> bytes:
-    """Give a silent wav file of so many bytes."""
-    start = (
+    """Return a silent WAV file of the given size in bytes."""
+    header = (
         b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data"
     )
-    return start + (size - 44).to_bytes(4, "little") + bytes(size - 44)
+    return header + (size - 44).to_bytes(4, "little") + bytes(size - 44)
 
 
 def environment(files: VonageFiles, aws: str) -> dict[str, str]:
-    """Give the environment of a function that fetches recordings from there to the sink."""
+    """Return the environment of a function that fetches recordings and stores them in this AWS."""
     own = {
         "BUCKET_NAME": "recordings",
         "RECORDINGS_DEAD_LETTER_QUEUE_URL": f"{aws}/123456789012/dead",
@@ -145,16 +145,16 @@ def environment(files: VonageFiles, aws: str) -> dict[str, str]:
 
 
 def record(files: VonageFiles, size: int) -> dict[str, Any]:
-    """Give Lambda's event for a recording of so many bytes."""
-    made = str(uuid.uuid4())
-    url = files.put(made, wav(size))
-    fields = recorded(conversation(), recording_uuid=made, recording_url=url, size=size)
-    one = {
-        "messageId": made,
+    """Return the Lambda event for a recording of the given size in bytes."""
+    recording = str(uuid.uuid4())
+    url = files.put(recording, wav(size))
+    fields = recorded(conversation(), recording_uuid=recording, recording_url=url, size=size)
+    sqs_record = {
+        "messageId": recording,
         "receiptHandle": "handle",
         "body": message(fields),
         "attributes": {"ApproximateReceiveCount": "1"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
     }
-    return {"Records": [one]}
+    return {"Records": [sqs_record]}

@@ -1,4 +1,4 @@
-"""The environment variables that template.yaml gives to a function."""
+"""The environment variables that template.yaml sets for a function."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _STACK = {
 
 
 def stack(**changes: str) -> dict[str, str]:
-    """Give the settings of a stack, with changes."""
+    """Return the environment variables of a stack's functions, with changes."""
     return _STACK | changes
 
 
 def credentials(endpoint: str) -> dict[str, str]:
-    """Give what Lambda adds, with AWS at another address."""
+    """Return the variables that Lambda adds, with another endpoint for AWS."""
     return {
         "AWS_REGION": "eu-west-2",
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",

@@ -1,4 +1,4 @@
-"""The AWS side of a stack on loopback: moto's server behind a proxy that can fail."""
+"""The AWS side of a stack on loopback: moto's server behind a proxy that injects faults."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 class FakeAws:
     """A table, the queues `overflow` and `recordings`, an account's secret, and a switchboard.
 
-    Their names are this stack's own, since all of moto's servers in a process share what they hold.
+    The names are unique, because all moto servers of a process share their data.
 
     Attributes
     ----------
     aws
-        The proxy through which functions reach it; the methods here go past it.
+        The proxy that functions use; the methods of this class bypass it.
     account
-        The Vonage account whose secret it holds.
+        The Vonage account whose signature secret is stored.
     """
 
     aws: FaultyAws
@@ -63,8 +63,8 @@ class FakeAws:
             BillingMode="PAY_PER_REQUEST",
         )
         for name in ("overflow", "recordings"):
-            made = self._sqs.create_queue(QueueName=f"{name}-{uuid.uuid4()}")
-            self._queues[name] = made["QueueUrl"]
+            queue = self._sqs.create_queue(QueueName=f"{name}-{uuid.uuid4()}")
+            self._queues[name] = queue["QueueUrl"]
         self._signing = self.secret(self.account.secret_string())
         self._switchboard = self.secret("{}")
         return self
@@ -78,26 +78,26 @@ class FakeAws:
         self._open.close()
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Give the environment of a function of this stack."""
+        """Return the environment of a function of this stack."""
         own = {f"{name.upper()}_QUEUE_URL": url for name, url in self._queues.items()}
         own |= {"TABLE_NAME": self._table, "SIGNING_SECRET_ID": self._signing}
         own |= {"SWITCHBOARD_SECRET_ID": self._switchboard}
         return stack(**own) | credentials(self.aws.url) | changes
 
     def reset(self) -> None:
-        """Let AWS be honest again, and empty the queues. What the table holds stays."""
+        """Remove all faults and messages; keep the table."""
         self.aws.reset()
         for name in self._queues:
             self.messages(name)
 
     def secret(self, text: str) -> str:
-        """Make another secret, and give its name."""
+        """Create another secret and return its name."""
         name = f"signing-{uuid.uuid4()}"
         self._secrets.create_secret(Name=name, SecretString=text)
         return name
 
     def items(self, conversation: str) -> list[dict[str, str]]:
-        """Give what the table holds of a conversation."""
+        """Return the items of a conversation."""
         found = self._dynamodb.query(
             TableName=self._table,
             KeyConditionExpression="pk = :pk",
@@ -106,13 +106,13 @@ class FakeAws:
         return [{name: next(iter(v.values())) for name, v in item.items()} for item in found]
 
     def messages(self, queue: str) -> list[Any]:
-        """Take all messages from a queue."""
+        """Receive and delete all messages of a queue."""
         bodies: list[Any] = []
         url = self._queues[queue]
-        while got := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+        while batch := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
             "Messages"
         ):
-            for message in got:
+            for message in batch:
                 bodies.append(json.loads(message["Body"]))
                 self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return bodies

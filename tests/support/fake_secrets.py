@@ -1,28 +1,29 @@
-"""A Secrets Manager in memory, for a `SecretStore`."""
+"""A Secrets Manager in memory, for a `SigningSecretCache`."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, cast
 
-from voicekit.aws_client import AwsClient, AwsUnavailable
+from voicekit.aws_client import AwsUnavailable
 from voicekit.signing_secrets import SigningSecretCache
 
 if TYPE_CHECKING:
     from tests.support.signing import VonageSignature
+    from voicekit.aws_client import AwsClient
 
 
 class FakeSecrets:
-    """Holds one secret, counts who reads it, and keeps the time of the store.
+    """A Secrets Manager with one secret, a count of reads, and the clock of the cache.
 
     Attributes
     ----------
     text
-        What stands in the secret; None where it cannot be reached.
+        The secret's value; None if Secrets Manager is unavailable.
     read
-        How often it was read.
+        The number of reads.
     seconds
-        The store's clock.
+        The cache's clock.
     """
 
     def __init__(self, text: str | None) -> None:
@@ -31,23 +32,23 @@ class FakeSecrets:
         self.seconds = 1000.0
 
     def get_secret_value(self, secret_id: str, *, within: float | None = None) -> str:
-        """Read it, as `voicekit.aws_client.Aws` does."""
+        """Read it, as `voicekit.aws_client.AwsClient` does."""
         self.read += 1
         if self.text is None or within == 0:
-            raise AwsUnavailable("GetSecretValue", "no usable answer, TimeoutError")
+            raise AwsUnavailable("GetSecretValue", "no usable response, TimeoutError")
         return self.text
 
     def store(self) -> SigningSecretCache:
-        """Give a store that reads it."""
+        """Return a cache that reads this secret."""
         return SigningSecretCache(cast("AwsClient", self), "signing", lambda: self.seconds)
 
 
 def fake_secrets(account: VonageSignature, **changes: str) -> FakeSecrets:
-    """Give a vault with the secret of an account."""
+    """Return a Secrets Manager with the secret of an account."""
     return FakeSecrets(account.secret_string(**changes))
 
 
 def empty_fake_secrets() -> FakeSecrets:
-    """Give a vault with the secret as the template makes it."""
+    """Return a Secrets Manager with the template's initial secret."""
     names = ("signature_secret", "previous_signature_secret", "api_key", "application_id")
     return FakeSecrets(json.dumps(dict.fromkeys(names, "")))

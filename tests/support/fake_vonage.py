@@ -1,4 +1,4 @@
-"""A Vonage that answers as it is told: an adapter for requests, and keys made once."""
+"""A scripted Vonage API: an adapter for the library requests, and cached key pairs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ APPLICATION = "78d335fa-323d-0114-9c3d-d6f0d48968cf"
 
 
 class VonageResponse(NamedTuple):
-    """What Vonage answers."""
+    """A response of the Vonage API."""
 
     status: int = 200
     body: bytes = b""
@@ -29,17 +29,17 @@ class VonageResponse(NamedTuple):
 
 
 def json_response(status: int, value: object, **headers: str) -> VonageResponse:
-    """Give an answer with a JSON body."""
-    named = {name.replace("_", "-"): text for name, text in headers.items()}
-    return VonageResponse(status, json.dumps(value).encode(), named)
+    """Return a response with a JSON body."""
+    dashed = {name.replace("_", "-"): text for name, text in headers.items()}
+    return VonageResponse(status, json.dumps(value).encode(), dashed)
 
 
 class FakeVonage(BaseAdapter):
-    """Gives its answers in turn, the last one for ever; what is an exception is raised."""
+    """Return the responses in order, then repeat the last one. Exceptions are raised."""
 
-    def __init__(self, *answers: VonageResponse | Exception) -> None:
+    def __init__(self, *responses: VonageResponse | Exception) -> None:
         super().__init__()
-        self._answers = list(answers)
+        self._responses = list(responses)
         self.asked: list[requests.PreparedRequest] = []
         self.timeouts: list[Any] = []
         self.closed = 0
@@ -47,13 +47,13 @@ class FakeVonage(BaseAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, **options: Any) -> requests.Response:
         self.asked.append(request)
         self.timeouts.append(options.get("timeout"))
-        given = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(given, Exception):
-            raise given
+        scripted = self._responses.pop(0) if len(self._responses) > 1 else self._responses[0]
+        if isinstance(scripted, Exception):
+            raise scripted
         response = requests.Response()
-        response.status_code = given.status
-        response.headers.update(given.headers)
-        response.raw = HTTPResponse(io.BytesIO(given.body), preload_content=False)
+        response.status_code = scripted.status
+        response.headers.update(scripted.headers)
+        response.raw = HTTPResponse(io.BytesIO(scripted.body), preload_content=False)
         response.url = request.url or ""
         response.request = request
         return response
@@ -62,12 +62,12 @@ class FakeVonage(BaseAdapter):
         self.closed += 1
 
     def session(self) -> requests.Session:
-        """Give a session in which every address is this."""
-        made = requests.Session()
-        made.trust_env = False
+        """Return a session that sends every request here."""
+        session = requests.Session()
+        session.trust_env = False
         for scheme in ("https://", "http://"):
-            made.mount(scheme, self)
-        return made
+            session.mount(scheme, self)
+        return session
 
     @property
     def tokens(self) -> list[str]:
@@ -77,9 +77,9 @@ class FakeVonage(BaseAdapter):
 
 @functools.cache
 def private_key(name: str) -> str:
-    """Give a private key in PEM, the same for the same name."""
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return made.private_bytes(
+    """Return a PEM private key, the same one for the same name."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
@@ -87,13 +87,13 @@ def private_key(name: str) -> str:
 
 
 def secret(name: str = "first", **changes: Any) -> str:
-    """Give the text of the application's secret, with changes."""
-    filled = {"application_id": APPLICATION, "private_key": private_key(name)}
-    return json.dumps(filled | changes)
+    """Return the value of the secret Application, with changes."""
+    fields = {"application_id": APPLICATION, "private_key": private_key(name)}
+    return json.dumps(fields | changes)
 
 
 def claims(token: str, name: str = "first") -> dict[str, Any]:
-    """Give a token's claims, if this key signed it; raises if another one did."""
+    """Return a token's claims. Raise if another key signed it."""
     key = serialization.load_pem_private_key(private_key(name).encode(), None)
     found: dict[str, Any] = jwt.decode(
         token,

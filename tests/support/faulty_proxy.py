@@ -1,4 +1,4 @@
-"""A proxy in front of a fake AWS, which fails as it is told and counts what it was asked."""
+"""A proxy in front of a fake AWS that injects faults and counts requests."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ if TYPE_CHECKING:
 
 Fault = Literal["throttle", "error", "refuse", "hang", "cut"]
 _HANGING_SECONDS = 15.0
-_OWN = ("connection", "content-length", "transfer-encoding", "date", "server")
-_ANSWERS: dict[str, tuple[int, bytes]] = {
+_DROPPED_HEADERS = ("connection", "content-length", "transfer-encoding", "date", "server")
+_FAULT_RESPONSES: dict[str, tuple[int, bytes]] = {
     "throttle": (400, b'{"__type":"com.amazonaws#ThrottlingException","message":"Slow down"}'),
     "error": (500, b'{"__type":"InternalServerError"}'),
     "refuse": (400, b'{"__type":"AccessDeniedException"}'),
 }
-
-
-_ANSWERS_OF_S3: dict[str, tuple[int, str]] = {
+_S3_FAULT_RESPONSES: dict[str, tuple[int, str]] = {
     "throttle": (503, "SlowDown"),
     "error": (500, "InternalError"),
     "refuse": (403, "AccessDenied"),
@@ -36,33 +34,32 @@ Watch = Callable[[str, int, Literal["before", "after"]], "Fault | None"]
 
 
 class FaultyAws:
-    """Passes requests on to a fake AWS, except those of operations that have a fault.
+    """Forward requests to a fake AWS, except for operations with a fault.
 
     Parameters
     ----------
     endpoint
-        Where the fake AWS is, such as ``http://127.0.0.1:5000``.
+        The URL of the fake AWS, such as ``http://127.0.0.1:5000``.
 
     Attributes
     ----------
     url
-        Where this is.
+        The URL of this proxy.
     faults
-        What to do with an operation (``PutItem``) instead of passing it on: ``throttle``,
-        ``error`` (500), ``refuse`` (access denied), ``hang`` (no answer) or ``cut`` (the
-        connection is closed).
+        The fault of an operation (``PutItem``): ``throttle``, ``error`` (500), ``refuse``
+        (access denied), ``hang`` (no response) or ``cut`` (the connection is closed).
     asked
-        How often each operation was asked for, the second attempts of a client included.
+        The number of requests of each operation, including a client's retries.
     watch
-        Called with each operation, the number of its request, and ``before`` or ``after`` it is
-        passed on. It may give a fault; any one afterwards means that the answer gets lost.
+        Called with each operation, its request count, and ``before`` or ``after`` it is
+        forwarded. It can return a fault; after forwarding, any fault drops the response.
     """
 
     def __init__(self, endpoint: str) -> None:
         self.faults: dict[str, Fault] = {}
         self.asked: Counter[str] = Counter()
-        self.watch: Watch = _nothing
-        self._behind = urlsplit(endpoint).netloc
+        self.watch: Watch = _no_fault
+        self._upstream = urlsplit(endpoint).netloc
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -82,10 +79,10 @@ class FaultyAws:
         self._open.close()
 
     def reset(self) -> None:
-        """Be honest again, and count from nought."""
+        """Remove all faults and reset the counts."""
         self.faults.clear()
         self.asked.clear()
-        self.watch = _nothing
+        self.watch = _no_fault
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
@@ -106,8 +103,8 @@ class FaultyAws:
                         proxy._released.wait(_HANGING_SECONDS)
                     self.close_connection = True
                     return
-                status, headers, answer = (
-                    _refusal(fault, self.headers) if fault else self._passed_on(body)
+                status, headers, response_body = (
+                    _fault_response(fault, self.headers) if fault else self._forward(body)
                 )
                 if proxy.watch(operation, count, "after"):
                     self.close_connection = True
@@ -116,26 +113,32 @@ class FaultyAws:
                 for name, value in headers:
                     self.send_header(name, value)
                 if self.command != "HEAD" and status != 204:
-                    self.send_header("Content-Length", str(len(answer)))
+                    self.send_header("Content-Length", str(len(response_body)))
                 self.end_headers()
-                self.wfile.write(answer)
+                self.wfile.write(response_body)
 
             do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
 
-            def _passed_on(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-                behind = http.client.HTTPConnection(proxy._behind, timeout=10)
+            def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+                upstream = http.client.HTTPConnection(proxy._upstream, timeout=10)
                 try:
-                    # A fake that looks at the Host header is called by its own.
+                    # The fake expects its own Host header.
                     dropped = ("connection", "expect", "host")
                     headers = {n: v for n, v in self.headers.items() if n.lower() not in dropped}
-                    behind.request(self.command, self.path, body, headers)
-                    answer = behind.getresponse()
-                    kept = [one for one in answer.getheaders() if one[0].lower() not in _OWN]
+                    upstream.request(self.command, self.path, body, headers)
+                    response = upstream.getresponse()
+                    response_headers = [
+                        one
+                        for one in response.getheaders()
+                        if one[0].lower() not in _DROPPED_HEADERS
+                    ]
                     if self.command == "HEAD":
-                        kept.append(("Content-Length", answer.headers.get("Content-Length", "0")))
-                    return answer.status, kept, answer.read()
+                        response_headers.append(
+                            ("Content-Length", response.headers.get("Content-Length", "0"))
+                        )
+                    return response.status, response_headers, response.read()
                 finally:
-                    behind.close()
+                    upstream.close()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -143,15 +146,15 @@ class FaultyAws:
         return ProxyHandler
 
 
-def _nothing(operation: str, count: int, when: str) -> None:
-    """No fault."""
+def _no_fault(operation: str, count: int, when: str) -> None:
+    return None
 
 
-def _refusal(fault: Fault, headers: Message) -> tuple[int, list[tuple[str, str]], bytes]:
+def _fault_response(fault: Fault, headers: Message) -> tuple[int, list[tuple[str, str]], bytes]:
     if "X-Amz-Target" in headers:
-        status, answer = _ANSWERS[fault]
-        return status, [("Content-Type", "application/x-amz-json-1.0")], answer
-    status, code = _ANSWERS_OF_S3[fault]
+        status, body = _FAULT_RESPONSES[fault]
+        return status, [("Content-Type", "application/x-amz-json-1.0")], body
+    status, code = _S3_FAULT_RESPONSES[fault]
     return (
         status,
         [("Content-Type", "application/xml")],
@@ -160,7 +163,7 @@ def _refusal(fault: Fault, headers: Message) -> tuple[int, list[tuple[str, str]]
 
 
 def _operation(method: str, path: str, headers: Message) -> str:
-    """Name the operation of a request: by its target, or as S3's are told apart."""
+    """Return the operation of a request, from its target, or for S3 from its method and query."""
     target = headers.get("X-Amz-Target", "")
     if target:
         return str(target).rpartition(".")[2]

@@ -1,6 +1,6 @@
-"""Runs functions in a process of their own, as Lambda does: environment, layer, JSON logs.
+"""Run functions in a separate process, as Lambda does: environment, layers, JSON logs.
 
-Run as a program it is that process; imported, it starts and asks one.
+As a program, this module is that process; as an import, it starts and invokes one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _ROOT = Path(__file__).parents[2]
-_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({})))
+_STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({})))
 
 
 class InvocationResult(NamedTuple):
-    """What one invocation gave: the reply, None where it raised; and its log lines."""
+    """The response of one invocation, None if it raised, and its log lines."""
 
     reply: Any
     logs: list[dict[str, Any]]
@@ -30,29 +30,29 @@ class InvocationResult(NamedTuple):
 
     @property
     def status(self) -> int:
-        """The status of the reply to a webhook."""
+        """The status code of the response to a webhook."""
         status: int = self.reply["statusCode"]
         return status
 
     @property
     def ncco(self) -> Any:
-        """The JSON body of the reply."""
+        """The JSON body of the response."""
         return json.loads(self.reply["body"])
 
 
 class FunctionProcesses:
-    """A process in which functions run, one invocation at a time.
+    """A process that runs functions, one invocation at a time.
 
     Parameters
     ----------
     environment
-        The environment variables: nothing else of this process's is passed on.
+        All environment variables of the process; it inherits none.
     code
-        The folder of the functions.
+        The folder that contains the functions.
     layers
-        The folders that stand beside it on the path.
+        More folders for the Python path.
     quiet
-        Whether what they print is dropped; else it stands on the standard error output.
+        Whether to discard what the functions print, instead of writing it to standard error.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class FunctionProcesses:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.communicate(timeout=30)  # the end of its input ends it
+        self._process.communicate(timeout=30)  # closing its input ends it
 
     @property
     def process_id(self) -> int:
-        """The id of the process."""
+        """The process id."""
         return self._process.pid
 
     def __call__(self, function: str, event: object, seconds_left: float = 6.0) -> InvocationResult:
@@ -95,33 +95,35 @@ class FunctionProcesses:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the process of the functions has ended")
+            raise RuntimeError("the process that runs the functions has ended")
         return InvocationResult(*json.loads(line))
 
 
 class _Lines(logging.Handler):
-    """Keeps log records as Lambda's JSON format writes them."""
+    """A log handler that stores records in Lambda's JSON format."""
 
     def __init__(self, lines: list[dict[str, Any]]) -> None:
         super().__init__()
         self.lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = {name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD}
+        line = {
+            name: value for name, value in vars(record).items() if name not in _STANDARD_ATTRIBUTES
+        }
         line |= {"level": record.levelname, "message": record.getMessage()}
         if record.exc_info:
             line["stackTrace"] = logging.Formatter().formatException(record.exc_info)
         text = json.dumps(line, default=str, ensure_ascii=False)
-        # Lambda's runtime encodes it so, and raises on half of a surrogate pair.
+        # Like Lambda's runtime, this raises on half of a surrogate pair.
         self.lines.append(json.loads(text.encode()))
 
 
-def _serve(requests: IO[str], answers: IO[str]) -> None:
+def _serve(requests: IO[str], responses: IO[str]) -> None:
     from tests.support.context import FakeLambdaContext
 
     lines = _Lines([])
     logging.getLogger().addHandler(lines)
-    # Powertools has what is above leave out its lines.
+    # Powertools excludes its own lines from the root logger.
     logging.getLogger("fetch_recording").addHandler(_Lines(lines.lines))
     for text in requests:
         function, event, seconds_left = json.loads(text)
@@ -132,12 +134,12 @@ def _serve(requests: IO[str], answers: IO[str]) -> None:
             reply = handler(event, FakeLambdaContext(seconds_left))
         except BaseException as error:
             raised = repr(error)
-        answers.write(json.dumps([reply, lines.lines, raised]) + "\n")
-        answers.flush()
+        responses.write(json.dumps([reply, lines.lines, raised]) + "\n")
+        responses.flush()
 
 
 if __name__ == "__main__":
     sys.path[:0] = sys.argv[1:]
     sys.path.append(str(_ROOT))
-    pipe, sys.stdout = sys.stdout, sys.stderr  # what a flow prints is no answer
+    pipe, sys.stdout = sys.stdout, sys.stderr  # printed text isn't a response
     _serve(sys.stdin, pipe)

@@ -1,4 +1,4 @@
-"""API Gateway events (HTTP API, payload format 2.0), made as the gateway makes them."""
+"""API Gateway events in the HTTP API's payload format 2.0."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def http_event(
     stage: str = "$default",
     encoded: bool | None = None,
 ) -> dict[str, Any]:
-    """Give the event of a request.
+    """Return the event of a request.
 
     Parameters
     ----------
     method, path, query, body, authorization
         The request; the path without the stage.
     stage
-        The API's stage; one with a name stands in front of the path.
+        The API's stage; a named stage is the first part of the path.
     encoded
-        Whether the body comes in base64; None for what the gateway does with JSON: only where it
-        is not UTF-8.
+        Whether the body is base64. With None, it is only if it isn't UTF-8, as API Gateway does
+        with JSON.
     """
     raw_path = path if stage == "$default" else f"/{stage}{path}"
     headers = {"host": DOMAIN, "content-type": "application/json", "user-agent": "test"}

@@ -1,4 +1,4 @@
-"""Small servers of the tests' own, each in a thread that ends with the test."""
+"""Run an HTTP server in a thread during a test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def serving(server: HTTPServer) -> Iterator[None]:
-    """Have a server answer while the context lasts, and close it then."""
+    """Serve requests inside the context, then close the server."""
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

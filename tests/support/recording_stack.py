@@ -37,12 +37,12 @@ class DeadLetter(NamedTuple):
 
 
 class RecordingStack:
-    """What a stack keeps, made anew; its names are its own.
+    """The storage of a stack, with unique names.
 
     Attributes
     ----------
     aws
-        The proxy through which the function reaches it; the methods here go past it.
+        The proxy that the function uses; the methods of this class bypass it.
     """
 
     aws: FaultyAws
@@ -60,8 +60,8 @@ class RecordingStack:
         self.clients = {
             name: self._client(name) for name in ("dynamodb", "s3", "sqs", "secretsmanager")
         }
-        own = uuid.uuid4()
-        self.table, self.bucket = f"events-{own}", f"recordings-{own}"
+        suffix = uuid.uuid4()
+        self.table, self.bucket = f"events-{suffix}", f"recordings-{suffix}"
         self.clients["dynamodb"].create_table(
             TableName=self.table,
             KeySchema=[
@@ -73,13 +73,13 @@ class RecordingStack:
             ],
             BillingMode="PAY_PER_REQUEST",
         )
-        place = {"LocationConstraint": "eu-west-2"}
-        self.clients["s3"].create_bucket(Bucket=self.bucket, CreateBucketConfiguration=place)
+        region = {"LocationConstraint": "eu-west-2"}
+        self.clients["s3"].create_bucket(Bucket=self.bucket, CreateBucketConfiguration=region)
         sqs = self.clients["sqs"]
         self.queue, self.dead_queue = (
-            sqs.create_queue(QueueName=f"{name}-{own}")["QueueUrl"] for name in ("jobs", "dead")
+            sqs.create_queue(QueueName=f"{name}-{suffix}")["QueueUrl"] for name in ("jobs", "dead")
         )
-        self.secret = f"application-{own}"
+        self.secret = f"application-{suffix}"
         self.clients["secretsmanager"].create_secret(Name=self.secret, SecretString=secret())
         return self
 
@@ -92,7 +92,7 @@ class RecordingStack:
         self._open.close()
 
     def environment(self, files: VonageFiles, **changes: str) -> dict[str, str]:
-        """Give the environment of the function."""
+        """Return the environment of the function."""
         own = {
             "TABLE_NAME": self.table,
             "BUCKET_NAME": self.bucket,
@@ -109,7 +109,7 @@ class RecordingStack:
         return stack(**own) | credentials(self.aws.url) | changes
 
     def record(self, body: str, attempt: int = 1) -> dict[str, Any]:
-        """Put a message on the queue, take it off, and give it as Lambda hands it to a function."""
+        """Send and receive a message, and return it as the record in Lambda's event."""
         sqs = self.clients["sqs"]
         sqs.send_message(QueueUrl=self.queue, MessageBody=body)
         (message,) = sqs.receive_message(QueueUrl=self.queue, VisibilityTimeout=600)["Messages"]
@@ -125,42 +125,42 @@ class RecordingStack:
         }
 
     def objects(self, recording: str) -> dict[str, StoredObject]:
-        """Give what is in the bucket of a recording, by key."""
+        """Return the objects of a recording, by key."""
         s3 = self.clients["s3"]
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
         found = {}
         for key in keys:
             if recording in key:
-                answer = s3.get_object(Bucket=self.bucket, Key=key)
-                body = answer["Body"].read()
-                found[key] = StoredObject(body, answer["ContentType"], answer["Metadata"])
+                response = s3.get_object(Bucket=self.bucket, Key=key)
+                body = response["Body"].read()
+                found[key] = StoredObject(body, response["ContentType"], response["Metadata"])
         return found
 
     def uploads(self) -> list[str]:
-        """Give the keys of multipart uploads that are open."""
-        answer = self.clients["s3"].list_multipart_uploads(Bucket=self.bucket)
-        return [one["Key"] for one in answer.get("Uploads", [])]
+        """Return the keys of unfinished multipart uploads."""
+        response = self.clients["s3"].list_multipart_uploads(Bucket=self.bucket)
+        return [one["Key"] for one in response.get("Uploads", [])]
 
     def items(self, partition: str) -> list[dict[str, str]]:
-        """Give what the table holds in a partition."""
-        answer = self.clients["dynamodb"].query(
+        """Return the items of a partition."""
+        response = self.clients["dynamodb"].query(
             TableName=self.table,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": partition}},
         )
-        return [{k: next(iter(v.values())) for k, v in one.items()} for one in answer["Items"]]
+        return [{k: next(iter(v.values())) for k, v in one.items()} for one in response["Items"]]
 
     def dead(self) -> list[DeadLetter]:
-        """Take what is in the dead-letter queue."""
+        """Receive and delete all messages of the dead-letter queue."""
         sqs = self.clients["sqs"]
         found = []
         while messages := sqs.receive_message(
             QueueUrl=self.dead_queue, MessageAttributeNames=["All"]
         ).get("Messages"):
             for message in messages:
-                told = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
-                found.append(DeadLetter(told["reason"], told["attempts"], message["Body"]))
+                values = {k: v["StringValue"] for k, v in message["MessageAttributes"].items()}
+                found.append(DeadLetter(values["reason"], values["attempts"], message["Body"]))
                 sqs.delete_message(QueueUrl=self.dead_queue, ReceiptHandle=message["ReceiptHandle"])
         return found
 
@@ -177,6 +177,6 @@ class RecordingStack:
 
 
 def message(fields: dict[str, Any], received_at: float = 1_800_000_000.0) -> str:
-    """Give the message that the webhook puts on the queue for an event."""
+    """Return the message that the webhook function sends for an event."""
     job = {"method": "POST", "body": json.dumps(fields), "own": [], "received_at": received_at}
     return json.dumps(job)

@@ -1,6 +1,6 @@
-"""Signs webhooks as Vonage does, and with every lie that a test wants to tell.
+"""Sign webhooks as Vonage does, or in any invalid way that a test needs.
 
-It knows nothing of the application's own verifier, so that the two cannot share a mistake.
+This module doesn't use the application's verifier, so that the two can't share a mistake.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ _HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512", "RS256": "sh
 
 
 class VonageSignature(NamedTuple):
-    """A Vonage account with its application, made up at run time."""
+    """The credentials of a Vonage account and application, generated at run time."""
 
     signature_secret: str
     api_key: str
     application_id: str
 
     def secret_string(self, **changes: str) -> str:
-        """Give what stands in the stack's secret `Signing`, with changes."""
+        """Return the value of the stack's secret Signing, with changes."""
         return json.dumps({"previous_signature_secret": "", **self._asdict(), **changes})
 
 
 def account() -> VonageSignature:
-    """Make up an account."""
+    """Generate the credentials of an account."""
     return VonageSignature(secrets.token_hex(24), secrets.token_hex(4), str(uuid.uuid4()))
 
 
 def query_hash_text(query: str, *, nested: bool = False, without: Collection[str] = ()) -> bytes:
-    """Give the text whose hash stands for a query string: the compact JSON of its parameters.
+    """Return the text that Vonage hashes for a query string: its parameters as compact JSON.
 
     Parameters
     ----------
     query
         The raw query string.
     nested
-        Whether values that are JSON objects or arrays stand there as such, not as text.
+        Whether to include JSON objects and arrays as such, not as text.
     without
-        The names of parameters to leave out.
+        The names of parameters to omit.
     """
     fields: dict[str, Any] = {
         name: json.loads(value) if nested and value[:1] in ("{", "[") else value
@@ -69,30 +69,30 @@ def bearer(
     without: Collection[str] = (),
     **changes: Any,
 ) -> str:
-    """Give the Authorization header that Vonage sends with a webhook.
+    """Return the Authorization header that Vonage sends with a webhook.
 
     Parameters
     ----------
     ours
         The account that signs.
     payload
-        The body, or what `query_hash_text` gives.
+        The body, or the result of `query_hash_text`.
     secret
-        The secret to sign with, instead of the account's.
+        The secret to use instead of the account's.
     alg
-        The algorithm named in the token; ``none`` leaves the signature empty.
+        The algorithm in the token's header; ``none`` leaves the signature empty.
     header
-        More for the token's header.
+        More fields of the token's header.
     claims
-        The claims as a whole, of any JSON kind.
+        All claims, of any JSON type.
     without
-        Claims to leave out.
+        Claims to omit.
     changes
-        Claims that differ: ``iat``, ``iss``, ``jti``, ``api_key``, ``application_id``,
+        Claims to change: ``iat``, ``iss``, ``jti``, ``api_key``, ``application_id``,
         ``payload_hash``, or any other.
     """
     if claims is None:
-        honest = {
+        valid = {
             "iat": int(time.time()),
             "jti": str(uuid.uuid4()),
             "iss": "Vonage",
@@ -101,7 +101,7 @@ def bearer(
             "application_id": ours.application_id,
             **changes,
         }
-        claims = {name: value for name, value in honest.items() if name not in without}
+        claims = {name: value for name, value in valid.items() if name not in without}
     parts = [{"alg": alg, "typ": "JWT", **(header or {})}, claims]
     signed = ".".join(_base64(json.dumps(part).encode()) for part in parts)
     return f"Bearer {signed}.{_signature(signed, secret or ours.signature_secret, alg)}"

@@ -1,4 +1,4 @@
-"""A Vonage that gives out files over TLS on loopback, and misbehaves as it is told."""
+"""A file server like Vonage's, over TLS on loopback, that injects faults."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ _LONGEST_HANG = 30.0
 
 
 class _FileServer(ThreadingHTTPServer):
-    """A server that does not print what goes wrong on a connection: that is often the test."""
+    """A server that doesn't print connection errors, which tests cause on purpose."""
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass
 
 
 class VonageFiles:
-    """A server of files.
+    """Vonage's server of recordings and transcripts.
 
     Parameters
     ----------
     folder
-        Where its authority's certificate is put.
+        The folder for the certificate of its certificate authority.
 
     Attributes
     ----------
     host, ca_file
-        Its host and port, and the certificate that it is to be trusted by.
+        Its host and port, and the file with the CA certificate that clients must trust.
     tls
-        What its connections are secured with, for other servers of the same authority.
+        Its TLS context, for other servers with the same certificate.
     content
-        The files by name.
+        The files, by name.
     faults
-        What to do with the next requests instead, in turn: answer with a status; ``hang`` without
-        an answer; ``halt`` or ``cut`` the connection in the middle of the file; send fewer bytes
-        than said (``short``), or more (``long``); send a byte every 50 ms (``drip``).
+        The faults of the next requests, in order: a status code; ``hang`` without a response;
+        ``halt`` or ``cut`` the connection in the middle of the file; send fewer bytes than
+        announced (``short``), or more (``long``); send a byte every 50 ms (``drip``).
     asked
-        The names that were asked for, and ``tokens`` with which tokens.
+        The requested names; ``tokens`` has the Authorization headers.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -84,7 +84,7 @@ class VonageFiles:
         self._open.close()
 
     def put(self, name: str, content: bytes) -> str:
-        """Give out a file; give its address."""
+        """Add a file and return its URL."""
         self.content[name] = content
         return f"https://{self.host}/v1/files/{name}"
 
@@ -102,32 +102,32 @@ class VonageFiles:
                 if fault == "hang":
                     files._released.wait(_LONGEST_HANG)
                 elif isinstance(fault, int):
-                    self._answer(fault, b"no", 2)
+                    self._respond(fault, b"no", 2)
                 elif name not in files.content:
-                    self._answer(404, b"", 0)
+                    self._respond(404, b"", 0)
                 else:
-                    self._give(files.content[name], fault)
+                    self._send_file(files.content[name], fault)
 
-            def _give(self, content: bytes, fault: Fault | None) -> None:
+            def _send_file(self, content: bytes, fault: Fault | None) -> None:
                 half = content[: len(content) // 2]
                 if fault in ("cut", "halt"):
-                    self._answer(200, half, len(content))
+                    self._respond(200, half, len(content))
                     if fault == "halt":
                         self.wfile.flush()
                         files._released.wait(_LONGEST_HANG)
                 elif fault == "drip":
-                    self._answer(200, content[:1], len(content))
+                    self._respond(200, content[:1], len(content))
                     for byte in content[1:]:
                         if files._released.wait(0.05) or not self._send(bytes([byte])):
                             return
                 elif fault == "short":
-                    self._answer(200, content[:-1], len(content))
+                    self._respond(200, content[:-1], len(content))
                 elif fault == "long":
-                    self._answer(200, content + b"more", len(content))
+                    self._respond(200, content + b"more", len(content))
                 else:
-                    self._answer(200, content, len(content))
+                    self._respond(200, content, len(content))
 
-            def _answer(self, status: int, body: bytes, length: int) -> None:
+            def _respond(self, status: int, body: bytes, length: int) -> None:
                 self.send_response_only(status)
                 self.send_header("Content-Type", "audio/mpeg")
                 self.send_header("Content-Length", str(length))
@@ -138,7 +138,7 @@ class VonageFiles:
                 try:
                     self.wfile.write(body)
                 except OSError:
-                    return False  # whoever asked has heard enough
+                    return False  # the client closed the connection
                 return True
 
             def log_message(self, *_: object) -> None:

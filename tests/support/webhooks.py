@@ -1,4 +1,4 @@
-"""What Vonage sends, in the shapes of its Webhook reference, and signed requests that carry it."""
+"""Webhook bodies as in Vonage's Webhook reference, and signed requests with them."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _WHEN = "2026-03-29T21:20:05.582Z"
 
 
 def conversation() -> str:
-    """Give the name of a new conversation."""
+    """Return a new conversation UUID."""
     return f"CON-{uuid.uuid4()}"
 
 
 def answer(of: str, **more: Any) -> dict[str, Any]:
-    """Give the fields of an answer webhook."""
+    """Return the fields of an answer webhook."""
     return {"from": CALLER, "to": CALLED, "uuid": LEG, "conversation_uuid": of} | more
 
 
 def status(of: str, what: str = "started", **more: Any) -> dict[str, Any]:
-    """Give the fields of a status event."""
-    reported = {"status": what, "direction": "inbound", "headers": {}, "timestamp": _WHEN}
-    return answer(of) | reported | more
+    """Return the fields of a status event."""
+    changed = {"status": what, "direction": "inbound", "headers": {}, "timestamp": _WHEN}
+    return answer(of) | changed | more
 
 
 def keys(of: str, digits: str = "1", **more: Any) -> dict[str, Any]:
-    """Give the fields of an input event with keys."""
-    pressed = {"digits": digits, "timed_out": False}
-    return answer(of) | {"dtmf": pressed, "speech": {"results": []}, "timestamp": _WHEN} | more
+    """Return the fields of an input event with DTMF digits."""
+    dtmf = {"digits": digits, "timed_out": False}
+    return answer(of) | {"dtmf": dtmf, "speech": {"results": []}, "timestamp": _WHEN} | more
 
 
 def spoken(of: str, text: str = "sales", **more: Any) -> dict[str, Any]:
-    """Give the fields of an input event with speech."""
+    """Return the fields of an input event with speech."""
     speech = {
         "timeout_reason": "end_on_silence_timeout",
         "results": [{"confidence": "0.9", "text": text}],
@@ -50,12 +50,12 @@ def spoken(of: str, text: str = "sales", **more: Any) -> dict[str, Any]:
 
 
 def notified(of: str, **more: Any) -> dict[str, Any]:
-    """Give the fields of a notification."""
+    """Return the fields of a notification."""
     return {"payload": {"stage": "greeted"}, "conversation_uuid": of, "timestamp": _WHEN} | more
 
 
 def recorded(of: str, **more: Any) -> dict[str, Any]:
-    """Give the fields of a record event."""
+    """Return the fields of a record event."""
     return {
         "start_time": "2026-03-29T21:19:05Z",
         "end_time": "2026-03-29T21:20:05Z",
@@ -68,7 +68,7 @@ def recorded(of: str, **more: Any) -> dict[str, Any]:
 
 
 def transcribed(of: str, **more: Any) -> dict[str, Any]:
-    """Give the fields of a transcription event."""
+    """Return the fields of a transcription event."""
     return {
         "conversation_uuid": of,
         "type": "record",
@@ -79,19 +79,22 @@ def transcribed(of: str, **more: Any) -> dict[str, Any]:
 
 
 def post(
-    ours: VonageSignature, door: str, fields: dict[str, Any], query: str = ""
+    ours: VonageSignature, route: str, fields: dict[str, Any], query: str = ""
 ) -> dict[str, Any]:
-    """Give a signed POST request at a webhook, as API Gateway's event."""
+    """Return API Gateway's event of a signed POST request to a webhook."""
     body = json.dumps(fields, separators=(",", ":")).encode()
     return http_event(
-        "POST", f"/webhooks/{door}", query=query, body=body, authorization=bearer(ours, body)
+        "POST", f"/webhooks/{route}", query=query, body=body, authorization=bearer(ours, body)
     )
 
 
 def get(
-    ours: VonageSignature, door: str, fields: dict[str, Any], query: str = ""
+    ours: VonageSignature, route: str, fields: dict[str, Any], query: str = ""
 ) -> dict[str, Any]:
-    """Give a signed GET request: nested fields are JSON text, those that are null are left out."""
+    """Return the event of a signed GET request.
+
+    Nested fields are JSON text; null fields are omitted.
+    """
     text = {
         name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
         for name, value in fields.items()
@@ -99,4 +102,4 @@ def get(
     }
     query = "&".join(filter(None, [query, urlencode(text)]))
     signed = bearer(ours, query_hash_text(query))
-    return http_event("GET", f"/webhooks/{door}", query=query, authorization=signed)
+    return http_event("GET", f"/webhooks/{route}", query=query, authorization=signed)
