@@ -1,4 +1,4 @@
-"""A reader's checkout of the project, with the local platform running in it."""
+"""Fixtures: a checkout of the project, and a shell in it next to the local platform."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what is in the repository, or would be, with the tools installed."""
-    folder = tmp_path_factory.mktemp("reader") / "voice"
-    listed = subprocess.run(
+    """Return a copy of all files that git tracks or would add, with the tools installed."""
+    folder = tmp_path_factory.mktemp("checkout") / "voice"
+    paths = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
         check=True,
     ).stdout
-    for path in filter(None, listed.decode().split("\0")):
-        if (ROOT / path).is_file():  # a file may be listed and deleted
+    for path in filter(None, paths.decode().split("\0")):
+        if (ROOT / path).is_file():  # git also lists deleted files
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / path, folder / path)
     (folder / ".venv").symlink_to(ROOT / ".venv")
@@ -40,13 +40,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def reader(checkout: Path) -> AsyncIterator[Shell]:
-    """A reader in the checkout, while `make up` runs there in another terminal.
+async def shell(checkout: Path) -> AsyncIterator[Shell]:
+    """Yield a shell in the checkout, while the local platform runs there.
 
-    Each page has its own: what another page changed would be heard for a while.
+    Each test has its own platform, because functions cache a changed switchboard for a while.
     """
     options = PlatformOptions(parameters={"AllowedPrefixes": "44"}, speed=20)
     async with LocalPlatform(checkout, options) as platform:
-        made = Shell(checkout, platform)
-        await made.settle_in()
-        yield made
+        shell = Shell(checkout, platform)
+        await shell.configure()
+        yield shell

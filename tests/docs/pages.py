@@ -1,4 +1,4 @@
-"""The pages of the documentation, taken apart: headings, links, code, commands."""
+"""Parse the documentation: headings, code blocks, and commands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCK = re.compile(
 
 
 class Block(NamedTuple):
-    """A block of code: its page, its kind, its text, and the file that it is said to be from."""
+    """A code block, and the file that it quotes, if the page names one."""
 
     page: str
     kind: str
@@ -25,20 +25,20 @@ class Block(NamedTuple):
 
 
 class DocumentedCommand(NamedTuple):
-    """A command as it is typed, on one line, and what the page shows below it."""
+    """A command on one line, and the output that the page shows."""
 
     page: str
     text: str
-    shown: str
+    output: str
 
 
 def name(page: Path) -> str:
-    """Give a page's name, from the root of the project."""
+    """Return a page's path relative to the project's root."""
     return str(page.relative_to(ROOT))
 
 
 def blocks() -> list[Block]:
-    """Give every block of code of every page."""
+    """Return every code block of every page."""
     return [
         Block(name(page), found["kind"], _dedented(found["text"], found["indent"]), found["file"])
         for page in PAGES
@@ -47,27 +47,27 @@ def blocks() -> list[Block]:
 
 
 def commands() -> list[DocumentedCommand]:
-    """Give every command that a page tells its reader to type."""
+    """Return every command of every `console` block."""
     found = []
     for block in blocks():
         if block.kind != "console":
             continue
         for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-            text, _, shown = part.replace("\\\n", "\0").partition("\n")
-            typed = re.sub(r"\s*\0\s*", " ", text)
+            text, _, output = part.replace("\\\n", "\0").partition("\n")
+            line = re.sub(r"\s*\0\s*", " ", text)
             found.append(
-                DocumentedCommand(block.page, re.sub(r"\s{2,}# .*$", "", typed).strip(), shown)
+                DocumentedCommand(block.page, re.sub(r"\s{2,}# .*$", "", line).strip(), output)
             )
     return found
 
 
 def without_code(page: Path) -> str:
-    """Give a page's text without its blocks of code."""
+    """Return a page's text without its code blocks."""
     return _BLOCK.sub("", page.read_text())
 
 
 def anchors(page: Path) -> set[str]:
-    """Give what a link may name on a page, as GitHub makes it of the headings."""
+    """Return the anchors that GitHub derives from a page's headings."""
     headings = re.findall(r"^#+ (.*)$", without_code(page), re.MULTILINE)
     plain = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", one) for one in headings]
     return {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in plain}

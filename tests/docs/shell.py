@@ -1,4 +1,4 @@
-"""Somebody who types the commands of the pages, word by word, into a shell."""
+"""Run documented commands in a shell, against the local platform."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ if TYPE_CHECKING:
 
     from local.local_platform import LocalPlatform
 
-_LIMIT = 120.0  # seconds that a command may take
+_LIMIT = 120.0  # seconds per command
 
 
 class ShellResult(NamedTuple):
-    """How a command ended and what it wrote, errors as well."""
+    """A command's exit status, and its standard output and error."""
 
     status: int
-    said: str
+    output: str
 
 
 class Shell:
-    """A shell in the checkout, with what a page has its reader put in for itself."""
+    """A shell in the checkout that replaces the placeholders of the documentation."""
 
     def __init__(self, checkout: Path, platform: LocalPlatform) -> None:
         self.checkout = checkout
         self.platform = platform
-        self._stand_ins: dict[str, str] = {}
+        self._placeholders: dict[str, str] = {}
 
-    async def settle_in(self) -> None:
-        """Make what pages take for given: calls that were made, addresses, a key file."""
+    async def configure(self) -> None:
+        """Place a call, and set the values of the placeholders."""
         vonage = self.platform.vonage.http_url
         async with aiohttp.ClientSession() as http:
             body = {"from": "447700900999", "to": "447700900000"}
             async with http.post(f"{vonage}/sim/calls", json=body) as response:
                 uuid = str((await response.json())["uuid"])
         outputs = self.platform.stack.outputs
-        self._stand_ins = {
+        self._placeholders = {
             "http://127.0.0.1:9000": vonage,
             "localhost:8080": vonage.removeprefix("http://"),
             "http://127.0.0.1:43127": self.platform.phone.url,
@@ -58,20 +58,19 @@ class Shell:
             "RECORDINGS_DEAD_LETTER_QUEUE_URL": outputs["RecordingsDeadLetterQueueUrl"],
         }
 
-    def filled_in(self, command: str) -> str:
-        """Give a command with what its page has the reader put in."""
-        for word, real in self._stand_ins.items():
-            command = command.replace(word, real)
-        # The stack is the local one, and nobody is there to be asked.
+    def replace_placeholders(self, command: str) -> str:
+        """Return a command with real values, against the local platform."""
+        for placeholder, value in self._placeholders.items():
+            command = command.replace(placeholder, value)
         return command.replace("-m voicectl ", "-m voicectl --local --yes ", 1).replace(
             "--local --yes --local", "--local --yes"
         )
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that the reader has set."""
-        known = ("PATH", "HOME", "LANG", "TMPDIR")
+        """Return the environment variables of the shell."""
+        inherited = ("PATH", "HOME", "LANG", "TMPDIR")
         keys = self.platform.credentials
-        return {name: os.environ[name] for name in known if name in os.environ} | {
+        return {name: os.environ[name] for name in inherited if name in os.environ} | {
             "PYTHONPATH": str(self.checkout),
             "AWS_ACCESS_KEY_ID": keys.aws_access_key_id,
             "AWS_SECRET_ACCESS_KEY": keys.aws_secret_access_key,
@@ -83,12 +82,12 @@ class Shell:
             "TO_NUMBER": "447700900000",
         }
 
-    async def types(self, command: str) -> ShellResult:
-        """Type a command, and wait for its end."""
+    async def run(self, command: str) -> ShellResult:
+        """Run a command until it exits."""
         process = await asyncio.create_subprocess_exec(
             "bash",
             "-c",
-            self.filled_in(command),
+            self.replace_placeholders(command),
             cwd=self.checkout,
             env=self.environment(),
             stdin=asyncio.subprocess.DEVNULL,
@@ -96,26 +95,26 @@ class Shell:
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
-            said, _ = await asyncio.wait_for(process.communicate(), _LIMIT)
+            output, _ = await asyncio.wait_for(process.communicate(), _LIMIT)
         except BaseException:
             process.kill()
             await process.wait()
             raise
-        return ShellResult(process.returncode or 0, said.decode())
+        return ShellResult(process.returncode or 0, output.decode())
 
 
-async def starts(command: str, folder: Path, ready: str) -> str:
-    """Type a command that goes on until Ctrl-C; wait for a word of it, and end it so.
+async def run_until_ready(command: str, folder: Path, ready: str) -> str:
+    """Start a command, send Ctrl-C once it prints the given text, and return its output.
 
-    Its ports are free ones, whatever the command names. Gives what it said.
+    The command uses free ports instead of the ones it names.
     """
-    typed = re.sub(r"(--\w*-?port) \d+", r"\1 0", command).replace(
+    local_command = re.sub(r"(--\w*-?port) \d+", r"\1 0", command).replace(
         ".venv/bin/python", sys.executable
     )
     process = await asyncio.create_subprocess_exec(
         "bash",
         "-c",
-        f"exec {typed}",
+        f"exec {local_command}",
         cwd=folder,
         env=dict(os.environ) | {"PYTHONPATH": str(ROOT)},
         stdin=asyncio.subprocess.DEVNULL,
@@ -123,17 +122,17 @@ async def starts(command: str, folder: Path, ready: str) -> str:
         stderr=asyncio.subprocess.STDOUT,
     )
     assert process.stdout is not None
-    said = ""
+    output = ""
     try:
         async with asyncio.timeout(_LIMIT):
-            while ready not in said:
+            while ready not in output:
                 line = (await process.stdout.readline()).decode()
-                assert line, said
-                said += line
+                assert line, output
+                output += line
             process.send_signal(signal.SIGINT)
             await process.wait()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return said
+    return output

@@ -1,8 +1,11 @@
-"""Every command of every page is typed, or it is said here why not, and then its words are checked.
+"""Run every documented command, or check its arguments and say why it isn't run.
 
-Each command fits exactly one line of the table below, and each line is needed. What is typed runs
-in a copy of the checkout, beside the local platform; what another suite of CI runs anyway is left
-to it; what needs AWS, Vonage or somebody's answer is read by the tool's own parser or model.
+Each command matches exactly one rule in the table below, and each rule matches a command:
+
+- run: in a copy of the checkout, next to the local platform
+- started: runs until Ctrl-C
+- elsewhere: another suite of CI runs it
+- parsed: needs AWS, Vonage, or an answer; the tool's own parser or model checks its arguments
 """
 
 from __future__ import annotations
@@ -25,145 +28,158 @@ import pytest
 from botocore import xform_name
 
 from tests.docs.pages import ROOT, DocumentedCommand, commands
-from tests.docs.shell import starts
+from tests.docs.shell import run_until_ready
 from tests.template.golden import transformed
 
 if TYPE_CHECKING:
     from tests.docs.shell import Shell
 
-How = Literal["typed", "started", "elsewhere", "read"]
+Method = Literal["run", "started", "elsewhere", "parsed"]
 
 
-class Way(NamedTuple):
-    """How commands that fit a pattern are run; ``note`` is what to wait for, where, or why not."""
+class CommandRule(NamedTuple):
+    """How to test commands that match a pattern.
+
+    ``note`` is the text to expect, the file that runs the command, or why it isn't run.
+    """
 
     pattern: str
-    how: How
+    method: Method
     note: str
 
 
 _AWS = "needs an AWS account"
 _VONAGE = "needs a Vonage account, and a public address"
 _TUTORIAL = "tests/docs/test_tutorial.py"
-_CONNECT = r"\.venv/bin/python -m voicectl "
+_VOICECTL = r"\.venv/bin/python -m voicectl "
 TABLE = [
-    # What CI runs by this very name
-    Way(
+    # CI runs these under the same name
+    CommandRule(
         r"make (demo|test|lint|test-sam|test-voicectl|test-browser|test-docs)",
         "elsewhere",
         ".ci/run",
     ),
-    Way("make install", "elsewhere", "Makefile"),
-    Way(r"\.venv/bin/python -m local\.explore appointment", "elsewhere", _TUTORIAL),
-    Way(r"\.venv/bin/python -m pytest tests/flows/test_\w+\.py", "elsewhere", _TUTORIAL),
-    Way(r"make (pictures|constraints|golden|bench|test-soak)( BASE=\w+)?", "elsewhere", "Makefile"),
-    # What goes on until Ctrl-C
-    Way(r"make up", "started", "ready; Ctrl-C"),
-    Way(r"\.venv/bin/python -m local( [-A-Z].*)?", "started", "ready; Ctrl-C"),
-    Way(r"\.venv/bin/python -m vonage_simulator .*", "started", "signature secret"),
-    # What is typed as it stands
-    Way(r"\.venv/bin/python -m local\.(sign|event|explore)\b(?! appointment)[^|]*", "typed", ""),
-    Way(r"bash -c .*local\.sign.*", "typed", "HTTP/1.1 200"),
-    Way(r"curl .*", "typed", ""),
-    Way(r"CALL=\$\(curl .*", "typed", ""),
-    Way(r"value\(\) \{.*", "typed", ""),
-    Way(r"export AWS_.*", "typed", ""),
-    Way(r"\.venv/bin/python -c .*", "typed", ""),
-    Way(
-        _CONNECT
+    CommandRule("make install", "elsewhere", "Makefile"),
+    CommandRule(r"\.venv/bin/python -m local\.explore appointment", "elsewhere", _TUTORIAL),
+    CommandRule(r"\.venv/bin/python -m pytest tests/flows/test_\w+\.py", "elsewhere", _TUTORIAL),
+    CommandRule(
+        r"make (pictures|constraints|golden|bench|test-soak)( BASE=\w+)?", "elsewhere", "Makefile"
+    ),
+    # These run until Ctrl-C
+    CommandRule(r"make up", "started", "ready; Ctrl-C"),
+    CommandRule(r"\.venv/bin/python -m local( [-A-Z].*)?", "started", "ready; Ctrl-C"),
+    CommandRule(r"\.venv/bin/python -m vonage_simulator .*", "started", "signature secret"),
+    # These run unchanged
+    CommandRule(
+        r"\.venv/bin/python -m local\.(sign|event|explore)\b(?! appointment)[^|]*", "run", ""
+    ),
+    CommandRule(r"bash -c .*local\.sign.*", "run", "HTTP/1.1 200"),
+    CommandRule(r"curl .*", "run", ""),
+    CommandRule(r"CALL=\$\(curl .*", "run", ""),
+    CommandRule(r"value\(\) \{.*", "run", ""),
+    CommandRule(r"export AWS_.*", "run", ""),
+    CommandRule(r"\.venv/bin/python -c .*", "run", ""),
+    CommandRule(
+        _VOICECTL
         + r"(--local )?(up|doctor|token|call|calls|timeline|switchboard|redrive|forget)\b.*",
-        "typed",
+        "run",
         "",
     ),
-    # What only somebody with an account can run
-    Way(_CONNECT + "(restore|rotate|tunnel|capture).*", "read", _VONAGE),
-    Way("(sam build && )?sam (build|deploy|delete|sync|validate).*", "read", _AWS),
-    Way(r"\.venv/bin/python -m local\.sam .*", "read", "needs Docker; make test-sam runs it"),
-    Way("make sam-local", "read", "needs Docker; make test-sam runs what it starts"),
-    Way(r"\.venv/bin/python -m local\.event .*sam local invoke .*", "read", "needs Docker"),
-    Way(r"aws .*", "read", _AWS),
-    Way(r"jq .*aws .*", "read", _AWS),
-    Way(r"ngrok http 8800", "read", "is a program of somebody else's"),
-    Way(r"\.venv/bin/python -m tests\.bench.*", "read", "takes minutes; make bench runs it"),
-    Way(r"git .*", "read", "needs the repository that yours came from"),
+    # These need an account, or another program
+    CommandRule(_VOICECTL + "(restore|rotate|tunnel|capture).*", "parsed", _VONAGE),
+    CommandRule("(sam build && )?sam (build|deploy|delete|sync|validate).*", "parsed", _AWS),
+    CommandRule(
+        r"\.venv/bin/python -m local\.sam .*", "parsed", "needs Docker; make test-sam runs it"
+    ),
+    CommandRule("make sam-local", "parsed", "needs Docker; make test-sam runs its parts"),
+    CommandRule(
+        r"\.venv/bin/python -m local\.event .*sam local invoke .*", "parsed", "needs Docker"
+    ),
+    CommandRule(r"aws .*", "parsed", _AWS),
+    CommandRule(r"jq .*aws .*", "parsed", _AWS),
+    CommandRule(r"ngrok http 8800", "parsed", "is not part of this project"),
+    CommandRule(
+        r"\.venv/bin/python -m tests\.bench.*", "parsed", "takes minutes; make bench runs it"
+    ),
+    CommandRule(r"git .*", "parsed", "needs an upstream repository"),
 ]
 ALL = commands()
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def way_of(command: DocumentedCommand) -> Way:
-    """Give the one way in the table that fits a command."""
-    fitting = [way for way in TABLE if re.fullmatch(way.pattern, command.text)]
-    assert len(fitting) == 1, f"{command.page}: {command.text!r} fits {len(fitting)} lines"
-    return fitting[0]
+def rule_of(command: DocumentedCommand) -> CommandRule:
+    """Return the only rule that matches a command."""
+    matching = [rule for rule in TABLE if re.fullmatch(rule.pattern, command.text)]
+    assert len(matching) == 1, f"{command.page}: {command.text!r} matches {len(matching)} rules"
+    return matching[0]
 
 
-def of(how: How) -> list[Any]:
-    """Give the commands that are run in a way, each once."""
+def commands_with(method: Method) -> list[Any]:
+    """Return the commands with a test method, each once."""
     found = {
-        one.text: one
-        for one in ALL
-        if any(way.how == how and re.fullmatch(way.pattern, one.text) for way in TABLE)
+        command.text: command
+        for command in ALL
+        if any(rule.method == method and re.fullmatch(rule.pattern, command.text) for rule in TABLE)
     }
     return [pytest.param(one, id=f"{one.page}: {text[:60]}") for text, one in found.items()]
 
 
-async def test_every_command_fits_one_line_and_every_line_is_needed() -> None:
-    needed = {way_of(command) for command in ALL}
-    assert [way.pattern for way in TABLE if way not in needed] == []
+async def test_each_command_matches_one_rule_and_no_rule_is_unused() -> None:
+    used = {rule_of(command) for command in ALL}
+    assert [rule.pattern for rule in TABLE if rule not in used] == []
 
 
-async def test_it_is_told_what_is_not_run(capsys: pytest.CaptureFixture[str]) -> None:
-    reasons = [(way_of(one).note, one.text) for one in ALL if way_of(one).how == "read"]
+async def test_prints_which_commands_are_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    parsed = [(rule_of(one).note, one.text) for one in ALL if rule_of(one).method == "parsed"]
     with capsys.disabled():
-        for reason, told in itertools.groupby(sorted(set(reasons)), key=lambda it: it[0]):
-            print(f"\nnot run, only read, since it {reason}: {len(list(told))} commands", end="")
-    assert len({text for _, text in reasons}) < len({one.text for one in ALL})
+        for reason, group in itertools.groupby(sorted(set(parsed)), key=lambda it: it[0]):
+            print(f"\nnot run, only parsed ({reason}): {len(list(group))} commands", end="")
+    assert len({text for _, text in parsed}) < len({one.text for one in ALL})
 
 
-# Typed. Commands of a page that build on each other are one after the other in one shell.
+# Run: commands of a page that build on each other run one after the other in one shell.
 
 _NUMBERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{27})?|\d+(\.\d+)?")
-_TYPED = [one for one in ALL if way_of(one).how == "typed"]
+_RUN = [one for one in ALL if rule_of(one).method == "run"]
 
 
-@pytest.mark.parametrize("page", sorted({one.page for one in _TYPED}))
-async def test_what_a_page_says_is_typed(
-    reader: Shell, page: str, request: pytest.FixtureRequest
+@pytest.mark.parametrize("page", sorted({one.page for one in _RUN}))
+async def test_commands_of_a_page_run_and_print_what_it_shows(
+    shell: Shell, page: str, request: pytest.FixtureRequest
 ) -> None:
-    typed = [one for one in _TYPED if one.page == page]
-    if any("switchboard undo" in one.text for one in typed):
-        for state in ("off", "on"):  # a version, and one before it
-            await reader.types(f".venv/bin/python -m voicectl switchboard dialing {state}")
+    page_commands = [one for one in _RUN if one.page == page]
+    if any("switchboard undo" in one.text for one in page_commands):
+        for state in ("off", "on"):  # a version, and a previous one
+            await shell.run(f".venv/bin/python -m voicectl switchboard dialing {state}")
     if page == "docs/flows.md":
         source = ROOT / "docs/tutorial/3/appointment.py"
-        saved = Path(shutil.copy(source, reader.checkout / "functions/flows"))
-        request.addfinalizer(saved.unlink)
-    said_before = ""
-    for command in typed:
-        script = "\n".join([said_before, command.text]) if said_before else command.text
-        ran = await reader.types(script)
-        assert ran.status == 0, (command.text, ran)
-        assert way_of(command).note in ran.said, (command.text, ran)
-        _compare(command.shown, ran.said, command.text)
+        copy = Path(shutil.copy(source, shell.checkout / "functions/flows"))
+        request.addfinalizer(copy.unlink)
+    definitions = ""
+    for command in page_commands:
+        script = "\n".join([definitions, command.text]) if definitions else command.text
+        result = await shell.run(script)
+        assert result.status == 0, (command.text, result)
+        assert rule_of(command).note in result.output, (command.text, result)
+        _compare(command.output, result.output, command.text)
         if re.match(r"(export|value\(\)|CALL=)", command.text):
-            said_before = script
+            definitions = script
 
 
-def _compare(shown: str, said: str, command: str) -> None:
-    """See that what a page shows is what was said; `...` stands for anything, as do numbers."""
-    real = _NUMBERS.sub("#", said)
-    for line in shown.splitlines():
+def _compare(documented: str, actual: str, command: str) -> None:
+    """Compare a page's output with the actual one: `...` matches any text, a number any number."""
+    actual_text = _NUMBERS.sub("#", actual)
+    for line in documented.splitlines():
         words = _NUMBERS.sub("#", line).strip()
         for part in filter(None, (one.strip() for one in words.split("..."))):
-            assert part in real, f"{command!r} does not say {line!r}:\n{said}"
+            assert part in actual_text, f"{command!r} does not print {line!r}:\n{actual}"
 
 
 # Started, and ended by Ctrl-C
 
 
-@pytest.mark.parametrize("command", of("started"))
-async def test_what_goes_on_until_ctrl_c_starts_and_ends(
+@pytest.mark.parametrize("command", commands_with("started"))
+async def test_long_running_commands_start_and_end_at_ctrl_c(
     checkout: Path, tmp_path: Path, command: DocumentedCommand
 ) -> None:
     for part in ("functions", "layers", "template.yaml"):
@@ -172,34 +188,34 @@ async def test_what_goes_on_until_ctrl_c_starts_and_ends(
     (tmp_path / ".local" / "layers").symlink_to(checkout / ".local" / "layers")
     (tmp_path / "calibration.json").write_text(json.dumps({"settings": {}}))
     text = ".venv/bin/python -m local" if command.text == "make up" else command.text
-    assert "Traceback" not in await starts(text, tmp_path, way_of(command).note)
+    assert "Traceback" not in await run_until_ready(text, tmp_path, rule_of(command).note)
 
 
-# Left to another suite
+# Run elsewhere
 
 
-@pytest.mark.parametrize("command", of("elsewhere"))
-async def test_what_another_suite_runs_is_there(command: DocumentedCommand) -> None:
-    where = way_of(command).note
-    if where == _TUTORIAL:
-        assert command.text.split()[-1] in (ROOT / where).read_text()
+@pytest.mark.parametrize("command", commands_with("elsewhere"))
+async def test_commands_that_another_suite_runs_exist_there(command: DocumentedCommand) -> None:
+    file = rule_of(command).note
+    if file == _TUTORIAL:
+        assert command.text.split()[-1] in (ROOT / file).read_text()
         return
     target = command.text.split()[1]
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    if where == ".ci/run":
-        assert re.search(rf"\bmake {target}\b", (ROOT / where).read_text())
+    if file == ".ci/run":
+        assert re.search(rf"\bmake {target}\b", (ROOT / file).read_text())
 
 
-# Read
+# Parsed
 
 
-@pytest.mark.parametrize("command", of("read"))
-async def test_what_cannot_be_run_is_understood_by_its_tool(
+@pytest.mark.parametrize("command", commands_with("parsed"))
+async def test_commands_that_cannot_run_here_have_valid_arguments(
     checkout: Path, tmp_path: Path, command: DocumentedCommand
 ) -> None:
     text = command.text
     if text.startswith("git "):
-        _git_in_a_copy(text, tmp_path)
+        _run_git_in_a_copy(text, tmp_path)
     elif text.startswith("ngrok "):
         assert (
             f"_PORT = {text.split()[-1]}\n" in (ROOT / "voicectl/webhook_redirect.py").read_text()
@@ -207,61 +223,63 @@ async def test_what_cannot_be_run_is_understood_by_its_tool(
     elif text.startswith("make "):
         assert re.search(rf"^{text.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     else:
-        for joined, group in itertools.groupby(shlex.split(text), lambda word: word in ("&&", "|")):
+        for is_separator, group in itertools.groupby(
+            shlex.split(text), lambda word: word in ("&&", "|")
+        ):
             words = list(group)
-            if joined:
+            if is_separator:
                 continue
             if words[0] == "aws":
-                _read_aws(words)
-                _read_secret(text)
+                _check_aws(words)
+                _check_secret(text)
             elif words[0] == "sam":
-                _read_sam(words[1:])
+                _check_sam(words[1:])
             elif words[0] == "jq":
                 assert {word for word in words if word[0] == "-"} <= {"-n", "--arg", "--rawfile"}
             elif words[2] == "local.event":
                 assert (ROOT / "events" / f"{words[3]}.json").exists()
             else:
-                await _read_by_its_parser(checkout, words)
+                await _check_with_its_parser(checkout, words)
 
 
-# Runs a module as Python's -m does, up to where its options are read.
+# Runs a module like Python's -m, until it parses its arguments.
 _PARSED = """
 import argparse, runpy, sys
 parse = argparse.ArgumentParser.parse_args
-def read(*given, **named):
-    parse(*given, **named)
-    print("it was read")
+def parse_and_exit(*args, **kwargs):
+    parse(*args, **kwargs)
+    print("parsed")
     sys.exit()
-argparse.ArgumentParser.parse_args = read
+argparse.ArgumentParser.parse_args = parse_and_exit
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
-async def _read_by_its_parser(checkout: Path, words: list[str]) -> None:
-    """See that the program's own parser takes these words, with no option shortened."""
+async def _check_with_its_parser(checkout: Path, words: list[str]) -> None:
+    """Assert that the program's own parser accepts the arguments, without abbreviated options."""
     assert words[:2] == [".venv/bin/python", "-m"]
-    ran = await asyncio.create_subprocess_exec(
+    parsing = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _PARSED, *words[2:]), cwd=checkout, stdout=asyncio.subprocess.PIPE
     )
-    assert (await ran.communicate())[0] == b"it was read\n"
-    named = [word for word in words[3:] if not word.startswith("-")][:1]
-    helped = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", *words[2:3], *named, "--help"),
+    assert (await parsing.communicate())[0] == b"parsed\n"
+    subcommand = [word for word in words[3:] if not word.startswith("-")][:1]
+    printing_help = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", *words[2:3], *subcommand, "--help"),
         cwd=checkout,
         stdout=asyncio.subprocess.PIPE,
     )
-    said = (await helped.communicate())[0].decode()
-    assert [w for w in words if w.startswith("--") and not re.search(rf"{w}(?![\w-])", said)] == []
-    _read_parameters(words)
+    text = (await printing_help.communicate())[0].decode()
+    assert [w for w in words if w.startswith("--") and not re.search(rf"{w}(?![\w-])", text)] == []
+    _check_parameters(words)
 
 
-def _git_in_a_copy(text: str, folder: Path) -> None:
-    """Type it in a repository whose upstream is ahead of it."""
+def _run_git_in_a_copy(text: str, folder: Path) -> None:
+    """Run a command in a repository whose upstream is ahead of it."""
 
     def git(*words: str) -> None:
-        made = ("-c", "user.name=reader", "-c", "user.email=reader@example.com")
-        subprocess.run(["git", *made, *words], cwd=folder, check=True, capture_output=True)
+        identity = ("-c", "user.name=reader", "-c", "user.email=reader@example.com")
+        subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
 
     git("init", "--quiet", "--initial-branch", "main")
     for change in ("mine", "theirs"):
@@ -285,8 +303,8 @@ _SAM_OPTIONS = {
 }
 
 
-def _read_sam(words: list[str]) -> None:
-    """See that parameters and environments of `sam` are those of the template and samconfig."""
+def _check_sam(words: list[str]) -> None:
+    """Assert that the template has the function and parameters, and samconfig the environment."""
     length = 2 if words[0] == "local" else 1
     options = {word for word in words if word.startswith("--")}
     assert options <= _SAM_OPTIONS[" ".join(words[:length])]
@@ -295,11 +313,11 @@ def _read_sam(words: list[str]) -> None:
     if "--config-env" in words:
         environment = words[words.index("--config-env") + 1]
         assert environment in tomllib.loads((ROOT / "samconfig.toml").read_text())
-    _read_parameters(words)
+    _check_parameters(words)
 
 
-def _read_parameters(words: list[str]) -> None:
-    """See that the template has these parameters, and that they take these values."""
+def _check_parameters(words: list[str]) -> None:
+    """Assert that the template has these parameters, and that they allow these values."""
     declared = transformed()["Parameters"]
     for word in words:
         if re.match("[A-Z]\\w+=", word):
@@ -308,44 +326,46 @@ def _read_parameters(words: list[str]) -> None:
             assert value in [str(one) for one in allowed]
 
 
-def _read_secret(text: str) -> None:
-    """See that a secret's value has the fields of the template's first value."""
+def _check_secret(text: str) -> None:
+    """Assert that a secret's value has the fields of the template's initial value."""
     if "put-secret-value" not in text:
         return
-    kept = [
+    fields = [
         set(json.loads(one["Properties"]["SecretString"]))
         for one in transformed()["Resources"].values()
         if one["Type"] == "AWS::SecretsManager::Secret"
     ]
-    assert set(re.findall(r'[{ ]"?(\w+)"?: ', text)) in kept
+    assert set(re.findall(r'[{ ]"?(\w+)"?: ', text)) in fields
 
 
-def _read_aws(words: list[str]) -> None:
-    """See that the service has this operation, and the operation these parameters."""
+def _check_aws(words: list[str]) -> None:
+    """Assert that the service has this operation, and the operation these parameters."""
     service, operation, *rest = words[1:]
     options = [word for word in rest if word.startswith("--")]
-    if (service, operation) == ("logs", "tail"):  # the CLI's own
+    if (service, operation) == ("logs", "tail"):  # a command of the CLI, not an API operation
         assert set(options) <= {"--since", "--filter-pattern", "--follow"}
         assert re.fullmatch(r"\d+[smhdw]", rest[rest.index("--since") + 1])
         assert rest[rest.index("--filter-pattern") + 1].count('"') % 2 == 0
         return
     model = botocore.session.get_session().get_service_model(service)
     names = {xform_name(one, "-"): one for one in model.operation_names}
-    called = model.operation_model(names[operation])
-    members = {f"--{xform_name(one, '-')}": it for one, it in called.input_shape.members.items()}
+    operation_model = model.operation_model(names[operation])
+    members = {
+        f"--{xform_name(one, '-')}": it for one, it in operation_model.input_shape.members.items()
+    }
     flags = {
         option.replace("--", "--no-"): option
         for option, it in members.items()
         if it.type_name == "boolean"
     }
-    given = {flags.get(option, option) for option in options} - {"--query"}
-    needed = {f"--{xform_name(one, '-')}" for one in called.input_shape.required_members}
-    assert needed <= given <= set(members)
+    used = {flags.get(option, option) for option in options} - {"--query"}
+    required = {f"--{xform_name(one, '-')}" for one in operation_model.input_shape.required_members}
+    assert required <= used <= set(members)
     for option, value in itertools.pairwise(rest):
         if option == "--query":
             jmespath.compile(value)
-            told = _members(called.output_shape) | _attributes()
-            assert set(re.findall(r"[A-Za-z]\w*", value)) <= told
+            known = _members(operation_model.output_shape) | _attributes()
+            assert set(re.findall(r"[A-Za-z]\w*", value)) <= known
         elif option == "--key-condition-expression":
             assert set(re.findall(r"(?<!:)\b[a-z]\w*", value)) <= _attributes()
         elif (service, option) == ("lambda", "--name"):
@@ -363,7 +383,7 @@ def _read_aws(words: list[str]) -> None:
 
 
 def _members(shape: Any) -> set[str]:
-    """Give the names of an answer's members, and of the members of these."""
+    """Return the names of a response's members, nested ones included."""
     if shape.type_name == "list":
         return _members(shape.member)
     if shape.type_name != "structure":
@@ -372,6 +392,6 @@ def _members(shape: Any) -> set[str]:
 
 
 def _attributes() -> set[str]:
-    """Give the names of the attributes in which an event is kept."""
+    """Return the names of the attributes of a stored event."""
     text = (ROOT / "functions/records/event.py").read_text()
     return set(re.findall(r'^ +"(\w+)": ', text, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The tutorial, as its reader follows it: each step's file in its place, each claim looked at."""
+"""Each step of the tutorial in docs/flows.md works as the page says."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ EXAMPLES = ROOT / "docs" / "examples"
 
 
 @pytest.fixture
-def put(checkout: Path) -> Iterator[list[Path]]:
-    """What a reader has saved; it is gone when the test ends."""
-    saved: list[Path] = []
-    yield saved
-    for path in saved:
+def saved_files() -> Iterator[list[Path]]:
+    """Yield a list for the files that a test saves, and delete them at its end."""
+    paths: list[Path] = []
+    yield paths
+    for path in paths:
         path.unlink()
 
 
-def save(checkout: Path, put: list[Path], source: Path, folder: str) -> None:
+def save(checkout: Path, saved_files: list[Path], source: Path, folder: str) -> None:
     target = checkout / folder / source.name
     shutil.copy(source, target)
-    put.append(target)
+    saved_files.append(target)
 
 
-def types(checkout: Path, *words: str) -> tuple[int, str]:
-    """Type a command; give its status and what it said."""
+def run(checkout: Path, *words: str) -> tuple[int, str]:
+    """Run a Python module; return its exit status and output."""
     done = subprocess.run(
         [".venv/bin/python", "-m", *words],
         cwd=checkout,
@@ -48,46 +48,47 @@ def types(checkout: Path, *words: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("step", "status", "said"),
+    ("step", "expected_status", "expected_output"),
     [
         ("1", 0, "no problems found"),
         ("2", 1, "infinite loop: at the start: a silent caller is never disconnected"),
         ("3", 0, "no problems found"),
     ],
 )
-def test_the_explorer_finds_in_each_step_what_the_page_says(
-    checkout: Path, put: list[Path], step: str, status: int, said: str
+def test_the_explorer_reports_what_the_page_shows(
+    checkout: Path, saved_files: list[Path], step: str, expected_status: int, expected_output: str
 ) -> None:
-    save(checkout, put, STEPS / step / "appointment.py", "functions/flows")
-    ended, told = types(checkout, "local.explore", "appointment")
-    assert (ended, said in told) == (status, True), told
+    save(checkout, saved_files, STEPS / step / "appointment.py", "functions/flows")
+    status, output = run(checkout, "local.explore", "appointment")
+    assert (status, expected_output in output) == (expected_status, True), output
 
 
-def test_the_flow_passes_its_tests(checkout: Path, put: list[Path]) -> None:
-    save(checkout, put, STEPS / "3" / "appointment.py", "functions/flows")
-    save(checkout, put, STEPS / "4" / "test_appointment.py", "tests/flows")
-    ended, told = types(checkout, "pytest", "tests/flows/test_appointment.py")
-    assert (ended, "6 passed in" in told) == (0, True), told
+def test_the_tutorial_flow_passes_its_tests(checkout: Path, saved_files: list[Path]) -> None:
+    save(checkout, saved_files, STEPS / "3" / "appointment.py", "functions/flows")
+    save(checkout, saved_files, STEPS / "4" / "test_appointment.py", "tests/flows")
+    status, output = run(checkout, "pytest", "tests/flows/test_appointment.py")
+    assert (status, "6 passed in" in output) == (0, True), output
 
 
-def test_a_failure_tells_the_call_as_the_page_shows(checkout: Path, put: list[Path]) -> None:
-    save(checkout, put, STEPS / "3" / "appointment.py", "functions/flows")
+def test_a_failure_shows_the_call_as_in_the_page(checkout: Path, saved_files: list[Path]) -> None:
+    save(checkout, saved_files, STEPS / "3" / "appointment.py", "functions/flows")
     test = checkout / "tests" / "flows" / "test_wrong.py"
-    put.append(test)
+    saved_files.append(test)
     test.write_text(
         'def test_wrong(phone):\n    phone.call("appointment").press("1").heard("is canceled")\n'
     )
-    ended, told = types(checkout, "pytest", str(test))
-    shown = re.findall(r"```text\n(.*?)```", (ROOT / "docs/flows.md").read_text(), re.DOTALL)[0]
-    assert ended == 1
-    lines = [line.removeprefix("E").strip() for line in told.splitlines()]
+    status, output = run(checkout, "pytest", str(test))
+    page = (ROOT / "docs/flows.md").read_text()
+    documented = re.findall(r"```text\n(.*?)```", page, re.DOTALL)[0]
+    assert status == 1
+    lines = [line.removeprefix("E").strip() for line in output.splitlines()]
     first = next(n for n, line in enumerate(lines) if line.startswith("AssertionError"))
-    for real, line in zip(lines[first:], shown.splitlines(), strict=False):
-        assert real.startswith(line.partition("…")[0].strip()), told
+    for actual, line in zip(lines[first:], documented.splitlines(), strict=False):
+        assert actual.startswith(line.partition("…")[0].strip()), output
 
 
-def test_the_readmes_flow_passes_its_test(checkout: Path, put: list[Path]) -> None:
-    save(checkout, put, EXAMPLES / "echo_key.py", "functions/flows")
-    save(checkout, put, EXAMPLES / "test_echo_key.py", "tests/flows")
-    ended, told = types(checkout, "pytest", "tests/flows/test_echo_key.py")
-    assert (ended, "1 passed" in told) == (0, True), told
+def test_the_readme_flow_passes_its_test(checkout: Path, saved_files: list[Path]) -> None:
+    save(checkout, saved_files, EXAMPLES / "echo_key.py", "functions/flows")
+    save(checkout, saved_files, EXAMPLES / "test_echo_key.py", "tests/flows")
+    status, output = run(checkout, "pytest", "tests/flows/test_echo_key.py")
+    assert (status, "1 passed" in output) == (0, True), output
