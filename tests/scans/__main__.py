@@ -1,11 +1,11 @@
-"""``python -m tests.scans``, with the scanners' own Python: faults that others have learnt to find.
+"""``python -m tests.scans``: run a scanner. Use the Python of .venv-scan.
 
-    checkov FILE      CloudFormation that leaves something open
-    bandit FOLDER…    Python that lets something in
-    secrets FILE…     keys and tokens
-    audit FILE        packages with known vulnerabilities, where an index tells of them
+    checkov FILE      insecure settings in a CloudFormation template
+    bandit FOLDER…    insecure Python code
+    secrets FILE…     keys and tokens in files
+    audit FILE        pinned packages with known vulnerabilities, if an index responds
 
-Each ends with 0 where it finds nothing. What is let pass stands here, with its reason.
+The exit status is 0 if nothing is found. Accepted findings are listed here with their reasons.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ _BIN = Path(sys.executable).parent
 _LIMIT = 300  # seconds
 
 CHECKOV_SKIPS = {
-    "CKV_AWS_18": "access logs of a bucket need another bucket; CloudTrail tells who read what",
-    "CKV_AWS_21": "a recording is written once, and what is to be forgotten must be gone",
-    "CKV_AWS_27": "the queues are encrypted by SQS's own keys, which this check does not know",
-    "CKV_AWS_115": "a new account has a limit of ten; docs/operate.md tells how to reserve some",
-    "CKV_AWS_116": "the API and queues with dead-letter queues invoke; a lost beat is alarmed",
-    "CKV_AWS_117": "they speak to public addresses alone; a VPC would add a NAT and silence",
-    "CKV_AWS_119": "the table is encrypted with DynamoDB's key in the account's own KMS",
-    "CKV_AWS_149": "the secrets are encrypted with the account's key; the roles say who reads",
-    "CKV_AWS_158": "logs are encrypted by CloudWatch, and hold no number, token or body",
-    "CKV_AWS_173": "the variables hold names and settings, no secret; Lambda encrypts them",
+    "CKV_AWS_18": "access logs need another bucket; CloudTrail records who read what",
+    "CKV_AWS_21": "a recording is written once, and deleted data must be gone",
+    "CKV_AWS_27": "the queues use SQS-managed keys, which this check does not recognize",
+    "CKV_AWS_115": "a new account has a limit of ten; docs/operate.md explains how to reserve some",
+    "CKV_AWS_116": "the API and queues with dead-letter queues invoke; the heartbeat has an alarm",
+    "CKV_AWS_117": "they call public endpoints only; a VPC would add a NAT and latency",
+    "CKV_AWS_119": "the table uses the AWS managed KMS key for DynamoDB",
+    "CKV_AWS_149": "the secrets use the AWS managed key; IAM roles control who reads them",
+    "CKV_AWS_158": "CloudWatch encrypts logs, and they contain no full number, token, or body",
+    "CKV_AWS_173": "the variables are names and settings, not secrets; Lambda encrypts them",
 }
-# Vulnerabilities that do not concern us, by identifier.
+# Accepted vulnerabilities by id, with the reason.
 AUDIT_SKIPS: dict[str, str] = {}
-# Tests are full of made-up keys that are called secrets, and of identifiers that look random. Keys
-# of the kinds that services hand out are found there as well.
-_GUESSES = (
+# Off for tests, which are full of made-up secrets and random ids. The formats of known services are
+# found there too.
+_HEURISTIC_PLUGINS = (
     "KeywordDetector",
     "Base64HighEntropyString",
     "HexHighEntropyString",
     "BasicAuthDetector",
 )
-# What is found, and is none: the whole of it, so that nothing else on its line is let pass.
-_NO_SECRETS = "|".join(
+# Findings that are not secrets. Each pattern must match a whole finding, not its line.
+_NOT_SECRETS = "|".join(
     [
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",  # the alphabet of an encoding
-        r"GetSecretValue(?:, secretsmanager:PutSecretValue\])?",  # the names of rights
-        "(?:VONAGE|TO|SECOND)_[A-Z_]+",  # the name of a setting in the environment
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",  # base32 alphabet
+        r"GetSecretValue(?:, secretsmanager:PutSecretValue\])?",  # IAM actions
+        "(?:VONAGE|TO|SECOND)_[A-Z_]+",  # environment variables
     ]
 )
-# Filters of detect-secrets by which a real secret would pass: files by their names (pictures, but
-# also styles and lock files), lines with a brace, a call, or a comment that says so.
+# Filters of detect-secrets that would hide a real secret: by file name (images, stylesheets, lock
+# files), and lines with a brace, a call, or an allowlist comment.
 _FILTERS = "detect_secrets.filters"
 _FILTERS_OFF = (
     "heuristic.is_non_text_file",
@@ -67,29 +67,29 @@ _FILTERS_OFF = (
 
 
 def checkov(template: str) -> int:
-    """Look at a CloudFormation template."""
+    """Scan a CloudFormation template."""
     skips = ",".join(CHECKOV_SKIPS)
     options = ("--framework", "cloudformation", "--quiet", "--compact", "--skip-download")
     return _run("checkov", *options, "--skip-check", skips, "--file", template)
 
 
 def bandit(*folders: str) -> int:
-    """Look at Python code.
+    """Scan Python code.
 
-    ruff's rules S are bandit's own at every level, each exception with its reason beside it; this
-    is bandit itself from the middle level on, for what ruff has not taken over.
+    ruff's S rules are bandit's rules at every level, with a reason next to each exception. This
+    runs bandit itself from medium severity on, for rules that ruff lacks.
     """
     return _run("bandit", "--quiet", "--severity-level", "medium", "--recursive", *folders)
 
 
 def secrets(*files: str) -> int:
-    """Look for secrets in files."""
-    fewer = [part for name in _GUESSES for part in ("--disable-plugin", name)]
+    """Scan files for secrets."""
+    known_formats = [part for name in _HEURISTIC_PLUGINS for part in ("--disable-plugin", name)]
     with tempfile.TemporaryDirectory() as folder:
         binary = {file: _as_text(file, folder) for file in files if not _is_text(file)}
         tests = [file for file in files if "tests" in Path(file).parts and file not in binary]
         others = [file for file in files if file not in tests and file not in binary]
-        found = [_secrets_in(others), _secrets_in([*tests, *binary.values()], *fewer)]
+        found = [_secrets_in(others), _secrets_in([*tests, *binary.values()], *known_formats)]
     return max(found)
 
 
@@ -102,7 +102,7 @@ def _is_text(file: str) -> bool:
 
 
 def _as_text(file: str, folder: str) -> str:
-    """Give a copy that detect-secrets can read, with a character for each byte."""
+    """Return a copy that detect-secrets can read, with one character per byte."""
     copy = Path(folder) / file.lstrip("/")
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(Path(file).read_text(encoding="latin-1"), encoding="utf-8")
@@ -110,50 +110,51 @@ def _as_text(file: str, folder: str) -> str:
 
 
 def _secrets_in(files: Sequence[str], *options: str) -> int:
-    let_pass = ("--exclude-secrets", f"^(?:{_NO_SECRETS})$")
+    exclude = ("--exclude-secrets", f"^(?:{_NOT_SECRETS})$")
     off = [part for name in _FILTERS_OFF for part in ("--disable-filter", f"{_FILTERS}.{name}")]
-    command = ("detect-secrets-hook", "--no-verify", *let_pass, *off, *options)
+    command = ("detect-secrets-hook", "--no-verify", *exclude, *off, *options)
     return _run(*command, *files) if files else 0
 
 
 def audit(pins: str, *options: str) -> int:
-    """Ask an index for known vulnerabilities of pinned packages; say so where none answers.
+    """Look up known vulnerabilities of pinned packages. Print a notice if no index responds.
 
     Parameters
     ----------
     pins
-        A file of exact versions.
+        A file with exact versions.
     options
-        More for pip-audit: another index.
+        More options of pip-audit, such as another index.
     """
     skips = [part for name in AUDIT_SKIPS for part in ("--ignore-vuln", name)]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        fixed = ("--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout", "10")
+        common = ("--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout", "10")
         done = subprocess.run(
-            [_BIN / "pip-audit", "-r", pins, "-f", "json", "-o", report, *fixed, *skips, *options],
+            [_BIN / "pip-audit", "-r", pins, "-f", "json", "-o", report, *common, *skips, *options],
             capture_output=True,
             text=True,
             timeout=_LIMIT,
         )
         if not report.exists():
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            print(f"SKIPPED: pip-audit, since no index answered ({reason[:200]})")
+            print(f"SKIPPED: pip-audit (no index responded: {reason[:200]})")
             return 0
-        return _judge(json.loads(report.read_text())["dependencies"])
+        return _report(json.loads(report.read_text())["dependencies"])
 
 
-def _judge(packages: list[dict[str, Any]]) -> int:
+def _report(packages: list[dict[str, Any]]) -> int:
     known = [one for one in packages if "skip_reason" not in one]
     for one in known:
         for vulnerability in one["vulns"]:
-            fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
-            print(f"{one['name']} {one['version']}: {vulnerability['id']}, fixed in {fixed}")
+            versions = ", ".join(vulnerability["fix_versions"]) or "no version yet"
+            print(f"{one['name']} {one['version']}: {vulnerability['id']}, fixed in {versions}")
     if not known:
-        reason = packages[0]["skip_reason"] if packages else "there is no package"
-        print(f"SKIPPED: pip-audit, since no index answered for any package ({reason})")
+        reason = packages[0]["skip_reason"] if packages else "there are no packages"
+        print(f"SKIPPED: pip-audit (no index responded for any package: {reason})")
     elif len(known) < len(packages):
-        print(f"pip-audit: no index answered for {len(packages) - len(known)} of {len(packages)}")
+        skipped = len(packages) - len(known)
+        print(f"pip-audit: no index responded for {skipped} of {len(packages)} packages")
     return 1 if any(one["vulns"] for one in known) else 0
 
 
@@ -163,7 +164,7 @@ def _run(program: str, *arguments: str) -> int:
 
 
 def main() -> int:
-    """Run one of them."""
+    """Run the scan named on the command line; return the exit status."""
     scans: dict[str, Callable[..., int]] = {
         "checkov": checkov,
         "bandit": bandit,

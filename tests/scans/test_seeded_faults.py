@@ -1,4 +1,4 @@
-"""Each scan of `make lint` finds a fault that was planted, and is content without it."""
+"""Each scanner of `make lint` finds a seeded fault, and passes without it."""
 
 from __future__ import annotations
 
@@ -7,30 +7,26 @@ import json
 import secrets
 import subprocess
 import sys
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.scans.__main__ import CHECKOV_SKIPS
-from tests.support.http_servers import serving
+from tests.support.vulnerability_index import vulnerability_index
 from tests.template.golden import of_production, transformed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-scan" / "bin" / "python"
 
 pytestmark = pytest.mark.skipif(
-    not PYTHON.exists(), reason="the scanners are not installed: make lint does that"
+    not PYTHON.exists(), reason="the scanners are not installed; run make lint"
 )
 
 
 def scan(*arguments: str | Path) -> tuple[int, str]:
-    """Run a scan; give its status and what it said."""
+    """Run a scan; return its exit status and output."""
     done = subprocess.run(
         [PYTHON, "-m", "tests.scans", *map(str, arguments)],
         cwd=ROOT,
@@ -41,26 +37,47 @@ def scan(*arguments: str | Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def template(folder: Path, **bucket: Any) -> Path:
-    """Write a template with a bucket that is closed, and what is said of it here."""
-    closed = dict.fromkeys(
+def makefile_command(name: str) -> str:
+    """Return the command line with which `make lint` runs a scan."""
+    commands = subprocess.run(
+        ["make", "-n", "scan"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    *_, line = [one for one in commands.splitlines() if f"-m tests.scans {name}" in one]
+    return line.replace(".venv-scan/bin/python", str(PYTHON))
+
+
+def run_makefile_command(name: str, folder: Path) -> tuple[int, str]:
+    """Run a scan as `make lint` does, in another folder; return its exit status and output."""
+    script = f"cd {folder} && export PYTHONPATH={ROOT} && {makefile_command(name)}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+# checkov and cfn-lint
+
+
+def bucket_template(folder: Path, **properties: Any) -> Path:
+    """Write a template with a private bucket that has the given properties."""
+    private = dict.fromkeys(
         ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
     )
-    properties = {"PublicAccessBlockConfiguration": closed} | bucket
-    made = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": properties}}}
+    bucket = {
+        "Type": "AWS::S3::Bucket",
+        "Properties": {"PublicAccessBlockConfiguration": private} | properties,
+    }
     path = folder / "template.json"
-    path.write_text(json.dumps(made))
+    path.write_text(json.dumps({"Resources": {"Bucket": bucket}}))
     return path
 
 
-def test_checkov_finds_a_bucket_that_is_open_to_all(tmp_path: Path) -> None:
-    assert scan("checkov", template(tmp_path))[0] == 0
-    status, said = scan("checkov", template(tmp_path, AccessControl="PublicRead"))
+def test_checkov_finds_a_public_bucket(tmp_path: Path) -> None:
+    assert scan("checkov", bucket_template(tmp_path))[0] == 0
+    status, output = scan("checkov", bucket_template(tmp_path, AccessControl="PublicRead"))
     assert status == 1
-    assert "CKV_AWS_20" in said
+    assert "CKV_AWS_20" in output
 
 
-def test_what_checkov_lets_pass_is_what_it_would_find_and_no_more(tmp_path: Path) -> None:
+def test_checkov_skips_exactly_the_checks_that_fail(tmp_path: Path) -> None:
     path = tmp_path / "template.json"
     path.write_text(of_production(transformed()))
     options = ("--framework", "cloudformation", "--skip-download", "-o", "json", "--file")
@@ -70,152 +87,131 @@ def test_what_checkov_lets_pass_is_what_it_would_find_and_no_more(tmp_path: Path
     assert failed == set(CHECKOV_SKIPS)
 
 
-def test_cfn_lint_finds_a_property_that_does_not_exist(tmp_path: Path) -> None:
+def test_cfn_lint_finds_an_unknown_property(tmp_path: Path) -> None:
     def lint(path: Path) -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("cfn-lint")), str(path)]
         return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
-    assert lint(template(tmp_path)).returncode == 0
-    done = lint(template(tmp_path, PublicAcessBlock=True))
+    assert lint(bucket_template(tmp_path)).returncode == 0
+    done = lint(bucket_template(tmp_path, PublicAcessBlock=True))
     assert done.returncode != 0
     assert "PublicAcessBlock" in done.stdout
 
 
-def test_bandit_finds_a_shell_that_is_given_what_came(tmp_path: Path) -> None:
-    (tmp_path / "good.py").write_text("print('hello')\n")
-    assert scan("bandit", tmp_path)[0] == 0
-    planted = "import subprocess, sys\nsubprocess.run(sys.argv[1], shell=True)\n"
-    (tmp_path / "bad.py").write_text(planted)
-    status, said = scan("bandit", tmp_path)
+# bandit
+
+
+def test_bandit_finds_a_shell_command_from_input_in_a_nested_folder(tmp_path: Path) -> None:
+    for folder in bandit_folders():
+        (tmp_path / folder / "nested").mkdir(parents=True)
+    (tmp_path / "functions/nested/good.py").write_text("print('hello')\n")
+    assert run_makefile_command("bandit", tmp_path)[0] == 0
+    fault = "import subprocess, sys\nsubprocess.run(sys.argv[1], shell=True)\n"
+    (tmp_path / "functions/nested/bad.py").write_text(fault)
+    status, output = run_makefile_command("bandit", tmp_path)
     assert status == 1
-    assert "B602" in said
+    assert "B602" in output
 
 
-def key() -> str:
-    """Give what has the form of an access key of AWS."""
+def test_make_lint_runs_bandit_on_all_code_except_tests() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    type_checked = set(settings["tool"]["mypy"]["files"]) - {"tests"}
+    assert {Path(folder).parts[0] for folder in bandit_folders()} == type_checked
+    assert all((ROOT / folder).is_dir() for folder in bandit_folders())
+
+
+def bandit_folders() -> list[str]:
+    """Return the folders that `make lint` passes to bandit."""
+    return makefile_command("bandit").partition("tests.scans bandit ")[2].split()
+
+
+# detect-secrets
+
+
+def aws_key() -> str:
+    """Return a random string in the format of an AWS access key."""
     return "AKIA" + base64.b32encode(secrets.token_bytes(10)).decode()
 
 
 def private_key() -> str:
-    """Give what begins like a private key."""
+    """Return a random string that begins like a private key."""
     return "-----BEGIN " + "PRIVATE KEY-----\n" + secrets.token_hex(32)
 
 
-@pytest.mark.parametrize("folder", ["functions", "tests"])
-@pytest.mark.parametrize("planted", [key, private_key])
-def test_a_key_is_found_in_code_and_in_tests(tmp_path: Path, folder: str, planted: Any) -> None:
-    place = tmp_path / folder
-    place.mkdir()
-    path = place / "settings.py"
-    path.write_text("COLOUR = 'green'\n")
-    assert scan("secrets", path)[0] == 0
-    path.write_text(f"KEY = '''{planted()}'''\n")
-    status, said = scan("secrets", path)
-    assert status == 1
-    assert "settings.py" in said
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        'Action: secretsmanager:GetSecretValue  # password = "{}"\n',
-        'secret = {{"VONAGE_API_SECRET": "VONAGE_API_SECRET", "password": "{}"}}\n',
-        'client = Client(api_key="abcd1234", api_secret="{}")\n',
-        'password = "{}"  # pragma: allowlist secret\n',
-    ],
-)
-def test_what_is_let_pass_hides_nothing_else_on_its_line(tmp_path: Path, line: str) -> None:
+def test_secret_scan_finds_a_password_in_code(tmp_path: Path) -> None:
     path = tmp_path / "settings.py"
-    path.write_text(line.format(secrets.token_hex(16)))
-    assert scan("secrets", path)[0] == 1
-
-
-@pytest.mark.parametrize("name", ["picture.png", "style.css", "package-lock.json", "x.svg", "data"])
-@pytest.mark.parametrize("before", [b"", b"\x89PNG\r\n\x1a\n\x00\xff"])
-def test_a_key_is_found_whatever_its_file_is_called_and_begins_with(
-    tmp_path: Path, name: str, before: bytes
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(before + b"colour: green\n")
+    path.write_text("COLOR = 'green'\n")
     assert scan("secrets", path)[0] == 0
-    path.write_bytes(before + f"{key()}\n{private_key()}\n".encode())
-    status, said = scan("secrets", path)
-    assert status == 1
-    assert name in said
-
-
-def test_a_password_is_found_in_code(tmp_path: Path) -> None:
-    path = tmp_path / "settings.py"
     path.write_text(f"password = '{secrets.token_hex(16)}'\n")
     assert scan("secrets", path)[0] == 1
 
 
-def line_of_lint(name: str) -> str:
-    """Give the command line with which `make lint` runs a scan."""
-    told = subprocess.run(
-        ["make", "-n", "scan"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    *_, line = [one for one in told.splitlines() if f"-m tests.scans {name}" in one]
-    return line.replace(".venv-scan/bin/python", str(PYTHON))
+def test_secret_scan_finds_known_formats_in_tests(tmp_path: Path) -> None:
+    folder = tmp_path / "tests"
+    folder.mkdir()
+    found = {folder / "aws.py": aws_key(), folder / "private.py": private_key()}
+    ignored = folder / "password.py"
+    ignored.write_text(f"password = '{secrets.token_hex(16)}'\n")
+    assert scan("secrets", ignored)[0] == 0
+    for path, key in found.items():
+        path.write_text(f"KEY = '''{key}'''\n")
+    status, output = scan("secrets", ignored, *found)
+    assert status == 1
+    assert [path for path in found if path.name not in output] == []
 
 
-@pytest.mark.parametrize(
-    "planted", ["functions", "simulator/vonage_simulator", "local/webconsole", "voicectl/commands"]
-)
-def test_the_line_of_make_lint_has_bandit_look_at_every_folder(
-    tmp_path: Path, planted: str
+def test_secret_scan_accepts_exceptions_only_and_not_the_rest_of_their_line(
+    tmp_path: Path,
 ) -> None:
-    for folder in (
-        "functions",
-        "simulator/vonage_simulator",
-        "local/webconsole",
-        "voicectl/commands",
-    ):
-        (tmp_path / folder).mkdir(parents=True)
-    line = f"cd {tmp_path} && PYTHONPATH={ROOT} {line_of_lint('bandit')}"
-    assert subprocess.run(["bash", "-c", line], timeout=300).returncode == 0
-    (tmp_path / planted / "bad.py").write_text(
-        "import subprocess, sys\nsubprocess.run(sys.argv[1], shell=True)\n"
-    )
-    assert subprocess.run(["bash", "-c", line], timeout=300).returncode == 1
+    lines = [
+        'Action: secretsmanager:GetSecretValue  # password = "{}"\n',
+        'secret = {{"VONAGE_API_SECRET": "VONAGE_API_SECRET", "password": "{}"}}\n',
+        'client = Client(api_key="abcd1234", api_secret="{}")\n',
+        'password = "{}"  # pragma: allowlist secret\n',
+    ]
+    path = tmp_path / "settings.py"
+    path.write_text("".join(line.format(secrets.token_hex(16)) for line in lines))
+    status, output = scan("secrets", path)
+    assert status == 1
+    assert [n for n in range(1, len(lines) + 1) if f"settings.py:{n}\n" not in output] == []
 
 
-@pytest.mark.parametrize("added", [True, False])
-def test_the_line_of_make_lint_looks_for_secrets_in_every_file(tmp_path: Path, added: bool) -> None:
+def test_secret_scan_reads_files_of_any_name_and_binary_files(tmp_path: Path) -> None:
+    files = {}
+    for folder, prefix in (("text", b""), ("binary", b"\x89PNG\r\n\x1a\n\x00\xff")):
+        (tmp_path / folder).mkdir()
+        for name in ("picture.png", "style.css", "package-lock.json", "x.svg", "data"):
+            files[tmp_path / folder / name] = prefix
+    for path, prefix in files.items():
+        path.write_bytes(prefix + b"color: green\n")
+    assert scan("secrets", *files)[0] == 0
+    for path, prefix in files.items():
+        path.write_bytes(prefix + f"{aws_key()}\n{private_key()}\n".encode())
+    status, output = scan("secrets", *files)
+    assert status == 1
+    assert [path for path in files if f"{path.parent.name}/{path.name}" not in output] == []
+
+
+def test_make_lint_scans_tracked_and_untracked_files_for_secrets(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     for folder in ("docs", "functions"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "a.txt").write_text("green\n")
-    line = f"cd {tmp_path} && export PYTHONPATH={ROOT} && {line_of_lint('secrets')}"
-    assert subprocess.run(["bash", "-c", line], timeout=300).returncode == 0
-    (tmp_path / "docs" / "a key.pem").write_text(private_key())
-    if added:
-        subprocess.run(["git", "-C", tmp_path, "add", "."], check=True)
-    assert subprocess.run(["bash", "-c", line], timeout=300).returncode != 0
+    assert run_makefile_command("secrets", tmp_path)[0] == 0
+    (tmp_path / "docs" / "tracked key.pem").write_text(private_key())
+    subprocess.run(["git", "-C", tmp_path, "add", "."], check=True)
+    (tmp_path / "docs" / "untracked key.pem").write_text(private_key())
+    status, output = run_makefile_command("secrets", tmp_path)
+    assert status != 0
+    assert "docs/tracked key.pem" in output
+    assert "docs/untracked key.pem" in output
 
 
-@contextmanager
-def index(vulnerabilities: list[dict[str, Any]]) -> Iterator[str]:
-    """Serve an index of vulnerabilities in the form of OSV; give its address."""
-
-    class StubIndexHandler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps({"vulns": vulnerabilities}).encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), StubIndexHandler)
-    with serving(server):
-        yield f"http://127.0.0.1:{server.server_port}/v1/query"
-
+# pip-audit
 
 VULNERABILITY = {
     "id": "PYSEC-0000-1",
-    "summary": "planted",
+    "summary": "seeded",
     "published": "2026-01-01T00:00:00Z",
     "affected": [
         {
@@ -226,26 +222,25 @@ VULNERABILITY = {
 }
 
 
-def audited(pins: Path, url: str) -> tuple[int, str]:
-    return scan("audit", pins, "--vulnerability-service", "osv", "--osv-url", url)
-
-
-def test_a_package_with_a_known_vulnerability_is_found(tmp_path: Path) -> None:
-    pins = tmp_path / "pins.txt"
+def audit(folder: Path, index_url: str) -> tuple[int, str]:
+    """Scan a file with one pinned package, with another vulnerability index."""
+    pins = folder / "pins.txt"
     pins.write_text("pyjwt==2.15.1\n")
-    with index([]) as url:
-        assert audited(pins, url) == (0, "")
-    with index([VULNERABILITY]) as url:
-        status, said = audited(pins, url)
+    return scan("audit", pins, "--vulnerability-service", "osv", "--osv-url", index_url)
+
+
+def test_pip_audit_finds_a_known_vulnerability(tmp_path: Path) -> None:
+    with vulnerability_index([]) as url:
+        assert audit(tmp_path, url) == (0, "")
+    with vulnerability_index([VULNERABILITY]) as url:
+        status, output = audit(tmp_path, url)
     assert status == 1
-    assert "pyjwt 2.15.1: PYSEC-0000-1, fixed in 9" in said
+    assert "pyjwt 2.15.1: PYSEC-0000-1, fixed in 9" in output
 
 
-def test_an_index_that_does_not_answer_is_told_and_fails_nothing(tmp_path: Path) -> None:
-    pins = tmp_path / "pins.txt"
-    pins.write_text("pyjwt==2.15.1\n")
-    with index([]) as url:
+def test_pip_audit_is_skipped_if_no_index_responds(tmp_path: Path) -> None:
+    with vulnerability_index([]) as url:
         closed = url
-    status, said = audited(pins, closed)
+    status, output = audit(tmp_path, closed)
     assert status == 0
-    assert said.startswith("SKIPPED: pip-audit, since no index answered")
+    assert output.startswith("SKIPPED: pip-audit (no index responded: ")
