@@ -1,4 +1,4 @@
-"""One `python -m local.sam` for the whole suite, and what is true once it has ended."""
+"""One `python -m local.sam` process for all tests, and checks after it exits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sam_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
         yield running
     finally:
         status = running.end()
-    # It ends by itself when it is asked to, and leaves nothing behind.
+    # It exits at Ctrl-C and leaves nothing behind.
     assert status == 0
     assert running.containers() == []
     assert [path.name for path in (ROOT / ".local").glob("s*")] == []

@@ -1,4 +1,4 @@
-"""`python -m local.sam` as a child process, and ways in: requests, table, queue, log."""
+"""`python -m local.sam` as a child process, with access to its API, table, queue, and log."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
-_LIMIT = 120  # seconds that anything may take before it counts as hung
+_LIMIT = 120  # seconds before an operation counts as hung
 
 
 def routes() -> dict[str, str]:
-    """Give the function of each route, such as ``POST /webhooks/answer``, from the template."""
+    """Return the template's functions by route, such as ``POST /webhooks/answer``."""
     template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
     return {
         f"{event['Properties']['Method']} {event['Properties']['Path']}": logical
@@ -42,7 +42,7 @@ def routes() -> dict[str, str]:
 
 
 def sample(name: str, method: str | None = None, query: str = "", **changes: object) -> Sample:
-    """Give a sample of the folder events, with fields of its body changed."""
+    """Return a sample request from the folder events, with changed fields in its body."""
     as_post = read_sample(ROOT / "events" / f"{name}.json", "POST")
     body = json.dumps(json.loads(as_post.body) | changes).encode()
     changed = replace(as_post, body=body, query="&".join(filter(None, (as_post.query, query))))
@@ -57,16 +57,16 @@ def sample(name: str, method: str | None = None, query: str = "", **changes: obj
 
 
 def sam_environment() -> dict[str, str]:
-    """Give the environment for SAM and Python as the Makefile does, with nobody's AWS account."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """Return the environment that the Makefile sets, without an AWS account."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     path = os.pathsep.join([str(ROOT / ".venv-sam" / "bin"), os.environ["PATH"]])
-    nobody = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     region = {"AWS_DEFAULT_REGION": "eu-west-1", "SAM_CLI_TELEMETRY": "0"}
-    return {**kept, **nobody, **region, "PATH": path}
+    return {**inherited, **keys, **region, "PATH": path}
 
 
 def run(*command: str, stdin: str = "", cwd: Path = ROOT, **environment: str) -> str:
-    """Run a command to its end and give what it printed; fail with all of it if it fails."""
+    """Run a command and return its output. If it fails, fail with its output."""
     done = subprocess.run(
         command,
         input=stdin,
@@ -100,21 +100,20 @@ class SamLocal:
             )
 
     def wait_until_ready(self) -> None:
-        """Wait for the line that says so."""
+        """Wait until the output says that the API is ready."""
         self._wait_for("\nready", 1)
         self.stack = stack_file.read(ROOT / ".local")
 
     def end(self) -> int:
-        """End it as Ctrl-C does, and give its exit status."""
+        """Send Ctrl-C and return the exit status."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         return self._process.wait(_LIMIT)
 
     def send(self, it: Sample, *, token: str | None = None, body: bytes | None = None) -> Any:
-        """Send a webhook, signed unless a token is given, and give the response.
+        """Send a webhook, signed unless a token is given, and return the response.
 
-        An empty ``token`` sends no Authorization header; ``body`` is sent in place of what was
-        signed.
+        An empty ``token`` sends no Authorization header; ``body`` replaces the signed body.
         """
         token = self.token(it) if token is None else token
         return requests.request(
@@ -127,16 +126,16 @@ class SamLocal:
         )
 
     def token(self, it: Sample) -> str:
-        """Sign a webhook."""
+        """Return the token for a webhook."""
         names = ("signature_secret", "api_key", "application_id")
         return Signer(*(self.stack[name] for name in names)).token(it)
 
     def client(self, service: str) -> Any:
-        """Make a boto3 client that speaks to its cloud."""
-        return boto3.client(service, **self._way_in())
+        """Return a boto3 client for the emulated AWS."""
+        return boto3.client(service, **self._client_options())
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that lead the SAM CLI to its cloud."""
+        """Return the variables that make the SAM CLI use the emulated AWS."""
         return {
             "AWS_ENDPOINT_URL": self.stack["aws_url"],
             "AWS_ACCESS_KEY_ID": self.stack["aws_access_key_id"],
@@ -144,39 +143,39 @@ class SamLocal:
         }
 
     def items(self, conversation: str) -> list[dict[str, Any]]:
-        """Give what the table holds of a conversation."""
-        table = boto3.resource("dynamodb", **self._way_in()).Table(self.stack["table"])
+        """Return the items of a conversation."""
+        table = boto3.resource("dynamodb", **self._client_options()).Table(self.stack["table"])
         found: list[dict[str, Any]] = table.query(
             KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": conversation}
         )["Items"]
         return found
 
     def jobs(self) -> Iterator[dict[str, Any]]:
-        """Take the jobs from the queue of recordings."""
+        """Receive and delete the messages of the recordings queue."""
         client = self.client("sqs")
-        place = {"QueueUrl": self.stack["queue_url"]}
-        while found := client.receive_message(**place, MaxNumberOfMessages=10).get("Messages"):
+        queue = {"QueueUrl": self.stack["queue_url"]}
+        while found := client.receive_message(**queue, MaxNumberOfMessages=10).get("Messages"):
             for message in found:
-                client.delete_message(**place, ReceiptHandle=message["ReceiptHandle"])
+                client.delete_message(**queue, ReceiptHandle=message["ReceiptHandle"])
                 yield json.loads(message["Body"])
 
     def log_lines(self, conversation: str, count: int) -> str:
-        """Wait until the functions logged so many lines of a conversation, and give the whole log.
+        """Wait until a conversation has ``count`` log lines, and return the whole log.
 
-        Without the SAM CLI's own lines about requests: it is no part of the application.
+        The log excludes the SAM CLI's own lines about requests.
         """
         self._wait_for(f'"conversation": "{conversation}"', count)
         lines = self._text().splitlines()
         return "\n".join(line for line in lines if not re.search(r'"(\S*m)?(GET|POST) /', line))
 
     def containers(self) -> list[str]:
-        """Give the containers that were made for it, running or not."""
+        """Return the ids of its containers, running or not."""
         ids = run("docker", "ps", "--all", "--quiet").split()
         endpoint = f":{self._aws_port}"
         form = "{{.Config.Env}}"
         return [one for one in ids if endpoint in run("docker", "inspect", "--format", form, one)]
 
-    def _way_in(self) -> dict[str, Any]:
+    def _client_options(self) -> dict[str, Any]:
         return {
             "endpoint_url": self.stack["aws_url"],
             "region_name": self.stack["region"],
@@ -196,7 +195,7 @@ class SamLocal:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return an unused port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""What `sam build` makes, and what would be deployed of it."""
+"""The output of `sam build`, and the resources that a deployment would create."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Resources = dict[str, Any]
 
 
 def copied(project: Path) -> Path:
-    """Copy what is deployed of this project."""
+    """Copy the files that `sam build` needs."""
     project.mkdir()
     for name in ("functions", "layers"):
         caches = shutil.ignore_patterns("__pycache__")
@@ -41,7 +41,7 @@ def copied(project: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def deployed(sam_local: SamLocal) -> Callable[[Path], Resources]:
-    """Package a built project for the cloud's S3, and give what CloudFormation would make of it."""
+    """Return a function that packages a built project and returns its transformed resources."""
     sam_local.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": sam_local.stack["region"]}
     )
@@ -53,15 +53,15 @@ def deployed(sam_local: SamLocal) -> Callable[[Path], Resources]:
         values = {name: str(one["Default"]) for name, one in source["Parameters"].items()}
         session = boto3.Session(region_name=sam_local.stack["region"])
         translator = Translator({}, Parser(), boto_session=session)
-        made: Resources = translator.translate(source, values)["Resources"]
-        return made
+        resources: Resources = translator.translate(source, values)["Resources"]
+        return resources
 
     return package
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A built project, with the bytecode in its folders that every test run leaves behind."""
+    """Return a built project whose source folders contain bytecode, as after a test run."""
     project = copied(tmp_path_factory.mktemp("before") / "project")
     compileall.compile_dir(project / "functions", quiet=1)
     run("sam", "build", cwd=project)
@@ -74,7 +74,7 @@ def before(project: Path, deployed: Callable[[Path], Resources]) -> Resources:
 
 
 def version(resources: Resources, function: str) -> str:
-    """Give the logical id of a function's published version; a new one is a new version."""
+    """Return the logical id of a function's version. It changes if SAM publishes a new one."""
     (found,) = (
         logical
         for logical, it in resources.items()
@@ -89,18 +89,18 @@ def versions(resources: Resources) -> set[str]:
     return {logical for logical, it in resources.items() if it["Type"] in kinds}
 
 
-def test_a_flow_that_was_touched_publishes_a_new_version_of_answer(
+def test_an_edited_flow_publishes_a_new_version_of_the_answer_function(
     before: Resources, deployed: Callable[[Path], Resources], tmp_path: Path
 ) -> None:
     project = copied(tmp_path / "project")
     with (project / "functions/flows/greet.py").open("a", encoding="utf-8") as flow:
-        flow.write("# touched\n")
+        flow.write("# edited\n")
     run("sam", "build", cwd=project)
     after = deployed(project)
     assert version(after, "AnswerFunction") != version(before, "AnswerFunction")
 
 
-def test_nothing_is_published_anew_where_nothing_was_touched(
+def test_an_unchanged_project_publishes_no_new_version(
     before: Resources, deployed: Callable[[Path], Resources], tmp_path: Path
 ) -> None:
     project = copied(tmp_path / "elsewhere")
@@ -108,7 +108,7 @@ def test_nothing_is_published_anew_where_nothing_was_touched(
     assert versions(deployed(project)) == versions(before)
 
 
-def test_a_function_is_deployed_with_the_source_and_its_bytecode_and_nothing_else(
+def test_functions_contain_only_the_source_and_its_bytecode(
     project: Path,
 ) -> None:
     source = files(project / "functions", "*.py")
@@ -119,24 +119,24 @@ def test_a_function_is_deployed_with_the_source_and_its_bytecode_and_nothing_els
         assert files(function, "*") == source | set(map(bytecode, source))
 
 
-def test_bytecode_of_a_function_is_compared_with_its_source_by_what_it_says(project: Path) -> None:
+def test_function_bytecode_is_checked_against_the_hash_of_its_source(project: Path) -> None:
     for source in (project / ".aws-sam/build").glob("*Function/**/*.py"):
         assert flags(bytecode(source)) == CHECKED_HASH
 
 
-def test_what_is_edited_where_it_is_deployed_is_what_runs(project: Path, tmp_path: Path) -> None:
-    # given a function as it is deployed, with a flow that was edited there, in as many bytes
+def test_an_edit_of_a_deployed_function_takes_effect(project: Path, tmp_path: Path) -> None:
+    # given a built function, with a flow edited in place to the same size
     function = tmp_path / "function"
     shutil.copytree(project / ".aws-sam/build/AnswerFunction", function)
     flow = function / "flows/greet.py"
     flow.write_text(flow.read_text(encoding="utf-8").replace("Thank you", "We thank"))
-    # when Python loads it, then what it knows is what stands there
+    # when Python loads the flow, then it has the edited text
     code = "import flows.greet; print(flows.greet.answer.__code__.co_consts)"
     python = str(ROOT / ".venv-sam/bin/python")
     assert "We thank" in run(python, "-c", code, cwd=function)
 
 
-def test_a_layer_has_bytecode_that_is_never_compared_with_its_source(project: Path) -> None:
+def test_layer_bytecode_is_never_checked_against_its_source(project: Path) -> None:
     layers = list((project / ".aws-sam/build").glob("*Layer*"))
     assert layers
     for source in [path for layer in layers for path in layer.rglob("*.py")]:
@@ -157,10 +157,10 @@ def test_the_layer_has_every_extension_module_for_both_processors(project: Path)
         assert machine == (0xB7 if "aarch64" in path.name else 0x3E), path
 
 
-def test_sam_writes_out_the_anchors_and_merges_of_the_template(
+def test_the_built_template_has_no_yaml_anchors_and_merges(
     project: Path, before: Resources
 ) -> None:
-    """CloudFormation does not know them. `before` has packaged the project."""
+    """CloudFormation does not support them. The fixture `before` packages the project."""
     assert before
     for built in (project / ".aws-sam/build/template.yaml", project / "packaged.yaml"):
         events = list(yaml.parse(built.read_text(encoding="utf-8")))
@@ -172,8 +172,8 @@ def test_sam_writes_out_the_anchors_and_merges_of_the_template(
 MEGABYTE = 1024 * 1024
 
 
-def test_a_function_is_small_and_so_is_what_it_needs(project: Path) -> None:
-    # What Lambda fetches before a cold start; the limits are those of today with a third to spare.
+def test_functions_and_layers_are_small(project: Path) -> None:
+    # Lambda fetches these before a cold start. The limits are today's sizes plus a third.
     built = project / ".aws-sam/build"
     for function in built.glob("*Function"):
         assert zipped(function) < 0.42 * MEGABYTE
@@ -181,22 +181,22 @@ def test_a_function_is_small_and_so_is_what_it_needs(project: Path) -> None:
 
 
 def zipped(folder: Path) -> int:
-    """Give how many bytes the files below a folder have when each is compressed."""
+    """Return the total size in bytes of a folder's files, each compressed."""
     return sum(
         len(zlib.compress(path.read_bytes())) for path in folder.rglob("*") if path.is_file()
     )
 
 
 def bytecode(source: Path) -> Path:
-    """Give the file with the bytecode of a source file."""
+    """Return the path of a source file's bytecode."""
     return source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
 
 
 def flags(compiled: Path) -> int:
-    """Give how bytecode is compared with its source."""
+    """Return the flags of a bytecode file (PEP 552)."""
     return int.from_bytes(compiled.read_bytes()[4:8], "little")
 
 
 def files(folder: Path, pattern: str) -> set[Path]:
-    """Give the files below a folder, from there."""
+    """Return the files in a folder, relative to it."""
     return {path.relative_to(folder) for path in folder.rglob(pattern) if path.is_file()}

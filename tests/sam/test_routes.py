@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 METHODS = ("POST", "GET")
 WEBHOOKS = sorted({key.partition(" ")[2] for key in routes() if " /webhooks/" in key})
-GUARDED = [path for path in WEBHOOKS if path != "/webhooks/fallback"]
-OWNERS = sorted(key for key in routes() if " /webhooks/" not in key)
-REPORTS = ("/webhooks/event", "/webhooks/recordings")  # nobody waits for their reply
+SIGNED_WEBHOOKS = [path for path in WEBHOOKS if path != "/webhooks/fallback"]
+ADMIN_ROUTES = sorted(key for key in routes() if " /webhooks/" not in key)
+EVENT_WEBHOOKS = ("/webhooks/event", "/webhooks/recordings")  # no caller waits for these
 CALL = ("started", "ringing", "answered", "completed")
 
 
@@ -37,42 +37,42 @@ def of(path: str) -> str:
     return next(name for name in SAMPLES if sample(name).path == path)
 
 
-def test_every_webhook_has_a_sample_and_is_a_route_for_get_and_post() -> None:
+def test_every_webhook_has_a_sample_and_accepts_get_and_post() -> None:
     assert {sample(name).path for name in SAMPLES} == set(WEBHOOKS)
     assert {f"{method} {path}" for method in METHODS for path in WEBHOOKS} <= set(routes())
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_signed_webhook_is_answered(sam_local: SamLocal, name: str, method: str) -> None:
+def test_accepts_signed_webhooks(sam_local: SamLocal, name: str, method: str) -> None:
     response = sam_local.send(sample(name, method, conversation_uuid=conversation()))
-    if sample(name).path in REPORTS:
+    if sample(name).path in EVENT_WEBHOOKS:
         assert (response.status_code, response.content) == (204, b"")
     else:
         assert response.status_code == 200
         assert all("action" in action for action in response.json())
 
 
-@pytest.mark.parametrize("key", OWNERS)
-def test_the_owners_api_lets_nobody_in_whom_no_gateway_vouches_for(
+@pytest.mark.parametrize("key", ADMIN_ROUTES)
+def test_the_admin_api_rejects_requests_without_an_iam_context(
     sam_local: SamLocal, key: str
 ) -> None:
-    """`sam local` checks no signature of AWS's, so the function refuses by itself."""
+    """`sam local` doesn't check IAM signatures, so the function itself must reject."""
     method, _, path = key.partition(" ")
     request = Sample(method, path.replace("{uuid}", str(uuid.uuid4())), "", b"")
     assert sam_local.send(request, token="").status_code == 403
 
 
-def test_the_curl_command_that_sign_prints_is_answered(sam_local: SamLocal) -> None:
+def test_the_curl_command_of_local_sign_works(sam_local: SamLocal) -> None:
     command = run(str(ROOT / ".venv/bin/python"), "-m", "local.sign", "answer")
-    answer = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=60)
-    assert answer.stdout.startswith("HTTP/1.1 200 OK")
-    assert answer.stdout.rstrip().endswith("]")
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("HTTP/1.1 200 OK")
+    assert done.stdout.rstrip().endswith("]")
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("path", GUARDED)
-def test_an_unsigned_webhook_is_asked_for_again(
+@pytest.mark.parametrize("path", SIGNED_WEBHOOKS)
+def test_unsigned_webhooks_get_503_and_retry_after(
     sam_local: SamLocal, path: str, method: str
 ) -> None:
     response = sam_local.send(sample(of(path), method), token="")
@@ -80,60 +80,60 @@ def test_an_unsigned_webhook_is_asked_for_again(
     assert response.headers["Retry-After"]
 
 
-def test_an_unsigned_webhook_at_the_fallback_is_answered(sam_local: SamLocal) -> None:
+def test_the_fallback_accepts_unsigned_webhooks(sam_local: SamLocal) -> None:
     assert sam_local.send(sample("fallback"), token="").status_code == 200
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("path", GUARDED)
-def test_a_forged_webhook_is_refused(sam_local: SamLocal, path: str, method: str) -> None:
+@pytest.mark.parametrize("path", SIGNED_WEBHOOKS)
+def test_rejects_webhooks_signed_with_another_secret(
+    sam_local: SamLocal, path: str, method: str
+) -> None:
     it = sample(of(path), method)
-    stranger = Signer("a secret of somebody else's, long enough", "", "")
+    stranger = Signer("the secret of another account, long enough", "", "")
     response = sam_local.send(it, token=stranger.token(it))
     assert (response.status_code, response.content) == (401, b"")
 
 
-@pytest.mark.parametrize("path", GUARDED)
-def test_an_altered_body_is_refused(sam_local: SamLocal, path: str) -> None:
+@pytest.mark.parametrize("path", SIGNED_WEBHOOKS)
+def test_rejects_an_altered_body(sam_local: SamLocal, path: str) -> None:
     it = sample(of(path))
     altered = it.body.replace(b"447700900002", b"447700900003") + b" "
     response = sam_local.send(it, body=altered)
     assert (response.status_code, response.content) == (401, b"")
 
 
-@pytest.mark.parametrize("path", [path for path in GUARDED if path != "/webhooks/answer"])
-def test_an_altered_query_is_refused_where_it_would_have_an_effect(
-    sam_local: SamLocal, path: str
-) -> None:
+@pytest.mark.parametrize("path", [path for path in SIGNED_WEBHOOKS if path != "/webhooks/answer"])
+def test_rejects_an_altered_query_except_for_answer(sam_local: SamLocal, path: str) -> None:
     it = sample(of(path), "GET")
     altered = replace(it, query=it.query.replace("CON-f", "CON-e"))
     assert sam_local.send(altered, token=sam_local.token(it)).status_code == 401
 
 
-def test_an_unknown_flow_gives_the_caller_an_apology(sam_local: SamLocal) -> None:
+def test_an_unknown_flow_causes_an_apology(sam_local: SamLocal) -> None:
     response = sam_local.send(sample("answer", query="flow=nowhere"))
     assert response.status_code == 200
     assert "sorry" in response.text
 
 
-def test_a_body_of_300_kilobytes_is_too_large(sam_local: SamLocal) -> None:
+def test_rejects_a_body_of_300_kilobytes(sam_local: SamLocal) -> None:
     response = sam_local.send(sample("event-started", padding="x" * 300_000))
     assert response.status_code == 413
 
 
-def test_a_signed_body_that_is_no_json_is_refused_with_the_reason(sam_local: SamLocal) -> None:
-    response = sam_local.send(replace(sample("event-started"), body=b"no JSON"))
+def test_rejects_a_signed_body_that_is_not_json_with_the_reason(sam_local: SamLocal) -> None:
+    response = sam_local.send(replace(sample("event-started"), body=b"not JSON"))
     assert response.status_code == 400
     assert set(response.json()) == {"title", "detail"}
 
 
-def test_a_key_pressed_leads_on_in_the_flow_of_its_url(sam_local: SamLocal) -> None:
-    answer = sam_local.send(sample("answer", query="flow=dtmf_menu")).json()
-    asked = next(action for action in answer if action["action"] == "input")
-    query = asked["eventUrl"][0].partition("?")[2]
+def test_a_digit_continues_the_flow_in_its_url(sam_local: SamLocal) -> None:
+    ncco = sam_local.send(sample("answer", query="flow=dtmf_menu")).json()
+    input_action = next(action for action in ncco if action["action"] == "input")
+    query = input_action["eventUrl"][0].partition("?")[2]
     response = sam_local.send(sample("dtmf", query=query, conversation_uuid=conversation()))
     assert response.status_code == 200
-    assert asked["eventUrl"][0].startswith(f"{sam_local.stack['api_url']}/webhooks/dtmf?")
+    assert input_action["eventUrl"][0].startswith(f"{sam_local.stack['api_url']}/webhooks/dtmf?")
     assert parse_qs(query)["flow"] == ["dtmf_menu"]
 
 
@@ -150,12 +150,12 @@ def test_a_key_pressed_leads_on_in_the_flow_of_its_url(sam_local: SamLocal) -> N
         ("notification", "notify"),
     ],
 )
-def test_an_event_is_kept_once_as_it_came(
+def test_an_event_is_stored_once_and_unchanged(
     sam_local: SamLocal, name: str, kind: str, method: str
 ) -> None:
-    place = "conversation_uuid_to" if name == "event-transfer" else "conversation_uuid"
+    field = "conversation_uuid_to" if name == "event-transfer" else "conversation_uuid"
     ours = conversation()
-    it = sample(name, method, **{place: ours, "conversation_uuid": ours})
+    it = sample(name, method, **{field: ours, "conversation_uuid": ours})
     for _ in range(2):
         sam_local.send(it)
     (item,) = sam_local.items(ours)
@@ -165,22 +165,22 @@ def test_an_event_is_kept_once_as_it_came(
     assert item["sk"].split("#")[1] == kind
 
 
-def test_the_answer_webhook_is_not_kept(sam_local: SamLocal) -> None:
+def test_the_answer_webhook_is_not_stored(sam_local: SamLocal) -> None:
     ours = conversation()
     sam_local.send(sample("answer", conversation_uuid=ours))
     assert sam_local.items(ours) == []
 
 
-@pytest.mark.parametrize("door", ["/webhooks/recordings", "/webhooks/event"])
-def test_a_recording_becomes_one_job_on_the_queue(sam_local: SamLocal, door: str) -> None:
+@pytest.mark.parametrize("path", ["/webhooks/recordings", "/webhooks/event"])
+def test_a_recording_is_queued_once(sam_local: SamLocal, path: str) -> None:
     ours = conversation()
-    it = replace(sample("recordings", conversation_uuid=ours), path=door)
+    it = replace(sample("recordings", conversation_uuid=ours), path=path)
     assert sam_local.send(it).status_code == 204
     (job,) = [job for job in sam_local.jobs() if ours in job["body"]]
     assert job["body"] == it.body.decode()
 
 
-def test_the_statuses_of_a_call_fold_to_one_state_however_they_arrive(
+def test_status_events_in_any_order_build_the_same_timeline(
     sam_local: SamLocal,
 ) -> None:
     ours = conversation()
@@ -193,12 +193,12 @@ def test_the_statuses_of_a_call_fold_to_one_state_however_they_arrive(
     assert (leg.state, leg.outcome, leg.ended) == ("completed", "answered", True)
 
 
-def test_the_logs_have_no_whole_number_and_no_token(sam_local: SamLocal) -> None:
+def test_logs_contain_no_full_number_and_no_token(sam_local: SamLocal) -> None:
     ours = conversation()
     requests = [
         sample(name, method, conversation_uuid=ours)
         for name in SAMPLES
-        if sample(name).path in GUARDED
+        if sample(name).path in SIGNED_WEBHOOKS
         for method in METHODS
     ]
     for it in requests:
@@ -209,7 +209,7 @@ def test_the_logs_have_no_whole_number_and_no_token(sam_local: SamLocal) -> None
     assert sam_local.stack["signature_secret"] not in log
 
 
-def test_a_get_request_keeps_the_order_of_its_parameters(sam_local: SamLocal) -> None:
+def test_get_parameters_keep_their_order(sam_local: SamLocal) -> None:
     ours = conversation()
     it = sample("event-started", "GET", conversation_uuid=ours)
     backwards = "&".join(reversed(it.query.split("&")))

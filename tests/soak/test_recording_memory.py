@@ -1,4 +1,4 @@
-"""How much memory the function needs for recordings of 1, 50 and 500 MB, and how fast it is."""
+"""Memory and throughput of fetch_recording for recordings of 1, 50, and 500 MB."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def environment(
 
 
 @pytest.mark.parametrize("megabytes", [1, 50, 500])
-def test_memory_does_not_grow_with_a_recording(
+def test_memory_does_not_grow_with_the_recording(
     environment: tuple[VonageFiles, dict[str, str]],
     megabytes: int,
     capsys: pytest.CaptureFixture[str],
@@ -41,20 +41,18 @@ def test_memory_does_not_grow_with_a_recording(
     files, variables = environment
     event = discarding_aws.record(files, megabytes * MEGABYTE)
     with FunctionProcesses(variables, PACKAGES) as functions:
-        # given the function, imported and idle
+        # given the imported, idle function
         functions("fetch_recording", {"Records": []}, 300.0)
         idle = memory(functions.process_id, "VmRSS")
         # when it fetches a recording
-        begun = time.monotonic()
+        start = time.monotonic()
         outcome = functions("fetch_recording", event, 300.0)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - start
         peak = memory(functions.process_id, "VmHWM")
     files.content.clear()
     with capsys.disabled():
-        print(
-            f"\n{megabytes} MB: idle {idle:.1f} MiB, {peak - idle:.1f} MiB above at most;", end=" "
-        )
+        print(f"\n{megabytes} MB: idle {idle:.1f} MiB, peak {peak - idle:.1f} MiB above;", end=" ")
         print(f"{seconds:.1f} s, {megabytes / seconds:.0f} MB/s")
-    # then it stored it, and needed no more than this above being idle
+    # then it is stored, and the peak is within the limit
     assert outcome.reply == {"batchItemFailures": []}
     assert peak - idle <= LIMIT

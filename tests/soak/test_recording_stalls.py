@@ -1,6 +1,6 @@
-"""A Vonage that stops answering: the function waits as long as it may, and loses nothing.
+"""If Vonage stops responding, the function waits until its timeout and loses nothing.
 
-Here and not among the quick tests, since each stall lasts the 20 s after which a read is given up.
+These are soak tests because each stall lasts 20 s, the read timeout.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from tests.unit.fetch_recording.conftest import (
 if TYPE_CHECKING:
     from tests.support.vonage_files import Fault
 
-__all__ = ["files", "functions", "harness", "storage"]  # pytest finds the fixtures here
+__all__ = ["files", "functions", "harness", "storage"]  # fixtures for pytest
 
 
 @pytest.mark.parametrize("fault", ["hang", "halt"])
-def test_a_recording_whose_vonage_stalls_is_left_on_the_queue_and_stored_later(
+def test_a_stalled_download_stays_on_the_queue_and_is_stored_later(
     harness: FetchHarness,
     fault: Fault,
 ) -> None:
-    # given a Vonage that never answers, or stops in the middle of the file, once
+    # given a Vonage that once never responds, or stops in the middle of the file
     recording = harness.recording(LARGE)
     harness.files.faults = [fault]
-    # when the message comes
+    # when the message arrives
     assert harness.failed(recording.body) == 1
-    # then nothing is stored and no upload is left open, and the next time it is stored whole
+    # then nothing is stored and no upload stays open, and the next attempt stores the file
     assert harness.storage.objects(recording.uuid) == {}
     assert harness.storage.uploads() == []
     assert harness.failed(recording.body, attempt=2) == 0

@@ -1,4 +1,4 @@
-"""Key pair and signature secret changed under a running load: no webhook and no call fails."""
+"""Rotating the key pair and the signature secret under load fails no webhook and no call."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 NEW = "the-next-signature-secret-of-the-account"
-PATIENCE = 300.0  # seconds
+TIMEOUT = 300.0  # seconds
 
 
-async def test_a_rotation_of_both_under_load_fails_no_call_and_no_webhook(tmp_path: Path) -> None:
+async def test_rotating_both_under_load_fails_no_call_and_no_webhook(tmp_path: Path) -> None:
     options = PlatformOptions(
         folder=tmp_path / ".local", parameters={"AllowedPrefixes": "44", "CallsPerDay": "90000"}
     )
     async with LocalPlatform(ROOT, options) as platform, aiohttp.ClientSession() as http:
         terminal = CliTerminal(platform, tmp_path, http)
         before = platform.vonage.application().public_key_pem
-        # Given calls in both directions
+        # given inbound and outbound calls
         load = Load(platform, http)
         await asyncio.sleep(5)
-        # When both are changed, and the dashboard's switch is thrown when that is asked for
-        await _rotated(terminal, "key")
-        await _rotated(terminal, "signature", "--settle", "10")
+        # when both are rotated, and the dashboard's secret is changed at the prompt
+        await _rotate(terminal, "key")
+        await _rotate(terminal, "signature", "--settle", "10")
         await asyncio.sleep(5)
         await load.end()
-        # Then each of Vonage's and the owner's requests was taken, at the first attempt
+        # then each webhook and each admin API request succeeded at the first attempt
         hooks = [hook async for hook in webhooks(platform, http)]
         signers = await asyncio.to_thread(_signers, terminal)
-        print(f"\n{len(hooks)} webhooks, {len(load.replies)} requests of the owner's")
+        print(f"\n{len(hooks)} webhooks, {len(load.responses)} admin API requests")
         assert [hook for hook in hooks if hook["status"] not in (200, 204)] == []
-        assert set(load.replies) == {("POST", 201), ("GET", 200)}
-        # And it was truly another key and another secret
+        assert set(load.responses) == {("POST", 201), ("GET", 200)}
+        # and the key and the secret did change
         assert platform.vonage.application().public_key_pem != before
         assert len(signers) == 2
 
 
-async def _rotated(terminal: CliTerminal, what: str, *words: str) -> None:
+async def _rotate(terminal: CliTerminal, what: str, *words: str) -> None:
     environment = {"VONAGE_NEW_SIGNATURE_SECRET": NEW}
     process = await terminal.start("rotate", what, "--yes", *words, environment=environment)
     assert process.stdout is not None
-    said = b""
-    async with asyncio.timeout(PATIENCE):
+    output = b""
+    async with asyncio.timeout(TIMEOUT):
         while line := await process.stdout.readline():
-            said += line
+            output += line
             if line.startswith(b"Now change the signature secret"):
                 await terminal.vonage("PUT", "/sim/account", {"signature_secret": NEW})
-        _, complaints = await process.communicate()
-    assert process.returncode == 0, said + complaints
+        _, errors = await process.communicate()
+    assert process.returncode == 0, output + errors
 
 
 def _signers(terminal: CliTerminal) -> set[str]:
-    kept: Iterable[dict[str, Any]] = terminal.items()
-    return {one["signed_by"]["S"] for one in kept}
+    items: Iterable[dict[str, Any]] = terminal.items()
+    return {item["signed_by"]["S"] for item in items}

@@ -1,80 +1,59 @@
-"""The simulator alone: ten thousand calls, each with webhooks, keys and a recording."""
+"""The simulator's memory over ten thousand calls, each with webhooks, input, and a recording."""
 
 import asyncio
 import gc
 import os
 from pathlib import Path
+from typing import Any
 
 import aiohttp
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
+from tests.support.voice_app import voice_app
 from vonage_simulator import Simulator, SimulatorSettings, WebhookTarget
 
 CALLS = 10_000
-# By then everything that is kept up to a limit has reached it: calls, journal, recordings.
+# By then, all limited collections are full: calls, journal, recordings.
 CALLS_TO_FILL = 6_000
 AT_ONCE = 50
 KEPT = 200
-MORE_OBJECTS = 0.05
-MORE_BYTES = 24 * 1024 * 1024
+MAX_OBJECT_GROWTH = 0.05
+MAX_BYTE_GROWTH = 24 * 1024 * 1024
+
+
+NCCO: list[dict[str, Any]] = [
+    {"action": "talk", "text": "press a key"},
+    {"action": "input", "type": ["dtmf"], "dtmf": {"timeOut": 1, "maxDigits": 1}},
+    {"action": "record", "timeOut": 3},
+]
 
 
 async def test_memory_stays_bounded_over_ten_thousand_calls() -> None:
-    server, events = await _application()
-    url = f"http://127.0.0.1:{server.port}"
-    settings = SimulatorSettings(
-        answer=WebhookTarget(f"{url}/answer", "GET"),
-        event=WebhookTarget(f"{url}/event"),
-        speed=100,
-        calls_kept=KEPT,
-    )
-    try:
+    async with voice_app(NCCO) as app:
+        settings = SimulatorSettings(
+            answer=WebhookTarget(f"{app.url}/answer", "GET"),
+            event=WebhookTarget(f"{app.url}/event"),
+            speed=100,
+            calls_kept=KEPT,
+        )
         async with Simulator(settings) as simulator, aiohttp.ClientSession() as client:
             await _calls(simulator, client, CALLS_TO_FILL)
             objects, size, files = _objects(), _resident_bytes(), _open_files()
             await _calls(simulator, client, CALLS - CALLS_TO_FILL)
-            more_objects = _objects() / objects - 1
-            more_bytes = _resident_bytes() - size
-            about = await _about(simulator, client)
+            object_growth = _objects() / objects - 1
+            byte_growth = _resident_bytes() - size
+            summary = await _summary(simulator, client)
             print(
-                f"{about['calls']} calls, {events['count']} events; in the last "
-                f"{CALLS - CALLS_TO_FILL} calls {more_objects:+.1%} objects, {more_bytes:+} bytes"
+                f"{summary['calls']} calls, {app.received['event']} events; in the last "
+                f"{CALLS - CALLS_TO_FILL} calls {object_growth:+.1%} objects, {byte_growth:+} bytes"
             )
-            assert about["calls"] == CALLS
-            assert about["calls_open"] == 0
-            assert about["calls_forgotten"] == CALLS - KEPT
-            # started, ringing, answered, input, completed, record: each once.
-            assert events["count"] == 6 * CALLS
-            assert more_objects < MORE_OBJECTS
-            assert more_bytes < MORE_BYTES
+            assert summary["calls"] == CALLS
+            assert summary["calls_open"] == 0
+            assert summary["calls_forgotten"] == CALLS - KEPT
+            # started, ringing, answered, input, completed, record: once each
+            assert app.received["event"] == 6 * CALLS
+            assert object_growth < MAX_OBJECT_GROWTH
+            assert byte_growth < MAX_BYTE_GROWTH
             assert _open_files() <= files + 2 * AT_ONCE
-    finally:
-        await server.close()
-
-
-async def _application() -> tuple[TestServer, dict[str, int]]:
-    """An application that asks for a key and records; counts its events."""
-    events = {"count": 0}
-    ncco = [
-        {"action": "talk", "text": "press a key"},
-        {"action": "input", "type": ["dtmf"], "dtmf": {"timeOut": 1, "maxDigits": 1}},
-        {"action": "record", "timeOut": 3},
-    ]
-
-    async def answer(request: web.Request) -> web.Response:
-        return web.json_response(ncco)
-
-    async def event(request: web.Request) -> web.Response:
-        await request.read()
-        events["count"] += 1
-        return web.Response(status=204)
-
-    app = web.Application()
-    app.add_routes([web.get("/answer", answer), web.post("/event", event)])
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    return server, events
 
 
 async def _calls(simulator: Simulator, client: aiohttp.ClientSession, count: int) -> None:
@@ -83,15 +62,15 @@ async def _calls(simulator: Simulator, client: aiohttp.ClientSession, count: int
         for _ in range(AT_ONCE):
             async with client.post(f"{simulator.http_url}/sim/calls", json=body) as response:
                 assert response.status == 201
-        while (await _about(simulator, client))["calls_open"]:
+        while (await _summary(simulator, client))["calls_open"]:
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.3)  # the last record events
 
 
-async def _about(simulator: Simulator, client: aiohttp.ClientSession) -> dict[str, int]:
+async def _summary(simulator: Simulator, client: aiohttp.ClientSession) -> dict[str, int]:
     async with client.get(f"{simulator.http_url}/sim") as response:
-        found: dict[str, int] = await response.json()
-        return found
+        summary: dict[str, int] = await response.json()
+        return summary
 
 
 def _open_files() -> int:
@@ -105,6 +84,6 @@ def _objects() -> int:
 
 
 def _resident_bytes() -> int:
-    """What the process takes, where the system tells."""
+    """Return the resident memory of the process, or 0 if the system has no /proc."""
     status = Path("/proc/self/statm")
     return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0
