@@ -1,7 +1,7 @@
-"""How fast it is, beside what it could be compared with. No test: nothing here passes or fails."""
+"""Benchmarks against other implementations. These are not tests: nothing passes or fails."""
 
 import sys
 from pathlib import Path
 
-# Where the application's own modules are; pytest puts it on the path by itself.
+# The application's modules. pytest adds this folder to the path itself.
 sys.path.append(str(Path(__file__).parents[2] / "functions"))

@@ -1,4 +1,4 @@
-"""``python -m tests.bench``: runs the benchmarks and writes tests/bench/results.json."""
+"""``python -m tests.bench``: run the benchmarks and write tests/bench/results.json."""
 
 from __future__ import annotations
 
@@ -23,45 +23,47 @@ _REQUESTS = 1000
 
 
 def main() -> int:
-    """Run what is asked for; give the exit status."""
-    asked = _arguments()
+    """Run the benchmarks of the command line; return the exit status."""
+    arguments = _arguments()
     STORE.mkdir(parents=True, exist_ok=True)
-    begun = time.monotonic()
+    start = time.monotonic()
     try:
-        for name, outcome in _outcomes(asked):
-            _say("")
+        for name, outcome in _outcomes(arguments):
+            _report_progress("")
             sys.stdout.write(f"{outcome.text}\n\n")
-            if asked.save:
+            if arguments.save:
                 results.save(name, outcome.result)
     except KeyboardInterrupt:
-        _say("ended\n")
+        _report_progress("interrupted\n")
         return 130
-    sys.stdout.write(f"{time.monotonic() - begun:.0f} s in all\n")
+    sys.stdout.write(f"{time.monotonic() - start:.0f} s in total\n")
     return 0
 
 
-def _cold(asked: argparse.Namespace) -> Measurement:
-    return answer_latency.cold(_runtime(), _field(), asked.rounds, _say)
+def _cold(arguments: argparse.Namespace) -> Measurement:
+    return answer_latency.cold(_runtime(), _implementations(), arguments.rounds, _report_progress)
 
 
-def _warm(asked: argparse.Namespace) -> Measurement:
-    return answer_latency.warm(_runtime(), _field()[:4], asked.requests, _say)
+def _warm(arguments: argparse.Namespace) -> Measurement:
+    return answer_latency.warm(
+        _runtime(), _implementations()[:4], arguments.requests, _report_progress
+    )
 
 
-def _events(asked: argparse.Namespace) -> Measurement:
-    return events.events(asked.requests, _say)
+def _events(arguments: argparse.Namespace) -> Measurement:
+    return events.events(arguments.requests, _report_progress)
 
 
-def _recordings(asked: argparse.Namespace) -> Measurement:
-    return recordings.recordings(max(1, asked.rounds // 3), _say)
+def _recordings(arguments: argparse.Namespace) -> Measurement:
+    return recordings.recordings(max(1, arguments.rounds // 3), _report_progress)
 
 
-def _reading(asked: argparse.Namespace) -> Measurement:
-    return read_cost.reading(asked.rounds, _say)
+def _reading(arguments: argparse.Namespace) -> Measurement:
+    return read_cost.reading(arguments.rounds, _report_progress)
 
 
-def _simulator(asked: argparse.Namespace) -> Measurement:
-    return simulator.simulator(asked.requests, _say)
+def _simulator(arguments: argparse.Namespace) -> Measurement:
+    return simulator.simulator(arguments.requests, _report_progress)
 
 
 _BENCHMARKS = {
@@ -74,10 +76,10 @@ _BENCHMARKS = {
 }
 
 
-def _outcomes(asked: argparse.Namespace) -> Iterator[tuple[str, Measurement]]:
+def _outcomes(arguments: argparse.Namespace) -> Iterator[tuple[str, Measurement]]:
     try:
-        for name in asked.name or _BENCHMARKS:
-            yield name, _BENCHMARKS[name](asked)
+        for name in arguments.name or _BENCHMARKS:
+            yield name, _BENCHMARKS[name](arguments)
     finally:
         if _runtime.cache_info().currsize:
             _runtime().clear()
@@ -85,18 +87,18 @@ def _outcomes(asked: argparse.Namespace) -> Iterator[tuple[str, Measurement]]:
 
 @functools.cache
 def _runtime() -> Containers | Processes:
-    found = Containers() if has_docker() else Processes(runtime_packages(_say))
-    _say(f"{found.title}\n")
+    found = Containers() if has_docker() else Processes(runtime_packages(_report_progress))
+    _report_progress(f"{found.title}\n")
     return found
 
 
 @functools.cache
-def _field() -> list[Baseline]:
-    return baselines(_say)
+def _implementations() -> list[Baseline]:
+    return baselines(_report_progress)
 
 
-def _say(line: str) -> None:
-    """Tell on one line of the terminal how far it is."""
+def _report_progress(line: str) -> None:
+    """Print the progress; on a terminal, overwrite the previous line."""
     sys.stderr.write(f"\r\x1b[K{line}" if sys.stderr.isatty() else f"{line}\n")
     sys.stderr.flush()
 
@@ -104,20 +106,33 @@ def _say(line: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument(
-        "name", nargs="*", metavar="BENCHMARK", help=f"of {', '.join(_BENCHMARKS)}; all if none"
+        "name",
+        nargs="*",
+        metavar="BENCHMARK",
+        help=f"one of {', '.join(_BENCHMARKS)} (default: all)",
     )
     parser.add_argument(
-        "--rounds", type=int, default=_ROUNDS, help="cold starts of each, and readings"
+        "--rounds",
+        type=int,
+        default=_ROUNDS,
+        help="cold starts per implementation, and reads (default: %(default)s)",
     )
     parser.add_argument(
-        "--requests", type=int, default=_REQUESTS, help="warm requests of each, events and calls"
+        "--requests",
+        type=int,
+        default=_REQUESTS,
+        help="warm requests per implementation, events, and calls (default: %(default)s)",
     )
-    parser.add_argument("--no-save", dest="save", action="store_false", help="keep no results")
-    asked = parser.parse_args()
-    unknown = set(asked.name) - set(_BENCHMARKS)
+    parser.add_argument(
+        "--no-save", dest="save", action="store_false", help="do not write results.json"
+    )
+    arguments = parser.parse_args()
+    unknown = set(arguments.name) - set(_BENCHMARKS)
     if unknown:
-        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
-    return asked
+        parser.error(
+            f"unknown benchmark: {', '.join(sorted(unknown))}; expected {', '.join(_BENCHMARKS)}"
+        )
+    return arguments
 
 
 if __name__ == "__main__":

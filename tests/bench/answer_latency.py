@@ -1,4 +1,4 @@
-"""How long the answer webhook takes: where Python starts with it, and where it runs already."""
+"""Measure the answer webhook's latency, cold and warm."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ if TYPE_CHECKING:
     from tests.bench.lambda_containers import Containers, Processes, Started
     from tests.support.signing import VonageSignature
 
-_BLOCK = 50  # requests after which another contender has its turn
+_BLOCK = 50  # consecutive requests per implementation
 
 
 class _Bench(NamedTuple):
-    """What a function finds around it: its environment, and the account that signs."""
+    """A function's environment variables, and the account that signs webhooks."""
 
     environment: dict[str, str]
     account: VonageSignature
 
     def request(self) -> dict[str, Any]:
-        """Give a signed answer webhook as API Gateway hands it to a function."""
+        """Return API Gateway's event of a signed answer webhook."""
         return webhooks.post(self.account, "answer", webhooks.answer(webhooks.conversation()))
 
 
 class _Cold(NamedTuple):
-    """Milliseconds of one start: until the answer with and without the container's own start, and
-    of that what the emulator saw of init and the first invocation.
+    """Milliseconds of one cold start.
+
+    ``with_container`` includes the container's start, ``answer`` doesn't. The emulator reports
+    ``init`` and the first ``invocation``.
     """
 
     with_container: float
@@ -47,57 +49,58 @@ class _Cold(NamedTuple):
 
 def cold(
     runtime: Containers | Processes,
-    field: Sequence[Baseline],
+    implementations: Sequence[Baseline],
     rounds: int,
-    say: Callable[[str], None],
+    report_progress: Callable[[str], None],
 ) -> Measurement:
-    """Start every contender afresh in each round and have it answer one signed request.
+    """Start each implementation once per round, and invoke it with one signed request.
 
     Parameters
     ----------
-    runtime, field
-        Where they are started, and who.
+    runtime, implementations
+        Where to start, and what.
     rounds
-        How often each is started.
-    say
-        Told how far it is.
+        Cold starts per implementation.
+    report_progress
+        Receives a line of text for each start.
     """
-    starts: dict[str, list[_Cold]] = {one.name: [] for one in field}
-    packages = {one.name: one.package for one in field}
+    starts: dict[str, list[_Cold]] = {one.name: [] for one in implementations}
+    packages = {one.name: one.package for one in implementations}
     with _bench(runtime) as stage:
         for turn, name in in_turn(list(packages), rounds):
-            say(f"cold {turn + 1}/{rounds} {name}")
+            report_progress(f"cold {turn + 1}/{rounds} {name}")
             with runtime.start(packages[name], stage.environment) as started:
                 starts[name].append(_measured(started, stage.request(), name))
-    return _cold_outcome(runtime.title, field, starts)
+    return _cold_outcome(runtime.title, implementations, starts)
 
 
 def warm(
     runtime: Containers | Processes,
-    field: Sequence[Baseline],
+    implementations: Sequence[Baseline],
     requests: int,
-    say: Callable[[str], None],
+    report_progress: Callable[[str], None],
 ) -> Measurement:
-    """Have every contender answer many signed requests, in blocks that take turns."""
-    times: dict[str, list[float]] = {one.name: [] for one in field}
+    """Send each implementation many signed requests, in blocks that take turns."""
+    times: dict[str, list[float]] = {one.name: [] for one in implementations}
     with _bench(runtime) as stage, ExitStack() as running:
         started = {}
-        for one in field:
+        for one in implementations:
             started[one.name] = running.enter_context(runtime.start(one.package, stage.environment))
             for _ in range(_BLOCK):
                 _check(one.name, started[one.name].invoke(stage.request()))
         for turn, name in in_turn(list(started), -(-requests // _BLOCK)):
-            say(f"warm {turn * _BLOCK}/{requests} {name}")
+            report_progress(f"warm {turn * _BLOCK}/{requests} {name}")
             for _ in range(_BLOCK):
                 event = stage.request()
-                begun = time.perf_counter()
-                reply = started[name].invoke(event)
-                times[name].append((time.perf_counter() - begun) * 1000)
-                _check(name, reply)
+                start = time.perf_counter()
+                response = started[name].invoke(event)
+                times[name].append((time.perf_counter() - start) * 1000)
+                _check(name, response)
     spreads = {name: spread(values) for name, values in times.items()}
     base = spreads["empty"].median
     rows = [
-        [one.title, spreads[one.name], f"{spreads[one.name].median / base:.2f}"] for one in field
+        [one.title, spreads[one.name], f"{spreads[one.name].median / base:.2f}"]
+        for one in implementations
     ]
     return Measurement(
         {
@@ -114,34 +117,37 @@ def _bench(runtime: Containers | Processes) -> Iterator[_Bench]:
     ours = account()
     with fake_aws(runtime.listens, runtime.called) as aws:
         client = aws.client("secretsmanager")
-        made = client.create_secret(Name="signing", SecretString=ours.secret_string())
-        client.get_secret_value(SecretId=made["ARN"])  # moto's own first time
+        signing = client.create_secret(Name="signing", SecretString=ours.secret_string())
+        client.get_secret_value(SecretId=signing["ARN"])  # moto's first request is slower
         region = {"AWS_DEFAULT_REGION": "eu-west-2"}
-        board = client.create_secret(Name="switchboard", SecretString="{}")
-        own = stack(SIGNING_SECRET_ID=made["ARN"], SWITCHBOARD_SECRET_ID=board["ARN"])
-        own |= credentials(aws.endpoint) | region
-        yield _Bench(own, ours)
+        switchboard = client.create_secret(Name="switchboard", SecretString="{}")
+        environment = stack(
+            SIGNING_SECRET_ID=signing["ARN"], SWITCHBOARD_SECRET_ID=switchboard["ARN"]
+        )
+        yield _Bench(environment | credentials(aws.endpoint) | region, ours)
 
 
 def _measured(started: Started, event: dict[str, Any], name: str) -> _Cold:
     sent_at = time.perf_counter()
-    reply = started.invoke(event)
+    response = started.invoke(event)
     answered_at = time.perf_counter()
-    _check(name, reply)
+    _check(name, response)
     return _Cold(
-        (answered_at - started.asked_at) * 1000, (answered_at - sent_at) * 1000, *started.told()
+        (answered_at - started.requested_at) * 1000,
+        (answered_at - sent_at) * 1000,
+        *started.emulator_times(),
     )
 
 
-def _check(name: str, reply: dict[str, Any]) -> None:
-    """See that a contender greeted the caller; the empty one says nothing."""
-    actions = [action["action"] for action in json.loads(reply["body"])]
+def _check(name: str, response: dict[str, Any]) -> None:
+    """Raise unless the response greets the caller, or is empty for the empty handler."""
+    actions = [action["action"] for action in json.loads(response["body"])]
     if actions != ([] if name == "empty" else ["talk"]):
-        raise RuntimeError(f"{name} answered {reply}")
+        raise RuntimeError(f"{name}: unexpected response {response}")
 
 
 def _cold_outcome(
-    where: str, field: Sequence[Baseline], starts: dict[str, list[_Cold]]
+    where: str, implementations: Sequence[Baseline], starts: dict[str, list[_Cold]]
 ) -> Measurement:
     found = {
         name: {part: spread([getattr(one, part) for one in those]) for part in _Cold._fields}
@@ -159,11 +165,11 @@ def _cold_outcome(
             number(found[one.name]["invocation"].median),
             found[one.name]["with_container"],
         ]
-        for one in field
+        for one in implementations
     ]
     ratios = {
         "ours to empty": middle["ours"] / middle["empty"],
-        "ours to empty, the container's start included": with_container["ours"]
+        "ours to empty, including the container's start": with_container["ours"]
         / with_container["empty"],
         "ours beyond empty, ms": middle["ours"] - middle["empty"],
         "FastAPI to ours": middle["fastapi"] / middle["ours"],

@@ -1,7 +1,7 @@
-"""``python -m tests.bench.aws STACK``: what a deployed stack says of its own starts and answers.
+"""``python -m tests.bench.aws STACK``: print a deployed stack's cold and warm latency.
 
-Lambda ends each invocation with a report. It logs the report if SystemLogLevel in template.yaml is
-INFO. This command invokes and changes nothing: it reads CloudWatch Logs.
+Lambda logs a report for each invocation if SystemLogLevel in template.yaml is INFO. This command
+reads the reports from CloudWatch Logs. It invokes and changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.bench.stats import number, table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# Either form of a report: the lines of the log format Text, and the records of JSON.
+# Both formats of a report: lines of the log format Text, and records of JSON.
 _PATTERN = '?"REPORT RequestId" ?"platform.report"'
 _FIELD = re.compile(r"(?:^|\t)([A-Z][A-Za-z ]+): ([\d.]+) (?:ms|MB)")
 _NAMES = {
@@ -34,9 +34,9 @@ _NAMES = {
 
 
 class Report(NamedTuple):
-    """What Lambda reports of an invocation, in milliseconds and MB.
+    """Lambda's report of an invocation, in milliseconds and MB.
 
-    ``init`` is None where the environment was already running.
+    ``init`` is None for a warm start.
     """
 
     duration: float
@@ -53,7 +53,7 @@ class LogSource(NamedTuple):
 
 
 def log_sources(cloudformation: Any, stack: str) -> dict[str, LogSource]:
-    """Return where each function of a stack logs, by the function's name.
+    """Return the log source of each function of a stack, by the function's name.
 
     A function has a log group with its name in the template (CallsFunction, CallsLogs), or it
     shares WebhookLogs.
@@ -76,7 +76,7 @@ def log_sources(cloudformation: Any, stack: str) -> dict[str, LogSource]:
 
 
 def reports(logs: Any, source: LogSource, since: float) -> Iterator[Report]:
-    """Yield the reports of a function since a time (seconds since 1970), in their order.
+    """Yield the reports of a function since a time (seconds since 1970), oldest first.
 
     In a log group that the template names, a stream is called
     ``YYYY/MM/DD/FUNCTION[VERSION]ENVIRONMENT`` (Lambda developer guide, "Configuring CloudWatch log
@@ -93,7 +93,7 @@ def reports(logs: Any, source: LogSource, since: float) -> Iterator[Report]:
 
 
 def report(message: str) -> Report | None:
-    """Read a line of a log; None for any other than a report."""
+    """Parse a log line. Return None if it is not a report."""
     if message.startswith("REPORT "):
         fields = {name: float(value) for name, value in _FIELD.findall(message)}
     else:
@@ -116,11 +116,11 @@ def _of_json(message: str) -> dict[str, float]:
     if not isinstance(record, dict) or record.get("type") != "platform.report":
         return {}
     metrics = record["record"].get("metrics", {})
-    return {said: float(metrics[name]) for name, said in _NAMES.items() if name in metrics}
+    return {field: float(metrics[name]) for name, field in _NAMES.items() if name in metrics}
 
 
 def summary(found: Mapping[str, Sequence[Report]]) -> str:
-    """Give a table of functions: their cold starts, and their warm answers."""
+    """Return a table with each function's cold and warm latency."""
     rows = []
     for name, those in found.items():
         cold = [one.init + one.duration for one in those if one.init is not None]
@@ -151,16 +151,18 @@ def _percentiles(values: Sequence[float]) -> str:
 
 
 def main() -> int:
-    """Print the table of a stack; give the exit status."""
+    """Print the table of a stack; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.aws", description=__doc__)
-    parser.add_argument("stack", help="the stack's name")
-    parser.add_argument("--hours", type=float, default=24, help="of the past (%(default)s)")
-    parser.add_argument("--region", help="if not the configured one")
-    asked = parser.parse_args()
-    session = boto3.Session(region_name=asked.region)
-    since = time.time() - 3600 * asked.hours
+    parser.add_argument("stack", help="stack name")
+    parser.add_argument(
+        "--hours", type=float, default=24, help="hours of logs to read (default: %(default)s)"
+    )
+    parser.add_argument("--region", help="AWS region (default: the configured one)")
+    arguments = parser.parse_args()
+    session = boto3.Session(region_name=arguments.region)
+    since = time.time() - 3600 * arguments.hours
     try:
-        sources = log_sources(session.client("cloudformation"), asked.stack)
+        sources = log_sources(session.client("cloudformation"), arguments.stack)
         logs = session.client("logs")
         found = {name: list(reports(logs, one, since)) for name, one in sources.items()}
     except (BotoCoreError, ClientError) as error:
@@ -168,8 +170,8 @@ def main() -> int:
         return 1
     if not any(found.values()):
         sys.stderr.write(
-            f"no report in the last {asked.hours:g} hours: SystemLogLevel in template.yaml must be"
-            " INFO, and the functions must have been invoked\n"
+            f"error: no report in the last {arguments.hours:g} hours. Set SystemLogLevel in"
+            " template.yaml to INFO, deploy, call the number, and run this again.\n"
         )
         return 1
     sys.stdout.write(f"{summary(found)}\n")

@@ -1,4 +1,4 @@
-"""Who is compared: our answer function as it is deployed, and others that do the same."""
+"""The compared implementations: our deployed answer function, and others that do the same work."""
 
 from __future__ import annotations
 
@@ -20,29 +20,31 @@ _PROCESSOR = "aarch64" if ARCHITECTURE == "arm64" else "x86_64"
 
 
 class Baseline(NamedTuple):
-    """One of those who are compared."""
+    """One of the compared implementations."""
 
     name: str
     title: str
     package: Package
 
 
-def baselines(say: Callable[[str], None]) -> list[Baseline]:
-    """Build and package all of them, the empty handler first and ours second.
+def baselines(report_progress: Callable[[str], None]) -> list[Baseline]:
+    """Build and package all implementations: the empty handler first, ours second.
 
-    The others are packaged as `sam build` does it, without bytecode; the last one has the same as
-    the one before with bytecode, so that it shows what that alone gives.
+    The others have no bytecode, like packages from `sam build`. The last one adds bytecode to the
+    one before, which shows the effect of bytecode.
     """
-    say("building ours (sam build)")
+    report_progress("building ours (sam build)")
     built = ROOT / ".aws-sam" / "build"
     _run(str(SAM_VENV / "bin/sam"), "build")
     ours = Package("answer.app.handler", built / "AnswerFunction")
-    usual = _packaged("boto3_powertools", say)
-    with_sdk = _packaged("fastapi_sdk", say)
+    with_boto3 = _packaged("boto3_powertools", report_progress)
+    with_sdk = _packaged("fastapi_sdk", report_progress)
     return [
         Baseline("empty", "an empty handler", Package("app.handler", _HANDLERS / "empty")),
         Baseline("ours", "this application", ours),
-        Baseline("boto3_powertools", "PyJWT, boto3, Powertools", Package("app.handler", usual)),
+        Baseline(
+            "boto3_powertools", "PyJWT, boto3, Powertools", Package("app.handler", with_boto3)
+        ),
         Baseline("fastapi", "FastAPI, Mangum, Vonage's SDK", Package("app.handler", with_sdk)),
         Baseline(
             "fastapi_compiled",
@@ -52,25 +54,25 @@ def baselines(say: Callable[[str], None]) -> list[Baseline]:
     ]
 
 
-def runtime_packages(say: Callable[[str], None]) -> Path:
-    """Give a folder with what the runtime image holds beside Python, compiled as there."""
-    return _compiled(_installed("bench-runtime", say))
+def runtime_packages(report_progress: Callable[[str], None]) -> Path:
+    """Return a folder with the runtime image's packages, compiled like there."""
+    return _compiled(_installed("bench-runtime", report_progress))
 
 
-def _packaged(name: str, say: Callable[[str], None]) -> Path:
-    """Give a folder with a handler and the packages of its dependency group."""
-    folder = _installed(f"bench-{name.replace('_', '-')}", say)
+def _packaged(name: str, report_progress: Callable[[str], None]) -> Path:
+    """Return a folder with a handler and the packages of its dependency group."""
+    folder = _installed(f"bench-{name.replace('_', '-')}", report_progress)
     shutil.copy(_HANDLERS / name / "app.py", folder)
     return folder
 
 
-def _installed(group: str, say: Callable[[str], None]) -> Path:
-    """Install a dependency group of pyproject.toml for Lambda, once for each state of its pins."""
+def _installed(group: str, report_progress: Callable[[str], None]) -> Path:
+    """Install a dependency group of pyproject.toml for Lambda, once per set of pins."""
     pins = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints-bench.txt")]
     folder = STORE / f"{group}-{hashlib.sha256(b''.join(pins)).hexdigest()[:16]}"
     if folder.is_dir():
         return folder
-    say(f"installing {group} (once)")
+    report_progress(f"installing {group} (once)")
     unfinished = STORE / f"{group}.new"
     shutil.rmtree(unfinished, ignore_errors=True)
     _run(
@@ -89,7 +91,7 @@ def _installed(group: str, say: Callable[[str], None]) -> Path:
 
 
 def _compiled(folder: Path) -> Path:
-    """Give a copy of a folder with bytecode that is never compared with its source."""
+    """Return a copy of a folder with bytecode that is never compared with its source."""
     copy = folder.with_name(f"{folder.name}-compiled")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
@@ -99,19 +101,24 @@ def _compiled(folder: Path) -> Path:
 
 
 def _run(*command: str) -> None:
-    """Run a command to its end, with nobody's AWS account.
+    """Run a command without an AWS account.
 
     Raises
     ------
     RuntimeError
-        If it failed, with what it printed.
+        If it fails, with its output.
     """
     path = os.pathsep.join([str(SAM_VENV / "bin"), os.environ.get("PATH", os.defpath)])
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**kept, "PATH": path, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-2"},
+        env={
+            **inherited,
+            "PATH": path,
+            "SAM_CLI_TELEMETRY": "0",
+            "AWS_DEFAULT_REGION": "eu-west-2",
+        },
         capture_output=True,
         text=True,
     )

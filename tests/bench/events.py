@@ -1,4 +1,4 @@
-"""How many signed webhooks the event function keeps in a second, beside a bare put_item."""
+"""Measure how fast the event function stores signed webhooks, compared with put_item."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 _BLOCK = 25
 _PACKAGES = Path(boto3.__file__).parents[1]
-_SAMPLE = 10  # webhooks through which AWS calls are counted
+_SAMPLE = 10  # webhooks for which AWS requests are counted
 
 
-def events(count: int, say: Callable[[str], None]) -> Measurement:
-    """Keep so many events by the function, and as many items by boto3 alone, in turn.
+def events(count: int, report_progress: Callable[[str], None]) -> Measurement:
+    """Store events with the function, and the same number of items with boto3, in turn.
 
-    DynamoDB is moto's server, in a process of its own, for both.
+    For both, DynamoDB is moto's server in a separate process.
     """
     ours = account()
     with fake_aws() as aws, ExitStack() as running:
-        environment = _made(aws, ours.secret_string())
-        keeping = running.enter_context(FunctionProcesses(environment | credentials(aws.url)))
+        environment = _create_stack(aws, ours.secret_string())
+        ours_process = running.enter_context(FunctionProcesses(environment | credentials(aws.url)))
         region = {"AWS_DEFAULT_REGION": "eu-west-2"}
-        bare = running.enter_context(
+        boto3_process = running.enter_context(
             FunctionProcesses(
                 environment | credentials(aws.url) | region,
                 _PACKAGES,
@@ -47,27 +47,29 @@ def events(count: int, say: Callable[[str], None]) -> Measurement:
             )
         )
 
-        def keep() -> float:
+        def store() -> float:
             event = webhooks.post(ours, "event", webhooks.status(webhooks.conversation()))
-            return _timed(keeping, "event", event)
+            return _timed(ours_process, "event", event)
 
         def put() -> float:
-            return _timed(bare, "put_item", {"item": item | {"pk": {"S": str(uuid.uuid4())}}})
+            return _timed(
+                boto3_process, "put_item", {"item": item | {"pk": {"S": str(uuid.uuid4())}}}
+            )
 
-        keep()
+        store()
         client = aws.client("dynamodb")
         item = client.scan(TableName=environment["TABLE_NAME"])["Items"][0]
         put()
-        ways = {"ours": keep, "put_item": put}
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for turn, name in in_turn(list(ways), -(-count // _BLOCK)):
-            say(f"events {turn * _BLOCK}/{count} {name}")
-            times[name] += [ways[name]() for _ in range(_BLOCK)]
+        operations = {"ours": store, "put_item": put}
+        times: dict[str, list[float]] = {name: [] for name in operations}
+        for turn, name in in_turn(list(operations), -(-count // _BLOCK)):
+            report_progress(f"events {turn * _BLOCK}/{count} {name}")
+            times[name] += [operations[name]() for _ in range(_BLOCK)]
     return _outcome(times, _calls())
 
 
-def _made(aws: BenchAws, secret: str) -> dict[str, str]:
-    """Make the table and the secret, and give a function's environment that names them."""
+def _create_stack(aws: BenchAws, secret: str) -> dict[str, str]:
+    """Create the table and the secrets; return a function's environment with their names."""
     name = f"events-{uuid.uuid4()}"
     aws.client("dynamodb").create_table(
         TableName=name,
@@ -82,39 +84,44 @@ def _made(aws: BenchAws, secret: str) -> dict[str, str]:
         BillingMode="PAY_PER_REQUEST",
     )
     secrets = aws.client("secretsmanager")
-    made = secrets.create_secret(Name=f"s-{name}", SecretString=secret)
-    board = secrets.create_secret(Name=f"b-{name}", SecretString="{}")
-    return stack(TABLE_NAME=name, SIGNING_SECRET_ID=made["ARN"], SWITCHBOARD_SECRET_ID=board["ARN"])
+    signing = secrets.create_secret(Name=f"s-{name}", SecretString=secret)
+    switchboard = secrets.create_secret(Name=f"b-{name}", SecretString="{}")
+    return stack(
+        TABLE_NAME=name,
+        SIGNING_SECRET_ID=signing["ARN"],
+        SWITCHBOARD_SECRET_ID=switchboard["ARN"],
+    )
 
 
 def _calls() -> dict[str, float]:
-    """Count what the function asks AWS for, with its first webhook and with each one after it."""
+    """Return the number of AWS requests for the first webhook, and the average for later ones."""
     ours = account()
-    with FakeAws(ours) as cloud, FunctionProcesses(cloud.environment()) as functions:
+    with FakeAws(ours) as fake, FunctionProcesses(fake.environment()) as functions:
         counts = []
         for _ in range(_SAMPLE):
             event = webhooks.post(ours, "event", webhooks.status(webhooks.conversation()))
             _timed(functions, "event", event)
-            counts.append(cloud.aws.asked.total())
-            cloud.aws.reset()
+            counts.append(fake.aws.asked.total())
+            fake.aws.reset()
     return {"first": counts[0], "warm": sum(counts[1:]) / (len(counts) - 1)}
 
 
 def _timed(functions: FunctionProcesses, name: str, event: dict[str, Any]) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     outcome = functions(name, event)
-    took = time.perf_counter() - begun
+    seconds = time.perf_counter() - start
     if outcome.raised or outcome.status != 204:
         raise RuntimeError(f"{name} failed: {outcome}")
-    return took
+    return seconds
 
 
 def _outcome(times: dict[str, list[float]], calls: dict[str, float]) -> Measurement:
     milliseconds = {name: spread([1000 * one for one in those]) for name, those in times.items()}
     rate = {name: len(those) / sum(those) for name, those in times.items()}
     rows = [[name, milliseconds[name], number(rate[name])] for name in times]
-    text = table(["event kept", "ms", "a second, one environment"], rows)
-    text += f"\nAWS calls: {calls['first']:.0f} with the first webhook, {calls['warm']:g} after it"
+    text = table(["event stored", "ms", "per second, one environment"], rows)
+    text += f"\nAWS requests: {calls['first']:.0f} for the first webhook, "
+    text += f"{calls['warm']:g} for each later one"
     return Measurement(
         {
             "milliseconds": {name: one.described() for name, one in milliseconds.items()},

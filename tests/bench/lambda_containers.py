@@ -1,7 +1,7 @@
-"""Where functions are started afresh: a container of Lambda's runtime image, or a process.
+"""Start functions cold: in a container of Lambda's runtime image, or in a process.
 
-Either holds AWS's runtime interface emulator, which comes with the SAM CLI, and one processor. The
-emulator starts Python when the first request comes, as Lambda does.
+Each has one processor and AWS's runtime interface emulator, which is part of the SAM CLI. The
+emulator starts Python at the first request, as Lambda does.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ IMAGE = f"public.ecr.aws/lambda/python:3.13-{ARCHITECTURE}"
 _LABEL = f"voice-bench={os.getpid()}"
 _EMULATOR = f"samcli/local/rapid/aws-lambda-rie-{ARCHITECTURE}"
 _PORT = "8080"
-_LIMIT = 60  # seconds that anything may take
-# As template.yaml has them for the functions that a caller waits for.
+_LIMIT = 60  # seconds per operation
+# As in template.yaml, for functions that a caller waits for.
 _LAMBDA = {
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
     "AWS_LAMBDA_FUNCTION_VERSION": "1",
@@ -47,7 +47,7 @@ _INVOKE = re.compile(r"INVOKE RTDONE\(status: success.*?duration: ([\d.]+)ms\)")
 
 
 class Package(NamedTuple):
-    """What Lambda would be given: the handler, its code, and a layer if it has one."""
+    """A deployment package: the handler, its code, and an optional layer."""
 
     handler: str
     code: Path
@@ -55,50 +55,50 @@ class Package(NamedTuple):
 
 
 class Started(NamedTuple):
-    """A function's environment whose emulator listens; Python has not been started yet.
+    """An execution environment with a listening emulator, before Python starts.
 
-    ``asked_at`` is when it was asked for (`time.perf_counter`), ``log`` gives what it has said.
+    ``requested_at`` is the time of its creation (`time.perf_counter`), ``log`` returns its output.
     """
 
-    asked_at: float
+    requested_at: float
     connection: http.client.HTTPConnection
     log: Callable[[], str]
 
     def invoke(self, event: object) -> dict[str, Any]:
-        """Have the function answer, and give its reply.
+        """Invoke the function and return its response.
 
         Raises
         ------
         RuntimeError
-            If it gave none of status 200, with what it said.
+            If the status isn't 200, with the log.
         """
         path = "/2015-03-31/functions/function/invocations"
         self.connection.request("POST", path, json.dumps(event))
-        reply: Any = json.loads(self.connection.getresponse().read())
-        if not isinstance(reply, dict) or reply.get("statusCode") != 200:
-            raise RuntimeError(f"the function answered {reply}\n{self.log()}")
-        return reply
+        response: Any = json.loads(self.connection.getresponse().read())
+        if not isinstance(response, dict) or response.get("statusCode") != 200:
+            raise RuntimeError(f"unexpected response: {response}\n{self.log()}")
+        return response
 
-    def told(self) -> tuple[float, float]:
-        """Give the milliseconds of init and of the first invocation as the emulator saw them.
+    def emulator_times(self) -> tuple[float, float]:
+        """Return the emulator's times of init and the first invocation, in milliseconds.
 
         Raises
         ------
         RuntimeError
-            If it does not tell.
+            If the log doesn't contain them.
         """
         log = self.log()
         init, invoke = _INIT.search(log), _INVOKE.search(log)
         if not init or not invoke:
-            raise RuntimeError(f"the emulator does not tell how long it took\n{log}")
+            raise RuntimeError(f"the emulator's log has no init and invocation times\n{log}")
         return float(init[1]), float(invoke[1])
 
 
 class Containers:
-    """Starts containers of Lambda's runtime image with one processor each.
+    """Start containers of Lambda's runtime image with one processor each.
 
-    A fake AWS is to listen on the address ``listens`` of this machine; functions call it by the
-    name ``called``.
+    A fake AWS must listen on the address ``listens`` of this machine. Functions reach it under the
+    host name ``called``.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class Containers:
 
     @contextmanager
     def start(self, package: Package, environment: Mapping[str, str]) -> Iterator[Started]:
-        """Start an environment; it is removed in the end."""
+        """Start an environment, and remove it at the end."""
         mounts = {package.code: "/var/task", _emulator(): "/bench/emulator"}
         if package.layer:
             mounts[package.layer] = "/opt"
@@ -118,47 +118,47 @@ class Containers:
             command += ["--volume", f"{source}:{target}:ro"]
         for name, value in variables.items():
             command += ["--env", f"{name}={value}"]
-        asked_at = time.perf_counter()
-        made = _docker(*command, IMAGE, "/var/runtime/bootstrap").strip()
+        requested_at = time.perf_counter()
+        container = _docker(*command, IMAGE, "/var/runtime/bootstrap").strip()
         try:
-            port = int(_docker("port", made, _PORT).splitlines()[0].rpartition(":")[2])
+            port = int(_docker("port", container, _PORT).splitlines()[0].rpartition(":")[2])
             with _connected(port) as connection:
-                yield Started(asked_at, connection, lambda: _docker("logs", made))
+                yield Started(requested_at, connection, lambda: _docker("logs", container))
         finally:
-            _docker("rm", "--force", made)
+            _docker("rm", "--force", container)
 
     def clear(self) -> None:
-        """Remove what an interruption has left behind."""
-        left = _docker("ps", "--all", "--quiet", "--filter", f"label={_LABEL}").split()
-        if left:
-            _docker("rm", "--force", *left)
+        """Remove containers that remain after an interruption."""
+        remaining = _docker("ps", "--all", "--quiet", "--filter", f"label={_LABEL}").split()
+        if remaining:
+            _docker("rm", "--force", *remaining)
 
 
 class Processes:
-    """Starts processes of this machine, where there is no Docker, on one processor each.
+    """Start processes on one processor each, for a machine without Docker.
 
     Parameters
     ----------
     runtime
-        A folder with what the runtime image holds beside Python: its client, and boto3.
+        A folder with the packages of the runtime image: the runtime client, and boto3.
     """
 
     def __init__(self, runtime: Path) -> None:
-        self.title = "PROCESSES OF THIS MACHINE, for want of Docker"
+        self.title = "LOCAL PROCESSES (no Docker)"
         self.listens = self.called = "127.0.0.1"
         self._runtime = runtime
 
     @contextmanager
     def start(self, package: Package, environment: Mapping[str, str]) -> Iterator[Started]:
-        """Start an environment; it is ended in the end."""
+        """Start an environment, and end it at the end."""
         folders = [package.layer / "python"] if package.layer else []
         paths = os.pathsep.join(map(str, [*folders, self._runtime]))
         python = str((SAM_VENV / "bin/python").resolve())
-        own, api = _free_port(), _free_port()
-        command = [str(_emulator()), "--runtime-interface-emulator-address", f"127.0.0.1:{own}"]
-        command += ["--runtime-api-address", f"127.0.0.1:{api}"]
-        log = self._runtime.parent / f"{own}.log"
-        asked_at = time.perf_counter()
+        port, api_port = _free_port(), _free_port()
+        command = [str(_emulator()), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+        command += ["--runtime-api-address", f"127.0.0.1:{api_port}"]
+        log = self._runtime.parent / f"{port}.log"
+        requested_at = time.perf_counter()
         with log.open("wb") as output, _one_processor():
             process = subprocess.Popen(
                 [*command, python, "-m", "awslambdaric", package.handler],
@@ -169,19 +169,19 @@ class Processes:
                 start_new_session=True,
             )
         try:
-            with _connected(own) as connection:
-                yield Started(asked_at, connection, log.read_text)
+            with _connected(port) as connection:
+                yield Started(requested_at, connection, log.read_text)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             log.unlink()
 
     def clear(self) -> None:
-        """Nothing is left behind."""
+        """Do nothing: no process remains."""
 
 
 def has_docker() -> bool:
-    """Say whether a Docker engine answers."""
+    """Return whether a Docker engine responds."""
     try:
         _docker("version")
     except (OSError, RuntimeError):
@@ -191,18 +191,18 @@ def has_docker() -> bool:
 
 @contextmanager
 def _connected(port: int) -> Iterator[http.client.HTTPConnection]:
-    """Wait until the emulator listens, and give a connection to it."""
+    """Wait until the emulator listens, and yield a connection to it."""
     end = time.monotonic() + _LIMIT
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=_LIMIT)) as connection:
         while True:
-            # Docker listens before the emulator does, so that connecting is not enough.
+            # Docker listens before the emulator does, so a connection isn't enough.
             with suppress(OSError, http.client.HTTPException):
                 connection.request("GET", "/")
                 connection.getresponse().read()
                 break
             connection.close()
             if time.monotonic() > end:
-                raise RuntimeError("the emulator does not listen")
+                raise RuntimeError(f"the emulator does not listen after {_LIMIT} s")
             time.sleep(0.005)
         yield connection
 
@@ -213,9 +213,9 @@ def _emulator() -> Path:
 
 
 def _docker(*arguments: str) -> str:
-    """Run a command of Docker's and give what it printed, on either stream.
+    """Run a Docker command and return its output.
 
-    In a session of its own: Ctrl-C is for us, who remove what was made.
+    It runs in its own session: Ctrl-C reaches only this process, which removes the containers.
     """
     done = subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, start_new_session=True
@@ -233,7 +233,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _one_processor() -> Iterator[None]:
-    """Keep to one processor what is started meanwhile."""
+    """Restrict processes that start inside the context to one processor."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     try:

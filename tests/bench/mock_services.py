@@ -1,8 +1,8 @@
-"""A Vonage that gives out recordings and an S3 that takes them, in a process of their own.
+"""A mock Vonage that serves recordings and a mock S3 that accepts them, in a separate process.
 
-``python -m tests.bench.mock_services FOLDER`` tells in a line of JSON the environment of a function
-that goes from one to the other. Then it gives, for each line with a size in bytes, Lambda's event
-for a recording of that size. It ends with its standard input.
+``python -m tests.bench.mock_services FOLDER`` prints the environment of fetch_recording as a line
+of JSON. For each size in bytes on standard input, it prints the Lambda event for a recording of
+that size. It exits at the end of its input.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def stand_ins(
+def mock_services(
     folder: Path,
 ) -> Iterator[tuple[dict[str, str], Callable[[int], dict[str, Any]]]]:
-    """Start the process; give the environment, and what makes an event for a size in bytes."""
+    """Start the process; yield the environment, and a function that returns an event for a size."""
     with subprocess.Popen(
         [sys.executable, "-m", "tests.bench.mock_services", str(folder)],
         stdin=subprocess.PIPE,
@@ -35,22 +35,22 @@ def stand_ins(
         cwd=ROOT,
         start_new_session=True,
     ) as process:
-        requests, answers = process.stdin, process.stdout
-        if requests is None or answers is None:
+        requests, responses = process.stdin, process.stdout
+        if requests is None or responses is None:
             raise RuntimeError("the process has no pipes")
 
         def event(size: int) -> dict[str, Any]:
             requests.write(f"{size}\n")
             requests.flush()
-            found: dict[str, Any] = json.loads(answers.readline())
-            return found
+            lambda_event: dict[str, Any] = json.loads(responses.readline())
+            return lambda_event
 
-        yield json.loads(answers.readline()), event
+        yield json.loads(responses.readline()), event
         requests.close()
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until the end of standard input."""
     with VonageFiles(Path(sys.argv[1])) as files, discarding_aws.discarding_aws(files.tls) as aws:
         sys.stdout.write(json.dumps(discarding_aws.environment(files, aws)) + "\n")
         sys.stdout.flush()

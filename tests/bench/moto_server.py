@@ -1,4 +1,4 @@
-"""A fake AWS in a process of its own: moto's server, as the local platform starts it."""
+"""moto's server in a separate process, started like the local platform does."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.bench.lambda_containers import ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KEY = "AKIDEXAMPLE"  # that of tests.support.environment
+_KEY = "AKIDEXAMPLE"  # the one in tests.support.environment
 
 
 class BenchAws(NamedTuple):
-    """Where it is: for functions, and for us."""
+    """The server's URLs: ``endpoint`` for functions, ``url`` for this process."""
 
     endpoint: str
     url: str
 
     def client(self, service: str) -> Any:
-        """Make a boto3 client that speaks to it."""
+        """Return a boto3 client for this server."""
         return boto3.client(
             service,
             endpoint_url=self.url,
@@ -36,7 +36,7 @@ class BenchAws(NamedTuple):
 
 @contextmanager
 def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[BenchAws]:
-    """Run moto's server on an address, called by a name there."""
+    """Run moto's server on an address; functions reach it under the host name ``called``."""
     with subprocess.Popen(
         [
             *(sys.executable, "-W", "ignore", "-m", "local.aws.moto_main"),
@@ -47,7 +47,7 @@ def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=ROOT,
-        start_new_session=True,  # it ends with its standard input, not by Ctrl-C
+        start_new_session=True,  # it ends at the end of its input, not at Ctrl-C
     ) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the process has no pipes")

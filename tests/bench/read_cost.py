@@ -1,7 +1,7 @@
-"""What reading back costs: with the events that are shown, and not with those that are kept.
+"""Measure the cost of reading records: it grows with what is shown, not with what is stored.
 
-The table is a list in memory that answers queries as DynamoDB's documentation has it, and counts
-the items that it reads: moto looks at every item there is, whatever was asked for.
+The table is a list in memory that implements queries as in DynamoDB's documentation, and counts
+the items read. moto would read every item for any query.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ EVENTS = (10, 100, 1000)
 CALLS = (10, 1000, 100_000)
 _SHOWN = 50  # entries on a page
 _DAY = "2026-03-29"
-_PAGE = 1024 * 1024  # bytes that a query reads at most
+_PAGE = 1024 * 1024  # maximum bytes per query
 
 
 class _Table:
-    """A table with its two indexes, each a list sorted by partition and sort key."""
+    """A table and its two indexes, each a list sorted by partition and sort key."""
 
     def __init__(self, items: list[dict[str, str | int]]) -> None:
         typed = [{name: _typed(value) for name, value in one.items()} for one in items]
@@ -46,7 +46,7 @@ class _Table:
         ExclusiveStartKey: dict[str, dict[str, str]] | None = None,
         **_: Any,
     ) -> dict[str, Any]:
-        """Give a page of a partition."""
+        """Return a page of a partition."""
         ((name, value),) = ExpressionAttributeValues.items()
         listed, partition = self._lists[name.lstrip(":")], value["S"]
         after = (partition, ExclusiveStartKey["sk"]["S"]) if ExclusiveStartKey else None
@@ -68,23 +68,23 @@ class _Table:
         return {"Items": found, **({"LastEvaluatedKey": last} if more and found else {})}
 
 
-def reading(rounds: int, say: Callable[[str], None]) -> Measurement:
+def reading(rounds: int, report_progress: Callable[[str], None]) -> Measurement:
     """Read timelines of conversations of each length, and a page of days of each size."""
     timelines = {}
     for count in EVENTS:
-        say(f"reading a timeline of {count} events")
+        report_progress(f"reading a timeline of {count} events")
         timelines[count] = _timeline(count, rounds)
     histories = {}
     for count in CALLS:
-        say(f"reading the history of {count} calls")
+        report_progress(f"reading the history of {count} calls")
         histories[count] = _history(count, rounds)
     rows = [
-        [f"timeline of {count:,} events", took, read, number(1000 * took.median / count)]
-        for count, (took, read) in timelines.items()
+        [f"timeline of {count:,} events", time_ms, read, number(1000 * time_ms.median / count)]
+        for count, (time_ms, read) in timelines.items()
     ]
     rows += [
-        [f"a page of {_SHOWN} of a day with {count:,} calls", took, read, ""]
-        for count, (took, read) in histories.items()
+        [f"a page of {_SHOWN} of a day with {count:,} calls", time_ms, read, ""]
+        for count, (time_ms, read) in histories.items()
     ]
     return Measurement(
         {
@@ -95,42 +95,42 @@ def reading(rounds: int, say: Callable[[str], None]) -> Measurement:
     )
 
 
-def _described(took: Spread, read: int) -> dict[str, Any]:
-    return {"milliseconds": took.described(), "items_read": read}
+def _described(time_ms: Spread, read: int) -> dict[str, Any]:
+    return {"milliseconds": time_ms.described(), "items_read": read}
 
 
 def _timeline(count: int, rounds: int) -> tuple[Spread, int]:
-    """Keep a conversation among others, and read its leg."""
-    kept = [_item("CON-1", number_, leg=1) for number_ in range(count)]
-    kept += [_item(f"CON-{other}", 0, leg=other) for other in range(2, 1000)]
-    asked = _Table(kept)
-    archive = RecordReader(asked, None, "events", "recordings")
+    """Store a conversation among others, and read its leg."""
+    items = [_item("CON-1", number_, leg=1) for number_ in range(count)]
+    items += [_item(f"CON-{other}", 0, leg=other) for other in range(2, 1000)]
+    queried = _Table(items)
+    reader = RecordReader(queried, None, "events", "recordings")
     times = []
     for _ in range(rounds):
-        asked.read, begun = 0, time.perf_counter()
-        events = build_timeline(archive.events_of(f"{1:032x}").events).events
-        times.append(1000 * (time.perf_counter() - begun))
+        queried.read, start = 0, time.perf_counter()
+        events = build_timeline(reader.events_of(f"{1:032x}").events).events
+        times.append(1000 * (time.perf_counter() - start))
         if len(events) != count:
-            raise RuntimeError(f"{len(events)} events were read of {count}")
-    return spread(times), asked.read
+            raise RuntimeError(f"read {len(events)} events, expected {count}")
+    return spread(times), queried.read
 
 
 def _history(count: int, rounds: int) -> tuple[Spread, int]:
-    """Keep calls of one day, and read its first page."""
-    asked = _Table([_item(f"CON-{call}", call, leg=call) for call in range(count)])
-    archive = RecordReader(asked, None, "events", "recordings")
+    """Store calls of one day, and read its first page."""
+    queried = _Table([_item(f"CON-{call}", call, leg=call) for call in range(count)])
+    reader = RecordReader(queried, None, "events", "recordings")
     times = []
     for _ in range(rounds):
-        asked.read, begun = 0, time.perf_counter()
-        page = archive.day(_DAY, _SHOWN, None)
-        times.append(1000 * (time.perf_counter() - begun))
+        queried.read, start = 0, time.perf_counter()
+        page = reader.day(_DAY, _SHOWN, None)
+        times.append(1000 * (time.perf_counter() - start))
         if len(page.entries) != min(count, _SHOWN):
-            raise RuntimeError(f"a page of {len(page.entries)} entries")
-    return spread(times), asked.read
+            raise RuntimeError(f"read {len(page.entries)} entries, expected {min(count, _SHOWN)}")
+    return spread(times), queried.read
 
 
 def _item(conversation: str, count: int, leg: int) -> dict[str, str | int]:
-    """Give what is kept of an event that is one of many on the day."""
+    """Return the item of one of many events on the day."""
     seconds, milliseconds = divmod(count, 1000)
     minutes, seconds = divmod(seconds, 60)
     when = f"{_DAY}T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.{milliseconds:03}Z"

@@ -1,4 +1,4 @@
-"""How fast a recording is stored, and in how much memory, beside boto3's own upload."""
+"""Measure the throughput and memory of storing a recording, compared with boto3's upload."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 
 from tests.bench.lambda_containers import ROOT
-from tests.bench.mock_services import stand_ins
+from tests.bench.mock_services import mock_services
 from tests.bench.stats import Measurement, in_turn, number, spread, table
 from tests.support.discarding_aws import MEGABYTE, memory
 from tests.support.function_process import FunctionProcesses
@@ -28,27 +28,27 @@ _WHERE = {
 
 
 class _Stored(NamedTuple):
-    """One recording stored: seconds by the clock and of the processor, MiB above being idle."""
+    """One stored recording: elapsed and processor seconds, and MiB above the idle function."""
 
     seconds: float
     processor: float
     memory: float
 
 
-def recordings(rounds: int, say: Callable[[str], None]) -> Measurement:
-    """Store recordings of each size, ours and by boto3 alone in turn, and sum up.
+def recordings(rounds: int, report_progress: Callable[[str], None]) -> Measurement:
+    """Store recordings of each size, with our function and with boto3 in turn.
 
-    Source and destination speak TLS, and run in a process of their own beside the function's.
+    Source and destination use TLS and run in a separate process.
     """
     found: dict[int, dict[str, list[_Stored]]] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        stand_ins(Path(folder)) as (environment, event),
+        mock_services(Path(folder)) as (environment, event),
     ):
         for size in SIZES:
             found[size] = {name: [] for name in _WHERE}
             for turn, name in in_turn(list(_WHERE), rounds):
-                say(f"recordings {size} MB {turn + 1}/{rounds} {name}")
+                report_progress(f"recordings {size} MB {turn + 1}/{rounds} {name}")
                 found[size][name].append(_stored(name, environment, event, size * MEGABYTE))
     return _outcome(found)
 
@@ -59,14 +59,14 @@ def _stored(
     function, code = _WHERE[name]
     with FunctionProcesses(environment, _PACKAGES, code=code, quiet=True) as functions:
         process = functions.process_id
-        functions(function, {"Records": []}, 300.0)  # imported, and idle
+        functions(function, {"Records": []}, 300.0)  # imported and idle
         idle = memory(process, "VmRSS")
         _check(functions(function, event(1000), 300.0))  # clients, connections, token
-        asked = event(size)
-        used, begun = _processor(process), time.monotonic()
-        _check(functions(function, asked, 300.0))
-        seconds = time.monotonic() - begun
-        return _Stored(seconds, _processor(process) - used, memory(process, "VmHWM") - idle)
+        recording = event(size)
+        cpu, start = _processor(process), time.monotonic()
+        _check(functions(function, recording, 300.0))
+        seconds = time.monotonic() - start
+        return _Stored(seconds, _processor(process) - cpu, memory(process, "VmHWM") - idle)
 
 
 def _check(outcome: Any) -> None:
@@ -75,7 +75,7 @@ def _check(outcome: Any) -> None:
 
 
 def _processor(process: int) -> float:
-    """Give the seconds of processor time that a process has had."""
+    """Return the processor time of a process in seconds."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -86,13 +86,13 @@ def _outcome(found: dict[int, dict[str, list[_Stored]]]) -> Measurement:
         speed = {
             name: spread([size / one.seconds for one in those]) for name, those in by_name.items()
         }
-        worked = {name: spread([one.processor for one in those]) for name, those in by_name.items()}
-        most = {name: max(one.memory for one in those) for name, those in by_name.items()}
+        cpu = {name: spread([one.processor for one in those]) for name, those in by_name.items()}
+        peak = {name: max(one.memory for one in those) for name, those in by_name.items()}
         share = speed["ours"].median / speed["upload_fileobj"].median
         result[f"{size} MB"] = {
             "megabytes_a_second": {name: one.described() for name, one in speed.items()},
-            "processor_seconds": {name: one.described() for name, one in worked.items()},
-            "memory_mib": {name: round(one, 1) for name, one in most.items()},
+            "processor_seconds": {name: one.described() for name, one in cpu.items()},
+            "memory_mib": {name: round(one, 1) for name, one in peak.items()},
             "share_of_throughput": round(share, 3),
         }
         rows.append(
@@ -100,9 +100,9 @@ def _outcome(found: dict[int, dict[str, list[_Stored]]]) -> Measurement:
                 f"{size} MB",
                 *(f"{speed[n]} MB/s" for n in _WHERE),
                 f"{share:.0%}",
-                *(f"{number(worked[n].median)} s" for n in _WHERE),
-                *(f"{most[n]:.0f} MiB" for n in _WHERE),
+                *(f"{number(cpu[n].median)} s" for n in _WHERE),
+                *(f"{peak[n]:.0f} MiB" for n in _WHERE),
             ]
         )
-    head = ["recording", "ours", "upload_fileobj", "share", "processor: ours", "its"]
+    head = ["recording", "ours", "upload_fileobj", "share", "CPU: ours", "its"]
     return Measurement(result, table([*head, "memory: ours", "its"], rows))

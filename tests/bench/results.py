@@ -1,4 +1,4 @@
-"""Keeps what the benchmarks found, with the machine and the versions that it was found with."""
+"""Write benchmark results to results.json, with the machine and the versions."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _VERSIONS = ("boto3", "cryptography", "moto", "pyjwt", "requests")
 
 
 def save(name: str, result: dict[str, Any], file: Path = FILE) -> None:
-    """Keep the result of one benchmark beside the others', if those are of the same machine."""
-    found = {"machine": _machine(), "versions": _versions()}
+    """Add the result of one benchmark. Drop results from another machine or other versions."""
+    current = {"machine": _machine(), "versions": _versions()}
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        saved = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        kept = {}
-    same = all(kept.get(part) == value for part, value in found.items())
-    benchmarks = kept["benchmarks"] if same else {}
+        saved = {}
+    same = all(saved.get(part) == value for part, value in current.items())
+    benchmarks = saved["benchmarks"] if same else {}
     taken = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     benchmarks[name] = {"taken": taken, "load": round(os.getloadavg()[0], 1), **result}
-    text = json.dumps({**found, "benchmarks": benchmarks}, indent=2, sort_keys=True)
+    text = json.dumps({**current, "benchmarks": benchmarks}, indent=2, sort_keys=True)
     file.write_text(text + "\n", encoding="utf-8")
 
 
@@ -51,9 +51,9 @@ def _processor() -> str:
 
 
 def _versions() -> dict[str, str]:
-    """Give those of this process, and the contenders' pins."""
+    """Return the versions of this process and of the compared packages."""
     text = (ROOT / "constraints-bench.txt").read_text(encoding="utf-8")
     pins = dict(line.split("==") for line in text.splitlines() if "==" in line)
     compared = {name: pins[name] for name in ("fastapi", "mangum", "vonage")}
-    own = {name: version(name) for name in _VERSIONS}
-    return {"python": platform.python_version(), **own, **compared}
+    installed = {name: version(name) for name in _VERSIONS}
+    return {"python": platform.python_version(), **installed, **compared}

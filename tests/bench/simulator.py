@@ -1,4 +1,4 @@
-"""What the simulated Vonage bears: calls at once, webhooks a second, memory per call."""
+"""Measure the simulator: concurrent calls, webhooks per second, memory per call."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from tests.bench.stats import Measurement, number, table
+from tests.support.voice_app import voice_app
 from vonage_simulator import Simulator, SimulatorSettings, WebhookTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_SPEED = 20  # the simulator's clock against the real one
-# Half an hour of talk: nobody is done before everybody has come.
+_SPEED = 20  # simulated seconds per second
+# An endless prompt: no call ends before all have started.
 _NCCO = [{"action": "talk", "text": "hello", "loop": 0}]
-_RINGING_AT_ONCE = 20
+_WARM_UP_CALLS = 20
 
 
-def simulator(calls: int, say: Callable[[str], None]) -> Measurement:
-    """Open so many calls, hold them all, end them, and sum up.
+def simulator(calls: int, report_progress: Callable[[str], None]) -> Measurement:
+    """Open calls, keep all of them open, and end them.
 
-    The simulator and the application that answers it share a process of their own, so that its
-    memory is theirs alone.
+    The simulator and the voice application share one separate process, which has nothing else in
+    its memory.
     """
-    say(f"simulator: {calls} calls")
+    report_progress(f"simulator: {calls} calls")
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         return process.submit(_run, calls).result()
 
@@ -42,58 +41,35 @@ def _run(calls: int) -> Measurement:
 
 
 async def _simulator(calls: int) -> Measurement:
-    server, webhooks = await _application()
-    url = f"http://127.0.0.1:{server.port}"
-    settings = SimulatorSettings(
-        answer=WebhookTarget(f"{url}/answer", "GET"),
-        event=WebhookTarget(f"{url}/event"),
-        speed=_SPEED,
-    )
-    try:
+    async with voice_app(_NCCO) as app:
+        settings = SimulatorSettings(
+            answer=WebhookTarget(f"{app.url}/answer", "GET"),
+            event=WebhookTarget(f"{app.url}/event"),
+            speed=_SPEED,
+        )
         async with Simulator(settings) as vonage, aiohttp.ClientSession() as client:
-            await _open(vonage, client, _RINGING_AT_ONCE)  # what is made once is made now
-            before, begun, counted = _resident_bytes(), time.monotonic(), len(webhooks)
+            await _open(vonage, client, _WARM_UP_CALLS)  # one-time costs are paid here
+            memory_before, start = _resident_bytes(), time.monotonic()
+            webhooks_before = app.received.total()
             names = await _open(vonage, client, calls)
-            await _until(vonage, client, calls + _RINGING_AT_ONCE)
-            opened_in = time.monotonic() - begun
-            most = await _count(vonage, client)
-            taken = _resident_bytes() - before
+            await _until(vonage, client, calls + _WARM_UP_CALLS)
+            opened_in = time.monotonic() - start
+            peak = await _count(vonage, client)
+            memory = _resident_bytes() - memory_before
             await asyncio.gather(*(_hang_up(vonage, client, name) for name in names))
-            await _until(vonage, client, _RINGING_AT_ONCE)
-            in_all = time.monotonic() - begun
-            sent = len(webhooks) - counted
-    finally:
-        await server.close()
+            await _until(vonage, client, _WARM_UP_CALLS)
+            total = time.monotonic() - start
+            sent = app.received.total() - webhooks_before
     result = {
-        "calls_at_once": most - _RINGING_AT_ONCE,
+        "calls_at_once": peak - _WARM_UP_CALLS,
         "opened_in_seconds": round(opened_in, 2),
         "webhooks": sent,
-        "webhooks_a_second": round(sent / in_all, 1),
-        "kib_a_call": round(taken / calls / 1024, 1),
+        "webhooks_a_second": round(sent / total, 1),
+        "kib_a_call": round(memory / calls / 1024, 1),
     }
-    row = [most - _RINGING_AT_ONCE, number(opened_in), sent, number(sent / in_all)]
-    head = ["calls at once", "opened in, s", "webhooks", "a second", "memory a call, KiB"]
-    return Measurement(result, table(head, [[*row, number(taken / calls / 1024)]]))
-
-
-async def _application() -> tuple[TestServer, list[float]]:
-    """Serve an application that talks for as long as one likes; keep when each webhook came."""
-    came: list[float] = []
-
-    async def answer(_: web.Request) -> web.Response:
-        came.append(time.monotonic())
-        return web.json_response(_NCCO)
-
-    async def event(request: web.Request) -> web.Response:
-        await request.read()
-        came.append(time.monotonic())
-        return web.Response(status=204)
-
-    application = web.Application()
-    application.add_routes([web.get("/answer", answer), web.post("/event", event)])
-    server = TestServer(application, host="127.0.0.1")
-    await server.start_server()
-    return server, came
+    row = [peak - _WARM_UP_CALLS, number(opened_in), sent, number(sent / total)]
+    head = ["concurrent calls", "opened in, s", "webhooks", "per second", "memory per call, KiB"]
+    return Measurement(result, table(head, [[*row, number(memory / calls / 1024)]]))
 
 
 async def _open(vonage: Simulator, client: aiohttp.ClientSession, calls: int) -> list[str]:
@@ -112,12 +88,12 @@ async def _hang_up(vonage: Simulator, client: aiohttp.ClientSession, name: str) 
 
 async def _count(vonage: Simulator, client: aiohttp.ClientSession) -> int:
     async with client.get(f"{vonage.http_url}/sim") as response:
-        about: dict[str, Any] = await response.json()
-        return int(about["calls_open"])
+        summary: dict[str, Any] = await response.json()
+        return int(summary["calls_open"])
 
 
 async def _until(vonage: Simulator, client: aiohttp.ClientSession, open_calls: int) -> None:
-    """Wait until so many calls are open and their webhooks have come."""
+    """Wait until this many calls are open and their webhooks have arrived."""
     async with asyncio.timeout(120):
         while await _count(vonage, client) != open_calls:
             await asyncio.sleep(0.05)
@@ -125,6 +101,6 @@ async def _until(vonage: Simulator, client: aiohttp.ClientSession, open_calls: i
 
 
 def _resident_bytes() -> int:
-    """Give what this process takes, where the system tells."""
+    """Return the resident memory of this process, or 0 if the system has no /proc."""
     status = Path("/proc/self/statm")
     return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if status.exists() else 0

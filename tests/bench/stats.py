@@ -1,4 +1,4 @@
-"""What is measured, said in a few numbers: the middle and the spread of many times."""
+"""Median, spread, and tables of measurements."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class Measurement(NamedTuple):
-    """What a benchmark found: for results.json, and as text."""
+    """A benchmark's result, for results.json and as text."""
 
     result: dict[str, Any]
     text: str
 
 
 class Spread(NamedTuple):
-    """The median of some values, the two between which the middle half lies, and how many."""
+    """The median and quartiles of values, and their number."""
 
     median: float
     low: float
@@ -28,12 +28,12 @@ class Spread(NamedTuple):
         return f"{number(self.median)} ({number(self.low)} to {number(self.high)})"
 
     def described(self) -> dict[str, float]:
-        """Give it for results.json."""
+        """Return the values for results.json."""
         return {name: round(value, 4) for name, value in self._asdict().items()}
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Sum up values, of which there is one at least."""
+    """Return the median and quartiles of one or more values."""
     if len(values) < 2:
         return Spread(values[0], values[0], values[0], len(values))
     low, median, high = statistics.quantiles(values, n=4, method="inclusive")
@@ -41,9 +41,9 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def in_turn(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
-    """Give each name once in every round, forwards and backwards in turn.
+    """Yield each name once per round, alternating forwards and backwards.
 
-    What changes while a benchmark runs, such as the load of the machine, meets all alike.
+    Changes during a benchmark, such as other load on the machine, then affect all names equally.
     """
     for turn in range(rounds):
         for name in names if turn % 2 == 0 else reversed(names):
@@ -51,14 +51,14 @@ def in_turn(names: Sequence[str], rounds: int) -> Iterator[tuple[int, str]]:
 
 
 def number(value: float) -> str:
-    """Give a number with three digits that count."""
+    """Format a number with three significant digits."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Give a table as Markdown has it, its columns aligned."""
+    """Return a Markdown table with aligned columns."""
     cells = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = [

@@ -1,4 +1,4 @@
-"""The answer webhook as it is usually written for Lambda: PyJWT, boto3, Powertools."""
+"""The answer webhook with the usual Lambda packages: PyJWT, boto3, Powertools."""
 
 import hashlib
 import os

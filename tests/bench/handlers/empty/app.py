@@ -1,4 +1,4 @@
-"""The least that a Lambda function can do."""
+"""The smallest possible handler."""
 
 
 def handler(event, context):

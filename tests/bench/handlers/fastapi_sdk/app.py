@@ -1,4 +1,4 @@
-"""The answer webhook with FastAPI and Vonage's SDK, as Vonage's samples have it, put on Lambda."""
+"""The answer webhook with FastAPI and Vonage's SDK, like Vonage's samples, on Lambda."""
 
 import functools
 import hashlib

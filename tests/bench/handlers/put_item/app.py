@@ -1,4 +1,4 @@
-"""The least that keeping an event costs with boto3: one put_item of what it is given."""
+"""The minimum for storing an event with boto3: one put_item."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A recording from Vonage to S3 as boto3 alone does it, without threads: no checks, no records."""
+"""Store a recording with boto3's upload_fileobj, without threads, checks, and records."""
 
 import json
 import os
@@ -9,14 +9,16 @@ from boto3.s3.transfer import TransferConfig
 
 http = requests.Session()
 s3 = boto3.client("s3")
-one_after_the_other = TransferConfig(use_threads=False)
+single_threaded = TransferConfig(use_threads=False)
 
 
 def handler(event, context):
     for record in event["Records"]:
-        told = json.loads(json.loads(record["body"])["body"])
+        fields = json.loads(json.loads(record["body"])["body"])
         headers = {"Accept-Encoding": "identity"}
-        with http.get(told["recording_url"], headers=headers, stream=True, timeout=20) as answer:
-            bucket, key = os.environ["BUCKET_NAME"], told["recording_uuid"]
-            s3.upload_fileobj(answer.raw, bucket, key, Config=one_after_the_other)
+        with http.get(
+            fields["recording_url"], headers=headers, stream=True, timeout=20
+        ) as response:
+            bucket, key = os.environ["BUCKET_NAME"], fields["recording_uuid"]
+            s3.upload_fileobj(response.raw, bucket, key, Config=single_threaded)
     return {"batchItemFailures": []}
