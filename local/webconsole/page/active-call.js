@@ -133,7 +133,8 @@ function createChooser(lines) {
   /** @param {import("./phone-lines.js").Line} line */
   function buttonOf(line) {
     const choose = () => lines.select(line.uuid);
-    const button = buttonByLine.get(line.uuid) ?? h("button", { type: "button", on: { click: choose } });
+    const button =
+      buttonByLine.get(line.uuid) ?? h("button", { type: "button", on: { click: choose } });
     buttonByLine.set(line.uuid, button);
     const pressed = String(lines.selected() === line);
     if (button.getAttribute("aria-pressed") !== pressed)

@@ -38,11 +38,7 @@ export function createDetailsPanel({ store, api, close }) {
     fill(
       element,
       h("h3", {}, "Details"),
-      h(
-        "p",
-        { class: "muted" },
-        "Select a row of the call timeline to see its details.",
-      ),
+      h("p", { class: "muted" }, "Select a row of the call timeline to see its details."),
     );
   }
 
@@ -90,7 +86,10 @@ function timesOf(row) {
   return facts([
     ["At", timeOfDay(row.at)],
     ["Duration", long],
-    ["Expected duration", row.end === null && row.seconds ? `${seconds(row.seconds)}, in progress` : null],
+    [
+      "Expected duration",
+      row.end === null && row.seconds ? `${seconds(row.seconds)}, in progress` : null,
+    ],
     ["Interrupted", row.interrupted ? "yes" : null],
     ["Leg", row.lane],
   ]);

@@ -139,7 +139,12 @@ function createFaultControl(name, description, changed) {
     "label",
     { class: "check", for: id },
     box,
-    h("span", {}, h("code", {}, name), h("span", { class: "about" }, description.replaceAll("`", ""))),
+    h(
+      "span",
+      {},
+      h("code", {}, name),
+      h("span", { class: "about" }, description.replaceAll("`", "")),
+    ),
   );
   const element = h("div", { class: "fault" }, label, options);
 

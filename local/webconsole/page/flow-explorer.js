@@ -21,7 +21,11 @@ export function createFlowExplorer(name, api) {
     runs += 1;
     return [
       findings.length
-        ? h("ul", { class: "note bad" }, findings.map((finding) => h("li", {}, finding)))
+        ? h(
+            "ul",
+            { class: "note bad" },
+            findings.map((finding) => h("li", {}, finding)),
+          )
         : h("p", {}, "No problems found."),
       // The tree is wider than the card; tabindex lets the keyboard scroll it.
       h(

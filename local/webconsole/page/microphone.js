@@ -39,7 +39,8 @@ export async function openMicrophone(receive) {
 /** @returns {Promise<MediaStream>} */
 async function requestStream() {
   const audio = { echoCancellation: true, noiseSuppression: false, autoGainControl: false };
-  if (!navigator.mediaDevices) throw new MicrophoneError("This browser does not support microphones.");
+  if (!navigator.mediaDevices)
+    throw new MicrophoneError("This browser does not support microphones.");
   try {
     return await navigator.mediaDevices.getUserMedia({ audio });
   } catch (error) {

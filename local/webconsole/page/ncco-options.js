@@ -77,9 +77,13 @@ const OPTIONS = {
         ? "Another leg must start the conversation"
         : "The conversation starts when this leg joins",
     endOnExit: (v) =>
-      yes(v) ? "The conversation ends when this leg leaves" : "The conversation continues without this leg",
+      yes(v)
+        ? "The conversation ends when this leg leaves"
+        : "The conversation continues without this leg",
     record: (v) =>
-      yes(v) ? "The conversation is recorded until the last leg leaves" : "The conversation is not recorded",
+      yes(v)
+        ? "The conversation is recorded until the last leg leaves"
+        : "The conversation is not recorded",
     transcription,
   },
   connect: {
@@ -88,7 +92,8 @@ const OPTIONS = {
     from: (v) => `The caller ID that the callee sees: ${text(v)}`,
     randomFromNumber: (v) =>
       yes(v) ? "Shows a random number of the account" : "Shows the number in from",
-    eventType: (v) => (v === "synchronous" ? "The response to a failure event can be a new NCCO" : text(v)),
+    eventType: (v) =>
+      v === "synchronous" ? "The response to a failure event can be a new NCCO" : text(v),
     timeout: (v) => `Rings for ${seconds(v)}; default 60 s`,
     limit: (v) => `The connected call lasts at most ${seconds(v)}; default 2 h`,
     machineDetection: (v) =>

@@ -52,7 +52,8 @@ export function brief(action) {
 /** Returns what the action does with its values, in one or two sentences. */
 export function sentence(action) {
   return (
-    known(action)?.sentence(action) ?? "This action is not in Vonage's NCCO reference. The call fails here."
+    known(action)?.sentence(action) ??
+    "This action is not in Vonage's NCCO reference. The call fails here."
   );
 }
 
@@ -185,7 +186,9 @@ function target(a) {
 }
 
 function interruptible(a) {
-  return isTrue(a.bargeIn) ? " A digit or speech stops it, and the next action runs at the same time." : "";
+  return isTrue(a.bargeIn)
+    ? " A digit or speech stops it, and the next action runs at the same time."
+    : "";
 }
 
 function repeated(loop) {

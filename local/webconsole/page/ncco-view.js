@@ -7,11 +7,7 @@ import { nameOf, optionsOf, sentence, toneOf } from "./ncco-text.js";
 /** All actions with their effects and options. */
 export function explainNcco(ncco) {
   if (!ncco.length) {
-    return h(
-      "p",
-      { class: "muted" },
-      "An empty NCCO: the current NCCO continues.",
-    );
+    return h("p", { class: "muted" }, "An empty NCCO: the current NCCO continues.");
   }
   return h(
     "ol",

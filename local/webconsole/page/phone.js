@@ -60,9 +60,7 @@ export function mount(root, { store, api, send }) {
     writeOrHide(blocked, isBlocked ? "Click the page or press a key to hear this call." : "");
     writeOrHide(
       noVoice,
-      synthesizer.hasVoice()
-        ? ""
-        : "This browser has no speech voice. Prompts appear as text.",
+      synthesizer.hasVoice() ? "" : "This browser has no speech voice. Prompts appear as text.",
     );
   }
 

@@ -10,8 +10,7 @@ import { bytes, plural, seconds } from "./format.js";
 const INTERVAL = 1000; // milliseconds
 const MAX_POLLS = 120;
 
-const NOT_STORED =
-  "The recording has not been stored. Select the row again to check once more.";
+const NOT_STORED = "The recording has not been stored. Select the row again to check once more.";
 
 /**
  * The section of one recording. It polls for the recording while it is shown.

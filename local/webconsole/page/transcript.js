@@ -147,7 +147,8 @@ export function createTranscript({ store, lines }) {
     },
     action(line, { uuid, action, state, details }) {
       if (uuid !== line.uuid || state !== "started") return;
-      if (action === "conversation") row(line, "remark", `Joined the conversation ${details?.name ?? ""}`);
+      if (action === "conversation")
+        row(line, "remark", `Joined the conversation ${details?.name ?? ""}`);
       if (action === "input") row(line, "remark", `Waiting for ${expectedInput(details)}`);
     },
     recording(line, { uuid, state }) {
@@ -189,7 +190,10 @@ export function createTranscript({ store, lines }) {
 /** @param {any} details An input action; without a type it expects digits. */
 function expectedInput(details) {
   const names = { dtmf: "digits", speech: "speech" };
-  return [details?.type ?? "dtmf"].flat().map((type) => names[type] ?? type).join(" or ");
+  return [details?.type ?? "dtmf"]
+    .flat()
+    .map((type) => names[type] ?? type)
+    .join(" or ");
 }
 
 /** @param {string|undefined} url */
