@@ -102,7 +102,7 @@ async def test_the_flow_explorer(open_user: OpenUser, pictures: Path, scheme: st
         has=user.page.get_by_role("heading", name="dtmf_menu")
     )
     # With only the keyboard
-    await card.get_by_text("Explore every path").focus()
+    await card.get_by_text("Every path").focus()
     await user.page.keyboard.press("Enter")
     await expect(card).to_contain_text("No problems found", timeout=30_000)
     tree = card.get_by_role("img", name="Every path through dtmf_menu")

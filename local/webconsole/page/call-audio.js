@@ -68,7 +68,7 @@ export function createCallAudio({ store, lines, api, audio, synthesizer }) {
       synthesizer.say(line.uuid, spoken(text).text, language, number);
   }
 
-  /** @param {Line} line Starts a phase's tone: ringback, or busy if the other side ended the call. */
+  /** Starts a phase's tone: ringback, or busy if the other side ended it. @param {Line} line */
   function startTone(line, /** @type {string} */ phase) {
     if (phase === "calling" && line.side === "caller") return audio.ringback(line.uuid);
     if (phase === "ended" && !line.hungUp) return audio.busy(line.uuid);

@@ -12,7 +12,7 @@ import { addressOf, clip, plural, seconds } from "./format.js";
  * @property {string} kind A key of KINDS in details-panel.js: status, webhook, action, …
  * @property {string} lane The uuid of the leg.
  * @property {number} at Its start, in seconds of the simulator's clock.
- * @property {number|null|undefined} end Its end; null while it lasts, undefined if it has no duration.
+ * @property {number|null|undefined} end Null while it lasts, undefined without a duration.
  * @property {number|null} seconds Its expected duration, if known.
  * @property {string} title
  * @property {string} note

@@ -41,7 +41,7 @@ export function createFlowExplorer(name, api) {
     ];
   }
 
-  return lazyFoldable("Explore every path", async () => {
+  return lazyFoldable("Every path", async () => {
     content.replaceChildren(h("p", { class: "muted" }, "Exploring every path…"));
     loadInto(content, explore);
     return content;

@@ -72,7 +72,7 @@ export function createIncomingCalls({ store, api, lines, audio, send, answered }
   /** @param {Leg} leg */
   function decline(leg) {
     declined.add(leg.uuid);
-    void lines.reject(leg);
+    void lines.decline(leg);
     show();
   }
 

@@ -9,7 +9,7 @@ import { h, set, write } from "./dom.js";
 import { plural } from "./format.js";
 
 // At this width, the details panel is next to the diagram (as in inspector.css).
-const BESIDE = "(min-width: 90rem)";
+const WIDE = "(min-width: 90rem)";
 
 /**
  * @param {HTMLElement} root
@@ -121,7 +121,7 @@ export function mount(root, { store, api }) {
 
   function showDetails(row) {
     details.show(row, conversationsOf());
-    if (!matchMedia(BESIDE).matches) details.enter();
+    if (!matchMedia(WIDE).matches) details.enter();
   }
 
   /** Returns every conversation that the legs of the call were in. */

@@ -1,12 +1,12 @@
-// State of the softphone's lines: the legs it controls, the selected one, and actions on them. Has no
-// elements; the legs themselves are in the store.
+// State of the softphone's lines: the legs it controls, the selected one, and actions on them. The
+// legs themselves are in the store.
 // @ts-check
 
 import * as messages from "./call-messages.js";
 import { tabState } from "./preferences.js";
 
 /**
- * @typedef {{uuid: string, side: "caller"|"called", own: string, other: string, muted: boolean,
+ * @typedef {{uuid: string, side: "caller"|"callee", own: string, other: string, muted: boolean,
  *   hungUp: boolean, failure: string, phase: Phase}} Line
  * @typedef {"calling"|"talking"|"ended"} Phase
  * @typedef {ReturnType<typeof createPhoneLines>} PhoneLines
@@ -22,7 +22,7 @@ export function createPhoneLines({ store, api }) {
   const byUuid = new Map();
   /** @type {Set<() => void>} */
   const listeners = new Set();
-  /** @type {Map<string, Promise<void>>} the last digit of each line, which the next one waits for */
+  /** @type {Map<string, Promise<void>>} each line's last digit, which the next waits for */
   const pressing = new Map();
   let selected = "";
   let hearAll = false;
@@ -169,11 +169,11 @@ export function createPhoneLines({ store, api }) {
     /** @param {import("./store.js").Leg} leg */
     answer(leg) {
       const { uuid, from: other, to: own } = leg;
-      add({ uuid, side: "called", own, other, failure: "" });
+      add({ uuid, side: "callee", own, other, failure: "" });
       return attempt(() => api.post(`/sim/calls/${uuid}/answer`));
     },
     /** @param {import("./store.js").Leg} leg */
-    reject: (leg) => attempt(() => api.post(`/sim/calls/${leg.uuid}/reject`)),
+    decline: (leg) => attempt(() => api.post(`/sim/calls/${leg.uuid}/reject`)),
     /** @param {Line} line */
     hangUp(line) {
       line.hungUp = true;

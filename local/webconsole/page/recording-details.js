@@ -9,7 +9,6 @@ import { bytes, plural, seconds } from "./format.js";
 // A recording is stored a few seconds after it ends, so poll for it.
 const INTERVAL = 1000; // milliseconds
 const MAX_POLLS = 120;
-
 const NOT_STORED = "The recording has not been stored. Select the row again to check once more.";
 
 /**

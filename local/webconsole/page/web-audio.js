@@ -24,7 +24,7 @@ const LATENCY = 0.12; // seconds that voices are delayed, so that late chunks le
 /** Returns whether the user has clicked or typed; until then, browsers block sound. */
 export const isTouched = () => Boolean(navigator.userActivation?.hasBeenActive);
 
-/** Fades a tone in and out, so that it does not click. @param {AudioParam} gain @param {number} at */
+/** Fades a tone in and out, which avoids clicks. @param {AudioParam} gain @param {number} at */
 function shape(gain, at, /** @type {number} */ seconds, /** @type {number} */ volume) {
   gain.setValueAtTime(0, at);
   gain.linearRampToValueAtTime(volume, at + EDGE);

@@ -135,8 +135,8 @@ async def test_callees_ring_while_at_least_one_page_asks_for_it(client: ConsoleC
         await until(lambda: is_default(client, "answer"))
 
 
-async def is_default(client: ConsoleClient, behaviour: str) -> bool:
-    return await default(client) == behaviour
+async def is_default(client: ConsoleClient, behavior: str) -> bool:
+    return await default(client) == behavior
 
 
 async def test_callees_stop_ringing_when_the_last_page_is_lost(client: ConsoleClient) -> None:
