@@ -60,6 +60,8 @@ async def test_the_page_when_idle_and_in_a_call(
     assert await problems(user) == []
     await user.call(NUMBERS["dtmf_menu"])
     await user.hears("Press 1 for our opening hours")
+    spoken = user.transcript.locator(".spoken-word.now")
+    await expect(spoken.filter(has_text="calling.")).to_be_visible()
     await user.page.screenshot(path=pictures / f"call-{width}-{scheme}.png")
     assert await problems(user) == []
     # Nothing overflows horizontally.
@@ -81,7 +83,9 @@ async def test_the_call_inspector_with_a_recording(
     await user.hears("Thank you for your message.")
     await calls_of(user).first.click()
     timeline = timeline_of(user)
-    await timeline.get_by_role("button", name="POST /webhooks/recordings").first.click()
+    webhook = timeline.get_by_role("button", name="POST /webhooks/recordings").first
+    await expect(webhook).to_contain_text("204")
+    await webhook.click()
     details = user.page.get_by_role("region", name="Details")
     await expect(details.get_by_role("img", name="Waveform")).to_be_visible()
     await expect(details.locator("audio")).to_be_visible()
