@@ -47,11 +47,9 @@ export function createDetailsPanel({ store, api, close }) {
    * @param {string[]} conversations The call's conversations, whose DynamoDB items are shown.
    */
   function show(row, conversations) {
-    const title = h(
-      "h3",
-      { tabindex: "-1" },
-      row.kind === "recording" ? KINDS.recording : `${KINDS[row.kind]}: ${row.title}`,
-    );
+    const kind = KINDS[row.kind];
+    const heading = kind.toLowerCase() === row.title ? kind : `${kind}: ${row.title}`;
+    const title = h("h3", { tabindex: "-1" }, heading);
     const head = h(
       "div",
       { class: "details-head" },

@@ -233,7 +233,7 @@ function speech(state, entry) {
   return [
     begin(state, entry, {
       kind: "speech",
-      title: "says",
+      title: "speech",
       note: `“${clip(entry.text ?? "", 120)}”${long}`,
     }),
   ];
@@ -248,8 +248,8 @@ function voice(state, entry) {
   }
   const row = begin(state, entry, {
     kind: "speech",
-    title: "speaks",
-    note: "into the microphone",
+    title: "speech",
+    note: "microphone",
     end: null,
   });
   state.open.set(name, row);
