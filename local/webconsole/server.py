@@ -50,7 +50,7 @@ class ConsoleContext:
         Secrets to remove from every response.
     signer
         Signs webhooks as the simulator does.
-    exchanges
+    request_log
         The recent requests to the API.
     listen
         Registers a callable that gets every log line of a function.
@@ -65,7 +65,7 @@ class ConsoleContext:
     about: Mapping[str, Any]
     secrets: tuple[str, ...]
     signer: Signer
-    exchanges: RequestLog
+    request_log: RequestLog
     listen: Callable[[Callable[[LogLine], None]], None]
     code: Path
     explore: Callable[[dict[str, Any]], Awaitable[FlowReport]]
@@ -128,7 +128,7 @@ class WebConsole:
 
     def _add_routes(self, app: web.Application, session: aiohttp.ClientSession) -> LiveFeed:
         context, about, responder = self._context, self._context.about, self._responder
-        vonage_url, request_log = about["vonage_url"], context.exchanges
+        vonage_url, request_log = about["vonage_url"], context.request_log
         incoming_calls = IncomingCalls(vonage_url, session)
         feed = LiveFeed(self._platform, vonage_url, session, request_log, incoming_calls, responder)
         request_log.listen(feed.publish_request)
@@ -156,7 +156,7 @@ class WebConsole:
         return self._responder.json({"platform": self._platform, **self._context.about})
 
     async def _exchange(self, request: web.Request) -> web.Response:
-        logged = self._context.exchanges.get(request.match_info["id"])
+        logged = self._context.request_log.get(request.match_info["id"])
         if logged is None:
             raise HttpError(404, "Not Found", "unknown id, or the request is no longer logged")
         return self._responder.json(full_view(logged))

@@ -69,7 +69,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
                 about=about,
                 secrets=("0123456789abcdefghij",),
                 signer=Signer("s" * 32, "key", "application"),
-                exchanges=request_log,
+                request_log=request_log,
                 listen=listeners.append,
                 code=tmp_path / "code",
                 explore=_explore,

@@ -76,10 +76,10 @@ async def test_signs_a_webhook_with_a_new_token_each_time(
     assert again["ms"] > 0
     tokens = []
     for one in (sent, again):
-        kept = real.gateway.request_log.get(one["headers"]["apigw-requestid"])
-        assert kept is not None
-        assert kept.event is not None
-        tokens.append(kept.event["headers"]["authorization"])
+        logged = real.gateway.request_log.get(one["headers"]["apigw-requestid"])
+        assert logged is not None
+        assert logged.event is not None
+        tokens.append(logged.event["headers"]["authorization"])
     assert tokens[0] != tokens[1]
 
 
