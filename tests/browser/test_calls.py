@@ -57,7 +57,7 @@ async def test_stores_a_voicemail_with_the_microphones_audio(
         return await recording_keys(platform) - before
 
     (key,) = await until(new_keys, "no recording was stored in the bucket")
-    s3, bucket = platform.cloud.client("s3"), platform.stack.outputs["BucketName"]
+    s3, bucket = platform.moto.client("s3"), platform.stack.outputs["BucketName"]
     stored = await asyncio.to_thread(s3.get_object, Bucket=bucket, Key=key)
     content = await asyncio.to_thread(stored["Body"].read)
     file = base64.b64encode(content).decode()
@@ -68,7 +68,7 @@ async def test_stores_a_voicemail_with_the_microphones_audio(
 
 async def recording_keys(platform: LocalPlatform) -> set[str]:
     """Return the keys of the recordings in the bucket."""
-    s3, bucket = platform.cloud.client("s3"), platform.stack.outputs["BucketName"]
+    s3, bucket = platform.moto.client("s3"), platform.stack.outputs["BucketName"]
     listed = await asyncio.to_thread(s3.list_objects_v2, Bucket=bucket, Prefix="recordings/")
     return {one["Key"] for one in listed.get("Contents", [])}
 

@@ -33,14 +33,14 @@ class StoredRecording:
 
     def put(self, kind: str, key: str, content: bytes, content_type: str) -> None:
         bucket = self.platform.stack.outputs["BucketName"]
-        self.platform.cloud.client("s3").put_object(
+        self.platform.moto.client("s3").put_object(
             Bucket=bucket, Key=key, Body=content, ContentType=content_type
         )
         self.item(pk={"S": f"recording#{self.uuid}"}, sk={"S": kind}, key={"S": key})
 
     def item(self, **attributes: Any) -> None:
         table = self.platform.stack.outputs["TableName"]
-        self.platform.cloud.client("dynamodb").put_item(TableName=table, Item=attributes)
+        self.platform.moto.client("dynamodb").put_item(TableName=table, Item=attributes)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
