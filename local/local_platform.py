@@ -291,7 +291,7 @@ class LocalPlatform:
                 about=self._about(),
                 secrets=tuple(dataclasses.asdict(keys)[name] for name in _SECRETS),
                 signer=self._signer(),
-                exchanges=self.gateway.request_log,
+                request_log=self.gateway.request_log,
                 listen=self.lambdas.listen,
                 code=self.root / "functions",
                 explore=self._explore,

@@ -1,6 +1,6 @@
-"""The page with the telephone and the inspector: what serves it, and answers what it asks.
+"""Server and files of the web console: softphone, call inspector, flows, and faults.
 
-It speaks to the simulated Vonage as anybody does, over its /sim door.
+It uses the simulator only through its control API, ``/sim``.
 """
 
 from local.webconsole.server import ConsoleContext, WebConsole

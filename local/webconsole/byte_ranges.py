@@ -1,4 +1,4 @@
-"""Which part of an object a request asks for (RFC 9110, section 14)."""
+"""Parse Range headers (RFC 9110, section 14)."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ import re
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII | re.IGNORECASE)
 
 
-class OutOfRange(Exception):
-    """Nothing of the object lies in the range that was asked for: 416."""
+class RangeNotSatisfiable(Exception):
+    """The range contains no byte of the object: status 416."""
 
 
-def part(header: str | None, size: int) -> range | None:
-    """Read a Range header.
+def parse_range(header: str | None, size: int) -> range | None:
+    """Parse a Range header.
 
     Parameters
     ----------
     header
-        The header; what is not one range of bytes is to be ignored, and the whole object sent.
+        The header. Anything but a single byte range is ignored.
     size
-        Bytes of the object.
+        The object's size in bytes.
 
     Returns
     -------
     range or None
-        The bytes to send with status 206; None for all of them with status 200.
+        The bytes to send with status 206; None to send all of them with status 200.
 
     Raises
     ------
-    OutOfRange
-        If the range holds none of its bytes.
+    RangeNotSatisfiable
+        If the range contains no byte of the object.
     """
-    found = _RANGE.fullmatch(header.strip()) if header else None
-    if found is None or found[0].endswith("=-"):
+    match = _RANGE.fullmatch(header.strip()) if header else None
+    if match is None or match[0].endswith("=-"):
         return None
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:
-        wanted = range(max(0, size - int(last)), size)
+        selected = range(max(0, size - int(last)), size)
     elif last and int(last) < int(first):
         return None
     else:
-        wanted = range(int(first), min(int(last) + 1, size) if last else size)
-    if not wanted:
-        raise OutOfRange
-    return wanted
+        selected = range(int(first), min(int(last) + 1, size) if last else size)
+    if not selected:
+        raise RangeNotSatisfiable
+    return selected

@@ -1,4 +1,4 @@
-"""What the flows' files say of them, what flows answer, and whether files changed."""
+"""Routes for flows: list them, fetch their NCCOs, explore their paths; and watch their files."""
 
 from __future__ import annotations
 
@@ -18,103 +18,102 @@ if TYPE_CHECKING:
     from local.explore.report import FlowReport
     from local.webconsole.responses import JsonResponder
 
-_PAUSE = 1.0  # seconds between two looks
-
-
-_WALK = 60.0  # seconds that walking every path of a flow may take
+_WATCH_INTERVAL = 1.0  # seconds
+_EXPLORE_TIMEOUT = 60.0  # seconds
 
 
 class FlowRoutes:
-    """The handlers.
+    """Routes for the flows in one folder.
 
     Parameters
     ----------
     folder
-        Where the flows are.
-    ncco
-        Asks a flow by its name what a caller would hear first.
+        The folder of the flows.
+    fetch_ncco
+        Fetches the NCCO of a flow, by name, through the API.
     explore
-        Walks every path of a flow, given as its file tells.
-    answers
-        Writes JSON without secrets.
+        Explores every path of a flow, given its metadata.
+    responder
+        Builds JSON responses without secrets.
     """
 
     def __init__(
         self,
         folder: Path,
-        ncco: Callable[[str], Awaitable[dict[str, Any]]],
+        fetch_ncco: Callable[[str], Awaitable[dict[str, Any]]],
         explore: Callable[[dict[str, Any]], Awaitable[FlowReport]],
-        answers: JsonResponder,
+        responder: JsonResponder,
     ) -> None:
         self._folder = folder
-        self._ncco_of = ncco
-        self._explore = explore
-        self._drawings: dict[str, str] = {}
-        self._answers = answers
-        self._turn = asyncio.Lock()  # for the filter of warnings, which all threads share
+        self._fetch_ncco = fetch_ncco
+        self._explore_flow = explore
+        self._svgs: dict[str, str] = {}
+        self._responder = responder
+        self._lock = asyncio.Lock()  # reading changes the warning filters, which threads share
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every path of flows."""
+        """Return the routes of flows."""
         return [
-            web.get("/api/flows", self._all, allow_head=False),
+            web.get("/api/flows", self._list, allow_head=False),
             web.get("/api/flows/{name}/ncco", self._ncco, allow_head=False),
-            web.post("/api/flows/{name}/walk", self._walk),
+            web.post("/api/flows/{name}/walk", self._explore),
             web.get("/api/flows/{name}/tree.svg", self._tree, allow_head=False),
         ]
 
-    async def _all(self, _request: web.Request) -> web.Response:
-        return self._answers.json({"flows": await self._read_all()})
+    async def _list(self, _request: web.Request) -> web.Response:
+        return self._responder.json({"flows": await self._read_all()})
 
     async def _ncco(self, request: web.Request) -> web.Response:
-        flow = await self._named(request)
-        return self._answers.json(await self._ncco_of(flow["name"]))
+        flow = await self._find(request)
+        return self._responder.json(await self._fetch_ncco(flow["name"]))
 
-    async def _walk(self, request: web.Request) -> web.Response:
-        """Walk a flow; its drawing is kept until the next walk."""
-        flow = await self._named(request)
+    async def _explore(self, request: web.Request) -> web.Response:
+        """Explore a flow, and store its SVG for ``tree.svg``."""
+        flow = await self._find(request)
         if flow["error"] is not None:
-            raise HttpError(409, "The flow cannot be walked", flow["error"]["text"])
+            raise HttpError(409, "The flow cannot be explored", flow["error"]["text"])
         try:
-            async with asyncio.timeout(_WALK):
-                found = await self._explore(flow)
+            async with asyncio.timeout(_EXPLORE_TIMEOUT):
+                report = await self._explore_flow(flow)
         except TimeoutError:
-            raise HttpError(504, "Gave up", f"the walk took longer than {_WALK:.0f} s") from None
-        self._drawings[flow["name"]] = found.svg
-        return self._answers.json({"text": found.text, "findings": found.findings})
+            detail = f"the flow explorer stopped after {_EXPLORE_TIMEOUT:.0f} s"
+            raise HttpError(504, "Timed out", detail) from None
+        self._svgs[flow["name"]] = report.svg
+        return self._responder.json({"text": report.text, "findings": report.findings})
 
     async def _tree(self, request: web.Request) -> web.Response:
-        drawing = self._drawings.get(request.match_info["name"])
-        if drawing is None:
-            raise HttpError(404, "Not Found", "this flow was not walked yet")
-        return web.Response(text=self._answers.hidden(drawing), content_type="image/svg+xml")
+        svg = self._svgs.get(request.match_info["name"])
+        if svg is None:
+            raise HttpError(404, "Not Found", "this flow has not been explored yet")
+        return web.Response(text=self._responder.redact(svg), content_type="image/svg+xml")
 
-    async def _named(self, request: web.Request) -> dict[str, Any]:
-        wanted = request.match_info["name"]
+    async def _find(self, request: web.Request) -> dict[str, Any]:
+        name = request.match_info["name"]
         for flow in await self._read_all():
-            if flow["name"] == wanted:
+            if flow["name"] == name:
                 return flow
         raise HttpError(404, "Not Found", "there is no such flow")
 
     async def _read_all(self) -> list[dict[str, Any]]:
-        async with self._turn:
+        async with self._lock:
             return await asyncio.to_thread(read_all, self._folder)
 
 
-async def watch(folder: Path, known: int, changed: Callable[[], None]) -> None:
-    """Look at the files below a folder once a second, and call when one of them changed.
+async def watch_files(folder: Path, fingerprint: int, changed: Callable[[], None]) -> None:
+    """Check the files of a folder once a second, and report changes.
 
     Parameters
     ----------
     folder
         The folder.
-    known
-        Its ``state_of`` at the beginning.
+    fingerprint
+        Its ``source_fingerprint`` at the start.
     changed
         Called after a change.
     """
     while True:
-        await asyncio.sleep(_PAUSE)
-        state = await asyncio.to_thread(source_fingerprint, folder)
-        if state != known:
-            known = state
+        await asyncio.sleep(_WATCH_INTERVAL)
+        current = await asyncio.to_thread(source_fingerprint, folder)
+        if current != fingerprint:
+            fingerprint = current
             changed()

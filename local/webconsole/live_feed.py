@@ -1,7 +1,6 @@
-"""What the pages are told as it happens: the simulator's journal, the API's exchanges, the logs.
+"""WebSocket feed of the simulator's journal, the API requests and the functions' log lines.
 
-A page that does not take what it is told is cut off, and comes back asking for what it missed;
-nobody waits for it.
+A page that reads too slowly is disconnected. It reconnects and requests the entries it missed.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from local.webconsole.request_views import summary
+from local.webconsole.request_views import summary_view
 from local.webconsole.responses import HttpError
 
 if TYPE_CHECKING:
@@ -25,75 +24,75 @@ if TYPE_CHECKING:
     from local.webconsole.incoming_calls import IncomingCalls
     from local.webconsole.responses import JsonResponder
 
-PAGES = 32
-_NEWS_WAITING = 1000  # messages
-_TEXT_LIMIT = 16 * 1024  # characters of a line of a log; all of it is in the exchange
-_MESSAGE_LIMIT = 4096  # bytes from a page
-_SEND_LIMIT = 10.0  # seconds for a page to make room
-_HEARTBEAT = 20.0  # seconds, after which a page that vanished is missed
+MAX_PAGES = 32
+_QUEUE_LIMIT = 1000  # messages
+_LINE_LIMIT = 16 * 1024  # characters of a log line; the request log has all of it
+_MESSAGE_LIMIT = 4096  # bytes of a message from a page
+_SEND_TIMEOUT = 10.0  # seconds
+_HEARTBEAT = 20.0  # seconds between pings, which detect a lost page
 _ENTRY_LIMIT = 4 * 1024 * 1024  # bytes of a journal entry
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
-_CODES = (WSCloseCode.OK, WSCloseCode.UNSUPPORTED_DATA)  # how pages themselves end it
-_EXPECTED = (aiohttp.ClientError, ConnectionError, TimeoutError)
+_PAGE_CLOSE_CODES = (WSCloseCode.OK, WSCloseCode.UNSUPPORTED_DATA)  # if the page ends it
+_EXPECTED_ERRORS = (aiohttp.ClientError, ConnectionError, TimeoutError)
 
 logger = logging.getLogger(__name__)
 
 
 class _Page:
-    """A page that is connected; ``news`` is what waits to be told beside the journal."""
+    """A connected page; ``queue`` holds messages that are not from the journal."""
 
     def __init__(self, request: web.Request, socket: web.WebSocketResponse) -> None:
         self._request = request
         self.socket = socket
-        self.news: asyncio.Queue[str] = asyncio.Queue(_NEWS_WAITING)
+        self.queue: asyncio.Queue[str] = asyncio.Queue(_QUEUE_LIMIT)
 
     async def send(self, text: str) -> None:
-        """Send a message; a page that makes no room for it in time is cut off."""
+        """Send a message, and abort the connection if that takes too long."""
         try:
-            async with asyncio.timeout(_SEND_LIMIT):
+            async with asyncio.timeout(_SEND_TIMEOUT):
                 await self.socket.send_str(text)
         except TimeoutError:
-            self.cut()
-            raise ConnectionResetError("a page takes nothing any more") from None
+            self.abort()
+            raise ConnectionResetError("the page does not read its messages") from None
 
-    def tell(self, text: str) -> None:
-        """Put a message to those that wait, or cut the page off where too many do."""
+    def enqueue(self, text: str) -> None:
+        """Queue a message, and abort the connection if the queue is full."""
         try:
-            self.news.put_nowait(text)
+            self.queue.put_nowait(text)
         except asyncio.QueueFull:
-            self.cut()
+            self.abort()
 
-    def cut(self) -> None:
-        """End the connection at once."""
+    def abort(self) -> None:
+        """Drop the connection without a close frame."""
         if self._request.transport is not None:
             self._request.transport.abort()
 
     async def close(self, code: int) -> None:
-        """End the connection in order, if the page takes part in that."""
+        """Close the connection, and abort it if the page does not respond."""
         try:
             async with asyncio.timeout(1):
                 await self.socket.close(code=code)
         except (ConnectionError, TimeoutError):
-            self.cut()
+            self.abort()
 
 
 class LiveFeed:
-    """The pages that are connected, and what they are told.
+    """The connected pages, and the messages sent to them.
 
     Parameters
     ----------
     platform
-        The id of this start of the platform.
+        An id that is new each time the platform starts.
     vonage_url
         The simulator's address.
     session
-        The client that speaks to it.
-    exchanges
-        What the API was asked and answered.
-    ringing
-        Told which pages want to be rung.
-    answers
-        Writes messages without secrets.
+        The HTTP client for it.
+    request_log
+        The recent requests to the API.
+    incoming_calls
+        Gets each page's choice whether incoming calls ring there.
+    responder
+        Serializes messages without secrets.
     """
 
     def __init__(
@@ -101,56 +100,57 @@ class LiveFeed:
         platform: str,
         vonage_url: str,
         session: aiohttp.ClientSession,
-        exchanges: RequestLog,
-        ringing: IncomingCalls,
-        answers: JsonResponder,
+        request_log: RequestLog,
+        incoming_calls: IncomingCalls,
+        responder: JsonResponder,
     ) -> None:
         self._platform = platform
-        self._address = f"{vonage_url}/sim/events"
+        self._journal_url = f"{vonage_url}/sim/events"
         self._session = session
-        self._exchanges = exchanges
-        self._ringing = ringing
-        self._answers = answers
+        self._request_log = request_log
+        self._incoming_calls = incoming_calls
+        self._responder = responder
         self._pages: set[_Page] = set()
-        self._ended = asyncio.Event()
+        self._closed = asyncio.Event()
 
     def routes(self) -> list[web.RouteDef]:
-        """Give the path of the socket."""
+        """Return the route of the WebSocket."""
         return [web.get("/api/socket", self._serve, allow_head=False)]
 
-    def end(self) -> None:
-        """Take leave of every page."""
-        self._ended.set()
+    def close(self) -> None:
+        """Close the connection of every page."""
+        self._closed.set()
 
-    def tell_exchange(self, exchange: LoggedRequest) -> None:
-        """Tell the pages that the API has answered."""
-        self._tell(_told(exchange))
+    def publish_request(self, request: LoggedRequest) -> None:
+        """Send a summary of an API request to every page."""
+        self._publish(_request_message(request))
 
-    def tell_line(self, line: LogLine) -> None:
-        """Tell the pages what a function wrote."""
-        self._tell(
+    def publish_log_line(self, line: LogLine) -> None:
+        """Send a function's log line to every page."""
+        self._publish(
             {
                 "type": "log",
                 "function": line.function,
                 "request_id": line.request_id,
-                "text": line.text[:_TEXT_LIMIT],
+                "text": line.text[:_LINE_LIMIT],
             }
         )
 
-    def tell_of_flows(self) -> None:
-        """Tell the pages that the code of the functions changed."""
-        self._tell({"type": "flows"})
+    def publish_code_change(self) -> None:
+        """Notify every page that a file of the functions changed."""
+        self._publish({"type": "flows"})
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _publish(self, message: dict[str, Any]) -> None:
         if self._pages:
-            text = self._answers.text(message)
+            text = self._responder.dumps(message)
             for page in self._pages:
-                page.tell(text)
+                page.enqueue(text)
 
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         after = self._after(request)
-        if len(self._pages) >= PAGES:
-            raise HttpError(503, "Too many pages", "close one of those that are open")
+        if len(self._pages) >= MAX_PAGES:
+            detail = f"at most {MAX_PAGES} pages can be open; close one of them"
+            raise HttpError(503, "Too many pages", detail)
         socket = web.WebSocketResponse(
             heartbeat=_HEARTBEAT, max_msg_size=_MESSAGE_LIMIT, compress=False
         )
@@ -158,85 +158,85 @@ class LiveFeed:
         page = _Page(request, socket)
         self._pages.add(page)
         try:
-            code = await self._keep_up(page, after)
+            code = await self._run(page, after)
         finally:
             self._pages.discard(page)
-            await self._ringing.set(page, False)
+            await self._incoming_calls.set_ringing(page, False)
         await page.close(code)
         return socket
 
-    async def _keep_up(self, page: _Page, after: int) -> int:
-        """Tell a page everything until one side has enough; give the code to close with."""
-        await self._greet(page, reset=after == 0)
-        work = (
-            self._tell_entries(page, after),
-            self._tell_news(page),
-            self._listen(page),
-            self._ended.wait(),
+    async def _run(self, page: _Page, after: int) -> int:
+        """Exchange messages with a page until one side ends; return the close code."""
+        await self._send_hello(page, reset=after == 0)
+        coroutines = (
+            self._send_entries(page, after),
+            self._send_queue(page),
+            self._receive(page),
+            self._closed.wait(),
         )
-        jobs = [asyncio.create_task(one) for one in work]
+        tasks = [asyncio.create_task(one) for one in coroutines]
         try:
-            await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for job in jobs:
-                job.cancel()
-            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, Exception) and not isinstance(outcome, _EXPECTED):
-                logger.error("a page could not be told", exc_info=outcome)
-        return next((one for one in outcomes if one in _CODES), WSCloseCode.GOING_AWAY)
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, _EXPECTED_ERRORS):
+                logger.error("the live feed of a page failed", exc_info=result)
+        return next((one for one in results if one in _PAGE_CLOSE_CODES), WSCloseCode.GOING_AWAY)
 
     def _after(self, request: web.Request) -> int:
-        """Give the entry after which a page wants to hear; ids of another start say nothing."""
+        """Return the last entry the page has; 0 if its ids are from an earlier start."""
         after = request.query.get("after", "0")
         if not (after.isascii() and after.isdecimal()) or len(after) > 18:
             raise HttpError(400, "Bad Request", "after must be the id of an entry")
         return int(after) if request.query.get("platform") == self._platform else 0
 
-    async def _greet(self, page: _Page, reset: bool) -> None:
+    async def _send_hello(self, page: _Page, reset: bool) -> None:
         hello = {"type": "hello", "platform": self._platform, "reset": reset}
-        await page.send(self._answers.text(hello))
+        await page.send(self._responder.dumps(hello))
 
-    async def _tell_entries(self, page: _Page, after: int) -> None:
-        """Pass on the journal from the entry after ``after``, until the simulator ends."""
-        known = 0
+    async def _send_entries(self, page: _Page, after: int) -> None:
+        """Forward the journal entries that follow ``after`` until the simulator ends the stream."""
+        last = 0
         async with self._session.get(
-            self._address,
+            self._journal_url,
             params={"after": str(after)},
             timeout=_TIMEOUT,
             read_bufsize=_ENTRY_LIMIT,
         ) as stream:
             stream.raise_for_status()
             async for number, entry in _entries(stream.content):
-                if known and number != known + 1:
-                    return  # the simulator did not wait for us
-                if not known and after and number != after + 1:
-                    await self._greet(page, reset=True)  # what comes between is kept no more
-                known = number
+                if last and number != last + 1:
+                    return  # the feed was too slow, and the simulator skipped entries
+                if not last and after and number != after + 1:
+                    await self._send_hello(page, reset=True)  # the journal dropped entries
+                last = number
                 await page.send(f'{{"type":"entry","entry":{entry}}}')
 
-    async def _tell_news(self, page: _Page) -> None:
-        for exchange in self._exchanges:
-            await page.send(self._answers.text(_told(exchange)))
+    async def _send_queue(self, page: _Page) -> None:
+        for request in self._request_log:
+            await page.send(self._responder.dumps(_request_message(request)))
         while True:
-            await page.send(await page.news.get())
+            await page.send(await page.queue.get())
 
-    async def _listen(self, page: _Page) -> int:
-        """Do what a page says, until it goes."""
+    async def _receive(self, page: _Page) -> int:
+        """Handle a page's messages until it disconnects; return the close code."""
         async for message in page.socket:
-            on = _ring(message.data) if message.type is WSMsgType.TEXT else None
+            on = _parse_ring(message.data) if message.type is WSMsgType.TEXT else None
             if on is None:
                 return WSCloseCode.UNSUPPORTED_DATA
-            await self._ringing.set(page, on)
+            await self._incoming_calls.set_ringing(page, on)
         return WSCloseCode.OK
 
 
-def _told(exchange: LoggedRequest) -> dict[str, Any]:
-    return {"type": "exchange", "exchange": summary(exchange)}
+def _request_message(request: LoggedRequest) -> dict[str, Any]:
+    return {"type": "exchange", "exchange": summary_view(request)}
 
 
-def _ring(text: str) -> bool | None:
-    """Read ``{"type": "ring", "on": …}``; None where a message is something else."""
+def _parse_ring(text: str) -> bool | None:
+    """Return ``on`` from ``{"type": "ring", "on": …}``; None for any other message."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -248,7 +248,7 @@ def _ring(text: str) -> bool | None:
 
 
 async def _entries(stream: aiohttp.StreamReader) -> AsyncIterator[tuple[int, str]]:
-    """Read the journal's stream of events: the id of each entry, and the entry as JSON."""
+    """Yield the id and the JSON text of each entry in the journal's event stream."""
     number = 0
     async for line in stream:
         name, _, value = line.decode().rstrip().partition(": ")

@@ -1,4 +1,4 @@
-"""Who may ask: programs of this machine and the phone's own page; and what every answer carries."""
+"""Host, Origin and Sec-Fetch-Site checks, and the security headers of every response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from local.webconsole.responses import HttpError, refused
+from local.webconsole.responses import HttpError, error_response
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware
@@ -39,42 +39,43 @@ HEADERS = {
 }
 
 
-async def carry_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Put on an answer what every answer carries."""
+async def add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers that every response has."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
 
 
-def guard(host: str) -> Middleware:
-    """Make the middleware that lets in only who names ``host`` and comes from no other page.
+def same_origin_only(host: str) -> Middleware:
+    """Build the middleware that rejects requests for other hosts or from other origins.
 
-    A page on the internet can send requests to 127.0.0.1, across origins or through a name of its
-    own that leads here; the browser says so in Host, Origin and Sec-Fetch-Site.
+    A page on the internet can send requests to 127.0.0.1, across origins or through its own
+    hostname (DNS rebinding). The browser shows that in Host, Origin and Sec-Fetch-Site.
     """
 
     @web.middleware
-    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         headers = request.headers
         if (
             headers.getall("Host", []) != [host]
             or any(origin != f"http://{host}" for origin in headers.getall("Origin", []))
             or not {"same-origin", "none"}.issuperset(headers.getall("Sec-Fetch-Site", []))
         ):
-            return refused(403, "Forbidden", f"this page is at http://{host}/ and nowhere else")
+            detail = f"the web console accepts requests only for and from http://{host}/"
+            return error_response(403, "Forbidden", detail)
         return await handler(request)
 
-    return guarded
+    return check
 
 
 @web.middleware
-async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn every refusal into JSON."""
+async def json_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every HTTP error into a JSON response."""
     try:
         return await handler(request)
-    except HttpError as refusal:
-        return refused(refusal.status, refusal.title, refusal.detail)
+    except HttpError as error:
+        return error_response(error.status, error.title, error.detail)
     except web.HTTPException as error:
-        response = refused(error.status, error.reason)
+        response = error_response(error.status, error.reason)
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response

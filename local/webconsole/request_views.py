@@ -1,4 +1,4 @@
-"""How an exchange of the API is shown: in a line, and as a whole without the signature it had."""
+"""JSON views of logged API requests: a summary, and everything but the signatures."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ if TYPE_CHECKING:
 
     from local.aws.request_log import LoggedRequest
 
-_HIDDEN = "(hidden)"
-_LONGEST_NAME = 100  # characters of a flow's name
+_REDACTED = "(hidden)"
+_MAX_NAME_LENGTH = 100  # characters of a flow name
 
 
-def summary(exchange: LoggedRequest) -> dict[str, Any]:
-    """Say in short what was asked and answered, and by which flow."""
+def summary_view(request: LoggedRequest) -> dict[str, Any]:
+    """Return the request's id, route, function, status, duration and flow."""
     return {
-        "id": exchange.id,
-        "route": exchange.route,
-        "function": exchange.function,
-        "request_id": exchange.request_id,
-        "status": exchange.status,
-        "ms": exchange.ms,
-        "flow": _flow(exchange),
+        "id": request.id,
+        "route": request.route,
+        "function": request.function,
+        "request_id": request.request_id,
+        "status": request.status,
+        "ms": request.ms,
+        "flow": _flow(request),
     }
 
 
-def whole(exchange: LoggedRequest) -> dict[str, Any]:
-    """Say everything that is known of an exchange."""
+def full_view(request: LoggedRequest) -> dict[str, Any]:
+    """Return the summary with the log lines, the Lambda event and the response."""
     return {
-        **summary(exchange),
-        "log": list(exchange.log),
-        "event": _without_signature(exchange.event),
+        **summary_view(request),
+        "log": list(request.log),
+        "event": _without_signature(request.event),
         "response": {
-            "status": exchange.status,
-            "headers": exchange.headers,
-            "body": exchange.body.decode("utf-8", "replace"),
+            "status": request.status,
+            "headers": request.headers,
+            "body": request.body.decode("utf-8", "replace"),
         },
     }
 
 
-def noted(log: Sequence[str], name: str) -> str | None:
-    """Give a field of the function's JSON log lines, from the last one that has it as text."""
+def log_field(log: Sequence[str], name: str) -> str | None:
+    """Return a field from the last JSON log line that has it as a string."""
     for line in reversed(log):
         if line.startswith("{"):
             try:
@@ -51,21 +51,21 @@ def noted(log: Sequence[str], name: str) -> str | None:
             except (ValueError, RecursionError):
                 continue
             if isinstance(value, str):
-                return value[:_LONGEST_NAME]
+                return value[:_MAX_NAME_LENGTH]
     return None
 
 
-def _flow(exchange: LoggedRequest) -> str | None:
-    """Say which flow answered: as the function logged it, else as the URL asked for it."""
-    query = (exchange.event or {}).get("rawQueryString", "")
-    named = parse_qs(query).get("flow", [None])[0]
-    return noted(exchange.log, "flow") or (named and named[:_LONGEST_NAME])
+def _flow(request: LoggedRequest) -> str | None:
+    """Return the flow that the function logged, else the flow that the URL named."""
+    query = (request.event or {}).get("rawQueryString", "")
+    requested = parse_qs(query).get("flow", [None])[0]
+    return log_field(request.log, "flow") or (requested and requested[:_MAX_NAME_LENGTH])
 
 
 def _without_signature(event: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Give an event whose credentials open nothing any more.
+    """Return the event with its credentials made unusable.
 
-    A token's header and claims stay, since they say what was signed.
+    A token keeps its header and claims, because they show what was signed.
     """
     if event is None:
         return None
@@ -74,7 +74,7 @@ def _without_signature(event: dict[str, Any] | None) -> dict[str, Any] | None:
         scheme, _, rest = headers["authorization"].partition(" ")
         claims, dot, _ = rest.rpartition(".")
         is_token = scheme.lower() == "bearer" and dot
-        headers["authorization"] = f"{scheme} {claims}.{_HIDDEN}" if is_token else _HIDDEN
+        headers["authorization"] = f"{scheme} {claims}.{_REDACTED}" if is_token else _REDACTED
     if "x-amz-security-token" in headers:
-        headers["x-amz-security-token"] = _HIDDEN
+        headers["x-amz-security-token"] = _REDACTED
     return {**event, "headers": headers}

@@ -1,4 +1,4 @@
-"""How the phone answers: JSON in which no secret stands, and refusals that say why."""
+"""JSON responses with secrets redacted, and HTTP errors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_SHORTEST = 16  # characters; what is shorter is no secret that could be told from other text
-_HIDDEN = "(secret)"
+_MIN_LENGTH = 16  # characters; shorter secrets would also match ordinary text
+_REDACTED = "(secret)"
 
 
 class HttpError(Exception):
-    """A request is refused with this status; the texts are for whoever asked."""
+    """An HTTP error response with this status, title and detail."""
 
     def __init__(self, status: int, title: str, detail: str = "") -> None:
         super().__init__(title)
@@ -25,50 +25,50 @@ class HttpError(Exception):
 
 
 class JsonResponder:
-    """Writes JSON, with the secrets of the platform replaced wherever they turn up.
+    """Builds JSON responses and redacts the platform's secrets in them.
 
-    They do turn up: a function may print its environment, and a link to the bucket names the key
-    that signed it.
+    Secrets do occur: a function can log its environment, and a presigned S3 URL contains the
+    access key id.
 
     Parameters
     ----------
     secrets
-        The secrets; of one with several lines, such as a private key, each line is one.
+        The secrets; each line of a multi-line secret, such as a private key, counts as one.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         lines = {line for secret in secrets for line in secret.splitlines()}
         self._secrets = sorted(
-            line for line in lines if len(line) >= _SHORTEST and not line.startswith("-----")
+            line for line in lines if len(line) >= _MIN_LENGTH and not line.startswith("-----")
         )
 
-    def text(self, value: Any) -> str:
-        """Write a value as JSON text."""
-        return self.hidden(json.dumps(value))
+    def dumps(self, value: Any) -> str:
+        """Serialize a value as JSON text with the secrets redacted."""
+        return self.redact(json.dumps(value))
 
-    def hidden(self, text: str) -> str:
-        """Give a text without the secrets."""
+    def redact(self, text: str) -> str:
+        """Return the text with the secrets redacted."""
         for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
+            text = text.replace(secret, _REDACTED)
         return text
 
     def json(self, value: Any) -> web.Response:
-        """Answer with a value."""
-        return web.Response(text=self.text(value), content_type="application/json")
+        """Build a JSON response."""
+        return web.Response(text=self.dumps(value), content_type="application/json")
 
 
-def refused(status: int, title: str, detail: str = "") -> web.Response:
-    """Answer with a refusal."""
+def error_response(status: int, title: str, detail: str = "") -> web.Response:
+    """Build a JSON response for an error."""
     return web.json_response({"title": title, "detail": detail}, status=status)
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
-    """Read the JSON object in a request's body.
+    """Return the JSON object in a request's body.
 
     Raises
     ------
-    Refusal
-        400 where there is none.
+    HttpError
+        400 if the body is not a JSON object.
     """
     try:
         fields = json.loads(await request.read())

@@ -1,4 +1,4 @@
-"""The server of the page: one address on loopback for its files and for all that it asks."""
+"""HTTP server of the web console: the page's files and its API, on one loopback address."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from aiohttp import web
 
 from local.aws.lambda_service import source_fingerprint
 from local.webconsole import origin_check
-from local.webconsole.flow_routes import FlowRoutes, watch
+from local.webconsole.flow_routes import FlowRoutes, watch_files
 from local.webconsole.incoming_calls import IncomingCalls
 from local.webconsole.live_feed import LiveFeed
-from local.webconsole.request_views import whole
+from local.webconsole.request_views import full_view
 from local.webconsole.responses import HttpError, JsonResponder
 from local.webconsole.simulator_proxy import SimulatorProxy
 from local.webconsole.static_files import StaticFiles
@@ -33,31 +33,31 @@ if TYPE_CHECKING:
     from local.explore.report import FlowReport
     from local.samples.signing import Signer
 
-BODY_LIMIT = 1024 * 1024  # bytes of a request
+BODY_LIMIT = 1024 * 1024  # bytes of a request body
 _PAGE = Path(__file__).with_name("page")
-_END_LIMIT = 1.0  # seconds that requests may take when the platform ends
+_SHUTDOWN_TIMEOUT = 1.0  # seconds that pending requests get when the platform stops
 
 
 @dataclass(frozen=True)
 class ConsoleContext:
-    """The platform as the phone sees it.
+    """The parts of the local platform that the web console uses.
 
     Attributes
     ----------
     about
-        What `GET /api/stack` tells besides the id of this start: no secrets.
+        The fields of ``GET /api/stack`` without ``platform``; contains no secrets.
     secrets
-        What no answer may hold.
+        Secrets to remove from every response.
     signer
-        Signs webhooks as the simulated Vonage does.
-    exchanges
-        What the API was asked and answered.
+        Signs webhooks as the simulator does.
+    request_log
+        The recent requests to the API.
     listen
-        Has a callable told of every line that a function writes.
+        Registers a callable that gets every log line of a function.
     code
-        The folder of the functions, the flows below it.
+        The folder of the functions; the flows are in its subfolder ``flows``.
     explore
-        Walks every path of a flow, given its name and its functions.
+        Explores every path of a flow, given its name and its handlers.
     dynamodb, s3
         boto3 clients.
     """
@@ -65,7 +65,7 @@ class ConsoleContext:
     about: Mapping[str, Any]
     secrets: tuple[str, ...]
     signer: Signer
-    exchanges: RequestLog
+    request_log: RequestLog
     listen: Callable[[Callable[[LogLine], None]], None]
     code: Path
     explore: Callable[[dict[str, Any]], Awaitable[FlowReport]]
@@ -74,82 +74,75 @@ class ConsoleContext:
 
 
 class WebConsole:
-    """The server; ``url`` is its address once it has started.
+    """The web console's server; ``url`` is its address after ``start``.
 
     Parameters
     ----------
-    surroundings
-        The platform.
+    context
+        The parts of the platform to use.
     page
         The folder of the page's files.
     """
 
     url: str
 
-    def __init__(self, surroundings: ConsoleContext, page: Path = _PAGE) -> None:
-        self._surroundings = surroundings
+    def __init__(self, context: ConsoleContext, page: Path = _PAGE) -> None:
+        self._context = context
         self._page = page
         self._platform = str(uuid.uuid4())
-        self._answers = JsonResponder(surroundings.secrets)
+        self._responder = JsonResponder(context.secrets)
         self._exit = contextlib.AsyncExitStack()
 
     async def start(self, listening: socket.socket) -> None:
-        """Serve on a socket that is bound to a loopback address."""
+        """Serve requests on a socket that is bound to a loopback address."""
         host = f"127.0.0.1:{listening.getsockname()[1]}"
         session = await self._exit.enter_async_context(
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),  # a page's streams hold up no other page
+                connector=aiohttp.TCPConnector(limit=0),  # one page's streams must not block others
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         )
         app = web.Application(
-            middlewares=[origin_check.refusals, origin_check.guard(host)],
+            middlewares=[origin_check.json_errors, origin_check.same_origin_only(host)],
             client_max_size=BODY_LIMIT,
         )
-        app.on_response_prepare.append(origin_check.carry_headers)
-        live = self._add_routes(app, session)
-        # What a page asked for and did not wait for is given up.
+        app.on_response_prepare.append(origin_check.add_security_headers)
+        feed = self._add_routes(app, session)
+        # handler_cancellation stops the work for a client that disconnected.
         runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=_END_LIMIT, handler_cancellation=True
+            app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT, handler_cancellation=True
         )
         await runner.setup()
         self._exit.push_async_callback(runner.cleanup)
-        self._exit.callback(live.end)
-        code = self._surroundings.code
-        state = await asyncio.to_thread(source_fingerprint, code)
+        self._exit.callback(feed.close)
+        code = self._context.code
+        fingerprint = await asyncio.to_thread(source_fingerprint, code)
         await web.SockSite(runner, listening).start()
-        watching = asyncio.create_task(watch(code, state, live.tell_of_flows))
-        self._exit.push_async_callback(_end, watching)
+        watcher = asyncio.create_task(watch_files(code, fingerprint, feed.publish_code_change))
+        self._exit.push_async_callback(_cancel, watcher)
         self.url = f"http://{host}"
 
     async def stop(self) -> None:
-        """Take leave of every page, and put back what they had set."""
+        """Close every page's connections, and restore the simulator settings they changed."""
         await self._exit.aclose()
 
     def _add_routes(self, app: web.Application, session: aiohttp.ClientSession) -> LiveFeed:
-        around, about = self._surroundings, self._surroundings.about
-        ringing = IncomingCalls(about["vonage_url"], session)
-        live = LiveFeed(
-            self._platform, about["vonage_url"], session, around.exchanges, ringing, self._answers
-        )
-        around.exchanges.listen(live.tell_exchange)
-        around.listen(live.tell_line)
-        kept = StorageRoutes(
-            around.dynamodb, around.s3, about["table"], about["bucket"], self._answers
+        context, about, responder = self._context, self._context.about, self._responder
+        vonage_url, request_log = about["vonage_url"], context.request_log
+        incoming_calls = IncomingCalls(vonage_url, session)
+        feed = LiveFeed(self._platform, vonage_url, session, request_log, incoming_calls, responder)
+        request_log.listen(feed.publish_request)
+        context.listen(feed.publish_log_line)
+        storage = StorageRoutes(
+            context.dynamodb, context.s3, about["table"], about["bucket"], responder
         )
         number = next((one["number"] for one in about["numbers"]), "")
         webhooks = WebhookRoutes(
-            about["api_url"], session, around.signer, around.exchanges, number, self._answers
+            about["api_url"], session, context.signer, request_log, number, responder
         )
-        parts = (
-            StaticFiles(self._page),
-            SimulatorProxy(about["vonage_url"], session),
-            live,
-            kept,
-            webhooks,
-            FlowRoutes(around.code / "flows", webhooks.ncco, around.explore, self._answers),
-        )
-        for part in parts:
+        flows = FlowRoutes(context.code / "flows", webhooks.fetch_ncco, context.explore, responder)
+        files, proxy = StaticFiles(self._page), SimulatorProxy(vonage_url, session)
+        for part in (files, proxy, feed, storage, webhooks, flows):
             app.add_routes(part.routes())
         app.add_routes(
             [
@@ -157,18 +150,18 @@ class WebConsole:
                 web.get("/api/exchanges/{id}", self._exchange, allow_head=False),
             ]
         )
-        return live
+        return feed
 
     async def _stack(self, _request: web.Request) -> web.Response:
-        return self._answers.json({"platform": self._platform, **self._surroundings.about})
+        return self._responder.json({"platform": self._platform, **self._context.about})
 
     async def _exchange(self, request: web.Request) -> web.Response:
-        exchange = self._surroundings.exchanges.get(request.match_info["id"])
-        if exchange is None:
-            raise HttpError(404, "Not Found", "this exchange is kept no more, or never was")
-        return self._answers.json(whole(exchange))
+        logged = self._context.request_log.get(request.match_info["id"])
+        if logged is None:
+            raise HttpError(404, "Not Found", "unknown id, or the request is no longer logged")
+        return self._responder.json(full_view(logged))
 
 
-async def _end(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Passes on what the page asks of the simulated Vonage: its own door /sim, and nothing else."""
+"""Proxy for the simulator's control API, ``/sim``, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from local.webconsole.responses import HttpError
 if TYPE_CHECKING:
     from aiohttp.client_ws import ClientWebSocketResponse
 
-# What goes along; Origin does not, since the simulator would compare it with its own address.
-_ASKED = ("Accept", "Content-Type", "Last-Event-ID", "Range")
-_ANSWERED = ("Accept-Ranges", "Allow", "Cache-Control", "Content-Range", "Retry-After")
-_HARMLESS = ("application/json", "text/event-stream")
-_MESSAGE_LIMIT = 256 * 1024  # bytes of a WebSocket message; the simulator takes less
+# Headers to forward. Not Origin: the simulator would compare it with its own address.
+_REQUEST_HEADERS = ("Accept", "Content-Type", "Last-Event-ID", "Range")
+_RESPONSE_HEADERS = ("Accept-Ranges", "Allow", "Cache-Control", "Content-Range", "Retry-After")
+_SAFE_TYPES = ("application/json", "text/event-stream")
+_MESSAGE_LIMIT = 256 * 1024  # bytes of a WebSocket message; the simulator accepts less
 _HEARTBEAT = 20.0  # seconds
-_CLOSE_LIMIT = 1.0  # seconds for the other side to take leave
+_CLOSE_TIMEOUT = 1.0  # seconds for the peer's close frame
 _NEVER_SENT = (1005, 1006, 1015)  # RFC 6455, section 7.4.1
-# A stream of events is silent for 15 seconds at most.
+# The event stream is silent for at most 15 seconds.
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 
 
 class SimulatorProxy:
-    """The handler.
+    """Routes that forward requests and WebSockets to the simulator.
 
     Parameters
     ----------
     vonage_url
         The simulator's address.
     session
-        The client that speaks to it.
+        The HTTP client for it.
     """
 
     def __init__(self, vonage_url: str, session: aiohttp.ClientSession) -> None:
@@ -44,104 +44,108 @@ class SimulatorProxy:
         self._session = session
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every path that goes to the simulator."""
-        return [web.route("*", "/sim", self._pass), web.route("*", "/sim/{rest:.*}", self._pass)]
+        """Return the routes that are forwarded."""
+        paths = ("/sim", "/sim/{rest:.*}")
+        return [web.route("*", path, self._forward) for path in paths]
 
-    async def _pass(self, request: web.Request) -> web.StreamResponse:
-        address = self._address(request)
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
+        url = self._simulator_url(request)
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
-                return await self._pass_socket(request, address)
-            return await self._pass_request(request, address)
+                return await self._forward_socket(request, url)
+            return await self._forward_request(request, url)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise HttpError(502, "The simulated Vonage does not answer", str(error)) from None
+            raise HttpError(502, "The simulator is not responding", str(error)) from None
 
-    def _address(self, request: web.Request) -> URL:
-        """Give the address at the simulator.
+    def _simulator_url(self, request: web.Request) -> URL:
+        """Return the simulator's URL for a request.
 
         Raises
         ------
         HTTPNotFound
-            If a part of the path could lead out of /sim.
+            If the path could refer to something outside /sim.
         """
         path = request.raw_path.partition("?")[0]
-        for part in path.split("/"):
-            plain = unquote(part)
+        for segment in path.split("/"):
+            plain = unquote(segment)
             if plain in (".", "..") or "/" in plain or "\\" in plain:
                 raise web.HTTPNotFound
         if path.split("/")[:2] != ["", "sim"]:
             raise web.HTTPNotFound
         return URL(f"{self._vonage_url}{request.raw_path}", encoded=True)
 
-    async def _pass_request(self, request: web.Request, address: URL) -> web.StreamResponse:
-        headers = {name: request.headers[name] for name in _ASKED if name in request.headers}
+    async def _forward_request(self, request: web.Request, url: URL) -> web.StreamResponse:
+        headers = {
+            name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers
+        }
         body = await request.read() if request.can_read_body else None
         async with self._session.request(
             request.method,
-            address,
+            url,
             headers=headers,
             data=body,
             timeout=_TIMEOUT,
             allow_redirects=False,
-        ) as answer:
-            response = web.StreamResponse(status=answer.status)
-            for name in _ANSWERED:
-                if name in answer.headers:
-                    response.headers[name] = answer.headers[name]
-            response.content_type = _content_type(answer.content_type)
-            response.content_length = answer.content_length
+        ) as upstream:
+            response = web.StreamResponse(status=upstream.status)
+            for name in _RESPONSE_HEADERS:
+                if name in upstream.headers:
+                    response.headers[name] = upstream.headers[name]
+            response.content_type = _safe_type(upstream.content_type)
+            response.content_length = upstream.content_length
             await response.prepare(request)
-            async for piece in answer.content.iter_any():
-                await response.write(piece)
+            async for chunk in upstream.content.iter_any():
+                await response.write(chunk)
         await response.write_eof()
         return response
 
-    async def _pass_socket(self, request: web.Request, address: URL) -> web.StreamResponse:
+    async def _forward_socket(self, request: web.Request, url: URL) -> web.StreamResponse:
         try:
-            theirs = await self._session.ws_connect(
-                address,
+            upstream = await self._session.ws_connect(
+                url,
                 max_msg_size=_MESSAGE_LIMIT,
                 heartbeat=_HEARTBEAT,
-                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_LIMIT),
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_TIMEOUT),
             )
         except aiohttp.WSServerHandshakeError as error:
             raise HttpError(
                 error.status if error.status >= 400 else 502,
-                "The simulated Vonage refused",
-                "there is no such call that sound could go to and fro on",
+                "The simulator rejected the WebSocket",
+                "there is no such call, or its audio is not available",
             ) from None
-        async with theirs:
-            ours = web.WebSocketResponse(
+        async with upstream:
+            downstream = web.WebSocketResponse(
                 max_msg_size=_MESSAGE_LIMIT,
                 heartbeat=_HEARTBEAT,
-                timeout=_CLOSE_LIMIT,
+                timeout=_CLOSE_TIMEOUT,
                 compress=False,
             )
-            await ours.prepare(request)
-            await _join(ours, theirs)
-        return ours
+            await downstream.prepare(request)
+            await _relay(downstream, upstream)
+        return downstream
 
 
-async def _join(ours: web.WebSocketResponse, theirs: ClientWebSocketResponse) -> None:
-    """Pass messages both ways until one side ends, and end the other in the same way."""
-    ways = [asyncio.create_task(_pass_on(*pair)) for pair in ((ours, theirs), (theirs, ours))]
+async def _relay(downstream: web.WebSocketResponse, upstream: ClientWebSocketResponse) -> None:
+    """Relay messages both ways until one side closes, and close the other with the same code."""
+    pairs = ((downstream, upstream), (upstream, downstream))
+    tasks = [asyncio.create_task(_copy_messages(*pair)) for pair in pairs]
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     with contextlib.suppress(ConnectionError):
-        await theirs.close(code=_sendable(ours.close_code))
-        await ours.close(code=_sendable(theirs.close_code))
+        await upstream.close(code=_sendable(downstream.close_code))
+        await downstream.close(code=_sendable(upstream.close_code))
 
 
 def _sendable(code: int | None) -> int:
-    """Give the code of a close frame; those that stand for a lost connection are never sent."""
+    """Return the code for a close frame, replacing those that must not be sent."""
     return WSCloseCode.GOING_AWAY if code is None or code in _NEVER_SENT else code
 
 
-async def _pass_on(
+async def _copy_messages(
     source: web.WebSocketResponse | ClientWebSocketResponse,
     target: web.WebSocketResponse | ClientWebSocketResponse,
 ) -> None:
@@ -152,6 +156,7 @@ async def _pass_on(
             await target.send_str(message.data)
 
 
-def _content_type(given: str) -> str:
-    """Give the type of a content, unless a browser could take it for a page or a program."""
-    return given if given in _HARMLESS or given.startswith("audio/") else "application/octet-stream"
+def _safe_type(content_type: str) -> str:
+    """Return the content type, or application/octet-stream if a browser could run the content."""
+    is_safe = content_type in _SAFE_TYPES or content_type.startswith("audio/")
+    return content_type if is_safe else "application/octet-stream"

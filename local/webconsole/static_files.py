@@ -1,4 +1,4 @@
-"""The files of the page, as they lie in one folder."""
+"""Serve the page's files from one folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}")
 
 
 class StaticFiles:
-    """The handlers for one folder; nothing below or beside it is served.
+    """Routes that serve the files of one folder, without subfolders.
 
     Parameters
     ----------
@@ -34,24 +34,23 @@ class StaticFiles:
         self._folder = folder
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every path of the files."""
+        """Return the routes of the page's files."""
         return [
             web.get("/", self._index, allow_head=False),
             web.get("/page/{name}", self._file, allow_head=False),
         ]
 
     async def _index(self, _request: web.Request) -> web.Response:
-        return self._answer("index.html")
+        return self._response("index.html")
 
     async def _file(self, request: web.Request) -> web.Response:
-        return self._answer(request.match_info["name"])
+        return self._response(request.match_info["name"])
 
-    def _answer(self, name: str) -> web.Response:
+    def _response(self, name: str) -> web.Response:
         path = self._folder / name
-        kind = _TYPES.get(path.suffix)
-        if kind is None or not _NAME.fullmatch(name) or path.is_symlink() or not path.is_file():
+        content_type = _TYPES.get(path.suffix)
+        is_safe = _NAME.fullmatch(name) and not path.is_symlink()
+        if content_type is None or not is_safe or not path.is_file():
             raise web.HTTPNotFound
-        text = kind.startswith("text/")
-        return web.Response(
-            body=path.read_bytes(), content_type=kind, charset="utf-8" if text else None
-        )
+        charset = "utf-8" if content_type.startswith("text/") else None
+        return web.Response(body=path.read_bytes(), content_type=content_type, charset=charset)

@@ -1,4 +1,4 @@
-"""What the application has kept: the items of its table, the objects of its bucket."""
+"""Routes for the application's DynamoDB items and S3 objects."""
 
 from __future__ import annotations
 
@@ -19,36 +19,41 @@ if TYPE_CHECKING:
     from local.webconsole.responses import JsonResponder
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_ITEMS = 2000  # of one conversation
-_PIECE = 4 * 1024 * 1024  # bytes that are asked of S3 at once: nothing stays open in between
-_HARMLESS = ("application/json", "text/plain")
-_KINDS = {"archive": "record", "transcript": "transcription"}
+_MAX_ITEMS = 2000  # of one conversation
+_CHUNK = 4 * 1024 * 1024  # bytes per request to S3; no S3 connection stays open between chunks
+_SAFE_TYPES = ("application/json", "text/plain")
+_SORT_KEYS = {"archive": "record", "transcript": "transcription"}
 
 
 class StorageRoutes:
-    """The handlers.
+    """Routes for stored events, recordings and transcripts.
 
     Parameters
     ----------
     dynamodb, s3
         boto3 clients.
     table, bucket
-        Their names, None where the template has none.
-    answers
-        Writes JSON without secrets.
+        The names of the table and the bucket; None if the template has none.
+    responder
+        Builds JSON responses without secrets.
     """
 
     def __init__(
-        self, dynamodb: Any, s3: Any, table: str | None, bucket: str | None, answers: JsonResponder
+        self,
+        dynamodb: Any,
+        s3: Any,
+        table: str | None,
+        bucket: str | None,
+        responder: JsonResponder,
     ) -> None:
         self._dynamodb = dynamodb
         self._s3 = s3
         self._table = table
         self._bucket = bucket
-        self._answers = answers
+        self._responder = responder
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every path of what was kept."""
+        """Return the routes of stored data."""
         recording = "/api/recordings/{uuid}"
         return [
             web.get("/api/conversations/{uuid}/items", self._conversation, allow_head=False),
@@ -58,16 +63,16 @@ class StorageRoutes:
         ]
 
     async def _conversation(self, request: web.Request) -> web.Response:
-        return self._answers.json({"items": await self._items(_uuid(request))})
+        return self._responder.json({"items": await self._items(_uuid(request))})
 
     async def _recording(self, request: web.Request) -> web.Response:
-        return self._answers.json(await self._archived(request))
+        return self._responder.json(await self._recording_items(request))
 
     async def _audio(self, request: web.Request) -> web.StreamResponse:
-        return await self._object(request, "archive")
+        return await self._send_object(request, "archive")
 
     async def _transcript(self, request: web.Request) -> web.StreamResponse:
-        return await self._object(request, "transcript")
+        return await self._send_object(request, "transcript")
 
     async def _items(self, partition: str) -> list[dict[str, Any]]:
         if self._table is None:
@@ -82,59 +87,61 @@ class StorageRoutes:
             TableName=table,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": partition}},
-            PaginationConfig={"MaxItems": _ITEMS},
+            PaginationConfig={"MaxItems": _MAX_ITEMS},
         )
         return [plain_item(item) for page in pages for item in page["Items"]]
 
-    async def _archived(self, request: web.Request) -> dict[str, dict[str, Any] | None]:
-        found = {item.get("sk"): item for item in await self._items(f"recording#{_uuid(request)}")}
-        return {name: found.get(kind) for name, kind in _KINDS.items()}
+    async def _recording_items(self, request: web.Request) -> dict[str, dict[str, Any] | None]:
+        items = {item.get("sk"): item for item in await self._items(f"recording#{_uuid(request)}")}
+        return {name: items.get(sort_key) for name, sort_key in _SORT_KEYS.items()}
 
-    async def _object(self, request: web.Request, name: str) -> web.StreamResponse:
-        item = (await self._archived(request))[name]
+    async def _send_object(self, request: web.Request, name: str) -> web.StreamResponse:
+        item = (await self._recording_items(request))[name]
         if item is None or "key" not in item or self._bucket is None:
-            raise HttpError(404, "Not Found", f"no {name} of this recording is kept")
-        where = {"Bucket": self._bucket, "Key": str(item["key"])}
+            raise HttpError(404, "Not Found", f"no {name} is stored for this recording")
+        location = {"Bucket": self._bucket, "Key": str(item["key"])}
         try:
-            return await self._send(request, where)
+            return await self._stream_object(request, location)
         except (BotoCoreError, ClientError) as error:
             raise HttpError(502, "The bucket cannot be read", str(error)) from None
 
-    async def _send(self, request: web.Request, where: dict[str, str]) -> web.StreamResponse:
-        head = await asyncio.to_thread(self._s3.head_object, **where)
+    async def _stream_object(
+        self, request: web.Request, location: dict[str, str]
+    ) -> web.StreamResponse:
+        head = await asyncio.to_thread(self._s3.head_object, **location)
         size, tag = head["ContentLength"], head["ETag"]
-        # A page that has another object's beginning gets all of this one.
+        # If the page has the start of another version, it gets the whole object.
         is_same = request.headers.get("If-Range", tag) == tag
         header = request.headers.get("Range") if is_same else None
         headers = {"Accept-Ranges": "bytes", "ETag": tag}
         try:
-            wanted = byte_ranges.part(header, size)
-        except byte_ranges.OutOfRange:
+            selected = byte_ranges.parse_range(header, size)
+        except byte_ranges.RangeNotSatisfiable:
             headers["Content-Range"] = f"bytes */{size}"
             return web.Response(status=416, headers=headers)
-        if wanted is not None:
-            headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"
-        response = web.StreamResponse(status=200 if wanted is None else 206, headers=headers)
-        response.content_type = _content_type(head.get("ContentType", ""))
-        wanted = wanted or range(size)
-        response.content_length = len(wanted)
+        if selected is not None:
+            headers["Content-Range"] = f"bytes {selected.start}-{selected.stop - 1}/{size}"
+        response = web.StreamResponse(status=200 if selected is None else 206, headers=headers)
+        response.content_type = _safe_type(head.get("ContentType", ""))
+        selected = selected or range(size)
+        response.content_length = len(selected)
         await response.prepare(request)
-        for begin in range(wanted.start, wanted.stop, _PIECE):
-            end = min(begin + _PIECE, wanted.stop)
-            await response.write(await asyncio.to_thread(self._piece, where, begin, end))
+        for start in range(selected.start, selected.stop, _CHUNK):
+            stop = min(start + _CHUNK, selected.stop)
+            await response.write(await asyncio.to_thread(self._read, location, start, stop))
         await response.write_eof()
         return response
 
-    def _piece(self, where: dict[str, str], begin: int, end: int) -> bytes:
-        answer = self._s3.get_object(**where, Range=f"bytes={begin}-{end - 1}")
-        with answer["Body"] as body:
+    def _read(self, location: dict[str, str], start: int, stop: int) -> bytes:
+        response = self._s3.get_object(**location, Range=f"bytes={start}-{stop - 1}")
+        with response["Body"] as body:
             return bytes(body.read())
 
 
 def plain_item(item: dict[str, Any]) -> dict[str, Any]:
-    """Make plain JSON of an item of DynamoDB; bytes become base64, sets lists in order."""
-    read = TypeDeserializer()
-    return {name: _plain(read.deserialize(value)) for name, value in item.items()}
+    """Convert a DynamoDB item to plain JSON: bytes to base64, sets to sorted lists."""
+    deserializer = TypeDeserializer()
+    return {name: _plain(deserializer.deserialize(value)) for name, value in item.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -158,7 +165,7 @@ def _uuid(request: web.Request) -> str:
     return uuid
 
 
-def _content_type(given: str) -> str:
-    """Give the type of an object, unless a browser could take it for a page or a program."""
-    kind = given.partition(";")[0].strip().lower()
-    return kind if kind in _HARMLESS or kind.startswith("audio/") else "application/octet-stream"
+def _safe_type(content_type: str) -> str:
+    """Return the content type, or application/octet-stream if a browser could run the content."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind if kind in _SAFE_TYPES or kind.startswith("audio/") else "application/octet-stream"

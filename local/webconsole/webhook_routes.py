@@ -1,4 +1,4 @@
-"""Webhooks made by hand: signed anew, as a command, as an event, or sent; and what flows answer."""
+"""Routes that sign a webhook and send it, or export it as a curl command or a Lambda event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from yarl import URL
 
 from local.samples import curl, lambda_event
 from local.samples.signing import Sample, make_sample
-from local.webconsole.request_views import noted
+from local.webconsole.request_views import log_field
 from local.webconsole.responses import HttpError, read_object
 
 if TYPE_CHECKING:
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from local.samples.signing import Signer
     from local.webconsole.responses import JsonResponder
 
-_CALLER = "447700900123"  # one of Ofcom's numbers for drama: nobody has it
-_PATIENCE = aiohttp.ClientTimeout(total=40)  # the API itself gives up after 30 seconds
+_CALLER = "447700900123"  # a number that Ofcom reserves for drama
+_TIMEOUT = aiohttp.ClientTimeout(total=40)  # the API itself times out after 30 seconds
 
 
 class WebhookRoutes:
-    """The handlers.
+    """Routes that build, sign and send webhooks.
 
     Parameters
     ----------
     api_url
         The address of the API.
     session
-        The client that speaks to it.
+        The HTTP client for it.
     signer
-        Signs as the simulated Vonage does.
-    exchanges
-        What the API was asked and answered.
+        Signs as the simulator does.
+    request_log
+        The recent requests to the API.
     number
-        The number that an answer webhook says was called.
-    answers
-        Writes JSON without secrets.
+        The called number in answer webhooks.
+    responder
+        Builds JSON responses without secrets.
     """
 
     def __init__(
@@ -49,27 +49,27 @@ class WebhookRoutes:
         api_url: str,
         session: aiohttp.ClientSession,
         signer: Signer,
-        exchanges: RequestLog,
+        request_log: RequestLog,
         number: str,
-        answers: JsonResponder,
+        responder: JsonResponder,
     ) -> None:
         self._api_url = api_url
         self._session = session
         self._signer = signer
-        self._exchanges = exchanges
+        self._request_log = request_log
         self._number = number
-        self._answers = answers
+        self._responder = responder
 
     def routes(self) -> list[web.RouteDef]:
-        """Give every path of webhooks."""
+        """Return the routes of webhooks."""
         return [
             web.post("/api/webhooks/curl", self._curl),
             web.post("/api/webhooks/event", self._event),
             web.post("/api/webhooks/send", self._send),
         ]
 
-    async def ncco(self, flow: str) -> dict[str, Any]:
-        """Ask a flow through the API what a caller would hear first."""
+    async def fetch_ncco(self, flow: str) -> dict[str, Any]:
+        """Send an answer webhook for a flow; return its NCCO, duration and log lines."""
         fields = {
             "from": _CALLER,
             "to": self._number,
@@ -77,53 +77,53 @@ class WebhookRoutes:
             "conversation_uuid": f"CON-{uuid.uuid4()}",
         }
         body = json.dumps(fields, separators=(",", ":")).encode()
-        reply = await self._deliver(Sample("POST", "/webhooks/answer", f"flow={flow}", body))
-        exchange = self._exchanges.get(reply["headers"].get("apigw-requestid", ""))
-        log = exchange.log if exchange else ()
+        response = await self._deliver(Sample("POST", "/webhooks/answer", f"flow={flow}", body))
+        logged = self._request_log.get(response["headers"].get("apigw-requestid", ""))
+        log = logged.log if logged else ()
         return {
-            "status": reply["status"],
-            "ms": reply["ms"],
-            "ncco": _array(reply["body"]),
-            "apology": noted(log, "outcome") == "apology",
+            "status": response["status"],
+            "ms": response["ms"],
+            "ncco": _parse_array(response["body"]),
+            "apology": log_field(log, "outcome") == "apology",
             "log": list(log),
         }
 
     async def _curl(self, request: web.Request) -> web.Response:
         sample = _sample(await read_object(request))
         token = self._signer.token(sample)
-        return self._answers.json({"text": curl.curl(sample, token, self._api_url)})
+        return self._responder.json({"text": curl.curl(sample, token, self._api_url)})
 
     async def _event(self, request: web.Request) -> web.Response:
         sample = _sample(await read_object(request))
-        made = lambda_event.event(sample, self._signer.token(sample), time.time())
-        return self._answers.json({"text": json.dumps(made, indent=2)})
+        event = lambda_event.event(sample, self._signer.token(sample), time.time())
+        return self._responder.json({"text": json.dumps(event, indent=2)})
 
     async def _send(self, request: web.Request) -> web.Response:
-        return self._answers.json(await self._deliver(_sample(await read_object(request))))
+        return self._responder.json(await self._deliver(_sample(await read_object(request))))
 
     async def _deliver(self, sample: Sample) -> dict[str, Any]:
-        """Send a webhook to the API; give ``status``, ``ms``, ``headers`` and ``body``."""
+        """Send a webhook to the API; return ``status``, ``ms``, ``headers`` and ``body``."""
         headers = {"Authorization": f"Bearer {self._signer.token(sample)}"}
         if sample.method == "POST":
             headers["Content-Type"] = "application/json"
-        question = "?" if sample.query else ""
-        begun = time.monotonic()
+        separator = "?" if sample.query else ""
+        start = time.monotonic()
         try:
             async with self._session.request(
                 sample.method,
-                URL(f"{self._api_url}{sample.path}{question}{sample.query}", encoded=True),
+                URL(f"{self._api_url}{sample.path}{separator}{sample.query}", encoded=True),
                 data=sample.body or None,
                 headers=headers,
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
                 allow_redirects=False,
-            ) as reply:
-                body = await reply.read()
+            ) as response:
+                body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise HttpError(502, "The API does not answer", str(error)) from None
+            raise HttpError(502, "The API is not responding", str(error)) from None
         return {
-            "status": reply.status,
-            "ms": round((time.monotonic() - begun) * 1000, 1),
-            "headers": {name.lower(): value for name, value in reply.headers.items()},
+            "status": response.status,
+            "ms": round((time.monotonic() - start) * 1000, 1),
+            "headers": {name.lower(): value for name, value in response.headers.items()},
             "body": body.decode("utf-8", "replace"),
         }
 
@@ -135,7 +135,7 @@ def _sample(fields: dict[str, Any]) -> Sample:
         raise HttpError(400, "Bad Request", str(error)) from None
 
 
-def _array(text: str) -> list[Any] | None:
+def _parse_array(text: str) -> list[Any] | None:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Chromium, the platform with its page, and people who use the page as one uses a telephone."""
+"""Chromium, a local platform, and users with a softphone each."""
 
 from __future__ import annotations
 
@@ -24,68 +24,73 @@ if TYPE_CHECKING:
     from playwright.async_api import Locator
 
 ROOT = Path(__file__).parents[2]
-# What the fake microphone gives without end, so that it is found again in the recording.
+# The tone of the fake microphone, which the recording must contain.
 MICROPHONE_HERTZ = 600
-PATIENCE = 20_000  # milliseconds in which what a person waits for must be seen
+TIMEOUT = 20_000  # milliseconds for anything a user waits for
 
-# What the browser itself says: while the platform is away, which one test brings about, and when
-# an interface of this machine comes or goes, as Docker's do.
+# Console messages to ignore: the platform is stopped (in one test), or a network interface of this
+# machine was added or removed (by Docker).
 EXPECTED = ("ERR_CONNECTION_REFUSED", "ERR_NETWORK_CHANGED")
 
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=TIMEOUT)
 
 
-class Person:
-    """Somebody at a page of their own, with a telephone number of their own."""
+class User:
+    """A user with a page and a phone number of their own."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
         self.address = address
 
     async def open(self) -> None:
-        """Open the page and wait until it is connected with the platform."""
+        """Open the page and wait until it is connected to the platform."""
         await self.page.goto(self.address)
         await expect(self.button("Call")).to_be_enabled()
 
     def button(self, name: str) -> Locator:
-        """A button by its exact name."""
+        """Return the button with exactly this name."""
         return self.page.get_by_role("button", name=name, exact=True)
 
     @property
-    def heard(self) -> Locator:
-        """What the line said, as text."""
-        return self.page.get_by_role("log", name="What you hear")
+    def transcript(self) -> Locator:
+        """The transcript of the active call."""
+        return self.page.get_by_role("log", name="Transcript")
 
-    async def ring(self, number: str, own: str = "447700900123") -> None:
-        """Ring a number."""
+    async def call(self, number: str, own: str = "447700900123") -> None:
+        """Call a number."""
         await self.page.get_by_label("Your number").fill(own)
         await self.page.get_by_label("Number to call").fill(number)
         await self.button("Call").click()
         await expect(self.button("Hang up")).to_be_visible()
 
-    async def hears(self, words: str) -> None:
-        """Wait for words on the line."""
-        await expect(self.heard).to_contain_text(words)
+    async def hears(self, text: str) -> None:
+        """Wait for text in the transcript."""
+        await expect(self.transcript).to_contain_text(text)
 
-    async def says(self, words: str) -> None:
-        """Say something by typing it."""
-        await self.page.get_by_label("Say something").fill(words)
+    async def says(self, text: str) -> None:
+        """Type something to say."""
+        await self.page.get_by_label("Say something").fill(text)
         await self.button("Say").click()
 
     async def hangs_up(self) -> None:
-        """Hang up, and wait until the line is free again."""
+        """Hang up, and wait until the call has ended."""
         await self.button("Hang up").click()
         await expect(self.button("Hang up")).to_have_count(0)
 
 
-def calls_of(person: Person) -> Locator:
-    """The rows of the list of calls, the newest first."""
-    return person.page.get_by_role("listbox", name="Calls").get_by_role("option")
+def timeline_of(user: User) -> Locator:
+    """Return the timeline of the selected call."""
+    return user.page.get_by_role("region", name="Call timeline")
+
+
+def calls_of(user: User) -> Locator:
+    """Return the rows of the list of calls, newest first."""
+    return user.page.get_by_role("listbox", name="Calls").get_by_role("option")
 
 
 @pytest.fixture(scope="session")
 def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wav file with the tone that the fake microphone gives."""
+    """A WAV file with the tone of the fake microphone."""
     path = tmp_path_factory.mktemp("microphone") / "tone.wav"
     rate = 48_000
     turn = 2 * math.pi * MICROPHONE_HERTZ / rate
@@ -100,9 +105,9 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(microphone: Path) -> AsyncIterator[Browser]:
-    """Debian's Chromium, without a window and with a made-up microphone."""
+    """Headless Chromium with a fake microphone."""
     program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    assert program, "no chromium on the PATH: install it, or name it in CHROMIUM"
+    assert program, "chromium is not on the PATH: install it, or set CHROMIUM to its path"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=program,
@@ -126,7 +131,7 @@ async def browser(microphone: Path) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
-    """The real application on the local platform, in real time as a person lives in it."""
+    """The real application on the local platform, in real time."""
     options = PlatformOptions(
         folder=tmp_path_factory.mktemp("platform"),
         parameters={"AllowedPrefixes": "44", "NumberFlows": NUMBERED_FLOWS},
@@ -135,7 +140,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
         yield running
 
 
-# A number for each flow that the tests ring.
+# A number for each flow that the tests call.
 NUMBERS = {
     "dtmf_menu": "447700900010",
     "voicemail": "447700900011",
@@ -148,55 +153,55 @@ NUMBERED_FLOWS = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def people(
+async def open_user(
     browser: Browser, platform: LocalPlatform
-) -> AsyncIterator[Callable[..., Awaitable[Person]]]:
-    """Open pages for people; afterwards, see that no page complained or asked the outside."""
+) -> AsyncIterator[Callable[..., Awaitable[User]]]:
+    """Open pages for users; afterwards, fail on console errors and requests to other hosts."""
     contexts: list[BrowserContext] = []
-    complaints: list[str] = []
+    problems: list[str] = []
 
-    async def arrive(address: str | None = None, **settings: Any) -> Person:
+    async def open_page(address: str | None = None, **settings: Any) -> User:
         address = address or platform.phone.url
         context = await browser.new_context(**settings)
         contexts.append(context)
         await context.grant_permissions(["microphone", "clipboard-read", "clipboard-write"])
         page = await context.new_page()
-        watch(page, address, complaints)
-        person = Person(page, address)
-        await person.open()
-        return person
+        watch(page, address, problems)
+        user = User(page, address)
+        await user.open()
+        return user
 
-    yield arrive
+    yield open_page
     for context in contexts:
         await context.close()
     await hang_up_all(platform)
-    assert complaints == []
+    assert problems == []
 
 
-def watch(page: Page, address: str, complaints: list[str]) -> None:
-    """Write down every error on the console, and every request that goes elsewhere."""
-    home = urlsplit(address).netloc
+def watch(page: Page, address: str, problems: list[str]) -> None:
+    """Record every console error and every request to another host."""
+    own_host = urlsplit(address).netloc
 
-    def requested(url: str) -> None:
+    def on_request(url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("data", "blob") and parts.netloc != home:
-            complaints.append(f"asked {url}")
+        if parts.scheme not in ("data", "blob") and parts.netloc != own_host:
+            problems.append(f"request to {url}")
 
-    def said(kind: str, text: str) -> None:
+    def on_message(kind: str, text: str) -> None:
         if kind in ("error", "warning") and not any(one in text for one in EXPECTED):
-            complaints.append(f"{kind}: {text}")
+            problems.append(f"{kind}: {text}")
 
-    page.on("request", lambda request: requested(request.url))
-    page.on("websocket", lambda socket: requested(socket.url))
-    page.on("console", lambda message: said(message.type, message.text))
-    page.on("pageerror", lambda error: complaints.append(f"threw: {error}"))
+    page.on("request", lambda request: on_request(request.url))
+    page.on("websocket", lambda socket: on_request(socket.url))
+    page.on("console", lambda message: on_message(message.type, message.text))
+    page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
 
 
 async def hang_up_all(platform: LocalPlatform) -> None:
-    """Hang up whatever a test left open, so that the next one begins with quiet lines."""
+    """End a test's remaining calls and faults."""
     async with aiohttp.ClientSession(platform.vonage.http_url) as http:
-        async with http.get("/sim/calls") as reply:
-            legs = (await reply.json())["calls"]
+        async with http.get("/sim/calls") as response:
+            legs = (await response.json())["calls"]
         for leg in legs:
             if not leg["over"]:
                 async with http.post(f"/sim/calls/{leg['uuid']}/hangup"):

@@ -1,4 +1,4 @@
-"""Calls made and taken in the page, as a person makes and takes them."""
+"""Calls placed and answered with the softphone."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pytest
 from playwright.async_api import expect
 
 from local.demo.call_driver import CallDriver, until
-from tests.browser.conftest import MICROPHONE_HERTZ, NUMBERS, calls_of
+from tests.browser.conftest import MICROPHONE_HERTZ, NUMBERS, calls_of, timeline_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from local.local_platform import LocalPlatform
-    from tests.browser.conftest import Person
+    from tests.browser.conftest import User
 
-    People = Callable[..., Awaitable[Person]]
+    OpenUser = Callable[..., Awaitable[User]]
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-# Decode an audio file as a player does; give its length, and how much of it is one tone (Goertzel).
+# Decode an audio file; return its length, and the share of one tone in its energy (Goertzel).
 DECODE = """async ([file, hertz]) => {
   const bytes = Uint8Array.from(atob(file), (letter) => letter.charCodeAt(0));
   const audio = await new OfflineAudioContext(1, 1, 16000).decodeAudioData(bytes.buffer);
@@ -41,40 +41,40 @@ DECODE = """async ([file, hertz]) => {
 }"""
 
 
-async def test_a_voicemail_left_from_the_page_is_kept_with_the_voice_of_the_microphone(
-    people: People, platform: LocalPlatform
+async def test_stores_a_voicemail_with_the_microphones_audio(
+    open_user: OpenUser, platform: LocalPlatform
 ) -> None:
-    caller = await people()
-    before = await kept(platform)
-    await caller.ring(NUMBERS["voicemail"])
+    caller = await open_user()
+    before = await recording_keys(platform)
+    await caller.call(NUMBERS["voicemail"])
     await caller.page.get_by_label("Use the microphone").check()
-    await expect(caller.heard).to_contain_text("Recording")
-    await caller.page.wait_for_timeout(2000)  # as long as the message is
+    await expect(caller.transcript).to_contain_text("Recording")
+    await caller.page.wait_for_timeout(2000)  # the length of the message
     await caller.button("#").click()
     await caller.hears("Thank you for your message.")
 
-    async def came() -> set[str]:
-        return await kept(platform) - before
+    async def new_keys() -> set[str]:
+        return await recording_keys(platform) - before
 
-    (key,) = await until(came, "no recording came into the bucket")
-    s3, bucket = platform.cloud.client("s3"), platform.stack.outputs["BucketName"]
+    (key,) = await until(new_keys, "no recording was stored in the bucket")
+    s3, bucket = platform.moto.client("s3"), platform.stack.outputs["BucketName"]
     stored = await asyncio.to_thread(s3.get_object, Bucket=bucket, Key=key)
     content = await asyncio.to_thread(stored["Body"].read)
     file = base64.b64encode(content).decode()
-    found = await caller.page.evaluate(DECODE, [file, MICROPHONE_HERTZ])
-    assert found["seconds"] > 1.5
-    assert found["share"] > 0.5, found
+    audio = await caller.page.evaluate(DECODE, [file, MICROPHONE_HERTZ])
+    assert audio["seconds"] > 1.5
+    assert audio["share"] > 0.5, audio
 
 
-async def kept(platform: LocalPlatform) -> set[str]:
-    """The keys of the recordings in the bucket."""
-    s3, bucket = platform.cloud.client("s3"), platform.stack.outputs["BucketName"]
+async def recording_keys(platform: LocalPlatform) -> set[str]:
+    """Return the keys of the recordings in the bucket."""
+    s3, bucket = platform.moto.client("s3"), platform.stack.outputs["BucketName"]
     listed = await asyncio.to_thread(s3.list_objects_v2, Bucket=bucket, Prefix="recordings/")
     return {one["Key"] for one in listed.get("Contents", [])}
 
 
-async def test_a_menu_is_used_with_the_keyboard_alone(people: People) -> None:
-    caller = await people()
+async def test_calls_and_uses_a_menu_with_only_the_keyboard(open_user: OpenUser) -> None:
+    caller = await open_user()
     keyboard = caller.page.keyboard
     await caller.page.get_by_label("Number to call").focus()
     await keyboard.press("Control+a")
@@ -87,9 +87,9 @@ async def test_a_menu_is_used_with_the_keyboard_alone(people: People) -> None:
     await expect(caller.button("Call")).to_be_enabled()
 
 
-async def test_the_keys_of_the_page_reach_the_menu(people: People) -> None:
-    caller = await people()
-    await caller.ring(NUMBERS["dtmf_menu"])
+async def test_sends_digits_with_the_keypad(open_user: OpenUser) -> None:
+    caller = await open_user()
+    await caller.call(NUMBERS["dtmf_menu"])
     await caller.hears("Press 1 for our opening hours")
     await (
         caller.page.get_by_role("group", name="Keypad")
@@ -99,49 +99,49 @@ async def test_the_keys_of_the_page_reach_the_menu(people: People) -> None:
     await caller.hears("We are open from Monday to Friday")
 
 
-async def test_any_flow_can_be_tried_on_any_number(people: People, platform: LocalPlatform) -> None:
-    caller = await people()
+async def test_calls_any_number_with_any_flow(open_user: OpenUser, platform: LocalPlatform) -> None:
+    caller = await open_user()
     await caller.page.get_by_label("Flow", exact=True).select_option("track_progress")
-    await caller.ring(platform.template.parameters["VonageNumber"])
+    await caller.call(platform.template.parameters["VonageNumber"])
     await caller.hears("Thanks for calling the notification line.")
 
 
-async def test_what_a_person_says_is_understood_and_said_back(people: People) -> None:
-    caller = await people()
-    await caller.ring(NUMBERS["speech"])
-    await caller.hears("The line waits for speech")
+async def test_sends_typed_speech_to_the_flow(open_user: OpenUser) -> None:
+    caller = await open_user()
+    await caller.call(NUMBERS["speech"])
+    await caller.hears("Waiting for speech")
     await caller.says("two tickets to Paris")
     await caller.hears("Hello, you said two tickets to Paris.")
 
 
-async def test_an_outbound_call_rings_in_the_page_and_is_answered_there(
-    people: People, platform: LocalPlatform
+async def test_rings_and_answers_an_outbound_call(
+    open_user: OpenUser, platform: LocalPlatform
 ) -> None:
-    person = await people()
+    user = await open_user()
     async with aiohttp.ClientSession() as http:
-        owner = CallDriver(platform, http, NUMBERS["voicemail"])
+        driver = CallDriver(platform, http, NUMBERS["voicemail"])
         to = [{"type": "phone", "number": "447700900555"}]
-        await owner.request("POST", "/calls", {"to": to, "flow": "greet"})
-        await expect(person.page.get_by_text("447700900555").first).to_be_visible()
-        await person.button("Answer").click()
-        await person.hears("Thank you for calling.")
+        await driver.request("POST", "/calls", {"to": to, "flow": "greet"})
+        await expect(user.page.get_by_text("447700900555").first).to_be_visible()
+        await user.button("Answer").click()
+        await user.hears("Thank you for calling.")
 
 
-async def test_a_forwarded_call_that_is_rejected_in_the_page_is_told_to_the_caller(
-    people: People,
+async def test_the_flow_continues_when_a_connected_call_is_declined(
+    open_user: OpenUser,
 ) -> None:
-    caller, called = await people(), await people()
+    caller, callee = await open_user(), await open_user()
     await caller.page.get_by_label("Ring here").uncheck()
-    await caller.ring(NUMBERS["connect"])
-    await called.button("Reject").click()
+    await caller.call(NUMBERS["connect"])
+    await callee.button("Decline").click()
     await caller.hears("nobody can take your call right now")
-    await expect(called.button("Reject")).to_have_count(0)
+    await expect(callee.button("Decline")).to_have_count(0)
 
 
-async def test_a_call_that_one_page_answers_stops_ringing_in_the_other(people: People) -> None:
-    caller, first, second = await people(), await people(), await people()
+async def test_a_call_that_one_page_answers_stops_ringing_in_the_other(open_user: OpenUser) -> None:
+    caller, first, second = await open_user(), await open_user(), await open_user()
     await caller.page.get_by_label("Ring here").uncheck()
-    await caller.ring(NUMBERS["connect"])
+    await caller.call(NUMBERS["connect"])
     await expect(second.button("Answer")).to_be_visible()
     await first.button("Answer").click()
     await expect(second.button("Answer")).to_have_count(0)
@@ -151,23 +151,23 @@ async def test_a_call_that_one_page_answers_stops_ringing_in_the_other(people: P
     await expect(first.button("Hang up")).to_have_count(0)
 
 
-async def test_a_call_that_nobody_takes_goes_on_ringing_until_the_caller_gives_up(
-    people: People,
+async def test_an_unanswered_call_rings_until_the_caller_hangs_up(
+    open_user: OpenUser,
 ) -> None:
-    caller, called = await people(), await people()
+    caller, callee = await open_user(), await open_user()
     await caller.page.get_by_label("Ring here").uncheck()
-    await caller.ring(NUMBERS["connect"])
-    await expect(called.button("Answer")).to_be_visible()
+    await caller.call(NUMBERS["connect"])
+    await expect(callee.button("Answer")).to_be_visible()
     await caller.hangs_up()
-    await expect(called.button("Answer")).to_have_count(0)
+    await expect(callee.button("Answer")).to_have_count(0)
 
 
-async def test_a_conference_is_heard_from_two_pages(people: People) -> None:
-    first, second = await people(), await people()
-    await first.ring(NUMBERS["conference"], own="447700900201")
-    await second.ring(NUMBERS["conference"], own="447700900202")
-    for person in (first, second):
-        await person.hears("Please wait while we connect you")
+async def test_two_pages_hear_each_other_in_a_conference(open_user: OpenUser) -> None:
+    first, second = await open_user(), await open_user()
+    await first.call(NUMBERS["conference"], own="447700900201")
+    await second.call(NUMBERS["conference"], own="447700900202")
+    for user in (first, second):
+        await user.hears("Please wait while we connect you")
     await expect_joined(first)
     await expect_joined(second)
     await first.says("is anybody there")
@@ -176,21 +176,21 @@ async def test_a_conference_is_heard_from_two_pages(people: People) -> None:
     await first.hears("yes I am")
 
 
-async def expect_joined(person: Person) -> None:
-    await person.hears("In the conversation")
+async def expect_joined(user: User) -> None:
+    await user.hears("Joined the conversation")
 
 
-async def test_a_page_that_is_loaded_anew_has_its_call_again(people: People) -> None:
-    caller = await people()
-    await caller.ring(NUMBERS["conference"])
+async def test_a_reload_restores_the_active_call(open_user: OpenUser) -> None:
+    caller = await open_user()
+    await caller.call(NUMBERS["conference"])
     await caller.hears("Please wait while we connect you")
     await caller.page.reload()
     await expect(caller.button("Hang up")).to_be_visible()
     await caller.hangs_up()
 
 
-async def test_a_number_that_nobody_rents_is_said_to_be_so(people: People) -> None:
-    caller = await people()
+async def test_shows_that_no_application_is_linked_to_a_number(open_user: OpenUser) -> None:
+    caller = await open_user()
     await caller.page.get_by_label("Number to call").fill("447700900999")
     await caller.button("Call").click()
     await expect(
@@ -198,10 +198,10 @@ async def test_a_number_that_nobody_rents_is_said_to_be_so(people: People) -> No
     ).to_be_visible()
 
 
-async def test_a_muted_person_says_nothing_until_unmuted(people: People) -> None:
-    first, second = await people(), await people()
-    await first.ring(NUMBERS["conference"], own="447700900201")
-    await second.ring(NUMBERS["conference"], own="447700900202")
+async def test_a_muted_user_cannot_speak_until_unmuted(open_user: OpenUser) -> None:
+    first, second = await open_user(), await open_user()
+    await first.call(NUMBERS["conference"], own="447700900201")
+    await second.call(NUMBERS["conference"], own="447700900202")
     await expect_joined(first)
     await expect_joined(second)
     await first.button("Mute").click()
@@ -214,37 +214,35 @@ async def test_a_muted_person_says_nothing_until_unmuted(people: People) -> None
 UNTRUSTED = '<img src=x onerror="throw 1"><script>throw 2</script>&lt;b&gt;'
 
 
-async def test_what_callers_and_webhooks_send_shows_as_text(
-    people: People, platform: LocalPlatform
-) -> None:
-    caller = await people()
+async def test_shows_untrusted_data_as_text(open_user: OpenUser, platform: LocalPlatform) -> None:
+    caller = await open_user()
     body: dict[str, Any] = {
         "from": 'sip:"><script>throw 3</script>@example.com',
         "sip_headers": {"X-Note": UNTRUSTED},
         "to": NUMBERS["speech"],
     }
     async with aiohttp.ClientSession(platform.vonage.http_url) as http:
-        async with http.post("/sim/calls", json=body) as reply:
-            leg = (await reply.json())["uuid"]
+        async with http.post("/sim/calls", json=body) as response:
+            leg = (await response.json())["uuid"]
         await calls_of(caller).filter(has_text="<script>throw 3</script>").click()
-        conversation = caller.page.get_by_role("region", name="Conversation")
-        await expect(conversation).to_contain_text("Please say something.")
+        timeline = timeline_of(caller)
+        await expect(timeline).to_contain_text("Please say something.")
         async with http.post(f"/sim/calls/{leg}/speech", json={"text": UNTRUSTED}):
             pass
-        await expect(conversation).to_contain_text("<script>throw 2</script>")
-    await conversation.get_by_role("button", name="POST /webhooks/answer").first.click()
+        await expect(timeline).to_contain_text("<script>throw 2</script>")
+    await timeline.get_by_role("button", name="POST /webhooks/answer").first.click()
     details = caller.page.get_by_role("region", name="Details")
     await expect(details).to_contain_text("onerror=")
     assert await caller.page.locator("script:not([src]), img[src=x]").count() == 0
 
 
-async def test_a_webhook_is_copied_as_curl_and_as_an_event_and_sent_again(people: People) -> None:
-    caller = await people()
-    await caller.ring(NUMBERS["track_progress"], own=f"4477009{uuid.uuid4().int % 10**5:05d}")
+async def test_copies_a_webhook_as_curl_and_event_and_sends_it_again(open_user: OpenUser) -> None:
+    caller = await open_user()
+    await caller.call(NUMBERS["track_progress"], own=f"4477009{uuid.uuid4().int % 10**5:05d}")
     await caller.hears("Thanks for calling the notification line")
     await calls_of(caller).first.click()
-    conversation = caller.page.get_by_role("region", name="Conversation")
-    await conversation.get_by_role("button", name="POST /webhooks/answer").first.click()
+    timeline = timeline_of(caller)
+    await timeline.get_by_role("button", name="POST /webhooks/answer").first.click()
     details = caller.page.get_by_role("region", name="Details")
     await expect(details).to_contain_text("talk")
     await details.get_by_role("button", name="Copy as curl").click()
@@ -257,4 +255,4 @@ async def test_a_webhook_is_copied_as_curl_and_as_an_event_and_sent_again(people
     )
     assert json.loads(await caller.page.evaluate(copied))["routeKey"] == "POST /webhooks/answer"
     await details.get_by_role("button", name="Send again").click()
-    await expect(details.get_by_text("answered 200")).to_be_visible()
+    await expect(details.get_by_text("Response 200")).to_be_visible()

@@ -1,19 +1,19 @@
-// The lines in the page: which there are, and what can be done with the selected one.
+// The panel of the selected line, with a chooser if the softphone has several.
 // @ts-check
 
 import { fill, h, write } from "./dom.js";
 import { createKeypad } from "./keypad.js";
 
-const PHASES = { calling: "Ringing", talking: "In a call", ended: "Ended" };
+const PHASES = { calling: "Ringing", talking: "In call", ended: "Ended" };
 
 /**
  * @param {object} parts
  * @param {import("./store.js").Store} parts.store
- * @param {import("./phone-lines.js").Lines} parts.lines
- * @param {import("./web-audio.js").Sound} parts.sound
+ * @param {import("./phone-lines.js").PhoneLines} parts.lines
+ * @param {import("./web-audio.js").WebAudio} parts.audio
  * @param {HTMLElement} parts.transcript
  */
-export function createConversation({ store, lines, sound, transcript }) {
+export function createActiveCall({ store, lines, audio, transcript }) {
   const chooser = createChooser(lines);
   const title = h("h3", { tabindex: -1 });
   const own = h("span", { class: "small muted numbers" });
@@ -29,11 +29,11 @@ export function createConversation({ store, lines, sound, transcript }) {
   );
   const mute = h("button", { type: "button", on: { click: toggleMute } }, "Mute");
   const hangUp = h("button", { type: "button", class: "danger", on: { click: end } }, "Hang up");
-  const close = h("button", { type: "button", on: { click: put } }, "Close");
+  const close = h("button", { type: "button", on: { click: closeLine } }, "Close");
   const keypad = createKeypad(press);
   const element = h(
     "section",
-    { class: "card phone-line", "aria-label": "Line", hidden: true },
+    { class: "card phone-line", "aria-label": "Active call", hidden: true },
     chooser.element,
     h("div", { class: "line-head" }, title, time),
     h("div", { class: "row" }, state, flow, own),
@@ -62,7 +62,7 @@ export function createConversation({ store, lines, sound, transcript }) {
   function press(digit) {
     withLine((line) => {
       if (lines.phase(line) !== "talking") return;
-      sound.dtmf(line.uuid, digit);
+      audio.dtmf(line.uuid, digit);
       lines.press(line, digit);
     });
   }
@@ -75,18 +75,18 @@ export function createConversation({ store, lines, sound, transcript }) {
     withLine((line) => void lines.hangUp(line));
   }
 
-  function put() {
+  function closeLine() {
     withLine(lines.close);
   }
 
-  /** Shows how long the selected line has been talking. */
-  function clock() {
+  /** Shows the duration of the selected call. */
+  function showDuration() {
     const line = lines.selected();
     const leg = line && store.legs.get(line.uuid);
     const until = leg?.ended_at ?? store.now();
     write(time, leg?.answered_at ? duration(until - leg.answered_at) : "");
   }
-  setInterval(clock, 1000);
+  setInterval(showDuration, 1000);
 
   function show() {
     chooser.show();
@@ -108,16 +108,16 @@ export function createConversation({ store, lines, sound, transcript }) {
     close.hidden = phase !== "ended";
     mute.setAttribute("aria-pressed", String(line.muted));
     say.disabled = line.muted;
-    say.placeholder = line.muted ? "You are muted" : "";
-    // What had the focus may just have been hidden.
+    say.placeholder = line.muted ? "Unmute to speak" : "";
+    // The focused element might have been hidden.
     if (focused && document.activeElement?.closest("[hidden]")) title.focus();
-    clock();
+    showDuration();
   }
 
   return { element, show, focus: () => title.focus() };
 }
 
-/** The lines to choose from, where there are several. @param {import("./phone-lines.js").Lines} lines */
+/** Selects one of several lines. @param {import("./phone-lines.js").PhoneLines} lines */
 function createChooser(lines) {
   const buttons = h("div", { class: "row" });
   const all = h("input", { type: "checkbox", on: { change: () => lines.setHearAll(all.checked) } });
@@ -128,13 +128,14 @@ function createChooser(lines) {
     h("label", { class: "check" }, all, "Hear all lines"),
   );
   /** @type {Map<string, any>} */
-  const known = new Map();
+  const buttonByLine = new Map();
 
   /** @param {import("./phone-lines.js").Line} line */
   function buttonOf(line) {
     const choose = () => lines.select(line.uuid);
-    const button = known.get(line.uuid) ?? h("button", { type: "button", on: { click: choose } });
-    known.set(line.uuid, button);
+    const button =
+      buttonByLine.get(line.uuid) ?? h("button", { type: "button", on: { click: choose } });
+    buttonByLine.set(line.uuid, button);
     const pressed = String(lines.selected() === line);
     if (button.getAttribute("aria-pressed") !== pressed)
       button.setAttribute("aria-pressed", pressed);
@@ -151,12 +152,12 @@ function createChooser(lines) {
       const shown = lines.all();
       element.hidden = shown.length < 2;
       all.checked = lines.hearAll();
-      for (const uuid of known.keys()) if (!lines.holds(uuid)) known.delete(uuid);
-      const wanted = shown.map(buttonOf);
+      for (const uuid of buttonByLine.keys()) if (!lines.has(uuid)) buttonByLine.delete(uuid);
+      const current = shown.map(buttonOf);
       const same =
-        wanted.length === buttons.children.length &&
-        wanted.every((button, index) => buttons.children[index] === button);
-      if (!same) fill(buttons, wanted);
+        current.length === buttons.children.length &&
+        current.every((button, index) => buttons.children[index] === button);
+      if (!same) fill(buttons, current);
     },
   };
 }

@@ -1,7 +1,7 @@
-// Requests to the platform that serves this page, and their errors in a sentence for people.
+// Requests to the server of this page, and their errors as text for the user.
 // @ts-check
 
-/** An answer that is none of 2xx, or no answer at all (status 0). */
+/** A response without a 2xx status, or no response at all (status 0). */
 export class ApiError extends Error {
   /** @param {number} status @param {string} title @param {string} [detail] */
   constructor(status, title, detail = "") {
@@ -22,11 +22,8 @@ export const post = (path, body = {}) => request("POST", path, body);
 /** @param {string} path @param {any} body @returns {Promise<any>} */
 export const put = (path, body) => request("PUT", path, body);
 
-/** @param {string} path @returns {Promise<any>} */
-export const del = (path) => request("DELETE", path);
-
 /**
- * Gives the bytes of an answer, null where there are none.
+ * Returns the body of a response as bytes, or null if the request failed.
  *
  * @param {string} path
  * @returns {Promise<ArrayBuffer|null>}
@@ -37,7 +34,7 @@ export async function getBytes(path) {
 }
 
 /**
- * Sends a request and gives its JSON, null where the answer is empty.
+ * Sends a request and returns the JSON of the response, or null if it has none.
  *
  * @param {string} method
  * @param {string} path
@@ -49,8 +46,8 @@ async function request(method, path, body) {
   const text = await response.text().catch(() => "");
   const content = parsed(text);
   if (response.ok) return content;
-  const said = content && typeof content === "object" ? content : {};
-  throw new ApiError(response.status, sentence(said, response), texts(said.detail));
+  const problem = content && typeof content === "object" ? content : {};
+  throw new ApiError(response.status, titleOf(problem, response), stringOf(problem.detail));
 }
 
 /** @param {string} method @param {string} path @param {any} body */
@@ -59,7 +56,7 @@ async function send(method, path, body = undefined) {
   try {
     return await fetch(path, { method, cache: "no-store", credentials: "same-origin", ...content });
   } catch {
-    throw new ApiError(0, "The platform does not answer");
+    throw new ApiError(0, "The local platform is not responding");
   }
 }
 
@@ -77,14 +74,14 @@ function parsed(text) {
   }
 }
 
-/** @param {any} said @param {Response} response */
-function sentence(said, response) {
-  const reasons = Array.isArray(said.invalid_parameters) ? said.invalid_parameters : [];
+/** @param {any} problem @param {Response} response */
+function titleOf(problem, response) {
+  const reasons = Array.isArray(problem.invalid_parameters) ? problem.invalid_parameters : [];
   const first = reasons.map((/** @type {any} */ one) => `${one.name} ${one.reason}`).join(", ");
-  return first || texts(said.title) || `The platform answered ${response.status}`;
+  return first || stringOf(problem.title) || `The local platform returned ${response.status}`;
 }
 
 /** @param {any} value */
-function texts(value) {
+function stringOf(value) {
   return typeof value === "string" ? value : "";
 }

@@ -1,4 +1,4 @@
-// Starts the page: the store, the link that fills it, and the four parts that show it.
+// Starts the page: the store, the WebSocket that fills it, and the four sections that show it.
 // @ts-check
 
 import * as api from "./api.js";
@@ -6,32 +6,32 @@ import { write } from "./dom.js";
 import * as faults from "./faults.js";
 import * as flows from "./flows.js";
 import * as inspector from "./inspector.js";
-import { openLink } from "./live-socket.js";
+import { openLiveSocket } from "./live-socket.js";
 import * as phone from "./phone.js";
 import { createStore } from "./store.js";
 
-const LINK_STATES = { connected: "Connected", lost: "Connection lost; trying again" };
+const LINK_STATES = { connected: "Connected", lost: "Connection lost. Reconnecting…" };
 
 const store = createStore();
-const parts = { phone, inspector, flows, faults };
+const sections = { phone, inspector, flows, faults };
 
 /** @param {string} id @returns {HTMLElement} */
-const place = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const elementOf = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** Asks for what the link does not tell: the stack, and calls whose beginning is forgotten. */
-async function introduce() {
+/** Loads what the socket does not send: the stack, the clock, and calls older than the journal. */
+async function load() {
   try {
     const paths = ["/api/stack", "/sim/calls", "/sim/clock"];
     const [stack, { calls }, clock] = await Promise.all(paths.map(api.get));
     store.setClock(clock);
-    store.introduce(stack, calls);
+    store.load(stack, calls);
   } catch (error) {
-    // The link was lost again in this moment; its next hello asks again.
+    // The connection was lost again; the next hello loads again.
     if (!(error instanceof api.ApiError)) throw error;
   }
 }
 
-/** @param {import("./store.js").Entry} entry Somebody may have changed how the clock runs. */
+/** Follows clock changes by other clients. @param {import("./store.js").Entry} entry */
 async function followClock({ kind }) {
   if (kind !== "clock" || store.link === "lost") return;
   const clock = await api.get("/sim/clock").catch(() => null);
@@ -40,19 +40,19 @@ async function followClock({ kind }) {
 
 /** @param {any} message */
 function receive(message) {
-  if (message.type !== "hello") return store.take(message);
+  if (message.type !== "hello") return store.receive(message);
   if (message.reset) store.reset(message.platform);
-  void introduce();
+  void load();
 }
 
 store.subscribe("link", (state) => {
-  const shown = place("link");
-  shown.dataset.state = state;
-  write(shown, LINK_STATES[/** @type {"connected"|"lost"} */ (state)]);
+  const element = elementOf("link");
+  element.dataset.state = state;
+  write(element, LINK_STATES[/** @type {"connected"|"lost"} */ (state)]);
 });
 
-const link = openLink({ after: store.newest, receive, changed: store.linked });
-for (const [id, part] of Object.entries(parts)) {
-  part.mount(place(id), { store, api, send: link.send });
+const socket = openLiveSocket({ after: store.newest, receive, changed: store.setLink });
+for (const [id, section] of Object.entries(sections)) {
+  section.mount(elementOf(id), { store, api, send: socket.send });
 }
 store.subscribe("entry", followClock);

@@ -1,23 +1,23 @@
-// The voices of the lines: each answered line has a WebSocket to the platform, which takes what
-// this person says and gives what others say into their microphones.
+// One audio WebSocket per answered line: sends the microphone's audio, and receives the audio of
+// other microphones.
 // @ts-check
 
-const UUID = 36; // bytes before the samples of somebody's voice
+const SPEAKER = 36; // bytes of the speaker's leg uuid before the samples
 
-/** @typedef {ReturnType<typeof createVoices>} Voices */
+/** @typedef {ReturnType<typeof createAudioSockets>} AudioSockets */
 
 /**
  * @param {object} parts
  * @param {import("./store.js").Store} parts.store
- * @param {import("./phone-lines.js").Lines} parts.lines
- * @param {import("./web-audio.js").Sound} parts.sound
+ * @param {import("./phone-lines.js").PhoneLines} parts.lines
+ * @param {import("./web-audio.js").WebAudio} parts.audio
  */
-export function createVoices({ store, lines, sound }) {
+export function createAudioSockets({ store, lines, audio }) {
   /** @type {Map<string, WebSocket>} */
   const sockets = new Map();
 
   /** @param {import("./phone-lines.js").Line} line */
-  const canSpeak = (line) =>
+  const canSendAudio = (line) =>
     lines.phase(line) === "talking" && store.clock.speed === 1 && store.link === "connected";
 
   /** @param {string} uuid */
@@ -27,11 +27,11 @@ export function createVoices({ store, lines, sound }) {
     );
     socket.binaryType = "arraybuffer";
     socket.addEventListener("message", ({ data }) => {
-      if (typeof data === "string" || data.byteLength <= UUID) return;
-      const speaker = new TextDecoder().decode(data.slice(0, UUID)).trim();
-      sound.voice(uuid, speaker, new Int16Array(data.slice(UUID)));
+      if (typeof data === "string" || data.byteLength <= SPEAKER) return;
+      const speaker = new TextDecoder().decode(data.slice(0, SPEAKER)).trim();
+      audio.voice(uuid, speaker, new Int16Array(data.slice(SPEAKER)));
     });
-    // Kept in the map when it closes: one that was refused is not asked for again.
+    // A closed socket stays in the map, so that a rejected one is not retried.
     sockets.set(uuid, socket);
   }
 
@@ -42,21 +42,21 @@ export function createVoices({ store, lines, sound }) {
   }
 
   return {
-    /** Opens and closes what the lines need now. */
+    /** Opens and closes sockets after the lines have changed. */
     update() {
       for (const line of lines.all()) {
-        if (canSpeak(line) && !sockets.has(line.uuid)) open(line.uuid);
+        if (canSendAudio(line) && !sockets.has(line.uuid)) open(line.uuid);
       }
       for (const [uuid, socket] of sockets) {
         const line = lines.get(uuid);
-        if (line && canSpeak(line)) continue;
+        if (line && canSendAudio(line)) continue;
         socket.close();
         sockets.delete(uuid);
       }
     },
-    /** @param {ArrayBuffer} pcm What the microphone heard: it goes to the selected line. */
-    speak: (pcm) => send(lines.selected(), pcm),
-    /** @param {string} text What that meant. */
-    mean: (text) => send(lines.selected(), JSON.stringify({ text })),
+    /** @param {ArrayBuffer} pcm Audio of the microphone, for the selected line. */
+    sendAudio: (pcm) => send(lines.selected(), pcm),
+    /** @param {string} text The transcript of that audio. */
+    sendText: (text) => send(lines.selected(), JSON.stringify({ text })),
   };
 }

@@ -1,26 +1,26 @@
-// The list of calls: newest first, searched by number, flow and state. What happens on one call
-// touches the row of that call alone.
+// The list of calls, newest first, with search by number, flow and state. An update of a call
+// changes only its row.
 // @ts-check
 
 import { fill, h, set, write } from "./dom.js";
 import { plural, seconds, timeOfDay } from "./format.js";
 
-// Options that are laid out at first, and how many more when somebody comes to their end: a
-// thousand would cost every frame of a live call more than all else in it.
+// Rows to show at first, and to add when the user scrolls to the end. A thousand rows would make
+// layout the slowest part of each frame.
 const PAGE = 200;
-const NONE = "No call yet. Ring the number with the phone, and it shows here.";
+const NONE = "No calls yet. Call a number with the softphone.";
 
 /**
  * @param {{store: import("./store.js").Store, choose: (key: string) => void}} options
- *   `choose` is told when somebody chooses a call, not when the page does.
+ *   `choose` is called when the user selects a call, not when the page does.
  */
 export function createCallList({ store, choose }) {
   const search = h("input", {
     type: "search",
     id: "search-calls",
     autocomplete: "off",
-    placeholder: "number, flow or state",
-    on: { input: searchAnew },
+    placeholder: "Number, flow or state",
+    on: { input: updateSearch },
   });
   const count = h("p", { class: "small muted", role: "status" });
   const list = h("div", { class: "calls", role: "listbox", "aria-label": "Calls", tabindex: "0" });
@@ -37,22 +37,22 @@ export function createCallList({ store, choose }) {
   const rows = new Map();
   /** @type {Set<string>} */
   const changed = new Set();
-  /** @type {any[]} the rows that fit the search, newest first */
-  let found = [];
+  /** @type {any[]} the rows that match the search, newest first */
+  let matches = [];
   let limit = PAGE;
-  let chosen = "";
+  let selected = "";
   let ids = 0;
   let words = [];
 
   list.addEventListener("click", (event) => {
     const option = event.target.closest("[role=option]");
-    if (option) chooseByHand(option.dataset.key);
+    if (option) selectByHand(option.dataset.key);
   });
   list.addEventListener("keydown", moveByKey);
   list.addEventListener("scroll", showMore, { passive: true });
   arrange();
 
-  /** Notes that a call changed; its row follows at the end of the frame. */
+  /** Marks a call as changed; `flush` updates its row. */
   function mark(key) {
     if (key) changed.add(key);
   }
@@ -104,27 +104,27 @@ export function createCallList({ store, choose }) {
     }
   }
 
-  function searchAnew() {
+  function updateSearch() {
     words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     limit = PAGE;
     arrange();
   }
 
-  /** Shows the newest of those that fit the search, and says how many there are. */
+  /** Shows the newest matching rows, and the number of matches. */
   function arrange() {
-    const shown = new Set((found = fitting()).slice(0, limit));
+    const shown = new Set((matches = matching()).slice(0, limit));
     for (const row of rows.values()) {
       const hidden = !shown.has(row);
       if (row.option.hidden !== hidden) row.option.hidden = hidden;
     }
     const all = plural(rows.size, "call");
-    write(count, words.length ? `${found.length} of ${all}` : all);
-    write(empty, rows.size ? "No call fits." : NONE);
-    set(empty, "hidden", found.length > 0);
-    set(list, "hidden", found.length === 0);
+    write(count, words.length ? `${matches.length} of ${all}` : all);
+    write(empty, rows.size ? "No matching calls. Change the search." : NONE);
+    set(empty, "hidden", matches.length > 0);
+    set(list, "hidden", matches.length === 0);
   }
 
-  function fitting() {
+  function matching() {
     const all = [...rows.values()].reverse();
     return words.length
       ? all.filter(({ text }) => words.every((word) => text.includes(word)))
@@ -133,7 +133,7 @@ export function createCallList({ store, choose }) {
 
   function showMore() {
     const isNearEnd = list.scrollTop + 2 * list.clientHeight > list.scrollHeight;
-    if (isNearEnd && limit < found.length) showUpTo(limit + PAGE);
+    if (isNearEnd && limit < matches.length) showUpTo(limit + PAGE);
   }
 
   function showUpTo(number) {
@@ -141,25 +141,25 @@ export function createCallList({ store, choose }) {
     arrange();
   }
 
-  /** Shows which call is chosen. */
-  function setChosen(key) {
-    rows.get(chosen)?.option.setAttribute("aria-selected", "false");
-    chosen = key;
+  /** Marks the row of the selected call. */
+  function setSelected(key) {
+    rows.get(selected)?.option.setAttribute("aria-selected", "false");
+    selected = key;
     const option = rows.get(key)?.option;
     if (!option) return list.removeAttribute("aria-activedescendant");
     option.setAttribute("aria-selected", "true");
     list.setAttribute("aria-activedescendant", option.id);
   }
 
-  function chooseByHand(key) {
-    setChosen(key);
+  function selectByHand(key) {
+    setSelected(key);
     rows.get(key)?.option.scrollIntoView({ block: "nearest" });
     choose(key);
   }
 
   function moveByKey(event) {
-    const here = found.findIndex(({ key }) => key === chosen);
-    const last = found.length - 1;
+    const here = matches.findIndex(({ key }) => key === selected);
+    const last = matches.length - 1;
     const goals = {
       ArrowDown: Math.min(last, here + 1),
       ArrowUp: Math.max(0, here - 1),
@@ -172,23 +172,23 @@ export function createCallList({ store, choose }) {
     event.preventDefault();
     const goal = goals[event.key];
     if (goal >= limit) showUpTo(goal + 1);
-    chooseByHand(found[goal].key);
+    selectByHand(matches[goal].key);
   }
 
   function clear() {
     rows.clear();
     changed.clear();
-    chosen = "";
+    selected = "";
     limit = PAGE;
     fill(list);
     arrange();
   }
 
-  return { element, mark, flush, setChosen, clear };
+  return { element, mark, flush, setSelected, clear };
 }
 
 /**
- * What a list says of a call.
+ * Returns what the list shows for a call, and the text to search.
  *
  * @param {import("./store.js").Store} store
  * @param {import("./store.js").Call} call

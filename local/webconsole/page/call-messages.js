@@ -1,41 +1,41 @@
-// Why a call came to nothing or ended, in a sentence for the person at the phone.
+// Messages for the user of the softphone: why a call failed or ended.
 // @ts-check
 
-/** How a call that rings here can stop ringing, by the leg's status. */
+/** Why a call stopped ringing here, by the leg's status. */
 const STOPPED = /** @type {Record<string, string>} */ ({
   answered: "was answered elsewhere",
   rejected: "was declined elsewhere",
   busy: "was declined elsewhere",
-  cancelled: "was given up by the caller",
-  timeout: "rang for too long and was given up",
+  cancelled: "was canceled by the caller",
+  timeout: "was not answered in time",
 });
 
 /** @param {number} speed */
 export const speedNote = (speed) =>
-  `The clock of the platform runs at speed ${speed}: sounds are not heard as they are, ` +
+  `The simulator's clock runs at speed ${speed}. Audio may be distorted, ` +
   "and the microphone is off.";
 
 /** @param {string} number */
 export const noApplication = (number) => `No application is linked to ${number}.`;
 
-export const AWAY = "The platform does not answer.";
+export const NOT_RESPONDING = "The local platform is not responding.";
 
-export const RESTARTED = "The platform was started anew; calls from before are gone.";
+export const RESTARTED = "The local platform was restarted. Earlier calls are gone.";
 
 /**
- * Says why a leg that rang here does no more.
+ * Returns why a leg stopped ringing here.
  *
  * @param {import("./store.js").Leg} leg
  * @param {import("./store.js").Entry[]} entries
  */
 export function whyStopped(leg, entries) {
   const statuses = entries.filter(({ kind }) => kind === "leg").map(({ status }) => status);
-  const telling = statuses.find((status) => status in STOPPED);
-  return `The call from ${leg.from} ${STOPPED[telling ?? leg.status] ?? "rings no more"}.`;
+  const reason = statuses.find((status) => status in STOPPED);
+  return `The call from ${leg.from} ${STOPPED[reason ?? leg.status] ?? "stopped ringing"}.`;
 }
 
 /**
- * Says why a line has ended.
+ * Returns why a line has ended.
  *
  * @param {import("./store.js").Leg} leg
  * @param {import("./store.js").Entry[]} entries
@@ -44,7 +44,7 @@ export function whyStopped(leg, entries) {
 export function whyEnded(leg, entries, hungUpHere) {
   if (hungUpHere) return "You hung up.";
   if (leg.answered_at !== null) return "The call has ended.";
-  return `The call was not answered: ${failureIn(entries) ?? "nobody took it"}.`;
+  return `The call was not answered: ${failureIn(entries) ?? "no answer"}.`;
 }
 
 /** @param {import("./store.js").Entry[]} entries @returns {string|undefined} */
@@ -56,7 +56,7 @@ function failureIn(entries) {
   const { status, error: reason } = failed.webhook;
   return status === null
     ? `the ${failed.webhook.kind} webhook: ${trimmed(reason)}`
-    : `the ${failed.webhook.kind} webhook gave ${status}`;
+    : `the ${failed.webhook.kind} webhook returned ${status}`;
 }
 
 /** @param {any} webhook */
@@ -65,4 +65,4 @@ function isFailure({ kind, status }) {
 }
 
 /** @param {string|null} text */
-const trimmed = (text) => (text ?? "no answer").replace(/\.$/, "");
+const trimmed = (text) => (text ?? "no response").replace(/\.$/, "");

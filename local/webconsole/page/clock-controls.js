@@ -1,4 +1,4 @@
-// The controls of the simulator's clock: how fast it runs, and steps while it stands still.
+// Controls of the simulator's clock: its speed, and steps while it is paused.
 // @ts-check
 
 import { fill, h, set, write } from "./dom.js";
@@ -13,14 +13,14 @@ export function createClockControls({ store, api }) {
     on: { change: () => change({ speed: Number(speed.value) }) },
   });
   const step = h("input", { type: "number", id: "clock-step", min: "0", step: "any", value: "10" });
-  const told = h("p", { class: "small muted", role: "status" });
-  const trouble = h("div", { role: "alert" });
+  const status = h("p", { class: "small muted", role: "status" });
+  const errors = h("div", { role: "alert" });
   const stepping = h(
     "div",
     { class: "field inline", hidden: true },
     h("label", { for: "clock-step" }, "Seconds"),
     step,
-    button("Move on", () => change({ step: step.valueAsNumber || 0 }), { class: "little" }),
+    button("Advance", () => change({ step: step.valueAsNumber || 0 }), { class: "little" }),
   );
   const field = h(
     "div",
@@ -30,35 +30,35 @@ export function createClockControls({ store, api }) {
   );
 
   function show({ speed: now }) {
-    const known = SPEEDS.includes(now)
+    const speeds = SPEEDS.includes(now)
       ? SPEEDS
       : [...SPEEDS, now].sort((one, other) => one - other);
-    if (speed.options.length !== known.length) {
+    if (speed.options.length !== speeds.length) {
       fill(
         speed,
-        known.map((number) => h("option", { value: String(number) }, labelOf(number))),
+        speeds.map((number) => h("option", { value: String(number) }, labelOf(number))),
       );
     }
     speed.value = String(now);
     set(stepping, "hidden", now !== 0);
     write(
-      told,
+      status,
       now === 0
-        ? "The clock stands still: timers fire when it is moved on."
+        ? "The clock is paused. Advance it to fire timers."
         : now === 1
           ? ""
-          : "Sounds and microphones need the speed 1.",
+          : "Audio and the microphone work only in real time.",
     );
   }
 
-  const change = (wanted) => attempt(() => api.post("/sim/clock", wanted), store.setClock, trouble);
+  const change = (fields) => attempt(() => api.post("/sim/clock", fields), store.setClock, errors);
 
-  // The store is told of every change, whoever made it.
+  // The store gets every change, including those of other clients.
   for (const kind of ["stack", "clock"]) store.subscribe(kind, () => show(store.clock));
-  return h("div", { class: "clock-controls" }, field, stepping, told, trouble);
+  return h("div", { class: "clock-controls" }, field, stepping, status, errors);
 }
 
 function labelOf(speed) {
-  if (speed === 0) return "stopped";
-  return speed === 1 ? "as time runs" : `${speed} ×`;
+  if (speed === 0) return "paused";
+  return speed === 1 ? "real time" : `${speed} ×`;
 }

@@ -1,33 +1,33 @@
-// What is known of one row of the diagram: the region "Details" and what it holds for each kind.
+// The details of the selected row, for each kind of row.
 // @ts-check
 
 import { fill, h } from "./dom.js";
-import { explainedAction } from "./ncco-view.js";
-import { button, facts, loading, verbatim } from "./widgets.js";
+import { explainAction } from "./ncco-view.js";
+import { button, facts, lazyFoldable, verbatim } from "./widgets.js";
 import { recordingPart } from "./recording-details.js";
 import { webhookParts } from "./webhook-details.js";
 import { plural, seconds, timeOfDay } from "./format.js";
 
 const KINDS = {
-  status: "Status of the leg",
+  status: "Leg status",
   webhook: "Webhook",
   action: "NCCO action",
-  sound: "Sound",
-  key: "Key",
+  sound: "Audio",
+  digit: "DTMF",
   speech: "Speech",
   recording: "Recording",
   transfer: "Transfer",
-  change: "Change through the API",
+  change: "Call modified",
   error: "Error",
 };
 
 /**
- * The region; `show` fills it, `close` is called when somebody closes it.
+ * Creates the panel; `show` fills it, and `close` is called when the user closes it.
  *
  * @param {{store: import("./store.js").Store, api: typeof import("./api.js"),
  *   close: () => void}} options
  */
-export function createDetails({ store, api, close }) {
+export function createDetailsPanel({ store, api, close }) {
   const element = h("section", { class: "details card", "aria-label": "Details" });
   element.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close();
@@ -38,24 +38,18 @@ export function createDetails({ store, api, close }) {
     fill(
       element,
       h("h3", {}, "Details"),
-      h(
-        "p",
-        { class: "muted" },
-        "Choose a row of the conversation to see all that is known of it.",
-      ),
+      h("p", { class: "muted" }, "Select a row of the call timeline to see its details."),
     );
   }
 
   /**
    * @param {import("./diagram-rows.js").Row} row
-   * @param {string[]} conversations Of the call, for the items in DynamoDB.
+   * @param {string[]} conversations The call's conversations, whose DynamoDB items are shown.
    */
   function show(row, conversations) {
-    const title = h(
-      "h3",
-      { tabindex: "-1" },
-      row.kind === "recording" ? KINDS.recording : `${KINDS[row.kind]}: ${row.title}`,
-    );
+    const kind = KINDS[row.kind];
+    const heading = kind.toLowerCase() === row.title ? kind : `${kind}: ${row.title}`;
+    const title = h("h3", { tabindex: "-1" }, heading);
     const head = h(
       "div",
       { class: "details-head" },
@@ -66,7 +60,7 @@ export function createDetails({ store, api, close }) {
     element.scrollTop = 0;
   }
 
-  /** Moves there, where the region does not stand beside the diagram. */
+  /** Moves the focus to the panel, for narrow pages where it is below the diagram. */
   function enter() {
     element.querySelector("h3")?.focus({ preventScroll: true });
     element.scrollIntoView({ block: "start" });
@@ -82,15 +76,18 @@ function contentOf(row, parts) {
     return [timesOf(row), recordingPart(parts.api, row.entry.recording_uuid), entryPart(row.entry)];
   }
   if (row.kind === "status") return [legFacts(row, parts.store), entryPart(row.entry)];
-  return [timesOf(row), saidPart(row.entry), entryPart(row.entry)];
+  return [timesOf(row), contentFacts(row.entry), entryPart(row.entry)];
 }
 
 function timesOf(row) {
   const long = row.end ? seconds(row.end - row.at) : null;
   return facts([
     ["At", timeOfDay(row.at)],
-    ["Lasted", long],
-    ["Lasts", row.end === null && row.seconds ? `${seconds(row.seconds)}, still going on` : null],
+    ["Duration", long],
+    [
+      "Expected duration",
+      row.end === null && row.seconds ? `${seconds(row.seconds)}, in progress` : null,
+    ],
     ["Interrupted", row.interrupted ? "yes" : null],
     ["Leg", row.lane],
   ]);
@@ -104,7 +101,7 @@ function actionPart(row) {
     "div",
     { class: "part" },
     place ? h("p", { class: "small muted" }, place) : null,
-    explainedAction(details),
+    explainAction(details),
     foldedJson(details),
   );
 }
@@ -118,13 +115,13 @@ function foldedJson(value) {
   );
 }
 
-function saidPart({ text, digit, heard_by: listeners, details, reason, detail }) {
+function contentFacts({ text, digit, heard_by: listeners, details, reason, detail }) {
   return facts([
     ["Text", text ?? details?.text],
-    ["Key", digit ?? details?.digits],
+    ["Digits", digit ?? details?.digits],
     ["Language", details?.language],
     ["File", details?.url],
-    ["Heard by", listeners ? listeners.join(", ") || "nobody" : null],
+    ["Heard by", listeners ? listeners.join(", ") || "no leg" : null],
     ["Reason", reason],
     ["Detail", detail],
   ]);
@@ -152,14 +149,14 @@ function entryPart(entry) {
   );
 }
 
-/** The items of the table that belong to these conversations. */
+/** The DynamoDB items of these conversations. */
 function itemsPart(api, conversations) {
-  return loading("Items in DynamoDB", async () => {
-    const answers = await Promise.all(
+  return lazyFoldable("Items in DynamoDB", async () => {
+    const responses = await Promise.all(
       conversations.map((id) => api.get(`/api/conversations/${encodeURIComponent(id)}/items`)),
     );
-    const items = answers.flatMap((answer) => answer.items);
-    if (!items.length) return h("p", { class: "muted" }, "None yet.");
+    const items = responses.flatMap((response) => response.items);
+    if (!items.length) return h("p", { class: "muted" }, "No items yet.");
     return [h("p", { class: "small muted" }, plural(items.length, "item")), items.map(itemOf)];
   });
 }

@@ -1,6 +1,6 @@
-// Turns the journal of a call into the rows of a sequence diagram. Data in, data out: nothing here
-// touches the document. Rows are added at the end and changed in place, so a live call costs no
-// more than what is new.
+// Converts the journal entries of a call to the rows of the sequence diagram. Does not use the
+// document. Rows are appended and changed in place, so the cost of a new entry does not depend on
+// the length of the call.
 // @ts-check
 
 import { brief } from "./ncco-text.js";
@@ -8,18 +8,18 @@ import { addressOf, clip, plural, seconds } from "./format.js";
 
 /**
  * @typedef {object} Row
- * @property {number} id The journal entry that began it.
- * @property {string} kind One of the titles in details.js: status, webhook, action, …
+ * @property {number} id The id of its first journal entry.
+ * @property {string} kind A key of KINDS in details-panel.js: status, webhook, action, …
  * @property {string} lane The uuid of the leg.
- * @property {number} at When it began, in seconds of the simulator's clock.
- * @property {number|null|undefined} end When it ended; null while it lasts, undefined for a moment.
- * @property {number|null} seconds How long it is going to last, where that is known.
+ * @property {number} at Its start, in seconds of the simulator's clock.
+ * @property {number|null|undefined} end Null while it lasts, undefined without a duration.
+ * @property {number|null} seconds Its expected duration, if known.
  * @property {string} title
  * @property {string} note
  * @property {boolean} failed
- * @property {any} entry The newest journal entry about it.
- * @property {{id: number, ended: boolean}} [sound] The sound that an action plays.
- * @property {boolean} [interrupted] Whether its sound was stopped before its end.
+ * @property {any} entry Its newest journal entry.
+ * @property {{id: number, ended: boolean}} [sound] The sound of an action.
+ * @property {boolean} [interrupted] Whether its sound was cut short.
  */
 
 const OVER = new Set([
@@ -31,9 +31,9 @@ const OVER = new Set([
   "failed",
   "cancelled",
 ]);
-const UNHAPPY = new Set(["failed", "rejected", "timeout", "unanswered"]);
-// Actions whose sound is their own: it is not shown a second time.
-const SOUNDING = { talk: "talk", stream: "stream", connect: "ringing" };
+const FAILED = new Set(["failed", "rejected", "timeout", "unanswered"]);
+// The sound of these actions is part of the action's row.
+const OWN_SOUND = { talk: "talk", stream: "stream", connect: "ringing" };
 
 const READERS = {
   leg,
@@ -51,12 +51,12 @@ const READERS = {
   error,
 };
 
-/** An empty timeline; `add` gives the rows that an entry made or changed. */
-export function createTimeline() {
+/** Creates an empty list of rows; `add` returns the rows that an entry created or changed. */
+export function createDiagramRows() {
   const state = {
     /** @type {Row[]} */
     rows: [],
-    /** @type {Map<string, Row>} what lasts or waits for an answer, by a name of its own */
+    /** @type {Map<string, Row>} rows that have not ended, by a unique name */
     open: new Map(),
   };
   return {
@@ -69,13 +69,13 @@ export function createTimeline() {
   };
 }
 
-/** Whether a row's bar still grows. */
+/** Returns whether a row has not ended yet. */
 export function isRunning(row) {
   return row.end === null;
 }
 
 function begin(state, entry, row) {
-  const made = {
+  const created = {
     id: entry.id,
     lane: entry.uuid,
     at: entry.at,
@@ -86,8 +86,8 @@ function begin(state, entry, row) {
     entry,
     ...row,
   };
-  state.rows.push(made);
-  return made;
+  state.rows.push(created);
+  return created;
 }
 
 function finish(row, at) {
@@ -102,12 +102,12 @@ function leg(state, entry) {
     kind: "status",
     title: status,
     note,
-    failed: UNHAPPY.has(status),
+    failed: FAILED.has(status),
   });
   return OVER.has(status) ? [row, ...endAll(state, uuid, entry.at)] : [row];
 }
 
-/** A leg that is over takes with it whatever still lasted on it. */
+/** Ends everything that still lasts on a leg. */
 function endAll(state, uuid, at) {
   const ended = [];
   for (const [name, row] of state.open) {
@@ -132,7 +132,7 @@ function webhook(state, entry) {
   return [Object.assign(row, sent(entry.webhook), { entry })];
 }
 
-/** The two entries of a webhook carry the same request. */
+/** Returns the name for both entries of a webhook: they contain the same request. */
 function webhookName({ uuid, webhook: { kind, attempt, at, request } }) {
   return `webhook ${uuid} ${kind} ${attempt} ${at} ${request.headers.Authorization ?? ""}`;
 }
@@ -155,7 +155,7 @@ function action(state, entry) {
 
 function actionStarted(state, entry) {
   const name = `action ${entry.uuid}`;
-  // One that was cut short by another NCCO has no entry for its end.
+  // An action that another NCCO replaced has no entry for its end.
   const before = finish(state.open.get(name), entry.at);
   const details = entry.details ?? { action: entry.action };
   const row = begin(state, entry, {
@@ -172,14 +172,14 @@ function actionEnded(state, entry) {
   if (!row) return [];
   state.open.delete(name);
   row.actionEnd = entry.at;
-  // A prompt that keys may stop sounds on while the next action runs.
+  // With bargeIn, a prompt continues while the next action runs.
   return row.sound && !row.sound.ended ? [row] : [finish(row, entry.at)];
 }
 
 function sound(state, entry) {
   const { sound: kind, sound_id: id, uuid } = entry;
   const current = state.open.get(`action ${uuid}`);
-  const isOwn = current && SOUNDING[current.title] === kind && !current.sound;
+  const isOwn = current && OWN_SOUND[current.title] === kind && !current.sound;
   if (isOwn) {
     current.sound = { id, ended: false };
     if (kind !== "ringing") current.seconds = entry.seconds ?? null;
@@ -202,7 +202,7 @@ function heard({ sound: kind, details = {} }) {
   const titles = {
     talk: "speech played",
     stream: "audio played",
-    dtmf: "keys played",
+    dtmf: "DTMF played",
     beep: "beep",
     ringing: "ringback",
   };
@@ -214,7 +214,7 @@ function sound_ended(state, entry) {
   const row = state.open.get(name);
   if (!row) return [];
   state.open.delete(name);
-  // What would go on for ever, such as a ringback tone, is always stopped.
+  // A sound without end, such as a ringback tone, is always stopped.
   row.interrupted = entry.interrupted && row.seconds !== null;
   if (row.kind !== "action") return [finish(row, entry.at)];
   row.sound.ended = true;
@@ -224,7 +224,7 @@ function sound_ended(state, entry) {
 
 function digit(state, entry) {
   return [
-    begin(state, entry, { kind: "key", title: `key ${entry.digit}`, note: listeners(entry) }),
+    begin(state, entry, { kind: "digit", title: `digit ${entry.digit}`, note: listeners(entry) }),
   ];
 }
 
@@ -233,7 +233,7 @@ function speech(state, entry) {
   return [
     begin(state, entry, {
       kind: "speech",
-      title: "says",
+      title: "speech",
       note: `“${clip(entry.text ?? "", 120)}”${long}`,
     }),
   ];
@@ -248,8 +248,8 @@ function voice(state, entry) {
   }
   const row = begin(state, entry, {
     kind: "speech",
-    title: "speaks",
-    note: "into the microphone",
+    title: "speech",
+    note: "microphone",
     end: null,
   });
   state.open.set(name, row);
@@ -277,7 +277,7 @@ function transfer(state, entry) {
   return [
     begin(state, entry, {
       kind: "transfer",
-      title: "moves",
+      title: "transfer",
       note: `to ${clip(entry.conversation_uuid, 16)}`,
     }),
   ];

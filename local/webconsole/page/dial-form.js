@@ -1,23 +1,23 @@
-// The form that begins a call: from which number, to which, and by which flow it is answered.
+// The form that places a call: caller, callee, and the flow that answers.
 // @ts-check
 
 import { h, fill, write } from "./dom.js";
-import { choices } from "./preferences.js";
+import { preferences } from "./preferences.js";
 
 const NUMBER = /^[0-9]{7,15}$/;
-const AS_SET = "as the number is set";
+const DEFAULT_FLOW = "Default for this number";
 
 /**
  * @param {object} parts
  * @param {import("./store.js").Store} parts.store
- * @param {import("./phone-lines.js").Lines} parts.lines
+ * @param {import("./phone-lines.js").PhoneLines} parts.lines
  * @param {() => void} parts.called
  */
-export function createDial({ store, lines, called }) {
-  const from = h("input", { ...field("from"), value: choices.get("from", "447700900999") });
+export function createDialForm({ store, lines, called }) {
+  const from = h("input", { ...field("from"), value: preferences.get("from", "447700900999") });
   const to = h("input", { ...field("to"), list: "dial-numbers" });
   const numbers = h("datalist", { id: "dial-numbers" });
-  const flow = h("select", { id: "dial-flow" }, h("option", { value: "" }, AS_SET));
+  const flow = h("select", { id: "dial-flow" }, h("option", { value: "" }, DEFAULT_FLOW));
   const problem = h("p", { class: "small bad", role: "alert" });
   const button = h("button", { type: "submit", class: "main wide" }, "Call");
   let calling = false;
@@ -36,11 +36,11 @@ export function createDial({ store, lines, called }) {
   async function submit(event) {
     event.preventDefault();
     const [caller, callee] = [addressIn(from.value), numberIn(to.value)];
-    const wrong = !caller ? from : !callee ? to : null;
-    for (const input of [from, to]) input.setAttribute("aria-invalid", String(input === wrong));
-    write(problem, wrong ? "A number has 7 to 15 digits, with the country's code." : "");
-    if (wrong) return wrong.focus();
-    choices.set("from", caller);
+    const invalid = !caller ? from : !callee ? to : null;
+    for (const input of [from, to]) input.setAttribute("aria-invalid", String(input === invalid));
+    write(problem, invalid ? "Enter a number of 7 to 15 digits, including the country code." : "");
+    if (invalid) return invalid.focus();
+    preferences.set("from", caller);
     if (calling) return;
     calling = true;
     await lines.call(caller, callee, flow.value);
@@ -48,13 +48,13 @@ export function createDial({ store, lines, called }) {
     if (!lines.problem()) called();
   }
 
-  /** Lists the flows; the one that was chosen stays so while it is there. */
-  function listFlows(/** @type {any[]} */ flows) {
+  /** Updates the flow options; the selected flow stays selected while it exists. */
+  function showFlows(/** @type {any[]} */ flows) {
     const names = flows.map(({ name }) => name);
-    const chosen = names.includes(flow.value) ? flow.value : "";
+    const selected = names.includes(flow.value) ? flow.value : "";
     const options = names.map((/** @type {string} */ name) => h("option", { value: name }, name));
-    fill(flow, h("option", { value: "" }, AS_SET), options);
-    flow.value = chosen;
+    fill(flow, h("option", { value: "" }, DEFAULT_FLOW), options);
+    flow.value = selected;
   }
 
   store.subscribe("stack", (stack) => {
@@ -64,11 +64,11 @@ export function createDial({ store, lines, called }) {
     fill(numbers, options);
     if (!to.value && options.length > 0) to.value = stack.numbers[0].number;
   });
-  store.subscribe("listed", listFlows);
+  store.subscribe("flowList", showFlows);
 
   return {
     element,
-    /** A call needs the platform. */
+    /** Shows whether the platform can be reached. */
     show() {
       element.dataset.lost = String(store.link === "lost");
     },
@@ -84,13 +84,13 @@ const field = (name) => ({
 const labelled = (text, input) =>
   h("div", { class: "field" }, h("label", { for: input.id }, text), input);
 
-/** @param {string} text @returns {string} The number in it, or nothing. */
+/** @param {string} text @returns {string} The number in the text, or "". */
 function numberIn(text) {
   const digits = text.replace(/[\s()./+-]/g, "");
   return NUMBER.test(digits) ? digits : "";
 }
 
-/** @param {string} text A number, or the SIP address of a caller. */
+/** @param {string} text A number, or a caller's SIP URI. */
 function addressIn(text) {
   return /^sips?:\S+$/.test(text.trim()) ? text.trim() : numberIn(text);
 }

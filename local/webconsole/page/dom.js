@@ -1,5 +1,5 @@
-// Builds elements from names, attributes and text. Nothing here parses HTML: whatever comes from a
-// caller or a webhook ends as text or as the value of a harmless attribute.
+// Builds elements from names, attributes and text. Nothing here parses HTML: data from callers and
+// webhooks becomes text or the value of a safe attribute.
 // @ts-check
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -16,9 +16,9 @@ const SAFE_LINK = /^(#|\/(?!\/)|blob:)/;
  *
  * @param {string} tag
  * @param {Attributes} [attributes] Attributes by name; `on` holds listeners, `dataset` an object,
- *   `value` and `checked` are set as properties; false, null and undefined leave one out.
- * @param {...(Child|Child[])} children Texts and nodes.
- * @returns {any} The element (any, so that callers need no casts for what they have just named).
+ *   `value` and `checked` are set as properties; false, null and undefined omit an attribute.
+ * @param {...(Child|Child[])} children Text and nodes.
+ * @returns {any} The element, typed as any so that callers need no casts.
  */
 export function h(tag, attributes = {}, ...children) {
   return build(document.createElement(tag), attributes, children);
@@ -37,7 +37,7 @@ export function svg(tag, attributes = {}, ...children) {
 }
 
 /**
- * Gives a node these children and no others.
+ * Replaces a node's children.
  *
  * @param {Element} node
  * @param {...(Child|Child[])} children
@@ -62,14 +62,14 @@ export function set(element, name, value) {
   } else if (name === "href" && SAFE_LINK.test(value)) {
     element.setAttribute(name, value);
   } else if (FORBIDDEN.test(name)) {
-    throw new TypeError(`${name} is no attribute for text that came from elsewhere`);
+    throw new TypeError(`${name} must not be set from untrusted text`);
   } else {
     element.setAttribute(name, value === true ? "" : String(value));
   }
 }
 
 /**
- * Changes a text only where it differs, so that screen readers hear changes alone.
+ * Sets an element's text only if it differs, so that screen readers announce only changes.
  *
  * @param {Element} element
  * @param {string} text

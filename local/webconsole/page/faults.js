@@ -1,4 +1,4 @@
-// The simulator's faults and the speed of its clock, kept in step with other pages.
+// The simulator's injected faults and clock, synchronized with other clients.
 // @ts-check
 
 import { fill, h, set, write } from "./dom.js";
@@ -12,25 +12,25 @@ const GROUPS = [
   ["Events", /^(late_end|no_headers|null_from|unknown_from|spaced_from|dashed_|dtmf_|speech_)/],
   ["Recordings", /^record_/],
   ["Vonage's API", /^(wrong_region|not_ready|api_)/],
-  ["Others", /./],
+  ["Other", /./],
 ];
-const PAUSE = 1000;
+const RELOAD_INTERVAL = 1000; // milliseconds
 
 /**
  * @param {HTMLElement} root
  * @param {{store: import("./store.js").Store, api: typeof import("./api.js")}} parts
  */
 export function mount(root, { store, api }) {
-  const told = h("p", { class: "small muted", role: "status" });
-  const trouble = h("div", { role: "alert" });
+  const status = h("p", { class: "small muted", role: "status" });
+  const errors = h("div", { role: "alert" });
   const seed = h("input", { type: "number", id: "fault-seed", step: "1", on: { change: apply } });
-  const off = button("All off", () => replace({ seed: seedOf(seed) }));
+  const off = button("Turn all off", () => replace({ seed: seedOf(seed) }));
   const groups = h("div", { class: "fault-groups" });
   const clock = createClockControls({ store, api });
   const head = h(
     "div",
     { class: "fault-head" },
-    told,
+    status,
     h("div", { class: "field inline" }, h("label", { for: "fault-seed" }, "Seed"), seed),
     off,
   );
@@ -39,50 +39,52 @@ export function mount(root, { store, api }) {
     h(
       "p",
       { class: "muted" },
-      "What the simulated Vonage does wrong on purpose. A change holds at once.",
+      "Faults for the simulator to inject. Changes take effect immediately.",
     ),
     clock,
     head,
-    trouble,
+    errors,
     groups,
   );
-  /** @type {Map<string, ReturnType<typeof createKnob>>} */
-  const knobs = new Map();
-  const askSoon = atMostEvery(PAUSE, ask);
+  /** @type {Map<string, ReturnType<typeof createFaultControl>>} */
+  const controls = new Map();
+  const loadSoon = atMostEvery(RELOAD_INTERVAL, load);
 
-  async function ask() {
-    await attempt(() => api.get("/sim/faults"), show, trouble);
+  async function load() {
+    await attempt(() => api.get("/sim/faults"), show, errors);
   }
 
   function apply() {
-    const wanted = [...knobs]
-      .filter(([, knob]) => knob.isOn())
-      .map(([name, knob]) => [name, knob.wanted()]);
-    return replace({ seed: seedOf(seed), ...Object.fromEntries(wanted) });
+    const faults = [...controls]
+      .filter(([, control]) => control.isOn())
+      .map(([name, control]) => [name, control.read()]);
+    return replace({ seed: seedOf(seed), ...Object.fromEntries(faults) });
   }
 
-  const replace = (wanted) => attempt(() => api.put("/sim/faults", wanted), show, trouble);
+  const replace = (faults) => attempt(() => api.put("/sim/faults", faults), show, errors);
 
-  function show({ seed: number, on, knobs: known }) {
-    if (!knobs.size) build(known);
+  function show({ seed: number, on, knobs: descriptions }) {
+    if (!controls.size) build(descriptions);
     if (document.activeElement !== seed) seed.value = String(number);
-    for (const [name, knob] of knobs) knob.update(on[name]);
+    for (const [name, control] of controls) control.update(on[name]);
     const count = Object.keys(on).length;
-    write(told, count ? `${plural(count, "fault")} on` : "No fault is on");
+    write(status, count ? `${plural(count, "fault")} on` : "All faults are off.");
     set(off, "disabled", count === 0);
   }
 
-  function build(known) {
-    const left = new Map(Object.entries(known));
+  function build(descriptions) {
+    const remaining = new Map(Object.entries(descriptions));
     for (const [title, pattern] of GROUPS) {
-      const names = [...left.keys()].filter((name) => pattern.test(name));
-      for (const name of names) knobs.set(name, createKnob(name, left.get(name), apply));
-      names.forEach((name) => left.delete(name));
+      const names = [...remaining.keys()].filter((name) => pattern.test(name));
+      for (const name of names) {
+        controls.set(name, createFaultControl(name, remaining.get(name), apply));
+      }
+      names.forEach((name) => remaining.delete(name));
       if (names.length) {
         groups.append(
           groupOf(
             title,
-            names.map((name) => knobs.get(name).element),
+            names.map((name) => controls.get(name).element),
           ),
         );
       }
@@ -90,19 +92,19 @@ export function mount(root, { store, api }) {
   }
 
   store.subscribe("entry", (entry) => {
-    const anyOn = [...knobs.values()].some((knob) => knob.isOn());
-    if (entry.kind === "faults") ask();
-    else if (anyOn) askSoon();
+    const anyOn = [...controls.values()].some((control) => control.isOn());
+    if (entry.kind === "faults") load();
+    else if (anyOn) loadSoon();
   });
-  store.subscribe("stack", ask);
+  store.subscribe("stack", load);
 }
 
-function groupOf(title, knobs) {
-  return h("fieldset", { class: "card fault-group" }, h("legend", {}, title), knobs);
+function groupOf(title, elements) {
+  return h("fieldset", { class: "card fault-group" }, h("legend", {}, title), elements);
 }
 
-/** One knob: a switch, and what it takes once it is on. */
-function createKnob(name, about, changed) {
+/** One fault: a checkbox, and its options while it is on. */
+function createFaultControl(name, description, changed) {
   const id = `fault-${name}`;
   const box = h("input", { type: "checkbox", id, on: { change: changed } });
   const probability = numberField(
@@ -112,61 +114,66 @@ function createKnob(name, about, changed) {
     changed,
   );
   const value = numberField(
-    labelOfValue(about),
+    labelOfValue(description),
     `${id}-value`,
     { min: "0", step: "any", placeholder: "default" },
     changed,
   );
   const times = numberField(
-    "Times at most",
+    "Maximum times",
     `${id}-times`,
     { min: "0", step: "1", placeholder: "no limit" },
     changed,
   );
-  const struck = h("p", { class: "small struck" });
-  const takesValue = about.includes("`value`");
+  const count = h("p", { class: "small fault-count" });
+  const takesValue = description.includes("`value`");
   const options = h(
     "div",
-    { class: "knob-options", role: "group", "aria-label": name },
+    { class: "fault-options", role: "group", "aria-label": name },
     probability.element,
     takesValue ? value.element : null,
     times.element,
-    struck,
+    count,
   );
-  const words = h(
+  const label = h(
     "label",
     { class: "check", for: id },
     box,
-    h("span", {}, h("code", {}, name), h("span", { class: "about" }, about.replaceAll("`", ""))),
+    h(
+      "span",
+      {},
+      h("code", {}, name),
+      h("span", { class: "about" }, description.replaceAll("`", "")),
+    ),
   );
-  const element = h("div", { class: "knob" }, words, options);
+  const element = h("div", { class: "fault" }, label, options);
 
   function update(on) {
     box.checked = Boolean(on);
     set(options, "hidden", !on);
-    set(element, "class", on ? "knob is-on" : "knob");
-    write(struck, on ? `Struck ${on.struck === 1 ? "once" : plural(on.struck, "time")}` : "");
+    set(element, "class", on ? "fault is-on" : "fault");
+    write(count, on ? `Injected ${on.struck === 1 ? "once" : plural(on.struck, "time")}` : "");
     if (!on) return;
     probability.show(on.probability);
     value.show(takesValue ? on.value : null);
     times.show(on.times);
   }
 
-  function wanted() {
-    const read = {
+  function read() {
+    const fields = {
       probability: probability.read() ?? 1,
       value: takesValue ? value.read() : null,
       times: times.read(),
     };
-    return Object.fromEntries(Object.entries(read).filter(([, given]) => given !== null));
+    return Object.fromEntries(Object.entries(fields).filter(([, field]) => field !== null));
   }
 
-  return { element, update, wanted, isOn: () => box.checked };
+  return { element, update, read, isOn: () => box.checked };
 }
 
-/** What the value counts, as the words about the knob say it. */
-function labelOfValue(about) {
-  const unit = /`value` (?:real )?(seconds|bytes)/.exec(about)?.[1];
+/** Returns the label of the value, with the unit from the fault's description. */
+function labelOfValue(description) {
+  const unit = /`value` (?:real )?(seconds|bytes)/.exec(description)?.[1];
   return unit ? `Value, ${unit}` : "Value";
 }
 
@@ -187,14 +194,14 @@ function seedOf(input) {
   return Number.isInteger(input.valueAsNumber) ? input.valueAsNumber : 1;
 }
 
-/** Calls `work` now or, where that was lately, once the pause is over. */
-function atMostEvery(pause, work) {
-  let due = 0;
+/** Returns a function that calls `task` after a delay, once for several calls. */
+function atMostEvery(delay, task) {
+  let timer = 0;
   return () => {
-    if (due) return;
-    due = window.setTimeout(() => {
-      due = 0;
-      work();
-    }, pause);
+    if (timer) return;
+    timer = window.setTimeout(() => {
+      timer = 0;
+      task();
+    }, delay);
   };
 }

@@ -1,45 +1,49 @@
-// Every path through a call flow: walked when it is asked for, drawn, and what is wrong in words.
+// The flow explorer: follows every path of a flow on request, and shows the tree and its problems.
 // @ts-check
 
 import { h } from "./dom.js";
-import { button, folding, loadInto, loading, verbatim } from "./widgets.js";
+import { button, foldable, loadInto, lazyFoldable, verbatim } from "./widgets.js";
 
-let walks = 0; // so that no older drawing is shown from a cache
+let runs = 0; // makes each image URL unique, so that the browser does not show a cached one
 
 /**
- * A part that folds; opened, it has every path of the flow walked.
+ * A collapsible section that explores the flow when it is opened.
  *
  * @param {string} name
  * @param {typeof import("./api.js")} api
  */
-export function paths(name, api) {
-  const place = `/api/flows/${encodeURIComponent(name)}`;
+export function createFlowExplorer(name, api) {
+  const path = `/api/flows/${encodeURIComponent(name)}`;
   const content = h("div", { role: "status" });
 
-  async function walk() {
-    const { text, findings } = await api.post(`${place}/walk`);
-    walks += 1;
+  async function explore() {
+    const { text, findings } = await api.post(`${path}/walk`);
+    runs += 1;
     return [
       findings.length
-        ? h("ul", { class: "note bad" }, findings.map((found) => h("li", {}, found)))
-        : h("p", {}, "Nothing is wrong: no dead end, endless loop, silent ending or unheard prompt."),
-      // It is wider than the card; the frame is scrolled, by the keyboard too.
+        ? h(
+            "ul",
+            { class: "note bad" },
+            findings.map((finding) => h("li", {}, finding)),
+          )
+        : h("p", {}, "No problems found."),
+      // The tree is wider than the card; tabindex lets the keyboard scroll it.
       h(
         "div",
-        { class: "tree", tabindex: 0, role: "region", "aria-label": `Drawing of ${name}` },
+        { class: "tree", tabindex: 0, role: "region", "aria-label": `Tree of ${name}` },
         h("img", {
-          src: `${place}/tree.svg?walk=${walks}`,
-          alt: `Every path through ${name}; below, it stands as text`,
+          src: `${path}/tree.svg?walk=${runs}`,
+          alt: `Every path through ${name}; the same tree follows as text`,
         }),
       ),
-      folding("As text", false, verbatim(text)),
-      button("Walk again", () => loadInto(content, walk), { class: "little" }),
+      foldable("As text", false, verbatim(text)),
+      button("Explore again", () => loadInto(content, explore), { class: "little" }),
     ];
   }
 
-  return loading("Every path", async () => {
-    content.replaceChildren(h("p", { class: "muted" }, "Walking…"));
-    loadInto(content, walk);
+  return lazyFoldable("Every path", async () => {
+    content.replaceChildren(h("p", { class: "muted" }, "Exploring every path…"));
+    loadInto(content, explore);
     return content;
   });
 }

@@ -1,10 +1,10 @@
-// The call flows: what each one does, and the NCCO that it answers a call with, drawn as a chain.
+// The call flows: their descriptions, and the first NCCO of each as a chain of actions.
 // @ts-check
 
 import { fill, h, set, write } from "./dom.js";
-import { chain } from "./ncco-view.js";
-import { button, facts, folding, loadInto, problem, verbatim } from "./widgets.js";
-import { paths } from "./flow-explorer.js";
+import { nccoChain } from "./ncco-view.js";
+import { button, facts, foldable, loadInto, errorNote, verbatim } from "./widgets.js";
+import { createFlowExplorer } from "./flow-explorer.js";
 import { joined, milliseconds, plural, pretty, timeOfDay } from "./format.js";
 
 /**
@@ -12,41 +12,41 @@ import { joined, milliseconds, plural, pretty, timeOfDay } from "./format.js";
  * @param {{store: import("./store.js").Store, api: typeof import("./api.js")}} parts
  */
 export function mount(root, { store, api }) {
-  const told = h("p", { class: "small muted", role: "status" });
+  const status = h("p", { class: "small muted", role: "status" });
   const list = h("ul", { class: "flows" });
   root.append(
     h("h2", {}, "Flows"),
     h(
       "p",
       { class: "muted" },
-      "Each is a module below functions/flows. Change its file, and the next call uses it.",
+      "Each flow is a module in functions/flows. Edit a file, and the next call uses it.",
     ),
-    told,
+    status,
     list,
   );
   /** @type {Map<string, any>} */
   const cards = new Map();
-  const ask = askInTurn(api);
-  let seen = false;
-  let before = new Map();
+  const fetchNcco = createNccoQueue(api);
+  let isVisible = false;
+  let previous = new Map();
 
   async function refresh() {
     try {
       const { flows } = await api.get("/api/flows");
       show(flows);
-      store.listFlows(flows);
+      store.setFlows(flows);
       return flows;
     } catch (error) {
-      fill(list, h("li", {}, problem(error)));
+      fill(list, h("li", {}, errorNote(error)));
       cards.clear();
-      store.listFlows([]);
+      store.setFlows([]);
       return [];
     }
   }
 
   function show(flows) {
     for (const flow of flows) {
-      if (!cards.has(flow.name)) cards.set(flow.name, createCard(flow.name, ask, api));
+      if (!cards.has(flow.name)) cards.set(flow.name, createCard(flow.name, fetchNcco, api));
       cards.get(flow.name).update(flow, numbersOf(store.stack, flow.name));
     }
     const names = new Set(flows.map(({ name }) => name));
@@ -55,90 +55,90 @@ export function mount(root, { store, api }) {
       list,
       [...cards.values()].map(({ element }) => element),
     );
-    if (seen) for (const card of cards.values()) card.draw();
+    if (isVisible) for (const card of cards.values()) card.draw();
   }
 
   async function fileChanged() {
     const flows = await refresh();
-    const now = new Map(flows.map((flow) => [flow.name, JSON.stringify(flow)]));
+    const current = new Map(flows.map((flow) => [flow.name, JSON.stringify(flow)]));
     const broken = flows.filter(({ error }) => error).map(({ name }) => name);
-    const news = broken.length
-      ? `${joined(broken)} cannot be read.`
-      : "The next call uses what the files say now.";
+    const effect = broken.length
+      ? `${joined(broken)} cannot be loaded.`
+      : "The next call uses the new version.";
     write(
-      told,
-      `A file changed at ${timeOfDay(Date.now() / 1000)}. ${changesOf(before, now)}${news}`,
+      status,
+      `A file changed at ${timeOfDay(Date.now() / 1000)}. ${changesOf(previous, current)}${effect}`,
     );
-    before = now;
+    previous = current;
   }
 
-  async function begin() {
+  async function load() {
     const flows = await refresh();
-    before = new Map(flows.map((flow) => [flow.name, JSON.stringify(flow)]));
+    previous = new Map(flows.map((flow) => [flow.name, JSON.stringify(flow)]));
   }
 
-  // Asking for an NCCO runs a function: not before somebody looks.
-  new IntersectionObserver(([place]) => {
-    if (!place.isIntersecting || seen) return;
-    seen = true;
+  // Fetching an NCCO invokes a function, so wait until the section is visible.
+  new IntersectionObserver(([section]) => {
+    if (!section.isIntersecting || isVisible) return;
+    isVisible = true;
     for (const card of cards.values()) card.draw();
   }).observe(root);
   store.subscribe("flows", fileChanged);
-  store.subscribe("stack", begin);
+  store.subscribe("stack", load);
 }
 
-/** The numbers that lead to a flow. */
+/** Returns the numbers that are routed to a flow. */
 function numbersOf(stack, name) {
   return (stack?.numbers ?? []).filter(({ flow }) => flow === name).map(({ number }) => number);
 }
 
-function changesOf(before, now) {
-  const changed = [...now.keys()].filter(
-    (name) => before.has(name) && before.get(name) !== now.get(name),
+function changesOf(previous, current) {
+  const changed = [...current.keys()].filter(
+    (name) => previous.has(name) && previous.get(name) !== current.get(name),
   );
-  const added = [...now.keys()].filter((name) => !before.has(name));
-  const gone = [...before.keys()].filter((name) => !now.has(name));
+  const added = [...current.keys()].filter((name) => !previous.has(name));
+  const removed = [...previous.keys()].filter((name) => !current.has(name));
   const parts = [
     added.length && `New: ${joined(added)}. `,
-    gone.length && `Gone: ${joined(gone)}. `,
+    removed.length && `Removed: ${joined(removed)}. `,
     changed.length && `Changed: ${joined(changed)}. `,
   ];
   return parts.filter(Boolean).join("");
 }
 
-/** Asks for one NCCO after the other, so that the functions stay free for calls. */
-function askInTurn(api) {
+/** Fetches one NCCO at a time, so that calls do not wait for the functions. */
+function createNccoQueue(api) {
   let last = Promise.resolve();
   return (name) => {
-    const answer = last.then(() => api.get(`/api/flows/${encodeURIComponent(name)}/ncco`));
-    last = answer.catch(() => undefined);
-    return answer;
+    const ncco = last.then(() => api.get(`/api/flows/${encodeURIComponent(name)}/ncco`));
+    last = ncco.catch(() => undefined);
+    return ncco;
   };
 }
 
-function createCard(name, ask, api) {
+function createCard(name, fetchNcco, api) {
   const first = h("p", { class: "first" });
   const broken = h("div", { class: "note bad", role: "alert", hidden: true });
   const drawn = h("div", { class: "drawn" });
   const more = h("div", {});
-  const reached = h("p", { class: "small muted" });
+  const numbersLine = h("p", { class: "small muted" });
   const element = h(
     "li",
     { class: "flow card" },
     h("h3", {}, name),
-    reached,
+    numbersLine,
     first,
     broken,
     drawn,
-    paths(name, api),
-    folding("More", false, more),
+    createFlowExplorer(name, api),
+    foldable("More", false, more),
   );
 
   function update({ doc, handlers, error }, numbers) {
     const { head, rest } = firstSentence(doc ?? "");
     write(first, head);
-    write(reached, numbers.length ? `Answers ${joined(numbers)}` : "");
-    set(reached, "hidden", !numbers.length);
+    write(numbersLine, numbers.length ? `Answers ${joined(numbers)}` : "");
+    set(numbersLine, "hidden", !numbers.length);
     set(broken, "hidden", !error);
     fill(broken, error ? errorOf(name, error) : null);
     fill(
@@ -148,12 +148,12 @@ function createCard(name, ask, api) {
         ["File", `functions/flows/${name}.py`],
         ["Handlers", joined(handlers ?? [])],
       ]),
-      button("Ask for the NCCO again", draw, { class: "little" }),
+      button("Reload the NCCO", draw, { class: "little" }),
     );
   }
 
   function draw() {
-    return loadInto(drawn, async () => answerOf(await ask(name)));
+    return loadInto(drawn, async () => previewOf(await fetchNcco(name)));
   }
 
   return { element, update, draw };
@@ -170,20 +170,20 @@ function errorOf(name, { line, text }) {
   ];
 }
 
-function answerOf({ status, ms, ncco, apology, log }) {
+function previewOf({ status, ms, ncco, apology, log }) {
   return [
     apology
       ? h("p", { class: "note warn" }, "The flow failed: the caller hears an apology.")
       : null,
-    ncco ? chain(ncco) : h("p", { class: "note bad" }, `Answered ${status}, without an NCCO.`),
+    ncco ? nccoChain(ncco) : h("p", { class: "note bad" }, `Response ${status} without an NCCO.`),
     h(
       "p",
       { class: "small muted" },
-      `${ncco ? plural(ncco.length, "action") : "Answered"} in ${milliseconds(ms)}`,
+      `${ncco ? plural(ncco.length, "action") : "Response"} in ${milliseconds(ms)}`,
     ),
     log?.length && (apology || !ncco)
-      ? folding(
-          "Log of the function",
+      ? foldable(
+          "Function log",
           true,
           log.map((line) => verbatim(pretty(line))),
         )

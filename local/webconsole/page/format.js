@@ -1,6 +1,6 @@
-// Small pieces of English: numbers with their units, lists, shortened texts, times of day.
+// Formats numbers with units, lists, shortened text, and times of day.
 
-/** At most `length` characters; what is longer ends with an ellipsis. */
+/** Shortens text to `length` characters, with an ellipsis at the end. */
 export function clip(text, length) {
   const characters = [...String(text)];
   return characters.length <= length
@@ -8,13 +8,13 @@ export function clip(text, length) {
     : `${characters.slice(0, length - 1).join("")}…`;
 }
 
-/** "a, b and c", or with another word in place of "and". */
+/** "a, b and c", or with another conjunction. */
 export function joined(parts, word = "and") {
   if (parts.length < 2) return parts.join("");
   return `${parts.slice(0, -1).join(", ")} ${word} ${parts.at(-1)}`;
 }
 
-/** "1 key", "4 keys". */
+/** "1 digit", "4 digits". */
 export function plural(count, noun) {
   return `${count} ${noun}${Number(count) === 1 ? "" : "s"}`;
 }
@@ -24,7 +24,7 @@ export function times(count) {
   return Number(count) === 2 ? "twice" : `${count} times`;
 }
 
-/** A length of time in words that suit it: "240 ms", "3.2 s", "2 min 5 s". */
+/** A duration in a suitable unit: "240 ms", "3.2 s", "2 min 5 s". */
 export function seconds(value) {
   const number = Number(value);
   if (value === null || value === "" || !Number.isFinite(number)) return String(value);
@@ -41,18 +41,18 @@ function minutesOf(whole) {
   return parts.filter(Boolean).join(" ");
 }
 
-/** Milliseconds, without digits that say nothing. */
+/** Milliseconds, with a decimal place only below 10. */
 export function milliseconds(value) {
   return value < 10 ? `${Math.round(value * 10) / 10} ms` : `${Math.round(value)} ms`;
 }
 
-/** Host and path of an address, or the text itself where it is none. */
-export function hostOf(url) {
+/** The path of a URL, or the text itself if it is not a URL. */
+export function pathOf(url) {
   const { path } = addressOf(url);
   return path || clip(url, 80);
 }
 
-/** Path and query of an address; an address that cannot be read is all path. */
+/** Path and query of a URL; text that is not a URL becomes the path. */
 export function addressOf(url) {
   try {
     const parsed = new URL(url);
@@ -62,7 +62,7 @@ export function addressOf(url) {
   }
 }
 
-/** A size in bytes for people. */
+/** A size in bytes, kB or MB. */
 export function bytes(size) {
   if (size < 1000) return plural(size, "byte");
   if (size < 1e6) return `${Math.round(size / 100) / 10} kB`;
@@ -76,19 +76,19 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
   hourCycle: "h23",
 });
 
-/** The time of day of a moment in seconds since 1970. */
+/** The time of day of a Unix time in seconds. */
 export function timeOfDay(at) {
   return CLOCK.format(new Date(at * 1000));
 }
 
-/** How long after the beginning something was: "0:07.2". */
+/** The time since the start: "0:07.2". */
 export function elapsed(since) {
   const tenths = Math.max(0, Math.round(since * 10));
   const minutes = Math.floor(tenths / 600);
   return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
 }
 
-/** Text as JSON with indents where it is JSON, else as it is. */
+/** JSON text with indentation; other text is returned unchanged. */
 export function pretty(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);

@@ -1,11 +1,11 @@
-// The calls that ring here: those to anybody who is set to be answered by hand.
+// Cards for incoming calls: legs whose callee is set to be answered by hand.
 // @ts-check
 
 import { h, write } from "./dom.js";
 import { whyStopped } from "./call-messages.js";
-import { choices } from "./preferences.js";
+import { preferences } from "./preferences.js";
 
-const PAUSE = 100; // milliseconds
+const DELAY = 100; // milliseconds
 
 /** @typedef {import("./store.js").Leg} Leg */
 
@@ -13,52 +13,52 @@ const PAUSE = 100; // milliseconds
  * @param {object} parts
  * @param {import("./store.js").Store} parts.store
  * @param {typeof import("./api.js")} parts.api
- * @param {import("./phone-lines.js").Lines} parts.lines
- * @param {import("./web-audio.js").Sound} parts.sound
+ * @param {import("./phone-lines.js").PhoneLines} parts.lines
+ * @param {import("./web-audio.js").WebAudio} parts.audio
  * @param {(message: any) => void} parts.send
  * @param {() => void} parts.answered
  */
-export function createIncoming({ store, api, lines, sound, send, answered }) {
+export function createIncomingCalls({ store, api, lines, audio, send, answered }) {
   const cards = h("div", { class: "stack" });
   const note = createNote();
   const element = h("div", { class: "stack incoming" }, cards, note.element);
   const box = h("input", { type: "checkbox", on: { change: announce } });
   const option = h("label", { class: "check" }, box, "Ring here");
-  box.checked = choices.get("ringHere", true);
+  box.checked = preferences.get("ringHere", true);
   /** @type {Map<string, HTMLElement>} the cards, by leg */
   const shown = new Map();
-  /** @type {Set<string>} legs that ring on without a sound */
+  /** @type {Set<string>} legs that ring without sound */
   const silenced = new Set();
-  /** @type {Set<string>} legs that were rejected here */
-  const rejected = new Set();
-  /** @type {any} how those behave who are called, as the platform tells */
+  /** @type {Set<string>} legs that were declined here */
+  const declined = new Set();
+  /** @type {any} the behavior of callees, from GET /sim/callees */
   let callees = null;
   /** @type {(() => void)|null} */
   let stopSound = null;
   /** @type {number|undefined} */
-  let asking;
+  let reloading;
 
   function announce() {
-    choices.set("ringHere", box.checked);
+    preferences.set("ringHere", box.checked);
     send({ type: "ring", on: box.checked });
     show();
   }
 
-  /** Asks a moment later, once for many changes, and not a platform that has just gone. */
-  function askSoon() {
-    clearTimeout(asking);
-    asking = window.setTimeout(() => void (store.link === "connected" && ask()), PAUSE);
+  /** Reloads after a delay, once for several changes, unless the connection is lost. */
+  function reloadSoon() {
+    clearTimeout(reloading);
+    reloading = window.setTimeout(() => void (store.link === "connected" && reload()), DELAY);
   }
 
-  async function ask() {
+  async function reload() {
     callees = await api.get("/sim/callees").catch(() => callees);
     show();
   }
 
   /** @param {Leg} leg */
-  function rings({ uuid, to, direction, over, answered_at }) {
+  function isRinging({ uuid, to, direction, over, answered_at }) {
     if (!box.checked || over || answered_at !== null || direction !== "outbound") return false;
-    if (lines.holds(uuid) || rejected.has(uuid) || /^wss?:/.test(to)) return false;
+    if (lines.has(uuid) || declined.has(uuid) || /^wss?:/.test(to)) return false;
     return (callees?.callees[to] ?? callees?.default)?.behaviour === "manual";
   }
 
@@ -70,9 +70,9 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
   }
 
   /** @param {Leg} leg */
-  function reject(leg) {
-    rejected.add(leg.uuid);
-    void lines.reject(leg);
+  function decline(leg) {
+    declined.add(leg.uuid);
+    void lines.decline(leg);
     show();
   }
 
@@ -80,14 +80,14 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
   function silence(leg, button) {
     silenced.add(leg.uuid);
     button.disabled = true;
-    ring();
+    updateSound();
   }
 
   /** @param {Leg} leg */
   function cardOf(leg) {
     const act = (/** @type {string} */ name, /** @type {string} */ look, /** @type {any} */ how) =>
       h("button", { type: "button", class: look, on: { click: how } }, name);
-    const quieten = act("Let it ring", "quiet little", () => silence(leg, quieten));
+    const silenceButton = act("Silence", "quiet little", () => silence(leg, silenceButton));
     return h(
       "section",
       { class: "card ringing-call", "aria-label": "Incoming call" },
@@ -101,17 +101,17 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
         "div",
         { class: "row line-actions" },
         act("Answer", "main", () => answer(leg)),
-        act("Reject", "danger", () => reject(leg)),
+        act("Decline", "danger", () => decline(leg)),
       ),
-      quieten,
+      silenceButton,
     );
   }
 
-  /** Takes away the card of a call that rings no more, and says why where it was not done here. */
+  /** Removes a call's card, with a note why it stopped ringing unless that was done here. */
   function remove(/** @type {string} */ uuid) {
     const leg = store.legs.get(uuid);
-    const here = lines.holds(uuid) || rejected.has(uuid);
-    if (leg && box.checked && !here) note.tell(whyStopped(leg, store.entries(uuid)));
+    const here = lines.has(uuid) || declined.has(uuid);
+    if (leg && box.checked && !here) note.show(whyStopped(leg, store.entries(uuid)));
     shown.get(uuid)?.remove();
     shown.delete(uuid);
   }
@@ -123,10 +123,10 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
     cards.append(card);
   }
 
-  /** Sounds while a call rings that nobody has silenced. */
-  function ring() {
+  /** Plays the ring tone while a call rings that is not silenced. */
+  function updateSound() {
     if ([...shown.keys()].some((uuid) => !silenced.has(uuid))) {
-      stopSound ??= sound.ringing();
+      stopSound ??= audio.ringing();
     } else {
       stopSound?.();
       stopSound = null;
@@ -134,26 +134,26 @@ export function createIncoming({ store, api, lines, sound, send, answered }) {
   }
 
   function show() {
-    const ringing = [...store.legs.values()].filter(rings);
+    const ringing = [...store.legs.values()].filter(isRinging);
     for (const uuid of [...shown.keys()]) {
       if (!ringing.some((leg) => leg.uuid === uuid)) remove(uuid);
     }
     for (const leg of ringing) if (!shown.has(leg.uuid)) add(leg);
     cards.hidden = shown.size === 0;
     element.hidden = cards.hidden && note.element.hidden;
-    document.title = shown.size > 0 ? "Ringing" : "Phone";
-    ring();
+    document.title = shown.size > 0 ? "Incoming call" : "Web console";
+    updateSound();
   }
 
   note.element.addEventListener("dismiss", show);
-  store.subscribe("stack", ask);
-  store.subscribe("entry", ({ kind }) => void (kind === "callees" && askSoon()));
+  store.subscribe("stack", reload);
+  store.subscribe("entry", ({ kind }) => void (kind === "callees" && reloadSoon()));
   store.subscribe("link", (state) => void (state === "connected" && announce()));
 
   return { element, option, show };
 }
 
-/** What became of the last call that rang here and was not answered here. */
+/** Why the last call that was not answered here stopped ringing. */
 function createNote() {
   const text = h("span", { class: "grow", role: "status" });
   const close = h(
@@ -171,10 +171,10 @@ function createNote() {
 
   return {
     element,
-    /** @param {string} what */
-    tell(what) {
+    /** @param {string} reason */
+    show(reason) {
       element.hidden = false;
-      write(text, what);
+      write(text, reason);
     },
   };
 }

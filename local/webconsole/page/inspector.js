@@ -1,91 +1,91 @@
-// The inspector: the list of calls, the conversation that is chosen as a sequence diagram, and the
-// details of what is chosen in it.
+// The call inspector: the list of calls, the sequence diagram of the selected call, and the details
+// of the selected row.
 // @ts-check
 
 import { aboutCall, createCallList } from "./call-list.js";
-import { createDetails } from "./details-panel.js";
-import { createDiagram } from "./sequence-diagram.js";
+import { createDetailsPanel } from "./details-panel.js";
+import { createSequenceDiagram } from "./sequence-diagram.js";
 import { h, set, write } from "./dom.js";
 import { plural } from "./format.js";
 
-// Wider than this, the details stand beside the diagram (as in inspector.css).
-const BESIDE = "(min-width: 90rem)";
+// At this width, the details panel is next to the diagram (as in inspector.css).
+const WIDE = "(min-width: 90rem)";
 
 /**
  * @param {HTMLElement} root
  * @param {{store: import("./store.js").Store, api: typeof import("./api.js")}} parts
  */
 export function mount(root, { store, api }) {
-  const list = createCallList({ store, choose: chooseByHand });
+  const list = createCallList({ store, choose: selectByHand });
   const head = createHead();
   const follow = h("input", { type: "checkbox", checked: true });
-  const details = createDetails({ store, api, close: closeDetails });
-  const diagram = createDiagram({ now: store.now, choose: showDetails });
-  /** @type {Map<string, string>} the leg whose webhook the API answered under an id */
-  const answered = new Map();
-  let chosen = "";
+  const details = createDetailsPanel({ store, api, close: closeDetails });
+  const diagram = createSequenceDiagram({ now: store.now, choose: showDetails });
+  /** @type {Map<string, string>} the leg of each API request, by the request's id */
+  const legOfRequest = new Map();
+  let selected = "";
 
   const hint = h(
     "p",
     { class: "hint small muted" },
-    "Choose a row for its details. Arrow keys move between rows.",
+    "Select a row to see its details. Use the arrow keys to move between rows.",
   );
-  const conversation = h(
+  const timeline = h(
     "section",
-    { class: "conversation card", "aria-label": "Conversation" },
+    { class: "conversation card", "aria-label": "Call timeline" },
     head.element,
     hint,
     diagram.element,
   );
-  const newest = h("label", { class: "check" }, follow, "Show each new call");
+  const newest = h("label", { class: "check" }, follow, "Follow new calls");
   const calls = h("div", { class: "calls-side card" }, h("h2", {}, "Calls"), newest, list.element);
-  root.append(h("div", { class: "inspector" }, calls, conversation, details.element));
+  root.append(h("div", { class: "inspector" }, calls, timeline, details.element));
   set(diagram.element, "hidden", true);
   set(hint, "hidden", true);
 
-  const callKey = (uuid) => store.callOf(uuid)?.key ?? "";
+  const keyOf = (uuid) => store.callOf(uuid)?.key ?? "";
 
   store.subscribe("leg", (leg) => {
-    const key = callKey(leg.uuid);
+    const key = keyOf(leg.uuid);
     list.mark(key);
-    if (key === chosen) addLanes();
+    if (key === selected) addLanes();
   });
   store.subscribe("entry", (entry) => {
     if (!entry.uuid) return;
-    const key = callKey(entry.uuid);
+    const key = keyOf(entry.uuid);
     const exchange = entry.webhook?.reply?.headers?.["apigw-requestid"];
-    if (exchange) answered.set(exchange, entry.uuid);
+    if (exchange) legOfRequest.set(exchange, entry.uuid);
     list.mark(key);
-    if (key && key === chosen) addEntry(entry);
+    if (key && key === selected) addEntry(entry);
   });
-  store.subscribe("exchange", ({ id }) => list.mark(callKey(answered.get(id) ?? "")));
+  store.subscribe("exchange", ({ id }) => list.mark(keyOf(legOfRequest.get(id) ?? "")));
   store.subscribe("frame", () => {
     list.flush();
-    chooseNewest();
-    head.update(store, chosen);
+    selectNewest();
+    head.update(store, selected);
   });
   store.subscribe("reset", clear);
 
-  function chooseByHand(key) {
+  function selectByHand(key) {
     follow.checked = false;
-    choose(key);
+    select(key);
   }
 
-  function chooseNewest() {
-    const current = store.calls.get(chosen);
-    if (chosen && !current) return choose(store.callOf(chosen)?.key ?? "");
+  function selectNewest() {
+    const current = store.calls.get(selected);
+    if (selected && !current) return select(store.callOf(selected)?.key ?? "");
     if (current && (!follow.checked || isLive(current))) return;
     const key = [...store.calls.keys()].at(-1);
-    if (key && key !== chosen) choose(key);
+    if (key && key !== selected) select(key);
   }
 
   function isLive(call) {
     return call.legs.some((uuid) => !store.legs.get(uuid)?.over);
   }
 
-  function choose(key) {
-    chosen = key;
-    list.setChosen(key);
+  function select(key) {
+    selected = key;
+    list.setSelected(key);
     details.clear();
     const call = store.calls.get(key);
     set(diagram.element, "hidden", !call);
@@ -102,9 +102,9 @@ export function mount(root, { store, api }) {
     return call.legs.flatMap((uuid) => store.entries(uuid)).sort((one, other) => one.id - other.id);
   }
 
-  /** Takes in legs that came to the call; one that has been elsewhere brings its past along. */
+  /** Adds lanes for new legs; a leg with earlier entries redraws the diagram. */
   function addLanes() {
-    const call = store.calls.get(chosen);
+    const call = store.calls.get(selected);
     if (!call) return;
     const added = legsOf(call).filter(({ uuid }) => !diagram.hasLane(uuid));
     const hasPast = added.some(
@@ -121,40 +121,40 @@ export function mount(root, { store, api }) {
 
   function showDetails(row) {
     details.show(row, conversationsOf());
-    if (!matchMedia(BESIDE).matches) details.enter();
+    if (!matchMedia(WIDE).matches) details.enter();
   }
 
-  /** Every conversation that the legs of the call were in. */
+  /** Returns every conversation that the legs of the call were in. */
   function conversationsOf() {
-    const call = store.calls.get(chosen);
-    const told = call ? entriesOf(call).map((entry) => entry.conversation_uuid) : [];
-    return [...new Set(told.filter(Boolean))];
+    const call = store.calls.get(selected);
+    const all = call ? entriesOf(call).map((entry) => entry.conversation_uuid) : [];
+    return [...new Set(all.filter(Boolean))];
   }
 
   function closeDetails() {
     details.clear();
-    diagram.chosenButton()?.focus();
+    diagram.selectedButton()?.focus();
   }
 
   function clear() {
-    answered.clear();
+    legOfRequest.clear();
     list.clear();
-    choose("");
+    select("");
   }
 }
 
-/** The heading of the conversation, with what the list says of it as well. */
+/** The heading of the timeline, with a summary of the call. */
 function createHead() {
   const title = h("h3", {});
   const state = h("span", { class: "tag" });
   const more = h("p", { class: "small muted" });
-  const empty = "Choose a call, or ring the number with the phone.";
+  const empty = "Select a call, or place one with the softphone.";
   const element = h("div", { class: "conversation-head" }, title, state, more);
 
   function update(store, key) {
     const call = store.calls.get(key);
     const about = call ? aboutCall(store, call) : null;
-    write(title, about ? about.who : "Conversation");
+    write(title, about ? about.who : "Call");
     write(state, about?.state ?? "");
     state.className = `tag ${about?.tone ?? ""}`;
     state.hidden = !about;

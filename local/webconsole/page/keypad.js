@@ -1,10 +1,9 @@
-// The twelve keys: by mouse, by touch, and by the keyboard's digits typed anywhere but in a text
-// field.
+// The DTMF keypad: by mouse, touch, or the keyboard's digits outside text fields.
 // @ts-check
 
 import { h } from "./dom.js";
 
-const KEYS = [
+const DIGITS = [
   ...[
     ["1", ""],
     ["2", "ABC"],
@@ -30,11 +29,11 @@ const TEXT_FIELDS = "textarea, select, [contenteditable], input:not([type=checkb
  */
 export function createKeypad(press) {
   /** @type {Map<string, HTMLElement>} */
-  const keys = new Map();
-  for (const [digit, letters] of KEYS) {
+  const buttons = new Map();
+  for (const [digit, letters] of DIGITS) {
     const small = h("small", { "aria-hidden": "true" }, letters);
     const on = { click: () => press(digit) };
-    keys.set(
+    buttons.set(
       digit,
       h("button", { type: "button", class: "digit-key", on }, h("span", {}, digit), small),
     );
@@ -42,15 +41,15 @@ export function createKeypad(press) {
   const element = h(
     "div",
     { class: "keypad", role: "group", "aria-label": "Keypad" },
-    ...keys.values(),
+    ...buttons.values(),
   );
 
   document.addEventListener("keydown", (event) => {
-    const key = keys.get(event.key);
-    if (!key || element.closest("[hidden]") || !isForKeypad(event)) return;
+    const button = buttons.get(event.key);
+    if (!button || element.closest("[hidden]") || !isForKeypad(event)) return;
     press(event.key);
-    key.classList.add("pressed");
-    setTimeout(() => key.classList.remove("pressed"), 150);
+    button.classList.add("pressed");
+    setTimeout(() => button.classList.remove("pressed"), 150);
   });
   return element;
 }

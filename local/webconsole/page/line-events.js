@@ -1,21 +1,21 @@
-// Hands each line what happened on it, in order and once: also what happened before a page was
-// loaded.
+// Delivers journal entries to each line, in order and once, including those from before the page
+// was loaded.
 // @ts-check
 
 /**
  * @param {object} parts
  * @param {import("./store.js").Store} parts.store
- * @param {import("./phone-lines.js").Lines} parts.lines
- * @param {(line: import("./phone-lines.js").Line, entry: import("./store.js").Entry) => void} parts.take
- * @returns {() => void} To be called when there is news.
+ * @param {import("./phone-lines.js").PhoneLines} parts.lines
+ * @param {(line: import("./phone-lines.js").Line, entry: import("./store.js").Entry) => void} parts.receive
+ * @returns {() => void} Delivers the new entries; call it after updates.
  */
-export function createFeed({ store, lines, take }) {
-  /** @type {Map<string, number>} the newest entry that a line was given */
-  const given = new Map();
+export function createLineEvents({ store, lines, receive }) {
+  /** @type {Map<string, number>} the newest delivered entry of each line */
+  const delivered = new Map();
 
   /** @param {string} uuid */
-  function unseen(uuid) {
-    const after = given.get(uuid) ?? 0;
+  function undelivered(uuid) {
+    const after = delivered.get(uuid) ?? 0;
     const legs = store.callOf(uuid)?.legs ?? [uuid];
     return legs
       .flatMap((leg) => store.entries(leg))
@@ -24,11 +24,13 @@ export function createFeed({ store, lines, take }) {
   }
 
   return () => {
-    for (const uuid of given.keys()) if (!lines.holds(uuid)) given.delete(uuid);
-    const all = lines.all().flatMap((line) => unseen(line.uuid).map((entry) => ({ line, entry })));
+    for (const uuid of delivered.keys()) if (!lines.has(uuid)) delivered.delete(uuid);
+    const all = lines
+      .all()
+      .flatMap((line) => undelivered(line.uuid).map((entry) => ({ line, entry })));
     for (const { line, entry } of all.sort((one, other) => one.entry.id - other.entry.id)) {
-      given.set(line.uuid, entry.id);
-      take(line, entry);
+      delivered.set(line.uuid, entry.id);
+      receive(line, entry);
     }
   };
 }

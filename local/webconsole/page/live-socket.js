@@ -1,31 +1,30 @@
-// The WebSocket to the platform: what happens there comes in, and it is opened again when it
-// breaks.
+// The WebSocket that receives the platform's live feed. It reconnects when the connection is lost.
 // @ts-check
 
-const SHORTEST = 500;
-const LONGEST = 5000;
+const MIN_DELAY = 500; // milliseconds
+const MAX_DELAY = 5000;
 
 /**
- * Opens the link and keeps it open.
+ * Opens the socket and keeps it open.
  *
  * @param {object} options
- * @param {() => number} options.after Gives the id of the newest journal entry that is known.
- * @param {(message: any) => void} options.receive Gets every message, parsed.
+ * @param {() => number} options.after Returns the id of the newest journal entry in the store.
+ * @param {(message: any) => void} options.receive Gets every message, parsed from JSON.
  * @param {(state: "connected"|"lost") => void} options.changed
- * @returns {{send: (message: any) => void}} `send` drops what it cannot send now.
+ * @returns {{send: (message: any) => void}} `send` drops messages while the socket is closed.
  */
-export function openLink({ after, receive, changed }) {
-  let pause = SHORTEST;
+export function openLiveSocket({ after, receive, changed }) {
+  let delay = MIN_DELAY;
   let platform = "";
   /** @type {WebSocket} */
   let socket;
 
   const open = () => {
-    socket = new WebSocket(address(after(), platform));
+    socket = new WebSocket(urlOf(after(), platform));
     socket.addEventListener("message", ({ data }) => {
       const message = JSON.parse(data);
       if (message.type === "hello") {
-        pause = SHORTEST;
+        delay = MIN_DELAY;
         platform = message.platform;
       }
       receive(message);
@@ -33,8 +32,8 @@ export function openLink({ after, receive, changed }) {
     });
     socket.addEventListener("close", () => {
       changed("lost");
-      setTimeout(open, pause);
-      pause = Math.min(pause * 2, LONGEST);
+      setTimeout(open, delay);
+      delay = Math.min(delay * 2, MAX_DELAY);
     });
   };
 
@@ -47,7 +46,7 @@ export function openLink({ after, receive, changed }) {
 }
 
 /** @param {number} after @param {string} platform */
-function address(after, platform) {
+function urlOf(after, platform) {
   const url = new URL("/api/socket", location.href);
   url.protocol = "ws:";
   url.search = new URLSearchParams({ after: String(after), platform }).toString();

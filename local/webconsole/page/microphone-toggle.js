@@ -1,16 +1,16 @@
-// The checkbox "Use the microphone": the microphone, and where the browser can, recognised speech.
+// The checkbox "Use the microphone": opens the microphone and, if available, speech recognition.
 // @ts-check
 
 import { h, write } from "./dom.js";
 import { MicrophoneError, openMicrophone } from "./microphone.js";
-import { recognise } from "./speech-recognition.js";
+import { recognizeSpeech } from "./speech-recognition.js";
 
 /**
  * @param {object} parts
  * @param {import("./store.js").Store} parts.store
- * @param {import("./audio-sockets.js").Voices} parts.voices
+ * @param {import("./audio-sockets.js").AudioSockets} parts.sockets
  */
-export function createSpeaking({ store, voices }) {
+export function createMicrophoneToggle({ store, sockets }) {
   const box = h("input", { type: "checkbox", on: { change: () => void toggle() } });
   const state = h("p", { class: "small muted", role: "status" });
   const element = h("div", {}, h("label", { class: "check" }, box, "Use the microphone"), state);
@@ -20,22 +20,22 @@ export function createSpeaking({ store, voices }) {
   async function toggle() {
     close();
     if (!box.checked) return write(state, "");
-    write(state, "Asking for the microphone …");
+    write(state, "Requesting microphone access…");
     try {
-      closing.push(await openMicrophone(voices.speak));
+      closing.push(await openMicrophone(sockets.sendAudio));
     } catch (error) {
       if (!(error instanceof MicrophoneError)) throw error;
       box.checked = false;
-      return write(state, `${error.message} Type what you say instead.`);
+      return write(state, `${error.message} You can type what you say instead.`);
     }
-    const stop = await recognise(navigator.language, voices.mean).catch(() => null);
+    const stop = await recognizeSpeech(navigator.language, sockets.sendText).catch(() => null);
     if (stop) closing.push(stop);
     if (!box.checked) return close();
     return write(
       state,
       stop
-        ? "The microphone is on, and speech is recognised on this machine."
-        : "The microphone is on. What you say is recorded; type words that are to be understood.",
+        ? "The microphone is on. Speech is recognized on this machine."
+        : "The microphone is on for the call's audio. Type what a flow needs to understand.",
     );
   }
 
@@ -46,14 +46,14 @@ export function createSpeaking({ store, voices }) {
 
   return {
     element,
-    /** Closes the microphone while the platform's clock does not run as ours does. */
+    /** Turns the microphone off unless the simulator's clock runs in real time. */
     update() {
-      const possible = store.clock.speed === 1;
-      if (!possible && box.checked) {
+      const isPossible = store.clock.speed === 1;
+      if (!isPossible && box.checked) {
         box.checked = false;
         void toggle();
       }
-      if (box.disabled === possible) box.disabled = !possible;
+      if (box.disabled === isPossible) box.disabled = !isPossible;
     },
   };
 }

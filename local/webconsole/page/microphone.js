@@ -1,23 +1,23 @@
-// The microphone: asks for it, and gives what it hears as 16-bit PCM at 16 kHz in pieces of 100 ms.
+// Opens the microphone and delivers its audio as 16-bit PCM at 16 kHz, in chunks of 100 ms.
 // @ts-check
 
-const REFUSALS = /** @type {Record<string, string>} */ ({
-  NotAllowedError: "The browser was not allowed to use the microphone.",
+const ERRORS = /** @type {Record<string, string>} */ ({
+  NotAllowedError: "The browser denied access to the microphone. Allow it in the site settings.",
   NotFoundError: "This machine has no microphone.",
-  NotReadableError: "The microphone is in use elsewhere.",
+  NotReadableError: "Another program uses the microphone.",
 });
 
-/** A refusal in a sentence for people. */
+/** An error with a message for the user. */
 export class MicrophoneError extends Error {}
 
 /**
  * Opens the microphone.
  *
- * @param {(pcm: ArrayBuffer) => void} give
- * @returns {Promise<() => void>} Closes it.
+ * @param {(pcm: ArrayBuffer) => void} receive
+ * @returns {Promise<() => void>} Closes the microphone.
  */
-export async function openMicrophone(give) {
-  const stream = await ask();
+export async function openMicrophone(receive) {
+  const stream = await requestStream();
   const context = new AudioContext();
   const close = () => {
     for (const track of stream.getTracks()) track.stop();
@@ -26,24 +26,25 @@ export async function openMicrophone(give) {
   try {
     await context.audioWorklet.addModule("/page/microphone-worklet.js");
     const resampler = new AudioWorkletNode(context, "resampler", { numberOfOutputs: 0 });
-    resampler.port.addEventListener("message", ({ data }) => give(data));
+    resampler.port.addEventListener("message", ({ data }) => receive(data));
     resampler.port.start();
     context.createMediaStreamSource(stream).connect(resampler);
   } catch {
     close();
-    throw new MicrophoneError("This browser cannot take what the microphone hears.");
+    throw new MicrophoneError("This browser cannot process the microphone's audio.");
   }
   return close;
 }
 
 /** @returns {Promise<MediaStream>} */
-async function ask() {
+async function requestStream() {
   const audio = { echoCancellation: true, noiseSuppression: false, autoGainControl: false };
-  if (!navigator.mediaDevices) throw new MicrophoneError("This browser gives no microphone.");
+  if (!navigator.mediaDevices)
+    throw new MicrophoneError("This browser does not support microphones.");
   try {
     return await navigator.mediaDevices.getUserMedia({ audio });
   } catch (error) {
     const name = error instanceof DOMException ? error.name : "";
-    throw new MicrophoneError(REFUSALS[name] ?? "The microphone could not be opened.");
+    throw new MicrophoneError(ERRORS[name] ?? "The microphone could not be opened.");
   }
 }

@@ -1,4 +1,4 @@
-// What each option of each NCCO action means, with its value and its range (Vonage NCCO reference).
+// The meaning of each option of each NCCO action, with its value and range (Vonage NCCO reference).
 
 import { clip, joined, plural, seconds, times } from "./format.js";
 
@@ -8,13 +8,13 @@ const text = (value) => clip(typeof value === "string" ? value : JSON.stringify(
 const list = (value) => joined([value].flat().map(text));
 
 const callback = {
-  eventUrl: (v) => `Where the result is sent: ${text(first(v))}`,
-  eventMethod: (v) => `Sent as ${v}; POST where nothing is said`,
+  eventUrl: (v) => `The result is sent to ${text(first(v))}`,
+  eventMethod: (v) => `Sent as ${v}; default POST`,
 };
 
 const playing = {
-  bargeIn: (v) => (yes(v) ? "A key or speech stops it" : "Keys and speech do not stop it"),
-  level: (v) => `Volume ${v}, of −1 to 1; 0 is as recorded`,
+  bargeIn: (v) => (yes(v) ? "A digit or speech stops it" : "Digits and speech do not stop it"),
+  level: (v) => `Volume ${v}, from −1 to 1; 0 is unchanged`,
   loop: (v) =>
     Number(v) === 0
       ? "Repeated until something stops it"
@@ -22,9 +22,9 @@ const playing = {
 };
 
 const hearing = {
-  canSpeak: (v) => `Heard by these legs alone: ${list(v) || "none"}`,
-  canHear: (v) => `Hears these legs alone: ${list(v) || "none"}`,
-  mute: (v) => (yes(v) ? "Nobody hears this leg" : "This leg is heard"),
+  canSpeak: (v) => `Heard only by these legs: ${list(v) || "none"}`,
+  canHear: (v) => `Hears only these legs: ${list(v) || "none"}`,
+  mute: (v) => (yes(v) ? "Other legs do not hear this leg" : "Other legs hear this leg"),
 };
 
 const transcription = (v) => `The recording is transcribed in ${v?.language ?? "en-US"}`;
@@ -34,12 +34,12 @@ const OPTIONS = {
     ...playing,
     text: (v) =>
       String(v).trimStart().startsWith("<speak")
-        ? "Speech with SSML marks"
-        : `Spoken text, ${plural([...String(v)].length, "character")} of 1500 at most`,
-    language: (v) => `Spoken in ${v}; en-US where nothing is said`,
+        ? "Text with SSML markup"
+        : `Spoken text, ${plural([...String(v)].length, "character")} of at most 1500`,
+    language: (v) => `Spoken in ${v}; default en-US`,
     style: (v) => `Voice number ${v} of that language`,
-    premium: (v) => (yes(v) ? "A premium voice, where there is one" : "A standard voice"),
-    voiceName: (v) => `The voice ${text(v)}, an older way to choose one`,
+    premium: (v) => (yes(v) ? "A premium voice, if available" : "A standard voice"),
+    voiceName: (v) => `The voice ${text(v)}, a legacy option`,
     provider: (v) => `Spoken by ${text(v)}`,
     providerOptions: () => "Options of that provider",
   },
@@ -47,75 +47,80 @@ const OPTIONS = {
   input: {
     ...callback,
     type: (v) =>
-      `Listens for ${joined([v].flat().map((kind) => (kind === "dtmf" ? "keys" : text(kind))))}`,
+      `Listens for ${joined([v].flat().map((kind) => (kind === "dtmf" ? "digits" : text(kind))))}`,
     mode: (v) =>
-      v === "asynchronous" ? "Each key is sent as it comes" : "Waits, and sends everything at once",
+      v === "asynchronous" ? "Each digit is sent at once" : "Waits, and sends all digits together",
     dtmf: dtmf,
     speech: speech,
-    timeOut: (v) => `Ends ${seconds(v)} after the last key`,
-    maxDigits: (v) => `Ends after ${plural(v, "key")}`,
-    submitOnHash: (v) => (yes(v) ? "# ends it" : "# is a key like others"),
+    timeOut: (v) => `Ends ${seconds(v)} after the last digit`,
+    maxDigits: (v) => `Ends after ${plural(v, "digit")}`,
+    submitOnHash: (v) => (yes(v) ? "# ends the input" : "# is an ordinary digit"),
   },
   record: {
     ...callback,
     format: (v) => `The file is ${v}`,
-    split: () => "What the caller says and what the caller hears on channels of their own",
-    channels: (v) => `${plural(v, "channel")}, of 1 to 32; counts with split alone`,
+    split: () => "Records what the caller says and hears on separate channels",
+    channels: (v) => `${plural(v, "channel")}, from 1 to 32; only with split`,
     endOnSilence: (v) => `Ends after ${seconds(v)} of silence; 3 to 10 s`,
-    endOnKey: (v) => `The key ${text(v)} ends it`,
+    endOnKey: (v) => `The digit ${text(v)} ends it`,
     timeOut: (v) => `Ends after ${seconds(v)}; 3 s to 2 h`,
-    beepStart: (v) => (yes(v) ? "A beep tells that it begins" : "No beep"),
+    beepStart: (v) => (yes(v) ? "A beep marks the start" : "No beep"),
     transcription,
   },
   conversation: {
     ...callback,
     ...hearing,
-    name: (v) => `The room ${text(v)}, made when the first leg comes`,
-    musicOnHoldUrl: (v) => `Played until the room starts: ${text(first(v))}`,
+    name: (v) => `The conversation ${text(v)}, created when the first leg joins`,
+    musicOnHoldUrl: (v) => `Played until the conversation starts: ${text(first(v))}`,
     startOnEnter: (v) =>
       v === false || v === "false"
-        ? "The room waits for somebody else to start it"
-        : "The room starts when this leg enters",
+        ? "Another leg must start the conversation"
+        : "The conversation starts when this leg joins",
     endOnExit: (v) =>
-      yes(v) ? "The room ends when this leg leaves" : "The room goes on without this leg",
+      yes(v)
+        ? "The conversation ends when this leg leaves"
+        : "The conversation continues without this leg",
     record: (v) =>
-      yes(v) ? "The room is recorded until the last one leaves" : "The room is not recorded",
+      yes(v)
+        ? "The conversation is recorded until the last leg leaves"
+        : "The conversation is not recorded",
     transcription,
   },
   connect: {
     ...callback,
     endpoint: endpoint,
-    from: (v) => `The number that the called side sees: ${text(v)}`,
+    from: (v) => `The caller ID that the callee sees: ${text(v)}`,
     randomFromNumber: (v) =>
-      yes(v) ? "Shows one of the account's numbers by chance" : "Shows the number named in from",
-    eventType: (v) => (v === "synchronous" ? "The reply to a failure may be a new NCCO" : text(v)),
-    timeout: (v) => `Rings for ${seconds(v)}; 60 s where nothing is said`,
-    limit: (v) => `The joined call lasts ${seconds(v)} at most; 2 h where nothing is said`,
+      yes(v) ? "Shows a random number of the account" : "Shows the number in from",
+    eventType: (v) =>
+      v === "synchronous" ? "The response to a failure event can be a new NCCO" : text(v),
+    timeout: (v) => `Rings for ${seconds(v)}; default 60 s`,
+    limit: (v) => `The connected call lasts at most ${seconds(v)}; default 2 h`,
     machineDetection: (v) =>
       v === "hangup"
         ? "Hangs up on an answering machine"
-        : "Tells of an answering machine and goes on",
+        : "Reports an answering machine and continues",
     advancedMachineDetection: machine,
-    ringbackTone: (v) => `What the caller hears while it rings: ${text(first(v))}`,
+    ringbackTone: (v) => `Played to the caller while it rings: ${text(first(v))}`,
   },
-  notify: { ...callback, payload: () => "Sent as it is" },
-  wait: { timeout: (v) => `${seconds(v)}, of 0.1 s to 2 h` },
+  notify: { ...callback, payload: () => "Sent unchanged" },
+  wait: { timeout: (v) => `${seconds(v)}, from 0.1 s to 2 h` },
   transfer: {
     ...hearing,
-    conversationId: (v) => `The conversation that everybody moves to: ${text(v)}`,
+    conversationId: (v) => `The conversation that all legs move to: ${text(v)}`,
   },
 };
 
-/** The meaning of an option with this value; "" where the reference has no such option. */
+/** Returns the meaning of an option with this value; "" if the reference has no such option. */
 export function meaningOf(action, option, value) {
   const options = Object.hasOwn(OPTIONS, action) ? OPTIONS[action] : {};
   return Object.hasOwn(options, option) ? options[option](value) : "";
 }
 
 function dtmf(v) {
-  const hash = yes(v?.submitOnHash) ? "; # ends it" : "";
+  const hash = yes(v?.submitOnHash) ? "; # ends the input" : "";
   const pause = seconds(v?.timeOut ?? 3);
-  return `Keys: ${v?.maxDigits ?? 4} at most, until ${pause} after the last one${hash}`;
+  return `Digits: at most ${v?.maxDigits ?? 4}, until ${pause} after the last one${hash}`;
 }
 
 function speech(v) {
@@ -125,33 +130,33 @@ function speech(v) {
     `ends after ${seconds(v?.endOnSilence ?? 2)} of silence or ${seconds(v?.maxDuration ?? 60)}`,
   ];
   if (v?.context) parts.push(`expects ${list(v.context)}`);
-  if (v?.uuid) parts.push(`of the leg ${list(v.uuid)}`);
-  if (yes(v?.saveAudio)) parts.push("the audio is kept");
+  if (v?.uuid) parts.push(`from the leg ${list(v.uuid)}`);
+  if (yes(v?.saveAudio)) parts.push("the audio is stored");
   return `Speech: ${parts.join(", ")}`;
 }
 
 function endpoint(v) {
   const { type, onAnswer, dtmfAnswer } = first(v) ?? {};
-  const whom = {
-    phone: "A telephone",
+  const kinds = {
+    phone: "A phone number",
     app: "A user of a Client SDK",
-    websocket: "A WebSocket that gets and sends the audio",
-    sip: "A SIP address",
+    websocket: "A WebSocket that receives and sends the audio",
+    sip: "A SIP URI",
     vbc: "An extension of Vonage Business Communications",
   };
-  const parts = [Object.hasOwn(whom, type) ? whom[type] : `An endpoint of type ${text(type)}`];
-  if (dtmfAnswer) parts.push(`keys ${text(dtmfAnswer)} are played when it answers`);
-  if (onAnswer) parts.push("an NCCO is run for it before it is joined");
+  const parts = [Object.hasOwn(kinds, type) ? kinds[type] : `An endpoint of type ${text(type)}`];
+  if (dtmfAnswer) parts.push(`digits ${text(dtmfAnswer)} are played when it answers`);
+  if (onAnswer) parts.push("an NCCO runs for it before it is connected");
   return parts.join("; ");
 }
 
 function machine(v) {
   const modes = {
-    default: "beside the NCCO",
+    default: "while the NCCO runs",
     detect: "before the NCCO",
     detect_beep: "before the NCCO, waiting for the beep",
   };
   const mode = Object.hasOwn(modes, v?.mode) ? modes[v.mode] : modes.detect;
-  const then = v?.behavior === "hangup" ? "hangs up" : "goes on";
-  return `Finds out whether a machine answered, ${mode}; then ${then}`;
+  const then = v?.behavior === "hangup" ? "hangs up" : "continues";
+  return `Detects an answering machine ${mode}; then ${then}`;
 }

@@ -1,8 +1,8 @@
-// What an NCCO does, in words for people: a name, a short label and a sentence for each action.
-// The meaning of single options is in ncco-options.js; nothing here touches the document.
+// Describes NCCO actions as text: a name, a short label and a sentence for each action. The meaning
+// of options is in ncco-options.js. Does not use the document.
 
 import { meaningOf } from "./ncco-options.js";
-import { clip, hostOf, joined, plural, seconds, times } from "./format.js";
+import { clip, pathOf, joined, plural, seconds, times } from "./format.js";
 
 const KNOWN = {
   talk: { brief: (a) => quoted(a.text, 40), sentence: talk },
@@ -23,44 +23,41 @@ const KNOWN = {
   },
 };
 
-/** The actions of an NCCO, or null where the value is no NCCO. */
-export function actionsOf(ncco) {
-  return Array.isArray(ncco) && ncco.every(isObject) ? ncco : null;
-}
-
-/** The actions in the body of a webhook's reply, or null where it holds none. */
+/** Returns the actions in a webhook's response body, or null if it is not an NCCO. */
 export function nccoIn(body) {
   try {
-    const actions = actionsOf(JSON.parse(body));
-    return actions?.every((action) => typeof action.action === "string") ? actions : null;
+    const actions = JSON.parse(body);
+    const isAction = (action) => isObject(action) && typeof action.action === "string";
+    return Array.isArray(actions) && actions.every(isAction) ? actions : null;
   } catch {
     return null;
   }
 }
 
-/** The name of an action, such as "talk". */
+/** Returns the name of an action, such as "talk". */
 export function nameOf(action) {
   return isObject(action) && typeof action.action === "string" ? action.action : "unknown action";
 }
 
-/** A class for its colour; one for all that are unknown. */
+/** Returns the class for an action's color; unknown actions share one. */
 export function toneOf(action) {
   return known(action) ? `is-${nameOf(action)}` : "is-other";
 }
 
-/** A few words for a small box: what is said, who is called, which room. */
+/** Returns a short label: the text, the callee, or the conversation. */
 export function brief(action) {
   return known(action)?.brief(action) ?? "";
 }
 
-/** What the action does, in a sentence or two with its values. */
+/** Returns what the action does with its values, in one or two sentences. */
 export function sentence(action) {
   return (
-    known(action)?.sentence(action) ?? "Vonage's reference has no such action; the call fails here."
+    known(action)?.sentence(action) ??
+    "This action is not in Vonage's NCCO reference. The call fails here."
   );
 }
 
-/** The options that an action was given: `{name, value, meaning}` for each. */
+/** Returns the options of an action: `{name, value, meaning}` for each. */
 export function optionsOf(action) {
   if (!isObject(action)) return [];
   return Object.entries(action)
@@ -87,26 +84,26 @@ function stream(a) {
 function input(a) {
   const kinds = kindsOf(a);
   if (a.mode === "asynchronous") {
-    return `Sends each key to ${target(a)} as it is pressed, while the NCCO goes on.`;
+    return `Sends each digit to ${target(a)} when it is pressed, while the NCCO continues.`;
   }
   const parts = [];
-  if (kinds.includes("keys")) parts.push(keys(a.type === undefined ? a : (a.dtmf ?? {})));
+  if (kinds.includes("digits")) parts.push(digits(a.type === undefined ? a : (a.dtmf ?? {})));
   if (kinds.includes("speech")) parts.push(speech(a.speech ?? {}));
   const what = parts.join(", or ") || "nothing";
-  return `Waits for ${what}. The result goes to ${target(a)}, whose reply may be a new NCCO.`;
+  return `Waits for ${what}. The result goes to ${target(a)}, which can respond with a new NCCO.`;
 }
 
-function keys(dtmf) {
+function digits(dtmf) {
   const hash = isTrue(dtmf.submitOnHash) ? " or #" : "";
-  const most = plural(dtmf.maxDigits ?? 4, "key");
+  const most = plural(dtmf.maxDigits ?? 4, "digit");
   return `up to ${most}${hash}, until ${seconds(dtmf.timeOut ?? 3)} after the last one`;
 }
 
-function speech(wanted) {
-  const language = wanted.language ?? "en-US";
-  const start = seconds(wanted.startTimeout ?? 10);
-  const silence = seconds(wanted.endOnSilence ?? 2);
-  const longest = seconds(wanted.maxDuration ?? 60);
+function speech(options) {
+  const language = options.language ?? "en-US";
+  const start = seconds(options.startTimeout ?? 10);
+  const silence = seconds(options.endOnSilence ?? 2);
+  const longest = seconds(options.maxDuration ?? 60);
   return (
     `speech in ${language} that starts within ${start}, ` +
     `until ${silence} of silence, ${longest} at most`
@@ -119,16 +116,16 @@ function record(a) {
   const beep = isTrue(a.beepStart) ? " after a beep" : "";
   const until = ends.length
     ? `until ${joined(ends, "or")}`
-    : "until the call ends, while the NCCO goes on";
+    : "until the call ends, while the NCCO continues";
   const how = `Records the call${kind} as ${a.format ?? "mp3"}${beep}, ${until}.`;
-  return `${how} Where the file is goes to ${target(a)}.`;
+  return `${how} The file's URL is sent to ${target(a)}.`;
 }
 
 function recordEnds(a) {
   const ends = [];
-  if (a.endOnKey !== undefined) ends.push(`the key ${a.endOnKey}`);
+  if (a.endOnKey !== undefined) ends.push(`the digit ${a.endOnKey}`);
   if (a.endOnSilence !== undefined) ends.push(`${seconds(a.endOnSilence)} of silence`);
-  if (a.timeOut !== undefined) ends.push(`${seconds(a.timeOut)} have passed`);
+  if (a.timeOut !== undefined) ends.push(`a timeout of ${seconds(a.timeOut)}`);
   return ends;
 }
 
@@ -138,45 +135,45 @@ function recordBrief(a) {
 }
 
 function conversation(a) {
-  const parts = [`Puts the leg into the room ${quoted(a.name, 60)}`];
+  const parts = [`Adds the leg to the conversation ${quoted(a.name, 60)}`];
   if (a.startOnEnter === false || a.startOnEnter === "false") {
-    parts.push("which waits for its moderator");
+    parts.push("which waits for a moderator");
   }
   if (isTrue(a.endOnExit)) parts.push("which ends when this leg leaves");
   if (isTrue(a.mute)) parts.push("muted");
-  if (isTrue(a.record)) parts.push("and records the room");
-  return `${parts.join(", ")}. Actions after it are not reached while the leg is in the room.`;
+  if (isTrue(a.record)) parts.push("and records it");
+  return `${parts.join(", ")}. Actions after it do not run while the leg is in the conversation.`;
 }
 
 function connect(a) {
   const ring = a.timeout ?? 60;
-  const same =
+  const synchronous =
     a.eventType === "synchronous"
-      ? " If nobody takes the call, the event's reply may be a new NCCO."
+      ? " If the call fails, the event webhook can respond with a new NCCO."
       : "";
   return (
-    `Calls ${endpointOf(a)} and joins it to the call; it may ring for ${seconds(ring)}. ` +
-    `The next action runs when that side has ended.${same}`
+    `Calls ${endpointOf(a)} and connects it to the caller; it rings for at most ${seconds(ring)}. ` +
+    `The next action runs when that leg has ended.${synchronous}`
   );
 }
 
 function notify(a) {
   const payload = clip(JSON.stringify(a.payload ?? {}), 120);
-  return `Sends the payload ${payload} to ${target(a)} and waits; the reply may be a new NCCO.`;
+  return `Sends the payload ${payload} to ${target(a)} and waits; the response can be a new NCCO.`;
 }
 
 function transfer(a) {
-  return `Moves all legs of this conversation to ${a.conversationId ?? "another one"}.`;
+  return `Transfers all legs of this conversation to ${a.conversationId ?? "another one"}.`;
 }
 
 function kindsOf(a) {
-  if (a.type === undefined) return ["keys"];
-  return [a.type].flat().map((kind) => (kind === "dtmf" ? "keys" : String(kind)));
+  if (a.type === undefined) return ["digits"];
+  return [a.type].flat().map((kind) => (kind === "dtmf" ? "digits" : String(kind)));
 }
 
 function endpointOf(a) {
   const endpoint = first(a.endpoint);
-  if (!isObject(endpoint)) return "nobody";
+  if (!isObject(endpoint)) return "no endpoint";
   const { type, number, user, uri, extension, domain } = endpoint;
   const sip = uri ?? (user && domain ? `${user}@${domain}` : undefined);
   const who = { phone: number, app: user, websocket: uri, sip, vbc: extension }[type];
@@ -185,16 +182,18 @@ function endpointOf(a) {
 
 function target(a) {
   const url = first(a.eventUrl);
-  return typeof url === "string" ? hostOf(url) : "the application's event URL";
+  return typeof url === "string" ? pathOf(url) : "the application's event URL";
 }
 
 function interruptible(a) {
-  return isTrue(a.bargeIn) ? " A key or speech stops it, and the next action runs meanwhile." : "";
+  return isTrue(a.bargeIn)
+    ? " A digit or speech stops it, and the next action runs at the same time."
+    : "";
 }
 
 function repeated(loop) {
   if (loop === undefined || Number(loop) === 1) return "";
-  return Number(loop) === 0 ? "again and again" : times(loop);
+  return Number(loop) === 0 ? "in a loop" : times(loop);
 }
 
 function quoted(text, length) {

@@ -1,27 +1,23 @@
-// Shows an NCCO: as a short chain of actions, or at length with the meaning of every option.
+// Renders an NCCO: as a short chain of actions, or in full with the meaning of every option.
 // @ts-check
 
 import { h } from "./dom.js";
 import { nameOf, optionsOf, sentence, toneOf } from "./ncco-text.js";
 
-/** The actions one below the other, each with what it does and what its options mean. */
-export function explained(ncco) {
+/** All actions with their effects and options. */
+export function explainNcco(ncco) {
   if (!ncco.length) {
-    return h(
-      "p",
-      { class: "muted" },
-      "An empty NCCO: nothing is done, and the NCCO that runs goes on.",
-    );
+    return h("p", { class: "muted" }, "An empty NCCO: the current NCCO continues.");
   }
   return h(
     "ol",
     { class: "ncco" },
-    ncco.map((action) => h("li", { class: toneOf(action) }, explainedAction(action))),
+    ncco.map((action) => h("li", { class: toneOf(action) }, explainAction(action))),
   );
 }
 
 /** One action with its options. */
-export function explainedAction(action) {
+export function explainAction(action) {
   const options = optionsOf(action);
   return h(
     "div",
@@ -37,17 +33,17 @@ export function explainedAction(action) {
   );
 }
 
-/** The actions as a chain of small boxes, in the order in which they run. */
-export function chain(ncco) {
+/** The actions as a chain of boxes, in execution order. */
+export function nccoChain(ncco) {
   const end = endOf(ncco.at(-1));
   return h("ol", { class: "chain" }, ncco.map(link), end ? h("li", { class: "end" }, end) : null);
 }
 
-/** What follows the last action. */
+/** Returns what follows the last action. */
 function endOf(action) {
   const name = nameOf(action);
   if (name === "conversation" || name === "transfer") return "";
-  return name === "input" || name === "notify" ? "goes on with the reply" : "the call ends";
+  return name === "input" || name === "notify" ? "continues with the response" : "the call ends";
 }
 
 function link(action) {
@@ -64,6 +60,6 @@ function optionOf({ name, value, meaning }) {
     "div",
     {},
     h("dt", {}, h("code", {}, name), " ", h("code", { class: "value" }, JSON.stringify(value))),
-    h("dd", {}, meaning || "Not in Vonage's reference"),
+    h("dd", {}, meaning || "Not in Vonage's NCCO reference"),
   );
 }

@@ -1,15 +1,15 @@
-// The lines of this phone: which legs it holds, which one is heard, and what can be done with them.
-// Knows no elements; what the platform tells of the legs is in the store.
+// State of the softphone's lines: the legs it controls, the selected one, and actions on them. The
+// legs themselves are in the store.
 // @ts-check
 
-import * as reasons from "./call-messages.js";
-import { tab } from "./preferences.js";
+import * as messages from "./call-messages.js";
+import { tabState } from "./preferences.js";
 
 /**
- * @typedef {{uuid: string, side: "caller"|"called", own: string, other: string, muted: boolean,
+ * @typedef {{uuid: string, side: "caller"|"callee", own: string, other: string, muted: boolean,
  *   hungUp: boolean, failure: string, phase: Phase}} Line
  * @typedef {"calling"|"talking"|"ended"} Phase
- * @typedef {ReturnType<typeof createLines>} Lines
+ * @typedef {ReturnType<typeof createPhoneLines>} PhoneLines
  */
 
 /**
@@ -17,12 +17,12 @@ import { tab } from "./preferences.js";
  * @param {import("./store.js").Store} parts.store
  * @param {typeof import("./api.js")} parts.api
  */
-export function createLines({ store, api }) {
+export function createPhoneLines({ store, api }) {
   /** @type {Map<string, Line>} */
-  const held = new Map();
+  const byUuid = new Map();
   /** @type {Set<() => void>} */
   const listeners = new Set();
-  /** @type {Map<string, Promise<void>>} keys are sent one after the other */
+  /** @type {Map<string, Promise<void>>} each line's last digit, which the next waits for */
   const pressing = new Map();
   let selected = "";
   let hearAll = false;
@@ -31,12 +31,12 @@ export function createLines({ store, api }) {
   let failures = 0;
 
   function changed() {
-    const kept = [...held.values()].filter((line) => phase(line) !== "ended");
-    if (platform) tab.set("lines", { platform, selected, hearAll, kept });
+    const lines = [...byUuid.values()].filter((line) => phase(line) !== "ended");
+    if (platform) tabState.set("lines", { platform, selected, hearAll, lines });
     for (const listener of listeners) listener();
   }
 
-  /** @param {Line} line @returns {Phase} The last one known, while the store learns anew. */
+  /** @param {Line} line @returns {Phase} The last known phase while the store reloads. */
   function phase(line) {
     const leg = store.legs.get(line.uuid);
     if (line.failure || leg?.over) line.phase = "ended";
@@ -45,11 +45,11 @@ export function createLines({ store, api }) {
   }
 
   /** @param {Pick<Line, "uuid"|"side"|"own"|"other"|"failure">} line */
-  function hold(line) {
+  function add(line) {
     const { uuid } = line;
-    for (const one of held.values()) if (phase(one) === "ended") held.delete(one.uuid);
-    const fresh = { muted: false, hungUp: false, phase: /** @type {Phase} */ ("calling") };
-    held.set(uuid, { ...line, ...fresh });
+    for (const one of byUuid.values()) if (phase(one) === "ended") byUuid.delete(one.uuid);
+    const initial = { muted: false, hungUp: false, phase: /** @type {Phase} */ ("calling") };
+    byUuid.set(uuid, { ...line, ...initial });
     selected = uuid;
     changed();
   }
@@ -57,12 +57,12 @@ export function createLines({ store, api }) {
   /** @param {string} own @param {string} other @param {string} failure */
   function fail(own, other, failure) {
     failures += 1;
-    hold({ uuid: `failed-${failures}`, side: "caller", own, other, failure });
+    add({ uuid: `failed-${failures}`, side: "caller", own, other, failure });
   }
 
-  /** Does something for the person; what goes wrong becomes the problem that is shown. */
+  /** Runs an action for the user; an error becomes the problem that is shown. */
   async function attempt(/** @type {() => Promise<any>} */ work) {
-    problem = store.link === "lost" ? reasons.AWAY : "";
+    problem = store.link === "lost" ? messages.NOT_RESPONDING : "";
     try {
       if (!problem) await work();
     } catch (error) {
@@ -73,7 +73,7 @@ export function createLines({ store, api }) {
     }
   }
 
-  /** Asks before it rings: a refused request would be an error in the browser's console. */
+  /** Checks first, because a rejected request would log an error in the browser's console. */
   async function isLinked(/** @type {string} */ number) {
     const known = (store.stack?.numbers ?? []).some(
       (/** @type {any} */ one) => one.number === number,
@@ -81,13 +81,13 @@ export function createLines({ store, api }) {
     return known || Boolean((await api.get("/sim")).numbers[number]);
   }
 
-  /** @param {string} from @param {string} to @param {string} flow One for this call, or nothing. */
-  async function ring(from, to, flow) {
-    if (!(await isLinked(to))) return fail(from, to, reasons.noApplication(to));
+  /** @param {string} from @param {string} to @param {string} flow For this call; "" for none. */
+  async function placeCall(from, to, flow) {
+    if (!(await isLinked(to))) return fail(from, to, messages.noApplication(to));
     try {
-      const answer = flow && { answer_url: answerUrl(flow) };
-      const { uuid } = await api.post("/sim/calls", { from, to, ...answer });
-      return hold({ uuid, side: "caller", own: from, other: to, failure: "" });
+      const override = flow && { answer_url: answerUrl(flow) };
+      const { uuid } = await api.post("/sim/calls", { from, to, ...override });
+      return add({ uuid, side: "caller", own: from, other: to, failure: "" });
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       return fail(from, to, `${error.message}.`);
@@ -98,48 +98,48 @@ export function createLines({ store, api }) {
   const answerUrl = (flow) =>
     `${store.stack.api_url}/webhooks/answer?flow=${encodeURIComponent(flow)}`;
 
-  /** Takes back the lines that this tab held before it was loaded again. */
+  /** Restores the lines that this tab had before a reload. */
   function restore() {
     if (platform === store.stack.platform) return;
     platform = store.stack.platform;
-    const before = tab.get("lines", null);
+    const before = tabState.get("lines", null);
     if (before?.platform === platform) {
-      for (const line of before.kept) if (store.legs.has(line.uuid)) held.set(line.uuid, line);
-      selected = held.has(before.selected) ? before.selected : (held.keys().next().value ?? "");
+      for (const line of before.lines) if (store.legs.has(line.uuid)) byUuid.set(line.uuid, line);
+      selected = byUuid.has(before.selected) ? before.selected : (byUuid.keys().next().value ?? "");
       hearAll = before.hearAll;
     }
     changed();
   }
 
-  /** Where it is another platform now, what this tab held is gone with the old one. */
-  function leave(/** @type {string} */ now) {
-    if (now === platform || platform === "") return;
-    const lost = [...held.values()].some((line) => !line.failure);
-    held.clear();
+  /** Drops the lines after a restart of the platform. */
+  function dropLines(/** @type {string} */ current) {
+    if (current === platform || platform === "") return;
+    const lost = [...byUuid.values()].some((line) => !line.failure);
+    byUuid.clear();
     selected = "";
-    problem = lost ? reasons.RESTARTED : "";
+    problem = lost ? messages.RESTARTED : "";
     changed();
   }
 
-  store.subscribe("reset", leave);
+  store.subscribe("reset", dropLines);
   store.subscribe("stack", restore);
 
   return {
     phase,
-    all: () => [...held.values()],
-    get: (/** @type {string} */ uuid) => held.get(uuid),
-    selected: () => held.get(selected),
+    all: () => [...byUuid.values()],
+    get: (/** @type {string} */ uuid) => byUuid.get(uuid),
+    selected: () => byUuid.get(selected),
     hearAll: () => hearAll,
     problem: () => problem,
-    holds: (/** @type {string} */ uuid) => held.has(uuid),
-    isHeard: (/** @type {string} */ uuid) => held.has(uuid) && (hearAll || uuid === selected),
+    has: (/** @type {string} */ uuid) => byUuid.has(uuid),
+    isHeard: (/** @type {string} */ uuid) => byUuid.has(uuid) && (hearAll || uuid === selected),
     /** @param {() => void} listener */
     subscribe: (listener) => listeners.add(listener),
     /** @param {Line} line */
     why(line) {
       const leg = store.legs.get(line.uuid);
       return (
-        line.failure || (leg ? reasons.whyEnded(leg, store.entries(line.uuid), line.hungUp) : "")
+        line.failure || (leg ? messages.whyEnded(leg, store.entries(line.uuid), line.hungUp) : "")
       );
     },
     /** @param {string} uuid */
@@ -159,21 +159,21 @@ export function createLines({ store, api }) {
     },
     /** @param {Line} line */
     close(line) {
-      held.delete(line.uuid);
+      byUuid.delete(line.uuid);
       problem = "";
-      if (selected === line.uuid) selected = held.keys().next().value ?? "";
+      if (selected === line.uuid) selected = byUuid.keys().next().value ?? "";
       changed();
     },
     /** @param {string} from @param {string} to @param {string} flow */
-    call: (from, to, flow) => attempt(() => ring(from, to, flow)),
+    call: (from, to, flow) => attempt(() => placeCall(from, to, flow)),
     /** @param {import("./store.js").Leg} leg */
     answer(leg) {
       const { uuid, from: other, to: own } = leg;
-      hold({ uuid, side: "called", own, other, failure: "" });
+      add({ uuid, side: "callee", own, other, failure: "" });
       return attempt(() => api.post(`/sim/calls/${uuid}/answer`));
     },
     /** @param {import("./store.js").Leg} leg */
-    reject: (leg) => attempt(() => api.post(`/sim/calls/${leg.uuid}/reject`)),
+    decline: (leg) => attempt(() => api.post(`/sim/calls/${leg.uuid}/reject`)),
     /** @param {Line} line */
     hangUp(line) {
       line.hungUp = true;

@@ -1,20 +1,20 @@
-// The phone: puts its parts together and has them follow what happens on the platform.
+// The softphone: creates its parts and updates them when the store changes.
 // @ts-check
 
-import { createConversation } from "./active-call.js";
-import { createDial } from "./dial-form.js";
+import { createActiveCall } from "./active-call.js";
+import { createDialForm } from "./dial-form.js";
 import { fill, h, write } from "./dom.js";
-import { createFeed } from "./line-events.js";
-import { createHearing } from "./call-audio.js";
-import { createIncoming } from "./incoming-calls.js";
-import { createLines } from "./phone-lines.js";
+import { createLineEvents } from "./line-events.js";
+import { createCallAudio } from "./call-audio.js";
+import { createIncomingCalls } from "./incoming-calls.js";
+import { createPhoneLines } from "./phone-lines.js";
 import { speedNote } from "./call-messages.js";
-import { choices } from "./preferences.js";
-import { createSound, isTouched } from "./web-audio.js";
-import { createSpeaking } from "./microphone-toggle.js";
+import { preferences } from "./preferences.js";
+import { createWebAudio, isTouched } from "./web-audio.js";
+import { createMicrophoneToggle } from "./microphone-toggle.js";
 import { createTranscript } from "./transcript.js";
-import { createVoice } from "./speech-synthesis.js";
-import { createVoices } from "./audio-sockets.js";
+import { createSpeechSynthesis } from "./speech-synthesis.js";
+import { createAudioSockets } from "./audio-sockets.js";
 
 /**
  * @param {HTMLElement} root
@@ -22,72 +22,75 @@ import { createVoices } from "./audio-sockets.js";
  *   send: (message: any) => void}} parts
  */
 export function mount(root, { store, api, send }) {
-  const lines = createLines({ store, api });
-  const sound = createSound(lines.isHeard);
-  const voice = createVoice(show);
-  const hearing = createHearing({ store, lines, api, sound, voice });
+  const lines = createPhoneLines({ store, api });
+  const audio = createWebAudio(lines.isHeard);
+  const synthesizer = createSpeechSynthesis(show);
+  const callAudio = createCallAudio({ store, lines, api, audio, synthesizer });
   const transcript = createTranscript({ store, lines });
-  const voices = createVoices({ store, lines, sound });
-  const speaking = createSpeaking({ store, voices });
-  const conversation = createConversation({ store, lines, sound, transcript: transcript.element });
-  const focus = conversation.focus;
-  const incoming = createIncoming({ store, api, lines, sound, send, answered: focus });
-  const dial = createDial({ store, lines, called: focus });
-  const quiet = createQuiet(hearing);
+  const sockets = createAudioSockets({ store, lines, audio });
+  const microphone = createMicrophoneToggle({ store, sockets });
+  const activeCall = createActiveCall({ store, lines, audio, transcript: transcript.element });
+  const { focus } = activeCall;
+  const incoming = createIncomingCalls({ store, api, lines, audio, send, answered: focus });
+  const dialForm = createDialForm({ store, lines, called: focus });
+  const soundOff = createSoundOff(callAudio);
   const problem = h("p", { class: "note bad", role: "alert" });
   const speed = h("p", { class: "note warn", role: "status" });
-  const silent = h("p", { class: "note" });
+  const blocked = h("p", { class: "note" });
   const noVoice = h("p", { class: "small muted" });
 
-  const feed = createFeed({
+  const deliver = createLineEvents({
     store,
     lines,
-    take(line, entry) {
-      transcript.take(line, entry);
-      hearing.take(line, entry);
+    receive(line, entry) {
+      transcript.receive(line, entry);
+      callAudio.receive(line, entry);
     },
   });
 
   function show() {
-    feed();
-    hearing.update();
-    voices.update();
-    for (const part of [incoming, transcript, conversation, dial]) part.show();
-    speaking.update();
-    tell(problem, lines.problem());
-    tell(speed, store.clock.speed === 1 ? "" : speedNote(store.clock.speed));
-    const isMute = lines.all().length > 0 && !isTouched();
-    tell(silent, isMute ? "Click, or press a key, to hear this call." : "");
-    tell(noVoice, voice.isThere() ? "" : "This browser has no voice of its own: words are shown.");
+    deliver();
+    callAudio.update();
+    sockets.update();
+    for (const part of [incoming, transcript, activeCall, dialForm]) part.show();
+    microphone.update();
+    writeOrHide(problem, lines.problem());
+    writeOrHide(speed, store.clock.speed === 1 ? "" : speedNote(store.clock.speed));
+    const isBlocked = lines.all().length > 0 && !isTouched();
+    writeOrHide(blocked, isBlocked ? "Click the page or press a key to hear this call." : "");
+    writeOrHide(
+      noVoice,
+      synthesizer.hasVoice() ? "" : "This browser has no speech voice. Prompts appear as text.",
+    );
   }
 
   fill(
     root,
-    h("h2", {}, "Phone"),
-    h("div", { class: "stack" }, problem, speed, silent, incoming.element, conversation.element),
-    h("div", { class: "card stack" }, dial.element),
-    h("div", { class: "phone-options" }, quiet, incoming.option, speaking.element, noVoice),
+    h("h2", {}, "Softphone"),
+    h("div", { class: "stack" }, problem, speed, blocked, incoming.element, activeCall.element),
+    h("div", { class: "card stack" }, dialForm.element),
+    h("div", { class: "phone-options" }, soundOff, incoming.option, microphone.element, noVoice),
   );
-  void sound.touched.then(show);
+  void audio.touched.then(show);
   lines.subscribe(show);
   for (const kind of ["frame", "link", "stack", "clock", "reset"]) store.subscribe(kind, show);
   show();
 }
 
-/** @param {ReturnType<typeof createHearing>} hearing */
-function createQuiet(hearing) {
+/** @param {ReturnType<typeof createCallAudio>} callAudio */
+function createSoundOff(callAudio) {
   const box = h("input", { type: "checkbox", on: { change: follow } });
-  box.checked = choices.get("quiet", false);
+  box.checked = preferences.get("quiet", false);
   function follow() {
-    choices.set("quiet", box.checked);
-    hearing.setQuiet(box.checked);
+    preferences.set("quiet", box.checked);
+    callAudio.setQuiet(box.checked);
   }
   follow();
-  return h("label", { class: "check" }, box, "Quiet");
+  return h("label", { class: "check" }, box, "Turn off sound");
 }
 
-/** @param {HTMLElement} place @param {string} text */
-function tell(place, text) {
-  write(place, text);
-  place.hidden = !text;
+/** @param {HTMLElement} element @param {string} text */
+function writeOrHide(element, text) {
+  write(element, text);
+  element.hidden = !text;
 }

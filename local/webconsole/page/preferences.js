@@ -1,17 +1,17 @@
-// What a person chose in the phone and finds again: in this browser, or in this tab alone.
+// Local and session storage: the user's preferences, and the state of this tab.
 // @ts-check
 
 /**
  * @param {Storage|null} storage
  * @param {string} name
- * @param {any} otherwise What to give where nothing readable is kept.
+ * @param {any} fallback The value to return if nothing readable is stored.
  * @returns {any}
  */
-function read(storage, name, otherwise) {
+function read(storage, name, fallback) {
   try {
-    return JSON.parse(storage?.getItem(name) ?? "null") ?? otherwise;
+    return JSON.parse(storage?.getItem(name) ?? "null") ?? fallback;
   } catch {
-    return otherwise;
+    return fallback;
   }
 }
 
@@ -20,7 +20,7 @@ function write(storage, name, value) {
   try {
     storage?.setItem(name, JSON.stringify(value));
   } catch {
-    // A full or forbidden storage: the choice lasts as long as the page.
+    // The storage is full or blocked: the value lasts until the page is closed.
   }
 }
 
@@ -33,18 +33,18 @@ function storageOf(kind) {
   }
 }
 
-/** The choices of a person, kept in this browser. */
-export const choices = {
-  /** @param {string} name @param {any} otherwise */
-  get: (name, otherwise) => read(storageOf("localStorage"), `phone.${name}`, otherwise),
+/** The user's preferences, stored in this browser. */
+export const preferences = {
+  /** @param {string} name @param {any} fallback */
+  get: (name, fallback) => read(storageOf("localStorage"), `phone.${name}`, fallback),
   /** @param {string} name @param {any} value */
   set: (name, value) => write(storageOf("localStorage"), `phone.${name}`, value),
 };
 
-/** What belongs to this tab and comes back when it is loaded again. */
-export const tab = {
-  /** @param {string} name @param {any} otherwise */
-  get: (name, otherwise) => read(storageOf("sessionStorage"), `phone.${name}`, otherwise),
+/** The state of this tab, which survives a reload. */
+export const tabState = {
+  /** @param {string} name @param {any} fallback */
+  get: (name, fallback) => read(storageOf("sessionStorage"), `phone.${name}`, fallback),
   /** @param {string} name @param {any} value */
   set: (name, value) => write(storageOf("sessionStorage"), `phone.${name}`, value),
 };

@@ -1,17 +1,18 @@
-// A recording and its transcript: the part of the details that shows what is kept of it.
+// The details of a stored recording and its transcript.
 // @ts-check
 
 import { fill, h } from "./dom.js";
-import { facts, folding, loadInto, problem, verbatim } from "./widgets.js";
+import { facts, foldable, loadInto, errorNote, verbatim } from "./widgets.js";
 import { waveform } from "./waveform.js";
 import { bytes, plural, seconds } from "./format.js";
 
-// A recording is fetched some seconds after it ended; until then it is asked for again.
-const PAUSE = 1000;
-const ASKED = 120;
+// A recording is stored a few seconds after it ends, so poll for it.
+const INTERVAL = 1000; // milliseconds
+const MAX_POLLS = 120;
+const NOT_STORED = "The recording has not been stored. Select the row again to check once more.";
 
 /**
- * The part for one recording. It waits for the recording while it is shown.
+ * The section of one recording. It polls for the recording while it is shown.
  *
  * @param {typeof import("./api.js")} api
  * @param {string} uuid The recording_uuid.
@@ -21,32 +22,32 @@ export function recordingPart(api, uuid) {
   const audio = h(
     "div",
     {},
-    h("p", { class: "muted", role: "status" }, "Waiting for the recording to be kept…"),
+    h("p", { class: "muted", role: "status" }, "Waiting for the recording to be stored…"),
   );
-  const words = h("div", {});
-  const element = folding("Recording", true, facts([["Recording", uuid]]), audio, words);
-  follow(element, async () => {
+  const text = h("div", {});
+  const element = foldable("Recording", true, facts([["Recording", uuid]]), audio, text);
+  poll(element, async () => {
     const { archive, transcript } = await api.get(path);
-    if (archive && !audio.dataset.kept) {
-      audio.dataset.kept = "yes";
+    if (archive && !audio.dataset.loaded) {
+      audio.dataset.loaded = "yes";
       fill(audio, playerOf(archive, `${path}/audio`));
     }
-    if (transcript && !words.dataset.kept) {
-      words.dataset.kept = "yes";
-      loadInto(words, async () => transcriptOf(await api.get(`${path}/transcript`)));
+    if (transcript && !text.dataset.loaded) {
+      text.dataset.loaded = "yes";
+      loadInto(text, async () => transcriptOf(await api.get(`${path}/transcript`)));
     }
     return Boolean(archive && transcript);
   })
-    .then(() => audio.dataset.kept ?? fill(audio, h("p", { class: "muted" }, "It was not kept.")))
-    .catch((error) => fill(audio, problem(error)));
+    .then(() => audio.dataset.loaded ?? fill(audio, h("p", { class: "muted" }, NOT_STORED)))
+    .catch((error) => fill(audio, errorNote(error)));
   return element;
 }
 
-/** Asks until everything is there, or until the part is not shown any more. */
-async function follow(element, ask) {
-  for (let asked = 0; asked < ASKED; asked += 1) {
-    if (await ask()) return;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+/** Polls until `load` returns true, or until the element is no longer shown. */
+async function poll(element, load) {
+  for (let polls = 0; polls < MAX_POLLS; polls += 1) {
+    if (await load()) return;
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL));
     if (!element.isConnected) return;
   }
 }
@@ -63,24 +64,24 @@ function playerOf(archive, source) {
       ["Channels", channels],
       ["Size", size === undefined ? null : bytes(size)],
       ["Type", type],
-      ["Object in S3", key],
+      ["S3 object", key],
       ["SHA-256", sha256],
     ]),
-    folding("Archive item", false, verbatim(JSON.stringify(archive, null, 2))),
+    foldable("DynamoDB item", false, verbatim(JSON.stringify(archive, null, 2))),
   );
 }
 
 function transcriptOf(transcript) {
   const channels = Array.isArray(transcript?.channels) ? transcript.channels : [];
   const sentences = channels
-    .flatMap(({ transcript: said }, channel) => (said ?? []).map((one) => ({ ...one, channel })))
+    .flatMap(({ transcript: list }, channel) => (list ?? []).map((one) => ({ ...one, channel })))
     .sort((one, other) => one.timestamp - other.timestamp);
   if (!sentences.length) {
     return h(
       "div",
       {},
       h("h4", {}, "Transcript"),
-      h("p", { class: "muted" }, "Nobody said anything."),
+      h("p", { class: "muted" }, "The transcript is empty."),
     );
   }
   const line = ({ timestamp, sentence, channel }) =>

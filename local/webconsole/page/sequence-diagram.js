@@ -1,56 +1,56 @@
-// The sequence diagram of one call: a grid with a lane for the application and one for each leg, a
-// button for each thing that happened, and bars beside them for what lasts.
+// Renders the sequence diagram of a call: a grid with a lane for the application and for each leg,
+// a button for each row, and bars for durations.
 // @ts-check
 
 import { fill, h, set, write } from "./dom.js";
-import { createTimeline, isRunning } from "./diagram-rows.js";
+import { createDiagramRows, isRunning } from "./diagram-rows.js";
 import { elapsed, milliseconds, seconds } from "./format.js";
 
-// A pause shorter than this, in seconds, is not worth a line.
+// Shorter pauses, in seconds, get no line.
 const GAP = 1;
-// What lasted less, in seconds, took no time.
+// Shorter durations, in seconds, are not shown.
 const INSTANT = 0.05;
 const TRACKS = 3;
-// Rows that are drawn when a call is chosen; older ones are left out.
-const SHOWN = 400;
+// Rows to draw when a call is selected; older rows are omitted.
+const MAX_ROWS = 400;
 const TICK = 250;
-const FORGOTTEN = "The simulator does not remember what happened on this call.";
+const NO_ENTRIES = "The simulator's journal has no entries for this call.";
 
 /**
- * An empty diagram.
+ * Creates an empty diagram.
  *
  * @param {{now: () => number, choose: (row: import("./diagram-rows.js").Row) => void}} options
  */
-export function createDiagram({ now, choose }) {
+export function createSequenceDiagram({ now, choose }) {
   const heads = h("div", { class: "heads", "aria-hidden": "true" });
-  const list = h("ol", { class: "sequence", "aria-label": "What happened" });
+  const list = h("ol", { class: "sequence", "aria-label": "Sequence diagram" });
   const element = h("div", { class: "diagram" }, heads, list);
   /** @type {any} */
   let state = emptyState();
 
   element.addEventListener("keydown", (event) => moveFocus(list, event));
 
-  /** Shows a call from its beginning; a row that was chosen stays so where it is in there. */
+  /** Shows a call from its start; the selected row stays selected if it is in this call. */
   function show(legs, entries) {
-    const chosen = state.chosen?.id;
+    const selected = state.selected?.id;
     const hadFocus = list.contains(document.activeElement);
     state = emptyState();
     list.replaceChildren();
     heads.replaceChildren(headOf("Application", ""));
     for (const leg of legs) addLane(leg);
     for (const entry of entries) state.timeline.add(entry);
-    const hidden = Math.max(0, state.timeline.rows.length - SHOWN);
+    const hidden = Math.max(0, state.timeline.rows.length - MAX_ROWS);
     if (hidden) appendLine(`${hidden} earlier rows are not shown`, 0);
     for (const row of state.timeline.rows.slice(hidden)) append(row);
-    if (!state.rows.length) appendLine(FORGOTTEN, 0);
+    if (!state.rows.length) appendLine(NO_ENTRIES, 0);
     for (const row of state.rows) update(row);
     state.newest = entries.at(-1)?.id ?? 0;
     settle();
-    if (state.views.has(chosen)) mark(state.views.get(chosen));
-    if (state.chosen && hadFocus) state.chosen.button.focus({ preventScroll: true });
+    if (state.views.has(selected)) mark(state.views.get(selected));
+    if (state.selected && hadFocus) state.selected.button.focus({ preventScroll: true });
   }
 
-  /** Adds what happened now; what is shown already is left alone. */
+  /** Adds a new entry; entries that are already shown are ignored. */
   function add(entry) {
     if (entry.id <= state.newest) return;
     state.newest = entry.id;
@@ -67,7 +67,7 @@ export function createDiagram({ now, choose }) {
     if (state.lanes.has(leg.uuid)) return;
     state.lanes.set(leg.uuid, state.lanes.size);
     element.style.setProperty("--lanes", String(state.lanes.size));
-    const [name, side] = leg.direction === "inbound" ? [leg.from, "caller"] : [leg.to, "called"];
+    const [name, side] = leg.direction === "inbound" ? [leg.from, "caller"] : [leg.to, "callee"];
     heads.append(headOf(name || "unknown", side, state.lanes.size - 1));
     list.append(lifeline(state.lanes.size - 1));
   }
@@ -89,7 +89,7 @@ export function createDiagram({ now, choose }) {
     update(row);
   }
 
-  /** A line across all lanes, higher the longer the time is that it stands for. */
+  /** Appends a line across all lanes, whose height grows with the time it represents. */
   function appendLine(text, length) {
     const line = h("li", { class: "gap" }, h("span", {}, text));
     line.style.setProperty("--line", String(++state.lines));
@@ -127,16 +127,16 @@ export function createDiagram({ now, choose }) {
     progress(row);
   }
 
-  /** The line before which the bar of a row that is over ends: that of what came next. */
+  /** Returns the line at which the bar of an ended row stops: that of the next row. */
   function lineAfter({ id, end }) {
     const next = state.rows.find((row) => row.id > id && row.at >= end);
     if (!next) return state.lines + 1;
     const { line, hasPause } = state.views.get(next.id);
-    // The pause before it belongs to the bar only where the bar lasted until then.
+    // The pause line is part of the bar only if the row lasted through the pause.
     return hasPause && next.at - end >= GAP ? line - 1 : line;
   }
 
-  /** Gives the running bars the length of the diagram, and shows how far they are. */
+  /** Extends the running bars to the end of the diagram. */
   function settle() {
     for (const row of state.running) {
       state.views.get(row.id).bar.style.setProperty("--until", String(state.lines + 1));
@@ -156,8 +156,8 @@ export function createDiagram({ now, choose }) {
   }
 
   function mark(view) {
-    state.chosen?.button.removeAttribute("aria-current");
-    state.chosen = view;
+    state.selected?.button.removeAttribute("aria-current");
+    state.selected = view;
     view.button.setAttribute("aria-current", "true");
     giveFocusTo(list, view.button);
   }
@@ -178,7 +178,7 @@ export function createDiagram({ now, choose }) {
     addLane,
     hasLane: (uuid) => state.lanes.has(uuid),
     newest: () => state.newest,
-    chosenButton: () => state.chosen?.button ?? null,
+    selectedButton: () => state.selected?.button ?? null,
   };
 }
 
@@ -195,15 +195,15 @@ function spentOf(row, spent) {
 
 function emptyState() {
   return {
-    timeline: createTimeline(),
+    timeline: createDiagramRows(),
     lanes: new Map(),
-    /** The rows that are drawn, oldest first, and what each is drawn with. */
+    /** The drawn rows, oldest first, and their elements. */
     rows: [],
     views: new Map(),
     running: new Set(),
     lines: 0,
     newest: 0,
-    chosen: null,
+    selected: null,
   };
 }
 
@@ -245,7 +245,7 @@ function buildRow(row, { lane, line, origin, click }) {
   return { id: row.id, line, item, button, title, note, time, outcome };
 }
 
-/** A text that may be broken after its inner slashes. */
+/** Returns the text with break opportunities after its inner slashes. */
 function breakable(text) {
   return text.split(/(?<=\w\/)/).flatMap((piece) => [piece, h("wbr")]);
 }
@@ -254,7 +254,7 @@ function classOf(row) {
   return `event ${toneOf(row)}${row.failed ? " is-failed" : ""}`;
 }
 
-/** The kind of a row and, for an action, its colour. */
+/** Returns the classes for the kind of a row and, for an action, its color. */
 function toneOf(row) {
   return row.kind === "action" ? `action is-${row.title}` : row.kind;
 }
@@ -271,7 +271,7 @@ function outcomeOf({ failed, entry }) {
     .join(" · ");
 }
 
-/** The arrow keys move among the rows, as in a list. */
+/** Moves the focus between rows with the arrow keys. */
 function moveFocus(list, event) {
   const buttons = [...list.querySelectorAll("button")];
   const here = buttons.indexOf(document.activeElement);

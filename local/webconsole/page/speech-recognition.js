@@ -1,14 +1,14 @@
-// Speech recognition, only where the browser does it on this machine.
+// Speech recognition, only if the browser runs it on this machine.
 // @ts-check
 
 /**
- * Recognises what is said until it is stopped.
+ * Recognizes speech until it is stopped.
  *
  * @param {string} language
- * @param {(text: string) => void} give
- * @returns {Promise<(() => void)|null>} Stops it; null where the browser cannot do it here.
+ * @param {(text: string) => void} receive
+ * @returns {Promise<(() => void)|null>} Stops it; null if it is not available on this machine.
  */
-export async function recognise(language, give) {
+export async function recognizeSpeech(language, receive) {
   const Recognition = /** @type {any} */ (window).SpeechRecognition;
   if (!(await isLocal(Recognition, language))) return null;
   const recognition = new Recognition();
@@ -19,7 +19,7 @@ export async function recognise(language, give) {
   recognition.addEventListener("result", (/** @type {any} */ { results, resultIndex }) => {
     for (const result of [...results].slice(resultIndex)) {
       const text = result.isFinal ? result[0].transcript.trim() : "";
-      if (text) give(text);
+      if (text) receive(text);
     }
   });
   recognition.addEventListener("error", () => {

@@ -1,49 +1,48 @@
-// Speaking by the browser's speech synthesis, with voices of this machine only: others would send
-// what is said to somebody else.
+// Text-to-speech with voices on this machine only: other voices would send the text to a service.
 // @ts-check
 
 import { isTouched } from "./web-audio.js";
 
-/** @typedef {ReturnType<typeof createVoice>} Voice */
+/** @typedef {ReturnType<typeof createSpeechSynthesis>} SpeechSynthesizer */
 
-/** @param {() => void} changed Called when the browser has found its voices. */
-export function createVoice(changed) {
+/** @param {() => void} changed Called when the browser has loaded its voices. */
+export function createSpeechSynthesis(changed) {
   const synthesis = window.speechSynthesis;
-  /** @type {Map<string, SpeechSynthesisUtterance>} what each line is saying */
+  /** @type {Map<string, SpeechSynthesisUtterance>} the current utterance of each line */
   const speaking = new Map();
   synthesis?.addEventListener?.("voiceschanged", changed);
 
   const local = () => (synthesis?.getVoices() ?? []).filter((voice) => voice.localService);
 
-  /** @param {string} language @param {number} number Which of the fitting voices. */
+  /** @param {string} language @param {number} number Which of the matching voices. */
   function choose(language, number) {
     const voices = local();
-    const wanted = language.toLowerCase();
-    const spoken = (/** @type {SpeechSynthesisVoice} */ { lang }) =>
+    const target = language.toLowerCase();
+    const tagOf = (/** @type {SpeechSynthesisVoice} */ { lang }) =>
       lang.toLowerCase().replace("_", "-");
-    const exact = voices.filter((voice) => spoken(voice) === wanted);
-    const near = voices.filter((voice) => spoken(voice).split("-")[0] === wanted.split("-")[0]);
-    const fitting = [exact, near, voices].find((some) => some.length > 0) ?? [];
-    return fitting[number % fitting.length];
+    const exact = voices.filter((voice) => tagOf(voice) === target);
+    const near = voices.filter((voice) => tagOf(voice).split("-")[0] === target.split("-")[0]);
+    const matching = [exact, near, voices].find((some) => some.length > 0) ?? [];
+    return matching[number % matching.length];
   }
 
   /** @param {string} line */
   function stop(line) {
     if (!speaking.delete(line)) return;
-    // The queue is one for all lines: what the others say now is lost with it.
+    // All lines share one queue, so this stops the speech of other lines too.
     synthesis.cancel();
   }
 
   return {
     stop,
-    isThere: () => local().length > 0,
+    hasVoice: () => local().length > 0,
     /**
-     * Says a text; what the line said before ends.
+     * Speaks a text, and stops the line's previous one.
      *
      * @param {string} line
      * @param {string} text
      * @param {string} language
-     * @param {number} [number] Another number is another voice, where there are several.
+     * @param {number} [number] Selects another voice if there are several.
      */
     say(line, text, language, number = 0) {
       const voice = choose(language, number);

@@ -1,22 +1,21 @@
-// What is said of a text, and when: SSML becomes words and pauses, in the time that the platform
-// gives.
+// Splits text or SSML into words with timings.
 // @ts-check
 
-const WORD = 60 / 160; // seconds of a word at the platform's pace
+const WORD = 60 / 160; // seconds per word at the simulator's speaking rate
 const ENTITIES = /** @type {Record<string, string>} */ ({
   ...{ amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" },
 });
 
 /**
- * @typedef {{text: string, at: number}} Word `at` is in seconds from the begin.
+ * @typedef {{text: string, at: number}} Word `at` is in seconds from the start.
  * @typedef {{words: Word[], text: string, seconds: number}} Spoken
  */
 
 /**
- * Gives the words of a text or of SSML; markup that is no SSML document is read out as it is.
+ * Returns the words of a text or SSML document; other markup is spoken literally.
  *
  * @param {string} text
- * @returns {Spoken} `seconds` of saying it once, at the platform's usual pace.
+ * @returns {Spoken} `seconds` is the duration of speaking it once.
  */
 export function spoken(text) {
   const isSsml = /^\s*<speak[\s>]/.test(text);
@@ -38,16 +37,16 @@ export function spoken(text) {
 }
 
 /**
- * Spreads words over the time that a sound takes; one that is repeated shows its words once.
+ * Fits the words to the duration of a sound; a repeated sound shows its words once.
  *
- * @param {Spoken} said
- * @param {number|null} seconds The whole sound; null for one without end.
+ * @param {Spoken} speech
+ * @param {number|null} seconds The duration of the sound; null for no end.
  */
-export function timed(said, seconds) {
-  const times = seconds === null ? 1 : Math.max(1, Math.round(seconds / said.seconds));
-  const once = seconds === null ? said.seconds : seconds / times;
-  const stretch = once / said.seconds;
-  return said.words.map(({ text, at }) => ({ text, at: at * stretch }));
+export function timed(speech, seconds) {
+  const times = seconds === null ? 1 : Math.max(1, Math.round(seconds / speech.seconds));
+  const once = seconds === null ? speech.seconds : seconds / times;
+  const stretch = once / speech.seconds;
+  return speech.words.map(({ text, at }) => ({ text, at: at * stretch }));
 }
 
 /** @param {string} tag */

@@ -1,11 +1,11 @@
-// What the page knows of the platform: calls, their legs, what happened on each, and the exchanges
-// of the API. Changes are gathered and told once in an animation frame.
+// The page's state: calls, their legs, the journal of each leg, and the API requests. Changes are
+// batched and published once per animation frame.
 // @ts-check
 
 const OVER = new Set("completed rejected busy timeout unanswered failed cancelled".split(" "));
-const CALLS_KEPT = 1000;
-const EXCHANGES_KEPT = 2000;
-const GATHERED = ["entry", "leg", "exchange", "log", "flows"];
+const MAX_CALLS = 1000;
+const MAX_EXCHANGES = 2000;
+const BATCHED = ["entry", "leg", "exchange", "log", "flows"];
 
 /**
  * @typedef {{id: number, at: number, kind: string, uuid?: string, [key: string]: any}} Entry
@@ -15,9 +15,9 @@ const GATHERED = ["entry", "leg", "exchange", "log", "flows"];
  * @typedef {{key: string, legs: string[], started_at: number}} Call
  */
 
-/** Makes an empty store. */
+/** Creates an empty store. */
 export function createStore() {
-  /** @type {Map<string, Call>} calls, by the conversation that each began in, oldest first */
+  /** @type {Map<string, Call>} calls by the conversation they started in, oldest first */
   const calls = new Map();
   /** @type {Map<string, Leg>} */
   const legs = new Map();
@@ -25,13 +25,13 @@ export function createStore() {
   const journal = new Map();
   /** @type {Map<string, any>} */
   const exchanges = new Map();
-  /** @type {Map<string, string>} the call of a leg, and that of a conversation which was merged */
+  /** @type {Map<string, string>} from a leg, or the key of a merged call, to the call's key */
   const keys = new Map();
-  const { subscribe, later, tell, forget } = createNews();
+  const { subscribe, enqueue, publish, discard } = createUpdates();
   let newest = 0;
 
-  /** @param {any} summary A leg as GET /sim/calls gives it. */
-  function learn(summary) {
+  /** @param {any} summary A leg from GET /sim/calls. */
+  function addLeg(summary) {
     const { uuid, direction, status, over, created_at, answered_at, ended_at } = summary;
     const [from, to] = [addressOf(summary.from), addressOf(summary.to)];
     const { conversation_uuid } = summary;
@@ -42,45 +42,45 @@ export function createStore() {
   }
 
   /** @param {Entry} entry */
-  function add(entry) {
+  function addEntry(entry) {
     newest = Math.max(newest, entry.id);
     if (entry.uuid) {
-      const kept = journal.get(entry.uuid) ?? [];
-      kept.push(entry);
-      journal.set(entry.uuid, kept);
+      const entries = journal.get(entry.uuid) ?? [];
+      entries.push(entry);
+      journal.set(entry.uuid, entries);
       if (entry.kind === "leg") change(entry.uuid, statusOf(entry, legs.get(entry.uuid)));
       if (entry.kind === "transfer") move(entry.uuid, entry.conversation_uuid);
     }
-    later("entry", entry);
+    enqueue("entry", entry);
   }
 
-  /** @param {string} uuid @param {Partial<Leg>} known */
-  function change(uuid, known) {
-    const leg = Object.assign(legs.get(uuid) ?? { uuid }, known);
+  /** @param {string} uuid @param {Partial<Leg>} changes */
+  function change(uuid, changes) {
+    const leg = Object.assign(legs.get(uuid) ?? { uuid }, changes);
     legs.set(uuid, /** @type {Leg} */ (leg));
-    if (!keys.has(uuid)) enter(/** @type {Leg} */ (leg));
-    later("leg", leg);
+    if (!keys.has(uuid)) addToCall(/** @type {Leg} */ (leg));
+    enqueue("leg", leg);
   }
 
   /** @param {Leg} leg */
-  function enter(leg) {
+  function addToCall(leg) {
     const open = openCallIn(leg.conversation_uuid, leg.uuid);
     const call = open ?? { key: leg.conversation_uuid, legs: [], started_at: leg.created_at };
     call.legs.push(leg.uuid);
     keys.set(leg.uuid, call.key);
     if (!open) calls.set(call.key, call);
-    if (calls.size > CALLS_KEPT) drop(/** @type {string} */ (calls.keys().next().value));
+    if (calls.size > MAX_CALLS) drop(/** @type {string} */ (calls.keys().next().value));
   }
 
-  /** Puts a leg into another conversation; two calls become one where somebody is there already. */
+  /** Moves a leg to another conversation; merges two calls if that conversation has legs. */
   function move(/** @type {string} */ uuid, /** @type {string} */ conversation) {
     const leg = legs.get(uuid);
     if (!leg) return;
-    const here = callOf(uuid);
-    const there = openCallIn(conversation, uuid);
+    const from = callOf(uuid);
+    const to = openCallIn(conversation, uuid);
     leg.conversation_uuid = conversation;
-    if (here && there && here !== there) merge(there, here);
-    later("leg", leg);
+    if (from && to && from !== to) merge(to, from);
+    enqueue("leg", leg);
   }
 
   /** @param {string} conversation @param {string} newcomer @returns {Call|undefined} */
@@ -104,26 +104,26 @@ export function createStore() {
   /** @param {string} key */
   function drop(key) {
     for (const uuid of calls.get(key)?.legs ?? []) {
-      for (const known of [legs, journal, keys]) known.delete(uuid);
+      for (const map of [legs, journal, keys]) map.delete(uuid);
     }
     calls.delete(key);
   }
 
-  /** @param {string} name A leg, or the key of a call, also of one that became part of another. */
-  function callOf(name) {
-    let key = name;
+  /** @param {string} id The uuid of a leg, or the key of a call, even of a merged one. */
+  function callOf(id) {
+    let key = id;
     for (let next = keys.get(key); next !== undefined; next = keys.get(key)) key = next;
     return calls.get(key);
   }
 
   /** @param {any} exchange */
-  function exchanged(exchange) {
+  function addExchange(exchange) {
     exchanges.set(exchange.id, exchange);
-    if (exchanges.size > EXCHANGES_KEPT) exchanges.delete(exchanges.keys().next().value ?? "");
-    later("exchange", exchange);
+    if (exchanges.size > MAX_EXCHANGES) exchanges.delete(exchanges.keys().next().value ?? "");
+    enqueue("exchange", exchange);
   }
 
-  /** @param {string} uuid @returns {string|null} The flow that answered a webhook of this leg. */
+  /** @param {string} uuid @returns {string|null} The flow that ran for this leg. */
   function flowOf(uuid) {
     for (const entry of journal.get(uuid) ?? []) {
       const id = entry.webhook?.reply?.headers?.["apigw-requestid"];
@@ -137,7 +137,7 @@ export function createStore() {
     calls,
     legs,
     exchanges,
-    /** @type {any} What GET /api/stack told, null before. */
+    /** @type {any} From GET /api/stack; null until then. */
     stack: null,
     /** @type {"connected"|"lost"} */
     link: /** @type {"connected"|"lost"} */ ("lost"),
@@ -146,42 +146,42 @@ export function createStore() {
     flowOf,
     entries: (/** @type {string} */ uuid) => journal.get(uuid) ?? [],
     newest: () => newest,
-    /** Takes a message of the link. */
-    take(/** @type {any} */ message) {
-      if (message.type === "entry") add(message.entry);
-      else if (message.type === "exchange") exchanged(message.exchange);
-      else if (message.type === "log") later("log", message);
-      else if (message.type === "flows") later("flows", message);
+    /** Handles a message of the socket. */
+    receive(/** @type {any} */ message) {
+      if (message.type === "entry") addEntry(message.entry);
+      else if (message.type === "exchange") addExchange(message.exchange);
+      else if (message.type === "log") enqueue("log", message);
+      else if (message.type === "flows") enqueue("flows", message);
     },
-    /** The platform's clock as it was last told: `now` in seconds since 1970, `at` of this page. */
+    /** The simulator's clock: `now` in Unix seconds when this page's clock was at `at`. */
     clock: { speed: 1, now: Date.now() / 1000, at: performance.now() },
-    /** The time there, in seconds since 1970. */
+    /** The simulator's current time in Unix seconds. */
     now: () => store.clock.now + ((performance.now() - store.clock.at) / 1000) * store.clock.speed,
     /** @param {{now: number, speed: number}} clock GET /sim/clock */
     setClock({ now, speed }) {
       const changed = speed !== store.clock.speed;
       store.clock = { speed, now, at: performance.now() };
-      if (changed) tell("clock", store.clock);
+      if (changed) publish("clock", store.clock);
     },
     /** @param {any} stack GET /api/stack @param {any[]} summaries GET /sim/calls */
-    introduce(stack, summaries) {
+    load(stack, summaries) {
       store.stack = stack;
-      summaries.forEach(learn);
-      tell("stack", stack);
+      summaries.forEach(addLeg);
+      publish("stack", stack);
     },
-    /** @param {any[]} flows GET /api/flows, which one part of the page asks for all. */
-    listFlows: (flows) => tell("listed", flows),
+    /** @param {any[]} flows GET /api/flows, which one section loads for all of them. */
+    setFlows: (flows) => publish("flowList", flows),
     /** @param {"connected"|"lost"} state */
-    linked(state) {
+    setLink(state) {
       store.link = state;
-      tell("link", state);
+      publish("link", state);
     },
-    /** Forgets everything. @param {string} platform The one that tells from now on. */
+    /** Clears the store. @param {string} platform The id of the platform's current start. */
     reset(platform) {
-      for (const known of [calls, legs, journal, exchanges, keys]) known.clear();
+      for (const map of [calls, legs, journal, exchanges, keys]) map.clear();
       newest = 0;
-      forget();
-      tell("reset", platform);
+      discard();
+      publish("reset", platform);
     },
   };
   return store;
@@ -189,59 +189,59 @@ export function createStore() {
 
 /** @typedef {ReturnType<typeof createStore>} Store */
 
-/** Those who want news, and the news that wait for the next frame. */
-function createNews() {
-  /** @type {Map<string, Set<(news: any) => void>>} */
+/** The listeners, and the updates that wait for the next frame. */
+function createUpdates() {
+  /** @type {Map<string, Set<(update: any) => void>>} */
   const listeners = new Map();
   /** @type {Map<string, Set<any>>} */
-  const waiting = new Map(GATHERED.map((kind) => [kind, new Set()]));
+  const waiting = new Map(BATCHED.map((kind) => [kind, new Set()]));
   let due = false;
 
-  /** @param {string} kind @param {any} news */
-  function tell(kind, news) {
-    for (const listener of [...(listeners.get(kind) ?? [])]) listener(news);
+  /** @param {string} kind @param {any} update */
+  function publish(kind, update) {
+    for (const listener of [...(listeners.get(kind) ?? [])]) listener(update);
   }
 
   function flush() {
     if (!due) return;
     due = false;
-    for (const kind of GATHERED) {
-      const news = [.../** @type {Set<any>} */ (waiting.get(kind))];
+    for (const kind of BATCHED) {
+      const updates = [.../** @type {Set<any>} */ (waiting.get(kind))];
       waiting.get(kind)?.clear();
-      for (const one of news) tell(kind, one);
+      for (const update of updates) publish(kind, update);
     }
-    tell("frame", undefined);
+    publish("frame", undefined);
   }
 
-  // A hidden page gets no frames, and yet its phone is to ring.
+  // A hidden page gets no animation frames, but its softphone must still ring.
   document.addEventListener("visibilitychange", flush);
 
   return {
-    tell,
-    /** @param {string} kind @param {any} news */
-    later(kind, news) {
-      waiting.get(kind)?.add(news);
+    publish,
+    /** @param {string} kind @param {any} update */
+    enqueue(kind, update) {
+      waiting.get(kind)?.add(update);
       if (due) return;
       due = true;
       if (document.hidden) queueMicrotask(flush);
       else requestAnimationFrame(flush);
     },
-    forget() {
-      for (const news of waiting.values()) news.clear();
+    discard() {
+      for (const updates of waiting.values()) updates.clear();
     },
     /**
-     * Calls `listener` with each piece of news of a kind: "entry", "leg", "exchange", "log",
-     * "flows" (gathered), "frame" (after those of a frame), "link", "stack", "listed" (flows),
-     * "clock" (its speed), "reset" (at once).
+     * Calls `listener` with each update of a kind. Batched: "entry", "leg", "exchange", "log" and
+     * "flows" (files changed), then "frame". At once: "link", "stack", "flowList", "clock" (a new
+     * speed) and "reset".
      *
      * @param {string} kind
-     * @param {(news: any) => void} listener
-     * @returns {() => void} Ends it.
+     * @param {(update: any) => void} listener
+     * @returns {() => void} Unsubscribes.
      */
     subscribe(kind, listener) {
-      const those = listeners.get(kind) ?? new Set();
-      listeners.set(kind, those.add(listener));
-      return () => those.delete(listener);
+      const all = listeners.get(kind) ?? new Set();
+      listeners.set(kind, all.add(listener));
+      return () => all.delete(listener);
     },
   };
 }
@@ -252,7 +252,7 @@ function statusOf(entry, known) {
   const over = OVER.has(status) || Boolean(known?.over);
   return {
     ...{ direction, from, to, conversation_uuid, over },
-    // Two statuses of one moment may come in either order.
+    // Two statuses with the same time can arrive in either order.
     status: status === "started" && known ? known.status : status,
     created_at: known?.created_at ?? at,
     answered_at: known?.answered_at ?? (status === "answered" ? at : null),
@@ -260,7 +260,7 @@ function statusOf(entry, known) {
   };
 }
 
-/** @param {any} endpoint An address, or an endpoint as the REST API shows it. */
+/** @param {any} endpoint An address, or an endpoint of the REST API. */
 function addressOf(endpoint) {
   if (typeof endpoint === "string") return endpoint;
   const { number, uri, user, extension } = endpoint ?? {};

@@ -1,31 +1,31 @@
-// What is heard and said on the lines, in words: those of the platform appear as they are said.
+// The transcript of the lines; words appear when they are spoken.
 // @ts-check
 
 import { h } from "./dom.js";
 import { spoken, timed } from "./speech-timing.js";
 
 const TICK = 80; // milliseconds
-const KEPT = 500; // rows
-const NEAR = 40; // pixels
+const MAX_ROWS = 500;
+const NEAR = 40; // pixels from the end that count as the end
 
 /**
  * @typedef {import("./phone-lines.js").Line} Line
  * @typedef {import("./store.js").Entry} Entry
  * @typedef {{element: HTMLElement, begin: number, from: number, speed: number,
- *   words: {at: number, span: HTMLElement}[]}} Saying
+ *   words: {at: number, span: HTMLElement}[]}} Utterance
  */
 
-/** @param {{store: import("./store.js").Store, lines: import("./phone-lines.js").Lines}} parts */
+/** @param {{store: import("./store.js").Store, lines: import("./phone-lines.js").PhoneLines}} parts */
 export function createTranscript({ store, lines }) {
   const element = h("div", {
-    ...{ class: "heard-log", role: "log", tabindex: 0, "aria-label": "What you hear" },
+    ...{ class: "heard-log", role: "log", tabindex: 0, "aria-label": "Transcript" },
   });
   /** @type {Map<string, Element>} */
   const last = new Map();
   /** @type {Set<string>} */
   const ended = new Set();
-  /** @type {Map<number, Saying>} what is being said, by sound */
-  const saying = new Map();
+  /** @type {Map<number, Utterance>} what is being spoken, by sound id */
+  const speaking = new Map();
   /** @type {number|undefined} */
   let timer;
   let atEnd = true;
@@ -38,12 +38,12 @@ export function createTranscript({ store, lines }) {
     added.hidden = !lines.isHeard(line.uuid);
     element.append(added);
     last.set(line.uuid, added);
-    if (element.children.length > KEPT) element.children[0].remove();
+    if (element.children.length > MAX_ROWS) element.children[0].remove();
     follow();
     return added;
   }
 
-  /** Keeps the newest row in sight, unless somebody has gone back to read. */
+  /** Scrolls to the newest row, unless the user has scrolled back. */
   function follow() {
     if (atEnd) element.scrollTop = element.scrollHeight;
   }
@@ -58,7 +58,7 @@ export function createTranscript({ store, lines }) {
     const added = row(line, kind, who && h("b", {}, `${who}: `), spans);
     const speed = store.clock.speed || 1;
     const age = Math.max(0, store.now() - entry.at) / speed;
-    saying.set(entry.sound_id ?? -entry.id, {
+    speaking.set(entry.sound_id ?? -entry.id, {
       ...{ element: added, from: entry.at, begin: performance.now() / 1000 - age, speed },
       words: shown.map(({ at }, index) => ({ at: at / speed, span: spans[index] })),
     });
@@ -66,58 +66,58 @@ export function createTranscript({ store, lines }) {
     timer ??= window.setInterval(tick, TICK);
   }
 
-  /** Shows the words whose time has come. */
+  /** Shows the words that are due. */
   function tick() {
     const now = performance.now() / 1000;
-    for (const [id, { words: waiting, begin }] of saying) {
+    for (const [id, { words: waiting, begin }] of speaking) {
       while (waiting.length > 0 && begin + waiting[0].at <= now) {
         waiting.shift()?.span.classList.add("now");
       }
-      if (waiting.length === 0) saying.delete(id);
+      if (waiting.length === 0) speaking.delete(id);
     }
-    if (saying.size > 0) return;
+    if (speaking.size > 0) return;
     clearInterval(timer);
     timer = undefined;
   }
 
-  /** @param {Entry} entry The end of a sound: what was not said till then is not shown. */
+  /** @param {Entry} entry The end of a sound; words that were not spoken are removed. */
   function end({ sound_id, at, interrupted }) {
-    const known = saying.get(sound_id);
-    if (!known) return;
-    saying.delete(sound_id);
-    const lasted = (at - known.from) / known.speed;
-    const cut = known.words.filter((word) => interrupted && word.at > lasted);
-    for (const { span } of known.words) span.classList.add("now");
+    const utterance = speaking.get(sound_id);
+    if (!utterance) return;
+    speaking.delete(sound_id);
+    const lasted = (at - utterance.from) / utterance.speed;
+    const cut = utterance.words.filter((word) => interrupted && word.at > lasted);
+    for (const { span } of utterance.words) span.classList.add("now");
     for (const { span } of cut) span.remove();
-    if (cut.length > 0) known.element.append("…");
+    if (cut.length > 0) utterance.element.append("…");
   }
 
   /** @param {Line} line @param {Entry} entry */
   function sound(line, entry) {
     const details = entry.details ?? {};
     if (entry.sound === "talk") words(line, "heard", "", details.text ?? "", entry);
-    else if (entry.sound === "stream") row(line, "heard aside", `Plays ${fileOf(details.url)}`);
-    else if (entry.sound === "dtmf") row(line, "heard aside", `Tones ${details.digits}`);
+    else if (entry.sound === "stream") row(line, "heard aside", `Audio: ${fileOf(details.url)}`);
+    else if (entry.sound === "dtmf") row(line, "heard aside", `DTMF: ${details.digits}`);
     else if (entry.sound === "beep") row(line, "heard aside", "Beep");
-    else if (entry.sound === "ringing") row(line, "heard aside", "It rings at the other end");
+    else if (entry.sound === "ringing") row(line, "heard aside", "Ringback tone");
   }
 
   /** @param {Line} line @param {Entry} entry */
-  function keys(line, { uuid, digit }) {
+  function digits(line, { uuid, digit }) {
     const own = uuid === line.uuid;
     const before = last.get(line.uuid);
-    if (before instanceof HTMLElement && before.dataset.keysOf === uuid) {
+    if (before instanceof HTMLElement && before.dataset.digitsOf === uuid) {
       before.append(` ${digit}`);
       return;
     }
     const who = own ? "You press" : `${nameOf(uuid)} presses`;
-    row(line, own ? "own aside" : "heard aside", `${who} ${digit}`).dataset.keysOf = uuid;
+    row(line, own ? "own aside" : "heard aside", `${who} ${digit}`).dataset.digitsOf = uuid;
   }
 
   /** @param {string|undefined} uuid */
   function nameOf(uuid) {
     const leg = store.legs.get(uuid ?? "");
-    return (leg?.direction === "inbound" ? leg.from : leg?.to) || "Somebody";
+    return (leg?.direction === "inbound" ? leg.from : leg?.to) || "Unknown";
   }
 
   /** @type {Record<string, (line: Line, entry: Entry) => void>} */
@@ -126,7 +126,7 @@ export function createTranscript({ store, lines }) {
       if (entry.heard_by?.includes(line.uuid)) sound(line, entry);
     },
     sound_ended: (line, entry) => end(entry),
-    digit: keys,
+    digit: digits,
     speech(line, entry) {
       const own = entry.uuid === line.uuid;
       words(line, own ? "own" : "heard", own ? "You" : nameOf(entry.uuid), entry.text, entry);
@@ -137,25 +137,26 @@ export function createTranscript({ store, lines }) {
       row(
         line,
         own ? "own aside" : "heard aside",
-        own ? "You speak" : `${nameOf(entry.uuid)} speaks`,
+        own ? "You are speaking" : `${nameOf(entry.uuid)} is speaking`,
       );
     },
     leg(line, { uuid, status }) {
       if (uuid !== line.uuid) return;
-      if (status === "ringing" && line.side === "caller") row(line, "remark", "It rings");
+      if (status === "ringing" && line.side === "caller") row(line, "remark", "Ringing");
       if (status === "answered") row(line, "remark", "Answered");
     },
     action(line, { uuid, action, state, details }) {
       if (uuid !== line.uuid || state !== "started") return;
-      if (action === "conversation") row(line, "remark", `In the conversation ${details?.name ?? ""}`);
-      if (action === "input") row(line, "remark", `The line waits for ${awaited(details)}`);
+      if (action === "conversation")
+        row(line, "remark", `Joined the conversation ${details?.name ?? ""}`);
+      if (action === "input") row(line, "remark", `Waiting for ${expectedInput(details)}`);
     },
     recording(line, { uuid, state }) {
       if (uuid === line.uuid)
-        row(line, "remark", state === "ended" ? "Recording ended" : "Recording");
+        row(line, "remark", state === "ended" ? "Recording stopped" : "Recording");
     },
     modified(line, { action }) {
-      if (/mute|earmuff/.test(action)) row(line, "remark", `The application: ${action}`);
+      if (/mute|earmuff/.test(action)) row(line, "remark", `API request: ${action}`);
     },
     error: (line, { reason }) => row(line, "remark bad", reason),
   };
@@ -163,10 +164,10 @@ export function createTranscript({ store, lines }) {
   return {
     element,
     /** @param {Line} line @param {Entry} entry */
-    take(line, entry) {
+    receive(line, entry) {
       kinds[entry.kind]?.(line, entry);
     },
-    /** Shows what belongs to the lines that are heard, and how ended lines ended. */
+    /** Shows the rows of the lines that are heard, and why lines ended. */
     show() {
       for (const line of lines.all()) {
         if (lines.phase(line) !== "ended" || ended.has(line.uuid)) continue;
@@ -178,7 +179,7 @@ export function createTranscript({ store, lines }) {
       element.classList.toggle("several", heard.length > 1);
       for (const shown of [...element.children]) {
         const { line = "" } = /** @type {HTMLElement} */ (shown).dataset;
-        if (lines.holds(line)) /** @type {HTMLElement} */ (shown).hidden = !lines.isHeard(line);
+        if (lines.has(line)) /** @type {HTMLElement} */ (shown).hidden = !lines.isHeard(line);
         else shown.remove();
       }
       follow();
@@ -186,10 +187,13 @@ export function createTranscript({ store, lines }) {
   };
 }
 
-/** @param {any} details An input action; without a type it takes keys. */
-function awaited(details) {
-  const names = { dtmf: "keys", speech: "speech" };
-  return [details?.type ?? "dtmf"].flat().map((type) => names[type] ?? type).join(" or ");
+/** @param {any} details An input action; without a type it expects digits. */
+function expectedInput(details) {
+  const names = { dtmf: "digits", speech: "speech" };
+  return [details?.type ?? "dtmf"]
+    .flat()
+    .map((type) => names[type] ?? type)
+    .join(" or ");
 }
 
 /** @param {string|undefined} url */

@@ -1,4 +1,4 @@
-// Draws the waveform of an audio file on a canvas, and says in words what it shows.
+// Draws the waveform of an audio file on a canvas, with a text description.
 // @ts-check
 
 import { fill, h } from "./dom.js";
@@ -6,14 +6,14 @@ import { joined, plural, seconds } from "./format.js";
 
 const HEIGHT = 56;
 const COLUMNS = 600;
-// Louder than this share of full scale counts as sound, in the words.
+// Peaks above this share of full scale count as sound in the description.
 const AUDIBLE = 0.02;
-// Sounds closer together than this, in seconds, are one.
-const PAUSE = 0.6;
-const PARTS_TOLD = 8;
+// Sounds separated by less than this, in seconds, count as one.
+const MIN_PAUSE = 0.6;
+const MAX_PARTS = 8;
 
 /**
- * A figure with the waveform of the file at an address of this page.
+ * A figure with the waveform of an audio file on this server.
  *
  * @param {string} source
  */
@@ -21,14 +21,14 @@ export function waveform(source) {
   const figure = h(
     "figure",
     { class: "waveform" },
-    h("p", { class: "muted" }, "Reading the audio…"),
+    h("p", { class: "muted" }, "Loading the audio…"),
   );
   read(source).then(
     (audio) => show(figure, audio),
     () =>
       fill(
         figure,
-        h("p", { class: "muted" }, "The audio cannot be drawn; it can still be played."),
+        h("p", { class: "muted" }, "The waveform cannot be drawn. You can still play the audio."),
       ),
   );
   return figure;
@@ -36,7 +36,7 @@ export function waveform(source) {
 
 async function read(source) {
   const response = await fetch(source, { cache: "no-store" });
-  if (!response.ok) throw new Error(`the audio was answered with ${response.status}`);
+  if (!response.ok) throw new Error(`the audio request returned ${response.status}`);
   const decoder = new OfflineAudioContext(1, 1, 44100);
   return decoder.decodeAudioData(await response.arrayBuffer());
 }
@@ -45,10 +45,10 @@ function show(figure, audio) {
   const channels = [...Array(audio.numberOfChannels).keys()].map((number) =>
     peaksOf(audio.getChannelData(number)),
   );
-  const words = describe(channels, audio.duration);
-  const canvas = h("canvas", { role: "img", "aria-label": `Waveform. ${words}` });
+  const description = describe(channels, audio.duration);
+  const canvas = h("canvas", { role: "img", "aria-label": `Waveform. ${description}` });
   const redraw = () => draw(canvas, channels);
-  fill(figure, canvas, h("figcaption", { class: "small muted" }, words));
+  fill(figure, canvas, h("figcaption", { class: "small muted" }, description));
   new ResizeObserver(redraw).observe(canvas);
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   const follow = () =>
@@ -56,7 +56,7 @@ function show(figure, audio) {
   scheme.addEventListener("change", follow);
 }
 
-/** The loudest sample of each column, 0 to 1. */
+/** Returns the peak of each column, 0 to 1. */
 function peaksOf(samples) {
   const peaks = new Float32Array(Math.min(COLUMNS, Math.max(1, samples.length)));
   for (let at = 0; at < samples.length; at += 1) {
@@ -68,11 +68,11 @@ function peaksOf(samples) {
 
 function describe(channels, length) {
   const about = `${seconds(length)}, ${plural(channels.length, "channel")}.`;
-  const told = channels.map(
+  const perChannel = channels.map(
     (peaks, number) =>
       `${channels.length > 1 ? `Channel ${number + 1}: ` : ""}${soundsIn(peaks, length)}.`,
   );
-  return [about, ...told].join(" ");
+  return [about, ...perChannel].join(" ");
 }
 
 function soundsIn(peaks, length) {
@@ -81,15 +81,15 @@ function soundsIn(peaks, length) {
   peaks.forEach((peak, column) => {
     if (peak < AUDIBLE) return;
     const last = parts.at(-1);
-    if (last && column * step - last.end < PAUSE) last.end = (column + 1) * step;
+    if (last && column * step - last.end < MIN_PAUSE) last.end = (column + 1) * step;
     else parts.push({ begin: column * step, end: (column + 1) * step });
   });
   if (!parts.length) return "Silence";
-  const told = parts
-    .slice(0, PARTS_TOLD)
+  const listed = parts
+    .slice(0, MAX_PARTS)
     .map(({ begin, end }) => `${begin.toFixed(1)} to ${end.toFixed(1)} s`);
-  const rest = parts.length - told.length;
-  return `Sound from ${joined(rest ? [...told, `${rest} more`] : told)}`;
+  const rest = parts.length - listed.length;
+  return `Sound from ${joined(rest ? [...listed, `${rest} more`] : listed)}`;
 }
 
 function draw(canvas, channels) {

@@ -1,30 +1,30 @@
-// Everything that sounds by Web Audio: DTMF, ring, ringback and busy tones, beeps, files and
-// voices. Each sound belongs to a line; lines that are not heard go on without sound.
+// Tones, audio files and voices through Web Audio. Each sound belongs to a line; sounds of lines
+// that are not heard run muted.
 // @ts-check
 
-// Two frequencies in hertz for each key (ITU-T Q.23).
+// Two frequencies in hertz for each digit (ITU-T Q.23).
 const LOW = [697, 770, 852, 941];
 const HIGH = [1209, 1336, 1477];
-const KEYS = ["123", "456", "789", "*0#"];
+const KEYPAD = ["123", "456", "789", "*0#"];
 const DTMF_SECONDS = 0.2;
-const EDGE = 0.008; // seconds
+const EDGE = 0.008; // seconds of fade-in and fade-out
 
-// Tones with their seconds of sound and of silence.
+// Tones, with seconds of sound and silence.
 const RINGING = { frequencies: [400, 450], on: 0.4, off: 0.2, pairs: 2, pause: 2 };
 const RINGBACK = { frequencies: [425], on: 1, off: 4, pairs: 1, pause: 0 };
 const BUSY = { frequencies: [425], on: 0.48, off: 0.48, pairs: 1, pause: 0 };
-const LATENCY = 0.12; // seconds that voices wait, so that late pieces leave no gaps
+const LATENCY = 0.12; // seconds that voices are delayed, so that late chunks leave no gaps
 
 /**
  * @typedef {{frequencies: number[], on: number, off: number, pairs: number, pause: number}} Cadence
  * @typedef {() => void} Stop
- * @typedef {ReturnType<typeof createSound>} Sound
+ * @typedef {ReturnType<typeof createWebAudio>} WebAudio
  */
 
-/** Whether somebody has touched the page, before which browsers keep it silent. */
+/** Returns whether the user has clicked or typed; until then, browsers block sound. */
 export const isTouched = () => Boolean(navigator.userActivation?.hasBeenActive);
 
-/** Lets a tone begin and end without a click. @param {AudioParam} gain @param {number} at */
+/** Fades a tone in and out, which avoids clicks. @param {AudioParam} gain @param {number} at */
 function shape(gain, at, /** @type {number} */ seconds, /** @type {number} */ volume) {
   gain.setValueAtTime(0, at);
   gain.linearRampToValueAtTime(volume, at + EDGE);
@@ -33,16 +33,16 @@ function shape(gain, at, /** @type {number} */ seconds, /** @type {number} */ vo
 }
 
 /** @param {(line: string) => boolean} isHeard */
-export function createSound(isHeard) {
+export function createWebAudio(isHeard) {
   /** @type {AudioContext|null} */
   let context = null;
   let quiet = false;
   /** @type {Map<GainNode, string>} */
   const playing = new Map();
-  /** @type {Map<string, number>} when the last piece of a voice ends */
+  /** @type {Map<string, number>} when the last chunk of a voice ends */
   const voices = new Map();
 
-  /** Settled when somebody has touched the page. */
+  /** Resolves when the user has clicked or typed. */
   const touched = isTouched()
     ? Promise.resolve()
     : new Promise((resolve) => {
@@ -51,7 +51,7 @@ export function createSound(isHeard) {
         }
       });
 
-  /** Browsers let a page sound only after somebody has touched it. */
+  /** Returns the audio context, or null while the browser blocks sound. */
   function ready() {
     if (!isTouched() || !window.AudioContext) return null;
     context ??= new AudioContext();
@@ -111,11 +111,11 @@ export function createSound(isHeard) {
   }
 
   /**
-   * Plays the bytes of an audio file from where it is now.
+   * Plays an audio file from its current position.
    *
    * @param {string} line
    * @param {ArrayBuffer} bytes
-   * @param {number|null} seconds How long it is to play, null for ever.
+   * @param {number|null} seconds How long it plays; null for no end.
    * @param {() => number} age Seconds since it began.
    * @returns {Promise<Stop>}
    */
@@ -134,7 +134,7 @@ export function createSound(isHeard) {
     return () => source.stop();
   }
 
-  /** Plays a piece of somebody's voice after the one before (16 kHz). */
+  /** Plays a chunk of a voice, at 16 kHz, after the previous chunk. */
   function voice(
     /** @type {string} */ line,
     /** @type {string} */ speaker,
@@ -160,12 +160,12 @@ export function createSound(isHeard) {
 
   /** @param {string} line @param {string} digit */
   function dtmf(line, digit) {
-    const row = KEYS.findIndex((keys) => keys.includes(digit));
+    const row = KEYPAD.findIndex((digits) => digits.includes(digit));
     if (row < 0) return;
-    tone(line, [LOW[row], HIGH[KEYS[row].indexOf(digit)]], DTMF_SECONDS);
+    tone(line, [LOW[row], HIGH[KEYPAD[row].indexOf(digit)]], DTMF_SECONDS);
   }
 
-  /** Lets be heard what is to be heard now. */
+  /** Applies which lines are heard. */
   function update() {
     for (const [gain, line] of playing) gain.gain.value = audible(line) ? 1 : 0;
   }

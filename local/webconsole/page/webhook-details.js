@@ -1,11 +1,11 @@
-// The details of a webhook: request, signature, reply, the function's log, and what can be done
-// with it: copied as curl or as an event file, sent again.
+// The details of a webhook: request, signature, response and function log; and actions to copy it
+// as a curl command or a Lambda event, or to send it again.
 // @ts-check
 
 import { fill, h, write } from "./dom.js";
-import { explained } from "./ncco-view.js";
+import { explainNcco } from "./ncco-view.js";
 import { nccoIn } from "./ncco-text.js";
-import { button, facts, folding, loadInto, part, problem, verbatim } from "./widgets.js";
+import { button, facts, foldable, loadInto, section, errorNote, verbatim } from "./widgets.js";
 import { recordingPart } from "./recording-details.js";
 import { addressOf, milliseconds, pretty, timeOfDay } from "./format.js";
 
@@ -20,7 +20,7 @@ export function webhookParts(row, { store, api }) {
     summaryOf(row, store.exchanges.get(exchange)),
     actionsPart(webhook, api, () => store.exchanges.get(exchange)?.function),
     requestPart(webhook),
-    replyPart(webhook),
+    responsePart(webhook),
     exchange ? logPart(api, exchange) : null,
     recordingOf(webhook, api),
   ].filter(Boolean);
@@ -43,7 +43,7 @@ function summaryOf(row, exchange) {
         error ?? status ?? "waiting…",
       ),
     ],
-    ["Took", ms === null ? null : milliseconds(ms)],
+    ["Duration", ms === null ? null : milliseconds(ms)],
     ["Function", exchange?.function],
     ["Flow", exchange?.flow],
     ["Leg", row.lane],
@@ -63,17 +63,17 @@ function requestPart({ request }) {
   const token = request.headers.Authorization;
   const headers = Object.entries(request.headers).map(([name, value]) => [
     name,
-    value === token ? "the signature below" : h("code", {}, value),
+    value === token ? "See the signature below" : h("code", {}, value),
   ]);
-  return folding(
+  return foldable(
     "Request",
     true,
     facts(headers),
     token
-      ? folding("Signature", false, verbatim(claimsOf(token)), verbatim(token))
-      : h("p", { class: "note warn" }, "Not signed"),
+      ? foldable("Signature", false, verbatim(claimsOf(token)), verbatim(token))
+      : h("p", { class: "note warn" }, "This webhook is not signed."),
     request.body === null
-      ? h("p", { class: "muted" }, "No body; the fields are in the query.")
+      ? h("p", { class: "muted" }, "No body. The fields are in the query.")
       : verbatim(pretty(request.body)),
   );
 }
@@ -86,30 +86,30 @@ function claimsOf(authorization) {
     );
     return pretty(new TextDecoder().decode(bytes));
   } catch {
-    return "The token cannot be read.";
+    return "The token cannot be decoded.";
   }
 }
 
-function replyPart({ reply, error }) {
-  if (error) return part("Reply", h("p", { class: "note bad" }, error));
-  if (!reply) return part("Reply", h("p", { class: "muted" }, "Not here yet."));
+function responsePart({ reply, error }) {
+  if (error) return section("Response", h("p", { class: "note bad" }, error));
+  if (!reply) return section("Response", h("p", { class: "muted" }, "No response yet."));
   const ncco = nccoIn(reply.body);
   return h(
     "div",
     {},
-    ncco ? folding("NCCO", true, explained(ncco)) : null,
-    folding(
-      "Reply",
+    ncco ? foldable("NCCO", true, explainNcco(ncco)) : null,
+    foldable(
+      "Response",
       !ncco,
-      repliedHeaders(reply),
+      responseHeaders(reply),
       reply.body ? verbatim(pretty(reply.body)) : h("p", { class: "muted" }, "No body."),
     ),
   );
 }
 
-function repliedHeaders({ headers, content_type: type }) {
-  const known = headers ?? (type ? { "content-type": type } : {});
-  return facts(Object.entries(known).map(([name, value]) => [name, h("code", {}, value)]));
+function responseHeaders({ headers, content_type: type }) {
+  const all = headers ?? (type ? { "content-type": type } : {});
+  return facts(Object.entries(all).map(([name, value]) => [name, h("code", {}, value)]));
 }
 
 function logPart(api, id) {
@@ -124,15 +124,15 @@ function logPart(api, id) {
     return [
       facts([
         ["Function", name],
-        ["Request id", request],
-        ["Took", ms === null || ms === undefined ? null : milliseconds(ms)],
+        ["Request ID", request],
+        ["Duration", ms === null || ms === undefined ? null : milliseconds(ms)],
       ]),
       log?.length
         ? log.map((line) => verbatim(pretty(line)))
-        : h("p", { class: "muted" }, "It wrote nothing."),
+        : h("p", { class: "muted" }, "No log lines."),
     ];
   });
-  return folding("Log of the function", true, content);
+  return foldable("Function log", true, content);
 }
 
 function recordingOf(webhook, api) {
@@ -152,65 +152,65 @@ function fieldsOf({ request, url }) {
   }
 }
 
-/** The buttons, and below them what came of them: a sentence, and what it speaks of. */
+/** The action buttons, followed by a status and the result. */
 function actionsPart(webhook, api, functionName) {
-  const said = h("p", { role: "status" });
-  const shown = h("div", { class: "outcome" });
-  const asked = requestOf(webhook);
+  const status = h("p", { role: "status" });
+  const result = h("div", { class: "outcome" });
+  const body = requestOf(webhook);
 
-  async function attempt(waiting, work) {
-    write(said, waiting);
-    fill(shown);
+  async function attempt(progress, work) {
+    write(status, progress);
+    fill(result);
     try {
       await work();
     } catch (error) {
-      write(said, "");
-      fill(shown, problem(error));
+      write(status, "");
+      fill(result, errorNote(error));
     }
   }
 
   const copy = (kind, hint) => () =>
     attempt("", async () => {
-      const { text } = await api.post(`/api/webhooks/${kind}`, asked);
-      write(said, await copied(text));
-      fill(shown, hint(), verbatim(text));
+      const { text } = await api.post(`/api/webhooks/${kind}`, body);
+      write(status, await copyText(text));
+      fill(result, hint(), verbatim(text));
     });
 
-  const again = () =>
+  const sendAgain = () =>
     attempt("Sending…", async () => {
-      const reply = await api.post("/api/webhooks/send", asked);
-      write(said, `Answered ${reply.status} in ${milliseconds(reply.ms)}`);
-      fill(shown, outcomeOf(reply));
+      const response = await api.post("/api/webhooks/send", body);
+      write(status, `Response ${response.status} in ${milliseconds(response.ms)}`);
+      fill(result, resultOf(response));
     });
 
   const buttons = [
-    button("Copy as curl", copy("curl", validity), { class: "little" }),
+    button("Copy as curl", copy("curl", curlHint), { class: "little" }),
     button(
       "Copy event file",
-      copy("event", () => invocation(functionName())),
+      copy("event", () => eventHint(functionName())),
       { class: "little" },
     ),
-    button("Send again", again, { class: "little" }),
+    button("Send again", sendAgain, { class: "little" }),
   ];
-  return h("div", { class: "part" }, h("div", { class: "buttons" }, buttons), said, shown);
+  return h("div", { class: "part" }, h("div", { class: "buttons" }, buttons), status, result);
 }
 
-function validity() {
-  return h("p", {}, "Signed anew; it is good for a few minutes.");
+function curlHint() {
+  return h("p", {}, "The command has a new signature, which is valid for a few minutes.");
 }
 
-function invocation(name) {
+function eventHint(name) {
   const command = `sam local invoke ${name ?? "AnswerFunction"} --event event.json`;
-  return h("p", {}, "Keep it as event.json and run ", h("code", {}, command), ".");
+  return h("p", {}, "Save it as event.json and run ", h("code", {}, command), ".");
 }
 
-function outcomeOf({ status, body }) {
+function resultOf({ status, body }) {
   const ncco = nccoIn(body);
   const isGood = status >= 200 && status <= 205;
   return [
-    isGood ? null : h("p", { class: "note bad" }, "Vonage takes this for a failure."),
-    ncco ? explained(ncco) : null,
-    body ? folding("Body", !ncco, verbatim(pretty(body))) : null,
+    isGood ? null : h("p", { class: "note bad" }, "Vonage treats this response as a failure."),
+    ncco ? explainNcco(ncco) : null,
+    body ? foldable("Body", !ncco, verbatim(pretty(body))) : null,
   ];
 }
 
@@ -219,11 +219,11 @@ function requestOf({ method, url, request }) {
   return { method, path, query, body: request.body };
 }
 
-async function copied(text) {
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
     return "Copied.";
   } catch {
-    return "The browser does not let the page copy; here is the text.";
+    return "The browser blocked access to the clipboard. Copy the text below.";
   }
 }

@@ -1,10 +1,10 @@
-// Pieces that every detail is made of: facts in pairs, text as it came, parts that fold and load.
+// Shared UI widgets: definition lists, code blocks, collapsible sections, buttons, error notes.
 // @ts-check
 
 import { fill, h } from "./dom.js";
 
 /**
- * Names with their values; pairs without a value are left out.
+ * A definition list; pairs without a value are omitted.
  *
  * @param {Array<[string, any]>} pairs
  */
@@ -17,28 +17,28 @@ export function facts(pairs) {
   );
 }
 
-/** Text as it came, wrapped where it is too long. */
+/** Preformatted text with wrapped lines. */
 export function verbatim(text) {
   return h("pre", { class: "verbatim" }, h("code", {}, text));
 }
 
-/** A titled part. */
-export function part(title, ...children) {
+/** A section with a title. */
+export function section(title, ...children) {
   return h("section", { class: "part" }, h("h4", {}, title), ...children);
 }
 
-/** A part that folds; `open` says whether it is seen at first. */
-export function folding(title, open, ...children) {
+/** A collapsible section; `open` is its initial state. */
+export function foldable(title, open, ...children) {
   return h("details", { class: "part", open }, h("summary", {}, title), h("div", {}, ...children));
 }
 
 /**
- * A part that folds and asks for its content when it is opened, each time anew.
+ * A collapsible section that loads its content each time it is opened.
  *
  * @param {string} title
- * @param {() => Promise<any>} load Gives the content.
+ * @param {() => Promise<any>} load Returns the content.
  */
-export function loading(title, load) {
+export function lazyFoldable(title, load) {
   const content = h("div", {});
   const element = h("details", { class: "part" }, h("summary", {}, title), content);
   element.addEventListener("toggle", () => {
@@ -48,7 +48,7 @@ export function loading(title, load) {
 }
 
 /**
- * Fills a node with what a promise gives, or with the sentence of its error.
+ * Fills a node with loaded content, or with an error note.
  *
  * @param {Element} node
  * @param {() => Promise<any>} load
@@ -58,32 +58,31 @@ export async function loadInto(node, load) {
   try {
     fill(node, await load());
   } catch (error) {
-    fill(node, problem(error));
+    fill(node, errorNote(error));
   }
 }
 
 /**
- * Does something, and shows what came of it, or the sentence of its error.
+ * Runs a task and shows its result, or an error note.
  *
  * @param {() => Promise<any>} work
  * @param {(result: any) => void} show
- * @param {Element} trouble Where the sentence stands; empty when it went well.
+ * @param {Element} errorPlace Gets the error note, and is empty after success.
  */
-export async function attempt(work, show, trouble) {
+export async function attempt(work, show, errorPlace) {
   try {
     show(await work());
-    fill(trouble);
+    fill(errorPlace);
   } catch (error) {
-    fill(trouble, problem(error));
+    fill(errorPlace, errorNote(error));
   }
 }
 
-/** The sentence of an error. */
-export function problem(error) {
+/** A note with the message of an error. */
+export function errorNote(error) {
   return h("p", { class: "note bad" }, error.message);
 }
 
-/** A button. */
 export function button(label, click, attributes = {}) {
   return h("button", { type: "button", ...attributes, on: { click } }, label);
 }

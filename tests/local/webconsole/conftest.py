@@ -1,4 +1,4 @@
-"""The phone of a whole platform, and one alone beside a simulated Vonage of a few lines."""
+"""The console of a whole platform, and a console with a fake simulator."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ async def real(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalP
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def page(real: LocalPlatform) -> AsyncIterator[ConsoleClient]:
-    """The page of the real application's platform."""
+async def client(real: LocalPlatform) -> AsyncIterator[ConsoleClient]:
+    """A client of the real application's console."""
     async with aiohttp.ClientSession() as http:
         yield ConsoleClient(http, real.phone.url)
 
 
 async def _explore(_flow: dict[str, Any]) -> FlowReport:
-    """Explore a flow that prints a secret."""
+    """Return a report that contains a secret."""
     return FlowReport("1. 0123456789abcdefghij", "<svg>0123456789abcdefghij</svg>", [])
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def booth(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
-    """A phone without a platform."""
+async def harness(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
+    """A console without a platform."""
     async with contextlib.AsyncExitStack() as parts:
         vonage = FakeSimulator()
         runner = web.AppRunner(vonage.app(), shutdown_timeout=0.1, handler_cancellation=True)
@@ -57,19 +57,19 @@ async def booth(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
         listening = socket.create_server(("127.0.0.1", 0))
         await web.SockSite(runner, listening).start()
         vonage_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        exchanges, listeners = RequestLog(), list[Any]()
+        request_log, listeners = RequestLog(), list[Any]()
         about: dict[str, Any] = {
             **{"numbers": [], "table": None, "bucket": None},
             **{"api_url": "http://127.0.0.1:1", "vonage_url": vonage_url},
         }
         for name in ("page", "code"):
             (tmp_path / name).mkdir()
-        phone = WebConsole(
+        console = WebConsole(
             ConsoleContext(
                 about=about,
                 secrets=("0123456789abcdefghij",),
                 signer=Signer("s" * 32, "key", "application"),
-                exchanges=exchanges,
+                request_log=request_log,
                 listen=listeners.append,
                 code=tmp_path / "code",
                 explore=_explore,
@@ -78,8 +78,10 @@ async def booth(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
             ),
             tmp_path / "page",
         )
-        await phone.start(socket.create_server(("127.0.0.1", 0)))
-        parts.push_async_callback(phone.stop)
+        await console.start(socket.create_server(("127.0.0.1", 0)))
+        parts.push_async_callback(console.stop)
         http = await parts.enter_async_context(aiohttp.ClientSession())
-        page = ConsoleClient(http, phone.url)
-        yield ConsoleHarness(vonage, exchanges, page, tmp_path, phone, listeners, runner.cleanup)
+        client = ConsoleClient(http, console.url)
+        yield ConsoleHarness(
+            vonage, request_log, client, tmp_path, console, listeners, runner.cleanup
+        )

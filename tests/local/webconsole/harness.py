@@ -1,4 +1,4 @@
-"""What plays in the phone's tests: a page, a simulated Vonage of a few lines, a phone alone."""
+"""The console's test harness: a client, a fake simulator, and a console without a platform."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ if TYPE_CHECKING:
     from local.aws.lambda_service import LogLine
     from local.webconsole import WebConsole
 
-PATIENCE = 20.0  # seconds within which anything that is waited for must happen
+TIMEOUT = 20.0  # seconds
 SPEED = 10.0  # of the clock of the real application's platform
 
 
 @dataclass(frozen=True)
 class ConsoleClient:
-    """A client of the phone, as the page is one."""
+    """An HTTP client of the console, like the page."""
 
     http: aiohttp.ClientSession
     url: str
 
     async def get(self, path: str, expect: int = 200) -> Any:
-        """Get JSON."""
+        """Return the JSON of a GET request."""
         return await self.send("GET", path, expect=expect)
 
     async def send(self, method: str, path: str, body: Any = None, expect: int = 200) -> Any:
-        """Send JSON and give the JSON of the answer, None where it has none."""
+        """Send JSON; return the JSON of the response, or None if its body is empty."""
         address = URL(f"{self.url}{path}", encoded=True)
-        async with self.http.request(method, address, json=body) as reply:
-            text = await reply.text()
-            assert reply.status == expect, f"{method} {path}: {reply.status} {text}"
+        async with self.http.request(method, address, json=body) as response:
+            text = await response.text()
+            assert response.status == expect, f"{method} {path}: {response.status} {text}"
             return json.loads(text) if text else None
 
-    async def ring(self, number: str = "447700900000", caller: str = "447700900123") -> Any:
-        """Ring the number; give the leg."""
+    async def place_call(self, number: str = "447700900000", caller: str = "447700900123") -> Any:
+        """Place a call; return its leg."""
         return await self.send("POST", "/sim/calls", {"from": caller, "to": number}, expect=201)
 
-    async def connect(self, after: int | None = None, platform: str = "") -> FakeLine:
-        """Connect to the live socket."""
+    async def connect(self, after: int | None = None, platform: str = "") -> FeedConnection:
+        """Connect to the live feed."""
         params = {} if after is None else {"after": str(after), "platform": platform}
-        return FakeLine(await self.http.ws_connect(f"{self.url}/api/socket", params=params))
+        return FeedConnection(await self.http.ws_connect(f"{self.url}/api/socket", params=params))
 
 
 @dataclass
-class FakeLine:
-    """A live connection of a page."""
+class FeedConnection:
+    """A page's connection to the live feed."""
 
     socket: aiohttp.ClientWebSocketResponse
 
@@ -66,20 +66,20 @@ class FakeLine:
     async def __aexit__(self, *_: object) -> None:
         await self.socket.close()
 
-    async def next(self, kind: str, /, **wanted: Any) -> Any:
-        """Wait for a message of a kind whose content says all that is wanted; give the content."""
-        async with asyncio.timeout(PATIENCE):
+    async def next(self, kind: str, /, **fields: Any) -> Any:
+        """Wait for a message of this kind with these fields; return its content."""
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 message = await self.socket.receive()
                 assert message.type is aiohttp.WSMsgType.TEXT, message
-                told = json.loads(message.data)
-                content = told.get(kind, told)
-                if told["type"] == kind and wanted.items() <= content.items():
+                parsed = json.loads(message.data)
+                content = parsed.get(kind, parsed)
+                if parsed["type"] == kind and fields.items() <= content.items():
                     return content
 
     async def closed(self) -> int | None:
-        """Wait until the other side closes; give its code."""
-        async with asyncio.timeout(PATIENCE):
+        """Wait until the console closes the connection; return the close code."""
+        async with asyncio.timeout(TIMEOUT):
             async for _ in self.socket:
                 pass
         return self.socket.close_code
@@ -87,7 +87,7 @@ class FakeLine:
 
 @dataclass
 class FakeSimulator:
-    """The little of the simulator's door that the phone cannot do without."""
+    """The parts of the control API that the console needs."""
 
     entries: list[dict[str, Any]] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
@@ -102,7 +102,7 @@ class FakeSimulator:
         return app
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        """Tell the entries after the one that is named, and stay open."""
+        """Stream the entries after ``after``, and keep the stream open."""
         self.connections += 1
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -115,7 +115,7 @@ class FakeSimulator:
             await response.write(b": still here\n\n")
 
     async def _audio(self, request: web.Request) -> web.WebSocketResponse:
-        """Say every sound again; end as a text says."""
+        """Echo binary messages; close with the code in a text message."""
         ours = web.WebSocketResponse()
         await ours.prepare(request)
         async for message in ours:
@@ -138,20 +138,20 @@ class FakeSimulator:
 
 @dataclass
 class ConsoleHarness:
-    """A phone alone, and what it sees of a platform."""
+    """A console with a fake simulator instead of a platform."""
 
     vonage: FakeSimulator
-    exchanges: RequestLog
-    page: ConsoleClient
+    request_log: RequestLog
+    client: ConsoleClient
     folder: Path
-    phone: WebConsole
+    console: WebConsole
     listeners: list[Callable[[LogLine], None]]
     end_vonage: Callable[[], Awaitable[None]]
 
 
-def exchange(number: int = 1, **more: Any) -> LoggedRequest:
-    """Make an exchange as the gateway would."""
-    known: dict[str, Any] = {
+def logged_request(number: int = 1, **more: Any) -> LoggedRequest:
+    """Build a logged API request."""
+    fields: dict[str, Any] = {
         "id": f"exchange{number}",
         "route": "POST /webhooks/answer",
         "function": "AnswerFunction",
@@ -163,23 +163,23 @@ def exchange(number: int = 1, **more: Any) -> LoggedRequest:
         "body": b"[]",
         "ms": 1.5,
     }
-    return LoggedRequest(**(known | more))
+    return LoggedRequest(**(fields | more))
 
 
 async def raw(url: str, request: str, *headers: str, host: str | None = None) -> tuple[int, str]:
-    """Send a request as it is; give the status and all that comes back."""
+    """Send a raw request; return the status and the whole response."""
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     lines = [f"{request} HTTP/1.1", f"Host: {host or address.netloc}", *headers]
     writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode())
-    answer = await asyncio.wait_for(reader.read(), PATIENCE)
+    response = await asyncio.wait_for(reader.read(), TIMEOUT)
     writer.close()
     await writer.wait_closed()
-    return int(answer.split()[1]), answer.decode("utf-8", "replace")
+    return int(response.split()[1]), response.decode("utf-8", "replace")
 
 
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(PATIENCE):
-        while not await holds():
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until the condition is true."""
+    async with asyncio.timeout(TIMEOUT):
+        while not await condition():
             await asyncio.sleep(0.05)

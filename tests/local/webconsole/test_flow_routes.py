@@ -1,7 +1,8 @@
-"""The flows as the page lists them, and what each answers."""
+"""The routes that list flows, fetch their NCCOs and explore their paths."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import shutil
@@ -26,47 +27,48 @@ NAMES = sorted(path.stem for path in (ROOT / "functions/flows").glob("[a-z]*.py"
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def write(booth: ConsoleHarness, name: str, content: str | bytes) -> None:
-    folder = booth.folder / "code" / "flows"
+def write(harness: ConsoleHarness, name: str, content: str | bytes) -> None:
+    folder = harness.folder / "code" / "flows"
     folder.mkdir(exist_ok=True)
     raw = content.encode() if isinstance(content, str) else content
     (folder / name).write_bytes(raw)
 
 
-async def read(booth: ConsoleHarness) -> list[dict[str, Any]]:
-    flows: list[dict[str, Any]] = (await booth.page.get("/api/flows"))["flows"]
+async def read(harness: ConsoleHarness) -> list[dict[str, Any]]:
+    flows: list[dict[str, Any]] = (await harness.client.get("/api/flows"))["flows"]
     return flows
 
 
-async def test_every_flow_is_listed_with_what_it_says_of_itself(page: ConsoleClient) -> None:
-    flows = {flow["name"]: flow for flow in (await page.get("/api/flows"))["flows"]}
+async def test_lists_every_flow_with_docstring_and_handlers(client: ConsoleClient) -> None:
+    flows = {flow["name"]: flow for flow in (await client.get("/api/flows"))["flows"]}
     assert sorted(flows) == NAMES
     menu = flows["dtmf_menu"]
-    assert menu["doc"].startswith("Offer a menu of digits")
+    source = (ROOT / "functions/flows/dtmf_menu.py").read_text(encoding="utf-8")
+    assert menu["doc"] == ast.get_docstring(ast.parse(source))
     assert (menu["handlers"], menu["error"]) == (["answer", "dtmf"], None)
 
 
-async def test_a_flow_is_read_and_not_run(booth: ConsoleHarness) -> None:
-    trap = booth.folder / "ran"
-    write(booth, "trap.py", f"open({str(trap)!r}, 'w')\ndef answer(call): ...\n")
-    assert [flow["name"] for flow in await read(booth)] == ["trap"]
+async def test_does_not_run_the_flows_it_lists(harness: ConsoleHarness) -> None:
+    trap = harness.folder / "ran"
+    write(harness, "trap.py", f"open({str(trap)!r}, 'w')\ndef answer(call): ...\n")
+    assert [flow["name"] for flow in await read(harness)] == ["trap"]
     assert not trap.exists()
 
 
-async def test_what_is_no_flow_is_not_listed(booth: ConsoleHarness) -> None:
-    write(booth, "__init__.py", "def answer(call): ...")
-    write(booth, "_parts.py", "def answer(call): ...")
-    write(booth, "shared.py", "def say(text): ...")
-    write(booth, "notes.txt", "def answer(call): ...")
-    assert await read(booth) == []
+async def test_lists_only_modules_with_an_answer_handler(harness: ConsoleHarness) -> None:
+    write(harness, "__init__.py", "def answer(call): ...")
+    write(harness, "_parts.py", "def answer(call): ...")
+    write(harness, "shared.py", "def say(text): ...")
+    write(harness, "notes.txt", "def answer(call): ...")
+    assert await read(harness) == []
 
 
-async def test_an_answer_that_was_imported_or_assigned_makes_a_flow_as_well(
-    booth: ConsoleHarness,
+async def test_lists_flows_whose_handlers_are_imported_or_assigned(
+    harness: ConsoleHarness,
 ) -> None:
-    write(booth, "one.py", "from flows.two import answer, say as dtmf")
-    write(booth, "two.py", "answer = event = print")
-    handlers = {flow["name"]: flow["handlers"] for flow in await read(booth)}
+    write(harness, "one.py", "from flows.two import answer, say as dtmf")
+    write(harness, "two.py", "answer = event = print")
+    handlers = {flow["name"]: flow["handlers"] for flow in await read(harness)}
     assert handlers == {"one": ["answer", "dtmf"], "two": ["answer", "event"]}
 
 
@@ -85,53 +87,55 @@ async def test_an_answer_that_was_imported_or_assigned_makes_a_flow_as_well(
         ("x = 1\n" * 200_000, None),
     ],
 )
-async def test_a_syntax_error_is_told_where_it_is(
-    booth: ConsoleHarness, source: str | bytes, line: int | None
+async def test_returns_the_line_of_a_syntax_error(
+    harness: ConsoleHarness, source: str | bytes, line: int | None
 ) -> None:
-    write(booth, "wrong.py", source)
-    (flow,) = await read(booth)
-    assert (flow["name"], flow["handlers"]) == ("wrong", [])
+    write(harness, "broken.py", source)
+    (flow,) = await read(harness)
+    assert (flow["name"], flow["handlers"]) == ("broken", [])
     assert flow["error"]["text"]
     if line is not None:
         assert flow["error"]["line"] == line
 
 
-async def test_a_warning_is_no_error(booth: ConsoleHarness) -> None:
-    write(booth, "odd.py", 'PATTERN = "\\d"\nif 1 is 1: pass\ndef answer(call): ...')
-    (flow,) = await read(booth)
+async def test_ignores_syntax_warnings(harness: ConsoleHarness) -> None:
+    write(harness, "odd.py", 'PATTERN = "\\d"\nif 1 is 1: pass\ndef answer(call): ...')
+    (flow,) = await read(harness)
     assert flow["error"] is None
 
 
-async def test_one_flow_that_is_wrong_hides_no_other(booth: ConsoleHarness) -> None:
-    write(booth, "wrong.py", "def")
-    write(booth, "right.py", "def answer(call): ...")
-    errors = {flow["name"]: flow["error"] is not None for flow in await read(booth)}
-    assert errors == {"wrong": True, "right": False}
+async def test_lists_valid_flows_next_to_a_broken_one(harness: ConsoleHarness) -> None:
+    write(harness, "broken.py", "def")
+    write(harness, "valid.py", "def answer(call): ...")
+    errors = {flow["name"]: flow["error"] is not None for flow in await read(harness)}
+    assert errors == {"broken": True, "valid": False}
 
 
-async def test_without_a_folder_of_flows_there_are_none(booth: ConsoleHarness) -> None:
-    assert await read(booth) == []
+async def test_lists_nothing_without_a_flows_folder(harness: ConsoleHarness) -> None:
+    assert await read(harness) == []
 
 
 @pytest.mark.parametrize("flow", NAMES)
-async def test_the_ncco_of_a_flow_is_asked_through_the_api(page: ConsoleClient, flow: str) -> None:
-    told = await page.get(f"/api/flows/{flow}/ncco")
-    assert (told["status"], told["apology"]) == (200, False)
-    assert told["ncco"][0]["action"] in ("talk", "connect")
-    assert json.loads(told["log"][-1])["flow"] == flow
-    assert told["ms"] > 0
+async def test_fetches_a_flows_ncco_through_the_api(client: ConsoleClient, flow: str) -> None:
+    preview = await client.get(f"/api/flows/{flow}/ncco")
+    assert (preview["status"], preview["apology"]) == (200, False)
+    assert preview["ncco"][0]["action"] in ("talk", "connect")
+    assert json.loads(preview["log"][-1])["flow"] == flow
+    assert preview["ms"] > 0
 
 
 @pytest.mark.parametrize("name", ["nobody", "__init__", "greet%00", "..%2fgreet", "greet&x=1"])
-async def test_a_flow_that_there_is_not_is_not_asked(page: ConsoleClient, name: str) -> None:
-    await page.get(f"/api/flows/{name}/ncco", 404)
+async def test_returns_404_for_the_ncco_of_an_unknown_flow(
+    client: ConsoleClient, name: str
+) -> None:
+    await client.get(f"/api/flows/{name}/ncco", 404)
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
 async def edited(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[ConsoleClient, Path]]:
-    """A platform whose functions may be changed: its page, and the folder of the flows."""
+    """A client of a platform with its own copy of the functions, and its folder of flows."""
     root = tmp_path_factory.mktemp("edited")
     for name in ("functions", "layers"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -143,80 +147,82 @@ async def edited(
         yield ConsoleClient(http, platform.phone.url), root / "functions" / "flows"
 
 
-async def test_the_next_answer_is_the_edited_flows(edited: tuple[ConsoleClient, Path]) -> None:
-    page, folder = edited
+async def test_fetches_the_ncco_of_the_edited_flow(edited: tuple[ConsoleClient, Path]) -> None:
+    client, folder = edited
     path = folder / "mine.py"
-    said = 'def answer(call):\n    return [{"action": "talk", "text": "%s"}]\n'
-    async with await page.connect() as line:
-        await line.next("hello")
+    source = 'def answer(call):\n    return [{"action": "talk", "text": "%s"}]\n'
+    async with await client.connect() as feed:
+        await feed.next("hello")
         for word in ("before", "after"):
-            path.write_text(said % word)
-            await line.next("flows")
-            told = await page.get("/api/flows/mine/ncco")
-            assert told["ncco"] == [{"action": "talk", "text": word}]
+            path.write_text(source % word)
+            await feed.next("flows")
+            preview = await client.get("/api/flows/mine/ncco")
+            assert preview["ncco"] == [{"action": "talk", "text": word}]
 
 
-async def test_a_flow_that_raises_is_an_apology_with_its_log(
+async def test_reports_an_apology_and_the_log_if_a_flow_raises(
     edited: tuple[ConsoleClient, Path],
 ) -> None:
-    page, folder = edited
+    client, folder = edited
     (folder / "raises.py").write_text("def answer(call):\n    raise ValueError('no luck')\n")
-    told = await page.get("/api/flows/raises/ncco")
-    assert (told["status"], told["apology"]) == (200, True)
-    assert told["ncco"][0]["text"].startswith("We are sorry")
-    assert json.loads(told["log"][-1])["outcome"] == "apology"
+    preview = await client.get("/api/flows/raises/ncco")
+    assert (preview["status"], preview["apology"]) == (200, True)
+    assert preview["ncco"][0]["text"].startswith("We are sorry")
+    assert json.loads(preview["log"][-1])["outcome"] == "apology"
 
 
-async def test_a_flow_with_a_syntax_error_is_an_apology_instead_of_a_dead_line(
+async def test_reports_an_apology_if_a_flow_has_a_syntax_error(
     edited: tuple[ConsoleClient, Path],
 ) -> None:
-    page, folder = edited
-    (folder / "wrong.py").write_text("def answer(call)\n")
-    flows = {flow["name"]: flow for flow in (await page.get("/api/flows"))["flows"]}
-    assert flows["wrong"]["error"]["line"] == 1
-    assert (await page.get("/api/flows/wrong/ncco"))["apology"]
+    client, folder = edited
+    (folder / "broken.py").write_text("def answer(call)\n")
+    flows = {flow["name"]: flow for flow in (await client.get("/api/flows"))["flows"]}
+    assert flows["broken"]["error"]["line"] == 1
+    assert (await client.get("/api/flows/broken/ncco"))["apology"]
 
 
-async def test_every_path_of_the_edited_flow_is_walked_and_drawn(
+async def test_explores_and_draws_the_edited_flow(
     edited: tuple[ConsoleClient, Path],
 ) -> None:
-    page, folder = edited
-    path = folder / "walked.py"
+    client, folder = edited
+    path = folder / "explored.py"
     path.write_text('def answer(call):\n    return [{"action": "talk", "text": "Hello & you"}]\n')
-    await page.get("/api/flows/walked/tree.svg", 404)
-    told = await page.send("POST", "/api/flows/walked/walk", {})
-    assert (told["findings"], "Hello" in told["text"]) == ([], True)
-    async with page.http.get(f"{page.url}/api/flows/walked/tree.svg") as response:
+    await client.get("/api/flows/explored/tree.svg", 404)
+    report = await client.send("POST", "/api/flows/explored/walk", {})
+    assert (report["findings"], "Hello" in report["text"]) == ([], True)
+    async with client.http.get(f"{client.url}/api/flows/explored/tree.svg") as response:
         assert response.content_type == "image/svg+xml"
         assert "Hello &amp; " in await response.text()
     path.write_text("def answer(call):\n    return []\n")
-    told = await page.send("POST", "/api/flows/walked/walk", {})
-    assert told["findings"][0].startswith("silent ending")
+    report = await client.send("POST", "/api/flows/explored/walk", {})
+    assert report["findings"][0].startswith("silent ending")
 
 
-async def test_walks_at_once_disturb_neither_each_other_nor_the_list_of_calls(
-    page: ConsoleClient,
+async def test_concurrent_explorations_affect_neither_each_other_nor_the_calls(
+    client: ConsoleClient,
 ) -> None:
-    before = await page.get("/sim/calls")
-    walks = (page.send("POST", f"/api/flows/{name}/walk", {}) for name in NAMES)
-    told = await asyncio.gather(*walks)
-    assert [one["findings"] for one in told] == [[]] * len(NAMES)
-    assert all(one["text"].startswith(name) for name, one in zip(NAMES, told, strict=True))
-    assert await page.get("/sim/calls") == before
+    before = await client.get("/sim/calls")
+    explorations = (client.send("POST", f"/api/flows/{name}/walk", {}) for name in NAMES)
+    reports = await asyncio.gather(*explorations)
+    assert [one["findings"] for one in reports] == [[]] * len(NAMES)
+    assert all(one["text"].startswith(name) for name, one in zip(NAMES, reports, strict=True))
+    assert await client.get("/sim/calls") == before
 
 
-async def test_a_flow_that_there_is_not_or_that_is_broken_is_not_walked(
-    booth: ConsoleHarness,
+async def test_does_not_explore_an_unknown_or_broken_flow(
+    harness: ConsoleHarness,
 ) -> None:
-    write(booth, "wrong.py", "def answer(call)\n")
-    await booth.page.send("POST", "/api/flows/nobody/walk", {}, 404)
-    refused = await booth.page.send("POST", "/api/flows/wrong/walk", {}, 409)
-    assert "expected" in refused["detail"]
+    write(harness, "broken.py", "def answer(call)\n")
+    await harness.client.send("POST", "/api/flows/nobody/walk", {}, 404)
+    error = await harness.client.send("POST", "/api/flows/broken/walk", {}, 409)
+    assert "expected" in error["detail"]
 
 
-async def test_a_drawing_holds_no_secret(booth: ConsoleHarness) -> None:
-    write(booth, "right.py", "def answer(call): ...")
-    told = await booth.page.send("POST", "/api/flows/right/walk", {})
-    assert told["text"] == "1. (secret)"
-    async with booth.page.http.get(f"{booth.page.url}/api/flows/right/tree.svg") as response:
+async def test_redacts_secrets_in_the_report_and_the_tree(harness: ConsoleHarness) -> None:
+    write(harness, "valid.py", "def answer(call): ...")
+    report = await harness.client.send("POST", "/api/flows/valid/walk", {})
+    assert report["text"] == "1. (secret)"
+    async with harness.client.http.get(
+        f"{harness.client.url}/api/flows/valid/tree.svg"
+    ) as response:
         assert await response.text() == "<svg>(secret)</svg>"

@@ -1,4 +1,4 @@
-"""The files of the page: those of one folder, and nothing else of the disk."""
+"""The console serves the page's files, and no other file of the disk."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_page_is_at_the_root(booth: ConsoleHarness) -> None:
-    (booth.folder / "page" / "index.html").write_text("<!doctype html>é")
-    async with booth.page.http.get(booth.page.url) as reply:
-        assert reply.status == 200
-        assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
-        assert await reply.text() == "<!doctype html>é"
+async def test_serves_the_page_at_the_root(harness: ConsoleHarness) -> None:
+    (harness.folder / "page" / "index.html").write_text("<!doctype html>é")
+    async with harness.client.http.get(harness.client.url) as response:
+        assert response.status == 200
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert await response.text() == "<!doctype html>é"
 
 
 @pytest.mark.parametrize(
@@ -30,20 +30,20 @@ async def test_the_page_is_at_the_root(booth: ConsoleHarness) -> None:
         ("icon.svg", "image/svg+xml"),
     ],
 )
-async def test_a_file_of_the_page_has_the_type_of_its_name(
-    booth: ConsoleHarness, name: str, kind: str
+async def test_derives_the_content_type_from_the_file_name(
+    harness: ConsoleHarness, name: str, kind: str
 ) -> None:
-    (booth.folder / "page" / name).write_text("content")
-    async with booth.page.http.get(f"{booth.page.url}/page/{name}") as reply:
-        assert (reply.status, reply.headers["Content-Type"]) == (200, kind)
+    (harness.folder / "page" / name).write_text("content")
+    async with harness.client.http.get(f"{harness.client.url}/page/{name}") as response:
+        assert (response.status, response.headers["Content-Type"]) == (200, kind)
 
 
-async def test_a_changed_file_is_served_as_it_is_now(booth: ConsoleHarness) -> None:
-    path = booth.folder / "page" / "app.js"
+async def test_serves_a_changed_file_without_a_restart(harness: ConsoleHarness) -> None:
+    path = harness.folder / "page" / "app.js"
     for content in ("before", "after"):
         path.write_text(content)
-        async with booth.page.http.get(f"{booth.page.url}/page/app.js") as reply:
-            assert await reply.text() == content
+        async with harness.client.http.get(f"{harness.client.url}/page/app.js") as response:
+            assert await response.text() == content
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,13 @@ async def test_a_changed_file_is_served_as_it_is_now(booth: ConsoleHarness) -> N
         "",
     ],
 )
-async def test_nothing_below_or_beside_the_folder_is_served(
-    booth: ConsoleHarness, name: str
-) -> None:
-    folder = booth.folder / "page"
-    (booth.folder / "secret.js").write_text("secret")
+async def test_serves_only_plain_files_of_the_folder(harness: ConsoleHarness, name: str) -> None:
+    folder = harness.folder / "page"
+    (harness.folder / "secret.js").write_text("secret")
     (folder / "inner").mkdir()
     for inside in ("inner/file.js", ".hidden.js", "program.py"):
         (folder / inside).write_text("secret")
-    (folder / "live-socket.js").symlink_to(booth.folder / "secret.js")
-    status, answer = await raw(booth.page.url, f"GET /page/{name}")
+    (folder / "live-socket.js").symlink_to(harness.folder / "secret.js")
+    status, response = await raw(harness.client.url, f"GET /page/{name}")
     assert status == 404
-    assert "secret" not in answer.partition("\r\n\r\n")[2]
+    assert "secret" not in response.partition("\r\n\r\n")[2]

@@ -1,4 +1,4 @@
-"""What the page shows of the table and the bucket."""
+"""The routes for stored events, recordings and transcripts."""
 
 from __future__ import annotations
 
@@ -20,63 +20,63 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-AUDIO = bytes(range(256)) * 40_000  # 10,240,000 bytes, more than is read at once
+AUDIO = bytes(range(256)) * 40_000  # 10,240,000 bytes, more than one chunk
 SIZE = len(AUDIO)
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """A recording and its transcript that are kept."""
+class StoredRecording:
+    """Writes a recording and its transcript, as fetch_recording stores them."""
 
-    recording: str
+    uuid: str
     platform: LocalPlatform
 
     def put(self, kind: str, key: str, content: bytes, content_type: str) -> None:
         bucket = self.platform.stack.outputs["BucketName"]
-        self.platform.cloud.client("s3").put_object(
+        self.platform.moto.client("s3").put_object(
             Bucket=bucket, Key=key, Body=content, ContentType=content_type
         )
-        self.item(pk={"S": f"recording#{self.recording}"}, sk={"S": kind}, key={"S": key})
+        self.item(pk={"S": f"recording#{self.uuid}"}, sk={"S": kind}, key={"S": key})
 
     def item(self, **attributes: Any) -> None:
         table = self.platform.stack.outputs["TableName"]
-        self.platform.cloud.client("dynamodb").put_item(TableName=table, Item=attributes)
+        self.platform.moto.client("dynamodb").put_item(TableName=table, Item=attributes)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def shelf(real: LocalPlatform) -> Shelf:
-    """A recording of some megabytes, kept as fetch_recording keeps one."""
-    made = Shelf(str(uuid.uuid4()), real)
-    key = f"CON-1/{made.recording}"
-    await asyncio.to_thread(made.put, "record", f"recordings/{key}", AUDIO, "audio/mpeg")
+async def stored(real: LocalPlatform) -> StoredRecording:
+    """A stored recording of several megabytes, with a transcript."""
+    recording = StoredRecording(str(uuid.uuid4()), real)
+    key = f"CON-1/{recording.uuid}"
+    await asyncio.to_thread(recording.put, "record", f"recordings/{key}", AUDIO, "audio/mpeg")
     text = json.dumps({"text": "hello"}).encode()
     await asyncio.to_thread(
-        made.put, "transcription", f"transcripts/{key}", text, "application/json"
+        recording.put, "transcription", f"transcripts/{key}", text, "application/json"
     )
-    return made
+    return recording
 
 
-async def test_the_items_of_a_conversation_are_shown_as_they_are_kept(page: ConsoleClient) -> None:
-    leg = await page.ring()
+async def test_returns_the_stored_items_of_a_conversation(client: ConsoleClient) -> None:
+    leg = await client.place_call()
     conversation = leg["conversation_uuid"]
 
-    async def are_kept() -> bool:
-        found = await page.get(f"/api/conversations/{conversation}/items")
-        return {"started", "answered"} <= {item.get("status") for item in found["items"]}
+    async def are_stored() -> bool:
+        response = await client.get(f"/api/conversations/{conversation}/items")
+        return {"started", "answered"} <= {item.get("status") for item in response["items"]}
 
-    await until(are_kept)
-    items = (await page.get(f"/api/conversations/{conversation}/items"))["items"]
+    await until(are_stored)
+    items = (await client.get(f"/api/conversations/{conversation}/items"))["items"]
     assert {item["pk"] for item in items} == {conversation}
     started = next(item for item in items if item["status"] == "started")
     assert started["from"] == "447700900123"
     assert isinstance(started["expires_at"], int)
 
 
-async def test_a_value_of_every_kind_is_shown_as_plain_json(
-    page: ConsoleClient, shelf: Shelf
+async def test_converts_every_dynamodb_type_to_plain_json(
+    client: ConsoleClient, stored: StoredRecording
 ) -> None:
     conversation = f"CON-{uuid.uuid4()}"
-    shelf.item(
+    stored.item(
         pk={"S": conversation},
         sk={"S": "x"},
         whole={"N": "12345678901234567890"},
@@ -89,7 +89,7 @@ async def test_a_value_of_every_kind_is_shown_as_plain_json(
         numbers={"NS": ["3", "1"]},
         words={"SS": ["b", "a"]},
     )
-    (item,) = (await page.get(f"/api/conversations/{conversation}/items"))["items"]
+    (item,) = (await client.get(f"/api/conversations/{conversation}/items"))["items"]
     assert item == {
         "pk": conversation,
         "sk": "x",
@@ -105,54 +105,56 @@ async def test_a_value_of_every_kind_is_shown_as_plain_json(
     }
 
 
-async def test_a_conversation_of_which_nothing_is_kept_has_no_items(page: ConsoleClient) -> None:
-    assert await page.get("/api/conversations/CON-none/items") == {"items": []}
+async def test_returns_no_items_for_an_unknown_conversation(client: ConsoleClient) -> None:
+    assert await client.get("/api/conversations/CON-none/items") == {"items": []}
 
 
 @pytest.mark.parametrize("name", ["a%2Fb", "%00", "a%20b", "x" * 200, "%23", "..%2f.."])
-async def test_what_is_no_identifier_is_not_looked_up(page: ConsoleClient, name: str) -> None:
-    await page.get(f"/api/conversations/{name}/items", 404)
-    await page.get(f"/api/recordings/{name}/audio", 404)
+async def test_does_not_look_up_an_invalid_identifier(client: ConsoleClient, name: str) -> None:
+    await client.get(f"/api/conversations/{name}/items", 404)
+    await client.get(f"/api/recordings/{name}/audio", 404)
 
 
-async def test_a_recording_is_shown_with_its_transcript(page: ConsoleClient, shelf: Shelf) -> None:
-    told = await page.get(f"/api/recordings/{shelf.recording}")
-    assert told["archive"]["key"].startswith("recordings/")
-    assert told["transcript"]["key"].startswith("transcripts/")
+async def test_returns_a_recording_with_its_transcript(
+    client: ConsoleClient, stored: StoredRecording
+) -> None:
+    response = await client.get(f"/api/recordings/{stored.uuid}")
+    assert response["archive"]["key"].startswith("recordings/")
+    assert response["transcript"]["key"].startswith("transcripts/")
 
 
-async def test_a_recording_that_is_not_kept_yet_is_shown_as_nothing(page: ConsoleClient) -> None:
+async def test_returns_nulls_for_a_recording_that_is_not_stored_yet(client: ConsoleClient) -> None:
     name = str(uuid.uuid4())
-    assert await page.get(f"/api/recordings/{name}") == {"archive": None, "transcript": None}
+    assert await client.get(f"/api/recordings/{name}") == {"archive": None, "transcript": None}
     for part in ("audio", "transcript"):
-        told = await page.get(f"/api/recordings/{name}/{part}", 404)
-        assert told["title"] == "Not Found"
+        response = await client.get(f"/api/recordings/{name}/{part}", 404)
+        assert response["title"] == "Not Found"
 
 
 async def get(
-    page: ConsoleClient, shelf: Shelf, part: str = "audio", **headers: str
+    client: ConsoleClient, stored: StoredRecording, part: str = "audio", **headers: str
 ) -> tuple[Any, bytes]:
-    url = f"{page.url}/api/recordings/{shelf.recording}/{part}"
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with page.http.get(url, headers=given) as reply:
-        return reply, await reply.read()
+    url = f"{client.url}/api/recordings/{stored.uuid}/{part}"
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with client.http.get(url, headers=fields) as response:
+        return response, await response.read()
 
 
-async def test_a_recording_is_sent_whole(page: ConsoleClient, shelf: Shelf) -> None:
-    reply, content = await get(page, shelf)
-    assert (reply.status, reply.content_type) == (200, "audio/mpeg")
-    assert reply.headers["Accept-Ranges"] == "bytes"
+async def test_sends_a_whole_recording(client: ConsoleClient, stored: StoredRecording) -> None:
+    response, content = await get(client, stored)
+    assert (response.status, response.content_type) == (200, "audio/mpeg")
+    assert response.headers["Accept-Ranges"] == "bytes"
     assert content == AUDIO
 
 
-async def test_a_transcript_is_sent(page: ConsoleClient, shelf: Shelf) -> None:
-    reply, content = await get(page, shelf, "transcript")
-    assert (reply.status, reply.content_type) == (200, "application/json")
+async def test_sends_a_transcript(client: ConsoleClient, stored: StoredRecording) -> None:
+    response, content = await get(client, stored, "transcript")
+    assert (response.status, response.content_type) == (200, "application/json")
     assert json.loads(content) == {"text": "hello"}
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "end"),
+    ("header", "first", "end"),
     [
         ("bytes=0-0", 0, 1),
         ("bytes=0-", 0, SIZE),
@@ -165,85 +167,85 @@ async def test_a_transcript_is_sent(page: ConsoleClient, shelf: Shelf) -> None:
         ("bytes=4194300-4194310", 4194300, 4194311),
     ],
 )
-async def test_a_part_is_sent_as_206(
-    page: ConsoleClient, shelf: Shelf, asked: str, first: int, end: int
+async def test_sends_a_range_with_206(
+    client: ConsoleClient, stored: StoredRecording, header: str, first: int, end: int
 ) -> None:
-    reply, content = await get(page, shelf, Range=asked)
-    assert reply.status == 206
-    assert reply.headers["Content-Range"] == f"bytes {first}-{end - 1}/{SIZE}"
-    assert int(reply.headers["Content-Length"]) == end - first
+    response, content = await get(client, stored, Range=header)
+    assert response.status == 206
+    assert response.headers["Content-Range"] == f"bytes {first}-{end - 1}/{SIZE}"
+    assert int(response.headers["Content-Length"]) == end - first
     assert content == AUDIO[first:end]
 
 
-@pytest.mark.parametrize("asked", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 5}", "bytes=-0"])
-async def test_a_part_that_is_not_there_is_416(
-    page: ConsoleClient, shelf: Shelf, asked: str
+@pytest.mark.parametrize("header", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 5}", "bytes=-0"])
+async def test_rejects_an_unsatisfiable_range_with_416(
+    client: ConsoleClient, stored: StoredRecording, header: str
 ) -> None:
-    reply, content = await get(page, shelf, Range=asked)
-    assert (reply.status, content) == (416, b"")
-    assert reply.headers["Content-Range"] == f"bytes */{SIZE}"
+    response, content = await get(client, stored, Range=header)
+    assert (response.status, content) == (416, b"")
+    assert response.headers["Content-Range"] == f"bytes */{SIZE}"
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "header",
     ["bytes=-", "bytes=9-3", "bytes=a-b", "items=0-1", "bytes=0-1,5-6", "bytes", "bytes=1-2-3"],
 )
-async def test_what_is_no_single_range_is_answered_with_all_of_it(
-    page: ConsoleClient, shelf: Shelf, asked: str
+async def test_ignores_a_header_that_is_not_a_single_range(
+    client: ConsoleClient, stored: StoredRecording, header: str
 ) -> None:
-    reply, content = await get(page, shelf, Range=asked)
-    assert (reply.status, len(content)) == (200, SIZE)
+    response, content = await get(client, stored, Range=header)
+    assert (response.status, len(content)) == (200, SIZE)
 
 
-async def test_a_part_of_another_object_than_the_browser_has_is_not_sent(
-    page: ConsoleClient, shelf: Shelf
+async def test_sends_everything_if_the_browser_has_another_version(
+    client: ConsoleClient, stored: StoredRecording
 ) -> None:
-    reply, _ = await get(page, shelf)
-    same, _ = await get(page, shelf, Range="bytes=0-9", If_Range=reply.headers["ETag"])
-    other, _ = await get(page, shelf, Range="bytes=0-9", If_Range='"other"')
+    response, _ = await get(client, stored)
+    same, _ = await get(client, stored, Range="bytes=0-9", If_Range=response.headers["ETag"])
+    other, _ = await get(client, stored, Range="bytes=0-9", If_Range='"other"')
     assert (same.status, other.status) == (206, 200)
 
 
 @pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "text/javascript", ""])
-async def test_what_could_be_a_page_is_sent_as_none(
-    page: ConsoleClient, real: LocalPlatform, kind: str
+async def test_sends_active_content_as_octet_stream(
+    client: ConsoleClient, real: LocalPlatform, kind: str
 ) -> None:
-    other = Shelf(str(uuid.uuid4()), real)
-    await asyncio.to_thread(other.put, "record", f"recordings/{other.recording}", b"<b>", kind)
-    reply, _ = await get(page, other)
-    assert reply.content_type == "application/octet-stream"
-    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    other = StoredRecording(str(uuid.uuid4()), real)
+    await asyncio.to_thread(other.put, "record", f"recordings/{other.uuid}", b"<b>", kind)
+    response, _ = await get(client, other)
+    assert response.content_type == "application/octet-stream"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_an_empty_object_is_sent_as_nothing(page: ConsoleClient, real: LocalPlatform) -> None:
-    other = Shelf(str(uuid.uuid4()), real)
-    await asyncio.to_thread(other.put, "record", f"recordings/{other.recording}", b"", "audio/wav")
-    assert (await get(page, other))[1] == b""
-    assert (await get(page, other, Range="bytes=0-"))[0].status == 416
+async def test_sends_an_empty_object(client: ConsoleClient, real: LocalPlatform) -> None:
+    other = StoredRecording(str(uuid.uuid4()), real)
+    await asyncio.to_thread(other.put, "record", f"recordings/{other.uuid}", b"", "audio/wav")
+    assert (await get(client, other))[1] == b""
+    assert (await get(client, other, Range="bytes=0-"))[0].status == 416
 
 
-async def test_an_item_whose_object_is_gone_is_explained(
-    page: ConsoleClient, real: LocalPlatform
+async def test_returns_502_if_the_object_is_missing(
+    client: ConsoleClient, real: LocalPlatform
 ) -> None:
-    other = Shelf(str(uuid.uuid4()), real)
+    other = StoredRecording(str(uuid.uuid4()), real)
     other.item(
-        pk={"S": f"recording#{other.recording}"}, sk={"S": "record"}, key={"S": "recordings/gone"}
+        pk={"S": f"recording#{other.uuid}"}, sk={"S": "record"}, key={"S": "recordings/gone"}
     )
-    told = await page.get(f"/api/recordings/{other.recording}/audio", 502)
-    assert told["title"] == "The bucket cannot be read"
+    response = await client.get(f"/api/recordings/{other.uuid}/audio", 502)
+    assert response["title"] == "The bucket cannot be read"
 
 
-async def test_a_page_that_stops_listening_holds_nobody_up(
-    page: ConsoleClient, shelf: Shelf
+async def test_stalled_downloads_do_not_block_others(
+    client: ConsoleClient, stored: StoredRecording
 ) -> None:
-    url = f"{page.url}/api/recordings/{shelf.recording}/audio"
+    url = f"{client.url}/api/recordings/{stored.uuid}/audio"
     async with aiohttp.ClientSession() as http:
         stalled = [await http.get(url) for _ in range(12)]
-        assert (await get(page, shelf))[1] == AUDIO
-        for reply in stalled:
-            reply.close()
+        assert (await get(client, stored))[1] == AUDIO
+        for response in stalled:
+            response.close()
 
 
-async def test_without_a_table_there_are_no_items(booth: ConsoleHarness) -> None:
-    assert await booth.page.get("/api/conversations/CON-1/items") == {"items": []}
-    await booth.page.get("/api/recordings/1/audio", 404)
+async def test_returns_no_items_without_a_table(harness: ConsoleHarness) -> None:
+    assert await harness.client.get("/api/conversations/CON-1/items") == {"items": []}
+    await harness.client.get("/api/recordings/1/audio", 404)
