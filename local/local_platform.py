@@ -127,11 +127,6 @@ class LocalPlatform:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    @property
-    def cloud(self) -> MotoServer:
-        """The old name of ``moto``."""
-        return self.moto
-
     async def start(self) -> None:
         """Start every part. If one fails, stop those before it.
 

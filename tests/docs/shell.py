@@ -77,7 +77,7 @@ class Shell:
             "AWS_SESSION_TOKEN": keys.aws_session_token,
             "AWS_REGION": self.platform.options.region,
             "AWS_DEFAULT_REGION": self.platform.options.region,
-            "AWS_ENDPOINT_URL": self.platform.cloud.url,
+            "AWS_ENDPOINT_URL": self.platform.moto.url,
             "KEY": os.urandom(8).hex(),
             "TO_NUMBER": "447700900000",
         }

@@ -133,7 +133,7 @@ async def test_any_other_body_is_base64(
 
 
 async def respond(http: aiohttp.ClientSession, result: Any) -> tuple[int, bytes, Any]:
-    """Let the function return ``result``, and return the status, body and headers."""
+    """Make the function return ``result``, and return the status, body and headers."""
     async with http.post("/probe?do=reply", data=json.dumps(result), headers=JSON) as response:
         return response.status, await response.read(), response.headers
 

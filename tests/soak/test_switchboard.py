@@ -84,7 +84,7 @@ async def _change(terminal: CliTerminal, *words: str) -> tuple[float, float]:
 
 
 def _break(platform: LocalPlatform) -> None:
-    client = platform.cloud.client("secretsmanager")
+    client = platform.moto.client("secretsmanager")
     secret = platform.stack.secrets["SwitchboardSecret"]
     client.put_secret_value(SecretId=secret, SecretString="not a switchboard")
 

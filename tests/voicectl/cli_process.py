@@ -129,7 +129,7 @@ class CliTerminal:
     def items(self) -> list[dict[str, Any]]:
         """Return the events in the table."""
         table = self.platform.stack.outputs["TableName"]
-        pages = self.platform.cloud.client("dynamodb").get_paginator("scan")
+        pages = self.platform.moto.client("dynamodb").get_paginator("scan")
         found = [item for page in pages.paginate(TableName=table) for item in page["Items"]]
         return [one for one in found if "body" in one]
 
@@ -164,7 +164,7 @@ class CliTerminal:
         texts = {"pk": "CON-of-a-test", "sk": f"{stamp}#status"}
         key = {name: {"S": text} for name, text in texts.items()}
         texts = {"day": stamp[:10], "received_at": stamp, "signed_by": fingerprint}
-        client = self.platform.cloud.client("dynamodb")
+        client = self.platform.moto.client("dynamodb")
         table = self.platform.stack.outputs["TableName"]
         item = key | {name: {"S": text} for name, text in texts.items()}
         client.put_item(TableName=table, Item=item)
@@ -227,7 +227,7 @@ class Secrets:
     """The stack's two secrets."""
 
     def __init__(self, terminal: CliTerminal) -> None:
-        self.client = terminal.platform.cloud.client("secretsmanager")
+        self.client = terminal.platform.moto.client("secretsmanager")
         outputs = terminal.platform.stack.outputs
         self.signing, self.application = (
             outputs["SigningSecretArn"],

@@ -113,7 +113,7 @@ async def test_an_empty_secret_fails(
 
 
 async def test_a_message_in_a_dead_letter_queue_is_reported(terminal: CliTerminal) -> None:
-    sqs = terminal.platform.cloud.client("sqs")
+    sqs = terminal.platform.moto.client("sqs")
     url = terminal.platform.stack.outputs["RecordingsDeadLetterQueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{}")
     try:

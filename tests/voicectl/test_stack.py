@@ -37,14 +37,14 @@ async def aws(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> Async
     for name, value in {
         "AWS_ACCESS_KEY_ID": platform.credentials.aws_access_key_id,
         "AWS_SECRET_ACCESS_KEY": platform.credentials.aws_secret_access_key,
-        "AWS_ENDPOINT_URL": platform.cloud.url,
+        "AWS_ENDPOINT_URL": platform.moto.url,
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     }.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
-    client = platform.cloud.client("cloudformation")
+    client = platform.moto.client("cloudformation")
     client.create_stack(StackName=NAME, TemplateBody=json.dumps(TEMPLATE))
     yield
     client.delete_stack(StackName=NAME)

@@ -136,7 +136,7 @@ async def test_undo_fixes_an_invalid_document_from_outside(
 
 def put_directly(terminal: CliTerminal, text: str) -> None:
     """Store a text without the application, as a user of the AWS console can."""
-    client = terminal.platform.cloud.client("secretsmanager")
+    client = terminal.platform.moto.client("secretsmanager")
     secret = terminal.platform.stack.secrets["SwitchboardSecret"]
     client.put_secret_value(SecretId=secret, SecretString=text)
 
@@ -243,7 +243,7 @@ async def test_after_a_failed_store_the_result_is_reported_as_unknown(
     board: CliTerminal,
 ) -> None:
     # given that Secrets Manager fails while the editor is open
-    client = board.platform.cloud.client("secretsmanager")
+    client = board.platform.moto.client("secretsmanager")
     secret = board.platform.stack.secrets["SwitchboardSecret"]
     writes = editor(
         board.folder,

@@ -80,7 +80,7 @@ async def recorded(terminal: CliTerminal, to: str, *words: str) -> dict[str, Any
     placed = await terminal.json("call", "--to", to, "--ncco", name, *words)
 
     table = terminal.platform.stack.outputs["TableName"]
-    dynamodb = terminal.platform.cloud.client("dynamodb")
+    dynamodb = terminal.platform.moto.client("dynamodb")
 
     async def stored() -> bool:
         found = await asyncio.to_thread(
@@ -100,7 +100,7 @@ async def recorded(terminal: CliTerminal, to: str, *words: str) -> dict[str, Any
 async def ended(terminal: CliTerminal, leg: str) -> None:
     """Wait until the end of a leg is stored."""
     table = terminal.platform.stack.outputs["TableName"]
-    dynamodb = terminal.platform.cloud.client("dynamodb")
+    dynamodb = terminal.platform.moto.client("dynamodb")
 
     async def stored() -> bool:
         found = await asyncio.to_thread(

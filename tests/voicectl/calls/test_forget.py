@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 def everything(terminal: CliTerminal) -> str:
     """Return all items of the table and all keys in the bucket, as one text."""
-    cloud, outputs = terminal.platform.cloud, terminal.platform.stack.outputs
+    cloud, outputs = terminal.platform.moto, terminal.platform.stack.outputs
     pages = cloud.client("dynamodb").get_paginator("scan").paginate(TableName=outputs["TableName"])
     items = [item for page in pages for item in page["Items"]]
     listed = cloud.client("s3").list_object_versions(Bucket=outputs["BucketName"])

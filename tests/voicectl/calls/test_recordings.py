@@ -38,7 +38,7 @@ async def test_a_recording_is_saved_as_it_was_stored(terminal: CliTerminal) -> N
 async def test_a_download_that_differs_is_not_saved(terminal: CliTerminal) -> None:
     made = await recorded(terminal, "447700900631")
     known = made["recording"]
-    s3 = terminal.platform.cloud.client("s3")
+    s3 = terminal.platform.moto.client("s3")
     bucket = terminal.platform.stack.outputs["BucketName"]
     key = f"recordings/{known['conversation_uuid']}/{known['uuid']}"
     s3.put_object(Bucket=bucket, Key=key, Body=b"cut")

@@ -60,13 +60,13 @@ async def stack(terminal: CliTerminal) -> Queues:
         for name in ("Recordings", "Overflow")
         for dead, kind in (("", ""), (" dead", "DeadLetter"))
     }
-    return Queues(terminal, terminal.platform.cloud.client("sqs"), urls)
+    return Queues(terminal, terminal.platform.moto.client("sqs"), urls)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def queues(terminal: CliTerminal, tmp_path: Path) -> Queues:
     """The platform with queues of one test, which nothing consumes."""
-    sqs = terminal.platform.cloud.client("sqs")
+    sqs = terminal.platform.moto.client("sqs")
     urls: dict[str, str] = {}
     for name in ("recordings", "overflow"):
         made = f"{name}-{uuid.uuid4()}"
@@ -85,7 +85,7 @@ async def queues(terminal: CliTerminal, tmp_path: Path) -> Queues:
 
 @pytest.fixture
 def faulty(terminal: CliTerminal) -> Iterator[FaultyAws]:
-    with FaultyAws(terminal.platform.cloud.url) as aws:
+    with FaultyAws(terminal.platform.moto.url) as aws:
         yield aws
 
 
@@ -112,7 +112,7 @@ async def test_an_event_from_the_dead_letter_queue_is_stored(stack: Queues) -> N
     assert message["reason"].startswith("received too often")
     assert message["what"] == f"status ringing {item['pk']}"
     assert message["id"] in shown["sent"]
-    cloud, table = stack.terminal.platform.cloud, stack.terminal.platform.stack.outputs["TableName"]
+    cloud, table = stack.terminal.platform.moto, stack.terminal.platform.stack.outputs["TableName"]
     dynamodb = cloud.client("dynamodb")
     key = {name: {"S": item[name]} for name in ("pk", "sk")}
 
@@ -146,7 +146,7 @@ async def test_a_recording_from_the_dead_letter_queue_is_fetched(stack: Queues) 
 
 def delete_recording(terminal: CliTerminal, known: dict[str, Any]) -> None:
     """Restore the state from before a recording was fetched."""
-    cloud, outputs = terminal.platform.cloud, terminal.platform.stack.outputs
+    cloud, outputs = terminal.platform.moto, terminal.platform.stack.outputs
     item = {"pk": {"S": f"recording#{known['uuid']}"}, "sk": {"S": "record"}}
     cloud.client("dynamodb").delete_item(TableName=outputs["TableName"], Key=item)
     key = f"recordings/{known['conversation_uuid']}/{known['uuid']}"
