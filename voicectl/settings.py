@@ -22,8 +22,8 @@ WHERE = {
     "VONAGE_API_KEY": f"API key, on the first page of the dashboard: {_DASHBOARD}",
     "VONAGE_API_SECRET": f"API secret, under the API key: {_DASHBOARD}/settings",
     "VONAGE_APPLICATION_ID": f"Application ID: {_DASHBOARD}/applications",
-    "VONAGE_APPLICATION_PRIVATE_KEY": "the private.key that you downloaded when you generated the"
-    " application's key pair; or set VONAGE_APPLICATION_PRIVATE_KEY_PATH to that file",
+    "VONAGE_APPLICATION_PRIVATE_KEY": "the application's private key, as you downloaded it; or"
+    " set VONAGE_APPLICATION_PRIVATE_KEY_PATH to its file",
     "VONAGE_NUMBER": f"a number that you rent: {_DASHBOARD}/your-numbers",
     "VONAGE_SIGNATURE_SECRET": f"Signature secret, under Signed webhooks: {_DASHBOARD}/settings",
     "TO_NUMBER": "the number to call, such as your own phone number",
