@@ -53,7 +53,7 @@ def aws() -> AwsClient:
 @functools.cache
 def secrets() -> SigningSecretCache:
     """Return the cache of the signature secrets."""
-    return SigningSecretCache(aws(), settings().signing_secret_id, time.monotonic)
+    return SigningSecretCache(aws(), settings().signing_secret_id, time.time)
 
 
 @functools.cache

@@ -18,9 +18,7 @@ log.setLevel(logging.INFO)
 
 @functools.cache
 def _secrets() -> SigningSecretCache:
-    return SigningSecretCache(
-        AwsClient(os.environ), os.environ["SIGNING_SECRET_ID"], time.monotonic
-    )
+    return SigningSecretCache(AwsClient(os.environ), os.environ["SIGNING_SECRET_ID"], time.time)
 
 
 def handler(event: object, context: Any) -> None:

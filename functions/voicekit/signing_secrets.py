@@ -1,11 +1,15 @@
-"""Cache of the webhook signature secrets in Secrets Manager."""
+"""Cache of the webhook signature secrets in Secrets Manager.
+
+A copy is read again when it is five minutes old, so that a revoked secret stops working. An older
+copy is used only while Secrets Manager does not respond.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from voicekit.aws_client import AwsError
+from voicekit.aws_client import AwsError, AwsRefused
 from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
@@ -13,7 +17,9 @@ if TYPE_CHECKING:
 
     from voicekit.aws_client import AwsClient
 
+_MAX_AGE = 300.0  # seconds after which a copy is read again
 _MIN_AGE = 60.0  # seconds after an attempt to read the secret before the next one
+_RENEWAL_SECONDS = 0.5  # limit for replacing an old copy: a caller waits, and the copy may serve
 
 
 class SecretUnavailable(Exception):
@@ -29,19 +35,20 @@ class SigningSecretCache:
         The AWS client.
     secret_id
         The name or ARN of the secret.
-    monotonic
-        A monotonic clock in seconds.
+    clock
+        Seconds since 1970. Not the monotonic clock, which may stop while an environment is frozen.
     """
 
-    def __init__(self, aws: AwsClient, secret_id: str, monotonic: Callable[[], float]) -> None:
+    def __init__(self, aws: AwsClient, secret_id: str, clock: Callable[[], float]) -> None:
         self._aws = aws
         self._secret_id = secret_id
-        self._monotonic = monotonic
+        self._clock = clock
         self._secrets: SigningSecrets | None = None
+        self._read_at = 0.0
         self._tried_at = 0.0
 
     def get(self, within: float) -> SigningSecrets:
-        """Return the cached secrets, and read them if there are none yet.
+        """Return the secrets, at most five minutes old unless Secrets Manager does not respond.
 
         Parameters
         ----------
@@ -51,9 +58,18 @@ class SigningSecretCache:
         Raises
         ------
         SecretUnavailable
-            If they are unreachable, incomplete or invalid.
+            If they are incomplete, invalid, or unreachable without a copy.
         """
-        return self._secrets or self._fetch(within)
+        copy = self._secrets
+        if copy is None:
+            return self._fetch(within)
+        if self._is_past(self._read_at, _MAX_AGE) and self._is_past(self._tried_at, _MIN_AGE):
+            try:
+                return self._fetch(min(within, _RENEWAL_SECONDS))
+            except SecretUnavailable:
+                if self._secrets is None:  # Secrets Manager responded
+                    raise
+        return copy
 
     def refresh(self, within: float) -> SigningSecrets | None:
         """Read the secrets again and return them, or None within a minute of the last attempt.
@@ -61,19 +77,26 @@ class SigningSecretCache:
         Raises
         ------
         SecretUnavailable
-            If they are unreachable, incomplete or invalid; the cached ones stay.
+            If they are unreachable, incomplete or invalid.
         """
-        if self._monotonic() - self._tried_at < _MIN_AGE:
-            return None
-        return self._fetch(within)
+        return self._fetch(within) if self._is_past(self._tried_at, _MIN_AGE) else None
+
+    def _is_past(self, start: float, seconds: float) -> bool:
+        # A clock that was set back must not keep a copy forever.
+        return not 0 <= self._clock() - start < seconds
 
     def _fetch(self, within: float) -> SigningSecrets:
-        self._tried_at = self._monotonic()
+        """Read the secrets; any response but valid secrets removes the copy."""
+        now = self._tried_at = self._clock()
         try:
             text = self._aws.get_secret_value(self._secret_id, within=within)
         except AwsError as error:
+            if isinstance(error, AwsRefused):
+                self._secrets = None
             raise SecretUnavailable(str(error)) from None
+        self._secrets = None
         self._secrets = _parse(text)
+        self._read_at = now
         return self._secrets
 
 

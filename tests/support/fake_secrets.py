@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
-from voicekit.aws_client import AwsUnavailable
+from voicekit.aws_client import AwsRefused, AwsUnavailable
 from voicekit.signing_secrets import SigningSecretCache
 
 if TYPE_CHECKING:
@@ -20,20 +20,29 @@ class FakeSecrets:
     ----------
     text
         The secret's value; None if Secrets Manager is unavailable.
+    refused
+        Whether Secrets Manager denies access.
     read
         The number of reads.
+    within
+        The time limit of the last read.
     seconds
         The cache's clock.
     """
 
     def __init__(self, text: str | None) -> None:
         self.text = text
+        self.refused = False
         self.read = 0
+        self.within: float | None = None
         self.seconds = 1000.0
 
     def get_secret_value(self, secret_id: str, *, within: float | None = None) -> str:
         """Read it, as `voicekit.aws_client.AwsClient` does."""
         self.read += 1
+        self.within = within
+        if self.refused:
+            raise AwsRefused("GetSecretValue", "AccessDeniedException")
         if self.text is None or within == 0:
             raise AwsUnavailable("GetSecretValue", "no usable response, TimeoutError")
         return self.text

@@ -222,6 +222,26 @@ def test_a_rotated_secret_is_read_again_after_a_minute() -> None:
     assert handler.secret.read == 2
 
 
+def test_a_revoked_secret_is_rejected_after_five_minutes() -> None:
+    handler = HandlerUnderTest()
+    assert handler(post())["statusCode"] == 200
+    handler.secret.text = OURS.secret_string(signature_secret="rotated-" + OURS.signature_secret)
+    handler.secret.seconds += 299
+    assert handler(post())["statusCode"] == 200
+    handler.secret.seconds += 1
+    for _ in range(2):
+        assert handler(post())["statusCode"] == 401
+    assert handler.secret.read == 2
+
+
+def test_webhooks_are_answered_while_secrets_manager_does_not_respond() -> None:
+    handler = HandlerUnderTest()
+    handler(post())
+    handler.secret.text = None
+    handler.secret.seconds += 3600
+    assert handler(post())["statusCode"] == 200
+
+
 @pytest.mark.parametrize("live", ["signature_secret", "previous_signature_secret"])
 def test_signed_by_identifies_one_of_two_secrets(live: str) -> None:
     # given two secrets, one of them ours
