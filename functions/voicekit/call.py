@@ -32,9 +32,10 @@ class Call(NamedTuple):
     region_url
         The base URL of the Vonage region that handles the call, None if unknown.
     custom_data
-        The custom data of a Client SDK call.
+        The custom data of a Client SDK call; empty if the webhook is not verified.
     sip_headers
-        The SIP headers of an inbound SIP call, as ``{"X-Foo": "…"}``.
+        The SIP headers of an inbound SIP call, as ``{"X-Foo": "…"}``; empty if the webhook is not
+        verified.
     state
         The query parameters of the webhook's URL: those that the flow passed to `url`, or those of
         the URL configured at Vonage. They are not signed on POST.
@@ -42,6 +43,10 @@ class Call(NamedTuple):
         The settings of the stack.
     base_url
         The base URL of this application, without a trailing slash.
+    verified
+        Whether Vonage's signature covers the fields above. It is False only for an answer webhook
+        by GET whose payload hash does not match. Even a signed number proves nothing about the
+        caller, who can choose it.
     """
 
     flow: str
@@ -55,6 +60,7 @@ class Call(NamedTuple):
     state: Mapping[str, str]
     settings: StackSettings
     base_url: str
+    verified: bool
 
     @property
     def language(self) -> str:
@@ -142,7 +148,8 @@ def from_webhook(webhook: Webhook, flow: str, settings: StackSettings) -> Call:
         If a field has the wrong type.
     """
     fields = webhook.fields
-    custom = fields.get("custom_data") or {}
+    signed = fields if webhook.verified else {}
+    custom = signed.get("custom_data") or {}
     if isinstance(custom, str):
         custom = json_object(custom, "custom_data")
     if not isinstance(custom, dict):
@@ -157,12 +164,13 @@ def from_webhook(webhook: Webhook, flow: str, settings: StackSettings) -> Call:
         custom_data=custom,
         sip_headers={
             name.removeprefix(SIP_HEADER_PREFIX): value
-            for name, value in fields.items()
+            for name, value in signed.items()
             if name.startswith(SIP_HEADER_PREFIX) and isinstance(value, str)
         },
         state=webhook.state,
         settings=settings,
         base_url=webhook.base_url,
+        verified=webhook.verified,
     )
 
 

@@ -62,9 +62,10 @@ class WebhookRequest(NamedTuple):
 
 
 class Webhook(NamedTuple):
-    """A verified webhook: Vonage's fields, and the parameters of our own URL.
+    """A webhook with a valid token: Vonage's fields, and the parameters of our own URL.
 
-    ``signed_by`` is the fingerprint of the secret that signed it.
+    ``signed_by`` is the fingerprint of the secret that signed the token. ``verified`` is whether
+    the token covers the fields, False only for a tolerated GET request.
     """
 
     request: WebhookRequest
@@ -73,6 +74,7 @@ class Webhook(NamedTuple):
     base_url: str
     deadline: float
     signed_by: str = ""
+    verified: bool = True
 
     def time_left(self, at_most: float) -> float:
         """Return the seconds left until the deadline, limited to ``at_most``."""
@@ -105,8 +107,8 @@ def handler(
         Return the settings and the signature secrets. Both are called on every request, so an
         invalid setting produces a 503 response instead of an import error.
     tolerates_get_hash
-        Whether a GET request with a wrong payload hash is logged and accepted, unless the settings
-        enforce the hash. Only for a webhook without side effects.
+        Whether a GET request with a wrong payload hash is logged and accepted as not verified,
+        unless the settings enforce the hash. Only for a webhook without side effects.
     """
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -118,8 +120,8 @@ def handler(
             request = read(event)
             config = settings()
             own, state = _own_parameters(request)
-            hash_matches, signed_by = _verify(request, own, config, secrets(), deadline)
-            if not hash_matches:
+            verified, signed_by = _verify(request, own, config, secrets(), deadline)
+            if not verified:
                 log_fields["get_hash"] = "differs"
                 if config.enforce_answer_get_hash or not tolerates_get_hash:
                     raise signature.InvalidSignature("payload_hash does not match the query string")
@@ -129,7 +131,9 @@ def handler(
             base_url = config.public_base_url or _base_url(request)
             if time.monotonic() >= deadline:
                 raise RetryLater("no time left")
-            response = respond(Webhook(request, fields, state, base_url, deadline, signed_by))
+            response = respond(
+                Webhook(request, fields, state, base_url, deadline, signed_by, verified)
+            )
             result = _to_gateway(response)
         except Exception as error:
             response = _error_response(error)

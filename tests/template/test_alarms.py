@@ -16,7 +16,7 @@ from tests.support.fake_aws import FakeAws
 from tests.support.function_process import FunctionProcesses, InvocationResult
 from tests.support.gateway_events import http_event
 from tests.support.signing import bearer
-from tests.support.webhooks import post
+from tests.support.webhooks import get, post
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -217,6 +217,7 @@ def ordinary_calls(stack: Stack) -> None:
     """A hundred calls with events, digits and a recording."""
     account = stack.cloud.account
     stack.invoke("answer", answered(stack), times=100)
+    stack.invoke("answer", get(account, "answer", webhooks.answer(OF)), times=100)
     stack.invoke("event", status(stack), times=100)
     stack.invoke("event", status(stack), times=100)
     stack.invoke("dtmf", post(account, "dtmf", webhooks.keys(OF), "flow=dtmf_menu"), times=100)
@@ -330,6 +331,12 @@ def a_wrong_signature_secret(stack: Stack) -> None:
     stack.invoke("event", badly_signed(stack), times=10)
 
 
+def an_invented_caller_with_the_token_of_an_event(stack: Stack) -> None:
+    request = get(stack.cloud.account, "answer", webhooks.answer(OF))
+    request["headers"]["authorization"] = status(stack)["headers"]["authorization"]
+    assert stack.invoke("answer", request).status == 200
+
+
 def a_request_for_the_fallback(stack: Stack) -> None:
     stack.invoke("fallback", answered(stack))
 
@@ -426,6 +433,7 @@ FAULTS: dict[Callable[[Stack], None], str] = {
     a_malformed_admin_event: "UnforeseenErrorsAlarm",
     a_table_and_a_queue_that_fail: "TransientFaultsAlarm",
     a_wrong_signature_secret: "RejectedSignaturesAlarm",
+    an_invented_caller_with_the_token_of_an_event: "GetHashMismatchAlarm",
     a_request_for_the_fallback: "FallbackUsedAlarm",
     an_ncco_that_vonage_cannot_execute: "NccoErrorsAlarm",
     three_slow_responses: "SlowRepliesAlarm",

@@ -258,6 +258,7 @@ def filter_of(resources: Resources, metric: str) -> dict[str, Any]:
         ("Webhooks", "WebhookLogs"),
         ("SwitchboardUnread", "WebhookLogs"),
         ("SlowReplies", "WebhookLogs"),
+        ("GetHashMismatches", "WebhookLogs"),
         ("NccoErrors", "WebhookLogs"),
         ("CallsAnswered", "WebhookLogs"),
         ("Recordings", "FetchRecordingLogs"),
@@ -274,8 +275,8 @@ def test_a_metric_has_one_filter_on_the_lines_of_its_functions(
     assert (transformation["MetricValue"], transformation["Unit"]) == ("1", "Count")
 
 
-def test_there_are_eight_filters(production: Resources) -> None:
-    assert len(of_type(production, "AWS::Logs::MetricFilter")) == 8
+def test_there_are_nine_filters(production: Resources) -> None:
+    assert len(of_type(production, "AWS::Logs::MetricFilter")) == 9
 
 
 def slow(resources: Resources) -> set[str]:

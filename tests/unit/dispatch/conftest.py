@@ -62,6 +62,8 @@ _DO = {
         "number": call.from_}]}],
     "surrogate": lambda call: [{"action": "talk", "text": "\\ud800"}],
     "object": lambda call: [{"action": "talk", "text": object()}],
+    "show": lambda call: [{"action": "talk", "text":
+        f"{call.verified} {call.custom_data} {call.sip_headers}"}],
 }
 """
 

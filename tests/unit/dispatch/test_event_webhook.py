@@ -93,6 +93,27 @@ def test_if_a_flow_fails_in_any_way_the_caller_hears_an_apology(
     assert (line["outcome"], line["level"], line["flow"]) == ("apology", "ERROR", "faulty")
 
 
+def test_a_flow_gets_custom_data_and_sip_headers_only_from_a_signed_webhook(
+    start: Callable[..., FunctionProcesses], functions: FunctionProcesses, cloud: FakeAws
+) -> None:
+    # given an answer webhook by GET, and one with the valid token of an event
+    fields = webhooks.answer(conversation(), custom_data={"role": "owner"})
+    query = urlencode({"flow": "faulty", "how": "show"})
+    signed = get(cloud.account, "answer", fields | {"SipHeader_X-Role": "owner"}, query)
+    event = post(cloud.account, "event", webhooks.status(conversation()))
+    headers = signed["headers"] | {"authorization": event["headers"]["authorization"]}
+    invented = signed | {"headers": headers}
+    # then the flow gets both of the first, and neither of the second
+    result = functions("answer", signed)
+    assert result.ncco[0]["text"] == "True {'role': 'owner'} {'X-Role': 'owner'}"
+    assert "get_hash" not in result.logs[0]
+    result = functions("answer", invented)
+    assert result.ncco[0]["text"] == "False {} {}"
+    assert result.logs[0]["get_hash"] == "differs"
+    # and the setting `enforce` rejects it
+    assert start(ANSWER_GET_HASH="enforce")("answer", invented).status == 401
+
+
 @pytest.mark.parametrize(
     "flow", ["unheard_of", "__init__", "../greet", "flows.greet", "os", "\x00"]
 )

@@ -17,9 +17,10 @@ SETTINGS = from_environment(stack())
 UUID = "0779a56d002f1c7f47f82ef5fe84ab79"
 
 
-def call(state: Any = None, **fields: Any) -> Call:
+def call(state: Any = None, verified: Any = True, **fields: Any) -> Call:
     request = WebhookRequest("POST", "/webhooks/answer", "", None, b"", "host", 0.0)
-    webhook = Webhook(request, fields, state or {}, "https://voice.example.com", 0.0)
+    base = "https://voice.example.com"
+    webhook = Webhook(request, fields, state or {}, base, 0.0, verified=verified)
     return from_webhook(webhook, "greet", SETTINGS)
 
 
@@ -34,6 +35,19 @@ def test_a_call_has_the_fields_of_the_webhook() -> None:
     assert (parsed.conversation_uuid, parsed.region_url) == ("CON-1", "https://api-us-3.vonage.com")
     assert parsed.sip_headers == {"X_Foo": "bar"}
     assert parsed.language == "en-GB"
+
+
+@pytest.mark.parametrize("custom", [{"role": "owner"}, '{"role": "owner"}', "not JSON", [1]])
+def test_a_webhook_that_is_not_verified_has_no_custom_data_and_no_sip_headers(
+    custom: object,
+) -> None:
+    parsed = call(verified=False, **{"from": "447700900123"}, custom_data=custom, SipHeader_X="y")
+    assert (parsed.verified, parsed.custom_data, parsed.sip_headers) == (False, {}, {})
+    assert parsed.from_ == "447700900123"
+
+
+def test_a_verified_webhook_says_so() -> None:
+    assert call().verified
 
 
 def test_the_caller_of_a_client_sdk_is_in_from_user() -> None:

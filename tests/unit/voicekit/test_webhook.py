@@ -194,6 +194,16 @@ def test_a_get_hash_mismatch_is_accepted_only_if_tolerated_and_not_enforced(
     response = handler(get("to=442079460000", hashed="to=442079460001"))
     assert response["statusCode"] == (200 if tolerant and policy == "report" else 401)
     assert vars(caplog.records[-1])["get_hash"] == "differs"
+    assert [webhook.verified for webhook in handler.webhooks] == (
+        [False] if tolerant and policy == "report" else []
+    )
+
+
+@pytest.mark.parametrize("event", [post, lambda: get("to=442079460000")], ids=["POST", "GET"])
+def test_a_webhook_with_a_matching_hash_is_verified(event: Callable[[], dict[str, Any]]) -> None:
+    handler = HandlerUnderTest(tolerant=True)
+    handler(event())
+    assert handler.webhooks[0].verified
 
 
 def test_a_hash_mismatch_is_never_tolerated_on_post() -> None:
