@@ -139,8 +139,11 @@ def verified_claims(
 
 
 def fingerprint(secret: str) -> str:
-    """Return a short digest that distinguishes secrets and does not reveal them."""
-    return hashlib.sha256(b"signature secret " + secret.encode()).hexdigest()[:8]
+    """Return a short digest that distinguishes secrets and does not reveal them.
+
+    Blanks and line breaks around a secret do not count, as in verification.
+    """
+    return hashlib.sha256(b"signature secret " + secret.strip().encode()).hexdigest()[:8]
 
 
 def parameters(query: str) -> list[tuple[str, str]]:
@@ -201,7 +204,11 @@ def _check_claims(
     if issued - now > _FUTURE_SKEW:
         raise InvalidSignature("the token is from the future")
     for name, ours in (("api_key", secrets.api_key), ("application_id", secrets.application_id)):
-        if name in claims and claims[name] != ours:
+        if name not in claims:
+            continue
+        claim = claims[name]
+        # Both are hexadecimal, so their case does not matter.
+        if not isinstance(claim, str) or claim.lower() != ours.lower():
             raise InvalidSignature(f"{name} is not the one in the signing secret")
 
 

@@ -107,6 +107,7 @@ def _parse(text: str) -> SigningSecrets:
         value = None
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise SecretUnavailable("the signing secret is not a JSON object of strings")
+    value = {name: text.strip() for name, text in value.items()}  # pasted blanks and line breaks
     needed = ("signature_secret", "api_key", "application_id")
     missing = [name for name in needed if not value.get(name)]
     if missing:

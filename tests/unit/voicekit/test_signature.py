@@ -79,6 +79,18 @@ def test_account_and_application_claims_are_optional(missing: str) -> None:
     assert verified(signed(without=[missing]))
 
 
+@pytest.mark.parametrize("name", ["api_key", "application_id"])
+def test_account_and_application_may_have_capitals(name: str) -> None:
+    value = getattr(OURS, name)
+    assert verified(signed(**{name: value.upper()}))
+    assert verified(signed(), secrets=SECRETS._replace(**{name: value.upper()}))
+
+
+def test_a_fingerprint_ignores_blanks_around_the_secret() -> None:
+    assert signature.fingerprint(" s3cret\n") == signature.fingerprint("s3cret")
+    assert signature.fingerprint("S3cret") != signature.fingerprint("s3cret")
+
+
 def test_the_hash_may_be_upper_case() -> None:
     assert verified(signed(payload_hash=hashlib.sha256(BODY).hexdigest().upper()))
 

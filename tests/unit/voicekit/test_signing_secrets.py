@@ -199,12 +199,29 @@ def test_the_error_for_the_template_secret_names_everything_missing() -> None:
         empty_fake_secrets().store().get(1.0)
 
 
+@pytest.mark.parametrize("around", [" {} ", "{}\n", "\r\n{}\r\n", "\t{}", "\u00a0{}"])
+def test_blanks_and_line_breaks_around_values_are_removed(around: str) -> None:
+    value = {name: around.format(text) for name, text in OURS._asdict().items()}
+    value["previous_signature_secret"] = around.format("the previous one")
+    got = FakeSecrets(json.dumps(value)).store().get(1.0)
+    assert got.secrets == (OURS.signature_secret, "the previous one")
+    assert (got.api_key, got.application_id) == (OURS.api_key, OURS.application_id)
+
+
+def test_blanks_within_a_secret_belong_to_it() -> None:
+    assert fake_secrets(OURS, signature_secret="a b").store().get(1.0).secrets == ("a b",)
+
+
+def test_a_blank_previous_secret_is_ignored() -> None:
+    got = fake_secrets(OURS, previous_signature_secret=" \n").store().get(1.0)
+    assert got.secrets == (OURS.signature_secret,)
+
+
 @pytest.mark.parametrize("name", ["signature_secret", "api_key", "application_id"])
-@pytest.mark.parametrize("blank", [True, False])
-def test_an_incomplete_secret_is_unavailable(name: str, blank: bool) -> None:
-    value: dict[str, Any] = OURS._asdict()
-    value[name] = ""
-    if not blank:
+@pytest.mark.parametrize("text", [None, "", " ", "\n"])
+def test_an_incomplete_secret_is_unavailable(name: str, text: str | None) -> None:
+    value: dict[str, Any] = OURS._asdict() | {name: text}
+    if text is None:
         del value[name]
     with pytest.raises(SecretUnavailable, match=name):
         FakeSecrets(json.dumps(value)).store().get(1.0)

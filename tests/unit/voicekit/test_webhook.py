@@ -217,6 +217,18 @@ def test_only_a_hash_mismatch_is_tolerated() -> None:
     assert HandlerUnderTest(tolerant=True)(event)["statusCode"] == 401
 
 
+@pytest.mark.parametrize("around", ["{}\n", "  {}\t", "\r\n{}"])
+def test_a_secret_pasted_with_blanks_and_capitals_verifies_webhooks(around: str) -> None:
+    pasted = signing.VonageSignature(
+        around.format(OURS.signature_secret),
+        around.format(OURS.api_key.upper()),
+        around.format(OURS.application_id.upper()),
+    )
+    handler = HandlerUnderTest(secret=FakeSecrets(pasted.secret_string()))
+    assert handler(post())["statusCode"] == 200
+    assert handler.webhooks[0].signed_by == fingerprint(OURS.signature_secret)
+
+
 # Rotation
 
 
