@@ -49,15 +49,44 @@ def test_a_call_is_answered_and_nothing_is_stored(
     assert cloud.items(of) == []
 
 
-@pytest.mark.parametrize("missing", ["uuid", "conversation_uuid", "to"])
-def test_an_answer_webhook_without_a_required_field_is_refused(
-    functions: FunctionProcesses, cloud: FakeAws, missing: str
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("conversation_uuid", None),
+        ("conversation_uuid", ""),
+        ("conversation_uuid", 1),
+        ("to", 1),
+        ("uuid", ["x"]),
+        ("from", 1),
+    ],
+)
+def test_an_answer_webhook_with_an_invalid_field_is_refused(
+    functions: FunctionProcesses, cloud: FakeAws, name: str, value: object
 ) -> None:
-    for value in (None, "", 1):
-        fields = webhooks.answer(conversation()) | {missing: value}
-        result = functions("answer", post(cloud.account, "answer", fields))
-        assert result.status == 400
-        assert missing in result.ncco["detail"]
+    fields = webhooks.answer(conversation()) | {name: value}
+    result = functions("answer", post(cloud.account, "answer", fields))
+    assert result.status == 400
+    assert name in result.ncco["detail"]
+
+
+@pytest.mark.parametrize("missing", [["to"], ["uuid"], ["to", "uuid", "from"]])
+@pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
+@pytest.mark.parametrize("query", ["", "flow=connect"])
+def test_a_call_without_a_called_number_or_leg_is_answered(
+    functions: FunctionProcesses,
+    cloud: FakeAws,
+    missing: list[str],
+    request_: Callable[..., dict[str, Any]],
+    query: str,
+) -> None:
+    for fields in (
+        {k: v for k, v in webhooks.answer(conversation()).items() if k not in missing},
+        webhooks.answer(conversation()) | dict.fromkeys(missing, ""),
+        webhooks.answer(conversation()) | dict.fromkeys(missing),
+    ):
+        result = functions("answer", request_(cloud.account, "answer", fields, query))
+        assert (result.status, result.logs[0]["outcome"]) == (200, "answered")
+        assert result.logs[0]["flow"] == (query.removeprefix("flow=") or "greet")
 
 
 @pytest.mark.parametrize(

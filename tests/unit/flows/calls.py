@@ -53,8 +53,10 @@ _who = st.one_of(
     _texts,
 )
 _answer_fields = st.fixed_dictionaries(
-    {"to": _who, "uuid": st.just(LEG), "conversation_uuid": st.just(CONVERSATION)},
+    {"conversation_uuid": st.just(CONVERSATION)},
     optional={
+        "to": _who,
+        "uuid": st.just(LEG),
         "from": st.none() | _who,
         "from_user": _texts,
         "endpoint_type": st.sampled_from(["phone", "app", "sip", "websocket", "vbc"]),
