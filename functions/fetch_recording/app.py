@@ -88,10 +88,11 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
     log_fields: dict[str, Any] = {"attempt": attempt}
     try:
         clients = _clients()
-        job = jobs.parse(record.body, clients.settings.keep_events_days)
-        log_fields |= job.key._asdict()
+        queued = jobs.parse(record.body, clients.settings.keep_events_days)
+        if queued.job is not None:
+            log_fields |= queued.job.key._asdict()
         result = fetch(
-            clients, job, attempt, lambda: lambda_context.get_remaining_time_in_millis() / 1000
+            clients, queued, attempt, lambda: lambda_context.get_remaining_time_in_millis() / 1000
         )
     except OutOfTime:
         _retry_later(record, random.uniform(0, 30))  # noqa: S311 - no secret
@@ -110,7 +111,7 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
         raise
     if result.file is not None:
         log_fields |= result.file._asdict()
-        log_fields["size_differs"] = job.size not in (None, result.file.size)
+        log_fields["size_differs"] = result.size_differs
         metrics.add_metric("RecordingBytes", MetricUnit.Bytes, result.file.size)
     _log_outcome(result.outcome, log_fields)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from fetch_recording.job import Job
+    from fetch_recording.job import Job, QueuedEvent
     from fetch_recording.media import Media
     from fetch_recording.settings import FetchSettings
     from records.recording_item import ArchiveKey
@@ -50,23 +50,29 @@ class FetchClients(NamedTuple):
 
 
 class FetchResult(NamedTuple):
-    """The outcome (``stored`` or ``repeat``), and the file if it was stored now."""
+    """The outcome (``stored`` or ``repeat``), and the file if it was stored now.
+
+    ``size_differs`` is whether the file has another size than the event says.
+    """
 
     outcome: str
     file: FileInfo | None
+    size_differs: bool
 
 
 def fetch(
-    clients: FetchClients, job: Job, attempt: int, time_left: Callable[[], float]
+    clients: FetchClients, queued: QueuedEvent, attempt: int, time_left: Callable[[], float]
 ) -> FetchResult:
     """Fetch a recording or a transcript; skip the steps that an earlier attempt completed.
+
+    The event is stored first, whatever it contains.
 
     Parameters
     ----------
     clients
         The clients and settings.
-    job
-        What to fetch.
+    queued
+        The event of the recording.
     attempt
         The receive count of the message: 1 for the first attempt.
     time_left
@@ -87,7 +93,10 @@ def fetch(
             raise OutOfTime(f"less than {_SPARE:.0f} seconds were left")
 
     check_time()
-    _put_once(clients, job.item)
+    _put_once(clients, queued.item)
+    job = queued.job
+    if job is None:
+        raise PermanentFailure("malformed", f"the event (kind {queued.kind}) names no recording")
     bucket = RecordingBucket(clients.s3, clients.settings.bucket, check_time)
     stored = bucket.head(job.key)
     file = None
@@ -103,7 +112,8 @@ def fetch(
     size = file.size if file else stored.size if stored else 0
     if size >= PART:  # a smaller file is never uploaded in parts
         bucket.abort_stale_uploads(job.key)
-    return FetchResult("stored" if file else "repeat", file)
+    size_differs = file is not None and job.size not in (None, file.size)
+    return FetchResult("stored" if file else "repeat", file, size_differs)
 
 
 def _download(

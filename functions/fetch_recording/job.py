@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fetch_recording.errors import PermanentFailure
-from records.event import event_item, parse_event
+from records.event import CallEvent, event_item, parse_event
 from records.recording_item import ArchiveKey, archive_key
 from voicekit.webhook_fields import BadRequest, json_object, parse_fields
 
@@ -16,24 +16,33 @@ _TIMES = ("start_time", "end_time")
 class Job(NamedTuple):
     """A recording or a transcript to fetch.
 
-    ``item`` is the item of its event. ``url``, ``times`` (start and end) and ``size`` (bytes) are
-    from the event.
+    ``url``, ``times`` (start and end) and ``size`` (bytes) are from its event.
     """
 
-    item: dict[str, str | int]
     key: ArchiveKey
     url: object
     times: dict[str, str]
     size: int | None
 
 
-def parse(body: str, keep_days: int) -> Job:
+class QueuedEvent(NamedTuple):
+    """An event from the queue: its item, its kind, and what to fetch.
+
+    ``job`` is None if the event names no recording. The event is stored all the same.
+    """
+
+    item: dict[str, str | int]
+    kind: str
+    job: Job | None
+
+
+def parse(body: str, keep_days: int) -> QueuedEvent:
     """Parse the body of a message.
 
     Raises
     ------
     PermanentFailure
-        If it is not a message of the webhook functions, or reports no recording.
+        If it is not a message of the webhook functions.
     """
     try:
         message = json_object(body, "the message")
@@ -52,12 +61,17 @@ def parse(body: str, keep_days: int) -> Job:
         )
     except BadRequest as error:
         raise PermanentFailure("malformed", str(error)) from None
+    return QueuedEvent(
+        event_item(event, text, method, received_at, keep_days), event.kind, _job(event)
+    )
+
+
+def _job(event: CallEvent) -> Job | None:
     key = archive_key(event)
     if key is None:
-        raise PermanentFailure("malformed", f"the event (kind {event.kind}) names no recording")
+        return None
     fields = event.fields
     return Job(
-        item=event_item(event, text, method, received_at, keep_days),
         key=key,
         url=fields.get(_URLS[event.kind]),
         times={name: fields[name] for name in _TIMES if _is_time(fields.get(name))},

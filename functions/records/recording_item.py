@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from records.event import CallEvent
 
-SAFE_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
-"""Identifiers that can be part of a key in the bucket."""
+SAFE_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,128}")
+"""Identifiers that can be part of a key in the bucket, as ``.`` and ``..`` of a path cannot."""
 
 FOLDERS = {"record": "recordings", "transcription": "transcripts"}
 """Where the bucket stores each kind of event's file."""

@@ -164,10 +164,13 @@ def test_the_seventh_failure_goes_to_the_dead_letter_queue(harness: FetchHarness
         (SMALL, {"recording_url": "https://evil.test/v1/files/x?nexmo.com"}, "url_host"),
         (SMALL, {"recording_url": "http://api.nexmo.com/v1/files/x"}, "url_scheme"),
         (SMALL, {"recording_uuid": "../../x"}, "malformed"),
+        (SMALL, {"recording_uuid": "."}, "malformed"),
+        (SMALL, {"recording_uuid": ".."}, "malformed"),
+        (SMALL, {"recording_uuid": 7}, "malformed"),
         (SMALL, {"recording_uuid": None}, "malformed"),
     ],
 )
-def test_a_permanent_failure_goes_to_the_dead_letter_queue_at_once(
+def test_after_a_permanent_failure_the_event_is_stored_and_the_message_is_dead(
     harness: FetchHarness, content: bytes, changes: dict[str, Any], reason: str
 ) -> None:
     recording = harness.recording(content, **changes)
@@ -175,6 +178,8 @@ def test_a_permanent_failure_goes_to_the_dead_letter_queue_at_once(
     (dead,) = harness.storage.dead()
     assert dead.reason == reason
     assert not harness.storage.objects(recording.uuid)
+    (item,) = harness.storage.items(recording.conversation)
+    assert json.loads(item["body"]) == recording.fields
 
 
 def test_a_recording_over_the_size_limit_goes_to_the_dead_letter_queue(
