@@ -49,7 +49,7 @@ def _receive(route: str, webhook: Webhook) -> WebhookResponse:
     expected_kind = _WAITING.get(route)
     if expected_kind and event.kind == "unknown":
         raise BadRequest(f"unknown event; expected kind {expected_kind}")
-    if event.kind in ("record", "transcription"):
+    if event.kind == "record" or webhook.fields.get("transcription_url"):
         return _queue_recording(webhook, event)
     outcome = _store(webhook, event, waiting=event.kind in _WAITING.values())
     response = _response(route, webhook, event)
@@ -101,6 +101,7 @@ def _store(webhook: Webhook, event: CallEvent, *, waiting: bool) -> str:
 def _queue_recording(webhook: Webhook, event: CallEvent) -> WebhookResponse:
     """Queue a finished recording or transcript; `fetch_recording` stores its event.
 
+    A failed transcription has no transcript to fetch, so it is stored like any other event.
     Even a body of 256 KiB with every byte escaped fits into an SQS message (1 MiB).
     """
     message = {

@@ -33,7 +33,7 @@ UNKNOWN_PREFIX = "unknown#"
 
 # Statuses that appear in the list of a day's calls, so their items have the key of index by-day.
 _LISTED = ("started", "completed")
-_LISTED_FIELDS = ("status", "direction", "from", "to", "duration")
+_LISTED_FIELDS = ("status", "direction", "from", "to")
 _NO_TIME = "-"  # sorts before every time
 _MAX_KEY = 256  # characters; a DynamoDB sort key has at most 1,024 bytes
 _LEG = re.compile(r"[0-9a-f]{32}")
@@ -126,6 +126,7 @@ def event_item(
     }
     if event.kind == "status":
         item |= {name: _key_field(event.fields, name) for name in _LISTED_FIELDS}
+        item["duration"] = _key_value(text_of_number(event.fields.get("duration")))
         if item["status"] in _LISTED and event.timestamp:
             item["day"] = event.timestamp[:10]
     return {name: value for name, value in item.items() if value is not None}
@@ -136,9 +137,17 @@ def normalized_leg(uuid: str) -> str:
     return uuid.replace("-", "").lower()
 
 
+def text_of_number(value: object) -> object:
+    """Return a number as text, the type that Vonage documents, and anything else unchanged."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
 def _kind(fields: Mapping[str, Any]) -> str:
     if "transcription_url" in fields:
         return "transcription"
+    if fields.get("type") == "record" and "status" in fields and "recording_url" not in fields:
+        return "transcription"  # a failed one, which has no URL
     if fields.get("type") in ("payment", "transfer"):
         return str(fields["type"])
     if "recording_url" in fields:
@@ -149,6 +158,8 @@ def _kind(fields: Mapping[str, Any]) -> str:
         return "notify"
     if "dtmf" in fields or "speech" in fields:
         return "input"
+    if "conversation_uuid_from" in fields:
+        return "transfer"  # its type may be missing
     if "reason" in fields and "original_request" not in fields:
         return "error"
     return "unknown"
@@ -156,7 +167,10 @@ def _kind(fields: Mapping[str, Any]) -> str:
 
 def _key_field(fields: Mapping[str, Any], name: str) -> str | None:
     """Return a field that is valid in a DynamoDB key or index, and None for any other."""
-    value = fields.get(name)
+    return _key_value(fields.get(name))
+
+
+def _key_value(value: object) -> str | None:
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_KEY:
         return None
     try:

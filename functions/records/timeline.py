@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from records.event import STATUS_RANK
+from records.event import STATUS_RANK, text_of_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,7 +47,7 @@ class LegSummary(NamedTuple):
         The conversations that the leg was in, in order.
     costs
         ``duration`` (seconds), ``rate`` and ``price`` (EUR), ``network``, ``disconnected_by``, from
-        the status `completed`.
+        the status `completed`, as text.
     """
 
     leg: str
@@ -86,7 +86,7 @@ def _summarize(leg: str, events: list[CallEvent]) -> LegSummary:
         if event.status:
             times.setdefault(event.status, event.timestamp)
         if event.status == "completed":
-            costs = {cost: event.fields.get(cost) for cost in _COSTS}
+            costs = {cost: text_of_number(event.fields.get(cost)) for cost in _COSTS}
     # Rank decides, not the order of arrival: `started` often arrives after `ringing`.
     state = max(times, key=lambda status: (STATUS_RANK[status], status), default="unknown")
     failure = next((status for status in _FAILURES if status in times), None)

@@ -325,6 +325,17 @@ def test_busy_and_then_completed_is_completed_with_the_outcome_busy() -> None:
     assert (leg.state, leg.outcome, leg.ended) == ("completed", "busy", True)
 
 
+def test_costs_that_are_numbers_become_text() -> None:
+    costs = leg_after(status("completed", duration=6, rate=0.0072, price=0)).costs
+
+    assert {name: costs[name] for name in ("duration", "rate", "price", "network")} == {
+        "duration": "6",
+        "rate": "0.0072",
+        "price": "0",
+        "network": None,
+    }
+
+
 def test_the_costs_of_a_call_come_from_completed() -> None:
     costs = {
         "duration": "6",

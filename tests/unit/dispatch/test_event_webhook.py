@@ -212,6 +212,24 @@ def test_a_recording_or_transcript_event_is_queued_at_either_route(
     assert cloud.items(of) == []
 
 
+@pytest.mark.parametrize("route", ["recordings", "event"])
+@pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
+def test_a_failed_transcription_is_stored_and_neither_queued_nor_a_failed_leg(
+    functions: FunctionProcesses,
+    cloud: FakeAws,
+    route: str,
+    request_: Callable[..., dict[str, Any]],
+) -> None:
+    of = conversation()
+    fields = webhooks.transcribed(of, status="failed")
+    del fields["transcription_url"]
+    # `connect` responds to the status `failed` of a leg with an NCCO
+    result = functions(route, request_(cloud.account, route, fields, "flow=connect"))
+    assert (result.status, result.logs[0]["outcome"]) == (204, "kept")
+    assert [item["kind"] for item in cloud.items(of)] == ["transcription"]
+    assert cloud.messages("recordings") == []
+
+
 @pytest.mark.parametrize("route", WAITING)
 def test_an_input_or_notify_event_at_the_event_route_gets_an_ncco(
     functions: FunctionProcesses, cloud: FakeAws, route: str

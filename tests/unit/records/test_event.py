@@ -70,6 +70,12 @@ TRANSFER = {
     "type": "transfer",
     "timestamp": TIME,
 }
+FAILED_TRANSCRIPTION = {
+    "conversation_uuid": CONVERSATION,
+    "type": "record",
+    "recording_uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ff",
+    "status": "failed",
+}
 PAYMENT = {**CALLER, "type": "payment", "status": "success", "conversation_uuid": CONVERSATION}
 ERROR = {
     "reason": "Syntax error in NCCO. Invalid value type or action.",
@@ -99,7 +105,11 @@ def item_of(
         ({**STATUS, "status": "a future status"}, "status"),
         (RECORD, "record"),
         ({**RECORD, "size": 0, "recording_url": ""}, "record"),
+        ({**RECORD, "type": "record"}, "record"),
+        ({**RECORD, "type": "record", "status": "recorded"}, "record"),
         (TRANSCRIPTION, "transcription"),
+        (FAILED_TRANSCRIPTION, "transcription"),
+        ({**FAILED_TRANSCRIPTION, "transcription_url": ""}, "transcription"),
         (INPUT, "input"),
         (without(INPUT, "dtmf"), "input"),
         (without(INPUT, "speech"), "input"),
@@ -110,6 +120,8 @@ def item_of(
         (NOTIFY, "notify"),
         ({**NOTIFY, "payload": None}, "notify"),
         (TRANSFER, "transfer"),
+        ({name: value for name, value in TRANSFER.items() if name != "type"}, "transfer"),
+        ({**STATUS, "conversation_uuid_from": OTHER}, "status"),
         (PAYMENT, "payment"),
         (ERROR, "error"),
         ({**ERROR, "original_request": {"url": "https://a.b", "type": "event"}}, "unknown"),
@@ -123,7 +135,9 @@ def test_the_kind_of_an_event_follows_from_its_fields(fields: dict[str, Any], ki
     assert parse_event(fields).kind == kind
 
 
-@pytest.mark.parametrize("fields", [TRANSCRIPTION, PAYMENT, {**STATUS, "status": "unheard of"}])
+@pytest.mark.parametrize(
+    "fields", [TRANSCRIPTION, FAILED_TRANSCRIPTION, PAYMENT, {**STATUS, "status": "unheard of"}]
+)
 def test_only_a_known_status_of_a_leg_counts(fields: dict[str, Any]) -> None:
     assert parse_event(fields).status is None
 
@@ -278,6 +292,15 @@ def test_started_and_completed_have_the_day_of_the_list(status: str) -> None:
 )
 def test_other_events_have_no_day(fields: dict[str, Any]) -> None:
     assert "day" not in item_of(fields)
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"), [("6", "6"), (6, "6"), (0, "0"), (6.5, "6.5"), (True, None), ([6], None)]
+)
+def test_a_duration_may_be_a_number(sent: object, stored: str | None) -> None:
+    item = item_of({**COMPLETED, "duration": sent})
+
+    assert item.get("duration") == stored
 
 
 def test_an_event_without_a_leg_is_not_in_the_index_of_legs() -> None:
