@@ -23,6 +23,7 @@ from aws_lambda_powertools.utilities.batch import (
 from botocore.config import Config
 
 from fetch_recording import job as jobs
+from fetch_recording.backoff import pause
 from fetch_recording.errors import OutOfTime, PermanentFailure
 from fetch_recording.fetch import FetchClients, fetch
 from fetch_recording.settings import from_environment
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 _ATTEMPTS = 7
-_MAX_PAUSE = 12 * 3600  # seconds, the longest visibility timeout of SQS
 
 # Few attempts, for short failures only: SQS delivers the message again.
 # Uploads to S3 go over TLS with a CRC32, so signing the payload would only hash it once more.
@@ -105,9 +105,9 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
         if attempt >= _ATTEMPTS:
             _send_to_dlq(record, "failed_too_often", f"{type(error).__name__}: {error}", log_fields)
             return
-        pause = _pause(attempt, error)
-        _log_outcome("failed", log_fields | error_fields(error) | {"pause": round(pause)})
-        _retry_later(record, pause)
+        seconds = _pause(attempt, error)
+        _log_outcome("failed", log_fields | error_fields(error) | {"pause": round(seconds)})
+        _retry_later(record, seconds)
         raise
     if result.file is not None:
         log_fields |= result.file._asdict()
@@ -117,19 +117,19 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
 
 
 def _pause(attempt: int, error: Exception) -> float:
-    """Return the seconds until the next attempt: full jitter below a limit that quadruples."""
-    limit = min(_MAX_PAUSE, _clients().settings.retry_seconds * 4 ** (attempt - 1))
+    """Return the seconds until the next attempt."""
     retry_after = error.retry_after if isinstance(error, RateLimited) else None
-    return min(_MAX_PAUSE, (retry_after or 0) + random.uniform(0, limit))  # noqa: S311 - no secret
+    share = random.random()  # noqa: S311 - no secret
+    return pause(attempt, _clients().settings.retry_seconds, retry_after, share)
 
 
-def _retry_later(record: SQSRecord, pause: float) -> None:
+def _retry_later(record: SQSRecord, seconds: float) -> None:
     """Set the visibility timeout of a message; if that fails, the default of the queue applies."""
     try:
         _client("sqs").change_message_visibility(
             QueueUrl=_clients().settings.queue_url,
             ReceiptHandle=record.receipt_handle,
-            VisibilityTimeout=round(pause),
+            VisibilityTimeout=round(seconds),
         )
     except Exception as error:
         _log_outcome("not_put_off", error_fields(error))
