@@ -1,4 +1,8 @@
-"""What logs may contain of a text or an exception: no numbers, tokens or quoted content."""
+"""What logs may contain of a text or an exception: no numbers, tokens or quoted content.
+
+A number has four digits or more, with up to three other characters between two of them. After a
+word such as PIN, any digits count.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,33 @@ import re
 import traceback
 from typing import Any
 
+_QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
+# From the start of a word, so that a long text is scanned once. SIP URIs have the same form.
+_ADDRESS = re.compile(r"(?<![^\s@])[^\s@]*?(?:@|%40)\S*")
+_NUMBER = re.compile(r"\d(?:[\W_]{0,3}\d){3,}")
+_DIGITS_AFTER_WORD = re.compile(
+    r"""(?ix) (?<!status\ )(?<!error\ )(?<!exit\ )
+    \b(pins?|codes?|pass(?:code|word|phrase)s?|otp|tan|cv[cv]|digits?|dtmf|keys?
+       |pressed|dial(?:l?ed)?|entered|typed|account|card|extension)
+    (?=[\W_\d])
+    (?:[\W_]{0,3}(?:is|was|are|were|of|no|number|code|entered)\b){0,2}
+    [\W_]{0,3}\d+(?:[\W_]{0,3}\d+)*"""
+)
+_TOKEN = re.compile(r"[A-Za-z0-9_+/=.-]{32,}")
+
 
 def redact(text: str) -> str:
-    """Remove what is quoted, and what may be a number, a PIN, a token or an identifier.
+    """Remove what is quoted, and what may be a number, a PIN, an address, a token or an identifier.
 
     A lone surrogate is replaced as well: Lambda's runtime cannot write it, and the invocation would
     fail.
     """
     text = text.encode("utf-8", "replace").decode()
-    text = re.sub(r"""(["']).*\1""", "…", text, flags=re.DOTALL)
-    text = re.sub(r"\d(?:[\s().-]{0,2}\d){3,}", "…", text)
-    return re.sub(r"[A-Za-z0-9_+/=.-]{32,}", "…", text)
+    text = _QUOTED.sub("…", text)
+    text = _ADDRESS.sub("…", text)
+    text = _DIGITS_AFTER_WORD.sub(r"\1 …", text)
+    text = _NUMBER.sub("…", text)
+    return _TOKEN.sub("…", text)
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:
