@@ -48,6 +48,11 @@ READ_SECONDS = 0.5
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = r"(?a)([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)"
 _SPELLINGS = ("dialing", "dialling")
+# Anything but "on" about dialing, in a text that may not be JSON.
+_NOT_ON = re.compile(
+    r"""["']\s*(?i:diall?ing)\s*["'](?!\s*[:=]?\s*"on")"""
+    r"""|(?i:diall?ing)\s*["']?\s*[:=](?!\s*"on")"""
+)
 _PARTS = ("numbers", "opening", "closed", *_SPELLINGS)
 
 
@@ -59,7 +64,7 @@ class SwitchboardError(ValueError):
     problems
         Path and description of each problem; the path is empty for the document as a whole.
     dialing_off
-        Whether the document turns outbound dialing off all the same.
+        Whether the document says anything but ``on`` about outbound dialing, which turns it off.
     """
 
     def __init__(self, problems: list[tuple[str, str]], *, dialing_off: bool = False) -> None:
@@ -144,19 +149,26 @@ def parse(text: str, flows: Collection[str]) -> Switchboard:
     SwitchboardError
         If it is invalid; it lists all problems.
     """
+    try:
+        return _Parser(flows).parse(_load(text))
+    except SwitchboardError as error:
+        error.dialing_off |= _NOT_ON.search(text) is not None
+        raise
+
+
+def _load(text: str) -> object:
     if len(text) > MAX_CHARACTERS:
         raise SwitchboardError([("", f"longer than {MAX_CHARACTERS} characters")])
     try:
-        document = json.loads(text, object_pairs_hook=_object)
+        return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise SwitchboardError([("", f"not valid JSON: {error.msg} ({where})")]) from None
     except _DuplicateKey as error:
         raise SwitchboardError([("", str(error))]) from None
     except (ValueError, RecursionError):
-        text = "not valid JSON: nested too deep, or a number is too long"
-        raise SwitchboardError([("", text)]) from None
-    return _Parser(flows).parse(document)
+        problem = "not valid JSON: nested too deep, or a number is too long"
+        raise SwitchboardError([("", problem)]) from None
 
 
 def stored_form(text: str, flows: Collection[str]) -> str:
@@ -191,7 +203,7 @@ class SwitchboardCache:
 
     If it cannot be read or is invalid, the last valid one applies. Before the first one, an empty
     switchboard applies, so that the stack's settings decide and calls are answered. An invalid
-    document can still turn dialing off: a flow that is no longer deployed must not turn it on.
+    document still turns dialing off if it says anything but ``on`` about it.
 
     Parameters
     ----------
@@ -292,7 +304,8 @@ class _Parser:
         if "opening" in parts and "closed" not in parts:
             self._wrong("closed", "missing; expected what callers hear outside the opening hours")
         if self._problems:
-            raise SwitchboardError(self._problems, dialing_off="off" in dialing.values())
+            off = any(state != "on" for state in dialing.values())
+            raise SwitchboardError(self._problems, dialing_off=off)
         return board
 
     def _wrong(self, where: str, what: str) -> None:

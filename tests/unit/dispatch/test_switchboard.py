@@ -112,6 +112,15 @@ def test_with_dialing_off_a_digit_calls_nobody(with_switchboard: Start, cloud: F
     assert UNCONNECTED in spoken(result)
 
 
+@pytest.mark.parametrize("text", ['{"dialling": "OFF"}', '{"dialing": false}', '{"dialling": off}'])
+def test_nonsense_about_dialing_calls_nobody(
+    with_switchboard: Start, cloud: FakeAws, text: str
+) -> None:
+    result = call(with_switchboard(text=text), cloud, "flow=connect")
+    assert "connect" not in [action["action"] for action in result.ncco]
+    assert (result.logs[0]["dialling"], result.logs[0]["switchboard"]) == ("off", "unread")
+
+
 def test_dialing_off_applies_even_if_the_rest_of_the_switchboard_is_invalid(
     with_switchboard: Start, cloud: FakeAws
 ) -> None:

@@ -233,14 +233,52 @@ def test_all_problems_are_reported_together() -> None:
         ({"dialing": "on", "dialling": "off"}, True),
         ({"dialing": "off", "dialling": "on"}, True),
         ({"dialing": "on", "dialling": "on"}, False),
-        ({"dialing": "of"}, False),
+        ({"dialling": "on"}, False),
+        ({}, False),
+        *(
+            ({spelling: state}, True)
+            for spelling in ("dialing", "dialling")
+            for state in ("OFF", "Off", " off", "ON", "of", "", None, False, True, 0, 1, [], ["on"])
+        ),
+        ({"Dialing": "off"}, True),
+        ({"dialing ": "off"}, True),
     ],
 )
-def test_an_invalid_document_turns_dialing_off_in_either_spelling(
-    states: dict[str, str], off: bool
+def test_an_invalid_document_that_says_anything_but_on_turns_dialing_off(
+    states: dict[str, object], off: bool
 ) -> None:
     with pytest.raises(SwitchboardError) as caught:
         read(numbers={NUMBER: "not_deployed"}, **states)
+    assert caught.value.dialing_off is off
+
+
+@pytest.mark.parametrize(
+    ("text", "off"),
+    [
+        ('{"dialling": "off",}', True),
+        ('{"dialling": off}', True),
+        ("{'dialling': 'off'}", True),
+        ("dialing: off", True),
+        ('{"dialing" "off"}', True),
+        ('{"dialing" "on"}', False),
+        ('{"dialing" : "on",}', False),
+        ('{"outbound dialing": "off"}', True),
+        ('{"dialling": "off", "dialling": "on"}', True),
+        ('{"dialling": "on", "dialling": "off"}', True),
+        ('{"dialling": "on", "dialling": "on"}', False),
+        (r'{"dial\u006cing": "off", "numbers": []}', True),
+        ('{"numbers": {"dialling": "off"}}', True),
+        ('{"dialling": "off", "closed": {"announcement": "' + "x" * 17_000 + '"}}', True),
+        ('{"dialling": "on",}', False),
+        ("", False),
+        ("numbers: none", False),
+        ('{"closed": {"announcement": "Thank you for dialing."},}', False),
+    ],
+    ids=lambda it: it[:40] if isinstance(it, str) else str(it),
+)
+def test_a_document_that_cannot_be_parsed_turns_dialing_off_as_well(text: str, off: bool) -> None:
+    with pytest.raises(SwitchboardError) as caught:
+        parse(text, FLOWS)
     assert caught.value.dialing_off is off
 
 
@@ -304,7 +342,7 @@ def test_a_clock_that_is_set_back_causes_another_read() -> None:
     assert boards.get(1).dialing
 
 
-BROKEN = (None, "", "numbers", '{"dialling": 0}', "1" * 5000, "[" * 10**4)
+BROKEN = (None, "", "numbers", '{"numbers": 0}', "1" * 5000, "[" * 10**4)
 
 
 @pytest.mark.parametrize("text", BROKEN)
@@ -328,6 +366,19 @@ def test_the_last_valid_document_stays_in_effect(text: str | None) -> None:
     vault.seconds += 30
     assert not boards.get(1).dialing
     assert boards.last_error is None
+
+
+@pytest.mark.parametrize("text", ['{"dialling": "OFF"}', '{"dialling": false}', '{"dialling": 0}'])
+def test_nonsense_about_dialing_turns_it_off_until_a_valid_document_turns_it_on(text: str) -> None:
+    vault = FakeSecrets(json.dumps({"numbers": {NUMBER: "voicemail"}}))
+    boards = cache(vault)
+    assert boards.get(1).dialing
+    vault.text = text
+    vault.seconds += 30
+    assert boards.get(1) == Switchboard({NUMBER: "voicemail"}, dialing=False)
+    vault.text = ON
+    vault.seconds += 30
+    assert boards.get(1).dialing
 
 
 def test_an_invalid_document_can_turn_dialing_off() -> None:
