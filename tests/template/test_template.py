@@ -10,6 +10,7 @@ import pytest
 
 from local.aws import template as templates
 from tests.support.transformed_template import EVERYTHING, TEMPLATE, outputs
+from tests.template.updates import VERSIONED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,9 +195,12 @@ def test_a_replaced_version_is_retained(resources: Resources) -> None:
 
 
 def test_a_function_has_no_property_that_no_version_has(resources: Resources) -> None:
-    """SAM would publish a version for a changed tag or concurrency, and Lambda would refuse it."""
+    """SAM would publish a version for a changed tag or concurrency, and Lambda would refuse it.
+
+    Tags belong into samconfig.toml, and docs/operate.md has a command for reserved concurrency.
+    """
     for function in of_type(resources, "AWS::Lambda::Function").values():
-        assert "ReservedConcurrentExecutions" not in function["Properties"]
+        assert set(function["Properties"]) - VERSIONED == {"Tags"}
         assert function["Properties"]["Tags"] == [{"Key": "lambda:createdBy", "Value": "SAM"}]
 
 
