@@ -299,7 +299,9 @@ def test_slow_responses_are_counted_where_a_caller_waits(production: Resources) 
 def test_near_the_timeout_means_nine_tenths_of_it(production: Resources) -> None:
     alarm = production["NearTimeoutAlarm"]["Properties"]
     (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
-    limits = {name: int(least) for name, least in re.findall(r"(\w+) >= (\d+)", expression)}
+    limits = {
+        name: int(least) for name, least in re.findall(r"FILL\((\w+), 0\) >= (\d+)", expression)
+    }
     queries = {one["Id"]: one["MetricStat"] for one in alarm["Metrics"] if "MetricStat" in one}
     assert set(limits) == set(queries)
     for name, one in queries.items():
