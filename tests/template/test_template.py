@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -557,15 +558,62 @@ def test_the_outputs_are_the_addresses_and_names_that_users_need() -> None:
     }
 
 
+def configured(environment: str) -> dict[str, str]:
+    """Return the parameters that samconfig.toml sets in an environment."""
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]
+    pairs = settings["deploy"]["parameters"]["parameter_overrides"].split()
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
 def test_samconfig_tags_every_stage_and_sets_no_unknown_parameter(
     template: templates.Template,
 ) -> None:
-    text = (ROOT / "samconfig.toml").read_text()
-    stages = re.findall(r'parameter_overrides = "Stage=(\w+)"\ntags = "([^"]*)"', text)
-    assert stages == [
-        (stage, f"application=voice stage={stage}")
-        for stage in template.declared["Stage"]["AllowedValues"]
-    ]
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    stages = template.declared["Stage"]["AllowedValues"]
+    for stage in stages:
+        environment = "default" if stage == "development" else stage
+        tags = settings[environment]["deploy"]["parameters"]["tags"]
+        assert tags == f"application=voice stage={stage}"
+        assert configured(environment)["Stage"] == stage
+        for name, value in configured(environment).items():
+            templates._check(name, value, template.declared[name])
+    deployed = [one for one in settings.values() if isinstance(one, dict) and "deploy" in one]
+    assert len(deployed) == len(stages)
+
+
+# Every `sam deploy` of the documentation with parameters, and `sam delete`: page and arguments.
+SAM_COMMANDS = [
+    (page.name, command)
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for command in re.findall(
+        r"sam (?:deploy|delete)\b[^\n`]*", page.read_text().replace("\\\n", " ")
+    )
+]
+WITH_PARAMETERS = [it for it in SAM_COMMANDS if "--parameter-overrides" in it[1]]
+
+
+@pytest.mark.parametrize(("page", "command"), WITH_PARAMETERS)
+def test_a_documented_command_drops_no_value_of_samconfig_and_sets_none_for_good(
+    template: templates.Template, page: str, command: str
+) -> None:
+    """Parameters that neither names keep their value of the deployment before."""
+    found = re.search(r"--config-env (\w+)", command)
+    settings = configured(found[1] if found else "default")
+    parameters = dict(re.findall(r"(\w+)=(\S+)", command))
+    assert parameters["Stage"] == settings["Stage"], page
+    defaults = {name: str(one["Default"]) for name, one in template.declared.items()}
+    needed = {name for name, value in settings.items() if value != defaults[name]}
+    assert needed <= set(parameters) <= set(settings), page
+
+
+def test_the_runbook_has_commands_with_parameters() -> None:
+    assert len({command for _, command in WITH_PARAMETERS}) >= 2
+
+
+def test_the_pages_about_production_name_its_environment() -> None:
+    commands = [command for page, command in SAM_COMMANDS if page == "operate.md"]
+    assert commands
+    assert [one for one in commands if "--config-env production" not in one] == []
 
 
 # References
