@@ -331,6 +331,26 @@ def test_every_route_is_throttled_as_stated(resources: Resources) -> None:
     assert stage["DefaultRouteSettings"] == callers
 
 
+def test_a_route_with_settings_exists_and_is_removed_in_two_deployments(
+    resources: Resources,
+) -> None:
+    """If a key vanishes here together with its route, an existing stack cannot be updated.
+
+    docs/upgrade.md, "Rename or remove a route"; serverless-application-model issue 1939.
+    """
+    settings = properties(resources, "ApiApiGatewayDefaultStage")["RouteSettings"]
+    admin = [
+        f"{method.upper()} {path}" for path, methods in ADMIN_ROUTES.items() for method in methods
+    ]
+    assert set(settings) == {*admin, *LIMITS}
+    routes = {
+        f"{method.upper()} {path}"
+        for path, methods in properties(resources, "Api")["Body"]["paths"].items()
+        for method in methods
+    }
+    assert set(settings) <= routes
+
+
 # Data
 
 
