@@ -5,6 +5,10 @@ PYTHON ?= $(shell for p in python3.13 python3.14 python3.12 python3.11 python3; 
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --quiet --disable-pip-version-check
+# pip installs into these environments, whatever place its own settings choose.
+export PIP_USER := 0
+export PIP_PREFIX :=
+export PIP_TARGET :=
 # The SAM CLI has its own environment with Lambda's Python version, because the build compiles
 # bytecode with it. No target needs an AWS account.
 SAM_VENV := .venv-sam
@@ -36,6 +40,7 @@ demo: install ## run Vonage's Voice code snippets as simulated calls
 up: install ## start the local stack and the web console; Ctrl-C stops it
 	@$(RUN) -m local
 
+$(SAM_VENV)/.installed: export PYENV_VERSION := 3.13
 $(SAM_VENV)/.installed: pyproject.toml constraints-sam.txt
 	@python3.13 -c '' 2>/dev/null || { echo "error: no python3.13 on the PATH; install Python 3.13 to build for Lambda" >&2; exit 1; }
 	@test -x $(SAM_VENV)/bin/python || python3.13 -m venv $(SAM_VENV)

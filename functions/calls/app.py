@@ -28,15 +28,27 @@ _CONFIG = Config(
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
+# For links to recordings. By default, boto3 signs links with Signature Version 2 in the oldest
+# regions. Elsewhere it uses the global host, which redirects for hours to a new bucket; the
+# signature of a link does not survive that.
+_S3_CONFIG = _CONFIG.merge(
+    Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
+)
+
+
+def aws_client(service: str) -> Any:
+    """Return a boto3 client with time limits."""
+    return boto3.client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
 
 
 @functools.cache
 def _services() -> Services:
     settings = from_environment(os.environ)
     stack = settings.stack
-    dynamodb, s3, secrets = (
-        boto3.client(name, config=_CONFIG) for name in ("dynamodb", "s3", "secretsmanager")
-    )
+    dynamodb, s3, secrets = map(aws_client, ("dynamodb", "s3", "secretsmanager"))
     tokens = TokenSource(secret_of(secrets, settings.application_secret_id))
     return Services(
         settings=settings,

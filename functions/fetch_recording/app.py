@@ -13,8 +13,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import (
     BatchProcessor,
     EventType,
@@ -46,7 +45,6 @@ _CONFIG = Config(
 )
 
 logger = Logger(service="fetch_recording", level="INFO", location=None)
-metrics = Metrics(namespace="VonageVoice", service="fetch_recording")
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
@@ -73,7 +71,6 @@ def _clients() -> FetchClients:
     )
 
 
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Fetch the recordings of a batch; SQS delivers those that fail again."""
     response = process_partial_response(
@@ -112,7 +109,6 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
     if result.file is not None:
         log_fields |= result.file._asdict()
         log_fields["size_differs"] = result.size_differs
-        metrics.add_metric("RecordingBytes", MetricUnit.Bytes, result.file.size)
     _log_outcome(result.outcome, log_fields)
 
 
@@ -153,20 +149,9 @@ def _send_to_dlq(record: SQSRecord, reason: str, text: str, log_fields: dict[str
     _log_outcome("dead", log_fields | {"reason": reason})
 
 
-_METRICS = {
-    "stored": "RecordingStored",
-    "repeat": "RecordingRepeated",
-    "failed": "RecordingFailed",
-    "dead": "RecordingDead",
-    "put_off": "RecordingPutOff",
-}
-
-
 def _log_outcome(outcome: str, log_fields: dict[str, Any]) -> None:
-    """Write the log line of a message, and count its outcome."""
+    """Write the log line of a message; a metric filter counts its outcome."""
     level = logger.error if outcome == "dead" else logger.info
     if outcome in ("failed", "not_put_off"):
         level = logger.warning
     level("recording", extra={"outcome": outcome, **log_fields})
-    if outcome in _METRICS:
-        metrics.add_metric(_METRICS[outcome], MetricUnit.Count, 1)

@@ -298,7 +298,7 @@ def _run_git_in_a_copy(text: str, folder: Path) -> None:
 _SAM_OPTIONS = {
     "build": {"--config-env"},
     "deploy": {"--guided", "--config-env", "--parameter-overrides"},
-    "delete": set(),
+    "delete": {"--config-env"},
     "local invoke": {"--config-env"},
 }
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _TERM = re.compile(r'\$\.(?P<field>\w+) (?P<sign>=|>=) (?:"(?P<text>[^"]*)"|(?P<number>\d+))')
 _SUM_OF_ALL = "SUM(FILL(METRICS(), 0))"
-_COUNT = re.compile(r"SUM\(\[(?P<terms>IF\(\w+ >= \d+, 1, 0\)(?:, IF\(\w+ >= \d+, 1, 0\))*)\]\)")
+_IF = r"IF\((?:\w+|FILL\(\w+, 0\)) >= \d+, 1, 0\)"
+_COUNT = re.compile(rf"SUM\(\[(?P<terms>{_IF}(?:, {_IF})*)\]\)")
 _PLUS = re.compile(r"(?P<left>\w+) \+ (?P<right>\w+)")
 # Periods that CloudWatch evaluates beyond those of the alarm, as in the user guide's tables.
 _EARLIER = 2
@@ -185,11 +186,15 @@ def _evaluate(expression: str, series: Mapping[str, Sequence[float | None]]) -> 
         filled = [_fill(values) for values in series.values()]
         return [_add(values) for values in zip(*filled, strict=True)]
     if count := _COUNT.fullmatch(expression):
-        compared = [
-            [None if value is None else float(value >= int(limit)) for value in series[name]]
-            for name, limit in re.findall(r"(\w+) >= (\d+)", count["terms"])
-        ]
-        return [_add(values) for values in zip(*compared, strict=True)]
+        compared = []
+        for fill, name, limit in re.findall(r"(FILL\()?(\w+)(?:, 0\))? >= (\d+)", count["terms"]):
+            # IF without FILL has no value where its metric has none. Whether SUM then has one is
+            # undocumented; that it has none is the worse case.
+            missing = 0.0 if fill else None
+            compared.append(
+                [missing if one is None else float(one >= int(limit)) for one in series[name]]
+            )
+        return [None if None in values else _add(values) for values in zip(*compared, strict=True)]
     if plus := _PLUS.fullmatch(expression):
         # For one missing value, the user guide says that it is 0, others that there is no sum.
         # Without a sum is the worse case.

@@ -22,7 +22,9 @@ EVERYTHING = {
 """Parameters of a stack with every resource."""
 
 
-class _Attributes(dict[tuple[str, str], str]):
+class Attributes(dict[tuple[str, str], str]):
+    """The values of ``Fn::GetAtt``: ``LogicalId.Attribute`` for every resource."""
+
     def __missing__(self, key: tuple[str, str]) -> str:
         return ".".join(key)
 
@@ -38,7 +40,7 @@ def _resolver(**parameters: str) -> tuple[templates.Template, templates.Resolver
     transformed = _transformed(**used)
     template = replace(transformed, parameters=transformed.parameters | parameters)
     names = {name: name for name in template.resources}
-    return template, templates.Resolver(template, names, _Attributes())
+    return template, templates.Resolver(template, names, Attributes())
 
 
 def resources(**parameters: str) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -536,6 +537,17 @@ def test_each_function_near_its_timeout_fires_the_alarm_by_itself(production: Re
         nearly = production[function]["Properties"]["Timeout"] * 900
         assert state(alarm, [Point(metric, JUST_NOW, nearly)]) == "ALARM", function
         assert state(alarm, [Point(metric, JUST_NOW, nearly - 1)]) == "OK", function
+
+
+def test_every_metric_of_an_expression_is_filled_where_it_can_lack_data(
+    production: Resources,
+) -> None:
+    """SQS publishes both metrics of a queue or neither, so their sum needs no FILL."""
+    for name, one in production.items():
+        for query in one["Properties"].get("Metrics", []):
+            if "Expression" in query and name != "OverflowDepthAlarm":
+                bare = re.sub(r"FILL\([^()]*(\(\))?, 0\)", "", query["Expression"])
+                assert re.findall(r"[A-Za-z]\w*", bare) in (["SUM"], ["SUM", *["IF"] * 5]), name
 
 
 def test_calls_are_counted_but_synthetic_calls_are_not(stack: Stack) -> None:

@@ -52,6 +52,16 @@ def test_the_alarms_cost_what_the_table_says(production: Resources) -> None:
     assert f"of which there are {metrics} | {metrics / 10:.2f} |" in TEXT
 
 
+def test_the_deployment_page_ends_with_ten_checks_that_have_commands_and_a_result() -> None:
+    section = DEPLOY[DEPLOY.rindex("\n## ") :]
+    assert section.startswith("\n## Try it on your first account\n")
+    checks = re.split(r"^\d+\. ", section, flags=re.MULTILINE)[1:]
+    assert len(checks) == 10
+    for check in checks:
+        assert "```console\n" in check
+        assert re.search(r"\b[Yy]ou (see|hear|get) ", check)
+
+
 def test_every_link_within_the_page_has_a_target() -> None:
     headings = re.findall(r"^#+ (.*)$", TEXT, re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", one.lower()).replace(" ", "-") for one in headings}

@@ -205,8 +205,15 @@ def test_fill_hides_a_late_value() -> None:
     assert state(of_two(FILLED) | {"EvaluationPeriods": 3, "DatapointsToAlarm": 1}, late) == "ALARM"
 
 
+def test_a_comparison_without_fill_hides_that_of_another_metric() -> None:
+    bare = of_two("SUM([IF(warm >= 3, 1, 0), IF(cold >= 7, 1, 0)])") | {"Threshold": 1}
+    assert state(bare, at(10, value=3)) == "OK"
+    assert state(bare, [*at(10, value=3), Point(Metric("Ours", "Cold"), -10, 6)]) == "ALARM"
+
+
 def test_each_metric_is_compared_with_its_own_limit() -> None:
-    near = of_two("SUM([IF(warm >= 3, 1, 0), IF(cold >= 7, 1, 0)])") | {"Threshold": 1}
+    near = of_two("SUM([IF(FILL(warm, 0) >= 3, 1, 0), IF(FILL(cold, 0) >= 7, 1, 0)])")
+    near |= {"Threshold": 1}
     assert state(near, []) == "OK"
     assert state(near, at(10, value=2)) == "OK"
     assert state(near, at(10, value=3)) == "ALARM"

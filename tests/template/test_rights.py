@@ -7,6 +7,7 @@ here too.
 from __future__ import annotations
 
 import copy
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -265,6 +266,47 @@ def test_only_lambda_may_assume_a_functions_role_which_has_no_managed_policy(
             "Action": "sts:AssumeRole",
         }
     ]
+
+
+KEYS = {
+    "event": "CON-4b8b1f0e-0d4c-4d4a-9a3e-1f2e3d4c5b6a",
+    "event without a conversation": "unknown#2026-01-31",
+    "daily counter": daily_count_key("2026-01-31")["pk"],
+    "idempotency record": f"{IDEMPOTENCY_PREFIX}one",
+    "recording": item_key("aa-bb")["pk"],
+}
+EVENTS = {"event", "event without a conversation"}
+
+
+@pytest.mark.parametrize(
+    ("role", "items"),
+    [
+        ("WebhookRole", EVENTS),
+        ("DrainRole", EVENTS),
+        ("FetchRecordingRole", {*EVENTS, "recording"}),
+        ("CallsRole", {"daily counter", "idempotency record"}),
+        ("AnswerRole", set()),
+        ("FallbackRole", set()),
+        ("HeartbeatRole", set()),
+    ],
+)
+def test_a_role_may_put_these_items_and_no_others(
+    production: Resources, role: str, items: set[str]
+) -> None:
+    (policy,) = production[role]["Properties"]["Policies"]
+    statements = [
+        one
+        for one in policy["PolicyDocument"]["Statement"]
+        if "dynamodb:PutItem" in (one["Action"], *one["Action"])
+    ]
+    assert {name for name, key in KEYS.items() if any(allows(s, key) for s in statements)} == items
+
+
+def allows(statement: dict[str, Any], key: str) -> bool:
+    """Return whether a statement's only condition allows a partition key."""
+    ((operator, condition),) = statement["Condition"].items()
+    matched = any(fnmatchcase(key, one) for one in condition["dynamodb:LeadingKeys"])
+    return {"ForAllValues:StringLike": matched, "ForAllValues:StringNotLike": not matched}[operator]
 
 
 def test_the_conditions_name_the_keys_that_the_code_writes() -> None:

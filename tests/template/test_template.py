@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local.aws import template as templates
 from tests.support.transformed_template import EVERYTHING, TEMPLATE, outputs
+from tests.template.updates import VERSIONED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -194,9 +196,12 @@ def test_a_replaced_version_is_retained(resources: Resources) -> None:
 
 
 def test_a_function_has_no_property_that_no_version_has(resources: Resources) -> None:
-    """SAM would publish a version for a changed tag or concurrency, and Lambda would refuse it."""
+    """SAM would publish a version for a changed tag or concurrency, and Lambda would refuse it.
+
+    Tags belong into samconfig.toml, and docs/operate.md has a command for reserved concurrency.
+    """
     for function in of_type(resources, "AWS::Lambda::Function").values():
-        assert "ReservedConcurrentExecutions" not in function["Properties"]
+        assert set(function["Properties"]) - VERSIONED == {"Tags"}
         assert function["Properties"]["Tags"] == [{"Key": "lambda:createdBy", "Value": "SAM"}]
 
 
@@ -296,8 +301,18 @@ def test_every_route_invokes_its_functions_alias_with_payload_format_2(
             assert f"/{function}FunctionAliaslive/" in integration["uri"]
 
 
-def test_the_api_refuses_warnings_about_its_definition(resources: Resources) -> None:
-    assert properties(resources, "Api")["FailOnWarnings"] is True
+def test_a_warning_about_a_path_parameter_does_not_fail_the_import(resources: Resources) -> None:
+    """API Gateway warns of path parameters without a schema, as SAM's transform writes them."""
+    paths = properties(resources, "Api")["Body"]["paths"]
+    parameters = [
+        one
+        for methods in paths.values()
+        for route in methods.values()
+        for one in route.get("parameters", [])
+    ]
+    assert parameters
+    assert not [one for one in parameters if "schema" in one]
+    assert "FailOnWarnings" not in properties(resources, "Api")
 
 
 def test_every_route_is_throttled_as_stated(resources: Resources) -> None:
@@ -314,6 +329,26 @@ def test_every_route_is_throttled_as_stated(resources: Resources) -> None:
     assert limits == admin | LIMITS
     callers = {"ThrottlingRateLimit": 500, "ThrottlingBurstLimit": 1000}
     assert stage["DefaultRouteSettings"] == callers
+
+
+def test_a_route_with_settings_exists_and_is_removed_in_two_deployments(
+    resources: Resources,
+) -> None:
+    """If a key vanishes here together with its route, an existing stack cannot be updated.
+
+    docs/upgrade.md, "Rename or remove a route"; serverless-application-model issue 1939.
+    """
+    settings = properties(resources, "ApiApiGatewayDefaultStage")["RouteSettings"]
+    admin = [
+        f"{method.upper()} {path}" for path, methods in ADMIN_ROUTES.items() for method in methods
+    ]
+    assert set(settings) == {*admin, *LIMITS}
+    routes = {
+        f"{method.upper()} {path}"
+        for path, methods in properties(resources, "Api")["Body"]["paths"].items()
+        for method in methods
+    }
+    assert set(settings) <= routes
 
 
 # Data
@@ -543,15 +578,62 @@ def test_the_outputs_are_the_addresses_and_names_that_users_need() -> None:
     }
 
 
+def configured(environment: str) -> dict[str, str]:
+    """Return the parameters that samconfig.toml sets in an environment."""
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())[environment]
+    pairs = settings["deploy"]["parameters"]["parameter_overrides"].split()
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
 def test_samconfig_tags_every_stage_and_sets_no_unknown_parameter(
     template: templates.Template,
 ) -> None:
-    text = (ROOT / "samconfig.toml").read_text()
-    stages = re.findall(r'parameter_overrides = "Stage=(\w+)"\ntags = "([^"]*)"', text)
-    assert stages == [
-        (stage, f"application=voice stage={stage}")
-        for stage in template.declared["Stage"]["AllowedValues"]
-    ]
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    stages = template.declared["Stage"]["AllowedValues"]
+    for stage in stages:
+        environment = "default" if stage == "development" else stage
+        tags = settings[environment]["deploy"]["parameters"]["tags"]
+        assert tags == f"application=voice stage={stage}"
+        assert configured(environment)["Stage"] == stage
+        for name, value in configured(environment).items():
+            templates._check(name, value, template.declared[name])
+    deployed = [one for one in settings.values() if isinstance(one, dict) and "deploy" in one]
+    assert len(deployed) == len(stages)
+
+
+# Every `sam deploy` of the documentation with parameters, and `sam delete`: page and arguments.
+SAM_COMMANDS = [
+    (page.name, command)
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for command in re.findall(
+        r"sam (?:deploy|delete)\b[^\n`]*", page.read_text().replace("\\\n", " ")
+    )
+]
+WITH_PARAMETERS = [it for it in SAM_COMMANDS if "--parameter-overrides" in it[1]]
+
+
+@pytest.mark.parametrize(("page", "command"), WITH_PARAMETERS)
+def test_a_documented_command_drops_no_value_of_samconfig_and_sets_none_for_good(
+    template: templates.Template, page: str, command: str
+) -> None:
+    """Parameters that neither names keep their value of the deployment before."""
+    found = re.search(r"--config-env (\w+)", command)
+    settings = configured(found[1] if found else "default")
+    parameters = dict(re.findall(r"(\w+)=(\S+)", command))
+    assert parameters["Stage"] == settings["Stage"], page
+    defaults = {name: str(one["Default"]) for name, one in template.declared.items()}
+    needed = {name for name, value in settings.items() if value != defaults[name]}
+    assert needed <= set(parameters) <= set(settings), page
+
+
+def test_the_runbook_has_commands_with_parameters() -> None:
+    assert len({command for _, command in WITH_PARAMETERS}) >= 2
+
+
+def test_the_pages_about_production_name_its_environment() -> None:
+    commands = [command for page, command in SAM_COMMANDS if page == "operate.md"]
+    assert commands
+    assert [one for one in commands if "--config-env production" not in one] == []
 
 
 # References

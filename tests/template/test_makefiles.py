@@ -1,0 +1,118 @@
+"""The Makefiles build and install whatever pyenv and pip are set to, in folders with blanks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.transformed_template import TEMPLATE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROOT = TEMPLATE.parent
+# Settings of a user that send packages elsewhere, or make pip or pyenv refuse.
+SETTINGS = {
+    "PIP_USER": "1",
+    "PIP_PREFIX": "/nowhere",
+    "PIP_TARGET": "/nowhere",
+    "PIP_REQUIRE_VIRTUALENV": "1",
+    "PYENV_VERSION": "3.11",
+}
+# A Python that records its arguments and environment, and creates the folder of --target.
+_PYTHON = """#!{python}
+import json, os, sys
+if "--target" in sys.argv:
+    os.makedirs(sys.argv[sys.argv.index("--target") + 1], exist_ok=True)
+with open({log!r}, "a") as log:
+    log.write(json.dumps([sys.argv[1:], dict(os.environ)]) + "\\n")
+"""
+
+
+class RecordedRun:
+    """A folder with blanks, and a Python that records its calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "a folder with blanks"
+        self.log = self.folder / "log"
+        self.python = self.folder / "bin" / "python3.13"
+        self.python.parent.mkdir(parents=True)
+        self.python.write_text(_PYTHON.format(python=sys.executable, log=str(self.log)))
+        self.python.chmod(0o755)
+
+    def make(self, source: Path, target: str, **variables: str) -> list[Any]:
+        """Run make in a folder, and return the arguments and environment of each call."""
+        path = os.pathsep.join([str(self.python.parent), os.environ["PATH"]])
+        subprocess.run(
+            ["make", "--silent", target],
+            cwd=source,
+            env={**os.environ, **SETTINGS, **variables, "PATH": path},
+            check=True,
+        )
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> RecordedRun:
+    return RecordedRun(tmp_path)
+
+
+def test_the_layer_is_built_whatever_pip_and_pyenv_are_set_to(recorded: RecordedRun) -> None:
+    source = recorded.folder / "packages"
+    shutil.copytree(ROOT / "layers" / "packages", source)
+    artifacts = str(recorded.folder / "artifacts")
+    calls = recorded.make(source, "build-PackagesLayer", ARTIFACTS_DIR=artifacts)
+    assert [words[:3] for words, _ in calls] == [
+        ["-m", "pip", "install"],
+        ["-m", "pip", "install"],
+        ["-m", "compileall", "-q"],
+    ]
+    for words, environment in calls[:2]:
+        assert words[words.index("--target") + 1].startswith(f"{artifacts}/")
+        assert environment["PIP_USER"] == environment["PIP_REQUIRE_VIRTUALENV"] == "0"
+        assert environment["PIP_PREFIX"] == environment["PIP_TARGET"] == ""
+    for _, environment in calls:
+        assert environment["PYENV_VERSION"] == "3.13"
+
+
+def test_functions_are_built_whatever_pyenv_is_set_to(recorded: RecordedRun) -> None:
+    source = recorded.folder / "functions"
+    (source / "flows" / "__pycache__").mkdir(parents=True)
+    (source / "flows" / "greet.py").touch()
+    shutil.copy(ROOT / "functions" / "Makefile", source)
+    artifacts = recorded.folder / "artifacts"
+    artifacts.mkdir()
+    ((words, environment),) = recorded.make(
+        source, "build-AnswerFunction", ARTIFACTS_DIR=str(artifacts)
+    )
+    assert words[-1] == str(artifacts)
+    assert environment["PYENV_VERSION"] == "3.13"
+    assert sorted(path.name for path in artifacts.rglob("*")) == ["flows", "greet.py"]
+
+
+@pytest.mark.parametrize("folder", [".venv", ".venv-sam"])
+def test_tools_are_installed_into_their_environment_whatever_pip_and_pyenv_are_set_to(
+    recorded: RecordedRun, folder: str
+) -> None:
+    source = recorded.folder / "checkout"
+    (source / folder / "bin").mkdir(parents=True)
+    shutil.copy(recorded.python, source / folder / "bin" / "python")
+    (source / "simulator").mkdir()
+    for path in (*ROOT.glob("constraints*.txt"), ROOT / "Makefile", ROOT / "pyproject.toml"):
+        shutil.copy(path, source)
+    shutil.copy(ROOT / "simulator" / "pyproject.toml", source / "simulator")
+    calls = recorded.make(source, f"{folder}/.installed")
+    installs = [environment for words, environment in calls if "pip" in words]
+    assert len(installs) == 2
+    for environment in installs:
+        assert environment["PIP_USER"] == "0"
+        assert environment["PIP_PREFIX"] == environment["PIP_TARGET"] == ""
+    if folder == ".venv-sam":
+        assert {environment["PYENV_VERSION"] for environment in installs} == {"3.13"}
+    assert (source / folder / ".installed").exists()
