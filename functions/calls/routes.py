@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calls import place_call, problems, validation
-from records.timeline import build_timeline
+from records.timeline import build_timeline, event_as_json, timeline_as_json
 from voicekit import webhook as webhooks
 from voicekit.dial_policy import check_source, policy_from
 from voicekit.redaction import error_fields
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from calls.switchboard_secret import SwitchboardSecret
     from records.event import CallEvent
     from records.reader import RecordReader
-    from records.timeline import LegSummary
     from vonage_client import TokenSource, VoiceClient
 
 log = logging.getLogger("voice")
@@ -37,6 +36,10 @@ log.setLevel(logging.INFO)  # some runtimes leave the root logger at WARNING
 # yet (Vonage support article 10359615124380).
 _NOT_READY = (0.5, 1.0, 1.5)
 _PROBLEM = "application/problem+json"
+# Lambda's limit for a response is 6 MB (Lambda quotas). A timeline has at least one event: one has
+# at most 1.8 MB as written.
+_MAX_TIMELINE = 5_500_000
+_LARGEST_LEG = 1024  # bytes of a leg as written, without the values from its events
 
 
 class Services(NamedTuple):
@@ -238,11 +241,29 @@ class _AdminRequest:
     # Stored events and recordings
 
     def events(self, uuid: str) -> ApiResponse:
-        stored = self._services.records.events_of(uuid)
-        timeline = build_timeline(stored.events)
-        legs = [_leg(leg) for leg in timeline.legs.values()]
-        events = [_event(event) for event in timeline.events]
-        return ApiResponse(200, {"legs": legs, "events": events, "complete": stored.whole})
+        cursor = validation.timeline(self._query())
+        page: list[CallEvent] = []
+        legs: set[str | None] = set()
+        last: str | None = None
+        size = 0
+        for stored in self._services.records.events_of(uuid, cursor):
+            event = stored.event
+            # A leg repeats values of its events, each at most once.
+            size += 2 * _written_size(event_as_json(event))
+            size += 0 if event.leg in legs else _LARGEST_LEG
+            if page and size > _MAX_TIMELINE:
+                break
+            legs.add(event.leg)
+            page.append(event)
+            last = stored.cursor
+        else:
+            last = None
+        body = {
+            **timeline_as_json(build_timeline(page)),
+            "complete": cursor is None and last is None,
+            "next": last,
+        }
+        return ApiResponse(200, body)
 
     def history(self) -> ApiResponse:
         day, size, cursor = validation.history(self._query())
@@ -326,17 +347,10 @@ def _without_links(call: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in call.items() if name != "_links"}
 
 
-def _leg(leg: LegSummary) -> dict[str, Any]:
-    fields = leg._asdict()
-    first = {"uuid": fields.pop("leg"), "from": fields.pop("from_"), "to": fields.pop("to")}
-    return first | fields
+def _written_size(value: object) -> int:
+    """Return the bytes that a part of a body takes in the response to Lambda.
 
-
-def _event(event: CallEvent) -> dict[str, Any]:
-    return {
-        "timestamp": event.timestamp,
-        "kind": event.kind,
-        "uuid": event.leg,
-        "conversation_uuid": event.conversation,
-        "fields": event.fields,
-    }
+    The body is JSON with only ASCII characters, and is written as a string in JSON once more.
+    """
+    text = json.dumps(value, separators=(",", ":"))
+    return len(text) + text.count('"') + text.count("\\")

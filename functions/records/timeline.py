@@ -63,7 +63,7 @@ class LegSummary(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """The legs of a conversation by UUID, and its events in order, without duplicates."""
+    """The legs of a conversation by UUID without dashes, and its events in order, each once."""
 
     legs: Mapping[str, LegSummary]
     events: tuple[CallEvent, ...]
@@ -77,6 +77,31 @@ def build_timeline(events: Iterable[CallEvent]) -> Timeline:
         if event.leg:
             by_leg.setdefault(event.leg, []).append(event)
     return Timeline({leg: _summarize(leg, of_leg) for leg, of_leg in by_leg.items()}, ordered)
+
+
+def timeline_as_json(timeline: Timeline) -> dict[str, Any]:
+    """Return the ``legs`` and ``events`` of a timeline as the admin API returns them."""
+    return {
+        "legs": [_leg_as_json(leg) for leg in timeline.legs.values()],
+        "events": [event_as_json(event) for event in timeline.events],
+    }
+
+
+def event_as_json(event: CallEvent) -> dict[str, Any]:
+    """Return an event as the admin API returns it."""
+    return {
+        "timestamp": event.timestamp,
+        "kind": event.kind,
+        "uuid": event.leg,
+        "conversation_uuid": event.conversation,
+        "fields": event.fields,
+    }
+
+
+def _leg_as_json(leg: LegSummary) -> dict[str, Any]:
+    fields = leg._asdict()
+    first = {"uuid": fields.pop("leg"), "from": fields.pop("from_"), "to": fields.pop("to")}
+    return first | fields
 
 
 def _summarize(leg: str, events: list[CallEvent]) -> LegSummary:

@@ -108,7 +108,8 @@ def _timeline(count: int, rounds: int) -> tuple[Spread, int]:
     times = []
     for _ in range(rounds):
         queried.read, start = 0, time.perf_counter()
-        events = build_timeline(reader.events_of(f"{1:032x}").events).events
+        stored = reader.events_of(f"{1:032x}")
+        events = build_timeline(one.event for one in stored).events
         times.append(1000 * (time.perf_counter() - start))
         if len(events) != count:
             raise RuntimeError(f"read {len(events)} events, expected {count}")

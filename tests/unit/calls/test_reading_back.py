@@ -52,7 +52,7 @@ def test_the_events_of_a_call_become_a_timeline(api: ApiHarness) -> None:
     assert [one["fields"]["status"] for one in body["events"]] == [
         *("started", "answered", "completed")
     ]
-    assert body["complete"] is True
+    assert (body["complete"], body["next"]) == (True, None)
 
 
 @pytest.mark.parametrize("spelling", [LEG, LEG.replace("-", ""), LEG.upper()])
@@ -102,12 +102,88 @@ def test_a_call_without_stored_events_is_not_found(api: ApiHarness) -> None:
     assert events(api).status == 404
 
 
-def test_a_timeline_too_large_for_a_response_is_marked_incomplete(api: ApiHarness) -> None:
-    for second in range(16):
-        api.store_event(**status("started", second, padding="x" * 250_000))
-    response = events(api)
-    assert response.body["complete"] is False
-    assert len(json.dumps(response.body)) < 5_500_000  # Lambda takes 6 MB
+# Pages of a timeline
+
+LAMBDA_LIMIT = 6 * 1024 * 1024  # bytes of a response as JSON
+
+
+def pages(api: ApiHarness) -> list[Any]:
+    """Read a timeline page by page, each within Lambda's limit."""
+    found: list[Any] = []
+    cursor = None
+    while True:
+        query = "" if cursor is None else f"cursor={cursor}"
+        response = api.send("GET", f"/calls/{LEG}/events", query=query)
+        assert response.status == 200, response.body
+        written = {"statusCode": 200, "headers": response.headers, "body": response.text}
+        assert len(json.dumps(written).encode()) < LAMBDA_LIMIT
+        found.append(response.body)
+        cursor = response.body["next"]
+        if cursor is None:
+            return found
+        assert len(found) < 100
+
+
+@pytest.mark.parametrize(
+    ("text", "conversations"),
+    [("\u3042" * 60_000, 1), ("\u3042" * 60_000, 40), ('"\\' * 40_000, 1)],
+    ids=["japanese", "conversations", "escaped"],
+)
+def test_a_large_timeline_is_read_page_by_page(
+    api: ApiHarness, text: str, conversations: int
+) -> None:
+    for second in range(40):
+        conversation = f"CON-{second % conversations}"
+        event = status("started", second, conversation_uuid=conversation, note=text)
+        api.store_event(**event)
+    found = pages(api)
+    seconds = [one["timestamp"][17:19] for page in found for one in page["events"]]
+    assert sorted(seconds) == [f"{second:02}" for second in range(40)]
+    assert len(found) > 1
+    assert {page["complete"] for page in found} == {False}
+    for page in found:
+        times = [one["timestamp"] for one in page["events"]]
+        assert times == sorted(times)
+
+
+def test_a_timeline_of_many_legs_is_read_page_by_page(api: ApiHarness) -> None:
+    for number in range(40):
+        leg = f"{number:032x}" if number else LEG
+        api.store_event(**status("started", number, leg, **{"from": "\u3042" * 60_000}))
+    found = pages(api)
+    assert sum(len(page["legs"]) for page in found) == 40
+
+
+def test_one_event_is_returned_however_large(api: ApiHarness) -> None:
+    api.store_event(**status("started", 1, **{"from": "\x7f" * 390_000}))
+    assert len(pages(api)) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["CON-other", "x"],
+        [CONVERSATION],
+        [CONVERSATION, ""],
+        [CONVERSATION, 1],
+        [CONVERSATION, "\ud800"],
+        [CONVERSATION, "x" * 1025],
+        "x",
+        1,
+        {},
+    ],
+    ids=range(9),
+)
+def test_a_cursor_of_another_call_is_refused(api: ApiHarness, values: object) -> None:
+    api.store_event(**status("started", 1))
+    query = {"cursor": cursor_of(values)}
+    response = api.send("GET", f"/calls/{LEG}/events", query=query)
+    assert (response.status, response.body["code"]) == (400, "invalid")
+
+
+def test_an_unknown_parameter_of_a_timeline_is_refused(api: ApiHarness) -> None:
+    response = api.send("GET", f"/calls/{LEG}/events", query="page=2")
+    assert (response.status, response.body["field"]) == (400, "page")
 
 
 # The calls of a day
