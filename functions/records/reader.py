@@ -23,6 +23,8 @@ LINK_LIFETIME = 300
 _DAY_CURSOR = ("day", "pk", "sk")
 _CALL_CURSOR = ("pk", "sk")
 _MAX_KEY = 1024  # bytes (DynamoDB quotas: sort key)
+_BATCH = 100  # items (DynamoDB quotas: BatchGetItem)
+_BATCH_ATTEMPTS = 3  # DynamoDB leaves items out if it is throttled, or beyond 16 MB
 _TEXT_FIELDS = ("content_type", "sha256", "start_time", "end_time", "stored_at")
 _NUMBER_FIELDS = ("size", "seconds", "channels")
 _ROW = ("status", "direction", "from", "to", "duration")
@@ -111,6 +113,19 @@ class RecordReader:
                     yield TimelineEntry(read(item), tuple(item[name] for name in _CALL_CURSOR))
             after = None
 
+    def vonage_uuid(self, leg: str) -> str | None:
+        """Return the UUID of a leg as Vonage wrote it, None if no event names the leg.
+
+        Vonage writes it with dashes or without, and its API knows a leg only by that form.
+
+        Parameters
+        ----------
+        leg
+            Its UUID in any form.
+        """
+        items = self._of_leg(leg, Limit=1)
+        return next((read(item).uuid for item in items if "body" in item), None)
+
     def day(self, day: str, most: int, cursor: str | None) -> HistoryPage:
         """Return the starts and ends of calls on a day (UTC), oldest first.
 
@@ -147,8 +162,10 @@ class RecordReader:
                 raise InvalidCursor from None
             raise
         last = response.get("LastEvaluatedKey")
+        items = [_plain(item) for item in response["Items"]]
+        uuids = self._uuids_of(items)
         return HistoryPage(
-            [_row(_plain(item)) for item in response["Items"]],
+            [_row(item, uuids.get((item["pk"], item["sk"]))) for item in items],
             last and _cursor_from([last[name]["S"] for name in _DAY_CURSOR]),
         )
 
@@ -192,6 +209,24 @@ class RecordReader:
         )
         return link
 
+    def _uuids_of(self, items: list[dict[str, Any]]) -> dict[tuple[str, str], str | None]:
+        """Return the UUIDs of the legs as Vonage wrote them, by item; the index lacks them."""
+        found: dict[tuple[str, str], str | None] = {}
+        for start in range(0, len(items), _BATCH):
+            keys = [
+                {name: {"S": item[name]} for name in ("pk", "sk")}
+                for item in items[start : start + _BATCH]
+            ]
+            pending = {self._table: {"Keys": keys}}
+            for _ in range(_BATCH_ATTEMPTS):
+                response = self._dynamodb.batch_get_item(RequestItems=pending)
+                for item in map(_plain, response["Responses"].get(self._table, [])):
+                    found[item["pk"], item["sk"]] = read(item).uuid
+                pending = response.get("UnprocessedKeys") or {}
+                if not pending:
+                    break
+        return found
+
     def _of_leg(self, leg: str, **query: Any) -> Iterator[dict[str, Any]]:
         return self._pages(
             IndexName="by-leg",
@@ -229,12 +264,12 @@ def fields_of(method: str, body: str) -> dict[str, Any]:
     return parse_fields(method, body, own)
 
 
-def _row(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an entry of the list of a day."""
+def _row(item: dict[str, Any], uuid: str | None) -> dict[str, Any]:
+    """Return an entry of the list of a day; without a UUID, its leg is in our own form."""
     fields = {name: item[name] for name in _ROW if name in item}
     return {
         "time": item["sk"].partition("#")[0],
-        "uuid": item.get("leg"),
+        "uuid": uuid or item.get("leg"),
         "conversation_uuid": item["pk"],
         **fields,
     }

@@ -31,8 +31,8 @@ class LegSummary(NamedTuple):
 
     Attributes
     ----------
-    leg
-        Its UUID without dashes.
+    uuid
+        Its UUID as Vonage wrote it first.
     state
         The last reported status in the order of `STATUS_RANK`; ``unknown`` without a known status.
     outcome
@@ -50,7 +50,7 @@ class LegSummary(NamedTuple):
         the status `completed`.
     """
 
-    leg: str
+    uuid: str
     state: str
     outcome: str | None
     ended: bool
@@ -92,7 +92,7 @@ def event_as_json(event: CallEvent) -> dict[str, Any]:
     return {
         "timestamp": event.timestamp,
         "kind": event.kind,
-        "uuid": event.leg,
+        "uuid": event.uuid,
         "conversation_uuid": event.conversation,
         "fields": event.fields,
     }
@@ -100,7 +100,7 @@ def event_as_json(event: CallEvent) -> dict[str, Any]:
 
 def _leg_as_json(leg: LegSummary) -> dict[str, Any]:
     fields = leg._asdict()
-    first = {"uuid": fields.pop("leg"), "from": fields.pop("from_"), "to": fields.pop("to")}
+    first = {"uuid": fields.pop("uuid"), "from": fields.pop("from_"), "to": fields.pop("to")}
     return first | fields
 
 
@@ -117,7 +117,7 @@ def _summarize(leg: str, events: list[CallEvent]) -> LegSummary:
     failure = next((status for status in _FAILURES if status in times), None)
     answered = "answered" if any(status in times for status in _ANSWERED) else None
     return LegSummary(
-        leg=leg,
+        uuid=events[0].uuid or leg,
         state=state,
         outcome=failure or answered,
         ended=state in _ENDED,

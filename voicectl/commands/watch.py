@@ -70,7 +70,7 @@ def _watch(options: argparse.Namespace, context: Context, uuid: str) -> None:
         if over:
             return
         over = any(
-            leg["uuid"] == normalized_leg(uuid) and leg["ended"]
+            normalized_leg(leg["uuid"]) == normalized_leg(uuid) and leg["ended"]
             for leg in timeline["legs"]
         )
         if context.now() - start > options.at_most:

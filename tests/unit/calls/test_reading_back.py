@@ -6,6 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -46,7 +47,7 @@ def test_the_events_of_a_call_become_a_timeline(api: ApiHarness) -> None:
         api.store_event(**event)
     body = events(api).body
     (leg,) = body["legs"]
-    assert (leg["uuid"], leg["state"], leg["ended"]) == (LEG.replace("-", ""), "completed", True)
+    assert (leg["uuid"], leg["state"], leg["ended"]) == (LEG, "completed", True)
     assert (leg["from"], leg["to"], leg["outcome"]) == ("442079460000", "447700900123", "answered")
     assert leg["costs"]["price"] == "0.01"
     assert [one["fields"]["status"] for one in body["events"]] == [
@@ -77,8 +78,8 @@ def test_the_timeline_of_a_transferred_call_includes_all_its_conversations(api: 
     api.store_event(**status("answered", 2, conversation_uuid="CON-second"))
     api.store_event(**status("answered", 3, OTHER, conversation_uuid="CON-second"))
     legs = {leg["uuid"]: leg for leg in events(api).body["legs"]}
-    assert legs[LEG.replace("-", "")]["conversations"] == [CONVERSATION, "CON-second"]
-    assert OTHER.replace("-", "") in legs
+    assert legs[LEG]["conversations"] == [CONVERSATION, "CON-second"]
+    assert OTHER in legs
 
 
 def test_an_event_sent_as_a_query_string_is_returned_like_any_other(api: ApiHarness) -> None:
@@ -100,6 +101,13 @@ def test_an_event_sent_as_a_query_string_is_returned_like_any_other(api: ApiHarn
 
 def test_a_call_without_stored_events_is_not_found(api: ApiHarness) -> None:
     assert events(api).status == 404
+
+
+@pytest.mark.parametrize("uuid", [LEG, LEG.replace("-", ""), LEG.upper()])
+def test_a_leg_is_shown_as_vonage_wrote_it(api: ApiHarness, uuid: str) -> None:
+    api.store_event(**status("started", 1, uuid))
+    body = events(api).body
+    assert [one["uuid"] for one in (*body["legs"], *body["events"])] == [uuid, uuid]
 
 
 # Pages of a timeline
@@ -205,7 +213,7 @@ def test_a_day_lists_the_calls_that_started_and_completed(api: ApiHarness) -> No
     ]
     assert body["entries"][1] == {
         "time": f"{DAY}T08:00:09.000Z",
-        "uuid": LEG.replace("-", ""),
+        "uuid": LEG,
         "conversation_uuid": CONVERSATION,
         "status": "completed",
         "direction": "outbound",
@@ -228,6 +236,35 @@ def test_pages_have_no_gaps_and_no_duplicates(api: ApiHarness) -> None:
             break
     assert cursor is None
     assert seen == [f"{DAY}T08:00:{second:02}.000Z" for second in range(7)]
+
+
+@pytest.mark.parametrize("uuid", [LEG, LEG.replace("-", ""), LEG.upper()])
+def test_a_day_shows_legs_as_vonage_wrote_them(api: ApiHarness, uuid: str) -> None:
+    api.store_event(**status("started", 1, uuid))
+    assert [one["uuid"] for one in day(api).body["entries"]] == [uuid]
+
+
+def test_every_leg_of_a_long_day_is_shown_as_vonage_wrote_it(api: ApiHarness) -> None:
+    legs = [str(UUID(int=number)) for number in range(1, 204)]
+    for number, leg in enumerate(legs):
+        time = f"{DAY}T08:{number // 60:02}:{number % 60:02}.000Z"
+        api.store_event(**status("started", 0, leg, timestamp=time))
+    assert [one["uuid"] for one in day(api, page_size=1000).body["entries"]] == legs
+
+
+def test_legs_that_the_table_leaves_out_are_shown_without_dashes(
+    api: ApiHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.store_event(**status("started", 1))
+    requests: list[Any] = []
+
+    def throttled(RequestItems: dict[str, Any]) -> dict[str, Any]:
+        requests.append(RequestItems)
+        return {"Responses": {}, "UnprocessedKeys": RequestItems}
+
+    monkeypatch.setattr(api.dynamodb, "batch_get_item", throttled, raising=False)
+    assert day(api).body["entries"][0]["uuid"] == LEG.replace("-", "")
+    assert len(requests) == 3
 
 
 def test_a_day_without_calls_is_empty(api: ApiHarness) -> None:
