@@ -14,6 +14,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 
+from records.event import parse_event
+from records.timeline import build_timeline, timeline_as_json
 from voicectl.errors import VoicectlError
 
 if TYPE_CHECKING:
@@ -101,6 +103,25 @@ class AdminApi:
                     raise transient.error from None
                 self._sleep(transient.pause)
         raise AssertionError("unreachable")
+
+    def timeline(self, uuid: str) -> dict[str, Any]:
+        """Return the legs and events of a call, from all pages of its timeline.
+
+        Raises
+        ------
+        AdminApiError, VoicectlError
+            With what to do.
+        """
+        path = f"/calls/{uuid}/events"
+        page: dict[str, Any] = self.get(path)
+        if page.get("next") is None:  # a stack of an earlier version has no pages
+            return page
+        events = page["events"]
+        while page["next"] is not None:
+            page = self.get(path, {"cursor": page["next"]})
+            events += page["events"]
+        whole = build_timeline(parse_event(event["fields"]) for event in events)
+        return {**timeline_as_json(whole), "complete": True, "next": None}
 
     def change(
         self,

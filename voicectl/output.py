@@ -102,6 +102,11 @@ class Output:
             old, new = change.shown()
             self.line(f"  {change.what}: {old} → {new}")
 
+    @property
+    def can_prompt(self) -> bool:
+        """Whether there is a user to ask: a terminal, without ``--yes`` and ``--json``."""
+        return not (self.yes or self.json) and sys.stdin.isatty()
+
     def confirm(self, question: str) -> bool:
         """Prompt for confirmation; with ``--yes`` or ``--json``, return True without a prompt.
 

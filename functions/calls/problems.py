@@ -177,7 +177,7 @@ _TABLE: tuple[
             400,
             "invalid",
             "Bad Request",
-            "cursor: must be the `next` of an earlier page of this day",
+            "cursor: must be the `next` of an earlier page",
         ),
     ),
     (BadRequest, _template(400, "invalid", "Bad Request", _ERROR_TEXT)),

@@ -11,8 +11,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from calls import place_call, problems, validation
-from records.timeline import build_timeline
+from records.timeline import build_timeline, event_as_json, timeline_as_json
 from voicekit import webhook as webhooks
 from voicekit.dial_policy import check_source, policy_from
 from voicekit.redaction import error_fields
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from calls.switchboard_secret import SwitchboardSecret
     from records.event import CallEvent
     from records.reader import RecordReader
-    from records.timeline import LegSummary
     from vonage_client import TokenSource, VoiceClient
 
 log = logging.getLogger("voice")
@@ -37,6 +38,10 @@ log.setLevel(logging.INFO)  # some runtimes leave the root logger at WARNING
 # yet (Vonage support article 10359615124380).
 _NOT_READY = (0.5, 1.0, 1.5)
 _PROBLEM = "application/problem+json"
+# Lambda's limit for a response is 6 MB (Lambda quotas). A timeline has at least one event: one has
+# at most 1.8 MB as written.
+_MAX_TIMELINE = 5_500_000
+_LARGEST_LEG = 1024  # bytes of a leg as written, without the values from its events
 
 
 class Services(NamedTuple):
@@ -167,7 +172,7 @@ class _AdminRequest:
         return ApiResponse(200, page | {"calls": [_without_links(call) for call in calls]})
 
     def get_call(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, _without_links(self._services.vonage.get_call(uuid)))
+        return ApiResponse(200, _without_links(self._services.vonage.get_call(self._leg(uuid))))
 
     def change_call(self, uuid: str) -> ApiResponse:
         body = self._body()
@@ -175,9 +180,9 @@ class _AdminRequest:
         if action == "transfer":
             self._transfer(uuid, body)
         elif action == "hangup":
-            self._hang_up(uuid)
+            self._hang_up(self._leg(uuid))
         else:
-            getattr(self._services.vonage, action)(uuid)
+            getattr(self._services.vonage, action)(self._leg(uuid))
         return ApiResponse(204, log_fields={"action": action})
 
     def _transfer(self, uuid: str, body: dict[str, Any]) -> None:
@@ -188,61 +193,93 @@ class _AdminRequest:
             self._services.switchboard.require_dialing()
         if callees:
             self._services.idempotency.count_calls(callees)
+        leg = self._leg(uuid)
         if request.url is None:
-            self._services.vonage.transfer_to_ncco(uuid, request.ncco)
+            self._services.vonage.transfer_to_ncco(leg, request.ncco)
         else:
-            self._services.vonage.transfer_to_url(uuid, request.url)
+            self._services.vonage.transfer_to_url(leg, request.url)
 
     def _hang_up(self, uuid: str) -> None:
-        """End a call: ignore one that has ended, and retry while one is too new to be ended."""
+        """End a call: ignore one that has ended, and retry while one is too new to be ended.
+
+        404 means that a call has ended only if Vonage has reported it by this very UUID. Any other
+        call may still be there: under another form of the UUID, or in another region.
+        """
         for pause in (*_NOT_READY, None):
             try:
                 return self._services.vonage.hang_up(uuid)
             except NotFound:
+                if self._services.records.vonage_uuid(uuid) != uuid:
+                    raise
                 return None
             except VonageRefused as error:
                 if error.status != 400 or error.invalid or pause is None:
                     raise
             self._services.sleep(pause)
 
+    def _leg(self, uuid: str) -> str:
+        """Return the UUID as Vonage wrote it, or unchanged if no event of the call can be read."""
+        try:
+            return self._services.records.vonage_uuid(uuid) or uuid
+        except (BotoCoreError, ClientError):  # a call must be ended even if the table is down
+            return uuid
+
     # Talk, stream and DTMF
 
     def start_talk(self, uuid: str) -> ApiResponse:
         talk = validation.talk(self._body())
-        return ApiResponse(200, self._services.vonage.start_talk(uuid, talk))
+        return ApiResponse(200, self._services.vonage.start_talk(self._leg(uuid), talk))
 
     def stop_talk(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, self._services.vonage.stop_talk(uuid))
+        return ApiResponse(200, self._services.vonage.stop_talk(self._leg(uuid)))
 
     def start_stream(self, uuid: str) -> ApiResponse:
         stream = validation.stream(self._body())
-        return ApiResponse(200, self._services.vonage.start_stream(uuid, stream))
+        return ApiResponse(200, self._services.vonage.start_stream(self._leg(uuid), stream))
 
     def stop_stream(self, uuid: str) -> ApiResponse:
-        return ApiResponse(200, self._services.vonage.stop_stream(uuid))
+        return ApiResponse(200, self._services.vonage.stop_stream(self._leg(uuid)))
 
     def send_dtmf(self, uuid: str) -> ApiResponse:
         digits = validation.digits(self._body())["digits"]
-        return ApiResponse(200, self._services.vonage.send_dtmf(uuid, digits))
+        return ApiResponse(200, self._services.vonage.send_dtmf(self._leg(uuid), digits))
 
     def subscribe_dtmf(self, uuid: str) -> ApiResponse:
         url = validation.dtmf_event_url(self._body(), self._app)
         check_source("event_url", url, self._policy)
-        self._services.vonage.subscribe_dtmf(uuid, url)
+        self._services.vonage.subscribe_dtmf(self._leg(uuid), url)
         return ApiResponse(204)
 
     def unsubscribe_dtmf(self, uuid: str) -> ApiResponse:
-        self._services.vonage.unsubscribe_dtmf(uuid)
+        self._services.vonage.unsubscribe_dtmf(self._leg(uuid))
         return ApiResponse(204)
 
     # Stored events and recordings
 
     def events(self, uuid: str) -> ApiResponse:
-        stored = self._services.records.events_of(uuid)
-        timeline = build_timeline(stored.events)
-        legs = [_leg(leg) for leg in timeline.legs.values()]
-        events = [_event(event) for event in timeline.events]
-        return ApiResponse(200, {"legs": legs, "events": events, "complete": stored.whole})
+        cursor = validation.timeline(self._query())
+        page: list[CallEvent] = []
+        legs: set[str | None] = set()
+        last: str | None = None
+        size = 0
+        for stored in self._services.records.events_of(uuid, cursor):
+            event = stored.event
+            # A leg repeats values of its events, each at most once.
+            size += 2 * _written_size(event_as_json(event))
+            size += 0 if event.leg in legs else _LARGEST_LEG
+            if page and size > _MAX_TIMELINE:
+                break
+            legs.add(event.leg)
+            page.append(event)
+            last = stored.cursor
+        else:
+            last = None
+        body = {
+            **timeline_as_json(build_timeline(page)),
+            "complete": cursor is None and last is None,
+            "next": last,
+        }
+        return ApiResponse(200, body)
 
     def history(self) -> ApiResponse:
         day, size, cursor = validation.history(self._query())
@@ -326,17 +363,10 @@ def _without_links(call: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in call.items() if name != "_links"}
 
 
-def _leg(leg: LegSummary) -> dict[str, Any]:
-    fields = leg._asdict()
-    first = {"uuid": fields.pop("leg"), "from": fields.pop("from_"), "to": fields.pop("to")}
-    return first | fields
+def _written_size(value: object) -> int:
+    """Return the bytes that a part of a body takes in the response to Lambda.
 
-
-def _event(event: CallEvent) -> dict[str, Any]:
-    return {
-        "timestamp": event.timestamp,
-        "kind": event.kind,
-        "uuid": event.leg,
-        "conversation_uuid": event.conversation,
-        "fields": event.fields,
-    }
+    The body is JSON with only ASCII characters, and is written as a string in JSON once more.
+    """
+    text = json.dumps(value, separators=(",", ":"))
+    return len(text) + text.count('"') + text.count("\\")

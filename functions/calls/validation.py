@@ -274,10 +274,26 @@ def history(query: Mapping[str, str]) -> tuple[str, int, str | None]:
         raise ValidationError("day", "must be a day such as 2026-01-31 (UTC)")
     size = query.get("page_size", "100")
     _whole_number("page_size", size, 1, 1000)
+    return day, int(size), _cursor(query)
+
+
+def timeline(query: Mapping[str, str]) -> str | None:
+    """Validate GET /calls/{uuid}/events, and return the cursor.
+
+    Raises
+    ------
+    ValidationError
+        If a parameter is invalid.
+    """
+    _check_names(query, ("cursor",))
+    return _cursor(query)
+
+
+def _cursor(query: Mapping[str, str]) -> str | None:
     cursor = query.get("cursor")
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise ValidationError("cursor", "must be the `next` of an earlier page")
-    return day, int(size), cursor
+    return cursor
 
 
 # Rules of single fields

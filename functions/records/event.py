@@ -73,6 +73,13 @@ class CallEvent(NamedTuple):
         return status if isinstance(status, str) and status in STATUS_RANK else None
 
     @property
+    def uuid(self) -> str | None:
+        """The leg as Vonage wrote it, None if the event names none."""
+        if self.leg is None:
+            return None
+        return _key_field(self.fields, "uuid") or _key_field(self.fields, "call_uuid")
+
+    @property
     def key(self) -> tuple[str, str, str, str]:
         """The sort key: time, kind, leg, digest. Events with equal keys are equal."""
         return (self.timestamp or _NO_TIME, self.kind, self.leg or _NO_TIME, self.digest)

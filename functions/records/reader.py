@@ -14,14 +14,17 @@ from voicekit.signature import parameters
 from voicekit.webhook_fields import is_vonage_field, parse_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from records.event import CallEvent
 
 LINK_LIFETIME = 300
 """Seconds for which a link to a recording is valid."""
-_MAX_BYTES = 3 * 1024 * 1024  # of events in one response: Lambda's limit is 6 MB, and JSON escapes
-_CURSOR_FIELDS = ("day", "pk", "sk")
+_DAY_CURSOR = ("day", "pk", "sk")
+_CALL_CURSOR = ("pk", "sk")
+_MAX_KEY = 1024  # bytes (DynamoDB quotas: sort key)
+_BATCH = 100  # items (DynamoDB quotas: BatchGetItem)
+_BATCH_ATTEMPTS = 3  # DynamoDB leaves items out if it is throttled, or beyond 16 MB
 _TEXT_FIELDS = ("content_type", "sha256", "start_time", "end_time", "stored_at")
 _NUMBER_FIELDS = ("size", "seconds", "channels")
 _ROW = ("status", "direction", "from", "to", "duration")
@@ -32,14 +35,19 @@ class RecordNotFound(Exception):
 
 
 class InvalidCursor(Exception):
-    """A cursor that this application did not issue for this day."""
+    """A cursor that this application did not issue for this day or call."""
 
 
-class CallEvents(NamedTuple):
-    """The events of a call, unordered. ``whole`` is False if one response can't hold all."""
+class TimelineEntry(NamedTuple):
+    """An event, and the key of its item."""
 
-    events: list[CallEvent]
-    whole: bool
+    event: CallEvent
+    key: tuple[str, ...]
+
+    @property
+    def cursor(self) -> str:
+        """The cursor after which the next event follows."""
+        return _cursor_from(self.key)
 
 
 class HistoryPage(NamedTuple):
@@ -66,36 +74,57 @@ class RecordReader:
         self._table = table
         self._bucket = bucket
 
-    def events_of(self, leg: str) -> CallEvents:
-        """Return the events of a leg, and those of every conversation that it was in.
+    def events_of(self, leg: str, cursor: str | None = None) -> Iterator[TimelineEntry]:
+        """Yield the events of each conversation that a leg was in, in order of time.
 
         Parameters
         ----------
         leg
             Its UUID, with or without dashes.
+        cursor
+            The cursor of the event after which to continue, None for the start.
 
         Raises
         ------
         RecordNotFound
             If no event names the leg.
+        InvalidCursor
+            If the cursor is not of this call.
         """
-        of_leg, whole = self._collect(
-            IndexName="by-leg",
-            KeyConditionExpression="leg = :leg",
-            ExpressionAttributeValues={":leg": {"S": normalized_leg(leg)}},
-        )
-        if not of_leg:
-            raise RecordNotFound("No event of this call is stored.")
-        found = {_item_key(item): item for item in of_leg}
         # The items of the other legs and of recordings have the conversation as their key.
-        for conversation in dict.fromkeys(item["pk"] for item in of_leg):
-            items, is_complete = self._collect(
+        of_leg = self._of_leg(leg, ProjectionExpression="pk")
+        conversations = list(dict.fromkeys(item["pk"] for item in of_leg))
+        if not conversations:
+            raise RecordNotFound("No event of this call is stored.")
+        after = None
+        if cursor is not None:
+            after = _key_from(cursor, _CALL_CURSOR)
+            first = after["pk"]["S"]
+            if first not in conversations:
+                raise InvalidCursor
+            conversations = conversations[conversations.index(first) :]
+        for conversation in conversations:
+            for item in self._pages(
+                after,
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues={":pk": {"S": conversation}},
-            )
-            found |= {_item_key(item): item for item in items}
-            whole = whole and is_complete
-        return CallEvents([read(item) for item in found.values() if "body" in item], whole)
+            ):
+                if "body" in item:
+                    yield TimelineEntry(read(item), tuple(item[name] for name in _CALL_CURSOR))
+            after = None
+
+    def vonage_uuid(self, leg: str) -> str | None:
+        """Return the UUID of a leg as Vonage wrote it, None if no event names the leg.
+
+        Vonage writes it with dashes or without, and its API knows a leg only by that form.
+
+        Parameters
+        ----------
+        leg
+            Its UUID in any form.
+        """
+        items = self._of_leg(leg, Limit=1)
+        return next((read(item).uuid for item in items if "body" in item), None)
 
     def day(self, day: str, most: int, cursor: str | None) -> HistoryPage:
         """Return the starts and ends of calls on a day (UTC), oldest first.
@@ -114,7 +143,9 @@ class RecordReader:
         InvalidCursor
             If the cursor is not of this day.
         """
-        start = {} if cursor is None else {"ExclusiveStartKey": _key_from(cursor, day)}
+        start = {}
+        if cursor is not None:
+            start = {"ExclusiveStartKey": _key_from(cursor, _DAY_CURSOR, [day])}
         try:
             response = self._dynamodb.query(
                 TableName=self._table,
@@ -131,8 +162,11 @@ class RecordReader:
                 raise InvalidCursor from None
             raise
         last = response.get("LastEvaluatedKey")
+        items = [_plain(item) for item in response["Items"]]
+        uuids = self._uuids_of(items)
         return HistoryPage(
-            [_row(_plain(item)) for item in response["Items"]], last and _cursor_from(last)
+            [_row(item, uuids.get((item["pk"], item["sk"]))) for item in items],
+            last and _cursor_from([last[name]["S"] for name in _DAY_CURSOR]),
         )
 
     def link_to(self, recording: str) -> dict[str, Any]:
@@ -175,19 +209,35 @@ class RecordReader:
         )
         return link
 
-    def _collect(self, **query: Any) -> tuple[list[dict[str, Any]], bool]:
-        """Return the items that a query finds, and whether these are all."""
-        items: list[dict[str, Any]] = []
-        size = 0
-        for item in self._pages(**query):
-            size += len(item.get("body", ""))
-            if size > _MAX_BYTES:
-                return items, False
-            items.append(item)
-        return items, True
+    def _uuids_of(self, items: list[dict[str, Any]]) -> dict[tuple[str, str], str | None]:
+        """Return the UUIDs of the legs as Vonage wrote them, by item; the index lacks them."""
+        found: dict[tuple[str, str], str | None] = {}
+        for start in range(0, len(items), _BATCH):
+            keys = [
+                {name: {"S": item[name]} for name in ("pk", "sk")}
+                for item in items[start : start + _BATCH]
+            ]
+            pending = {self._table: {"Keys": keys}}
+            for _ in range(_BATCH_ATTEMPTS):
+                response = self._dynamodb.batch_get_item(RequestItems=pending)
+                for item in map(_plain, response["Responses"].get(self._table, [])):
+                    found[item["pk"], item["sk"]] = read(item).uuid
+                pending = response.get("UnprocessedKeys") or {}
+                if not pending:
+                    break
+        return found
 
-    def _pages(self, **query: Any) -> Iterator[dict[str, Any]]:
-        start: dict[str, Any] = {}
+    def _of_leg(self, leg: str, **query: Any) -> Iterator[dict[str, Any]]:
+        return self._pages(
+            IndexName="by-leg",
+            KeyConditionExpression="leg = :leg",
+            ExpressionAttributeValues={":leg": {"S": normalized_leg(leg)}},
+            **query,
+        )
+
+    def _pages(self, after: dict[str, Any] | None = None, **query: Any) -> Iterator[dict[str, Any]]:
+        """Yield the items that a query finds, after the item with the key ``after``."""
+        start = {"ExclusiveStartKey": after} if after else {}
         while True:
             response = self._dynamodb.query(TableName=self._table, **query, **start)
             yield from map(_plain, response["Items"])
@@ -214,19 +264,15 @@ def fields_of(method: str, body: str) -> dict[str, Any]:
     return parse_fields(method, body, own)
 
 
-def _row(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an entry of the list of a day."""
+def _row(item: dict[str, Any], uuid: str | None) -> dict[str, Any]:
+    """Return an entry of the list of a day; without a UUID, its leg is in our own form."""
     fields = {name: item[name] for name in _ROW if name in item}
     return {
         "time": item["sk"].partition("#")[0],
-        "uuid": item.get("leg"),
+        "uuid": uuid or item.get("leg"),
         "conversation_uuid": item["pk"],
         **fields,
     }
-
-
-def _item_key(item: dict[str, Any]) -> tuple[str, str]:
-    return item["pk"], item["sk"]
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
@@ -234,17 +280,21 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
     return {name: next(iter(value.values())) for name, value in item.items()}
 
 
-def _cursor_from(key: dict[str, Any]) -> str:
-    text = json.dumps([key[name]["S"] for name in _CURSOR_FIELDS], separators=(",", ":"))
+def _cursor_from(values: Sequence[str]) -> str:
+    text = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _key_from(cursor: str, day: str) -> dict[str, Any]:
+def _key_from(cursor: str, names: tuple[str, ...], first: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the key in a cursor, which must begin with the values ``first``."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:
+        sizes = [len(value.encode()) for value in values]
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise InvalidCursor from None
-    is_of_day = isinstance(values, list) and len(values) == 3 and values[0] == day
-    if not is_of_day or not all(isinstance(value, str) and value for value in values):
+    is_ours = isinstance(values, list) and len(values) == len(names)
+    if not is_ours or values[: len(first)] != list(first):
         raise InvalidCursor
-    return {name: {"S": value} for name, value in zip(_CURSOR_FIELDS, values, strict=True)}
+    if not all(0 < size <= _MAX_KEY for size in sizes):
+        raise InvalidCursor
+    return {name: {"S": value} for name, value in zip(names, values, strict=True)}

@@ -31,8 +31,8 @@ class LegSummary(NamedTuple):
 
     Attributes
     ----------
-    leg
-        Its UUID without dashes.
+    uuid
+        Its UUID as Vonage wrote it first.
     state
         The last reported status in the order of `STATUS_RANK`; ``unknown`` without a known status.
     outcome
@@ -50,7 +50,7 @@ class LegSummary(NamedTuple):
         the status `completed`, as text.
     """
 
-    leg: str
+    uuid: str
     state: str
     outcome: str | None
     ended: bool
@@ -63,7 +63,7 @@ class LegSummary(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """The legs of a conversation by UUID, and its events in order, without duplicates."""
+    """The legs of a conversation by UUID without dashes, and its events in order, each once."""
 
     legs: Mapping[str, LegSummary]
     events: tuple[CallEvent, ...]
@@ -79,6 +79,31 @@ def build_timeline(events: Iterable[CallEvent]) -> Timeline:
     return Timeline({leg: _summarize(leg, of_leg) for leg, of_leg in by_leg.items()}, ordered)
 
 
+def timeline_as_json(timeline: Timeline) -> dict[str, Any]:
+    """Return the ``legs`` and ``events`` of a timeline as the admin API returns them."""
+    return {
+        "legs": [_leg_as_json(leg) for leg in timeline.legs.values()],
+        "events": [event_as_json(event) for event in timeline.events],
+    }
+
+
+def event_as_json(event: CallEvent) -> dict[str, Any]:
+    """Return an event as the admin API returns it."""
+    return {
+        "timestamp": event.timestamp,
+        "kind": event.kind,
+        "uuid": event.uuid,
+        "conversation_uuid": event.conversation,
+        "fields": event.fields,
+    }
+
+
+def _leg_as_json(leg: LegSummary) -> dict[str, Any]:
+    fields = leg._asdict()
+    first = {"uuid": fields.pop("uuid"), "from": fields.pop("from_"), "to": fields.pop("to")}
+    return first | fields
+
+
 def _summarize(leg: str, events: list[CallEvent]) -> LegSummary:
     times: dict[str, str | None] = {}
     costs: dict[str, Any] = {}
@@ -92,7 +117,7 @@ def _summarize(leg: str, events: list[CallEvent]) -> LegSummary:
     failure = next((status for status in _FAILURES if status in times), None)
     answered = "answered" if any(status in times for status in _ANSWERED) else None
     return LegSummary(
-        leg=leg,
+        uuid=events[0].uuid or leg,
         state=state,
         outcome=failure or answered,
         ended=state in _ENDED,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote
 
 from voicekit.e164 import masked
 
@@ -19,10 +18,17 @@ if TYPE_CHECKING:
 # (Strings, compiled at first use: few calls use SIP, and compiling takes a caller's time.)
 _SIP = (
     r"(?ai)sips?:(?:(?P<user>[^@\s]+)@)?(?P<domain>[a-z0-9.-]+)(?::[0-9]{1,5})?"
-    r"(?:;(?:transport|user)=[a-z]+)*"
+    r"(?:;(?:transport|user|media)=[a-z]+)*"
 )
-_DIALABLE = r"[0-9+*#(). -]+"  # what a gateway might dial
+# Two forms of a user are certain: a number in E.164, also with 00 for the plus, and a plain name
+# with too few digits for a number. A gateway may decode, strip or convert anything else.
+_NUMBER = r"(?:\+|00)?([1-9][0-9]{6,14})"
+_SIP_NAME = "[A-Za-z0-9._~*-]+"
+_APP_NAME = r"[\w .@'-]+"
 _MIN_NUMBER = 7  # digits; a shorter one is an extension
+# Vonage names a user without a name NAM- and a UUID (Users API reference: createUser).
+_UUID = r"(?:[A-Z]{3}-)?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
+_EXTENSION = "[0-9]{2,8}"
 _PHONE_ENDPOINTS = ("phone", "sip")
 # Actions with a webhook whose response may be an NCCO (Vonage NCCO reference: input, notify, and
 # connect with the eventType synchronous or machine detection).
@@ -86,7 +92,7 @@ def check_ncco(ncco: Iterable[dict[str, Any]], policy: DialPolicy) -> None:
 
 
 def check_endpoint(endpoint: dict[str, Any], policy: DialPolicy) -> None:
-    """Check one endpoint. Those that call no phone number (app, websocket, vbc) are allowed.
+    """Check one endpoint. A user or an extension must be a name that no gateway reads as a number.
 
     Raises
     ------
@@ -97,6 +103,10 @@ def check_endpoint(endpoint: dict[str, Any], policy: DialPolicy) -> None:
         _check_number(endpoint["number"], policy)
     elif endpoint["type"] == "sip":
         _check_sip(endpoint, policy)
+    elif endpoint["type"] == "app" and not re.fullmatch(_UUID, endpoint["user"]):
+        _check_user("app", endpoint["user"], _APP_NAME, policy)
+    elif endpoint["type"] == "vbc" and not re.fullmatch(_EXTENSION, endpoint["extension"]):
+        raise DialRefused("vbc: not an extension; expected 2 to 8 digits")
     if endpoint.get("onAnswer"):
         check_source("onAnswer", endpoint["onAnswer"]["url"], policy)
 
@@ -161,24 +171,23 @@ def _longest(number: str, prefixes: tuple[str, ...]) -> int:
 def _check_sip(endpoint: dict[str, Any], policy: DialPolicy) -> None:
     uri = endpoint.get("uri") or f"sip:{endpoint['user']}@{endpoint['domain']}"
     parts = re.fullmatch(_SIP, uri)
-    user = unquote((parts and parts["user"]) or "")
-    if parts is None or "@" in user:
+    if parts is None:
         raise DialRefused(
             "sip: ambiguous URI; use sip:user@host without a second @, maddr, or headers"
         )
     if parts["domain"].lower() not in policy.sip_domains:
         raise DialRefused("sip: the domain is not in AllowedSipDomains")
-    # A SIP gateway could forward the call to a phone, so its number is checked as well.
-    number = _number_in(user)
+    if parts["user"] is not None:
+        _check_user("sip", parts["user"], _SIP_NAME, policy)
+
+
+def _check_user(kind: str, user: str, names: str, policy: DialPolicy) -> None:
+    """Check a user, whom a gateway could call as a phone number."""
+    number = re.fullmatch(_NUMBER, user)
     if number:
-        _check_number(number, policy)
-
-
-def _number_in(user: str) -> str:
-    """Return the phone number in the user part of a SIP URI, empty if it is a name.
-
-    Separators are removed, and the zeros or the plus before the country code.
-    """
-    dialable = re.split("[;:]", user)[0]
-    digits = re.sub("[^0-9]", "", dialable).lstrip("0")
-    return digits if re.fullmatch(_DIALABLE, dialable) and len(digits) >= _MIN_NUMBER else ""
+        _check_number(number[1], policy)
+    elif not re.fullmatch(names, user) or sum(map(str.isdigit, user)) >= _MIN_NUMBER:
+        raise DialRefused(
+            f"{kind}: ambiguous user; expected a name of letters, digits and . _ - with fewer than"
+            f" {_MIN_NUMBER} digits, or + and an E.164 number"
+        )

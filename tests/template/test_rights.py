@@ -110,6 +110,7 @@ ROLES: dict[str, tuple[str, dict[str, Statement]]] = {
                     "EventsTable.Arn/index/by-day",
                 ),
             ),
+            "GetEvents": ("dynamodb:BatchGetItem", "EventsTable.Arn"),
             "WriteIdempotencyRecordAndCount": (
                 ("dynamodb:PutItem", "dynamodb:UpdateItem"),
                 "EventsTable.Arn",

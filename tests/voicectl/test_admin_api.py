@@ -97,6 +97,43 @@ def test_the_key_and_the_body_are_signed(api: Api) -> None:
     assert "content-type;host;idempotency-key;x-amz-date" in headers["Authorization"]
 
 
+LEG = "63f61863-4a51-4f6b-86e1-46edebcf9356"
+
+
+def event(status: str, second: int) -> dict[str, Any]:
+    timestamp = f"2027-01-15T08:00:0{second}.000Z"
+    fields = {"status": status, "uuid": LEG, "conversation_uuid": "CON-1", "timestamp": timestamp}
+    common = {"timestamp": timestamp, "kind": "status", "uuid": LEG, "conversation_uuid": "CON-1"}
+    return {**common, "fields": fields}
+
+
+def test_all_pages_of_a_timeline_become_one(api: Api) -> None:
+    # given two pages, each with the legs as its own events report them
+    started, completed = event("started", 1), event("completed", 2)
+    api.answers = [
+        (200, {}, {"legs": [{}], "events": [completed], "complete": False, "next": "cursor-1"}),
+        (200, {}, {"legs": [{}], "events": [started], "complete": False, "next": None}),
+    ]
+    timeline = api.client.timeline(LEG)
+    # then the legs are those of all events
+    assert [path for _, path, _, _ in api.asked] == [
+        f"/calls/{LEG}/events",
+        f"/calls/{LEG}/events?cursor=cursor-1",
+    ]
+    assert timeline["events"] == [started, completed]
+    assert (timeline["complete"], timeline["next"]) == (True, None)
+    (leg,) = timeline["legs"]
+    assert (leg["uuid"], leg["state"], leg["ended"]) == (LEG, "completed", True)
+    assert set(leg["times"]) == {"started", "completed"}
+
+
+@pytest.mark.parametrize("page", [{"next": None}, {}], ids=["one-page", "earlier-version"])
+def test_a_timeline_of_one_page_is_returned_unchanged(api: Api, page: dict[str, Any]) -> None:
+    timeline = {"legs": [{"uuid": LEG}], "events": [], "complete": True, **page}
+    api.answers = [(200, {}, timeline)]
+    assert api.client.timeline(LEG) == timeline
+
+
 def test_credentials_of_a_netrc_file_are_not_sent(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import stat
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from tests.voicectl.calls.call_helpers import answered, look
 from tests.voicectl.cli_process import platform_in
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NUMBER = "447700900000"
+LIMIT = 40.0  # seconds
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -70,6 +73,63 @@ async def test_dialing_is_turned_off_and_the_rest_stays(board: CliTerminal, spel
     assert denied.status == 1
     assert re.search(r"nothing was dialed: .*\boff\b", denied.err)
     assert await held(board) == {"numbers": {NUMBER: "greet"}, "dialling": "off"}
+
+
+async def is_over(terminal: CliTerminal, leg: str) -> bool:
+    return bool((await look(terminal, leg))["over"])
+
+
+async def test_dialing_off_shows_live_calls_and_leaves_them(board: CliTerminal) -> None:
+    leg = await answered(board, "447700900701")
+    ran = await board("--yes", "switchboard", "dialing", "off")
+    assert ran.status == 0, ran
+    assert leg in ran.out
+    assert "Vonage still dials for them" in ran.out
+    assert "--hang-up" in ran.out
+    result = await board.json("switchboard", "dialing", "off")
+    assert (leg in result["live"], result["hung_up"]) == (True, [])
+    dry = await board("--dry-run", "switchboard", "dialing", "off", "--hang-up")
+    assert "would hang them up" in dry.out
+    assert not await is_over(board, leg)
+    # and if that is asked for, all of them are hung up, also if dialing is off already
+    ended = await board.json("switchboard", "dialing", "off", "--hang-up")
+    assert set(ended["hung_up"]) == set(ended["live"])
+    assert leg in ended["hung_up"]
+    assert await is_over(board, leg)
+    assert "no live calls" in (await board("--yes", "switchboard", "dialing", "off")).out
+
+
+@pytest.mark.parametrize(("answer", "over"), [("y", True), ("n", False)])
+async def test_in_a_terminal_dialing_off_offers_to_hang_up(
+    board: CliTerminal, answer: str, over: bool
+) -> None:
+    leg = await answered(board, "447700900702")
+    ours, theirs = os.openpty()
+    os.write(ours, f"y\n{answer}\n".encode())
+    try:
+        process = await board.start("switchboard", "dialing", "off", stdin=theirs)
+        out, err = await asyncio.wait_for(process.communicate(), LIMIT)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "Hang them all up?" in out.decode(), err
+    assert await held(board) == {"dialling": "off"}
+    assert await is_over(board, leg) == over
+    await board("hangup", leg)
+
+
+async def test_after_a_failed_list_of_live_calls_dialing_is_off(board: CliTerminal) -> None:
+    await board.vonage("PUT", "/sim/faults", {"api_429": {"probability": 1}})
+    ran = await board("--json", "switchboard", "dialing", "off")
+    await board.vonage("PUT", "/sim/faults", {})
+    assert (ran.status, ran.json["changed"]) == (1, True)
+    assert "cannot list the live calls, which continue" in ran.err
+    assert await held(board) == {"dialling": "off"}
+
+
+async def test_hang_up_is_only_for_dialing_off(board: CliTerminal) -> None:
+    ran = await board("--yes", "switchboard", "dialing", "on", "--hang-up")
+    assert (ran.status, ran.err) == (1, "error: --hang-up is only for `dialing off`\n")
 
 
 async def test_a_document_with_dialing_is_stored_with_dialling(board: CliTerminal) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from voicectl.admin_api import admin_api
 from voicectl.call_commands import int_in_range
+from voicectl.vonage_calls import cell, list_calls
 
 if TYPE_CHECKING:
     from voicectl.admin_api import AdminApi
@@ -21,7 +22,6 @@ _STATUSES = (
     *("rejected", "timeout", "unanswered"),
 )
 _CONVERSATION = re.compile(r"CON-[A-Za-z0-9-]{1,60}")
-_PAGE = 100  # the maximum (Voice API reference: page_size)
 _HISTORY_PAGE = 1000
 _COLUMNS = ("uuid", "status", "direction", "from", "to", "start_time", "duration")
 _DAY_COLUMNS = ("time", "uuid", "status", "direction", "from", "to", "duration")
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=_time, metavar="TIME")
     parser.add_argument("--conversation", type=_conversation, metavar="CON-…")
     parser.add_argument(
-        "--most", type=int_in_range(1, 10_000), default=_PAGE, metavar="N", help="(%(default)s)"
+        "--most", type=int_in_range(1, 10_000), default=100, metavar="N", help="(%(default)s)"
     )
 
 
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
     if options.day is not None:
         return _show_day(options, context, api)
     found, count = _at_vonage(options, api)
-    rows = [[_cell(call.get(name)) for name in _COLUMNS] for call in found]
+    rows = [[cell(call.get(name)) for name in _COLUMNS] for call in found]
     context.output.table(_COLUMNS, rows)
     context.output.line(f"{len(found)} of {count} calls")
     context.output.result({"count": count, "calls": found})
@@ -61,15 +61,8 @@ def _at_vonage(options: argparse.Namespace, api: AdminApi) -> tuple[list[dict[st
         "date_end": options.until,
         "conversation_uuid": options.conversation,
     }
-    query = {name: text for name, text in filters.items() if text is not None} | {"order": "desc"}
-    found: list[dict[str, Any]] = []
-    while True:
-        size = min(_PAGE, options.most - len(found))
-        page = api.get("/calls", query | {"page_size": str(size), "record_index": str(len(found))})
-        found += page["calls"]
-        count = page.get("count") or len(found)
-        if not page["calls"] or len(found) >= min(options.most, count):
-            return found, count
+    query = {name: text for name, text in filters.items() if text is not None}
+    return list_calls(api, query, options.most)
 
 
 def _show_day(options: argparse.Namespace, context: Context, api: AdminApi) -> int:
@@ -82,20 +75,12 @@ def _show_day(options: argparse.Namespace, context: Context, api: AdminApi) -> i
         if page["next"] is None or len(found) >= options.most:
             break
         query["cursor"] = page["next"]
-    rows = [[_cell(entry.get(name)) for name in _DAY_COLUMNS] for entry in found]
+    rows = [[cell(entry.get(name)) for name in _DAY_COLUMNS] for entry in found]
     context.output.table(_DAY_COLUMNS, rows)
     more = "" if page["next"] is None else "; there are more: raise --most"
     context.output.line(f"{len(found)} entries{more}")
     context.output.result({"day": options.day, "entries": found, "more": page["next"] is not None})
     return 0
-
-
-def _cell(value: Any) -> str:
-    """Return a value as text; for an endpoint, its address."""
-    if isinstance(value, dict):
-        names = ("number", "uri", "user", "extension")
-        return next((str(value[name]) for name in names if value.get(name)), "")
-    return "" if value is None else str(value)
 
 
 def _day(text: str) -> str:

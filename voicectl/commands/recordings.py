@@ -74,7 +74,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 
 def _recorded(api: AdminApi, uuid: str) -> list[str]:
-    events = api.get(f"/calls/{uuid}/events")["events"]
+    events = api.timeline(uuid)["events"]
     named = (one["fields"].get("recording_uuid") for one in events if one["kind"] == "record")
     return list(dict.fromkeys(one for one in named if isinstance(one, str) and one))
 

@@ -17,12 +17,14 @@ from voicectl.admin_api import AdminApiError, admin_api
 from voicectl.call_commands import json_file
 from voicectl.errors import VoicectlError
 from voicectl.output import Change
+from voicectl.vonage_calls import LIVE_COLUMNS, cell, hang_up_all, live_calls
 from voicekit.switchboard import stored_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from voicectl.admin_api import AdminApi
     from voicectl.context import Context
 
 NAME = "switchboard"
@@ -48,6 +50,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "dialing", aliases=["dialling"], help="turn outbound dialing off or on"
     )
     dialing.add_argument("state", choices=("on", "off"))
+    dialing.add_argument(
+        "--hang-up",
+        action="store_true",
+        help="with off, hang up all live calls too (default: prompt; with --yes, they continue)",
+    )
     todo.add_parser("undo", help="restore the version before; a second undo reverts the first")
 
 
@@ -67,7 +74,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         return _store(before["document"], current, options, context)
     document = _document(current)
     if options.todo in ("dialing", "dialling"):
-        return _store(document | {"dialling": options.state}, current, options, context)
+        return _set_dialing(document, current, options, context)
     numbers = document.get("numbers")
     numbers = dict(numbers) if isinstance(numbers, dict) else {}
     called = options.number.removeprefix("+")
@@ -107,31 +114,90 @@ def _show(current: dict[str, Any], context: Context) -> int:
     return 1 if current["problems"] else 0
 
 
+def _set_dialing(
+    document: dict[str, Any],
+    current: dict[str, Any],
+    options: argparse.Namespace,
+    context: Context,
+) -> int:
+    """Turn outbound dialing on or off; with ``off``, offer to hang up the live calls."""
+    if options.hang_up and options.state == "on":
+        raise VoicectlError("--hang-up is only for `dialing off`")
+    result = _change(document | {"dialling": options.state}, current, options, context)
+    if result is None:
+        return 1
+    failed = False
+    if options.state == "off":
+        api = admin_api(context)
+        try:
+            live = live_calls(api)
+        except VoicectlError as error:  # after the change: it must not look as if it had failed
+            context.output.warn(f"cannot list the live calls, which continue: {error}")
+            failed = True
+        else:
+            hung_up, failed = _hang_up(api, live, options, context)
+            result |= {"live": [call["uuid"] for call in live], "hung_up": hung_up}
+    context.output.result(result)
+    return 1 if failed else 0
+
+
+def _hang_up(
+    api: AdminApi, live: list[dict[str, Any]], options: argparse.Namespace, context: Context
+) -> tuple[list[str], bool]:
+    """Hang up live calls if the user wants that; return those that ended, and whether any failed.
+
+    With ``--yes`` or without a terminal, calls continue unless ``--hang-up`` is passed.
+    """
+    output = context.output
+    if not live:
+        output.line("there are no live calls")
+        return [], False
+    rows = [[cell(call.get(name)) for name in LIVE_COLUMNS] for call in live]
+    output.table(LIVE_COLUMNS, rows)
+    output.line(f"live calls: {len(live)}. Vonage still dials for them, as their NCCOs say")
+    if options.dry_run:
+        output.line(f"would {'' if options.hang_up else 'offer to '}hang them up")
+        return [], False
+    may_ask = options.hang_up or output.can_prompt
+    if not may_ask or not output.confirm("Hang them all up?"):
+        output.line("they continue; `switchboard dialing off --hang-up` hangs them up")
+        return [], False
+    return hang_up_all(api, live, context)
+
+
 def _store(
     document: Any, current: dict[str, Any], options: argparse.Namespace, context: Context
 ) -> int:
-    """Show the changes, prompt, and store the document."""
+    """Change the switchboard and report it."""
+    result = _change(document, current, options, context)
+    if result is None:
+        return 1
+    context.output.result(result)
+    return 0
+
+
+def _change(
+    document: Any, current: dict[str, Any], options: argparse.Namespace, context: Context
+) -> dict[str, Any] | None:
+    """Show the changes, prompt, and store the document; return the result, None if declined."""
     output = context.output
     if isinstance(document, dict):
         document = stored_spelling(document)
     changes = list(_changes(current["document"], document))
     if not changes and not current["problems"]:
         output.line("nothing to change")
-        output.result({"changed": False, "version": current["version"]})
-        return 0
+        return {"changed": False, "version": current["version"]}
     output.changes(changes)
     if not changes:
         output.line("  the same values, since the stored document is invalid")
     if options.dry_run:
-        output.result({"changed": False, "would_store": document})
-        return 0
+        return {"changed": False, "would_store": document}
     if not output.confirm("Store this?"):
-        return 1
+        return None
     stored = admin_api(context).change("PUT", "/switchboard", document, current["version"]).body
     output.line(f"stored version {stored['version']}; it applies to calls within 30 seconds")
     output.line("to undo this, run `python -m voicectl switchboard undo`")
-    output.result({"changed": True, "version": stored["version"]})
-    return 0
+    return {"changed": True, "version": stored["version"]}
 
 
 def _changes(old: Any, new: Any, where: str = "") -> Iterator[Change]:

@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Show the timeline."""
-    timeline = admin_api(context).get(f"/calls/{resolve_call(options, context)}/events")
+    timeline = admin_api(context).timeline(resolve_call(options, context))
     rows = [
         (
             time_of_day(event["timestamp"]),
@@ -40,8 +40,6 @@ def run(options: argparse.Namespace, context: Context) -> int:
         ("leg", "state", "outcome", "direction", "from", "to", "seconds", "price"),
         [_row(leg) for leg in timeline["legs"]],
     )
-    if not timeline["complete"]:
-        context.output.warn("incomplete: there are more events than fit into one API response")
     context.output.result(timeline)
     return 0
 

@@ -13,6 +13,7 @@ from voicectl.errors import VoicectlError
 from voicectl.event_format import describe_event, short_id, time_of_day
 
 if TYPE_CHECKING:
+    from voicectl.admin_api import AdminApi
     from voicectl.context import Context
 
 NAME = "watch"
@@ -68,7 +69,10 @@ def _watch(options: argparse.Namespace, context: Context, uuid: str) -> None:
             _show(context, event, seen)
         if over:
             return
-        over = any(leg["uuid"] == normalized_leg(uuid) and leg["ended"] for leg in timeline["legs"])
+        over = any(
+            normalized_leg(leg["uuid"]) == normalized_leg(uuid) and leg["ended"]
+            for leg in timeline["legs"]
+        )
         if context.now() - start > options.at_most:
             raise VoicectlError(
                 f"stopped after {options.at_most} s; the call continues. Run the command again."
@@ -76,15 +80,14 @@ def _watch(options: argparse.Namespace, context: Context, uuid: str) -> None:
         context.sleep(_LAST_POLL if over else options.every)
 
 
-def _poll(api: Any, uuid: str, *, waiting: bool) -> dict[str, Any]:
+def _poll(api: AdminApi, uuid: str, *, waiting: bool) -> dict[str, Any]:
     """Return the current timeline, or an empty one while waiting for the first event."""
     try:
-        timeline: dict[str, Any] = api.get(f"/calls/{uuid}/events")
+        return api.timeline(uuid)
     except AdminApiError as error:
         if error.status == 404 and waiting:
             return {"events": [], "legs": []}
         raise
-    return timeline
 
 
 def _show(context: Context, event: dict[str, Any], seen: set[str]) -> None:

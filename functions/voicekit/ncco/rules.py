@@ -7,10 +7,13 @@ comment names another.
 from __future__ import annotations
 
 import json
+import re
+from itertools import pairwise
 
 from voicekit.ncco.ssml import spoken
 from voicekit.ncco.value_rules import (
     LARGEST_WHOLE,
+    TEXT_FORMS,
     array,
     as_object,
     conversation_id,
@@ -65,6 +68,9 @@ _method = one_of("GET", "POST")
 _callback = {"eventUrl": one_url, "eventMethod": _method}
 
 
+_OPTIONS: dict[Rule, Mapping[str, Rule]] = {}
+
+
 def _object_rule(
     options: Mapping[str, Rule],
     required: tuple[str, ...] = (),
@@ -85,7 +91,23 @@ def _object_rule(
         if cross_check:
             cross_check(where, value)
 
+    _OPTIONS[rule] = options
     return rule
+
+
+def _convert_text_forms(rule: Rule, value: Any) -> None:
+    """Replace the numbers and booleans in quotes in an object, and in its nested options."""
+    if type(value) is not dict:
+        return
+    rules = _OPTIONS.get(rule, {})
+    for option, content in value.items():
+        of_option = rules.get(option) if type(option) is str else None
+        if of_option is None:
+            continue
+        if type(content) is dict:
+            _convert_text_forms(of_option, content)
+        elif type(content) is str and re.fullmatch(TEXT_FORMS.get(of_option, "(?!)"), content):
+            value[option] = json.loads(content)
 
 
 # Checks across the options of one object
@@ -230,7 +252,7 @@ ACTIONS: dict[str, Rule] = {
             "premium": flag,
             # Deprecated in favor of language and style: accepted, but no builder has it.
             "voiceName": name,
-            "provider": one_of("ElevenLabs", "Google", "Polly"),
+            "provider": one_of("ElevenLabs", "Google", "Polly", or_lower_case=True),
             "providerOptions": free_json,
         },
         required=("text",),
@@ -310,14 +332,19 @@ ACTIONS: dict[str, Rule] = {
 }
 
 
+_NOT_ACTIONS = {
+    "pay": "Vonage no longer supports pay. Use input, and charge through a payment provider.",
+    "hangup": "hangup is not an NCCO action. Leave it out: Vonage hangs up after the last action.",
+}
+
+
 def _action(where: str, value: Any) -> None:
     as_object(where, value)
     named = value.get("action")
-    if type(named) is str and named == "pay":
-        fail(
-            f"{where}.action",
-            "Vonage no longer supports pay. Use input, and charge through a payment provider.",
-        )
+    if type(named) is str and named in _NOT_ACTIONS:
+        fail(f"{where}.action", _NOT_ACTIONS[named])
+    if type(named) is str and named in ACTIONS:
+        _convert_text_forms(ACTIONS[named], value)
     kind, options = _split_kind(where, value, "action", ACTIONS)
     ACTIONS[kind](f"{where}.{kind}", options)
 
@@ -347,13 +374,28 @@ def _check_barge_in(ncco: list[dict[str, Any]]) -> None:
             )
 
 
-def check(ncco: object) -> list[dict[str, Any]]:
-    """Return an NCCO unchanged, if it conforms to Vonage's reference.
+def _check_input_after_record(ncco: list[dict[str, Any]]) -> None:
+    # Each of these options makes record block the NCCO (Vonage support article 235528528). The
+    # caller then hears no prompt and the input misses what was said, so it is hardly meant.
+    for position, (action, following) in enumerate(pairwise(ncco)):
+        blocking = [name for name in ("endOnSilence", "endOnKey", "timeOut") if name in action]
+        if action["action"] == "record" and blocking and following["action"] == "input":
+            fail(
+                f"[{position}].record.{blocking[0]}",
+                "the input after it starts only when the recording ends. To record during the"
+                " input, remove endOnSilence, endOnKey and timeOut. Otherwise, put a talk between.",
+            )
 
-    This applies the rules of the builders, and checks across actions. It rejects numbers and
-    booleans in quotes, a bare string instead of an array, and unknown options, although Vonage is
-    said to accept some of these. Only `connect.ringbackTone` may have two formats: a URL, and an
-    array with one URL.
+
+def check(ncco: object) -> list[dict[str, Any]]:
+    """Return an NCCO, if it conforms to Vonage's reference.
+
+    This applies the rules of the builders, and checks across actions. It rejects a bare string
+    instead of an array, and unknown options, although Vonage is said to accept some of these.
+    Only `connect.ringbackTone` may have two formats: a URL, and an array with one URL.
+
+    Numbers and booleans in quotes, as in samples of Vonage and from its PHP SDK, are replaced in
+    place: `"timeout": "45"` becomes 45.
 
     Parameters
     ----------
@@ -364,7 +406,8 @@ def check(ncco: object) -> list[dict[str, Any]]:
     Returns
     -------
     list
-        The same list, which `json.dumps(…, allow_nan=False)` writes in at most 256 KiB.
+        The same list, in which only such values changed. `json.dumps(…, allow_nan=False)` writes
+        it in at most 256 KiB.
 
     Raises
     ------
@@ -379,6 +422,7 @@ def check(ncco: object) -> list[dict[str, Any]]:
     for position, action in enumerate(actions):
         _action(f"[{position}]", action)
     _check_barge_in(actions)
+    _check_input_after_record(actions)
     size = len(json.dumps(actions, allow_nan=False))
     if size > LARGEST_NCCO:
         fail("ncco", f"has {size} bytes as JSON; expected at most {LARGEST_NCCO}")

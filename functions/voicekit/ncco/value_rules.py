@@ -47,6 +47,8 @@ _TYPE_NAMES = (
 _WORD = r"[A-Za-z][A-Za-z_-]{0,29}"
 _SURROGATE = "[\ud800-\udfff]"
 _CONTROL = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+_WHOLE_TEXT = "-?(?:0|[1-9][0-9]{0,9})"
+_NUMBER_TEXT = rf"{_WHOLE_TEXT}(?:\.[0-9]{{1,6}})?"
 _LANGUAGE = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}"
 # [0-9] and not \d, which also matches the digits of other scripts.
 _E164 = r"[1-9][0-9]{6,14}"
@@ -97,6 +99,10 @@ def flag(where: str, value: object) -> None:
     expect(where, value, bool, "true or false")
 
 
+TEXT_FORMS: dict[Rule, str] = {flag: "true|false"}
+"""What Vonage takes in quotes as well, by rule: its own samples have "45" and "true"."""
+
+
 def whole(low: int, high: int, unit: str = "") -> Rule:
     """Return a rule for integers from low to high."""
 
@@ -104,6 +110,7 @@ def whole(low: int, high: int, unit: str = "") -> Rule:
         expect(where, value, int, "an integer")
         _within(where, value, low, high, unit)
 
+    TEXT_FORMS[rule] = _WHOLE_TEXT
     return rule
 
 
@@ -115,6 +122,7 @@ def number(low: float, high: float, unit: str = "") -> Rule:
             expect(where, value, float, "a number")
         _within(where, value, low, high, unit)
 
+    TEXT_FORMS[rule] = _NUMBER_TEXT
     return rule
 
 
@@ -135,13 +143,17 @@ def talk_level(where: str, value: Any) -> None:
         fail(where, f"{value} is not a multiple of 0.1; expected -1 to 1 in steps of 0.1")
 
 
-def one_of(*choices: str) -> Rule:
+TEXT_FORMS[talk_level] = _NUMBER_TEXT
+
+
+def one_of(*choices: str, or_lower_case: bool = False) -> Rule:
     """Return a rule for a few strings."""
+    allowed = {*choices, *(choice.lower() for choice in choices if or_lower_case)}
 
     def rule(where: str, value: object) -> None:
-        if type(value) is not str or value not in choices:
-            allowed = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
-            fail(where, f"invalid value; expected {allowed}")
+        if type(value) is not str or value not in allowed:
+            expected = choices[0] if len(choices) == 1 else f"one of {', '.join(choices)}"
+            fail(where, f"invalid value; expected {expected}")
 
     return rule
 

@@ -138,6 +138,7 @@ class HarnessResponse(NamedTuple):
     status: int
     headers: dict[str, str]
     body: Any
+    text: str
 
 
 class ApiHarness:
@@ -233,7 +234,7 @@ class ApiHarness:
         result = self._handler(event, FakeLambdaContext())
         text = result["body"]
         return HarnessResponse(
-            result["statusCode"], result["headers"], json.loads(text) if text else None
+            result["statusCode"], result["headers"], json.loads(text) if text else None, text
         )
 
     def place(self, key: str | None = None, **changes: Any) -> HarnessResponse:
@@ -258,7 +259,8 @@ class ApiHarness:
 
     def store_event(self, **fields: Any) -> None:
         """Store an event, as the webhook functions do."""
-        item = event_item(parse_event(fields), json.dumps(fields), "POST", self.now, 30)
+        body = json.dumps(fields, ensure_ascii=False)
+        item = event_item(parse_event(fields), body, "POST", self.now, 30)
         self.put_item(item)
 
     def put_item(self, fields: Mapping[str, str | int | float]) -> None:

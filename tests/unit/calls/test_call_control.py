@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from botocore.exceptions import ReadTimeoutError
 
 from tests.unit.calls.api_harness import BASE_URL, CONVERSATION, LEG, VonageRequest, vonage_response
 
@@ -76,9 +77,70 @@ def test_the_subscription_to_digits_can_be_ended(api: ApiHarness) -> None:
 # Hanging up
 
 
+DASHLESS = LEG.replace("-", "")
+
+
+def store_event_of(api: ApiHarness, uuid: str) -> None:
+    api.store_event(
+        status="started",
+        uuid=uuid,
+        conversation_uuid=CONVERSATION,
+        timestamp="2027-01-15T08:00:00Z",
+    )
+
+
 def test_hanging_up_a_call_that_has_ended_succeeds(api: ApiHarness) -> None:
+    store_event_of(api, LEG)
     api.vonage.next_results = [vonage_response(404)]
     assert api.change({"action": "hangup"}).status == 204
+
+
+def test_hanging_up_a_call_that_vonage_never_reported_is_not_reported_as_done(
+    api: ApiHarness,
+) -> None:
+    api.vonage.next_results = [vonage_response(404)]
+    assert api.change({"action": "hangup"}).status == 404
+
+
+@pytest.mark.parametrize("vonage_uuid", [LEG, DASHLESS, LEG.upper(), DASHLESS.upper()])
+@pytest.mark.parametrize("uuid", [LEG, DASHLESS, LEG.upper()])
+def test_every_request_sends_the_uuid_as_vonage_wrote_it(
+    api: ApiHarness, uuid: str, vonage_uuid: str
+) -> None:
+    store_event_of(api, vonage_uuid)
+    call = f"/calls/{uuid}"
+    for method, path, body in (
+        ("GET", call, None),
+        *(("PUT", call, {"action": action}) for action in ("hangup", "mute", "unearmuff")),
+        ("PUT", call, {"action": "transfer", "destination": {"ncco": NCCO}}),
+        ("PUT", call, {"action": "transfer", "destination": {"flow": "greet"}}),
+        ("PUT", f"{call}/talk", {"text": "Hello"}),
+        ("DELETE", f"{call}/talk", None),
+        ("PUT", f"{call}/stream", {"stream_url": ["https://x.example/a.mp3"]}),
+        ("DELETE", f"{call}/stream", None),
+        ("PUT", f"{call}/dtmf", {"digits": "1"}),
+        ("PUT", f"{call}/input/dtmf", None),
+        ("DELETE", f"{call}/input/dtmf", None),
+    ):
+        assert api.send(method, path, body).status in (200, 204)
+    assert len(api.vonage.requests) == 13
+    for sent in api.vonage.requests:
+        assert sent.path.split("/")[3] == vonage_uuid
+
+
+def test_a_call_is_hung_up_while_the_table_cannot_be_read(api: ApiHarness) -> None:
+    api.dynamodb.fails["query"] = [ReadTimeoutError(endpoint_url="http://127.0.0.1")]
+    assert api.change({"action": "hangup"}).status == 204
+    assert api.vonage.requests == [VonageRequest("PUT", CALL, "", {"action": "hangup"})]
+
+
+def test_a_call_that_vonage_does_not_know_is_unconfirmed_while_the_table_cannot_be_read(
+    api: ApiHarness,
+) -> None:
+    store_event_of(api, LEG)
+    api.dynamodb.fails["query"] = [ReadTimeoutError(endpoint_url="http://127.0.0.1")] * 2
+    api.vonage.next_results = [vonage_response(404)]
+    assert api.change({"action": "hangup"}).status == 503
 
 
 def test_hanging_up_retries_while_a_call_is_too_new(api: ApiHarness) -> None:

@@ -44,6 +44,9 @@ class Recorder:
             for part in params["TransactItems"]:
                 ((kind, one),) = part.items()
                 self._record_table(_BY_PART[kind], one)
+        elif operation == "BatchGetItem":
+            for table in params["RequestItems"]:
+                self._record_table(operation, {"TableName": table})
         elif service == "dynamodb":
             self._record_table(operation, params)
         elif service == "s3":
@@ -66,7 +69,12 @@ def actions(make_client: Callable[[str], Any]) -> Iterator[set[Action]]:
     api = ApiHarness(make_client)
     secrets = make_client("secretsmanager")
     secrets.create_secret(Name="ApplicationSecret", SecretString="{}")
-    api.store_event(status="started", uuid=LEG, conversation_uuid=CONVERSATION)
+    api.store_event(
+        status="started",
+        uuid=LEG,
+        conversation_uuid=CONVERSATION,
+        timestamp="2027-01-15T08:00:00Z",
+    )
     for kind in ("record", "transcription"):
         content = FileInfo(1, "0" * 64, "0" * 8, "audio/mpeg", None, None)
         place = ArchiveKey(kind, CONVERSATION, RECORDING)

@@ -160,6 +160,18 @@ def test_a_machine_event_has_its_leg_in_call_uuid() -> None:
     machine = {**without(STATUS, "uuid"), "status": "machine", "call_uuid": DASHED}
 
     assert parse_event(machine).leg == LEG
+    assert parse_event(machine).uuid == machine["call_uuid"]
+
+
+@pytest.mark.parametrize("uuid", [DASHED, LEG, DASHED.upper(), LEG.upper()])
+def test_the_uuid_of_a_leg_stays_as_vonage_wrote_it(uuid: str) -> None:
+    assert parse_event({**STATUS, "uuid": uuid}).uuid == uuid
+
+
+@pytest.mark.parametrize("uuid", ["", "x", None, 1])
+def test_an_event_without_a_leg_has_no_uuid(uuid: object) -> None:
+    event = parse_event({**STATUS, "uuid": uuid})
+    assert (event.leg, event.uuid) == (None, None)
 
 
 def test_a_transfer_belongs_to_its_target_conversation() -> None:

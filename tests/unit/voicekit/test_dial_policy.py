@@ -107,6 +107,9 @@ PBX = frozenset(["pbx.example.com"])
         "sip:reception@pbx.example.com:5061;transport=tls",
         "sip:pbx.example.com",
         "sip:1001@pbx.example.com",
+        "sip:alice.smith-2@pbx.example.com",
+        "sip:*98@pbx.example.com",
+        "sip:a@pbx.example.com;transport=tls;media=srtp",
     ],
 )
 def test_a_sip_uri_in_an_allowed_domain_is_allowed(uri: str) -> None:
@@ -155,35 +158,112 @@ def test_no_sip_uri_is_allowed_by_default() -> None:
         check_endpoint(sip("sip:a@pbx.example.com"), NOTHING_ALLOWED)
 
 
-@pytest.mark.parametrize(
-    "user",
-    [
-        NUMBER,
-        f"+{NUMBER}",
-        f"00{NUMBER}",
-        f"{NUMBER};phone-context=example.com",
-        f"{NUMBER}:password",
-        "44-7700-900123",
-        "+44.7700.900123",
-        "(44)7700900123",
-        "%34%347700900123",
-        "%2B447700900123",
-        f"{NUMBER}{NUMBER}",
-    ],
-)
-def test_a_sip_user_that_is_a_number_is_checked_as_a_number(user: str) -> None:
-    # given a SIP gateway that could forward the call to a phone
-    allowing = policy("44", sip_domains=PBX)
-    for endpoint in (
+def sip_endpoints(user: str) -> list[dict[str, Any]]:
+    return [
         sip(f"sip:{user}@pbx.example.com"),
         {"type": "sip", "user": user, "domain": "pbx.example.com"},
-    ):
+    ]
+
+
+def app(user: str) -> dict[str, Any]:
+    return {"type": "app", "user": user}
+
+
+@pytest.mark.parametrize("user", [NUMBER, f"+{NUMBER}", f"00{NUMBER}"])
+def test_a_user_that_is_a_number_is_checked_as_a_number(user: str) -> None:
+    # given a SIP gateway that could forward the call to a phone
+    allowing = policy("44", sip_domains=PBX)
+    for endpoint in [*sip_endpoints(user), app(user)]:
         # then it may call only what the prefixes allow
         check_endpoint(endpoint, allowing)
         with pytest.raises(DialRefused):
             check_endpoint(endpoint, allowing._replace(denied_prefixes=("447",)))
         with pytest.raises(DialRefused):
             check_endpoint(endpoint, allowing._replace(allowed_prefixes=()))
+
+
+# Each of these is another number to one gateway or another, or contains one.
+HIDDEN_NUMBERS = [
+    "07700900123",
+    "0447700900123",
+    "000447700900123",
+    f"+0{NUMBER}",
+    f"+00{NUMBER}",
+    f"++{NUMBER}",
+    "447700900123a",
+    "a447700900123",
+    "x-447700900123",
+    "tel-4477.0090",
+    "44-7700-900123",
+    "+44.7700.900123",
+    "(44)7700900123",
+    f"*{NUMBER}",
+    f"9*{NUMBER}",
+    f"{NUMBER},1",
+    f"{NUMBER}{NUMBER}",
+]
+HIDDEN_SIP_NUMBERS = [
+    f"{NUMBER};phone-context=example.com",
+    f"{NUMBER}:password",
+    f"a;{NUMBER}",
+    f"a:{NUMBER}",
+    f"a?{NUMBER}",
+    "%34%347700900123",
+    "%2B447700900123",
+    "%2534477",
+    "4477%30%309",
+    "a%31%32%33%34%35%36%37",
+    "%EF%BC%94%EF%BC%94",
+]
+
+
+@pytest.mark.parametrize("user", HIDDEN_NUMBERS)
+def test_a_user_that_could_be_read_as_another_number_is_denied(user: str) -> None:
+    everything = policy("0 1 2 3 4 5 6 7 8 9", sip_domains=PBX)
+    for endpoint in [*sip_endpoints(user), app(user)]:
+        with pytest.raises(DialRefused) as raised:
+            check_endpoint(endpoint, everything)
+        assert "900123" not in str(raised.value)
+
+
+@pytest.mark.parametrize("user", HIDDEN_SIP_NUMBERS)
+def test_a_sip_user_that_a_gateway_could_decode_or_split_is_denied(user: str) -> None:
+    for endpoint in sip_endpoints(user):
+        with pytest.raises(DialRefused):
+            check_endpoint(endpoint, policy("0 1 2 3 4 5 6 7 8 9", sip_domains=PBX))
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        *("alice", "Alice Smith", "J\u00fcrgen", "alice@example.com", "agent-42", "1001"),
+        *("NAM-6dd4ea1f-3841-47cb-a3d3-e271f5c1e33c", "6dd4ea1f-3841-47cb-a3d3-e271f5c1e33c"),
+    ],
+)
+def test_a_user_of_the_client_sdk_is_allowed_by_name(user: str) -> None:
+    check_endpoint(app(user), NOTHING_ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "user",
+    ["sip:a@pbx.example.com", "a;b", "\uff14\uff14\uff17\uff17\uff10\uff10\uff19", "%31234567"],
+)
+def test_any_other_user_of_the_client_sdk_is_denied(user: str) -> None:
+    with pytest.raises(DialRefused):
+        check_endpoint(app(user), policy("0 1 2 3 4 5 6 7 8 9"))
+
+
+@pytest.mark.parametrize("extension", ["10", "1001", "12345678"])
+def test_a_vbc_extension_has_two_to_eight_digits(extension: str) -> None:
+    check_endpoint({"type": "vbc", "extension": extension}, NOTHING_ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "extension", ["1", "123456789", NUMBER, f"+{NUMBER}", "1001a", "10 01", "\u0661\u0662", "12\n"]
+)
+def test_any_other_vbc_extension_is_denied(extension: str) -> None:
+    with pytest.raises(DialRefused):
+        check_endpoint({"type": "vbc", "extension": extension}, policy("44"))
 
 
 def test_user_and_domain_are_checked_like_a_uri() -> None:

@@ -407,8 +407,71 @@ def fixtures(folder: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("fixture", fixtures("good"))
-def test_a_valid_ncco_is_returned_unchanged(fixture: dict[str, Any]) -> None:
+def test_a_valid_ncco_is_returned_itself(fixture: dict[str, Any]) -> None:
     assert ncco.check(fixture["ncco"]) is fixture["ncco"]
+
+
+@pytest.mark.parametrize(
+    "name", [path.stem for path in (FIXTURES / "good").glob("*.json") if "quotes" not in path.stem]
+)
+def test_a_valid_ncco_without_values_in_quotes_is_unchanged(name: str) -> None:
+    content = json.loads((FIXTURES / "good" / f"{name}.json").read_text())["ncco"]
+    before = json.dumps(content)
+    assert json.dumps(ncco.check(content)) == before
+
+
+# Vonage takes numbers and booleans in quotes, and its own samples and PHP SDK send them.
+
+
+def in_quotes(value: Any) -> Any:
+    if isinstance(value, dict):
+        free = ("payload", "headers", "providerOptions")
+        return {name: one if name in free else in_quotes(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [in_quotes(one) for one in value]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@pytest.mark.parametrize("fixture", fixtures("good"))
+def test_numbers_and_booleans_in_quotes_are_replaced(fixture: dict[str, Any]) -> None:
+    checked = ncco.check(in_quotes(fixture["ncco"]))
+    assert json.dumps(checked) == json.dumps(ncco.check(fixture["ncco"]))
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "value"),
+    [("timeout", "45", 45), ("limit", "7200", 7200), ("randomFromNumber", "true", True)],
+)
+def test_a_value_in_quotes_gets_its_type(option: str, text: str, value: object) -> None:
+    (action,) = ncco.check([{"action": "connect", "endpoint": [PHONE], option: text}])
+    assert (type(action[option]), action[option]) == (type(value), value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " 45", "45 ", "045", "+45", "4.5", "4e1", "0x2d", "\u0664\u0665", "45\n", "9" * 5000],
+)
+def test_any_other_text_is_not_a_number(text: str) -> None:
+    action = {"action": "connect", "endpoint": [PHONE], "timeout": text}
+    assert error_of(lambda: ncco.check([action])).startswith("[0].connect.timeout: ")
+
+
+@pytest.mark.parametrize("text", ["True", "1", "yes", "", " true", "null"])
+def test_any_other_text_is_not_a_boolean(text: str) -> None:
+    action = {"action": "record", "beepStart": text}
+    assert error_of(lambda: ncco.check([action])).startswith("[0].record.beepStart: ")
+
+
+def test_texts_that_look_like_numbers_stay_texts() -> None:
+    actions: Any = [
+        {"action": "talk", "text": "45"},
+        {"action": "conversation", "name": "1", "canSpeak": ["1"]},
+        {"action": "notify", "payload": {"loop": "1", "mute": "true"}, "eventUrl": [URL]},
+        {"action": "record", "endOnKey": "1"},
+        {"action": "connect", "from": "447700900001", "endpoint": [ncco.vbc("1001")]},
+    ]
+    before = json.dumps(actions)
+    assert json.dumps(ncco.check(actions)) == before
 
 
 @pytest.mark.parametrize("fixture", fixtures("bad"))
