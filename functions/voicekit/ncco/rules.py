@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import pairwise
 
 from voicekit.ncco.ssml import spoken
 from voicekit.ncco.value_rules import (
@@ -374,19 +373,6 @@ def _check_barge_in(ncco: list[dict[str, Any]]) -> None:
             )
 
 
-def _check_input_after_record(ncco: list[dict[str, Any]]) -> None:
-    # Each of these options makes record block the NCCO (Vonage support article 235528528). The
-    # caller then hears no prompt and the input misses what was said, so it is hardly meant.
-    for position, (action, following) in enumerate(pairwise(ncco)):
-        blocking = [name for name in ("endOnSilence", "endOnKey", "timeOut") if name in action]
-        if action["action"] == "record" and blocking and following["action"] == "input":
-            fail(
-                f"[{position}].record.{blocking[0]}",
-                "the input after it starts only when the recording ends. To record during the"
-                " input, remove endOnSilence, endOnKey and timeOut. Otherwise, put a talk between.",
-            )
-
-
 def check(ncco: object) -> list[dict[str, Any]]:
     """Return an NCCO, if it conforms to Vonage's reference.
 
@@ -422,7 +408,6 @@ def check(ncco: object) -> list[dict[str, Any]]:
     for position, action in enumerate(actions):
         _action(f"[{position}]", action)
     _check_barge_in(actions)
-    _check_input_after_record(actions)
     size = len(json.dumps(actions, allow_nan=False))
     if size > LARGEST_NCCO:
         fail("ncco", f"has {size} bytes as JSON; expected at most {LARGEST_NCCO}")
