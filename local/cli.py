@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import signal
 from pathlib import Path
 
 from local.aws import samconfig
 from local.aws.layers import LayerError
 from local.aws.template import TemplateError
-from local.console import say, welcome
+from local.console import say, stop_signals, welcome
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning
 from vonage_simulator.calibration import CalibrationError
@@ -112,7 +111,7 @@ async def _run(root: Path, options: PlatformOptions) -> None:
         if not ready and main_task is not None:
             main_task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop)
     try:
         async with LocalPlatform(root, options) as platform:

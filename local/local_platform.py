@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import shutil
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -115,7 +116,7 @@ class LocalPlatform:
     def __init__(self, root: Path, options: PlatformOptions | None = None) -> None:
         self.root = root.resolve()
         self.options = options or PlatformOptions()
-        self.folder = self.options.folder or self.root / ".local"
+        self.folder = (self.options.folder or self.root / ".local").absolute()
         self.file = StackFile(self.folder)
         self._announced: dict[str, Any] = {}
         self._exit = contextlib.AsyncExitStack()
@@ -176,6 +177,8 @@ class LocalPlatform:
     async def _start(self) -> None:
         self.file.claim()
         self._exit.callback(self.file.release)
+        for leftover in self.folder.glob("simulated-vonage-*"):  # of a killed platform
+            shutil.rmtree(leftover, ignore_errors=True)
         listening = self._exit.enter_context(_listen(self.options.api_port))
         self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self.credentials = credentials.generate()
@@ -271,6 +274,7 @@ class LocalPlatform:
                 numbers=tuple(filter(None, dict.fromkeys([values.get("VonageNumber"), *routed]))),
                 speed=self.options.speed,
                 seed=self.options.seed,
+                temporary_folder=str(self.folder),
             ),
             self.options.calibration,
         )

@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import shutil
-import signal
 import socket
 import struct
 import sys
@@ -28,7 +27,7 @@ from local.aws import template as templates
 from local.aws.moto_server import MotoServer
 from local.aws.stack import create_stack
 from local.aws.template import TemplateError
-from local.console import say, welcome
+from local.console import say, stop_signals, welcome
 from local.local_platform import NUMBERS, describe
 from local.stack_file import AlreadyRunning, StackFile
 
@@ -73,7 +72,7 @@ class SamOptions(NamedTuple):
 
 
 def main() -> int:
-    """Run until Ctrl-C or SIGTERM, and return the exit status."""
+    """Run until Ctrl-C, SIGTERM or SIGHUP, and return the exit status."""
     try:
         asyncio.run(_run(_options()))
     except (SamError, AlreadyRunning, TemplateError, OSError) as error:
@@ -131,7 +130,7 @@ async def _run(options: SamOptions) -> None:
             main_task.cancel()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop)
     try:
         async with contextlib.AsyncExitStack() as parts:

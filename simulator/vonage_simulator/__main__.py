@@ -94,11 +94,12 @@ def read_key(path: Path | None) -> str | None:
 
 
 async def serve(settings: SimulatorSettings) -> None:
-    """Run the simulator until SIGINT or SIGTERM."""
+    """Run the simulator until SIGINT, SIGTERM or, unless nohup ignores it, SIGHUP."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stopping.set)
     async with Simulator(settings) as simulator:
         for name, value in described(simulator):
             print(f"{name:<17} {value}", flush=True)

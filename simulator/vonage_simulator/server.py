@@ -108,7 +108,9 @@ class Simulator:
             If the public key in the settings is invalid.
         """
         settings = self.settings
-        self._folder = Path(tempfile.mkdtemp(prefix="simulated-vonage-"))
+        self._folder = Path(
+            tempfile.mkdtemp(prefix="simulated-vonage-", dir=settings.temporary_folder)
+        )
         start_time = time.time() if settings.start_time is None else settings.start_time
         clock = Clock(settings.speed, start_time, self._monotonic)
         account = SimulatedAccount(self.api_key, self.api_secret, self.signature_secret)

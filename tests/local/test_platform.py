@@ -29,13 +29,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROOT = Path(__file__).parents[2]
 
 
-async def start(project: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+async def start(
+    project: Path,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    program: tuple[str, ...] = (),
+) -> tuple[asyncio.subprocess.Process, str]:
     """Start ``python -m local``, and return the process and its output until it is ready."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "local", "--root", str(project), *arguments),
+        *(*program, sys.executable, "-m", "local", "--root", str(project), *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=ROOT,
+        env=os.environ | (environment or {}),
     )
     assert process.stdout is not None
     output = ""
@@ -167,20 +174,36 @@ async def test_the_stack_file_of_a_killed_platform_is_replaced(tmp_path: Path) -
     assert not file.path.exists()
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-async def test_ctrl_c_or_sigterm_stops_every_process_and_removes_the_stack_file(
-    own_project: Path, signal_number: signal.Signals
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_ctrl_c_sigterm_or_sighup_stops_every_process_and_removes_every_file(
+    own_project: Path, tmp_path: Path, signal_number: signal.Signals
 ) -> None:
-    process, output = await start(own_project)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process, output = await start(own_project, environment={"TMPDIR": str(temporary)})
     assert re.match(r"web console +http://127\.0\.0\.1:\d+\n", output)
     assert re.search(r"API +http://127\.0\.0\.1:\d+", output)
     assert await invoke(own_project) == 200
     children = descendants(process.pid)
     assert len(children) == 2
+    assert list((own_project / ".local").glob("simulated-vonage-*"))
+    assert not list(temporary.iterdir())
     process.send_signal(signal_number)
     assert await finish(process) == "stopped\n"
     assert process.returncode == 0
     assert not [one for one in children if running(one)]
+    files = {path.name for path in (own_project / ".local").iterdir()}
+    assert files == {"runtime", "lock", "logs"}
+
+
+async def test_a_platform_under_nohup_ignores_sighup(own_project: Path) -> None:
+    process, _ = await start(own_project, program=("nohup",))
+    process.send_signal(signal.SIGHUP)
+    assert await invoke(own_project) == 200
+    process.send_signal(signal.SIGTERM)
+    assert await finish(process) == "stopped\n"
+
+
     assert not (own_project / ".local" / "stack.json").exists()
 
 
@@ -206,17 +229,18 @@ async def test_ctrl_c_during_the_imports_stops_it_without_a_traceback(
     assert b"Traceback" not in errors
 
 
-async def test_no_process_outlives_a_killed_platform(own_project: Path) -> None:
+async def test_no_process_outlives_a_killed_platform_and_the_next_removes_its_files(
+    own_project: Path,
+) -> None:
     process, _ = await start(own_project)
     assert await invoke(own_project) == 200
     children = descendants(process.pid)
     process.kill()
     await finish(process)
     await all_gone(children)
-    following = StackFile(own_project / ".local")
-    following.claim()
-    assert not following.path.exists()
-    following.release()
+    async with LocalPlatform(own_project) as following:
+        assert following.file.path.exists()
+        assert len(list(following.folder.glob("simulated-vonage-*"))) == 1
 
 
 @pytest.mark.parametrize(

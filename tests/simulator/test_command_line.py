@@ -33,7 +33,8 @@ async def start(*options: str) -> tuple[asyncio.subprocess.Process, dict[str, st
     return process, printed
 
 
-async def test_command_serves_until_sigint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_command_serves_until_a_signal(tmp_path: Path, signal_number: signal.Signals) -> None:
     key = tmp_path / "private.key"
     ca_file = tmp_path / "ca.pem"
     process, printed = await start(
@@ -46,7 +47,7 @@ async def test_command_serves_until_sigint(tmp_path: Path) -> None:
     ):
         assert "447700900005" in (await response.json())["numbers"]
     assert "CERTIFICATE" in ca_file.read_text()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal_number)
     _, errors = await asyncio.wait_for(process.communicate(), 20)
     assert (process.returncode, errors) == (0, b"")
 
