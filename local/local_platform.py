@@ -18,6 +18,7 @@ from local.aws.lambda_service import LambdaService
 from local.aws.moto_server import MotoServer
 from local.aws.stack import create_stack
 from local.explore.app_client import AppClient
+from local.explore.flow_files import missing, read_all
 from local.explore.report import explore
 from local.samples.signing import Signer
 from local.stack_file import StackFile
@@ -203,7 +204,9 @@ class LocalPlatform:
         # The template requires https and your own numbers; neither exists locally.
         forced = {"PublicBaseUrl": self.api_url}
         forced |= {name: number for name, number in NUMBERS.items() if name not in parameters}
-        return templates.read(path, self.options.region, parameters, forced)
+        template = templates.read(path, self.options.region, parameters, forced)
+        check_flows(template, self.root)
+        return template
 
     async def _start_moto(self) -> None:
         self.moto = MotoServer(self.credentials, self.options.region, self.options.aws_port)
@@ -391,6 +394,24 @@ def describe(
         "outputs": stack.outputs,
         "parameters": values,
     }
+
+
+def check_flows(template: templates.Template, root: Path) -> None:
+    """Check that the flows in the template's parameters exist.
+
+    Raises
+    ------
+    TemplateError
+        If DefaultFlow or NumberFlows names no flow; the message lists the flows.
+    """
+    values, folder = template.parameters, root / "functions/flows"
+    named = {f"NumberFlows, {number}": flow for number, flow in _flows_of_numbers(values).items()}
+    if "DefaultFlow" in values:
+        named["DefaultFlow"] = values["DefaultFlow"]
+    known = {flow["name"] for flow in read_all(folder)}
+    for where, flow in named.items():
+        if flow not in known:
+            raise templates.TemplateError(f"{where}: {missing(flow, folder, sorted(known))}")
 
 
 def _flows_of_numbers(parameters: Mapping[str, str]) -> dict[str, str]:

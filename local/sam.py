@@ -28,7 +28,7 @@ from local.aws.moto_server import MotoServer
 from local.aws.stack import create_stack
 from local.aws.template import TemplateError
 from local.console import say, stop_signals, welcome
-from local.local_platform import NUMBERS, describe
+from local.local_platform import NUMBERS, check_flows, describe
 from local.stack_file import AlreadyRunning, StackFile
 
 if TYPE_CHECKING:
@@ -241,7 +241,9 @@ def _read_template(options: SamOptions, api_url: str) -> templates.Template:
     # The template requires https and your own numbers; neither exists locally.
     forced = {"PublicBaseUrl": api_url, "Architecture": _architecture()}
     forced |= {name: number for name, number in NUMBERS.items() if name not in parameters}
-    return templates.read(ROOT / "template.yaml", options.region, parameters, forced)
+    template = templates.read(ROOT / "template.yaml", options.region, parameters, forced)
+    check_flows(template, ROOT)
+    return template
 
 
 def _architecture() -> str:

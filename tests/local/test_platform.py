@@ -207,6 +207,19 @@ async def test_a_platform_under_nohup_ignores_sighup(own_project: Path) -> None:
     assert not (own_project / ".local" / "stack.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("parameter", "value"), [("DefaultFlow", "gret"), ("NumberFlows", "447700900000=gret")]
+)
+async def test_a_parameter_that_names_no_flow_is_an_error(
+    tmp_path: Path, parameter: str, value: str
+) -> None:
+    options = PlatformOptions(folder=tmp_path, parameters={parameter: value})
+    problem = rf"{parameter}.*: there is no flow gret; expected .*greet"
+    with pytest.raises(TemplateError, match=problem):
+        await LocalPlatform(ROOT, options).start()
+    assert not (tmp_path / "stack.json").exists()
+
+
 async def test_ctrl_c_during_the_imports_stops_it_without_a_traceback(
     own_project: Path,
 ) -> None:
