@@ -24,6 +24,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.aws import credentials
 from local.aws import template as templates
+from local.aws.boto_session import without_aws_variables
 from local.aws.moto_server import MotoServer
 from local.aws.stack import create_stack
 from local.aws.template import TemplateError
@@ -397,9 +398,8 @@ async def _output(*command: str, environment: Mapping[str, str] | None = None) -
 
 def _sam_environment(path: str) -> dict[str, str]:
     """Return SAM's environment, without credentials of a real AWS account."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     dummies = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-    return {**others, **dummies, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+    return {**without_aws_variables(), **dummies, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
 
 
 if __name__ == "__main__":

@@ -207,6 +207,33 @@ async def test_a_platform_under_nohup_ignores_sighup(own_project: Path) -> None:
     assert not (own_project / ".local" / "stack.json").exists()
 
 
+# Anything of this machine's AWS configuration that AWS SDKs refuse, or cannot combine with the
+# local endpoint.
+@pytest.fixture
+def aws_configuration(tmp_path: Path) -> dict[str, str]:
+    malformed = tmp_path / "config"
+    malformed.write_text("[profile nobody\nregion = nowhere")
+    return {
+        "AWS_PROFILE": "missing",
+        "AWS_CONFIG_FILE": str(malformed),
+        "AWS_SHARED_CREDENTIALS_FILE": str(malformed),
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_RETRY_MODE": "unknown",
+        "AWS_MAX_ATTEMPTS": "many",
+        "AWS_DEFAULTS_MODE": "unknown",
+    }
+
+
+async def test_the_aws_configuration_of_this_machine_does_not_matter(
+    own_project: Path, aws_configuration: dict[str, str]
+) -> None:
+    process, output = await start(own_project, environment=aws_configuration)
+    assert "ready" in output, output
+    assert await invoke(own_project) == 200
+    process.send_signal(signal.SIGTERM)
+    assert await finish(process) == "stopped\n"
+
+
 @pytest.mark.parametrize(
     ("parameter", "value"), [("DefaultFlow", "gret"), ("NumberFlows", "447700900000=gret")]
 )
