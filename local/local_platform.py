@@ -8,7 +8,9 @@ import dataclasses
 import shutil
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from botocore.exceptions import BotoCoreError
 
 from local.aws import credentials, layers, sigv4
 from local.aws import template as templates
@@ -143,6 +145,18 @@ class LocalPlatform:
             await self.stop()
             raise
 
+    async def wait_for_failure(self) -> NoReturn:
+        """Wait until a part fails that the others need.
+
+        Raises
+        ------
+        OSError
+            If moto's server ends.
+        """
+        ended = await self.moto.wait()
+        await self.sources.stop()  # each of its polls would log a warning
+        raise OSError(f"moto's server {ended}; start the local platform again")
+
     async def stop(self) -> None:
         """Stop every part in reverse order, and remove the stack file."""
         await self._exit.aclose()
@@ -214,9 +228,12 @@ class LocalPlatform:
         await self.moto.start()
         self.template = await asyncio.to_thread(self._read_template)
         await self.moto.wait_until_ready()
-        self.stack = await asyncio.to_thread(
-            create_stack, self.moto, self.template, self.credentials, self.api_url
-        )
+        try:
+            self.stack = await asyncio.to_thread(
+                create_stack, self.moto, self.template, self.credentials, self.api_url
+            )
+        except BotoCoreError as error:
+            raise OSError(f"moto's server does not respond: {error}") from None
 
     async def _stop_moto(self) -> None:
         """Stop moto, which ends the long polls that threads are waiting in."""

@@ -91,6 +91,13 @@ class MotoServer:
             raise OSError(f"moto's server did not start on port {self._port or 'any'}")
         self._port = int(line)
 
+    async def wait(self) -> str:
+        """Wait until the server ends, and return how it ended."""
+        if self._process is None:
+            return "was not started"
+        status = await self._process.wait()
+        return f"exited with status {status}" if status >= 0 else f"was ended by signal {-status}"
+
     async def stop(self) -> None:
         """Kill the server."""
         if self._process is None:

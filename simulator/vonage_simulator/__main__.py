@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
 
 from .account import make_keys
 from .calibration import CalibrationError, calibrated
+from .http_helpers import without_traceback
 from .server import Simulator
 from .settings import HOSTS_OF_REGIONS, SimulatorSettings, WebhookTarget
 
@@ -126,6 +128,7 @@ def described(simulator: Simulator) -> list[tuple[str, str]]:
 def main() -> int:
     """Run the command; return 2 if the simulator cannot start."""
     arguments = parser().parse_args()
+    logging.getLogger("aiohttp.server").addFilter(without_traceback)
     try:
         asyncio.run(serve(settings_from(arguments, read_key(arguments.key))))
     except (OSError, ValueError, CalibrationError) as error:

@@ -1,10 +1,12 @@
 """Shared HTTP helpers: read JSON bodies, check the origin, build and log error responses."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .errors import ApiError, invalid
 from .settings import HOSTS_OF_REGIONS
@@ -58,6 +60,13 @@ def has_own_host_and_origin(request: web.Request) -> bool:
     )
 
 
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Log a malformed request in one line: a filter for the logger `aiohttp.server`."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args = "malformed request: %s", (error.message.partition("\n")[0],)
+        record.exc_info = None
+    return True
 
 
 def error_response(error: ApiError) -> web.Response:

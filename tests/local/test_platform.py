@@ -11,6 +11,7 @@ import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -204,7 +205,45 @@ async def test_a_platform_under_nohup_ignores_sighup(own_project: Path) -> None:
     assert await finish(process) == "stopped\n"
 
 
+async def test_a_dead_moto_ends_the_platform_with_one_line(own_project: Path) -> None:
+    process, _ = await start(own_project)
+    (moto,) = descendants(process.pid)
+    os.kill(moto, signal.SIGKILL)
+    assert await finish(process) == (
+        "error: moto's server was ended by signal 9; start the local platform again\n"
+    )
+    assert process.returncode == 1
     assert not (own_project / ".local" / "stack.json").exists()
+
+
+async def test_a_malformed_request_is_logged_in_one_line(own_project: Path) -> None:
+    process, _ = await start(own_project)
+    stack = read(own_project / ".local")
+    for name in ("api_url", "phone_url", "vonage_url"):
+        address = urlsplit(stack[name])
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"GET / HTTP/1.1\r\nHost: {address.netloc}\r\nHost: x\r\n\r\n".encode())
+        assert (await reader.read()).split()[1] == b"400"
+        writer.close()
+    process.send_signal(signal.SIGTERM)
+    lines = (await finish(process)).splitlines()
+    assert lines == [*["ERROR malformed request: Duplicate 'Host' header found."] * 3, "stopped"]
+
+
+async def test_a_full_disk_is_logged_in_one_line(own_project: Path) -> None:
+    logs = own_project / ".local" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "Probe.log").symlink_to("/dev/full")
+    process, _ = await start(own_project)
+    url = read(own_project / ".local")["api_url"]
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.get(f"{url}/probe?do=log") as response:
+                assert response.status == 200
+    process.send_signal(signal.SIGTERM)
+    lines = (await finish(process)).splitlines()
+    path = logs / "Probe.log"
+    assert lines == [f"WARNING cannot write {path}: No space left on device", "stopped"]
 
 
 # Anything of this machine's AWS configuration that AWS SDKs refuse, or cannot combine with the

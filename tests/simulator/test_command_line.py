@@ -7,6 +7,7 @@ import signal
 import stat
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -50,6 +51,18 @@ async def test_command_serves_until_a_signal(tmp_path: Path, signal_number: sign
     process.send_signal(signal_number)
     _, errors = await asyncio.wait_for(process.communicate(), 20)
     assert (process.returncode, errors) == (0, b"")
+
+
+async def test_command_reports_a_malformed_request_in_one_line() -> None:
+    process, printed = await start()
+    address = urlsplit(printed["API"])
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(f"GET /sim HTTP/1.1\r\nHost: {address.netloc}\r\nHost: x\r\n\r\n".encode())
+    assert (await reader.read()).split()[1] == b"400"
+    writer.close()
+    process.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert errors == b"malformed request: Duplicate 'Host' header found.\n"
 
 
 async def test_command_prints_why_it_cannot_start(tmp_path: Path) -> None:
