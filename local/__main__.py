@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from local.console import stop_signals
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -22,7 +24,7 @@ def _end(_signal: int, _frame: FrameType | None) -> None:
 def main() -> int:
     """Run the platform and return the exit status."""
     # The import below takes seconds, and a signal can arrive at any point of it.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         signal.signal(number, _end)
     from local import cli
 

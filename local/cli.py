@@ -5,21 +5,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import signal
 from pathlib import Path
 
 from local.aws import samconfig
 from local.aws.layers import LayerError
 from local.aws.template import TemplateError
-from local.console import say, welcome
+from local.console import say, stop_signals, welcome
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning
 from vonage_simulator.calibration import CalibrationError
+from vonage_simulator.http_helpers import without_traceback
 
 
 def main() -> int:
     """Run the platform and return the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("aiohttp.server").addFilter(without_traceback)
     arguments = _parser().parse_args()
     try:
         root = arguments.root.resolve()
@@ -102,21 +103,20 @@ def _options(arguments: argparse.Namespace, deployed: dict[str, str]) -> Platfor
 
 
 async def _run(root: Path, options: PlatformOptions) -> None:
-    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     main_task = asyncio.current_task()
-    ready = False
+    stopping = False
 
     def stop() -> None:
-        stopped.set()
-        if not ready and main_task is not None:
+        nonlocal stopping
+        if not stopping and main_task is not None:  # a second Ctrl-C would cancel the clean-up
+            stopping = True
             main_task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop)
     try:
         async with LocalPlatform(root, options) as platform:
-            ready = True
             addresses = {
                 "web console": platform.phone.url,
                 "API": platform.api_url,
@@ -124,8 +124,8 @@ async def _run(root: Path, options: PlatformOptions) -> None:
                 "Vonage": platform.vonage.http_url,
             }
             say(welcome(addresses, platform.stack, platform.file.path))
-            await stopped.wait()
+            await platform.wait_for_failure()
     except asyncio.CancelledError:
-        if not stopped.is_set():
+        if not stopping:
             raise
-    say("stopped")
+        say("stopped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,18 @@ def say(line: str) -> None:
     """Print a line and flush it, so that a reader of a pipe gets it immediately."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that stop a program: SIGINT, SIGTERM, and SIGHUP except under nohup."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if ignored else [signal.SIGHUP])]
+
+
+def stop_like_ctrl_c() -> None:
+    """Raise KeyboardInterrupt for every signal that stops a program, so that it cleans up."""
+    for number in stop_signals():
+        signal.signal(number, signal.default_int_handler)
 
 
 def welcome(addresses: Mapping[str, str], stack: EmulatedStack, file: Path) -> str:

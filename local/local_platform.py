@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import shutil
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from botocore.exceptions import BotoCoreError
 
 from local.aws import credentials, layers, sigv4
 from local.aws import template as templates
@@ -17,6 +20,7 @@ from local.aws.lambda_service import LambdaService
 from local.aws.moto_server import MotoServer
 from local.aws.stack import create_stack
 from local.explore.app_client import AppClient
+from local.explore.flow_files import missing, read_all
 from local.explore.report import explore
 from local.samples.signing import Signer
 from local.stack_file import StackFile
@@ -115,7 +119,7 @@ class LocalPlatform:
     def __init__(self, root: Path, options: PlatformOptions | None = None) -> None:
         self.root = root.resolve()
         self.options = options or PlatformOptions()
-        self.folder = self.options.folder or self.root / ".local"
+        self.folder = (self.options.folder or self.root / ".local").absolute()
         self.file = StackFile(self.folder)
         self._announced: dict[str, Any] = {}
         self._exit = contextlib.AsyncExitStack()
@@ -140,6 +144,18 @@ class LocalPlatform:
         except BaseException:
             await self.stop()
             raise
+
+    async def wait_for_failure(self) -> NoReturn:
+        """Wait until a part fails that the others need.
+
+        Raises
+        ------
+        OSError
+            If moto's server ends.
+        """
+        ended = await self.moto.wait()
+        await self.sources.stop()  # each of its polls would log a warning
+        raise OSError(f"moto's server {ended}; start the local platform again")
 
     async def stop(self) -> None:
         """Stop every part in reverse order, and remove the stack file."""
@@ -176,6 +192,8 @@ class LocalPlatform:
     async def _start(self) -> None:
         self.file.claim()
         self._exit.callback(self.file.release)
+        for leftover in self.folder.glob("simulated-vonage-*"):  # of a killed platform
+            shutil.rmtree(leftover, ignore_errors=True)
         listening = self._exit.enter_context(_listen(self.options.api_port))
         self.api_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self.credentials = credentials.generate()
@@ -200,7 +218,9 @@ class LocalPlatform:
         # The template requires https and your own numbers; neither exists locally.
         forced = {"PublicBaseUrl": self.api_url}
         forced |= {name: number for name, number in NUMBERS.items() if name not in parameters}
-        return templates.read(path, self.options.region, parameters, forced)
+        template = templates.read(path, self.options.region, parameters, forced)
+        check_flows(template, self.root)
+        return template
 
     async def _start_moto(self) -> None:
         self.moto = MotoServer(self.credentials, self.options.region, self.options.aws_port)
@@ -208,9 +228,12 @@ class LocalPlatform:
         await self.moto.start()
         self.template = await asyncio.to_thread(self._read_template)
         await self.moto.wait_until_ready()
-        self.stack = await asyncio.to_thread(
-            create_stack, self.moto, self.template, self.credentials, self.api_url
-        )
+        try:
+            self.stack = await asyncio.to_thread(
+                create_stack, self.moto, self.template, self.credentials, self.api_url
+            )
+        except BotoCoreError as error:
+            raise OSError(f"moto's server does not respond: {error}") from None
 
     async def _stop_moto(self) -> None:
         """Stop moto, which ends the long polls that threads are waiting in."""
@@ -271,6 +294,7 @@ class LocalPlatform:
                 numbers=tuple(filter(None, dict.fromkeys([values.get("VonageNumber"), *routed]))),
                 speed=self.options.speed,
                 seed=self.options.seed,
+                temporary_folder=str(self.folder),
             ),
             self.options.calibration,
         )
@@ -387,6 +411,24 @@ def describe(
         "outputs": stack.outputs,
         "parameters": values,
     }
+
+
+def check_flows(template: templates.Template, root: Path) -> None:
+    """Check that the flows in the template's parameters exist.
+
+    Raises
+    ------
+    TemplateError
+        If DefaultFlow or NumberFlows names no flow; the message lists the flows.
+    """
+    values, folder = template.parameters, root / "functions/flows"
+    named = {f"NumberFlows, {number}": flow for number, flow in _flows_of_numbers(values).items()}
+    if "DefaultFlow" in values:
+        named["DefaultFlow"] = values["DefaultFlow"]
+    known = {flow["name"] for flow in read_all(folder)}
+    for where, flow in named.items():
+        if flow not in known:
+            raise templates.TemplateError(f"{where}: {missing(flow, folder, sorted(known))}")
 
 
 def _flows_of_numbers(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,6 @@ import json
 import os
 import platform
 import shutil
-import signal
 import socket
 import struct
 import sys
@@ -25,11 +24,12 @@ from samtranslator.yaml_helper import yaml_parse
 
 from local.aws import credentials
 from local.aws import template as templates
+from local.aws.boto_session import without_aws_variables
 from local.aws.moto_server import MotoServer
 from local.aws.stack import create_stack
 from local.aws.template import TemplateError
-from local.console import say, welcome
-from local.local_platform import NUMBERS, describe
+from local.console import say, stop_signals, welcome
+from local.local_platform import NUMBERS, check_flows, describe
 from local.stack_file import AlreadyRunning, StackFile
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class SamOptions(NamedTuple):
 
 
 def main() -> int:
-    """Run until Ctrl-C or SIGTERM, and return the exit status."""
+    """Run until Ctrl-C, SIGTERM or SIGHUP, and return the exit status."""
     try:
         asyncio.run(_run(_options()))
     except (SamError, AlreadyRunning, TemplateError, OSError) as error:
@@ -131,7 +131,7 @@ async def _run(options: SamOptions) -> None:
             main_task.cancel()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         loop.add_signal_handler(number, stop)
     try:
         async with contextlib.AsyncExitStack() as parts:
@@ -242,7 +242,9 @@ def _read_template(options: SamOptions, api_url: str) -> templates.Template:
     # The template requires https and your own numbers; neither exists locally.
     forced = {"PublicBaseUrl": api_url, "Architecture": _architecture()}
     forced |= {name: number for name, number in NUMBERS.items() if name not in parameters}
-    return templates.read(ROOT / "template.yaml", options.region, parameters, forced)
+    template = templates.read(ROOT / "template.yaml", options.region, parameters, forced)
+    check_flows(template, ROOT)
+    return template
 
 
 def _architecture() -> str:
@@ -396,9 +398,8 @@ async def _output(*command: str, environment: Mapping[str, str] | None = None) -
 
 def _sam_environment(path: str) -> dict[str, str]:
     """Return SAM's environment, without credentials of a real AWS account."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     dummies = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-    return {**others, **dummies, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+    return {**without_aws_variables(), **dummies, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
 
 
 if __name__ == "__main__":

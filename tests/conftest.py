@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 settings.register_profile("voice", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("voice")
 
+# Tests use loopback only, and the developer's profile need not exist.
+for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+    os.environ.pop(name, None)
+
 
 @pytest.fixture(autouse=True)
 def _restored_environment() -> Iterator[None]:

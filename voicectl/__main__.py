@@ -81,8 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in _DEFAULTS.items():
         if not hasattr(options, name):
             setattr(options, name, value)
-    # After SIGTERM, a command restores what it changed, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # After SIGTERM, and after SIGHUP except under nohup, a command restores what it changed, as
+    # after Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     output = Output(json=options.json, yes=options.yes)
     root = Path.cwd()
     try:

@@ -152,6 +152,7 @@ def local_file(folder: Path) -> dict[str, Any]:
 
 def _read_local(folder: Path) -> DeployedStack:
     import boto3
+    import botocore.session
 
     known = local_file(folder)
     if "vonage_tls_url" not in known or "outputs" not in known:
@@ -168,6 +169,8 @@ def _read_local(folder: Path) -> DeployedStack:
         local=True,
         client_options={"endpoint_url": known["aws_url"]},
         session=boto3.Session(
+            # The profile in AWS_PROFILE does not matter here, and need not exist.
+            botocore_session=botocore.session.Session({"profile": (None, None, None, None)}),
             aws_access_key_id=known["aws_access_key_id"],
             aws_secret_access_key=known["aws_secret_access_key"],
             region_name=known["region"],

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,12 +17,13 @@ from voicekit.webhook import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from voicekit.signature import SigningSecrets
 
 _MAX_AGE = 300  # seconds, as SIGNATURE_MAX_AGE in template.yaml
 _MAX_CONNECTIONS = 32
-_READ_TIMEOUT = 10  # seconds without a byte
+_REQUEST_TIMEOUT = 10  # seconds for all of a request to arrive, and for its response to be sent
 _PATH = re.compile(r"/webhooks/[a-z]+")
 
 
@@ -64,7 +68,8 @@ def listening(
     respond
         Called for each verified request, in its own thread. Other requests get 404 for other
         paths, 503 without an Authorization header, and otherwise 401. (Vonage may send a webhook
-        unsigned by mistake; after 503 it sends it again.)
+        unsigned by mistake; after 503 it sends it again.) Clients have 10 seconds to send a
+        request.
     now
         The clock, in seconds since 1970.
     on_rejected
@@ -91,29 +96,82 @@ def listening(
 
 
 class _ListenerServer(ThreadingHTTPServer):
+    """A server for a limited number of connections.
+
+    A new connection takes the place of the oldest one whose request is not verified. Slow clients
+    can therefore delay no webhook.
+    """
+
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128  # with the default of 5, a burst delays connections for seconds
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._free = threading.BoundedSemaphore(_MAX_CONNECTIONS)
+        self._lock = threading.Lock()
+        self._unverified: dict[socket.socket, None] = {}  # oldest first
+        self._verified: set[socket.socket] = set()
         super().__init__(address, handler)
 
-    def process_request(self, request: object, client_address: object) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         """Serve a connection in a thread, or close it if there are too many."""
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)  # type: ignore[arg-type]
-            return
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+        if self._has_place(request):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
 
-    def process_request_thread(self, request: object, client_address: object) -> None:
-        """Serve a connection, then release its slot."""
-        try:
-            super().process_request_thread(request, client_address)  # type: ignore[arg-type]
-        finally:
-            self._free.release()
+    def _has_place(self, request: socket.socket) -> bool:
+        with self._lock:
+            if len(self._unverified) + len(self._verified) >= _MAX_CONNECTIONS:
+                if not self._unverified:
+                    return False
+                oldest = next(iter(self._unverified))
+                del self._unverified[oldest]
+                with contextlib.suppress(OSError):  # its client has disconnected
+                    oldest.shutdown(socket.SHUT_RDWR)
+            self._unverified[request] = None
+            return True
+
+    def set_verified(self, request: socket.socket) -> None:
+        """Reserve a connection's place until its response is sent.
+
+        Raises
+        ------
+        ConnectionAbortedError
+            If it has lost its place.
+        """
+        with self._lock:
+            if request not in self._unverified:
+                raise ConnectionAbortedError
+            del self._unverified[request]
+            self._verified.add(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, and give its place up."""
+        with self._lock:
+            self._unverified.pop(request, None)
+            self._verified.discard(request)
+        super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore connections that broke off."""
+
+
+class _TimedReader(io.RawIOBase):
+    """Reads from a connection until a deadline, however slowly the bytes arrive."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection = connection
+        self._deadline = time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        remaining = self._deadline - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError
+        self._connection.settimeout(remaining)
+        return self._connection.recv_into(buffer)
 
 
 def _handler(
@@ -123,11 +181,18 @@ def _handler(
     on_rejected: Callable[[str], None],
 ) -> type[BaseHTTPRequestHandler]:
     class WebhookRequestHandler(BaseHTTPRequestHandler):
-        timeout = _READ_TIMEOUT
+        server: _ListenerServer
         server_version, sys_version = "webhooks", ""
+
+        def setup(self) -> None:
+            super().setup()
+            self.rfile.close()
+            reader = _TimedReader(self.connection, _REQUEST_TIMEOUT)
+            self.rfile = io.BufferedReader(reader)
 
         def do_POST(self) -> None:
             response = self._response()
+            self.connection.settimeout(_REQUEST_TIMEOUT)
             self.send_response(response.status)
             if response.status == 503:
                 self.send_header("Retry-After", "1")
@@ -155,6 +220,8 @@ def _handler(
             if int(length) > MAX_BODY:
                 return ListenerResponse(413)
             body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                return ListenerResponse(400)
             signed = SignedParts(self.command, query, body, frozenset())
             try:
                 claims, covers = verified_claims(
@@ -163,6 +230,7 @@ def _handler(
             except SignatureError as error:
                 on_rejected(str(error))
                 return ListenerResponse(401)
+            self.server.set_verified(self.connection)
             return respond(
                 ReceivedRequest(self.command, path, query, body, str(claims["jti"]), covers)
             )

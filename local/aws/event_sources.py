@@ -88,8 +88,8 @@ class EventSources:
                 if messages:
                     await self._deliver(source, messages)
             except (BotoCoreError, ClientError) as error:
+                await asyncio.sleep(_PAUSE)  # first, since the platform ends if moto has ended
                 logger.warning("%s: %s", source.queue_url, error)
-                await asyncio.sleep(_PAUSE)
 
     async def _batch(self, source: EventSourceMapping) -> list[dict[str, Any]]:
         """Return the available messages, or collect a batch until it is full or its window ends."""

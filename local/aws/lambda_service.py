@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import datetime
 import json
+import logging
 import os
 import sys
 import time
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 CONCURRENCY = 4
 PAYLOAD_LIMIT = 6 * 1024 * 1024  # bytes of an event, and of a response (Lambda quotas)
 _LOG_LINES = 2000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class LambdaService:
         self._folders = folders
         self._environment = environment
         self._logs = logs
+        self._reported: str | None = None
         self._listeners: list[Callable[[LogLine], None]] = []
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -211,10 +215,20 @@ class LambdaService:
         pooled.lines.append(text)
         line = LogLine(pool.function.logical_id, request_id, text)
         pool.recent.append(line)
-        with (self._logs / f"{line.function}.log").open("a", encoding="utf-8") as file:
-            file.write(f"{text}\n")
+        self._write(line)
         for listener in self._listeners:
             listener(line)
+
+    def _write(self, line: LogLine) -> None:
+        """Write a line to the function's log file; log why that fails, once for each reason."""
+        path = self._logs / f"{line.function}.log"
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{line.text}\n")
+        except OSError as error:  # such as a full disk, which must not end the invocation
+            if error.strerror != self._reported:
+                self._reported = error.strerror
+                logger.warning("cannot write %s: %s", path, error.strerror)
 
     def _environment_of(self, function: Function) -> dict[str, str]:
         """Return the function's own variables and those that Lambda's runtime sets."""

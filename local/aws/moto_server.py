@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
+
+from local.aws.boto_session import isolated_session, without_aws_variables
 
 if TYPE_CHECKING:
     from local.aws.credentials import LocalCredentials
@@ -68,6 +69,7 @@ class MotoServer:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=_ROOT,
+            env=without_aws_variables(),
             start_new_session=True,  # Ctrl-C is for the platform, which stops this itself
         )
         if self._process.stdin is not None:
@@ -89,6 +91,13 @@ class MotoServer:
             raise OSError(f"moto's server did not start on port {self._port or 'any'}")
         self._port = int(line)
 
+    async def wait(self) -> str:
+        """Wait until the server ends, and return how it ended."""
+        if self._process is None:
+            return "was not started"
+        status = await self._process.wait()
+        return f"exited with status {status}" if status >= 0 else f"was ended by signal {-status}"
+
     async def stop(self) -> None:
         """Kill the server."""
         if self._process is None:
@@ -100,10 +109,9 @@ class MotoServer:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for a service of this server."""
-        return boto3.client(
+        return isolated_session(self._region).client(
             service,
             endpoint_url=self.url,
-            region_name=self._region,
             aws_access_key_id=self._credentials.aws_access_key_id,
             aws_secret_access_key=self._credentials.aws_secret_access_key,
             config=Config(

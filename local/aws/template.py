@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from local.aws.boto_session import isolated_session
 from local.aws.constants import ACCOUNT, STACK
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
     parameters = _values(declared, given) | {k: v for k, v in forced.items() if k in declared}
     _point_at_folders(source)
     # The first argument, AWS's managed policies, matters only for names that the platform ignores.
-    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
+    translator = Translator({}, Parser(), boto_session=isolated_session(region))
     try:
         made = translator.translate(source, dict(parameters))
         translator.metrics.publish()  # to a dummy; otherwise it logs a warning at exit

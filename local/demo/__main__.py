@@ -24,6 +24,7 @@ from rich.table import Table
 
 from local.aws.layers import LayerError
 from local.aws.template import TemplateError
+from local.console import stop_like_ctrl_c
 from local.demo.call_driver import CallDriver, CallerLeg, ScenarioFailed, until, words
 from local.demo.reconciliation import Reconciliation, reported
 from local.demo.scenarios import NUMBERS, SCENARIOS, SPEED, Scenario
@@ -164,7 +165,9 @@ def _summary(results: list[ScenarioResult]) -> Table:
 
 async def _run(console: Console, scenarios: Sequence[Scenario]) -> int:
     routes = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items())
-    with tempfile.TemporaryDirectory() as folder:
+    store = Path(".local")
+    store.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="demo-", dir=store) as folder:
         options = PlatformOptions(
             parameters={"NumberFlows": routes},
             speed=SPEED,
@@ -196,6 +199,7 @@ def main() -> int:
     scenarios = [one for one in SCENARIOS if word in f"{one.title} {one.by}".lower()]
     if not scenarios:
         parser.error(f"no scenario has {word!r} in its title")
+    stop_like_ctrl_c()
     try:
         return asyncio.run(_run(Console(), scenarios))
     except KeyboardInterrupt:

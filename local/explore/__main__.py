@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from local.aws import samconfig
 from local.aws.layers import LayerError
 from local.aws.template import TemplateError
-from local.console import say
+from local.console import say, stop_like_ctrl_c
 from local.explore.flow_files import missing, read_all
 from local.explore.report import explore
 from local.explore.traversal import NODE_LIMIT
@@ -28,6 +28,7 @@ _INTERVAL = 5.0  # seconds between two progress lines
 def main() -> int:
     """Explore the flows in the arguments, and return the exit status: 1 if one has a problem."""
     arguments = _parser().parse_args()
+    stop_like_ctrl_c()
     root = arguments.root.resolve()
     folder = root / "functions/flows"
     known = {flow["name"]: flow for flow in read_all(folder)}
@@ -78,8 +79,10 @@ def _parser() -> argparse.ArgumentParser:
 async def _explore(
     root: Path, flows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace
 ) -> int:
-    # In a temporary folder, so that it can run while `make up` is running.
-    with tempfile.TemporaryDirectory(prefix="explored-") as folder:
+    # In a folder of its own, so that it can run while `make up` is running.
+    store = root / ".local"
+    store.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="explored-", dir=store) as folder:
         options = PlatformOptions(
             folder=Path(folder), parameters=samconfig.overrides(root), say=say
         )

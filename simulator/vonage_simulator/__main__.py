@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
 
 from .account import make_keys
 from .calibration import CalibrationError, calibrated
+from .http_helpers import without_traceback
 from .server import Simulator
 from .settings import HOSTS_OF_REGIONS, SimulatorSettings, WebhookTarget
 
@@ -94,11 +96,12 @@ def read_key(path: Path | None) -> str | None:
 
 
 async def serve(settings: SimulatorSettings) -> None:
-    """Run the simulator until SIGINT or SIGTERM."""
+    """Run the simulator until SIGINT, SIGTERM or, unless nohup ignores it, SIGHUP."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stopping.set)
     async with Simulator(settings) as simulator:
         for name, value in described(simulator):
             print(f"{name:<17} {value}", flush=True)
@@ -125,6 +128,7 @@ def described(simulator: Simulator) -> list[tuple[str, str]]:
 def main() -> int:
     """Run the command; return 2 if the simulator cannot start."""
     arguments = parser().parse_args()
+    logging.getLogger("aiohttp.server").addFilter(without_traceback)
     try:
         asyncio.run(serve(settings_from(arguments, read_key(arguments.key))))
     except (OSError, ValueError, CalibrationError) as error:

@@ -1,22 +1,23 @@
-"""Shared HTTP helpers: read JSON bodies, check Host and Origin, build error responses."""
+"""Shared HTTP helpers: read JSON bodies, check the origin, build and log error responses."""
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .errors import ApiError, invalid
 from .settings import HOSTS_OF_REGIONS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 # Names under localhost represent Vonage's hosts, including those of each region.
-HOST_NAMES = LOOPBACK_NAMES | {
+HOST_NAMES = frozenset({"localhost", "127.0.0.1"}) | {
     f"{name}.localhost" for name in ("api", "rest", *HOSTS_OF_REGIONS.values())
 }
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
@@ -37,22 +38,35 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     return fields
 
 
-def is_local(request: web.Request) -> bool:
-    """Return whether a request has a loopback Host, and an Origin that is absent or loopback.
+def has_own_host_and_origin(request: web.Request) -> bool:
+    """Return whether a request is for this listener, and not from a page of another origin.
 
-    Pages from the internet can reach 127.0.0.1 through a host name of their own or across origins.
+    A page on the internet can send requests to 127.0.0.1, across origins or through its own
+    hostname (DNS rebinding). The browser shows that in Host, Origin and Sec-Fetch-Site.
     """
-    if _host_name(f"//{request.host}") not in HOST_NAMES:
+    if request.transport is None:  # the client has disconnected
         return False
-    origin = request.headers.get("Origin")
-    return origin is None or _host_name(origin) in HOST_NAMES
+    port = request.transport.get_extra_info("sockname")[1]
+    own_hosts = {f"{name}:{port}" for name in HOST_NAMES}
+    if port == _DEFAULT_PORTS[request.scheme]:
+        own_hosts |= HOST_NAMES  # clients leave this port out
+    headers = request.headers
+    hosts = [host.lower() for host in headers.getall("Host", [])]
+    return (
+        len(hosts) == 1
+        and hosts[0] in own_hosts
+        and all(f"{request.scheme}://{hosts[0]}" == one for one in headers.getall("Origin", []))
+        and {"same-origin", "none"}.issuperset(headers.getall("Sec-Fetch-Site", []))
+    )
 
 
-def _host_name(address: str) -> str | None:
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
-        return None
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Log a malformed request in one line: a filter for the logger `aiohttp.server`."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, HttpProcessingError):
+        record.msg, record.args = "malformed request: %s", (error.message.partition("\n")[0],)
+        record.exc_info = None
+    return True
 
 
 def error_response(error: ApiError) -> web.Response:

@@ -20,7 +20,7 @@ from .account_api import AccountApi, capabilities_of
 from .clock import Clock
 from .control_api import ControlApi
 from .errors import ApiError, not_found
-from .http_helpers import HOST_NAMES, Handler, error_response, is_local
+from .http_helpers import HOST_NAMES, Handler, error_response, has_own_host_and_origin
 from .journal import Journal
 from .legs import Leg
 from .recordings import RecordingStore
@@ -108,7 +108,9 @@ class Simulator:
             If the public key in the settings is invalid.
         """
         settings = self.settings
-        self._folder = Path(tempfile.mkdtemp(prefix="simulated-vonage-"))
+        self._folder = Path(
+            tempfile.mkdtemp(prefix="simulated-vonage-", dir=settings.temporary_folder)
+        )
         start_time = time.time() if settings.start_time is None else settings.start_time
         clock = Clock(settings.speed, start_time, self._monotonic)
         account = SimulatedAccount(self.api_key, self.api_secret, self.signature_secret)
@@ -227,8 +229,8 @@ def _port(site: web.TCPSite) -> int:
 
 @web.middleware
 async def _check_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Reject requests that don't come from this machine's programs and pages."""
-    if not is_local(request):
+    """Reject requests for other hosts, and those of web pages."""
+    if not has_own_host_and_origin(request):
         return web.json_response({"title": "Forbidden"}, status=403)
     return await handler(request)
 

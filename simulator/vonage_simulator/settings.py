@@ -93,6 +93,8 @@ class SimulatorSettings:
     ca_file
         File for the CA certificate of the TLS listener; None is a temporary file, deleted at the
         end.
+    temporary_folder
+        Folder for recordings and other temporary files; None is the system's.
     public_scheme
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
     """
@@ -113,6 +115,7 @@ class SimulatorSettings:
     region: str = "eu-west"
     public_scheme: Scheme = "https"
     ca_file: str | None = None
+    temporary_folder: str | None = None
 
     seed: int = 1
     speed: float = 1.0

@@ -232,8 +232,11 @@ class SimulatorState:
 
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("a task of the simulator failed", exc_info=task.exception())
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, OSError):  # such as a full disk: not a bug, so without a traceback
+            logger.error("a task of the simulator failed: %s", error)
+        elif error is not None:
+            logger.error("a task of the simulator failed", exc_info=error)
 
     async def stop(self) -> None:
         """Cancel every background task."""

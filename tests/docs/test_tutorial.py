@@ -34,14 +34,27 @@ def save(checkout: Path, saved_files: list[Path], source: Path, folder: str) -> 
     saved_files.append(target)
 
 
-def run(checkout: Path, *words: str) -> tuple[int, str]:
+# The suites that look at the flows in functions/flows.
+SUITES_OF_FLOWS = [
+    "tests/flows",
+    "tests/unit/flows",
+    "tests/unit/dispatch",
+    "tests/unit/test_cold_start_imports.py",
+    "tests/repository",
+    "tests/local/explore/test_command.py::test_an_unknown_name_lists_the_flows",
+    "tests/local/test_flows.py",
+    "tests/local/webconsole/test_flow_routes.py",
+]
+
+
+def run(checkout: Path, *words: str, timeout: float = 120) -> tuple[int, str]:
     """Run a Python module; return its exit status and output."""
     done = subprocess.run(
         [".venv/bin/python", "-m", *words],
         cwd=checkout,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
@@ -85,6 +98,15 @@ def test_a_failure_shows_the_call_as_in_the_page(checkout: Path, saved_files: li
     first = next(n for n, line in enumerate(lines) if line.startswith("AssertionError"))
     for actual, line in zip(lines[first:], documented.splitlines(), strict=False):
         assert actual.startswith(line.partition("…")[0].strip()), output
+
+
+def test_the_tests_pass_with_flows_of_your_own(checkout: Path, saved_files: list[Path]) -> None:
+    for flow in (STEPS / "3" / "appointment.py", EXAMPLES / "echo_key.py"):
+        save(checkout, saved_files, flow, "functions/flows")
+    for test in (STEPS / "4" / "test_appointment.py", EXAMPLES / "test_echo_key.py"):
+        save(checkout, saved_files, test, "tests/flows")
+    status, output = run(checkout, "pytest", "-q", "-n", "auto", *SUITES_OF_FLOWS, timeout=600)
+    assert status == 0, output
 
 
 def test_the_readme_flow_passes_its_test(checkout: Path, saved_files: list[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Every call flow through the real template's API, functions and table.
+"""Every shipped flow through the real template's API, functions and table.
 
 The tests send the webhooks themselves, so that these can be GET or POST, out of order and
 duplicated. `python -m local.demo` runs whole calls on the simulated Vonage.
@@ -22,12 +22,12 @@ from local.local_platform import LocalPlatform, PlatformOptions
 from local.samples.signing import Sample, Signer
 from records.event import parse_event
 from records.timeline import Timeline, build_timeline
+from tests.support.shipped_flows import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 ROOT = Path(__file__).parents[2]
-FLOWS = sorted(path.stem for path in (ROOT / "functions/flows").glob("[a-z]*.py"))
 STATUSES = ("started", "ringing", "answered", "completed")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -108,7 +108,7 @@ class Caller:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", SHIPPED)
 async def test_each_flow_answers_a_call(platform: LocalPlatform, flow: str, method: str) -> None:
     # given a caller
     caller = Caller(platform, method)

@@ -11,6 +11,7 @@ import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -29,13 +30,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROOT = Path(__file__).parents[2]
 
 
-async def start(project: Path, *arguments: str) -> tuple[asyncio.subprocess.Process, str]:
+async def start(
+    project: Path,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    program: tuple[str, ...] = (),
+) -> tuple[asyncio.subprocess.Process, str]:
     """Start ``python -m local``, and return the process and its output until it is ready."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "local", "--root", str(project), *arguments),
+        *(*program, sys.executable, "-m", "local", "--root", str(project), *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=ROOT,
+        env=os.environ | (environment or {}),
     )
     assert process.stdout is not None
     output = ""
@@ -167,21 +175,115 @@ async def test_the_stack_file_of_a_killed_platform_is_replaced(tmp_path: Path) -
     assert not file.path.exists()
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-async def test_ctrl_c_or_sigterm_stops_every_process_and_removes_the_stack_file(
-    own_project: Path, signal_number: signal.Signals
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_ctrl_c_sigterm_or_sighup_stops_every_process_and_removes_every_file(
+    own_project: Path, tmp_path: Path, signal_number: signal.Signals
 ) -> None:
-    process, output = await start(own_project)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process, output = await start(own_project, environment={"TMPDIR": str(temporary)})
     assert re.match(r"web console +http://127\.0\.0\.1:\d+\n", output)
     assert re.search(r"API +http://127\.0\.0\.1:\d+", output)
     assert await invoke(own_project) == 200
     children = descendants(process.pid)
     assert len(children) == 2
+    assert list((own_project / ".local").glob("simulated-vonage-*"))
+    assert not list(temporary.iterdir())
     process.send_signal(signal_number)
     assert await finish(process) == "stopped\n"
     assert process.returncode == 0
     assert not [one for one in children if running(one)]
+    files = {path.name for path in (own_project / ".local").iterdir()}
+    assert files == {"runtime", "lock", "logs"}
+
+
+async def test_a_platform_under_nohup_ignores_sighup(own_project: Path) -> None:
+    process, _ = await start(own_project, program=("nohup",))
+    process.send_signal(signal.SIGHUP)
+    assert await invoke(own_project) == 200
+    process.send_signal(signal.SIGTERM)
+    assert await finish(process) == "stopped\n"
+
+
+async def test_a_dead_moto_ends_the_platform_with_one_line(own_project: Path) -> None:
+    process, _ = await start(own_project)
+    (moto,) = descendants(process.pid)
+    os.kill(moto, signal.SIGKILL)
+    assert await finish(process) == (
+        "error: moto's server was ended by signal 9; start the local platform again\n"
+    )
+    assert process.returncode == 1
     assert not (own_project / ".local" / "stack.json").exists()
+
+
+async def test_a_malformed_request_is_logged_in_one_line(own_project: Path) -> None:
+    process, _ = await start(own_project)
+    stack = read(own_project / ".local")
+    for name in ("api_url", "phone_url", "vonage_url"):
+        address = urlsplit(stack[name])
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(f"GET / HTTP/1.1\r\nHost: {address.netloc}\r\nHost: x\r\n\r\n".encode())
+        assert (await reader.read()).split()[1] == b"400"
+        writer.close()
+    process.send_signal(signal.SIGTERM)
+    lines = (await finish(process)).splitlines()
+    assert lines == [*["ERROR malformed request: Duplicate 'Host' header found."] * 3, "stopped"]
+
+
+async def test_a_full_disk_is_logged_in_one_line(own_project: Path) -> None:
+    logs = own_project / ".local" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "Probe.log").symlink_to("/dev/full")
+    process, _ = await start(own_project)
+    url = read(own_project / ".local")["api_url"]
+    async with aiohttp.ClientSession() as session:
+        for _ in range(2):
+            async with session.get(f"{url}/probe?do=log") as response:
+                assert response.status == 200
+    process.send_signal(signal.SIGTERM)
+    lines = (await finish(process)).splitlines()
+    path = logs / "Probe.log"
+    assert lines == [f"WARNING cannot write {path}: No space left on device", "stopped"]
+
+
+# Anything of this machine's AWS configuration that AWS SDKs refuse, or cannot combine with the
+# local endpoint.
+@pytest.fixture
+def aws_configuration(tmp_path: Path) -> dict[str, str]:
+    malformed = tmp_path / "config"
+    malformed.write_text("[profile nobody\nregion = nowhere")
+    return {
+        "AWS_PROFILE": "missing",
+        "AWS_CONFIG_FILE": str(malformed),
+        "AWS_SHARED_CREDENTIALS_FILE": str(malformed),
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_RETRY_MODE": "unknown",
+        "AWS_MAX_ATTEMPTS": "many",
+        "AWS_DEFAULTS_MODE": "unknown",
+    }
+
+
+async def test_the_aws_configuration_of_this_machine_does_not_matter(
+    own_project: Path, aws_configuration: dict[str, str]
+) -> None:
+    process, output = await start(own_project, environment=aws_configuration)
+    assert "ready" in output, output
+    assert await invoke(own_project) == 200
+    process.send_signal(signal.SIGTERM)
+    assert await finish(process) == "stopped\n"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"), [("DefaultFlow", "gret"), ("NumberFlows", "447700900000=gret")]
+)
+async def test_a_parameter_that_names_no_flow_is_an_error(
+    tmp_path: Path, parameter: str, value: str
+) -> None:
+    options = PlatformOptions(folder=tmp_path, parameters={parameter: value})
+    problem = rf"{parameter}.*: there is no flow gret; expected .*greet"
+    with pytest.raises(TemplateError, match=problem):
+        await LocalPlatform(ROOT, options).start()
+    assert not (tmp_path / "stack.json").exists()
 
 
 async def test_ctrl_c_during_the_imports_stops_it_without_a_traceback(
@@ -206,17 +308,18 @@ async def test_ctrl_c_during_the_imports_stops_it_without_a_traceback(
     assert b"Traceback" not in errors
 
 
-async def test_no_process_outlives_a_killed_platform(own_project: Path) -> None:
+async def test_no_process_outlives_a_killed_platform_and_the_next_removes_its_files(
+    own_project: Path,
+) -> None:
     process, _ = await start(own_project)
     assert await invoke(own_project) == 200
     children = descendants(process.pid)
     process.kill()
     await finish(process)
     await all_gone(children)
-    following = StackFile(own_project / ".local")
-    following.claim()
-    assert not following.path.exists()
-    following.release()
+    async with LocalPlatform(own_project) as following:
+        assert following.file.path.exists()
+        assert len(list(following.folder.glob("simulated-vonage-*"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import signal
 import stat
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -33,7 +34,8 @@ async def start(*options: str) -> tuple[asyncio.subprocess.Process, dict[str, st
     return process, printed
 
 
-async def test_command_serves_until_sigint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_command_serves_until_a_signal(tmp_path: Path, signal_number: signal.Signals) -> None:
     key = tmp_path / "private.key"
     ca_file = tmp_path / "ca.pem"
     process, printed = await start(
@@ -46,9 +48,21 @@ async def test_command_serves_until_sigint(tmp_path: Path) -> None:
     ):
         assert "447700900005" in (await response.json())["numbers"]
     assert "CERTIFICATE" in ca_file.read_text()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal_number)
     _, errors = await asyncio.wait_for(process.communicate(), 20)
     assert (process.returncode, errors) == (0, b"")
+
+
+async def test_command_reports_a_malformed_request_in_one_line() -> None:
+    process, printed = await start()
+    address = urlsplit(printed["API"])
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(f"GET /sim HTTP/1.1\r\nHost: {address.netloc}\r\nHost: x\r\n\r\n".encode())
+    assert (await reader.read()).split()[1] == b"400"
+    writer.close()
+    process.send_signal(signal.SIGTERM)
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert errors == b"malformed request: Duplicate 'Host' header found.\n"
 
 
 async def test_command_prints_why_it_cannot_start(tmp_path: Path) -> None:

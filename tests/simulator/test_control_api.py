@@ -3,7 +3,7 @@
 import asyncio
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from aiohttp import web
@@ -320,20 +320,67 @@ async def test_audio_is_stored_up_to_32_mib(harness: SimulatorHarness) -> None:
         pytest.param({"Host": "attacker.example"}, id="another host"),
         pytest.param({"Host": "127.0.0.1.attacker.example"}, id="a host with the same beginning"),
         pytest.param({"Host": "[::1"}, id="a malformed host"),
+        pytest.param({"Host": "127.0.0.1"}, id="a host without the port"),
+        pytest.param({"Host": "127.0.0.1:1"}, id="a host with another port"),
+        pytest.param({"Host": "127.0.0.1:{tls}"}, id="a host with the port of the other listener"),
+        pytest.param({"Host": "[::1]:{http}"}, id="an address without a listener"),
+        pytest.param({"Host": "us.localhost:{http}"}, id="another name of this machine"),
         pytest.param({"Origin": "https://attacker.example"}, id="another origin"),
         pytest.param({"Origin": "null"}, id="an opaque origin"),
+        pytest.param({"Origin": "http://localhost:3000"}, id="a page of this machine"),
+        pytest.param({"Origin": "http://127.0.0.1:1"}, id="an origin with another port"),
+        pytest.param({"Origin": "http://localhost:{http}"}, id="an origin with another name"),
+        pytest.param({"Origin": "https://127.0.0.1:{http}"}, id="an origin with another scheme"),
+        pytest.param({"Sec-Fetch-Site": "cross-site"}, id="a request across sites"),
+        pytest.param({"Sec-Fetch-Site": "same-site"}, id="a request within this machine"),
+        pytest.param({"Sec-Fetch-Site": "nonsense"}, id="an unknown site"),
     ],
 )
 async def test_other_hosts_and_origins_are_forbidden(
     harness: SimulatorHarness, path: str, headers: dict[str, str]
 ) -> None:
-    assert (await harness.request("GET", path, headers=headers)).status == 403
+    ports = {
+        "http": harness.simulator.http_url.rpartition(":")[2],
+        "tls": harness.simulator.tls_url.rpartition(":")[2],
+    }
+    headers = {name: value.format(**ports) for name, value in headers.items()}
+    for method in ("GET", "POST"):
+        assert (await harness.request(method, path, headers=headers)).status == 403
 
 
-@pytest.mark.parametrize("origin", ["http://localhost:3000", "http://127.0.0.1:5173"])
-async def test_pages_of_this_machine_are_allowed(harness: SimulatorHarness, origin: str) -> None:
-    response = await harness.request("GET", "/sim/calls", headers={"Origin": origin})
-    assert response.status == 200
+async def test_a_second_origin_is_forbidden(harness: SimulatorHarness) -> None:
+    url = urlsplit(harness.simulator.http_url)
+    lines = [
+        f"POST /sim/calls HTTP/1.1\r\nHost: {url.netloc}",
+        f"Origin: {harness.simulator.http_url}",
+        "Origin: https://attacker.example\r\nConnection: close\r\n\r\n",
+    ]
+    reader, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write("\r\n".join(lines).encode())
+    status = (await asyncio.wait_for(reader.readline(), 10)).split()[1]
+    writer.close()
+    assert status == b"403"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="a program"),
+        pytest.param({"Host": "LOCALHOST:{http}"}, id="a name in capitals"),
+        pytest.param({"Host": "api-us-3.localhost:{http}"}, id="the host of a region"),
+        pytest.param({"Sec-Fetch-Site": "none"}, id="an address typed into a browser"),
+        pytest.param(
+            {"Origin": "http://127.0.0.1:{http}", "Sec-Fetch-Site": "same-origin"},
+            id="its own origin",
+        ),
+    ],
+)
+async def test_its_own_hosts_and_origin_are_allowed(
+    harness: SimulatorHarness, headers: dict[str, str]
+) -> None:
+    port = harness.simulator.http_url.rpartition(":")[2]
+    headers = {name: value.format(http=port) for name, value in headers.items()}
+    assert (await harness.request("GET", "/sim/calls", headers=headers)).status == 200
 
 
 async def test_listeners_use_only_the_loopback_interface(harness: SimulatorHarness) -> None:

@@ -1,8 +1,10 @@
 """NCCO reference: record; recording guide: formats, channels, sizes, retention."""
 
 import io
+import logging
 import wave
 from array import array
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +50,20 @@ async def wav_channels(harness: SimulatorHarness) -> list["array[int]"]:
         assert (reader.getframerate(), reader.getsampwidth()) == (16000, 2)
         samples = array("h", reader.readframes(reader.getnframes()))
         return [samples[n :: reader.getnchannels()] for n in range(reader.getnchannels())]
+
+
+async def test_a_recording_that_cannot_be_written_is_logged_in_one_line(
+    make_harness: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    harness = await make_harness(temporary_folder=str(tmp_path))
+    (files,) = tmp_path.glob("simulated-vonage-*/files")
+    files.rmdir()
+    call = await harness.receive_call([record(harness, timeOut=3), talk("thank you")])
+    await harness.step(10)
+    (logged,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert "a task of the simulator failed: [Errno 2] No such file" in logged.getMessage()
+    assert logged.exc_info is None
+    assert await call.texts() == ["thank you"]
 
 
 async def test_record_end_on_silence_blocks_until_the_caller_is_silent(

@@ -50,7 +50,7 @@ async def aws(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> Async
     client.delete_stack(StackName=NAME)
 
 
-def options(**changes: str | None) -> argparse.Namespace:
+def options(**changes: str | bool | None) -> argparse.Namespace:
     defaults: dict[str, object] = {"stack": None, "region": None, "profile": None, "local": False}
     return argparse.Namespace(**(defaults | changes))
 
@@ -70,6 +70,15 @@ async def test_a_stack_is_read_with_its_outputs_and_parameters(
     assert (stack.base_url, stack.region) == ("https://voice.example", region)
     assert stack.parameters == {"VonageNumber": "447700900000"}
     assert stack.output("RecordingsQueueUrl").startswith("http")
+
+
+async def test_the_local_stack_needs_no_aws_profile(
+    platform: LocalPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".local").symlink_to(platform.folder)
+    monkeypatch.setenv("AWS_PROFILE", "missing")
+    stack = read(options(local=True), tmp_path)
+    assert stack.aws("sqs").list_queues()["QueueUrls"]
 
 
 @pytest.mark.usefixtures("aws")

@@ -91,8 +91,9 @@ async def tunnel(terminal: CliTerminal, account: CliAccount) -> AsyncIterator[Tu
         yield one
 
 
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGHUP])
 async def test_a_call_through_the_tunnel_is_answered_and_the_urls_are_restored(
-    terminal: CliTerminal, account: CliAccount
+    terminal: CliTerminal, account: CliAccount, signal_number: signal.Signals
 ) -> None:
     before = await point_elsewhere(account)
     async with opened(terminal) as tunnel:
@@ -101,7 +102,7 @@ async def test_a_call_through_the_tunnel_is_answered_and_the_urls_are_restored(
         looked = await terminal.vonage("GET", f"/sim/calls/{leg}")
         assert any("Thank you for calling" in str(one.get("text")) for one in looked["heard"])
         assert all(one["url"].startswith(tunnel.url) for one in looked["webhooks"])
-        await tunnel.end(signal.SIGINT)
+        await tunnel.end(signal_number)
     assert await account.application() == before
     assert not list((terminal.folder / ".connect").glob("tunnel-*"))
 

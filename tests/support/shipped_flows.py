@@ -1,0 +1,14 @@
+"""The flows that this repository ships. Users add their own, so tests of flows name these."""
+
+SHIPPED = (
+    "conference",
+    "connect",
+    "dtmf_menu",
+    "greet",
+    "record_call",
+    "record_conversation",
+    "record_split",
+    "speech",
+    "track_progress",
+    "voicemail",
+)
