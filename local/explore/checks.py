@@ -1,4 +1,4 @@
-"""Find problems in a flow's tree: dead ends, infinite loops, silent endings, unreachable parts."""
+"""Find problems in a flow: dead ends, infinite loops, silent endings, unprompted inputs, and so on."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ def findings(tree: Tree, flow: Mapping[str, Any]) -> list[str]:
     ]
     found += _loops(tree)
     found += _silent_endings(tree)
+    # A record with one of these options blocks the NCCO (Vonage support article 235528528).
+    found += [
+        f"unprompted: {action}: it begins only when the recording before it ends, and the caller"
+        " hears no prompt; put a talk between them, or remove end_on_silence, end_on_key and"
+        " time_out to record during the input"
+        for action in dict.fromkeys(tree.unprompted)
+    ]
     if not tree.unbounded:
         found += [f"unreachable: {action}" for action in dict.fromkeys(tree.unreachable)]
         found += [

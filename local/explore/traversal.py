@@ -213,6 +213,8 @@ class _Traversal:
         for index in range(position.start, len(parsed)):
             action, fields = parsed[index], position.actions[index]
             self._reached.add((position.origin, index))
+            if _is_unprompted(parsed, index):
+                self._tree.unprompted.append(describe(fields))
             rest = position._replace(start=index + 1)
             node.steps.append(describe(fields))
             if isinstance(action, ncco.Talk | ncco.Stream):
@@ -437,6 +439,13 @@ def _unheard(problem: str) -> str:
 def _sounds(action: ncco.Talk | ncco.Stream) -> bool:
     """Return whether there is more to hear than pauses."""
     return isinstance(action, ncco.Stream) or bool(re.sub("<[^>]*>", "", action.text).strip())
+
+
+def _is_unprompted(actions: list[ncco.Action], index: int) -> bool:
+    """Return whether an input begins directly after a recording that the NCCO waits for."""
+    before = actions[index - 1] if index else None
+    is_input = isinstance(actions[index], ncco.Input)
+    return is_input and isinstance(before, ncco.Record) and before.blocks
 
 
 def _useless_at_the_end(action: ncco.Action) -> str:

@@ -83,6 +83,8 @@ class Tree:
         The functions of the flow that were invoked.
     inputs
         For each input action, the maximum number of digits, and whether the hash key submits.
+    unprompted
+        Input actions that begin directly after a recording has ended, as text.
     unbounded
         Whether the traversal stopped at the node limit.
     """
@@ -92,6 +94,7 @@ class Tree:
     unreachable: list[str] = field(default_factory=list)
     handlers: set[str] = field(default_factory=set)
     inputs: set[tuple[int, bool]] = field(default_factory=set)
+    unprompted: list[str] = field(default_factory=list)
     unbounded: bool = False
 
 

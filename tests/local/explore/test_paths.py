@@ -205,6 +205,13 @@ FAULTY = {
         '    return [ncco.talk("Speak after the tone."), ncco.record(end_on_silence=3)]\n',
         "silent ending: at the start: the call ends without a prompt after the recording",
     ),
+    "input_after_a_recording": (
+        "def answer(call):\n"
+        '    return [ncco.talk("Speak."), ncco.record(end_on_silence=3),'
+        ' ncco.input(dtmf=ncco.dtmf(max_digits=1), event_url=call.url("dtmf"))]\n\n'
+        'def dtmf(call, input):\n    return [ncco.talk("Bye.")]\n',
+        "unprompted: input dtmf: it begins only when the recording before it ends",
+    ),
     "only_pauses": (
         "def answer(call):\n    return [ncco.talk(\"<speak><break time='1s'/></speak>\")]\n",
         "silent ending: at the start: the call ends without a prompt",
