@@ -52,9 +52,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m local.explore",
         description="Follow every path through a call flow: each digit, silence, speech, and no"
         " answer.",
-        epilog="The exit status is 1 if a flow has a dead end, an infinite loop, a silent ending, an"
-        " unprompted input or"
-        " an unreachable action.",
+        epilog="The exit status is 1 if a flow has a dead end, an infinite loop, a silent ending,"
+        " an unprompted input or an unreachable action.",
     )
     parser.add_argument("flow", nargs="*", help="names of flows (default: all)")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Find problems in a flow: dead ends, infinite loops, silent endings, unprompted inputs, and so on."""
+"""Find a flow's problems: dead ends, loops, silence, unprompted inputs, unreachable parts."""
 
 from __future__ import annotations
 
