@@ -69,14 +69,12 @@ def hang_up_all(
 
 
 def _hang_up(api: AdminApi, uuid: str, context: Context) -> None:
-    """Hang up a call; one that Vonage no longer has is over. Retry at Vonage's rate limit."""
+    """Hang up a call, and retry at Vonage's rate limit."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             api.change("PUT", f"/calls/{uuid}", {"action": "hangup"})
             return
         except AdminApiError as error:
-            if error.status == 404:
-                return
             if error.status not in (429, 503) or attempt == _ATTEMPTS:
                 raise
         context.sleep(_PAUSE * attempt)

@@ -202,16 +202,16 @@ class _AdminRequest:
     def _hang_up(self, uuid: str) -> None:
         """End a call: ignore one that has ended, and retry while one is too new to be ended.
 
-        404 means that a call has ended only if Vonage has reported it by this very UUID. Any other
-        call may still be there: under another form of the UUID, or in another region.
+        404 means that a call has ended only if Vonage has reported its end by this very UUID. Any
+        other call may still be there: under another form of the UUID, or in another region.
         """
         for pause in (*_NOT_READY, None):
             try:
                 return self._services.vonage.hang_up(uuid)
             except NotFound:
-                if self._services.records.vonage_uuid(uuid) != uuid:
-                    raise
-                return None
+                if self._services.records.has_ended(uuid):
+                    return None
+                raise
             except VonageRefused as error:
                 if error.status != 400 or error.invalid or pause is None:
                     raise

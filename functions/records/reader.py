@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from records.event import normalized_leg, parse_event
 from records.recording_item import item_key
+from records.timeline import ENDED
 from voicekit.signature import parameters
 from voicekit.webhook_fields import is_vonage_field, parse_fields
 
@@ -125,6 +126,11 @@ class RecordReader:
         """
         items = self._of_leg(leg, Limit=1)
         return next((read(item).uuid for item in items if "body" in item), None)
+
+    def has_ended(self, leg: str) -> bool:
+        """Return whether an event reports the end of a leg, under exactly this UUID."""
+        events = (read(item) for item in self._of_leg(leg) if "body" in item)
+        return any(event.uuid == leg and event.status in ENDED for event in events)
 
     def day(self, day: str, most: int, cursor: str | None) -> HistoryPage:
         """Return the starts and ends of calls on a day (UTC), oldest first.

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _FAILURES = ("busy", "cancelled", "timeout", "unanswered", "failed", "rejected")
 _ANSWERED = ("answered", "human", "machine", "disconnected")  # the last three follow the first
-_ENDED = ("rejected", "completed")
+ENDED = ("rejected", "completed")
+"""The statuses after which a leg has no other."""
 _COSTS = ("duration", "rate", "price", "network", "disconnected_by")
 
 
@@ -120,7 +121,7 @@ def _summarize(leg: str, events: list[CallEvent]) -> LegSummary:
         uuid=events[0].uuid or leg,
         state=state,
         outcome=failure or answered,
-        ended=state in _ENDED,
+        ended=state in ENDED,
         from_=_first(events, "from"),
         to=_first(events, "to"),
         direction=_first(events, "direction"),

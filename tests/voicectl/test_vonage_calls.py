@@ -55,8 +55,8 @@ def test_a_hangup_is_retried_at_the_rate_limit_and_while_aws_is_unavailable(stat
     assert pauses == [1.0, 2.0]
 
 
-def test_a_call_that_vonage_no_longer_has_is_over() -> None:
-    assert hang_up(ScriptedApi(refused(404)))[:2] == (["first", "second"], False)
+def test_a_call_that_may_still_be_live_is_not_reported_as_hung_up() -> None:
+    assert hang_up(ScriptedApi(refused(404)))[:2] == (["second"], True)
 
 
 @pytest.mark.parametrize("error", [refused(400), refused(500), VoicectlError("lost")])

@@ -35,6 +35,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
         for event in timeline["events"]
     ]
     context.output.table(("time", "leg", "kind", "what"), rows)
+    if not timeline["complete"]:  # from a stack of an earlier version, which has no pages
+        context.output.warn("the call has more events than the stack returns")
     context.output.line("")
     context.output.table(
         ("leg", "state", "outcome", "direction", "from", "to", "seconds", "price"),

@@ -80,9 +80,9 @@ def test_the_subscription_to_digits_can_be_ended(api: ApiHarness) -> None:
 DASHLESS = LEG.replace("-", "")
 
 
-def store_event_of(api: ApiHarness, uuid: str) -> None:
+def store_event_of(api: ApiHarness, uuid: str, status: str = "started") -> None:
     api.store_event(
-        status="started",
+        status=status,
         uuid=uuid,
         conversation_uuid=CONVERSATION,
         timestamp="2027-01-15T08:00:00Z",
@@ -90,9 +90,17 @@ def store_event_of(api: ApiHarness, uuid: str) -> None:
 
 
 def test_hanging_up_a_call_that_has_ended_succeeds(api: ApiHarness) -> None:
-    store_event_of(api, LEG)
+    store_event_of(api, LEG, "completed")
     api.vonage.next_results = [vonage_response(404)]
     assert api.change({"action": "hangup"}).status == 204
+
+
+def test_hanging_up_a_call_without_a_reported_end_is_not_reported_as_done(
+    api: ApiHarness,
+) -> None:
+    store_event_of(api, LEG, "answered")
+    api.vonage.next_results = [vonage_response(404)]
+    assert api.change({"action": "hangup"}).status == 404
 
 
 def test_hanging_up_a_call_that_vonage_never_reported_is_not_reported_as_done(
