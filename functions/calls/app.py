@@ -41,7 +41,9 @@ _S3_CONFIG = _CONFIG.merge(
 
 def aws_client(service: str) -> Any:
     """Return a boto3 client with time limits."""
-    return boto3.client(service, config=_S3_CONFIG if service == "s3" else _CONFIG)
+    # An emulated S3 has no host name for each bucket.
+    emulated = not os.environ.keys().isdisjoint(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"))
+    return boto3.client(service, config=_S3_CONFIG if service == "s3" and not emulated else _CONFIG)
 
 
 @functools.cache
