@@ -22,7 +22,8 @@ _SIP = (
 )
 # Two forms of a user are certain: a number in E.164, also with 00 for the plus, and a plain name
 # with too few digits for a number. A gateway may decode, strip or convert anything else.
-_NUMBER = r"(?:\+|00)?([1-9][0-9]{6,14})"
+# No number begins with 11: after 00, that is the Australian prefix 0011.
+_NUMBER = r"(?:\+|00)?((?!11)[1-9][0-9]{6,14})"
 _SIP_NAME = "[A-Za-z0-9._~*-]+"
 _APP_NAME = r"[\w .@'-]+"
 _MIN_NUMBER = 7  # digits; a shorter one is an extension
@@ -143,9 +144,11 @@ def check_source(what: str, url: str, policy: DialPolicy) -> None:
 
 
 def calls_phone(action: dict[str, Any]) -> bool:
-    """Return whether a valid action calls a phone number or a SIP URI."""
+    """Return whether a valid action calls a phone number, a SIP URI or a user named as a number."""
     return action["action"] == "connect" and any(
-        endpoint["type"] in _PHONE_ENDPOINTS for endpoint in action["endpoint"]
+        endpoint["type"] in _PHONE_ENDPOINTS
+        or (endpoint["type"] == "app" and re.fullmatch(_NUMBER, endpoint["user"]) is not None)
+        for endpoint in action["endpoint"]
     )
 
 

@@ -50,8 +50,8 @@ _SPAN = r"(?a)([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)"
 _SPELLINGS = ("dialing", "dialling")
 # Anything but "on" about dialing, in a text that may not be JSON.
 _NOT_ON = re.compile(
-    r"""["']\s*(?i:diall?ing)\s*["'](?!\s*[:=]?\s*"on")"""
-    r"""|(?i:diall?ing)\s*["']?\s*[:=](?!\s*"on")"""
+    r"""["'“”]\s*(?i:diall?ing)\s*["'“”](?!\s*[:=]?\s*"on")"""
+    r"""|(?i:diall?ing)(?:\s*["'“”])?\s*[:=](?!\s*"on")"""
 )
 _PARTS = ("numbers", "opening", "closed", *_SPELLINGS)
 

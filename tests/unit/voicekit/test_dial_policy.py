@@ -11,6 +11,7 @@ from voicekit import ncco
 from voicekit.dial_policy import (
     DialPolicy,
     DialRefused,
+    calls_phone,
     check_endpoint,
     check_inline_ncco,
     check_ncco,
@@ -180,6 +181,18 @@ def test_a_user_that_is_a_number_is_checked_as_a_number(user: str) -> None:
             check_endpoint(endpoint, allowing._replace(denied_prefixes=("447",)))
         with pytest.raises(DialRefused):
             check_endpoint(endpoint, allowing._replace(allowed_prefixes=()))
+
+
+@pytest.mark.parametrize("user", [f"0011{NUMBER}", f"+11{NUMBER}", f"11{NUMBER}"])
+def test_the_australian_prefix_0011_is_not_a_number_of_country_1(user: str) -> None:
+    for endpoint in [*sip_endpoints(user), app(user)]:
+        with pytest.raises(DialRefused):
+            check_endpoint(endpoint, policy("1", sip_domains=PBX))
+
+
+@pytest.mark.parametrize(("user", "is_phone"), [(f"+{NUMBER}", True), ("alice", False)])
+def test_a_client_sdk_user_that_is_a_number_counts_as_a_phone(user: str, is_phone: bool) -> None:
+    assert calls_phone({"action": "connect", "endpoint": [app(user)]}) is is_phone
 
 
 # Each of these is another number to one gateway or another, or contains one.

@@ -259,6 +259,8 @@ def test_an_invalid_document_that_says_anything_but_on_turns_dialing_off(
         ('{"dialling": off}', True),
         ("{'dialling': 'off'}", True),
         ("dialing: off", True),
+        ("{“dialling”: “off”}", True),
+        ("dialing" + " " * 60_000 + "off", False),
         ('{"dialing" "off"}', True),
         ('{"dialing" "on"}', False),
         ('{"dialing" : "on",}', False),
