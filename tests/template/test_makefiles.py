@@ -26,7 +26,7 @@ SETTINGS = {
     "PYENV_VERSION": "3.11",
 }
 # A Python that records its arguments and environment, and creates the folder of --target.
-_PYTHON = """#!{python}
+_RECORDER = """
 import json, os, sys
 if "--target" in sys.argv:
     os.makedirs(sys.argv[sys.argv.index("--target") + 1], exist_ok=True)
@@ -43,7 +43,10 @@ class RecordedRun:
         self.log = self.folder / "log"
         self.python = self.folder / "bin" / "python3.13"
         self.python.parent.mkdir(parents=True)
-        self.python.write_text(_PYTHON.format(python=sys.executable, log=str(self.log)))
+        recorder = self.folder / "recorder.py"
+        recorder.write_text(_RECORDER.format(log=str(self.log)))
+        # A shell script, because a path in a #! line cannot have blanks.
+        self.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{recorder}" "$@"\n')
         self.python.chmod(0o755)
 
     def make(self, source: Path, target: str, **variables: str) -> list[Any]:
