@@ -159,7 +159,8 @@ def _report(packages: list[dict[str, Any]]) -> int:
 
 
 def _run(program: str, *arguments: str) -> int:
-    command = [str(_BIN / program), *arguments]
+    # With the interpreter, because a #! line cannot name one in a folder with blanks.
+    command = [sys.executable, str(_BIN / program), *arguments]
     return subprocess.run(command, timeout=_LIMIT).returncode
 
 
