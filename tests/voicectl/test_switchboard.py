@@ -341,7 +341,7 @@ async def test_a_concurrent_change_is_not_overwritten(board: CliTerminal) -> Non
     other = board.folder / "other.json"
     other.write_text('{"numbers": {}}')
     script = f"""
-    {sys.executable} -m voicectl --local --yes switchboard set {other} > /dev/null || exit 1
+    "{sys.executable}" -m voicectl --local --yes switchboard set "{other}" > /dev/null || exit 1
     echo '{{"dialling": "off"}}' > "$1"
     """
     ran = await board("--yes", "switchboard", "edit", environment=editor(board.folder, script))
