@@ -192,11 +192,11 @@ async def test_input_asynchronous_sends_each_digit_and_does_not_block(
         "mode": "asynchronous",
         "eventUrl": [harness.url("/input")],
     }
-    call = await harness.receive_call([action, talk("meanwhile", loop=0)])
+    call = await harness.receive_call([action, talk("in the background", loop=0)])
     await call.press("42")
     await harness.step(1)
     assert [webhook.fields["dtmf"]["digits"] for webhook in harness.sent_to("/input")] == ["4", "2"]
-    assert await call.texts() == ["meanwhile"]
+    assert await call.texts() == ["in the background"]
 
 
 async def test_input_asynchronous_with_dtmf_settings_is_a_syntax_error(

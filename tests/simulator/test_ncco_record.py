@@ -108,9 +108,9 @@ async def test_record_time_out_limits_the_recording(harness: SimulatorHarness) -
 async def test_record_without_a_condition_runs_in_the_background_until_the_call_ends(
     harness: SimulatorHarness,
 ) -> None:
-    call = await harness.receive_call([record(harness), talk("meanwhile", loop=0)])
+    call = await harness.receive_call([record(harness), talk("in the background", loop=0)])
     await harness.step(20)
-    assert await call.texts() == ["meanwhile"]
+    assert await call.texts() == ["in the background"]
     assert not harness.sent_to("/recordings")
     await call.hang_up()
     await harness.step(2)
