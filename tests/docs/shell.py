@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -109,7 +110,7 @@ async def run_until_ready(command: str, folder: Path, ready: str) -> str:
     The command uses free ports instead of the ones it names.
     """
     local_command = re.sub(r"(--\w*-?port) \d+", r"\1 0", command).replace(
-        ".venv/bin/python", sys.executable
+        ".venv/bin/python", shlex.quote(sys.executable)
     )
     process = await asyncio.create_subprocess_exec(
         "bash",
