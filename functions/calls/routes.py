@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -286,6 +287,12 @@ class _AdminRequest:
         page = self._services.records.day(day, size, cursor)
         return ApiResponse(200, {"day": day, "entries": page.entries, "next": page.cursor})
 
+    def voicemails(self) -> ApiResponse:
+        today = datetime.now(UTC).date()
+        month, size, cursor = validation.voicemails(self._query(), today)
+        page = self._services.records.voicemails(month, size, cursor)
+        return ApiResponse(200, {"month": month, "voicemails": page.entries, "next": page.cursor})
+
     def recording(self, uuid: str) -> ApiResponse:
         return ApiResponse(200, self._services.records.link_to(uuid))
 
@@ -331,6 +338,7 @@ ROUTES: dict[str, Callable[..., ApiResponse]] = {
     "DELETE /calls/{uuid}/input/dtmf": _AdminRequest.unsubscribe_dtmf,
     "GET /calls/{uuid}/events": _AdminRequest.events,
     "GET /history": _AdminRequest.history,
+    "GET /voicemails": _AdminRequest.voicemails,
     "GET /recordings/{uuid}": _AdminRequest.recording,
     "GET /switchboard": _AdminRequest.get_switchboard,
     "PUT /switchboard": _AdminRequest.put_switchboard,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_PARAMETERS = 20
+_MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
 _CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
 
 STATUSES = (
@@ -275,6 +276,25 @@ def history(query: Mapping[str, str]) -> tuple[str, int, str | None]:
     size = query.get("page_size", "100")
     _whole_number("page_size", size, 1, 1000)
     return day, int(size), _cursor(query)
+
+
+def voicemails(query: Mapping[str, str], today: date) -> tuple[str, int, str | None]:
+    """Validate GET /voicemails, and return the month, the page size and the cursor.
+
+    Without `month`, it is the month of ``today``.
+
+    Raises
+    ------
+    ValidationError
+        If a parameter is invalid.
+    """
+    _check_names(query, ("month", "page_size", "cursor"))
+    month = query.get("month", today.isoformat()[:7])
+    if not _MONTH.fullmatch(month):
+        raise ValidationError("month", "must be a month such as 2026-01 (UTC)")
+    size = query.get("page_size", "50")
+    _whole_number("page_size", size, 1, 100)
+    return month, int(size), _cursor(query)
 
 
 def timeline(query: Mapping[str, str]) -> str | None:

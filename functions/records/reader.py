@@ -1,4 +1,4 @@
-"""Read stored data: a call's events, a day's calls, and presigned links to recordings."""
+"""Read stored data: events of a call, calls of a day, voicemails of a month, links to recordings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from records.event import normalized_leg, parse_event
 from records.recording_item import item_key
-from records.timeline import ENDED
+from records.timeline import ENDED, build_timeline
+from records.transcript import transcript_text
 from voicekit.signature import parameters
 from voicekit.webhook_fields import is_vonage_field, parse_fields
 
@@ -29,6 +30,10 @@ _BATCH_ATTEMPTS = 3  # DynamoDB leaves items out if it is throttled, or beyond 1
 _TEXT_FIELDS = ("content_type", "sha256", "start_time", "end_time", "stored_at")
 _NUMBER_FIELDS = ("size", "seconds", "channels")
 _ROW = ("status", "direction", "from", "to", "duration")
+_VOICEMAIL_DAY = "voicemail#"  # begins the key of a voicemail in the index by-day; a month follows
+_LARGEST_TRANSCRIPT = 1_000_000  # bytes; a message of an hour has less
+_FIRST_WORDS = 120  # characters
+_MISSING_OBJECT = ("NoSuchKey", "AccessDenied")  # the second without the right to list the bucket
 
 
 class RecordNotFound(Exception):
@@ -52,7 +57,7 @@ class TimelineEntry(NamedTuple):
 
 
 class HistoryPage(NamedTuple):
-    """A page of a day's calls, oldest first, with the cursor of the next one (None at the end)."""
+    """A page of calls or voicemails, with the cursor of the next one (None at the end)."""
 
     entries: list[dict[str, Any]]
     cursor: str | None
@@ -149,6 +154,79 @@ class RecordReader:
         InvalidCursor
             If the cursor is not of this day.
         """
+        items, following = self._of_day(day, most, cursor)
+        uuids = self._uuids_of(items)
+        return HistoryPage(
+            [_row(item, uuids.get((item["pk"], item["sk"]))) for item in items], following
+        )
+
+    def voicemails(self, month: str, most: int, cursor: str | None) -> HistoryPage:
+        """Return the voicemails of a month (UTC), oldest first within the page.
+
+        Parameters
+        ----------
+        month
+            Such as ``2026-01``.
+        most
+            Maximum number of voicemails on a page.
+        cursor
+            The cursor of the previous page, None for the first page.
+
+        Raises
+        ------
+        InvalidCursor
+            If the cursor is not of this month.
+        """
+        found, following = self._of_day(f"{_VOICEMAIL_DAY}{month}", most, cursor)
+        recordings = (self._items_of_recording(item["pk"]) for item in found)
+        # The index is eventually consistent: it can have an item that was deleted.
+        entries = [self._voicemail(items) for items in recordings if "record" in items]
+        return HistoryPage(sorted(entries, key=lambda one: str(one["at"])), following)
+
+    def _voicemail(self, items: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        stored = items["record"]
+        caller, called = self._parties_of(stored["conversation"])
+        return {
+            "recording_uuid": stored["recording"],
+            "conversation_uuid": stored["conversation"],
+            "at": stored.get("start_time", stored["stored_at"]),
+            "from": caller,
+            "to": called,
+            "line": stored.get("line"),
+            "seconds": float(stored["seconds"]) if "seconds" in stored else None,
+            "size": int(stored["size"]),
+            "transcript": self._first_words(items.get("transcription")),
+        }
+
+    def _parties_of(self, conversation: str) -> tuple[str | None, str | None]:
+        """Return caller and called number of a conversation, None where no event has them."""
+        events = self._pages(
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": conversation}},
+        )
+        legs = list(build_timeline(read(one) for one in events if "body" in one).legs.values())
+        inbound = [leg for leg in legs if leg.direction == "inbound"]
+        leg = next(iter(inbound or legs), None)
+        return (leg.from_, leg.to) if leg else (None, None)
+
+    def _first_words(self, transcript: dict[str, Any] | None) -> str | None:
+        """Return the start of a stored transcript, None without one."""
+        if transcript is None or float(transcript["size"]) > _LARGEST_TRANSCRIPT:
+            return None
+        try:
+            found = self._s3.get_object(Bucket=self._bucket, Key=transcript["key"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING_OBJECT:
+                return None
+            raise
+        with found["Body"] as body:
+            text = transcript_text(body.read())
+        return f"{text[: _FIRST_WORDS - 1]}…" if len(text) > _FIRST_WORDS else text
+
+    def _of_day(
+        self, day: str, most: int, cursor: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of the index by-day, and the cursor of the next one."""
         start = {}
         if cursor is not None:
             start = {"ExclusiveStartKey": _key_from(cursor, _DAY_CURSOR, [day])}
@@ -168,10 +246,8 @@ class RecordReader:
                 raise InvalidCursor from None
             raise
         last = response.get("LastEvaluatedKey")
-        items = [_plain(item) for item in response["Items"]]
-        uuids = self._uuids_of(items)
-        return HistoryPage(
-            [_row(item, uuids.get((item["pk"], item["sk"]))) for item in items],
+        return (
+            [_plain(item) for item in response["Items"]],
             last and _cursor_from([last[name]["S"] for name in _DAY_CURSOR]),
         )
 
@@ -190,13 +266,7 @@ class RecordReader:
         RecordNotFound
             If it is not stored: not yet, no longer, or never.
         """
-        items = {
-            item["sk"]: item
-            for item in self._pages(
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": item_key(recording)["pk"]}},
-            )
-        }
+        items = self._items_of_recording(item_key(recording)["pk"])
         stored = items.get("record")
         if stored is None:
             raise RecordNotFound(
@@ -208,6 +278,14 @@ class RecordReader:
         if "transcription" in items:
             result["transcript_url"] = self._link(items["transcription"]["key"])
         return {"uuid": recording, "conversation_uuid": stored["conversation"], **result}
+
+    def _items_of_recording(self, partition: str) -> dict[str, dict[str, Any]]:
+        """Return the items of a recording and its transcript, by kind."""
+        items = self._pages(
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+        )
+        return {item["sk"]: item for item in items}
 
     def _link(self, key: str) -> str:
         link: str = self._s3.generate_presigned_url(

@@ -132,7 +132,7 @@ async def test_the_gateway_rejects_unsigned_requests(
 
 async def test_every_route_requires_a_signature(admin: AdminClient) -> None:
     routes = [one for one in admin.platform.stack.routes if "/webhooks/" not in one.path]
-    assert len(routes) == 16
+    assert len(routes) == 17
     for route in routes:
         path = route.path.replace("{uuid}", str(uuid.uuid4()))
         assert (await admin.send(route.method, path, b"", {})).status == 403, route.key

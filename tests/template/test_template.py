@@ -29,6 +29,7 @@ ADMIN_ROUTES = {
     "/calls/{uuid}/input/dtmf": ["delete", "put"],
     "/calls/{uuid}/events": ["get"],
     "/history": ["get"],
+    "/voicemails": ["get"],
     "/recordings/{uuid}": ["get"],
     "/switchboard": ["get", "put"],
 }

@@ -146,12 +146,14 @@ class ApiHarness:
 
     def __init__(self, make_client: Callable[[str], Any], **environment: str) -> None:
         self.table = f"events-{uuid.uuid4()}"
-        self.bucket = "recordings"
+        self.bucket = f"recordings-{uuid.uuid4()}"
         self.now = NOON
         self.pauses: list[float] = []
         self.plain = make_client("dynamodb")
         self.dynamodb = Faulty(self.plain)
         self._s3 = make_client("s3")
+        region = {"LocationConstraint": "eu-west-2"}
+        self._s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration=region)
         self.vonage = FakeVoiceApi()
         self.tokens = FixedToken()
         self._make_table()
@@ -270,6 +272,21 @@ class ApiHarness:
             for name, value in fields.items()
         }
         self.plain.put_item(TableName=self.table, Item=typed)
+
+    def delete_partition(self, partition: str) -> None:
+        """Delete the items of a call, as the table does when they expire."""
+        condition = {"KeyConditionExpression": "pk = :pk"}
+        values = {":pk": {"S": partition}}
+        found = self.plain.query(
+            TableName=self.table, **condition, ExpressionAttributeValues=values
+        )
+        for item in found["Items"]:
+            key = {name: item[name] for name in ("pk", "sk")}
+            self.plain.delete_item(TableName=self.table, Key=key)
+
+    def put_object(self, key: str, content: bytes) -> None:
+        """Store a file in the bucket."""
+        self._s3.put_object(Bucket=self.bucket, Key=key, Body=content)
 
     def callees_counted(self, day: str) -> int:
         """Return the number of callees that were counted on a day."""

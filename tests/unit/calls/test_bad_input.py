@@ -260,6 +260,14 @@ QUERIES: list[tuple[str, str, str]] = [
     ("/history", "day=2026-01-31&cursor=", "cursor"),
     ("/history", "day=2026-01-31&cursor=..", "cursor"),
     ("/history", "day=2026-01-31&colour=red", "colour"),
+    ("/voicemails", "month=", "month"),
+    ("/voicemails", "month=2026-13", "month"),
+    ("/voicemails", "month=2026-1", "month"),
+    ("/voicemails", "month=2026-01-31", "month"),
+    ("/voicemails", "day=2026-01-31", "day"),
+    ("/voicemails", "page_size=0", "page_size"),
+    ("/voicemails", "page_size=101", "page_size"),
+    ("/voicemails", "cursor=..", "cursor"),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -333,8 +334,142 @@ def test_a_missing_recording_is_not_found(api: ApiHarness, stored: str | None) -
     assert "not fetched yet" in response.body["detail"]
 
 
+# Voicemails
+
+
+def leave(api: ApiHarness, number: int = 1, **changes: Any) -> str:
+    """Store a voicemail with the events of its call, and return its recording."""
+    recording = str(UUID(int=number))
+    conversation = f"CON-{recording}"
+    key = ArchiveKey("record", conversation, recording)
+    times = {"start_time": f"{DAY}T08:00:{number:02}Z"}
+    content = FileInfo(38000, "ab" * 32, "cd" * 4, "audio/mpeg", 2.5, 1)
+    more = {"day": "voicemail#2027-01", "purpose": "voicemail", "line": "442079460000"}
+    item = recording_item(key, content, times, api.now, 30) | more | changes
+    api.put_item({name: value for name, value in item.items() if value is not None})
+    call = {"conversation_uuid": conversation, "from": "447700900123", "to": "442079460000"}
+    ringing = {"from": "442079460000", "to": "447700900456", "direction": "outbound"}
+    api.store_event(**status("started", 2, OTHER, **call | ringing))
+    api.store_event(**status("answered", 3, **call, direction="inbound"))
+    return recording
+
+
+def transcribe(api: ApiHarness, recording: str, content: bytes | None, size: int = 100) -> None:
+    key = ArchiveKey("transcription", f"CON-{recording}", recording)
+    file = FileInfo(size, "ab" * 32, "cd" * 4, "application/json", None, None)
+    api.put_item(recording_item(key, file, {}, api.now, 30))
+    if content is not None:
+        api.put_object(key.object_key, content)
+
+
+def voicemails(api: ApiHarness, **query: Any) -> HarnessResponse:
+    return api.send("GET", "/voicemails", query={"month": "2027-01"} | query)
+
+
+def test_a_voicemail_has_its_caller_its_line_and_its_length(api: ApiHarness) -> None:
+    recording = leave(api)
+    assert voicemails(api).body == {
+        "month": "2027-01",
+        "voicemails": [
+            {
+                "recording_uuid": recording,
+                "conversation_uuid": f"CON-{recording}",
+                "at": f"{DAY}T08:00:01Z",
+                "from": "447700900123",
+                "to": "442079460000",
+                "line": "442079460000",
+                "seconds": 2.5,
+                "size": 38000,
+                "transcript": None,
+            }
+        ],
+        "next": None,
+    }
+
+
+def test_a_voicemail_outlives_the_events_of_its_call(api: ApiHarness) -> None:
+    recording = leave(api, start_time=None, line=None, seconds=None)
+    api.delete_partition(f"CON-{recording}")
+    (found,) = voicemails(api).body["voicemails"]
+    assert (found["recording_uuid"], found["at"][:10]) == (recording, DAY)
+    assert [found[name] for name in ("from", "to", "line", "seconds")] == [None] * 4
+
+
+def test_other_recordings_and_other_months_are_left_out(api: ApiHarness) -> None:
+    archive(api)
+    leave(api, 1, day="voicemail#2027-02")
+    assert voicemails(api).body["voicemails"] == []
+    assert len(voicemails(api, month="2027-02").body["voicemails"]) == 1
+
+
+def test_without_a_month_it_is_this_one(api: ApiHarness) -> None:
+    months = [datetime.now(UTC).isoformat()[:7]]
+    found = api.send("GET", "/voicemails").body["month"]
+    months.append(datetime.now(UTC).isoformat()[:7])
+    assert found in months
+
+
+def test_a_day_does_not_list_voicemails(api: ApiHarness) -> None:
+    leave(api)
+    assert {one["status"] for one in day(api).body["entries"]} == {"started"}
+
+
+def test_pages_of_voicemails_have_no_gaps_and_no_duplicates(api: ApiHarness) -> None:
+    left = [leave(api, number) for number in range(1, 8)]
+    seen: list[str] = []
+    query: dict[str, Any] = {"page_size": 2}
+    for _ in range(9):
+        body = voicemails(api, **query).body
+        times = [one["at"] for one in body["voicemails"]]
+        assert times == sorted(times)
+        seen += [one["recording_uuid"] for one in body["voicemails"]]
+        if body["next"] is None:
+            break
+        query["cursor"] = body["next"]
+    assert sorted(seen) == left
+
+
+@pytest.mark.parametrize("cursor", ["x", cursor_of(["voicemail#2027-02", "a", "b"])])
+def test_a_cursor_of_another_month_is_refused(api: ApiHarness, cursor: str) -> None:
+    assert voicemails(api, cursor=cursor).status == 400
+
+
+SENTENCES = {"channels": [{"transcript": [{"sentence": " One\nloaf, "}, {"sentence": "please."}]}]}
+
+
 @pytest.mark.parametrize(
-    "path", [f"/calls/{LEG}/events", f"/history?day={DAY}", f"/recordings/{RECORDING}"]
+    ("content", "words"),
+    [
+        (json.dumps(SENTENCES).encode(), "One loaf, please."),
+        (json.dumps({"channels": [{"transcript": [{"sentence": "é" * 121}]}]}).encode(), "é" * 119 + "…"),
+        (b'{"channels": [{"transcript": [{"sentence": 1}, 2]}, 3, {}]}', ""),
+        (b"[]", ""),
+        (b'{"channels": 1}', ""),
+        (b"\xff", ""),
+        (None, None),
+    ],
+    ids=["sentences", "long", "numbers", "array", "number", "binary", "deleted"],
+)
+def test_a_voicemail_has_the_first_words_of_its_transcript(
+    api: ApiHarness, content: bytes | None, words: str | None
+) -> None:
+    transcribe(api, leave(api), content)
+    assert voicemails(api).body["voicemails"][0]["transcript"] == words
+
+
+def test_a_transcript_of_many_hours_is_not_read(api: ApiHarness) -> None:
+    transcribe(api, leave(api), json.dumps(SENTENCES).encode(), 1_000_001)
+    assert voicemails(api).body["voicemails"][0]["transcript"] is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/calls/{LEG}/events",
+        f"/history?day={DAY}",
+        "/voicemails?month=2027-01",
+        f"/recordings/{RECORDING}",
+    ],
 )
 def test_a_table_that_cannot_be_read_returns_503(api: ApiHarness, path: str) -> None:
     api.dynamodb.fails["query"] = [ReadTimeoutError(endpoint_url="http://127.0.0.1")]

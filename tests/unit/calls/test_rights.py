@@ -78,7 +78,8 @@ def actions(make_client: Callable[[str], Any]) -> Iterator[set[Action]]:
     for kind in ("record", "transcription"):
         content = FileInfo(1, "0" * 64, "0" * 8, "audio/mpeg", None, None)
         place = ArchiveKey(kind, CONVERSATION, RECORDING)
-        api.put_item(recording_item(place, content, {}, api.now, 30))
+        more = {"day": "voicemail#2027-01"} if kind == "record" else {}
+        api.put_item(recording_item(place, content, {}, api.now, 30) | more)
     recorder = Recorder(api)
     clients = [make_client(name) for name in ("dynamodb", "s3", "secretsmanager")]
     for client in clients:
@@ -89,6 +90,7 @@ def actions(make_client: Callable[[str], Any]) -> Iterator[set[Action]]:
         api.transfer(ncco=[connect(NUMBER)]).status,
         api.send("GET", f"/calls/{LEG}/events").status,
         api.send("GET", "/history", query="day=2027-01-15").status,
+        api.send("GET", "/voicemails", query="month=2027-01").status,
         api.send("GET", f"/recordings/{RECORDING}").status,
         api.send("PUT", "/switchboard", {"dialling": "on"}).status,
         api.send("GET", "/switchboard").status,
@@ -97,7 +99,7 @@ def actions(make_client: Callable[[str], Any]) -> Iterator[set[Action]]:
     for client in clients:
         client.meta.events.unregister("before-parameter-build", unique_id="recorder")
     secrets.delete_secret(SecretId="ApplicationSecret", ForceDeleteWithoutRecovery=True)
-    assert statuses == [201, 201, 204, 200, 200, 200, 200, 200]
+    assert statuses == [201, 201, 204, 200, 200, 200, 200, 200, 200]
     yield recorder.actions
 
 
