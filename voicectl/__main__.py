@@ -45,6 +45,7 @@ COMMANDS: tuple[str, ...] = (
     "timeline",
     "watch",
     "recordings",
+    "voicemails",
     "switchboard",
     "redrive",
     "forget",

@@ -285,6 +285,8 @@ def _meaning(status: int, body: dict[str, Any], key: str | None, pause: float) -
         )
     if status == 403:
         return _forbidden(detail, body)
+    if status == 404 and "title" not in body:  # from API Gateway, which has no such route
+        return "The stack has no such route. Deploy this checkout (sam build && sam deploy)."
     if status == 429:
         new_key = " with a new key" if key else ""
         return (

@@ -1,4 +1,4 @@
-"""Read stored data: events of a call, calls of a day, voicemails of a month, links to recordings."""
+"""Read stored data: a call's events, a day's calls, a month's voicemails, links to recordings."""
 
 from __future__ import annotations
 

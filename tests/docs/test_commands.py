@@ -81,7 +81,8 @@ TABLE = [
     CommandRule(r"\.venv/bin/python -c .*", "run", ""),
     CommandRule(
         _VOICECTL
-        + r"(--local )?(up|doctor|token|call|calls|timeline|switchboard|redrive|forget)\b.*",
+        + r"(--local )?(up|doctor|token|call|calls|timeline|voicemails|switchboard|redrive|forget)"
+        + r"\b.*",
         "run",
         "",
     ),

@@ -199,6 +199,7 @@ def test_a_lost_response_to_a_change_leaves_it_unknown(api: Api) -> None:
         (problem(403, code="unsigned"), "needs execute-api:Invoke"),
         (problem(403, code="vonage_refused"), "Vonage rejected the request: Said"),
         (problem(404), "Said."),
+        ((404, {}, {"message": "Not Found"}), "no such route. Deploy this checkout"),
         (problem(409, state="unknown", since="2026-01-31"), "--since 2026-01-31"),
         (
             problem(422, code="vonage_refused", invalid=[{"field": "to", "reason": "is odd"}]),

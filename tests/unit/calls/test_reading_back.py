@@ -435,13 +435,14 @@ def test_a_cursor_of_another_month_is_refused(api: ApiHarness, cursor: str) -> N
 
 
 SENTENCES = {"channels": [{"transcript": [{"sentence": " One\nloaf, "}, {"sentence": "please."}]}]}
+LONG = {"channels": [{"transcript": [{"sentence": "é" * 121}]}]}
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (json.dumps(SENTENCES).encode(), "One loaf, please."),
-        (json.dumps({"channels": [{"transcript": [{"sentence": "é" * 121}]}]}).encode(), "é" * 119 + "…"),
+        (json.dumps(LONG).encode(), "é" * 119 + "…"),
         (b'{"channels": [{"transcript": [{"sentence": 1}, 2]}, 3, {}]}', ""),
         (b"[]", ""),
         (b'{"channels": 1}', ""),

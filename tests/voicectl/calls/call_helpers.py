@@ -97,6 +97,31 @@ async def recorded(terminal: CliTerminal, to: str, *words: str) -> dict[str, Any
     return known
 
 
+async def leave_voicemail(terminal: CliTerminal, caller: str, words: str) -> str:
+    """Leave a message on the flow `voicemail`, and return its recording once it is stored."""
+    url = f"{terminal.platform.api_url}/webhooks/answer?flow=voicemail"
+    rented = terminal.platform.template.parameters["VonageNumber"]
+    call = {"from": caller, "to": rented, "answer_url": url}
+    leg = (await terminal.vonage("POST", "/sim/calls", call))["uuid"]
+
+    async def recording() -> bool:
+        actions = (await terminal.vonage("GET", f"/sim/calls/{leg}"))["heard"]
+        return any("beep" in str(sound) for sound in actions)
+
+    await until(recording)
+    await terminal.vonage("POST", f"/sim/calls/{leg}/speech", {"text": words})
+    await terminal.vonage("POST", f"/sim/calls/{leg}/digits", {"digits": "#"})
+    await ended(terminal, leg)
+    found: list[dict[str, Any]] = []
+
+    async def stored() -> bool:
+        found[:] = (await terminal.json("recordings", leg))["recordings"]
+        return bool(found) and found[0]["state"] == "kept"
+
+    await until(stored)
+    return str(found[0]["uuid"])
+
+
 async def ended(terminal: CliTerminal, leg: str) -> None:
     """Wait until the end of a leg is stored."""
     table = terminal.platform.stack.outputs["TableName"]
