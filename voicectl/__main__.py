@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from voicectl import restore_points
+from voicectl import event_tail, restore_points
 from voicectl import settings as settings_module
 from voicectl import stack as stacks
 from voicectl.context import Context
@@ -44,6 +44,7 @@ COMMANDS: tuple[str, ...] = (
     "calls",
     "timeline",
     "watch",
+    "events",
     "recordings",
     "voicemails",
     "switchboard",
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     root = Path.cwd()
     try:
         context = _context(options, output, root)
-        _warn_of_tunnels(options, output, context.folder)
+        _warn_of_leftovers(options, output, context.folder)
         return commands[options.command].run(options, context)
     except VoicectlError as error:
         output.error(str(error))
@@ -125,11 +126,18 @@ def _context(options: argparse.Namespace, output: Output, root: Path) -> Context
     )
 
 
-def _warn_of_tunnels(options: argparse.Namespace, output: Output, folder: Path) -> None:
-    """Warn about each tunnel that was killed before it restored the webhooks."""
-    if options.command in ("tunnel", "restore"):  # these two restore them
+def _warn_of_leftovers(options: argparse.Namespace, output: Output, folder: Path) -> None:
+    """Warn about each tunnel and `events tail` that was killed before it restored its changes."""
+    if options.command == "restore":
         return
-    for _, saved in restore_points.tunnels(folder):
+    for _, saved in event_tail.left_behind(folder):
+        output.warn(
+            f"`events tail` was killed, and its rule and queue {saved['name']} still exist. Run"
+            f" `{event_tail.restore_command(saved)}` to remove them."
+        )
+    if options.command == "tunnel":  # it restores them itself
+        return
+    for _, saved in restore_points.saved_files(folder, "tunnel"):
         if not restore_points.is_running(saved):
             local = " --local" if saved.get("local") else ""
             output.warn(

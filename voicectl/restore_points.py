@@ -1,7 +1,8 @@
 """Files in .connect with the values that `restore` restores: one file for each application.
 
 ``up`` saves the values from before its first change; ``tunnel`` saves the addresses that it
-replaces, while it runs. These files contain no secrets.
+replaces, while it runs, and ``events tail`` the names of what it creates. These files contain no
+secrets.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from voicectl.errors import VoicectlError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["up", "tunnel", "rotation", "capture"]
+Kind = Literal["up", "tunnel", "rotation", "capture", "tail"]
 
 
 def path_of(folder: Path, kind: Kind, name: str) -> Path:
-    """Return the path of a kind's file for an application (or a stack, for a rotation)."""
+    """Return the path of a kind's file for an application (or another name)."""
     return folder / f"{kind}-{name}.json"
 
 
@@ -55,10 +56,10 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     Path(name).replace(path)
 
 
-def tunnels(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
-    """Return the files of tunnels, running and killed, with their content."""
+def saved_files(folder: Path, kind: Kind) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the files of a kind, of commands that run and that were killed, with their content."""
     found = []
-    for path in sorted(folder.glob("tunnel-*.json")):
+    for path in sorted(folder.glob(f"{kind}-*.json")):
         content = read(path)
         if content is not None:
             found.append((path, content))

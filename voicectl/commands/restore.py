@@ -1,11 +1,14 @@
-"""``restore``: restore what `up` or a killed `tunnel` replaced at Vonage, the latest first."""
+"""``restore``: restore what `up` or a killed command replaced at Vonage, the latest first.
+
+What a killed `events tail` left in the stack comes before these.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from voicectl import application as applications
-from voicectl import restore_points, webhook_redirect
+from voicectl import event_tail, restore_points, webhook_redirect
 from voicectl.commands.up import linked_to, shown_link
 from voicectl.output import Change
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 NAME = "restore"
-HELP = "restore what `up`, or a killed tunnel, replaced at Vonage"
+HELP = "restore what `up`, or a killed tunnel or `events tail`, changed"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Restore the latest replacement."""
+    tails = event_tail.left_behind_in(context)
+    if tails:
+        return _remove_tails(options, context, tails)
     application_id = applications.needed_id(context)
     if restore_points.path_of(context.folder, "tunnel", application_id).exists():
         return _restore_tunnel(options, context, application_id)
@@ -36,6 +42,24 @@ def run(options: argparse.Namespace, context: Context) -> int:
         context.output.result({"changes": [], "changed": False})
         return 0
     return _restore_up(options, context, path, saved)
+
+
+def _remove_tails(
+    options: argparse.Namespace, context: Context, tails: list[tuple[Path, dict[str, Any]]]
+) -> int:
+    """Remove the rules and queues of killed `events tail` commands."""
+    output = context.output
+    names = [str(saved["name"]) for _, saved in tails]
+    for name in names:
+        output.line(f"left by `events tail`, which was killed: the rule and the queue {name}")
+    if not options.dry_run:
+        if not output.confirm("Remove them?"):
+            return 1
+        for path, saved in tails:
+            event_tail.remove_saved(context, path, saved)
+        output.line("removed; run `restore` again to restore anything else")
+    output.result({"removed": [] if options.dry_run else names, "changed": not options.dry_run})
+    return 0
 
 
 def _restore_tunnel(options: argparse.Namespace, context: Context, application_id: str) -> int:
