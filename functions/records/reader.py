@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from records.event import normalized_leg, parse_event
+from records.outcome import caller_of
 from records.recording_item import item_key
-from records.timeline import ENDED, build_timeline
+from records.timeline import ENDED
 from records.transcript import transcript_text
 from voicekit.signature import parameters
 from voicekit.webhook_fields import is_vonage_field, parse_fields
@@ -119,6 +120,28 @@ class RecordReader:
                     yield TimelineEntry(read(item), tuple(item[name] for name in _CALL_CURSOR))
             after = None
 
+    def events_in(self, conversation: str) -> Iterator[CallEvent]:
+        """Yield the events of a conversation, in order of time; none if it is unknown."""
+        for item in self._partition(conversation):
+            if "body" in item:
+                yield read(item)
+
+    def recording_items(self, recording: str) -> dict[str, dict[str, Any]]:
+        """Return the items of a recording by sort key: ``record``, ``transcription``, ``lost``.
+
+        The values of numbers are text. Just written items are in it.
+        """
+        return self._partition_items(item_key(recording)["pk"])
+
+    def item(self, pk: str, sk: str) -> dict[str, Any] | None:
+        """Return the item with a key, None if there is none."""
+        items = self._pages(
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND sk = :sk",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk}},
+        )
+        return next(items, None)
+
     def vonage_uuid(self, leg: str) -> str | None:
         """Return the UUID of a leg as Vonage wrote it, None if no event names the leg.
 
@@ -178,36 +201,25 @@ class RecordReader:
             If the cursor is not of this month.
         """
         found, following = self._of_day(f"{_VOICEMAIL_DAY}{month}", most, cursor)
-        recordings = (self._items_of_recording(item["pk"]) for item in found)
+        recordings = (self._partition_items(item["pk"]) for item in found)
         # The index is eventually consistent: it can have an item that was deleted.
         entries = [self._voicemail(items) for items in recordings if "record" in items]
         return HistoryPage(sorted(entries, key=lambda one: str(one["at"])), following)
 
     def _voicemail(self, items: dict[str, dict[str, Any]]) -> dict[str, Any]:
         stored = items["record"]
-        caller, called = self._parties_of(stored["conversation"])
+        caller = caller_of(self.events_in(stored["conversation"]), stored.get("start_time"))
         return {
             "recording_uuid": stored["recording"],
             "conversation_uuid": stored["conversation"],
             "at": stored.get("start_time", stored["stored_at"]),
-            "from": caller,
-            "to": called,
+            "from": caller.from_ if caller else None,
+            "to": caller.to if caller else None,
             "line": stored.get("line"),
             "seconds": float(stored["seconds"]) if "seconds" in stored else None,
             "size": int(stored["size"]),
             "transcript": self._first_words(items.get("transcription")),
         }
-
-    def _parties_of(self, conversation: str) -> tuple[str | None, str | None]:
-        """Return caller and called number of a conversation, None where no event has them."""
-        events = self._pages(
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": conversation}},
-        )
-        legs = list(build_timeline(read(one) for one in events if "body" in one).legs.values())
-        inbound = [leg for leg in legs if leg.direction == "inbound"]
-        leg = next(iter(inbound or legs), None)
-        return (leg.from_, leg.to) if leg else (None, None)
 
     def _first_words(self, transcript: dict[str, Any] | None) -> str | None:
         """Return the start of a stored transcript, None without one."""
@@ -266,7 +278,7 @@ class RecordReader:
         RecordNotFound
             If it is not stored: not yet, no longer, or never.
         """
-        items = self._items_of_recording(item_key(recording)["pk"])
+        items = self.recording_items(recording)
         stored = items.get("record")
         if stored is None:
             raise RecordNotFound(
@@ -278,14 +290,6 @@ class RecordReader:
         if "transcription" in items:
             result["transcript_url"] = self._link(items["transcription"]["key"])
         return {"uuid": recording, "conversation_uuid": stored["conversation"], **result}
-
-    def _items_of_recording(self, partition: str) -> dict[str, dict[str, Any]]:
-        """Return the items of a recording and its transcript, by kind."""
-        items = self._pages(
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": partition}},
-        )
-        return {item["sk"]: item for item in items}
 
     def _link(self, key: str) -> str:
         link: str = self._s3.generate_presigned_url(
@@ -317,6 +321,16 @@ class RecordReader:
             KeyConditionExpression="leg = :leg",
             ExpressionAttributeValues={":leg": {"S": normalized_leg(leg)}},
             **query,
+        )
+
+    def _partition_items(self, pk: str) -> dict[str, dict[str, Any]]:
+        return {item["sk"]: item for item in self._partition(pk)}
+
+    def _partition(self, pk: str) -> Iterator[dict[str, Any]]:
+        return self._pages(
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
         )
 
     def _pages(self, after: dict[str, Any] | None = None, **query: Any) -> Iterator[dict[str, Any]]:
