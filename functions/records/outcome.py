@@ -23,7 +23,8 @@ CONNECTED = "connected"
 """The result of a call in which somebody talked to the caller or callee."""
 
 _TALKS = ("answered", "human", "disconnected")
-_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+# Before and after all events, far enough from the limits of datetime to add seconds to them.
+_FIRST, _LAST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 _ROUNDED = timedelta(seconds=1)  # a recording's times are whole seconds
 
 
