@@ -24,7 +24,12 @@ WAIT = 1
 """Seconds of a long poll, which queries all of SQS's servers; a short poll queries only some."""
 # Deleted by another consumer; visible again; received by another consumer.
 _NOT_HELD = ("InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid")
-_SOURCES = {"recordings": "RecordingsQueueUrl", "overflow": "OverflowQueueUrl"}
+SOURCES = {
+    "recordings": "RecordingsQueueUrl",
+    "overflow": "OverflowQueueUrl",
+    "call-events": "CallEventsQueueUrl",
+}
+"""The output of each queue that functions consume; stacks of earlier versions lack the last."""
 
 
 class Queue(NamedTuple):
@@ -70,7 +75,7 @@ def queues(stack: DeployedStack, sqs: Any) -> list[Queue]:
     """
     return [
         Queue(name, stack.outputs[output], _dead_url(sqs, stack.outputs[output]))
-        for name, output in _SOURCES.items()
+        for name, output in SOURCES.items()
         if output in stack.outputs
     ]
 

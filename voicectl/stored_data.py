@@ -2,7 +2,7 @@
 
 A call with the number is deleted as a whole: the events of all its legs, its recordings and
 transcripts, and its idempotency record. Other events that contain the number, such as digits that
-another caller entered, are deleted individually.
+another caller entered or data that a flow emitted, are deleted individually.
 
 The whole table is scanned, since any event can contain a number and no index has them all. The
 items that the search starts from are deleted last, so that a second run finds what a first one
@@ -195,7 +195,9 @@ class DataEraser:
         for page in self._pages(
             "scan",
             ConsistentRead=True,
-            FilterExpression="contains(#body, :number) OR begins_with(pk, :claim)",
+            FilterExpression=(
+                "contains(#body, :number) OR contains(emits, :number) OR begins_with(pk, :claim)"
+            ),
             ExpressionAttributeNames={"#body": "body"},
             ExpressionAttributeValues={
                 ":number": {"S": search.mentions.number},
@@ -214,19 +216,18 @@ class DataEraser:
                 search.add_partition_of(item)
                 search.events.setdefault(_key(item), None)
         calls: list[StoredConversation] = []
-        recordings: dict[str, None] = {}
         for partition in search.partitions:
             items = list(self._query("pk = :value", partition))
             of_call = dict.fromkeys(filter(None, map(_recording, items)))
-            recordings |= of_call
+            search.recordings |= of_call
             search.events |= dict.fromkeys(map(_key, items))
             if items:
                 calls.append(_call(partition, items, len(of_call)))
-        objects, uploads = self._stored(search.partitions, recordings)
-        recordings |= dict.fromkeys(key.rpartition("/")[2] for key, _ in objects)
+        objects, uploads = self._stored(search.partitions, search.recordings)
+        search.recordings |= dict.fromkeys(key.rpartition("/")[2] for key, _ in objects)
         archives = [
             _key(item)
-            for recording in recordings
+            for recording in search.recordings
             for item in self._query("pk = :value", item_key(recording)["pk"])
         ]
         starts = [key for key in search.events if key in search.starts]
@@ -345,6 +346,7 @@ class _Search:
         self.mentions = mentions
         self.legs: dict[str, None] = {}
         self.partitions: dict[str, None] = {}
+        self.recordings: dict[str, None] = {}
         self.events: dict[Key, None] = {}
         self.starts: set[Key] = set()
         self._claims: list[tuple[Key, Any]] = []
@@ -382,8 +384,10 @@ class _Search:
         return (
             job.get("pk") in self.partitions
             or job.get("leg") in self.legs
+            or job.get("conversation") in self.partitions
+            or job.get("recording") in self.recordings
             or (isinstance(fields, dict) and fields.get("conversation_uuid") in self.partitions)
-            or self.mentions.among([fields, message.body if not job else None])
+            or self.mentions.among([fields, message.body if "body" not in job else None])
         )
 
     def _add_event(self, item: dict[str, Any]) -> bool:
@@ -393,7 +397,7 @@ class _Search:
             if item.get("leg"):
                 self.legs[item["leg"]] = None
             self.add_partition_of(item)
-        return self.mentions.among(fields)
+        return self.mentions.among([fields, fields_of("POST", item.get("emits"))])
 
     def _placed(self, answer: Any) -> bool:
         if not isinstance(answer, list) or len(answer) != 2 or not isinstance(answer[1], dict):

@@ -20,7 +20,7 @@ HELP = "find and delete everything the stack stores about a number, including re
 _SHOWN_CALLS = 20
 _NAMES = {
     "events": "events, including those of other legs of its calls",
-    "archives": "table items of recordings and transcripts",
+    "archives": "table items of recordings and transcripts, also of recordings that were lost",
     "objects": "recordings and transcripts in the bucket, in all versions",
     "uploads": "incomplete uploads to the bucket",
     "claims": "idempotency records",
@@ -29,6 +29,8 @@ _NAMES = {
 # True for every stack.
 _BEYOND = (
     "the table's backups: for 35 days, it can be restored to a point in time before this",
+    "the table's stream: for 24 hours, it holds what was stored, and only the stack reads it",
+    "mails that were sent, and what other programs took from the event bus",
     "logs: they show only a number's country code and last two digits",
     "idempotency records without a response: they have a digest of the request, and no call",
     "Vonage's own records: calls, and recordings for 30 days",

@@ -1,7 +1,8 @@
 """``redrive``: show the messages of dead-letter queues, and send them back to their queues.
 
 A message is received, sent, and only then deleted. If the command is killed in between, the message
-is in both queues. Processing it twice is harmless, since events and recordings are stored once.
+is in both queues. Processing it twice is harmless: events and recordings are stored once, and an
+event that is published twice has the same `id`. A mail can be sent twice.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ HELP = "show the messages in dead-letter queues, and send them back for a retry"
 _MOVED_BY_SQS = {
     "recordings": "received too often: the function crashed or timed out each time",
     "overflow": "received too often: it could not be stored, or is not an event",
+    "call-events": "the event could not be published, or the mail not sent",
 }
+# What says what a message of the queue of call events is about.
+_CALL_EVENT = ("what", "about", "detail-type", "name", "leg", "recording", "conversation", "pk")
 _COLUMNS = ("queue", "reason", "detail", "attempts", "received", "age", "what")
 
 
@@ -40,7 +44,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--all", action="store_true", help="send back all without prompting")
     parser.add_argument(
-        "--queue", choices=("recordings", "overflow"), help="show only messages from this queue"
+        "--queue", choices=tuple(queues.SOURCES), help="show only messages from this queue"
     )
     parser.add_argument(
         "--most",
@@ -54,6 +58,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, context: Context) -> int:
     """Show the messages, and send back those that are confirmed; the others stay."""
     sqs = context.stack.aws("sqs")
+    if options.queue is not None:
+        context.stack.output(queues.SOURCES[options.queue])  # raises if it was never deployed
     chosen = [one for one in queues.queues(context.stack, sqs) if options.queue in (None, one.name)]
     counted = _count(context, sqs, chosen)
     pending: list[FailedMessage] = []
@@ -138,14 +144,15 @@ def _described(failed: FailedMessage, now: float) -> dict[str, Any]:
 
 
 def _what(body: str) -> str:
-    """Return the recording or event of a message, without phone numbers."""
+    """Return the recording or event that a message is about, without phone numbers."""
     job = fields_of("POST", body)
     if not isinstance(job, dict):
         return "not a JSON object"
     content = fields_of(job.get("method"), job.get("body"))
     fields = content if isinstance(content, dict) else {}
     names = ("status", "recording_uuid", "conversation_uuid")
-    parts = [job.get("kind"), *(fields.get(name) for name in names)]
+    own = _CALL_EVENT if "body" not in job else ("kind",)
+    parts = [*(job.get(name) for name in own), *(fields.get(name) for name in names)]
     return " ".join(str(one) for one in parts if one) or "unknown content"
 
 
