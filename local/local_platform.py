@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import json
 import shutil
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+import aiohttp
 from botocore.exceptions import BotoCoreError
 
 from local.aws import credentials, layers, sigv4
@@ -82,6 +84,8 @@ class PlatformOptions:
         The folder for the stack file, logs and layers; by default .local next to the template.
     concurrency
         The number of invocations of one function that run at the same time.
+    switchboard
+        A switchboard document to store at the start. The simulated account gets its ``lines``.
     say
         Called with a line of text before slow steps.
     """
@@ -99,7 +103,12 @@ class PlatformOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     concurrency: int = 4
+    switchboard: str | None = None
     say: Callable[[str], None] = lambda line: None
+
+
+class SwitchboardRejected(Exception):
+    """The application rejects a switchboard document; the text lists all problems."""
 
 
 class LocalPlatform:
@@ -146,7 +155,7 @@ class LocalPlatform:
 
         Raises
         ------
-        AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError
+        AlreadyRunning, TemplateError, LayerError, CalibrationError, SwitchboardRejected, OSError
             If a part cannot start; each has a message for the user.
         """
         try:
@@ -172,15 +181,33 @@ class LocalPlatform:
         """Stop every part in reverse order, and remove the stack file."""
         await self._exit.aclose()
 
-    def app_client(self) -> AppClient:
-        """Return a client of the webhook functions, with a new call."""
+    def app_client(self, number: str | None = None) -> AppClient:
+        """Return a client of the webhook functions, with a new call of a number.
+
+        It reads the switchboard, which blocks: call it in a thread.
+        """
+        values = self.template.parameters
+        called = number or values["VonageNumber"]
         return AppClient(
             self.api_url,
             self.stack.routes,
             self._signer(),
             self.lambdas.invoke,
-            self.template.parameters["VonageNumber"],
+            called,
+            self._language_of_line(called) or values.get("Language", "en-US"),
         )
+
+    def _language_of_line(self, number: str) -> str | None:
+        """Return the language of a number's business line; None without one."""
+        secret = self.stack.secrets.get("SwitchboardSecret")
+        if secret is None:
+            return None
+        stored = self.moto.client("secretsmanager").get_secret_value(SecretId=secret)
+        try:
+            language = json.loads(stored["SecretString"])["lines"][number]["language"]
+        except (ValueError, LookupError, TypeError):
+            return None
+        return language if isinstance(language, str) else None
 
     def signed(
         self,
@@ -221,8 +248,20 @@ class LocalPlatform:
         # Stop the simulator before the API, so that calls can send their last webhooks. The second
         # stop does nothing.
         self._exit.push_async_callback(self.vonage.stop)
+        if self.options.switchboard is not None:
+            await self._store_switchboard(self.options.switchboard.encode())
         await self._start_console()
         self.announce(**self._description())
+
+    async def _store_switchboard(self, document: bytes) -> None:
+        url, headers = f"{self.api_url}/switchboard", self.signed("PUT", "/switchboard", document)
+        async with (
+            aiohttp.ClientSession() as http,
+            http.put(url, data=document, headers=headers) as response,
+        ):
+            problem = await response.json(content_type=None)
+        if response.status != 200:
+            raise SwitchboardRejected(problem["detail"])
 
     def _read_template(self) -> templates.Template:
         path = self.root / "template.yaml"
@@ -302,7 +341,8 @@ class LocalPlatform:
     async def _start_vonage(self) -> None:
         """Start the simulated Vonage, with the API's webhook URLs in its application."""
         values = self.template.parameters
-        routed = _flows_of_numbers(values)
+        numbers = [values.get("VonageNumber"), *_flows_of_numbers(values)]
+        numbers += _numbers_of_lines(self.options.switchboard)
         settings = calibrated(
             SimulatorSettings(
                 http_port=self.options.vonage_port,
@@ -315,7 +355,7 @@ class LocalPlatform:
                 answer=WebhookTarget(f"{self.api_url}/webhooks/answer"),
                 event=WebhookTarget(f"{self.api_url}/webhooks/event", read_ms=10000),
                 fallback=WebhookTarget(f"{self.api_url}/webhooks/fallback"),
-                numbers=tuple(filter(None, dict.fromkeys([values.get("VonageNumber"), *routed]))),
+                numbers=tuple(filter(None, dict.fromkeys(numbers))),
                 speed=self.options.speed,
                 seed=self.options.seed,
                 temporary_folder=str(self.folder),
@@ -347,7 +387,7 @@ class LocalPlatform:
         await self.phone.start(listening)
 
     async def _explore(self, flow: Mapping[str, Any]) -> FlowReport:
-        return await explore(self.app_client(), flow)
+        return await explore(await asyncio.to_thread(self.app_client), flow)
 
     def _signer(self) -> Signer:
         keys = self.credentials
@@ -464,6 +504,14 @@ def _flows_of_numbers(parameters: Mapping[str, str]) -> dict[str, str]:
     """Parse the template's parameter NumberFlows: pairs number=flow."""
     pairs = (pair.partition("=") for pair in parameters.get("NumberFlows", "").split(","))
     return {number: flow for number, _, flow in pairs if number}
+
+
+def _numbers_of_lines(document: str | None) -> list[str]:
+    """Return the numbers with a business line; none if the document is invalid."""
+    try:
+        return list(json.loads(document or "{}").get("lines", {}))
+    except (ValueError, AttributeError, TypeError):
+        return []  # the application reports the problem
 
 
 def _listen(port: int) -> socket.socket:

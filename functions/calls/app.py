@@ -54,7 +54,7 @@ def _services() -> Services:
     tokens = TokenSource(secret_of(secrets, settings.application_secret_id))
     return Services(
         settings=settings,
-        switchboard=SwitchboardSecret(secrets, stack.switchboard_secret_id, flow_names),
+        switchboard=SwitchboardSecret(secrets, stack, flow_names),
         idempotency=IdempotencyStore(
             dynamodb,
             stack.table_name,

@@ -6,15 +6,19 @@ stored: their own parser validates it. Secrets Manager keeps the previous versio
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from voicekit.lines import line_problems
 from voicekit.switchboard import SwitchboardError, parse, stored_form
 from voicekit.webhook_fields import BadRequest, json_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+
+    from voicekit.settings import StackSettings
 
 
 class DialingDisabled(Exception):
@@ -54,15 +58,18 @@ class SwitchboardSecret:
     ----------
     client
         The Secrets Manager client of boto3.
-    secret_id
-        The name or ARN of the secret.
+    settings
+        The settings of the stack: which secret it is, and which business lines are valid.
     flows
         Returns the names of the flows.
     """
 
-    def __init__(self, client: Any, secret_id: str, flows: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self, client: Any, settings: StackSettings, flows: Callable[[], Collection[str]]
+    ) -> None:
         self._client = client
-        self._secret_id = secret_id
+        self._secret_id = settings.switchboard_secret_id
+        self._check_line = functools.partial(line_problems, settings=settings)
         self._flows = flows
 
     def current(self) -> SwitchboardVersion:
@@ -87,7 +94,7 @@ class SwitchboardSecret:
             document = version.text
         problems: list[tuple[str, str]] = []
         try:
-            parse(version.text, self._flows())
+            parse(version.text, self._flows(), self._check_line)
         except SwitchboardError as error:
             problems = error.problems
         return {
@@ -118,7 +125,7 @@ class SwitchboardSecret:
         VersionConflict
             If another version is stored.
         """
-        text = stored_form(text, self._flows())
+        text = stored_form(text, self._flows(), self._check_line)
         stored = self.current()
         if text == stored.text:
             return stored

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from voicekit.call import Call
+    from voicekit.lines import Line
     from voicekit.settings import StackSettings
     from voicekit.switchboard import Switchboard
 
@@ -78,7 +79,7 @@ def _answer(webhook: Webhook) -> WebhookResponse:
         return respond(webhook, "answer")
     log_fields: dict[str, Any] = {}
     current = _switchboard(webhook, log_fields)
-    if not current.is_closed(webhook.request.received_at):
+    if not current.is_closed(webhook.request.received_at, _called_number(webhook)):
         return respond(webhook, "answer")
     log_fields["closed"] = True
     if current.announcement is not None:
@@ -112,7 +113,8 @@ def respond(
     log_fields: dict[str, Any] = {}
     flow = flow or webhook.state.get("flow")
     flow = flow or select_flow(_called_number(webhook), _switchboard(webhook, log_fields), config)
-    call: Call = from_webhook(webhook, flow, config)
+    read = functools.partial(_read_line, webhook, log_fields)
+    call: Call = from_webhook(webhook, flow, config, read)
     try:
         actions = run(
             hook,
@@ -143,6 +145,24 @@ def _switchboard(webhook: Webhook, log_fields: dict[str, Any]) -> Switchboard:
             "switchboard_detail": redact(cache.last_error)[:300],
         }
     return current
+
+
+def _read_line(webhook: Webhook, log_fields: dict[str, Any], number: str | None) -> Line:
+    """Return a business line; add what is wrong with it to the log fields.
+
+    While dialing is off, a line rings nobody, so that callers can leave a message at once.
+    """
+    from voicekit.lines import read_line  # only flows that use a line pay for this import
+
+    current = _switchboard(webhook, log_fields)
+    document = current.lines.get(number or "")
+    line, problems = read_line(number, document, settings(), dials=current.dialing)
+    if problems:
+        text = "; ".join(f"{where}: {what}" for where, what in problems)
+        log_fields |= {"switchboard": "unread", "switchboard_detail": redact(text)[:300]}
+    if line.skipped:
+        log_fields["skipped"] = redact("; ".join(line.skipped))[:300]
+    return line
 
 
 def _called_number(webhook: Webhook) -> str | None:

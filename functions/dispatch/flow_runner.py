@@ -49,12 +49,12 @@ def flow_names() -> frozenset[str]:
 def select_flow(number: str | None, switchboard: Switchboard, config: StackSettings) -> str:
     """Return the name of the flow of a called number. The first match wins:
 
-    1. The flow of the number in the switchboard.
+    1. The flow of the number in the switchboard; for a business line, that is `reception`.
     2. The flow of the number in the settings.
     3. The default flow.
     """
     called = number or ""
-    return switchboard.numbers.get(called) or config.number_flows.get(called, config.default_flow)
+    return switchboard.flow_of(called) or config.number_flows.get(called, config.default_flow)
 
 
 def replace_dial_actions(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -114,6 +114,28 @@ class RecordReader:
                     yield TimelineEntry(read(item), tuple(item[name] for name in _CALL_CURSOR))
             after = None
 
+    def events_in(self, conversation: str) -> Iterator[CallEvent]:
+        """Yield the events of a conversation, in order of time; none if it is unknown."""
+        for item in self._partition(conversation):
+            if "body" in item:
+                yield read(item)
+
+    def recording_items(self, recording: str) -> dict[str, dict[str, Any]]:
+        """Return the items of a recording by sort key: ``record``, ``transcription``, ``lost``.
+
+        The values of numbers are text. Just written items are in it.
+        """
+        return {item["sk"]: item for item in self._partition(item_key(recording)["pk"])}
+
+    def item(self, pk: str, sk: str) -> dict[str, Any] | None:
+        """Return the item with a key, None if there is none."""
+        items = self._pages(
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk AND sk = :sk",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":sk": {"S": sk}},
+        )
+        return next(items, None)
+
     def vonage_uuid(self, leg: str) -> str | None:
         """Return the UUID of a leg as Vonage wrote it, None if no event names the leg.
 
@@ -190,13 +212,7 @@ class RecordReader:
         RecordNotFound
             If it is not stored: not yet, no longer, or never.
         """
-        items = {
-            item["sk"]: item
-            for item in self._pages(
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": item_key(recording)["pk"]}},
-            )
-        }
+        items = self.recording_items(recording)
         stored = items.get("record")
         if stored is None:
             raise RecordNotFound(
@@ -239,6 +255,13 @@ class RecordReader:
             KeyConditionExpression="leg = :leg",
             ExpressionAttributeValues={":leg": {"S": normalized_leg(leg)}},
             **query,
+        )
+
+    def _partition(self, pk: str) -> Iterator[dict[str, Any]]:
+        return self._pages(
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
         )
 
     def _pages(self, after: dict[str, Any] | None = None, **query: Any) -> Iterator[dict[str, Any]]:

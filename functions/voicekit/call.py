@@ -6,11 +6,13 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
+from voicekit.e164 import is_number
 from voicekit.webhook_fields import SIP_HEADER_PREFIX, BadRequest, is_vonage_field, json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from voicekit.lines import Line
     from voicekit.settings import StackSettings
     from voicekit.webhook import Webhook
 
@@ -47,6 +49,8 @@ class Call(NamedTuple):
         Whether Vonage's signature covers the fields above. It is False only for an answer webhook
         by GET whose payload hash does not match. Even a signed number proves nothing about the
         caller, who can choose it.
+    read_line
+        Returns the business line of a number; None reads no switchboard.
     """
 
     flow: str
@@ -61,11 +65,35 @@ class Call(NamedTuple):
     settings: StackSettings
     base_url: str
     verified: bool
+    read_line: Callable[[str | None], Line] | None = None
+
+    @property
+    def line(self) -> Line:
+        """The business line of the call: its part of the switchboard, or the default line.
+
+        It is the line of the number in the parameter ``line`` of the webhook's URL. Without that,
+        it is the called number's, or that of your Vonage number if it places the call. In an event
+        of a callee's leg, only the parameter names it.
+        """
+        number = self._number_of_line()
+        if self.read_line is not None:
+            return self.read_line(number)
+        from voicekit.lines import read_line  # only flows that use a line pay for this import
+
+        return read_line(number, None, self.settings)[0]
+
+    def _number_of_line(self) -> str | None:
+        named, ours = self.state.get("line"), self.settings.vonage_number
+        if named and is_number(named):
+            return named
+        if self.to and is_number(self.to) and not (ours and self.from_ == ours):
+            return self.to
+        return ours or None
 
     @property
     def language(self) -> str:
-        """The language expected of callers, a BCP-47 tag."""
-        return self.settings.language
+        """The language expected of callers, a BCP-47 tag: that of the line, or the stack's."""
+        return self.line.language
 
     @property
     def attempt(self) -> int:
@@ -139,7 +167,12 @@ class Event(NamedTuple):
     fields: Mapping[str, Any]
 
 
-def from_webhook(webhook: Webhook, flow: str, settings: StackSettings) -> Call:
+def from_webhook(
+    webhook: Webhook,
+    flow: str,
+    settings: StackSettings,
+    read_line: Callable[[str | None], Line] | None = None,
+) -> Call:
     """Build the call from a webhook.
 
     Raises
@@ -171,6 +204,7 @@ def from_webhook(webhook: Webhook, flow: str, settings: StackSettings) -> Call:
         settings=settings,
         base_url=webhook.base_url,
         verified=webhook.verified,
+        read_line=read_line,
     )
 
 

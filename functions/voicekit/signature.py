@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
 _FUTURE_SKEW = 30  # seconds that Vonage's clock may be ahead of ours
 _MAX_TIME = 1e11  # seconds since 1970: some three thousand years
@@ -123,7 +123,7 @@ def verified_claims(
     bearer = _BEARER.fullmatch(authorization)
     if bearer is None:
         raise InvalidSignature("the Authorization header is not a single bearer token")
-    claims = _claims(bearer[1], secrets.secrets)
+    claims = hs256_claims(bearer[1], (secret.encode() for secret in secrets.secrets))
     _check_claims(claims, secrets, now, max_age)
     expected = claims.get("payload_hash")
     if not isinstance(expected, str) or not expected.isascii():
@@ -157,8 +157,40 @@ def parameters(query: str) -> list[tuple[str, str]]:
     return parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
 
 
-def _claims(token: str, secrets: Sequence[str]) -> dict[str, Any]:
-    """Return the claims of a token that one of the secrets signed (RFC 7515, only HS256)."""
+def hs256_token(claims: dict[str, Any], key: bytes) -> str:
+    """Return a JWT signed with HS256.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the claims cannot be JSON in UTF-8.
+    """
+    header = {"alg": "HS256", "typ": "JWT"}
+    parts = (
+        json.dumps(part, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        for part in (header, claims)
+    )
+    signed = ".".join(_base64url(part.encode()) for part in parts)
+    return f"{signed}.{_base64url(hmac.digest(key, signed.encode(), 'sha256'))}"
+
+
+def hs256_claims(token: str, keys: Iterable[bytes]) -> dict[str, Any]:
+    """Return the claims of a JWT that one of the keys signed (RFC 7515, only HS256).
+
+    Parameters
+    ----------
+    token
+        Three parts in base64url without padding, not trusted.
+    keys
+        The keys that are valid.
+
+    Raises
+    ------
+    UnknownKey
+        If none of the keys made the signature.
+    InvalidSignature
+        If the token is malformed, or uses anything but HS256.
+    """
     signed, _, signature = token.rpartition(".")
     encoded_header, _, payload = signed.partition(".")
     header = _json_part(encoded_header)
@@ -168,12 +200,15 @@ def _claims(token: str, secrets: Sequence[str]) -> dict[str, Any]:
     # header has only string values; others, such as `b64`, could change the meaning of the rest.
     if "crit" in header or not all(isinstance(value, str) for value in header.values()):
         raise InvalidSignature("the token header has an unsupported parameter")
-    for secret in filter(None, secrets):
-        digest = hmac.digest(secret.encode(), signed.encode(), "sha256")
-        expected = base64.urlsafe_b64encode(digest).rstrip(b"=")
-        if hmac.compare_digest(expected, signature.encode()):
+    for key in filter(None, keys):
+        expected = _base64url(hmac.digest(key, signed.encode(), "sha256"))
+        if hmac.compare_digest(expected, signature):
             return _json_part(payload)
     raise UnknownKey("no secret made this signature")
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _json_part(text: str) -> dict[str, Any]:

@@ -11,12 +11,14 @@ the code to read a secret, and Secrets Manager stores the version before::
         "closed_on": ["2026-12-25"]
       },
       "closed": {"announcement": "We are closed. Goodbye.", "language": "en-GB"},
+      "lines": {"447700900002": {"greeting": "Good day."}},
       "dialing": "off"
     }
 
 Every part is optional. ``closed`` is what callers hear outside the opening hours, or the ``flow``
-that answers. Without ``opening``, it applies at all hours. ``dialing`` may be spelled ``dialling``,
-and is stored as that, since versions of a function that know only this spelling must read it too.
+that answers. Without ``opening``, it applies at all hours. ``lines`` has the business lines, which
+`voicekit.lines` parses when a flow uses one. ``dialing`` may be spelled ``dialling``, and is stored
+as that, since versions of a function that know only this spelling must read it too.
 """
 
 from __future__ import annotations
@@ -36,14 +38,22 @@ if TYPE_CHECKING:
 
     from voicekit.aws_client import AwsClient
 
+    Problems = list[tuple[str, str]]
+
 FRESH_SECONDS = 30.0
 """How long a document is used before it is read again."""
 
-MAX_CHARACTERS = 16_384
-"""The maximum length of a document; a number with its flow takes about thirty characters."""
+MAX_CHARACTERS = 60_000
+"""The maximum length of a document; a business line takes about eight hundred characters."""
+
+MAX_BYTES = 65_536
+"""The maximum size of a secret (AWS Secrets Manager quotas)."""
 
 READ_SECONDS = 0.5
 """The time limit for reading the document, since a caller waits."""
+
+LINE_FLOW = "reception"
+"""The flow that answers the numbers in ``lines``."""
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SPAN = r"(?a)([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)"
@@ -53,7 +63,7 @@ _NOT_ON = re.compile(
     r"""["'“”]\s*(?i:diall?ing)\s*["'“”](?!\s*[:=]?\s*"on")"""
     r"""|(?i:diall?ing)(?:\s*["'“”])?\s*[:=](?!\s*"on")"""
 )
-_PARTS = ("numbers", "opening", "closed", *_SPELLINGS)
+_PARTS = ("numbers", "opening", "closed", "lines", *_SPELLINGS)
 
 
 class SwitchboardError(ValueError):
@@ -67,7 +77,7 @@ class SwitchboardError(ValueError):
         Whether the document says anything but ``on`` about outbound dialing, which turns it off.
     """
 
-    def __init__(self, problems: list[tuple[str, str]], *, dialing_off: bool = False) -> None:
+    def __init__(self, problems: Problems, *, dialing_off: bool = False) -> None:
         super().__init__(
             "; ".join(f"{where}: {what}" if where else what for where, what in problems)
         )
@@ -120,6 +130,8 @@ class Switchboard(NamedTuple):
         The flow that answers when it is closed; None if there is an announcement.
     dialing
         Whether outbound dialing is on.
+    lines
+        The part of the document for each number with a business line, for `voicekit.lines`.
     """
 
     numbers: Mapping[str, str] = {}
@@ -128,21 +140,38 @@ class Switchboard(NamedTuple):
     announcement: list[dict[str, Any]] | None = None
     closed_flow: str | None = None
     dialing: bool = True
+    lines: Mapping[str, dict[str, Any]] = {}
 
-    def is_closed(self, now: float) -> bool:
-        """Return whether it is closed at a time, in seconds since 1970."""
+    def is_closed(self, now: float, number: str | None = None) -> bool:
+        """Return whether it is closed at a time, in seconds since 1970.
+
+        A called number whose business line has opening hours of its own is never closed here.
+        """
+        if number not in self.numbers and "opening" in self.lines.get(number or "", {}):
+            return False
         return self.closes and not (self.opening and self.opening.is_open(now))
 
+    def flow_of(self, number: str) -> str | None:
+        """Return the flow of a called number, or None if the stack's settings decide."""
+        return self.numbers.get(number) or (LINE_FLOW if number in self.lines else None)
 
-def parse(text: str, flows: Collection[str]) -> Switchboard:
+
+def parse(
+    text: str,
+    flows: Collection[str],
+    check_line: Callable[[str, dict[str, Any]], Problems] | None = None,
+) -> Switchboard:
     """Parse and validate a document.
 
     Parameters
     ----------
     text
-        JSON, of at most 16,384 characters.
+        JSON, of at most 60,000 characters and 65,536 bytes.
     flows
         The names of the deployed flows.
+    check_line
+        Returns the problems of the business line of a number. Without it, lines are not validated:
+        `voicekit.lines` does that for the line that a flow uses.
 
     Raises
     ------
@@ -150,7 +179,7 @@ def parse(text: str, flows: Collection[str]) -> Switchboard:
         If it is invalid; it lists all problems.
     """
     try:
-        return _Parser(flows).parse(_load(text))
+        return _Parser(flows, check_line).parse(_load(text))
     except SwitchboardError as error:
         error.dialing_off |= _NOT_ON.search(text) is not None
         raise
@@ -159,6 +188,8 @@ def parse(text: str, flows: Collection[str]) -> Switchboard:
 def _load(text: str) -> object:
     if len(text) > MAX_CHARACTERS:
         raise SwitchboardError([("", f"longer than {MAX_CHARACTERS} characters")])
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise SwitchboardError([("", f"larger than {MAX_BYTES} bytes in UTF-8")])
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
@@ -171,15 +202,19 @@ def _load(text: str) -> object:
         raise SwitchboardError([("", problem)]) from None
 
 
-def stored_form(text: str, flows: Collection[str]) -> str:
-    """Validate a document, and return the text to store.
+def stored_form(
+    text: str,
+    flows: Collection[str],
+    check_line: Callable[[str, dict[str, Any]], Problems] | None = None,
+) -> str:
+    """Validate a document, and return the text to store; the parameters are those of `parse`.
 
     Raises
     ------
     SwitchboardError
         If it is invalid.
     """
-    parse(text, flows)
+    parse(text, flows, check_line)
     document = json.loads(text)
     if "dialing" not in document:
         return text
@@ -280,107 +315,51 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-class _Parser:
-    """Parses a document part by part, and collects its problems."""
+class DocumentParser:
+    """Parses parts of a document, and collects their problems.
 
-    def __init__(self, flows: Collection[str]) -> None:
-        self._flows = flows
-        self._problems: list[tuple[str, str]] = []
+    Attributes
+    ----------
+    problems
+        Path and description of each problem so far.
+    """
 
-    def parse(self, document: object) -> Switchboard:
-        parts = self._fields("", document, _PARTS)
-        if parts is None:
-            raise SwitchboardError(self._problems)
-        dialing = {name: parts[name] for name in _SPELLINGS if name in parts}
-        announcement, flow = self._closed(parts["closed"]) if "closed" in parts else (None, None)
-        board = Switchboard(
-            numbers=self._numbers(parts.get("numbers", {})),
-            closes="closed" in parts,
-            opening=self._opening(parts["opening"]) if "opening" in parts else None,
-            announcement=announcement,
-            closed_flow=flow,
-            dialing=self._dialing(dialing),
-        )
-        if "opening" in parts and "closed" not in parts:
-            self._wrong("closed", "missing; expected what callers hear outside the opening hours")
-        if self._problems:
-            off = any(state != "on" for state in dialing.values())
-            raise SwitchboardError(self._problems, dialing_off=off)
-        return board
+    def __init__(self) -> None:
+        self.problems: Problems = []
 
-    def _wrong(self, where: str, what: str) -> None:
-        self._problems.append((where, what))
+    def wrong(self, where: str, what: str) -> None:
+        """Add a problem: its path in the document, and what is wrong or allowed there."""
+        self.problems.append((where, what))
 
-    def _fields(self, where: str, value: object, known: Collection[str]) -> dict[str, Any] | None:
+    def fields(self, where: str, value: object, known: Collection[str]) -> dict[str, Any] | None:
         """Return the known fields of an object, or None if the value is not an object."""
         if not isinstance(value, dict):
-            self._wrong(where, "must be an object" if where else "not a JSON object")
+            self.wrong(where, "must be an object" if where else "not a JSON object")
             return None
         for name in value:
             if name not in known:
-                self._wrong(
+                self.wrong(
                     f"{where}.{name}".removeprefix("."),
                     f"unknown field; allowed fields: {', '.join(known)}",
                 )
         return {name: value[name] for name in known if name in value}
 
-    def _numbers(self, value: object) -> dict[str, str]:
-        if not isinstance(value, dict):
-            self._wrong("numbers", "must be an object with a flow for each number")
-            return {}
-        for number, flow in value.items():
-            if not is_number(number):
-                self._wrong(f"numbers.{number}", "not an E.164 number without the plus")
-            self._check_flow(f"numbers.{number}", flow)
-        return value
-
-    def _check_flow(self, where: str, value: object) -> None:
-        if not isinstance(value, str) or value not in self._flows:
-            self._wrong(where, f"must be a call flow: one of {', '.join(sorted(self._flows))}")
-
-    def _dialing(self, states: Mapping[str, object]) -> bool:
-        if len(states) > 1:
-            self._wrong("dialing", "also given as dialling; use one of the two")
-        for name, state in states.items():
-            if state not in ("on", "off"):
-                self._wrong(name, "must be on or off")
-        return all(state == "on" for state in states.values())
-
-    def _closed(self, value: object) -> tuple[list[dict[str, Any]] | None, str | None]:
-        fields = self._fields("closed", value, ("announcement", "language", "flow"))
-        if fields is None:
-            return None, None
-        if "flow" in fields and len(fields) == 1:
-            self._check_flow("closed.flow", fields["flow"])
-            return None, fields["flow"]
-        if "flow" in fields or "announcement" not in fields:
-            self._wrong("closed", "must have either an announcement (and its language) or a flow")
-            return None, None
-        if not isinstance(fields["announcement"], str) or not fields["announcement"].strip():
-            self._wrong("closed.announcement", "must be a string that is not empty")
-            return None, None
-        try:
-            talk = ncco.talk(fields["announcement"], language=fields.get("language"))
-        except ncco.NccoError as error:
-            self._wrong("closed", str(error))
-            return None, None
-        return [talk], None
-
-    def _opening(self, value: object) -> OpeningHours | None:
-        fields = self._fields("opening", value, ("time_zone", "hours", "closed_on"))
+    def opening(self, where: str, value: object) -> OpeningHours | None:
+        """Parse opening hours; return None if they are invalid."""
+        fields = self.fields(where, value, ("time_zone", "hours", "closed_on"))
         if fields is None:
             return None
-        zone = self._zone(fields.get("time_zone"))
-        hours = self._fields("opening.hours", fields.get("hours", {}), _DAYS)
+        zone = self._zone(f"{where}.time_zone", fields.get("time_zone"))
+        hours = self.fields(f"{where}.hours", fields.get("hours", {}), _DAYS)
         if hours is None:
             return None
         if not any(hours.values()):
-            self._wrong("opening.hours", "must have at least one day with opening hours")
-        spans = tuple(self._spans(f"opening.hours.{day}", hours.get(day, [])) for day in _DAYS)
-        dates = self._dates(fields.get("closed_on", []))
+            self.wrong(f"{where}.hours", "must have at least one day with opening hours")
+        spans = tuple(self._spans(f"{where}.hours.{day}", hours.get(day, [])) for day in _DAYS)
+        dates = self._dates(f"{where}.closed_on", fields.get("closed_on", []))
         return OpeningHours(zone, spans, dates) if zone else None
 
-    def _zone(self, value: object) -> tzinfo | None:
+    def _zone(self, where: str, value: object) -> tzinfo | None:
         # Imported only for documents with opening hours, since a caller waits.
         from zoneinfo import ZoneInfo
 
@@ -390,35 +369,32 @@ class _Parser:
             return ZoneInfo(value)
         # KeyError: ZoneInfoNotFoundError is one. OSError: the name of a folder, such as "Europe".
         except (ValueError, KeyError, OSError):
-            self._wrong(
-                "opening.time_zone",
-                "must be a time zone of the IANA database, such as Europe/London",
-            )
+            self.wrong(where, "must be a time zone of the IANA database, such as Europe/London")
             return None
 
     def _spans(self, where: str, value: object) -> tuple[tuple[int, int], ...]:
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-            self._wrong(where, "must be an array of strings such as 09:00-17:30")
+            self.wrong(where, "must be an array of strings such as 09:00-17:30")
             return ()
         found = []
         for text in value:
             span = _span(text)
             if span is None:
-                self._wrong(
+                self.wrong(
                     where, f"{text!r} is not a span: expected a time, a dash, and a later time"
                 )
             else:
                 found.append(span)
         found.sort()
         if any(later[0] < earlier[1] for earlier, later in itertools.pairwise(found)):
-            self._wrong(where, "spans overlap")
+            self.wrong(where, "spans overlap")
         return tuple(found)
 
-    def _dates(self, value: object) -> frozenset[str]:
+    def _dates(self, where: str, value: object) -> frozenset[str]:
         from datetime import date
 
         if not isinstance(value, list):
-            self._wrong("opening.closed_on", "must be an array of dates such as 2026-12-25")
+            self.wrong(where, "must be an array of dates such as 2026-12-25")
             return frozenset()
         for text in value:
             try:
@@ -426,10 +402,100 @@ class _Parser:
             except (ValueError, TypeError):
                 valid = False
             if not valid:
-                self._wrong(
-                    "opening.closed_on", f"{text!r} is not a date: expected the form 2026-12-25"
-                )
+                self.wrong(where, f"{text!r} is not a date: expected the form 2026-12-25")
         return frozenset(text for text in value if isinstance(text, str))
+
+
+class _Parser(DocumentParser):
+    """Parses a document part by part."""
+
+    def __init__(
+        self,
+        flows: Collection[str],
+        check_line: Callable[[str, dict[str, Any]], Problems] | None,
+    ) -> None:
+        super().__init__()
+        self._flows = flows
+        self._check_line = check_line
+
+    def parse(self, document: object) -> Switchboard:
+        parts = self.fields("", document, _PARTS)
+        if parts is None:
+            raise SwitchboardError(self.problems)
+        dialing = {name: parts[name] for name in _SPELLINGS if name in parts}
+        announcement, flow = self._closed(parts["closed"]) if "closed" in parts else (None, None)
+        board = Switchboard(
+            numbers=self._numbers(parts.get("numbers", {})),
+            closes="closed" in parts,
+            opening=self.opening("opening", parts["opening"]) if "opening" in parts else None,
+            announcement=announcement,
+            closed_flow=flow,
+            dialing=self._dialing(dialing),
+            lines=self._lines(parts.get("lines", {})),
+        )
+        if "opening" in parts and "closed" not in parts:
+            self.wrong("closed", "missing; expected what callers hear outside the opening hours")
+        if self.problems:
+            off = any(state != "on" for state in dialing.values())
+            raise SwitchboardError(self.problems, dialing_off=off)
+        return board
+
+    def _numbers(self, value: object) -> dict[str, str]:
+        if not isinstance(value, dict):
+            self.wrong("numbers", "must be an object with a flow for each number")
+            return {}
+        for number, flow in value.items():
+            if not is_number(number):
+                self.wrong(f"numbers.{number}", "not an E.164 number without the plus")
+            self._check_flow(f"numbers.{number}", flow)
+        return value
+
+    def _lines(self, value: object) -> dict[str, dict[str, Any]]:
+        if not isinstance(value, dict):
+            self.wrong("lines", "must be an object with a business line for each number")
+            return {}
+        if value and LINE_FLOW not in self._flows:
+            self.wrong("lines", f"need the call flow {LINE_FLOW}, which is not deployed")
+        for number, line in value.items():
+            if not is_number(number):
+                self.wrong(f"lines.{number}", "not an E.164 number without the plus")
+            if not isinstance(line, dict):
+                self.wrong(f"lines.{number}", "must be an object")
+            elif self._check_line:
+                self.problems += self._check_line(number, line)
+        return value
+
+    def _check_flow(self, where: str, value: object) -> None:
+        if not isinstance(value, str) or value not in self._flows:
+            self.wrong(where, f"must be a call flow: one of {', '.join(sorted(self._flows))}")
+
+    def _dialing(self, states: Mapping[str, object]) -> bool:
+        if len(states) > 1:
+            self.wrong("dialing", "also given as dialling; use one of the two")
+        for name, state in states.items():
+            if state not in ("on", "off"):
+                self.wrong(name, "must be on or off")
+        return all(state == "on" for state in states.values())
+
+    def _closed(self, value: object) -> tuple[list[dict[str, Any]] | None, str | None]:
+        fields = self.fields("closed", value, ("announcement", "language", "flow"))
+        if fields is None:
+            return None, None
+        if "flow" in fields and len(fields) == 1:
+            self._check_flow("closed.flow", fields["flow"])
+            return None, fields["flow"]
+        if "flow" in fields or "announcement" not in fields:
+            self.wrong("closed", "must have either an announcement (and its language) or a flow")
+            return None, None
+        if not isinstance(fields["announcement"], str) or not fields["announcement"].strip():
+            self.wrong("closed.announcement", "must be a string that is not empty")
+            return None, None
+        try:
+            talk = ncco.talk(fields["announcement"], language=fields.get("language"))
+        except ncco.NccoError as error:
+            self.wrong("closed", str(error))
+            return None, None
+        return [talk], None
 
 
 def _span(text: str) -> tuple[int, int] | None:

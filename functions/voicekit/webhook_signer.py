@@ -6,13 +6,11 @@ signed with HS256, with a hash of what is sent.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from voicekit.signature import compact_json, parameters
+from voicekit.signature import compact_json, hs256_token, parameters
 
 if TYPE_CHECKING:
     from voicekit.signature import SigningSecrets
@@ -39,14 +37,4 @@ def sign(secrets: SigningSecrets, method: str, query: str, body: bytes, now: flo
         "api_key": secrets.api_key,
         "application_id": secrets.application_id,
     }
-    signed = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part(claims)}"
-    digest = hmac.digest(secrets.secrets[0].encode(), signed.encode(), "sha256")
-    return f"Bearer {signed}.{_base64url(digest)}"
-
-
-def _part(fields: dict[str, Any]) -> str:
-    return _base64url(compact_json(fields))
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return f"Bearer {hs256_token(claims, secrets.secrets[0].encode())}"

@@ -17,7 +17,7 @@ from local.console import say, stop_like_ctrl_c
 from local.explore.flow_files import missing, read_all
 from local.explore.report import explore
 from local.explore.traversal import NODE_LIMIT
-from local.local_platform import LocalPlatform, PlatformOptions
+from local.local_platform import LocalPlatform, PlatformOptions, SwitchboardRejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def main() -> int:
     except KeyboardInterrupt:
         say("stopped")
         return 130
-    except (TemplateError, LayerError, OSError) as error:
+    except (TemplateError, LayerError, SwitchboardRejected, OSError) as error:
         say(f"error: {error}")
         return 1
 
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Follow every path through a call flow: each digit, silence, speech, and no"
         " answer.",
         epilog="The exit status is 1 if a flow has a dead end, an infinite loop, a silent ending,"
-        " an unprompted input or an unreachable action.",
+        " an unprompted input, an unreachable action, or speech without the line's language.",
     )
     parser.add_argument("flow", nargs="*", help="names of flows (default: all)")
     parser.add_argument(
@@ -69,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"maximum number of nodes of a flow (default: {NODE_LIMIT})",
     )
+    parser.add_argument(
+        "--switchboard", type=Path, metavar="FILE", help="explore with this switchboard document"
+    )
+    parser.add_argument(
+        "--to", metavar="NUMBER", help="the number that callers call (default: VonageNumber)"
+    )
     parser.add_argument("--check", action="store_true", help="print only problems")
     parser.add_argument(
         "--root", type=Path, default=Path(), help="folder of template.yaml (default: this folder)"
@@ -82,9 +88,13 @@ async def _explore(
     # In a folder of its own, so that it can run while `make up` is running.
     store = root / ".local"
     store.mkdir(exist_ok=True)
+    board = arguments.switchboard
     with tempfile.TemporaryDirectory(prefix="explored-", dir=store) as folder:
         options = PlatformOptions(
-            folder=Path(folder), parameters=samconfig.overrides(root), say=say
+            folder=Path(folder),
+            parameters=samconfig.overrides(root),
+            switchboard=board.read_text(encoding="utf-8") if board else None,
+            say=say,
         )
         async with LocalPlatform(root, options) as platform:
             counts = [await _explore_one(platform, flow, arguments) for flow in flows]
@@ -113,9 +123,8 @@ async def _explore_one(
 ) -> int:
     """Explore a flow, print the report, and return the number of problems."""
     name, progress = flow["name"], _Progress(flow["name"])
-    report = await explore(
-        platform.app_client(), flow, arguments.say, arguments.places, progress.print
-    )
+    client = await asyncio.to_thread(platform.app_client, arguments.to)
+    report = await explore(client, flow, arguments.say, arguments.places, progress.print)
     if not arguments.check:
         say(f"\n{report.text}\n")
     if arguments.svg:

@@ -58,6 +58,8 @@ class AppClient:
         Invokes a function by its logical id.
     number
         The called number.
+    language
+        The language of the called number's line, a BCP-47 tag.
     """
 
     api_url: str
@@ -65,6 +67,7 @@ class AppClient:
     signer: Signer
     invoke: Callable[[str, Any], Awaitable[Result]]
     number: str
+    language: str = "en-US"
     leg: str = field(default_factory=lambda: uuid.uuid4().hex)
     conversation: str = field(default_factory=lambda: f"CON-{uuid.uuid4()}")
 

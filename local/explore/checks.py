@@ -1,4 +1,4 @@
-"""Find a flow's problems: dead ends, loops, silence, unprompted inputs, unreachable parts."""
+"""Find a flow's problems: dead ends, loops, silence, foreign voices, unreachable parts."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def findings(tree: Tree, flow: Mapping[str, Any]) -> list[str]:
         " hears no prompt; put a talk between them, or remove end_on_silence, end_on_key and"
         " time_out to record during the input"
         for action in dict.fromkeys(tree.unprompted)
+    ]
+    # Vonage NCCO reference: the default of talk.language is en-US.
+    found += [
+        f"language: {action}: Vonage speaks it with an English voice, and the line is not English;"
+        " pass language=call.language, or give the line this text"
+        for action in dict.fromkeys(tree.without_language)
     ]
     if not tree.unbounded:
         found += [f"unreachable: {action}" for action in dict.fromkeys(tree.unreachable)]

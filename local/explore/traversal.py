@@ -217,6 +217,7 @@ class _Traversal:
                 self._tree.unprompted.append(describe(fields))
             rest = position._replace(start=index + 1)
             node.steps.append(describe(fields))
+            self._add_talk_without_language(fields)
             if isinstance(action, ncco.Talk | ncco.Stream):
                 node.heard = node.heard or _sounds(action)
                 barging = barging or action.barge_in
@@ -285,6 +286,11 @@ class _Traversal:
             self._tree.handlers.add("notification")
         elif webhook == "event" and isinstance(action, ncco.Input):
             self._tree.handlers |= {"dtmf", "asr"} if action.speech else {"dtmf"}
+
+    def _add_talk_without_language(self, fields: dict[str, Any]) -> None:
+        english = self._client.language.partition("-")[0].lower() == "en"
+        if fields["action"] == "talk" and not english and not {"language", "voiceName"} & {*fields}:
+            self._tree.without_language.append(describe(fields))
 
     def _add_input(self, action: ncco.Input) -> None:
         if action.dtmf is not None:

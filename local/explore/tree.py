@@ -85,6 +85,8 @@ class Tree:
         For each input action, the maximum number of digits, and whether the hash key submits.
     unprompted
         Input actions that begin directly after a recording has ended, as text.
+    without_language
+        On a line that is not English, the talk actions without a language, as text.
     unbounded
         Whether the traversal stopped at the node limit.
     """
@@ -95,6 +97,7 @@ class Tree:
     handlers: set[str] = field(default_factory=set)
     inputs: set[tuple[int, bool]] = field(default_factory=set)
     unprompted: list[str] = field(default_factory=list)
+    without_language: list[str] = field(default_factory=list)
     unbounded: bool = False
 
 

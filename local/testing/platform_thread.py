@@ -38,6 +38,8 @@ class PlatformThread:
         The folder with template.yaml, samconfig.toml, the functions and the layers.
     folder
         The folder for the platform's files.
+    switchboard
+        The switchboard document; its ``lines`` are numbers that tests can call.
 
     Attributes
     ----------
@@ -53,8 +55,14 @@ class PlatformThread:
         The folder of the call flows.
     """
 
-    def __init__(self, root: Path, folder: Path) -> None:
-        options = PlatformOptions(folder=folder, parameters=overrides(root), speed=0, concurrency=2)
+    def __init__(self, root: Path, folder: Path, switchboard: dict[str, Any] | None = None) -> None:
+        options = PlatformOptions(
+            folder=folder,
+            parameters=overrides(root),
+            speed=0,
+            concurrency=2,
+            switchboard=json.dumps(switchboard) if switchboard else None,
+        )
         self.platform = LocalPlatform(root, options)
         self.journal: list[dict[str, Any]] = []
         self.apologies: list[dict[str, Any]] = []

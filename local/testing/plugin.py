@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,14 +22,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
+def voice_switchboard() -> dict[str, Any]:
+    """The switchboard of the session. To test with another one, override this in conftest.py."""
+    return {}
+
+
+@pytest.fixture(scope="session")
 def voice_platform(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    voice_switchboard: dict[str, Any],
 ) -> Iterator[PlatformThread]:
     """The local platform with its simulated Vonage, started once per session."""
     from local.testing.platform_thread import PlatformThread
 
     root = request.config.rootpath / str(request.config.getini("voice_root"))
-    thread = PlatformThread(Path(root), tmp_path_factory.mktemp("voice"))
+    thread = PlatformThread(Path(root), tmp_path_factory.mktemp("voice"), voice_switchboard)
     thread.start()
     try:
         yield thread

@@ -124,7 +124,8 @@ def _serve(requests: IO[str], responses: IO[str]) -> None:
     lines = _Lines([])
     logging.getLogger().addHandler(lines)
     # Powertools excludes its own lines from the root logger.
-    logging.getLogger("fetch_recording").addHandler(_Lines(lines.lines))
+    for service in ("fetch_recording", "publish_events"):
+        logging.getLogger(service).addHandler(_Lines(lines.lines))
     for text in requests:
         function, event, seconds_left = json.loads(text)
         lines.lines.clear()

@@ -5,6 +5,7 @@ SHIPPED = (
     "connect",
     "dtmf_menu",
     "greet",
+    "reception",
     "record_call",
     "record_conversation",
     "record_split",

@@ -16,6 +16,7 @@ TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 EVERYTHING = {
     "Stage": "production",
     "AlarmEmail": "operator@example.com",
+    "NotifyEmail": "owner@example.com",
     "DomainName": "voice.example.com",
     "CertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/0f0f0f0f",
 }

@@ -28,7 +28,7 @@ OF = "CON-4b8b1f0e-0d4c-4d4a-9a3e-1f2e3d4c5b6a"
 OPERATOR = "arn:aws:iam::123456789012:user/operator"
 PACKAGES = Path(boto3.__file__).parents[1]
 JUST_NOW = -30.0  # seconds
-TIMEOUTS = {"fetch_recording": 300.0}  # seconds
+TIMEOUTS = {"fetch_recording": 300.0, "publish_events": 30.0}  # seconds
 LATE = 120.0  # seconds until a metric is published
 HALF_AN_HOUR = range(30)  # minutes
 _FAULTY = """
@@ -159,6 +159,12 @@ def start(
         "KEEP_RECORDINGS_DAYS": "365",
         "MAX_RECORDING_MEGABYTES": "1024",
         "RETRY_SECONDS": "60",
+        "CALL_EVENTS_QUEUE_URL": "https://sqs.eu-west-2.amazonaws.com/123456789012/events",
+        "CALL_EVENTS_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-2.amazonaws.com/123456789012/poor",
+        "EVENT_BUS_NAME": "voice",
+        "NOTIFICATION_TOPIC_ARN": "",
+        "SETTLE_SECONDS": "30",
+        "BASE_URL": "https://voice.example.com",
     }
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
@@ -403,6 +409,26 @@ def a_recording_that_times_out(stack: Stack) -> None:
         stack.measure("FetchRecordingFunction", name, value, at=-301.0)
 
 
+def an_event_that_cannot_be_published(stack: Stack) -> None:
+    stack.gauge("CallEventsDeadLetterQueue", "ApproximateNumberOfMessagesVisible", 1)
+
+
+def a_stream_that_is_not_read(stack: Stack) -> None:
+    stack.measure("PublishEventsFunction", "IteratorAge", 900_000)
+
+
+def messages_that_keep_failing(stack: Stack) -> None:
+    body = {"messageId": "0", "body": "not JSON", "eventSource": "aws:sqs"}
+    record = body | {"attributes": {"ApproximateReceiveCount": "1"}, "receiptHandle": "none"}
+    done = stack.invoke("publish_events", {"Records": [record]}, times=5)
+    assert done.logs[0]["outcome"] == "failed"
+
+
+def links_that_crash(stack: Stack) -> None:
+    for _ in range(5):
+        stack.measure("ListenFunction", "Errors", 1)
+
+
 def a_used_up_concurrency_limit(stack: Stack) -> None:
     stack.measure("AnswerFunction", "Throttles", 1)
 
@@ -448,6 +474,10 @@ FAULTS: dict[Callable[[Stack], None], str] = {
     a_function_that_crashes: "FunctionErrorsAlarm",
     a_function_near_its_timeout: "NearTimeoutAlarm",
     a_recording_that_times_out: "NearTimeoutAlarm",
+    an_event_that_cannot_be_published: "PublishDeadAlarm",
+    a_stream_that_is_not_read: "StreamBehindAlarm",
+    messages_that_keep_failing: "PublishFailingAlarm",
+    links_that_crash: "PublishFailingAlarm",
     a_used_up_concurrency_limit: "ThrottlesAlarm",
     a_reached_daily_call_limit: "DiallingCapAlarm",
     a_public_url_that_does_not_respond: "CallersHearNothingAlarm",
@@ -482,7 +512,13 @@ def test_an_alarm_clears_when_all_is_well(stack: Stack, production: Resources) -
 
 @pytest.mark.parametrize(
     "alarm",
-    ["EventsDeadAlarm", "RecordingsDeadAlarm", "OverflowDepthAlarm", "OldestRecordingAlarm"],
+    [
+        "EventsDeadAlarm",
+        "RecordingsDeadAlarm",
+        "PublishDeadAlarm",
+        "OverflowDepthAlarm",
+        "OldestRecordingAlarm",
+    ],
 )
 def test_a_queue_without_data_keeps_the_state_of_its_alarm(
     production: Resources, alarm: str
@@ -515,9 +551,14 @@ def test_an_alarm_on_a_rate_counts_over_the_whole_period(
 @pytest.mark.parametrize(
     ("alarm", "name", "value", "unwatched"),
     [
-        ("FunctionErrorsAlarm", "Errors", 1, {"Heartbeat"}),
+        ("FunctionErrorsAlarm", "Errors", 1, {"Heartbeat", "PublishEvents", "Listen"}),
         # SQS delivers a message again, and a failed synthetic call has an alarm of its own.
-        ("ThrottlesAlarm", "Throttles", 1, {"Heartbeat", "Drain", "FetchRecording"}),
+        (
+            "ThrottlesAlarm",
+            "Throttles",
+            1,
+            {"Heartbeat", "Drain", "FetchRecording", "PublishEvents"},
+        ),
     ],
 )
 def test_each_watched_function_fires_the_alarm_by_itself(
@@ -547,7 +588,7 @@ def test_every_metric_of_an_expression_is_filled_where_it_can_lack_data(
         for query in one["Properties"].get("Metrics", []):
             if "Expression" in query and name != "OverflowDepthAlarm":
                 bare = re.sub(r"FILL\([^()]*(\(\))?, 0\)", "", query["Expression"])
-                assert re.findall(r"[A-Za-z]\w*", bare) in (["SUM"], ["SUM", *["IF"] * 5]), name
+                assert re.findall(r"[A-Za-z]\w*", bare) in (["SUM"], ["SUM", *["IF"] * 7]), name
 
 
 def test_calls_are_counted_but_synthetic_calls_are_not(stack: Stack) -> None:

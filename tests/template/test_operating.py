@@ -23,7 +23,7 @@ AWS = {
     "AWS/Lambda": (
         "FunctionName",
         "AWS::Lambda::Function",
-        {"Invocations", "Errors", "Throttles", "Duration"},
+        {"Invocations", "Errors", "Throttles", "Duration", "IteratorAge"},
     ),
     "AWS/SQS": (
         "QueueName",
@@ -42,6 +42,8 @@ SWITCHES = {
     "Monitoring": {"ApologiesAlarm", "Dashboard", "WebhookOutcomes", "HeartbeatFunction"},
     "GradualDeployment": {"AnswerFunctionDeploymentGroup"},
 }
+# New code gets all requests at once: nobody on the phone waits for these.
+AT_ONCE = {"HeartbeatFunction", "PublishEventsFunction", "ListenFunction"}
 WAITED_FOR = {"AnswerFunction", "DtmfFunction", "AsrFunction", "NotificationFunction"}
 SERVED = ["CallsAnswered", "Webhooks apology", "Invocations FallbackFunction", "BeatsHeard"]
 
@@ -80,9 +82,13 @@ GRAPHS: list[tuple[str, str, int | None, list[str]]] = [
         "Failed invocations",
         "Sum",
         60,
-        each("Errors", f"{FUNCTIONS_IN_ORDER} DrainFunction FetchRecordingFunction"),
+        each(
+            "Errors",
+            f"{FUNCTIONS_IN_ORDER} DrainFunction FetchRecordingFunction"
+            " PublishEventsFunction ListenFunction",
+        ),
     ),
-    ("Throttled requests", "Sum", 60, each("Throttles", FUNCTIONS_IN_ORDER)),
+    ("Throttled requests", "Sum", 60, each("Throttles", f"{FUNCTIONS_IN_ORDER} ListenFunction")),
     ("API", "Sum", 60, ["Count Api", "4xx Api", "5xx Api"]),
     (
         "Events",
@@ -99,8 +105,9 @@ GRAPHS: list[tuple[str, str, int | None, list[str]]] = [
         300,
         each(
             "ApproximateNumberOfMessagesVisible",
-            "OverflowQueue.QueueName RecordingsQueue.QueueName"
-            " OverflowDeadLetterQueue.QueueName RecordingsDeadLetterQueue.QueueName",
+            "OverflowQueue.QueueName RecordingsQueue.QueueName CallEventsQueue.QueueName"
+            " OverflowDeadLetterQueue.QueueName RecordingsDeadLetterQueue.QueueName"
+            " CallEventsDeadLetterQueue.QueueName",
         ),
     ),
     (
@@ -131,9 +138,17 @@ GRAPHS: list[tuple[str, str, int | None, list[str]]] = [
         300,
         each(
             "Duration",
-            "EventFunction RecordingsFunction CallsFunction DrainFunction FetchRecordingFunction",
+            "EventFunction RecordingsFunction CallsFunction DrainFunction FetchRecordingFunction"
+            " PublishEventsFunction ListenFunction",
         ),
     ),
+    (
+        "Age of the oldest unread record of the stream (ms)",
+        "Maximum",
+        300,
+        ["IteratorAge PublishEventsFunction"],
+    ),
+    ("Failed attempts to publish events and send mails", "Sum", 300, ["PublishFailures"]),
 ]
 
 
@@ -288,6 +303,7 @@ def filter_of(resources: Resources, metric: str) -> dict[str, Any]:
         ("NccoErrors", "WebhookLogs"),
         ("CallsAnswered", "WebhookLogs"),
         ("Recordings", "FetchRecordingLogs"),
+        ("PublishFailures", "PublishEventsLogs"),
         ("Requests", "CallsLogs"),
         ("BeatsHeard", "HeartbeatLogs"),
     ],
@@ -301,8 +317,8 @@ def test_a_metric_has_one_filter_on_the_lines_of_its_functions(
     assert (transformation["MetricValue"], transformation["Unit"]) == ("1", "Count")
 
 
-def test_there_are_nine_filters(production: Resources) -> None:
-    assert len(of_type(production, "AWS::Logs::MetricFilter")) == 9
+def test_there_are_ten_filters(production: Resources) -> None:
+    assert len(of_type(production, "AWS::Logs::MetricFilter")) == 10
 
 
 def slow(resources: Resources) -> set[str]:
@@ -441,7 +457,7 @@ def test_the_widgets_fill_rows_of_the_dashboards_24_columns(production: Resource
             column, heights = 0, set()
     assert column == 0
     kinds = [one["type"] for one in body["widgets"]]
-    assert kinds == ["alarm", "metric", "metric", "text", *["metric"] * 12, "log"]
+    assert kinds == ["alarm", "metric", "metric", "text", *["metric"] * 14, "log"]
 
 
 # Stages
@@ -467,8 +483,39 @@ def test_a_parameter_adds_its_resources_in_production_or_in_every_stage(
 
 def test_a_stack_with_default_parameters_has_none_of_these(development: Resources) -> None:
     kinds = {one["Type"].split("::")[1] for one in development.values()}
-    assert not kinds & {"CloudWatch", "SNS", "KMS", "CodeDeploy", "Events"}
+    assert not kinds & {"CloudWatch", "SNS", "KMS", "CodeDeploy"}
     assert not of_type(development, "AWS::Logs::MetricFilter")
+    assert not of_type(development, "AWS::Events::Rule")
+    assert list(of_type(development, "AWS::Events::EventBus")) == ["EventBus"]
+
+
+def test_an_address_for_mails_adds_only_what_sends_them(development: Resources) -> None:
+    added = resources(NotifyEmail="owner@example.com")
+    assert {name: added[name]["Type"] for name in added.keys() - development.keys()} == {
+        "ApologiesAlarm": "AWS::CloudWatch::Alarm",
+        "WebhookOutcomes": "AWS::Logs::MetricFilter",
+        "FlowFailedRule": "AWS::Events::Rule",
+        "NotificationTopic": "AWS::SNS::Topic",
+        "NotificationTopicPolicy": "AWS::SNS::TopicPolicy",
+        "NotificationSubscription": "AWS::SNS::Subscription",
+    }
+    # Without alarms, nobody is notified of the alarm, and no other outcome costs a metric.
+    assert not {"AlarmActions", "OKActions"} & set(added["ApologiesAlarm"]["Properties"])
+    pattern = added["WebhookOutcomes"]["Properties"]["FilterPattern"]
+    assert matches(pattern, {"outcome": "apology"})
+    assert not matches(pattern, {"outcome": "kept"})
+
+
+def test_the_alarm_of_failed_flows_sends_a_message_when_it_fires(production: Resources) -> None:
+    rule = production["FlowFailedRule"]["Properties"]
+    assert rule["EventPattern"] == {
+        "source": ["aws.cloudwatch"],
+        "detail-type": ["CloudWatch Alarm State Change"],
+        "resources": ["ApologiesAlarm.Arn"],
+        "detail": {"state": {"value": ["ALARM"]}},
+    }
+    assert [one["Arn"] for one in rule["Targets"]] == ["CallEventsQueue.Arn"]
+    assert "EventBusName" not in rule  # AWS services publish to the default bus
 
 
 # Deployment
@@ -478,7 +525,7 @@ def test_new_code_gets_a_tenth_of_the_requests_and_three_alarms_roll_it_back(
     production: Resources,
 ) -> None:
     groups = of_type(production, "AWS::CodeDeploy::DeploymentGroup")
-    functions = set(of_type(production, "AWS::Lambda::Function")) - {"HeartbeatFunction"}
+    functions = set(of_type(production, "AWS::Lambda::Function")) - AT_ONCE
     assert set(groups) == {f"{name}DeploymentGroup" for name in functions}
     for group in groups.values():
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
@@ -495,7 +542,8 @@ def test_the_errors_of_every_gradually_deployed_function_are_watched(
 ) -> None:
     watched = watched_by(production["FunctionErrorsAlarm"])
     functions = set(of_type(production, "AWS::Lambda::Function"))
-    assert watched == functions - {"HeartbeatFunction"}
+    assert watched == functions - AT_ONCE
+    assert watched_by(production["PublishFailingAlarm"]) == AT_ONCE - {"HeartbeatFunction"}
 
 
 def test_an_alarm_that_rolls_back_evaluates_at_most_the_five_minutes_of_the_canary(
@@ -579,7 +627,8 @@ def test_table_and_bucket_refuse_deletion_in_production_or_in_every_stage(
 
 
 def test_a_synthetic_call_comes_every_minute_and_is_not_retried(production: Resources) -> None:
-    (rule,) = of_type(production, "AWS::Events::Rule").values()
+    rules = of_type(production, "AWS::Events::Rule").values()
+    (rule,) = [one for one in rules if "ScheduleExpression" in one]
     assert rule["ScheduleExpression"] == "rate(1 minute)"
     (config,) = of_type(production, "AWS::Lambda::EventInvokeConfig").values()
     assert config["MaximumRetryAttempts"] == 0

@@ -54,6 +54,43 @@ ROLES: dict[str, tuple[str, dict[str, Statement]]] = {
         },
     ),
     "FallbackRole": ("WebhookLogs", {}),
+    "PublishEventsRole": (
+        "PublishEventsLogs",
+        {
+            "ReadSigningSecret": SIGNING,
+            "ReadSwitchboard": SWITCHBOARD,
+            "ReadStream": (
+                (
+                    "dynamodb:DescribeStream",
+                    "dynamodb:GetRecords",
+                    "dynamodb:GetShardIterator",
+                    "dynamodb:ListStreams",
+                ),
+                "EventsTable.Arn/stream/*",
+            ),
+            "QueryEvents": (
+                "dynamodb:Query",
+                ("EventsTable.Arn", "EventsTable.Arn/index/by-leg"),
+            ),
+            "ReadTranscript": ("s3:GetObject", FOLDERS[1]),
+            "SendToAndReceiveFromCallEventsQueue": (
+                (
+                    "sqs:SendMessage",
+                    "sqs:ReceiveMessage",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                ),
+                "CallEventsQueue.Arn",
+            ),
+            "SendToDeadLetterQueue": ("sqs:SendMessage", "CallEventsDeadLetterQueue.Arn"),
+            "PublishEvents": ("events:PutEvents", "EventBus.Arn"),
+            "SendMail": ("sns:Publish", "NotificationTopic"),
+        },
+    ),
+    "ListenRole": (
+        "ListenLogs",
+        {"ReadSigningSecret": SIGNING, "LinkToRecordings": ("s3:GetObject", FOLDERS[0])},
+    ),
     "HeartbeatRole": ("HeartbeatLogs", {"ReadSigningSecret": SIGNING}),
     "DrainRole": (
         "DrainLogs",
@@ -132,6 +169,8 @@ ROLE_OF = {
     "FetchRecordingFunction": "FetchRecordingRole",
     "CallsFunction": "CallsRole",
     "HeartbeatFunction": "HeartbeatRole",
+    "PublishEventsFunction": "PublishEventsRole",
+    "ListenFunction": "ListenRole",
 }
 # Policies of resources: the effect and the principal come before action and resource.
 RESOURCE_POLICIES: dict[str, dict[str, Statement]] = {
@@ -146,6 +185,19 @@ RESOURCE_POLICIES: dict[str, dict[str, Statement]] = {
         "DenyDeleteBucket": ("Deny", "*", "s3:DeleteBucket", "RecordingsBucket.Arn"),
     },
     "QueuePolicy": {"DenyInsecureTransport": ("Deny", "*", "sqs:*", "*", PLAIN_HTTP)},
+    "CallEventsQueuePolicy": {
+        "DenyInsecureTransport": ("Deny", "*", "sqs:*", "*", PLAIN_HTTP),
+        "AllowFlowFailedRule": (
+            "Allow",
+            {"Service": "events.amazonaws.com"},
+            "sqs:SendMessage",
+            "CallEventsQueue.Arn",
+            {"ArnEquals": {"aws:SourceArn": "FlowFailedRule.Arn"}},
+        ),
+    },
+    "NotificationTopicPolicy": {
+        "DenyInsecureTransport": ("Deny", "*", "sns:Publish", "NotificationTopic", PLAIN_HTTP),
+    },
     "AlarmTopicPolicy": {
         "AllowAlarmsToPublish": (
             "Allow",
@@ -239,6 +291,13 @@ def test_no_webhook_function_may_read_the_application_secret(production: Resourc
     assert readers == {"CallsFunction", "FetchRecordingFunction"}
 
 
+def test_only_a_stack_with_an_address_may_send_mails(development: Resources) -> None:
+    statements = statements_of_role(development["PublishEventsRole"])
+    assert set(ROLES["PublishEventsRole"][1]) - set(statements) == {"SendMail"}
+    queue = statements_of_resource(development["CallEventsQueuePolicy"])
+    assert set(queue) == {"DenyInsecureTransport"}
+
+
 def test_the_only_other_role_is_codedeploys(production: Resources) -> None:
     assert of_type(production, "AWS::IAM::Role") == {*ROLES, "CodeDeployServiceRole"}
 
@@ -289,6 +348,8 @@ EVENTS = {"event", "event without a conversation"}
         ("AnswerRole", set()),
         ("FallbackRole", set()),
         ("HeartbeatRole", set()),
+        ("PublishEventsRole", set()),
+        ("ListenRole", set()),
     ],
 )
 def test_a_role_may_put_these_items_and_no_others(

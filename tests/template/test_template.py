@@ -32,6 +32,7 @@ ADMIN_ROUTES = {
     "/recordings/{uuid}": ["get"],
     "/switchboard": ["get", "put"],
 }
+LINK = "/listen/{token}"  # of a mail; its token is its authorization
 # Requests a second, and a burst; every other route of the admin API has those of GET /calls.
 LIMITS = {
     "POST /webhooks/event": (200, 400),
@@ -41,6 +42,7 @@ LIMITS = {
     "POST /calls": (5, 100),
     "GET /switchboard": (5, 10),
     "PUT /switchboard": (1, 10),
+    "GET /listen/{token}": (5, 20),
 }
 # Megabytes, seconds, and whether it has the layer.
 FUNCTIONS = {
@@ -55,6 +57,8 @@ FUNCTIONS = {
     "fetch_recording": (1024, 300, True),
     "calls": (1024, 28, True),
     "heartbeat": (256, 20, False),
+    "publish_events": (512, 30, True),
+    "listen": (512, 10, False),
 }
 
 
@@ -138,6 +142,7 @@ def test_the_access_log_has_no_query_string(production: Resources) -> None:
     [
         ("DrainFunctionOverflow", "OverflowQueue", 10, 2),
         ("FetchRecordingFunctionRecordings", "RecordingsQueue", 5, 3),
+        ("PublishEventsFunctionQueue", "CallEventsQueue", 5, 2),
     ],
 )
 def test_a_queue_invokes_its_function_which_reports_failed_messages(
@@ -150,6 +155,23 @@ def test_a_queue_invokes_its_function_which_reports_failed_messages(
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": concurrency},
     }
+
+
+def test_the_tables_stream_invokes_publish_events(production: Resources) -> None:
+    mapping = properties(production, "PublishEventsFunctionStream")
+    filters = [one["Pattern"] for one in mapping.pop("FilterCriteria")["Filters"]]
+    assert len(filters) <= 5  # the limit of an event source mapping
+    assert {tuple(json.loads(one)["eventName"]) for one in filters} == {("INSERT",)}
+    assert mapping == {
+        "EventSourceArn": "EventsTable.StreamArn",
+        "FunctionName": "PublishEventsFunctionAliaslive",
+        "StartingPosition": "TRIM_HORIZON",
+        "BatchSize": 100,
+        "BisectBatchOnFunctionError": True,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+    stream = properties(production, "EventsTable")["StreamSpecification"]
+    assert stream == {"StreamViewType": "NEW_IMAGE"}
 
 
 def test_settings_without_a_parameter_have_these_values(production: Resources) -> None:
@@ -166,6 +188,7 @@ LITERALS = {
     "FOREIGN_ANSWER_URLS": "refuse",
     "MAX_RECORDING_MEGABYTES": "1024",
     "RETRY_SECONDS": "60",
+    "SETTLE_SECONDS": "30",
     "SIGNATURE_MAX_AGE": "300",
 }
 
@@ -185,7 +208,12 @@ def test_the_settings_mark_describes_every_version_and_is_in_every_environment(
     assert len(of_type(resources, "AWS::Lambda::Alias")) == len(functions) == len(versions)
     mark = {"Ref": "SettingsMark"}
     for version in versions:
-        assert version["Properties"]["Description"] == mark
+        described = version["Properties"]["Description"]
+        # That of publish_events has a word more where mails are sent.
+        if version["Properties"]["FunctionName"] == {"Ref": "PublishEventsFunction"}:
+            assert described["Fn::If"][1:] == [{"Fn::Sub": "${SettingsMark} notifies"}, mark]
+        else:
+            assert described == mark
     for function in functions.values():
         assert function["Properties"]["Environment"]["Variables"]["SETTINGS_MARK"] == mark
 
@@ -254,7 +282,7 @@ def test_a_changed_layer_publishes_every_function_that_uses_it(
         for name, function in of_type(after, "AWS::Lambda::Function").items()
         if "Layers" in function["Properties"]
     }
-    assert using == {"CallsFunction", "FetchRecordingFunction"}
+    assert using == {"CallsFunction", "FetchRecordingFunction", "PublishEventsFunction"}
     assert {name for name in using if _version(after, name) == _version(resources, name)} == set()
 
 
@@ -273,7 +301,9 @@ def _version(resources: Resources, function: str) -> str:
 
 def test_every_webhook_has_a_route_for_get_and_post(resources: Resources) -> None:
     paths = properties(resources, "Api")["Body"]["paths"]
-    webhooks = {path: sorted(it) for path, it in paths.items() if path not in ADMIN_ROUTES}
+    others = ADMIN_ROUTES.keys() | {LINK}
+    webhooks = {path: sorted(it) for path, it in paths.items() if path not in others}
+    assert list(paths[LINK]) == ["get"]
     assert webhooks == {f"/webhooks/{name.lower()}": ["get", "post"] for name in WEBHOOKS}
 
 
@@ -295,6 +325,7 @@ def test_every_route_invokes_its_functions_alias_with_payload_format_2(
     for path, methods in properties(production, "Api")["Body"]["paths"].items():
         webhook = path.removeprefix("/webhooks/")
         function = "Calls" if path in ADMIN_ROUTES else webhook.capitalize()
+        function = "Listen" if path == LINK else function
         for route in methods.values():
             integration = route["x-amazon-apigateway-integration"]
             assert integration["payloadFormatVersion"] == "2.0"
@@ -368,6 +399,8 @@ def test_the_logical_ids_of_stateful_resources_never_change(resources: Resources
         "RecordingsDeadLetterQueue": "AWS::SQS::Queue",
         "OverflowQueue": "AWS::SQS::Queue",
         "OverflowDeadLetterQueue": "AWS::SQS::Queue",
+        "CallEventsQueue": "AWS::SQS::Queue",
+        "CallEventsDeadLetterQueue": "AWS::SQS::Queue",
         "SigningSecret": "AWS::SecretsManager::Secret",
         "ApplicationSecret": "AWS::SecretsManager::Secret",
         "SwitchboardSecret": "AWS::SecretsManager::Secret",
@@ -434,6 +467,7 @@ def test_the_bucket_sends_its_events_to_eventbridge(resources: Resources) -> Non
 def test_every_queue_is_encrypted_and_has_the_policy(resources: Resources) -> None:
     queues = of_type(resources, "AWS::SQS::Queue")
     covered = properties(resources, "QueuePolicy")["Queues"]
+    covered = [*covered, *properties(resources, "CallEventsQueuePolicy")["Queues"]]
     assert sorted(queue["Ref"] for queue in covered) == sorted(queues)
     for queue in queues.values():
         assert queue["Properties"]["SqsManagedSseEnabled"] is True
@@ -443,7 +477,11 @@ def test_every_queue_is_encrypted_and_has_the_policy(resources: Resources) -> No
 
 @pytest.mark.parametrize(
     ("function", "queue", "receives"),
-    [("Drain", "Overflow", 100), ("FetchRecording", "Recordings", 8)],
+    [
+        ("Drain", "Overflow", 100),
+        ("FetchRecording", "Recordings", 8),
+        ("PublishEvents", "CallEvents", 100),
+    ],
 )
 def test_a_message_is_hidden_for_six_timeouts_and_ends_in_the_dead_letter_queue(
     production: Resources, function: str, queue: str, receives: int
@@ -538,6 +576,7 @@ PARAMETERS: dict[str, tuple[list[str], list[str]]] = {
     "DeletionProtection": (["production", "always", "never"], ["staging"]),
     "Monitoring": (["production", "always", "never"], ["staging"]),
     "AlarmEmail": (["", "a@example.com"], ["example.com", "a b@example.com"]),
+    "NotifyEmail": (["", "a@example.com"], ["example.com", "a b@example.com"]),
     "PublicBaseUrl": (["", "https://a.example.com:8443/v"], ["http://a", "https://a/"]),
     "DomainName": (["", "voice.example.com"], ["voice", "Voice.example.com"]),
     "CertificateArn": (["", EVERYTHING["CertificateArn"]], ["arn:aws:iam::1:role/a"]),
@@ -575,6 +614,10 @@ def test_the_outputs_are_the_addresses_and_names_that_users_need() -> None:
         "OverflowQueueUrl": "OverflowQueue",
         "SigningSecretArn": "SigningSecret",
         "ApplicationSecretArn": "ApplicationSecret",
+        "EventBusName": "EventBus.Name",
+        "CallEventsQueueUrl": "CallEventsQueue",
+        "CallEventsDeadLetterQueueUrl": "CallEventsDeadLetterQueue",
+        "NotificationTopicArn": "NotificationTopic",
     }
 
 

@@ -26,10 +26,10 @@ def test_an_ordinary_edit_publishes_the_functions_that_it_changes(name: str) -> 
 @pytest.mark.parametrize(
     ("name", "functions"),
     [
-        ("code of the functions", 11),
-        ("setting of all functions", 11),
-        ("tag of the functions, and the number", 11),
-        ("packages of the layer", 2),
+        ("code of the functions", 13),
+        ("setting of all functions", 13),
+        ("tag of the functions, and the number", 13),
+        ("packages of the layer", 3),
         ("setting of one function", 1),
         ("log retention", 0),
         ("limit of a route", 0),
@@ -41,10 +41,24 @@ def test_an_edit_changes_the_functions_that_it_concerns(name: str, functions: in
 
 @pytest.mark.parametrize(
     ("name", "functions"),
-    [("CallsPerDay", 11), ("KeepRecordingsDays", 11), ("AlarmEmail", 0), ("GradualDeployment", 0)],
+    [
+        ("CallsPerDay", 13),
+        ("KeepRecordingsDays", 13),
+        ("AlarmEmail", 0),
+        ("NotifyEmail", 0),
+        ("GradualDeployment", 0),
+    ],
 )
 def test_a_parameter_of_any_function_publishes_all_of_them(name: str, functions: int) -> None:
     assert len(updates.of_parameter(name, "production").replaced) == functions
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "a@example.com"), ("a@example.com", "")])
+def test_the_first_and_the_last_address_for_mails_go_live(before: str, after: str) -> None:
+    """No parameter of the mark changes, so the description of the version has a word for it."""
+    stacks = (EVERYTHING | {"NotifyEmail": address} for address in (before, after))
+    found = updates.update(TEXT, TEXT, *stacks)
+    assert found.replaced == found.changed == {"publish_events"}
 
 
 # What the walk must find
@@ -53,26 +67,26 @@ def test_a_parameter_of_any_function_publishes_all_of_them(name: str, functions:
 @pytest.mark.parametrize("name", ["CallsPerDay", "VonageApi", "KeepRecordingsDays"])
 def test_a_mark_in_the_versions_only_would_fail_for_most_functions(name: str) -> None:
     found = updates.of_parameter(name, "production", WITHOUT_MARK)
-    assert len(found.refused) == 10
+    assert len(found.refused) == 12
 
 
 def test_a_mark_in_the_versions_only_would_fail_for_all_functions_where_a_url_hides_a_domain() -> (
     None
 ):
     stack = "production with PublicBaseUrl"
-    assert len(updates.of_parameter("DomainName", stack, WITHOUT_MARK).refused) == 11
+    assert len(updates.of_parameter("DomainName", stack, WITHOUT_MARK).refused) == 13
 
 
 def test_a_parameter_outside_the_mark_would_not_go_live() -> None:
     text = updates.edited(TEXT, (" ${Language} ", " "))
-    assert len(updates.of_parameter("Language", "production", text).stale) == 11
+    assert len(updates.of_parameter("Language", "production", text).stale) == 13
 
 
 @pytest.mark.parametrize("property_", ["Tags: {team: voice}", "ReservedConcurrentExecutions: 20"])
 def test_a_tag_or_reserved_concurrency_would_fail_without_a_raised_number(property_: str) -> None:
     runtime = "    Runtime: python3.13\n"
     found = updates.of_edited((runtime, f"{runtime}    {property_}\n"))
-    assert len(found.refused) == 11
+    assert len(found.refused) == 13
 
 
 def test_a_text_that_the_template_lacks_is_an_error() -> None:

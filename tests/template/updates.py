@@ -59,6 +59,7 @@ _VALUES = {
     "DeniedPrefixes": "447",
     "AllowedSipDomains": "sip.example.com",
     "AlarmEmail": "other@example.com",
+    "NotifyEmail": "other@example.com",
     "PublicBaseUrl": "https://other.example.com",
     "DomainName": "other.example.com",
     "CertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/1f1f1f1f",

@@ -165,6 +165,7 @@ class ApiHarness:
         settings = from_environment(
             stack(TABLE_NAME=self.table, ALLOWED_PREFIXES="44", DENIED_PREFIXES="449")
             | {
+                "SWITCHBOARD_SECRET_ID": self.switchboard,
                 "APPLICATION_SECRET_ID": "application",
                 "BUCKET_NAME": self.bucket,
                 "CALLS_PER_DAY": "100",
@@ -187,7 +188,7 @@ class ApiHarness:
         tokens: Any = self.tokens
         services = Services(
             settings=settings,
-            switchboard=SwitchboardSecret(self.secrets, self.switchboard, flow_names),
+            switchboard=SwitchboardSecret(self.secrets, settings.stack, flow_names),
             idempotency=idempotency,
             records=RecordReader(self.dynamodb, self._s3, self.table, self.bucket),
             vonage=VoiceClient(http, tokens, sleep=self.pauses.append),

@@ -126,7 +126,7 @@ def test_an_invalid_document_has_no_stored_form(text: str) -> None:
 
 def test_a_stored_form_that_is_too_long_is_rejected() -> None:
     closed = {"announcement": "é" * 1400}
-    numbers = {f"4477009{n:05}": "voicemail" for n in range(450)}
+    numbers = {f"4477009{n:05}": "voicemail" for n in range(1850)}
     document = {"dialing": "off", "closed": closed, "numbers": numbers}
     text = json.dumps(document, ensure_ascii=False)
     parse(text, FLOWS)
@@ -148,11 +148,12 @@ def test_a_stored_form_that_is_too_long_is_rejected() -> None:
         ("[]", "", "not a JSON object"),
         ("null", "", "not a JSON object"),
         ('{"dialling": "on", "dialling": "off"}', "", "duplicate key: dialling"),
-        (" " * 17_000, "", "longer than 16384 characters"),
+        (" " * 60_001, "", "longer than 60000 characters"),
+        (" " * 5 + "{" + "€" * 30_000, "", "larger than 65536 bytes"),
         (
             {"flows": {}},
             "flows",
-            "unknown field; allowed fields: numbers, opening, closed, dialing, dialling",
+            "unknown field; allowed fields: numbers, opening, closed, lines, dialing, dialling",
         ),
         ({"numbers": []}, "numbers", "must be an object"),
         ({"numbers": {"+447700900000": "greet"}}, "numbers.+447700900000", "E.164"),

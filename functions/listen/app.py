@@ -1,0 +1,77 @@
+"""Redirect the link in a mail to its recording, for as long as its token is valid.
+
+A presigned link would be valid for as long as this function's credentials only, so mails contain a
+signed token instead. Everything but the real thing gets 404.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import time
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from records.reader import LINK_LIFETIME
+from records.recording_item import FOLDERS
+from voicekit.aws_client import AwsClient
+from voicekit.signed_token import InvalidToken, read_token
+from voicekit.signing_secrets import SigningSecretCache
+
+_SECRET_SECONDS = 3.0
+_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_NOT_FOUND = "This link is not valid, or no longer."
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"total_max_attempts": 2, "mode": "standard"},
+    signature_version="s3v4",
+)
+
+log = logging.getLogger("voice")
+log.setLevel(logging.INFO)
+
+
+@functools.cache
+def _secrets() -> SigningSecretCache:
+    return SigningSecretCache(AwsClient(os.environ), os.environ["SIGNING_SECRET_ID"], time.time)
+
+
+@functools.cache
+def _s3() -> Any:
+    return boto3.client("s3", config=_CONFIG)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Redirect to the recording that the token in the path names."""
+    link = _link(event["pathParameters"]["token"])
+    log.info("listen", extra={"outcome": "linked" if link else "not_found"})
+    if link is None:
+        headers = _HEADERS | {"Content-Type": "text/plain; charset=utf-8"}
+        return {"statusCode": 404, "headers": headers, "body": _NOT_FOUND}
+    return {"statusCode": 302, "headers": _HEADERS | {"Location": link}}
+
+
+def _link(token: str) -> str | None:
+    """Return a presigned link to the recording of a token, None without a valid one."""
+    secrets = _secrets().get(_SECRET_SECONDS).secrets
+    try:
+        key = read_token(token, secrets, "listen", None, time.time()).subject
+    except InvalidToken:
+        return None
+    if not key.startswith(f"{FOLDERS['record']}/"):
+        return None
+    place = {"Bucket": os.environ["BUCKET_NAME"], "Key": key}
+    try:
+        _s3().head_object(**place)
+    except ClientError as error:
+        # Without ListBucket, S3 answers 403 instead of 404 for a missing object.
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
+            return None
+        raise
+    link: str = _s3().generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_LIFETIME)
+    return link
