@@ -45,7 +45,7 @@ def platform_in(folder: Path) -> LocalPlatform:
     """Return a platform that runs this project's template, with its own folder."""
     options = PlatformOptions(
         folder=folder / ".local",
-        parameters={"AllowedPrefixes": "44", "CallsPerDay": "2000"},
+        parameters={"AllowedPrefixes": "44", "CallsPerDay": "2000", "DefaultFlow": "greet"},
         speed=10,
     )
     return LocalPlatform(ROOT, options)

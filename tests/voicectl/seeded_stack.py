@@ -59,7 +59,7 @@ class SeededStack:
         versioning = {"Status": "Enabled"}
         self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration=versioning)
         self.urls: dict[str, str] = {}
-        for name in ("recordings", "overflow"):
+        for name in ("recordings", "overflow", "call-events"):
             self._make_queues(name, f"{name}-{own}")
         return self
 
@@ -78,6 +78,7 @@ class SeededStack:
             "BucketName": self.bucket,
             "RecordingsQueueUrl": self.urls["recordings"],
             "OverflowQueueUrl": self.urls["overflow"],
+            "CallEventsQueueUrl": self.urls["call-events"],
         }
         stack = DeployedStack("own", _REGION, outputs, {}, session=self)
         return DataEraser(stack, lambda _line: None, lambda _seconds: None, wait=0)
@@ -93,6 +94,20 @@ class SeededStack:
         item = stored_item(fields)
         self._put(item)
         return str(item["pk"]), str(item["sk"])
+
+    def emit(self, fields: dict[str, Any], data: dict[str, Any]) -> tuple[str, str]:
+        """Store an event at which a flow emitted an event with this data, and return its key."""
+        emits = json.dumps([{"id": "e", "name": "order.placed", "data": data, "flow": "shop"}])
+        item = stored_item(fields) | {"emits": emits}
+        self._put(item)
+        return str(item["pk"]), str(item["sk"])
+
+    def lose(self, conversation: str, recording: str) -> None:
+        """Store a recording that could not be fetched, with its event."""
+        fields = {"conversation_uuid": conversation, "recording_uuid": recording}
+        self.store(fields | {"recording_url": "https", "timestamp": "2026-01-31T12:00:09Z"})
+        item = {"pk": f"recording#{recording}", "sk": "lost", "kind": "lost", "reason": "gone"}
+        self._put(item | {"conversation": conversation})
 
     def record(self, conversation: str, recording: str) -> None:
         """Store a recording and its transcript, with their events."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,9 @@ CHECKS = [
     "clock",
     "switchboard",
     "concurrency",
+    "stream",
+    "event bus",
+    "mail",
     "dead-letter queues",
     "alarms",
 ]
@@ -112,9 +116,12 @@ async def test_an_empty_secret_fails(
     assert (status, found["webhooks"][0], found["signature secret"][0]) == (1, "fail", "fail")
 
 
-async def test_a_message_in_a_dead_letter_queue_is_reported(terminal: CliTerminal) -> None:
+@pytest.mark.parametrize("queue", ["Recordings", "CallEvents"])
+async def test_a_message_in_a_dead_letter_queue_is_reported(
+    terminal: CliTerminal, queue: str
+) -> None:
     sqs = terminal.platform.moto.client("sqs")
-    url = terminal.platform.stack.outputs["RecordingsDeadLetterQueueUrl"]
+    url = terminal.platform.stack.outputs[f"{queue}DeadLetterQueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="{}")
     try:
         _, found = await examine(terminal)
@@ -122,6 +129,16 @@ async def test_a_message_in_a_dead_letter_queue_is_reported(terminal: CliTermina
         sqs.purge_queue(QueueUrl=url)
     assert found["dead-letter queues"][0] == "warn"
     assert "redrive" in found["dead-letter queues"][1]
+
+
+async def test_a_stack_of_an_earlier_version_is_to_be_deployed(terminal: CliTerminal) -> None:
+    content = json.loads((terminal.folder / ".local" / "stack.json").read_text())
+    for name in ("EventBusName", "CallEventsQueueUrl", "NotificationTopicArn"):
+        del content["outputs"][name]
+    terminal.change_stack_file(outputs=content["outputs"])
+    status, found = await examine(terminal)
+    assert (status, found["event bus"][0], found["dead-letter queues"][0]) == (1, "fail", "ok")
+    assert "Deploy this checkout" in found["event bus"][1]
 
 
 async def test_doctor_stores_nothing_in_the_table(terminal: CliTerminal) -> None:

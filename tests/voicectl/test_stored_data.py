@@ -181,7 +181,46 @@ def test_messages_are_deleted_and_others_become_visible_again(stack: SeededStack
         "overflow dead": [theirs],
         "recordings": [],
         "recordings dead": [job("CON-b")],
+        "call-events": [],
+        "call-events dead": [],
     }
+
+
+@pytest.mark.parametrize("queue", ["call-events", "call-events dead"])
+def test_messages_about_call_events_are_deleted_and_others_stay(
+    stack: SeededStack, queue: str
+) -> None:
+    ours, theirs = leg(), leg()
+    stack.store(status("CON-a", ours, NUMBER))
+    stack.record("CON-a", "rec-a")
+    stack.store(status("CON-b", theirs, OTHER))
+    for what in (
+        {"what": "ended", "leg": ours, "time": "t"},
+        {"what": "recording", "recording": "rec-a"},
+        {"what": "emitted", "conversation": "CON-a", "name": "order.placed", "data": {}},
+        {"what": "started", "leg": leg(), "from": NUMBER, "to": OWN},
+        {"what": "item", "pk": "CON-a", "sk": "x"},
+    ):
+        stack.send(queue, what)
+    stays = {"what": "ended", "leg": theirs, "time": "t"}
+    stack.send(queue, stays)
+    assert forget(stack)["messages"] == 5
+    assert stack.messages(queue) == [stays]
+
+
+def test_what_a_flow_emitted_about_the_number_is_deleted(stack: SeededStack) -> None:
+    stack.emit(status("CON-b", leg(), OTHER), {"customer": f"+{NUMBER}"})
+    stays = stack.emit(status("CON-b", leg(), OTHER, status="answered"), {"customer": OTHER})
+    assert forget(stack)["calls"] == 0
+    assert stack.items() == {stays}
+
+
+def test_a_lost_recording_of_a_call_is_deleted(stack: SeededStack) -> None:
+    stack.store(status("CON-a", leg(), NUMBER))
+    stack.lose("CON-a", "rec-a")
+    stack.lose("CON-b", "rec-b")
+    assert forget(stack)["archives"] == 1
+    assert stack.partitions() == {"CON-b", "recording#rec-b"}
 
 
 def test_released_messages_become_visible_again(stack: SeededStack) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import email.utils
 import json
 import uuid
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
 from voicectl import application as applications
-from voicectl import key_pair, stack_secrets, webhook_history
+from voicectl import call_event_checks, key_pair, stack_secrets, webhook_history
 from voicectl import stack as stacks
 from voicectl.admin_api import admin_api
+from voicectl.check_result import CheckResult
 from voicectl.commands.up import linked_to
 from voicectl.errors import VoicectlError
 from voicekit import webhook_signer
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from voicectl.check_result import State
     from voicectl.context import Context
 
 NAME = "doctor"
 HELP = "check everything between the phone and the stack, and say how to fix it"
-State = Literal["ok", "warn", "fail"]
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _TIMEOUT = (5, 15)  # seconds
 _SKEW_WARNS, _SKEW_FAILS = 15, 120  # seconds
@@ -43,14 +44,6 @@ _HOSTS = {
     "apac-sng": "api-ap-3",
     "apac-australia": "api-ap-4",
 }
-
-
-class CheckResult(NamedTuple):
-    """The result of a check; ``text`` says what is wrong and how to fix it."""
-
-    check: str
-    state: State
-    text: str
 
 
 class CheckContext:
@@ -377,31 +370,6 @@ def _concurrency(shared: CheckContext) -> Iterator[CheckResult]:
     yield CheckResult("concurrency", "ok", f"{free} of {total} concurrent executions unreserved")
 
 
-def _queues(shared: CheckContext) -> Iterator[CheckResult]:
-    stack = shared.stack
-    sqs = stack.aws("sqs")
-    waiting = {}
-    for name, output in (("recordings", "RecordingsQueueUrl"), ("overflow", "OverflowQueueUrl")):
-        policy = sqs.get_queue_attributes(
-            QueueUrl=stack.output(output), AttributeNames=["RedrivePolicy"]
-        )["Attributes"]["RedrivePolicy"]
-        target = json.loads(policy)["deadLetterTargetArn"].rpartition(":")[2]
-        url = sqs.get_queue_url(QueueName=target)["QueueUrl"]
-        counted = sqs.get_queue_attributes(
-            QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
-        )["Attributes"]
-        waiting[name] = int(counted["ApproximateNumberOfMessages"])
-    if not any(waiting.values()):
-        yield CheckResult("dead-letter queues", "ok", "empty")
-    for name, count in waiting.items():
-        if count:
-            yield CheckResult(
-                "dead-letter queues",
-                "warn",
-                f"about {count} messages from {name}. Run `python -m voicectl redrive` to see why.",
-            )
-
-
 def _alarms(shared: CheckContext) -> Iterator[CheckResult]:
     if shared.stack.local:
         yield CheckResult("alarms", "ok", "not applicable to the local platform")
@@ -436,14 +404,14 @@ def _switchboard(shared: CheckContext) -> Iterator[CheckResult]:
     if switchboard["problems"]:
         return
     document = stored_spelling(switchboard["document"])
-    changes = [name for name in ("numbers", "opening") if document.get(name)]
+    changes = [name for name in ("numbers", "lines", "opening") if document.get(name)]
     if document.get("dialling") == "off":
         yield CheckResult(
             "switchboard", "warn", "outbound dialing is off. `switchboard dialing on` turns it on."
         )
     if "closed" in document and "opening" not in document:
         yield CheckResult("switchboard", "warn", "closed at all hours, until you remove `closed`")
-    yield CheckResult("switchboard", "ok", f"overrides {' and '.join(changes) or 'nothing'}")
+    yield CheckResult("switchboard", "ok", f"overrides {', '.join(changes) or 'nothing'}")
 
 
 _CHECKS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
@@ -457,6 +425,9 @@ _CHECKS: dict[str, Callable[[CheckContext], Iterator[CheckResult]]] = {
     "clock": _clock,
     "switchboard": _switchboard,
     "concurrency": _concurrency,
-    "dead-letter queues": _queues,
+    "stream": lambda shared: call_event_checks.stream(shared.stack, shared.context.now()),
+    "event bus": lambda shared: call_event_checks.event_bus(shared.stack),
+    "mail": lambda shared: call_event_checks.mail(shared.stack),
+    "dead-letter queues": lambda shared: call_event_checks.dead_letters(shared.stack),
     "alarms": _alarms,
 }

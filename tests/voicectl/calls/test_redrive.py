@@ -56,8 +56,12 @@ async def stack(terminal: CliTerminal) -> Queues:
     """The platform with its own queues, which functions consume."""
     names = terminal.platform.stack.names
     urls = {
-        f"{name.lower()}{dead}": names[f"{name}{kind}Queue"]
-        for name in ("Recordings", "Overflow")
+        f"{name}{dead}": names[f"{resource}{kind}Queue"]
+        for name, resource in (
+            ("recordings", "Recordings"),
+            ("overflow", "Overflow"),
+            ("call-events", "CallEvents"),
+        )
         for dead, kind in (("", ""), (" dead", "DeadLetter"))
     }
     return Queues(terminal, terminal.platform.moto.client("sqs"), urls)
@@ -68,7 +72,7 @@ async def queues(terminal: CliTerminal, tmp_path: Path) -> Queues:
     """The platform with queues of one test, which nothing consumes."""
     sqs = terminal.platform.moto.client("sqs")
     urls: dict[str, str] = {}
-    for name in ("recordings", "overflow"):
+    for name in ("recordings", "overflow", "call-events"):
         made = f"{name}-{uuid.uuid4()}"
         dead = sqs.create_queue(QueueName=f"{made}-dead")["QueueUrl"]
         found = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]
@@ -79,6 +83,7 @@ async def queues(terminal: CliTerminal, tmp_path: Path) -> Queues:
     outputs = {
         "RecordingsQueueUrl": urls["recordings"],
         "OverflowQueueUrl": urls["overflow"],
+        "CallEventsQueueUrl": urls["call-events"],
     }
     return Queues(with_stack_file(terminal, tmp_path / "queues", outputs=outputs), sqs, urls)
 
@@ -151,6 +156,30 @@ def delete_recording(terminal: CliTerminal, known: dict[str, Any]) -> None:
     cloud.client("dynamodb").delete_item(TableName=outputs["TableName"], Key=item)
     key = f"recordings/{known['conversation_uuid']}/{known['uuid']}"
     cloud.client("s3").delete_object(Bucket=outputs["BucketName"], Key=key)
+
+
+async def test_a_call_event_from_the_dead_letter_queue_is_sent_back(queues: Queues) -> None:
+    message = {"what": "started", "leg": "0" * 32, "from": "447700900641", "to": "447700900000"}
+    queues.send_to_dlq("call-events", message)
+    shown = await queues.terminal.json("redrive", "--all", "--queue", "call-events")
+    (one,) = shown["messages"]
+    assert (one["queue"], one["what"]) == ("call-events", f"started {'0' * 32}")
+    assert "447700900641" not in json.dumps(shown)
+    assert queues.counts("call-events dead") == (0, 0)
+    (sent,) = queues.sqs.receive_message(QueueUrl=queues.urls["call-events"])["Messages"]
+    assert json.loads(sent["Body"]) == message
+
+
+async def test_a_stack_without_a_queue_of_call_events_is_to_be_deployed(
+    queues: Queues, tmp_path: Path
+) -> None:
+    content = json.loads((queues.terminal.folder / ".local" / "stack.json").read_text())
+    del content["outputs"]["CallEventsQueueUrl"]
+    (queues.terminal.folder / ".local" / "stack.json").write_text(json.dumps(content))
+    ran = await queues.terminal("redrive", "--all", "--queue", "call-events")
+    assert (ran.status, "Deploy this checkout" in ran.err) == (1, True), ran
+    queues.send_to_dlq("overflow", event())
+    assert len((await queues.terminal.json("redrive", "--all"))["sent"]) == 1
 
 
 async def test_a_dry_run_shows_the_messages_and_releases_them(queues: Queues) -> None:
