@@ -23,6 +23,7 @@ FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:publish:live"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:topic"
 CONFIRMED = f"{TOPIC}:1c9a2f0e-0000-4000-8000-000000000000"
 ADDRESS = "owner@example.com"
+UUID = "b2b1c0de-0000-4000-8000-000000000000"
 NOW = 1_800_000_000.0
 
 
@@ -72,11 +73,11 @@ def read_by(aws: StubbedAws, *mappings: dict[str, str], late: float | None = Non
     """Return the state and the text of the check for a stream that these mappings read."""
     table = {"LatestStreamArn": STREAM, "StreamSpecification": {"StreamEnabled": True}}
     aws.expect("dynamodb", "describe_table", {"Table": table}, TableName="events")
-    common = {"UUID": "b2b1", "FunctionArn": FUNCTION}
+    common = {"UUID": UUID, "FunctionArn": FUNCTION}
     found = {"EventSourceMappings": [common | one for one in mappings]}
     aws.expect("lambda", "list_event_source_mappings", found, EventSourceArn=STREAM)
     points = [] if late is None else [{"Maximum": late, "Timestamp": datetime.now(UTC)}]
-    asked = {name: ANY for name in ("StartTime", "EndTime", "Period", "Statistics")}
+    asked = dict.fromkeys(("StartTime", "EndTime", "Period", "Statistics"), ANY)
     asked |= {"Namespace": "AWS/Lambda", "MetricName": "IteratorAge"}
     asked["Dimensions"] = [{"Name": "FunctionName", "Value": "publish"}]
     aws.expect("cloudwatch", "get_metric_statistics", {"Datapoints": points}, **asked)
@@ -107,7 +108,7 @@ def test_a_stream_is_read_without_errors_and_in_time(
 
 
 def test_a_disabled_mapping_comes_with_the_command_that_enables_it(aws: StubbedAws) -> None:
-    assert "update-event-source-mapping --enabled --uuid b2b1" in read_by(
+    assert f"update-event-source-mapping --enabled --uuid {UUID}" in read_by(
         aws, {"State": "Disabled"}
     )
 
