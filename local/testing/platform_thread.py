@@ -105,9 +105,11 @@ class PlatformThread:
             raise error.with_traceback(None) from None
 
     def clear(self) -> None:
-        """Clear the journal and the apologies."""
+        """Clear the journal, the apologies and the outbox."""
         self.journal.clear()
         self.apologies.clear()
+        self.platform.outbox.mails.clear()
+        self.platform.outbox.events.clear()
 
     async def request(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to the simulator's control API and return the JSON of the response.
