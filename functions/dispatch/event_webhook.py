@@ -108,6 +108,7 @@ def _queue_recording(webhook: Webhook, event: CallEvent) -> WebhookResponse:
         "method": webhook.request.method,
         "body": webhook.request.text,
         "own": sorted(webhook.state),
+        "state": webhook.state,
         "received_at": webhook.request.received_at,
     }
     try:
