@@ -46,11 +46,7 @@ if TYPE_CHECKING:
 NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
 _ADDRESS = {"NotifyEmail": "you@example.com"}
 
-_MESSAGE_COUNTS = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
+_MESSAGE_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
 # How long a call's events may arrive after its end. Here, they arrive within a second.
 _SETTLE_SECONDS = "2"
@@ -231,8 +227,8 @@ class LocalPlatform:
     async def wait_until_idle(self) -> None:
         """Wait until every stored event is published, and every recording and mail has arrived.
 
-        A queue is idle when none of its messages is visible, in flight or delayed. This waits for
-        no webhook, and never ends while a function fails: give it a deadline.
+        This waits for no webhook and for no delayed message, and never ends while a function
+        fails: give it a deadline.
         """
         idle = 0
         while idle < 2:  # a message can be on its way from a queue to one that was just counted

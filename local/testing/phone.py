@@ -98,7 +98,8 @@ class Phone:
     def mails(self) -> list[Mail]:
         """The mails that you got about this test's calls, in order.
 
-        This waits until everything that happened so far is published, which takes some seconds.
+        Everything that happened so far is published first, which takes a few seconds. A mail that
+        waits for a transcript comes with the transcript.
 
         Raises
         ------
@@ -106,18 +107,19 @@ class Phone:
             If that takes more than 60 seconds.
         """
         __tracebackhide__ = True
-        self._wait_until_published()
+        ids = {event["detail"]["id"] for event in self.events}
         return [
             Mail(one["subject"], one["text"], one["at"], one["line"])
             for one in self._thread.platform.outbox.mails
-            if one["conversation_uuid"] in self._conversations
+            if one["id"] in ids
         ]
 
     @property
     def events(self) -> list[dict[str, Any]]:
         """The events that the event bus carried about this test's calls, as EventBridge sends them.
 
-        This waits as `mails` does. EventBridge promises no order.
+        Everything that happened so far is published first, as for `mails`. EventBridge promises
+        no order.
         """
         __tracebackhide__ = True
         self._wait_until_published()
@@ -132,7 +134,7 @@ class Phone:
         for call in self._calls:
             call.receive_record_events()
         try:
-            self._thread.run(asyncio.wait_for(self._thread.platform.wait_until_idle(), _PATIENCE))
+            self._thread.run(asyncio.wait_for(self._thread.publish(), _PATIENCE))
         except TimeoutError:
             raise AssertionError("the events of the calls were not published in time") from None
 

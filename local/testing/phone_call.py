@@ -228,9 +228,9 @@ class PhoneCall:
         return [self._recording(uuid) for uuid in self.receive_record_events()]
 
     def receive_record_events(self) -> list[str]:
-        """Advance time until the application has the event of each finished recording.
+        """Advance time until the application has the events of each finished recording.
 
-        Vonage sends it some time after the end of the recording.
+        Vonage sends them, and that of the transcript, some time after the end of the recording.
 
         Returns
         -------
@@ -243,9 +243,17 @@ class PhoneCall:
             for entry in self._own_entries("recording")
             if entry["state"] == "ended"
         ]
+        transcripts = sum(
+            one["action"] == "record" and "transcription" in one["details"]
+            for one in self._own_entries("action")
+            if one["state"] == "ended"
+        )
         self._until(
-            lambda: not uuids or self._webhooks("record") >= len(uuids),
-            "Vonage did not send a record event for every recording",
+            lambda: (
+                self._webhooks("record") >= len(uuids)
+                and self._webhooks("transcription") >= min(transcripts, len(uuids))
+            ),
+            "Vonage did not send an event for every recording and transcript",
         )
         return uuids
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.testing.phone import Phone
+from local.testing.platform_thread import PlatformThread
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.testing import Phone
-    from local.testing.platform_thread import PlatformThread
-
+ROOT = Path(__file__).parents[2]
+NUMBER = "447700900100"
 _LINK = re.compile(r"http://\S+/listen/\S+")
 
 
@@ -27,6 +30,18 @@ def faults(voice_platform: PlatformThread) -> Iterator[Any]:
 
     yield put
     put()
+
+
+@pytest.fixture(scope="module")
+def transcribing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformThread]:
+    """A platform whose line wants transcripts in its mails."""
+    line = {"transcript": True}
+    thread = PlatformThread(ROOT, tmp_path_factory.mktemp("voice"), {"lines": {NUMBER: line}})
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.stop()
 
 
 def types(phone: Phone) -> list[str]:
@@ -122,6 +137,17 @@ def test_a_recording_that_cannot_be_fetched_is_told(phone: Phone, faults: Any) -
     phone.call("reception").say("Please call me back").press("#")
     assert detail(phone, "voice.recording.failed")["reason"]
     assert "A message could not be fetched" in [mail.subject for mail in phone.mails]
+
+
+def test_a_transcript_is_told_and_in_the_only_mail(transcribing: PlatformThread) -> None:
+    phone = Phone(transcribing)
+    phone.callee().does_not_answer()
+    phone.call("reception", to=NUMBER).say("Please call me back about the oven").press("#")
+    assert types(phone) == ["voice.transcript.stored", "voice.voicemail.left"]
+    (mail,) = phone.mails
+    assert "Please call me back about the oven" in mail.text
+    assert mail.line == NUMBER
+    phone.reset()
 
 
 def test_webhooks_that_arrive_twice_are_told_once(phone: Phone, faults: Any) -> None:
