@@ -29,7 +29,7 @@ def a_call_of(
     def read(number: str | None) -> Any:
         return read_line(number, document if number == LINE else None, call.settings)[0]
 
-    return call._replace(read_line=read)
+    return call._replace(context=call.context._replace(read_line=read))
 
 
 def query(action: dict[str, Any]) -> dict[str, str]:
