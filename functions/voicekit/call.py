@@ -112,7 +112,7 @@ class Call(NamedTuple):
         of a callee's leg, only the parameter names it.
         """
         number = self._number_of_line()
-        if self.context is not None and self.context.read_line is not None:
+        if self.context.read_line is not None:
             return self.context.read_line(number)
         from voicekit.lines import read_line  # only flows that use a line pay for this import
 
