@@ -48,8 +48,9 @@ _ADDRESS = {"NotifyEmail": "you@example.com"}
 
 _MESSAGE_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
-# How long a call's events may arrive after its end. Here, they arrive within a second.
-_SETTLE_SECONDS = "2"
+# How long a call's events may arrive after its end. Here, they do within a second, and a recording
+# within a few.
+_SETTLE_SECONDS = "5"
 
 # The credentials that the web console redacts.
 _SECRETS = (
