@@ -46,8 +46,11 @@ if TYPE_CHECKING:
 NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
 _ADDRESS = {"NotifyEmail": "you@example.com"}
 
-# How long a call's events may arrive after its end. Here, they arrive within a second.
-_SETTLE_SECONDS = "2"
+_MESSAGE_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+# How long a call's events may arrive after its end. Here, they do within a second, and a recording
+# within a few.
+_SETTLE_SECONDS = "5"
 
 # The credentials that the web console redacts.
 _SECRETS = (
@@ -220,6 +223,29 @@ class LocalPlatform:
         url = f"{self.api_url}{path}"
         return sigv4.signed_headers(
             self.credentials, self.options.region, method, url, content, headers
+        )
+
+    async def wait_until_idle(self) -> None:
+        """Wait until every stored event is published, and every recording and mail has arrived.
+
+        This waits for no webhook and for no delayed message, and never ends while a function
+        fails: give it a deadline.
+        """
+        idle = 0
+        while idle < 2:  # a message can be on its way from a queue to one that was just counted
+            await self.streams.wait_until_read()
+            idle = 0 if await asyncio.to_thread(self._has_messages) else idle + 1
+            await asyncio.sleep(0.05)
+
+    def _has_messages(self) -> bool:
+        client = self.moto.client("sqs")
+        sources = [*self.stack.sources, *([self.stack.outbox] if self.stack.outbox else [])]
+        return any(
+            int(count)
+            for source in sources
+            for count in client.get_queue_attributes(
+                QueueUrl=source.queue_url, AttributeNames=_MESSAGE_COUNTS
+            )["Attributes"].values()
         )
 
     def announce(self, **fields: Any) -> None:

@@ -24,7 +24,7 @@ from botocore.config import Config
 from fetch_recording import job as jobs
 from fetch_recording.backoff import pause
 from fetch_recording.errors import OutOfTime, PermanentFailure
-from fetch_recording.fetch import FetchClients, fetch
+from fetch_recording.fetch import FetchClients, fetch, store_lost
 from fetch_recording.settings import from_environment
 from voicekit.redaction import error_fields
 from vonage_client import RateLimited, TokenSource, UrlAllowlist, session
@@ -33,7 +33,10 @@ from vonage_client.tokens import DOWNLOAD_LIFETIME
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+    from fetch_recording.job import Job
+
 _ATTEMPTS = 7
+_RECEIVES = 8  # maxReceiveCount of the queue
 
 # Few attempts, for short failures only: SQS delivers the message again.
 # Uploads to S3 go over TLS with a CRC32, so signing the payload would only hash it once more.
@@ -83,11 +86,13 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
     """Handle one message. An exception leaves it on the queue."""
     attempt = int(record.attributes.approximate_receive_count)
     log_fields: dict[str, Any] = {"attempt": attempt}
+    job = None
     try:
         clients = _clients()
         queued = jobs.parse(record.body, clients.settings.keep_events_days)
-        if queued.job is not None:
-            log_fields |= queued.job.key._asdict()
+        job = queued.job
+        if job is not None:
+            log_fields |= job.key._asdict()
         result = fetch(
             clients, queued, attempt, lambda: lambda_context.get_remaining_time_in_millis() / 1000
         )
@@ -96,11 +101,12 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
         _log_outcome("put_off", log_fields)
         raise
     except PermanentFailure as failure:
-        _send_to_dlq(record, failure.reason, str(failure), log_fields)
+        _give_up(record, job, failure.reason, str(failure), log_fields)
         return
     except Exception as error:
         if attempt >= _ATTEMPTS:
-            _send_to_dlq(record, "failed_too_often", f"{type(error).__name__}: {error}", log_fields)
+            text = f"{type(error).__name__}: {error}"
+            _give_up(record, job, "failed_too_often", text, log_fields)
             return
         seconds = _pause(attempt, error)
         _log_outcome("failed", log_fields | error_fields(error) | {"pause": round(seconds)})
@@ -129,6 +135,23 @@ def _retry_later(record: SQSRecord, seconds: float) -> None:
         )
     except Exception as error:
         _log_outcome("not_put_off", error_fields(error))
+
+
+def _give_up(
+    record: SQSRecord, job: Job | None, reason: str, text: str, log_fields: dict[str, Any]
+) -> None:
+    """Record that a recording is lost, then send its message to the dead-letter queue.
+
+    If the table fails, SQS delivers the message again; the last time, the record is left out.
+    """
+    try:
+        if job is not None:
+            store_lost(_clients(), job, reason)
+    except Exception as error:
+        if log_fields["attempt"] < _RECEIVES:
+            _log_outcome("failed", log_fields | error_fields(error))
+            raise
+    _send_to_dlq(record, reason, text, log_fields)
 
 
 def _send_to_dlq(record: SQSRecord, reason: str, text: str, log_fields: dict[str, Any]) -> None:

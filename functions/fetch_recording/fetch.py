@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from fetch_recording import media
 from fetch_recording.bucket import PART, RecordingBucket, StreamDigest
 from fetch_recording.errors import OutOfTime, PermanentFailure
-from records.recording_item import FileInfo, recording_item
+from records.recording_item import FileInfo, lost_item, recording_item
 from vonage_client import DownloadTooLarge, NotFound, UntrustedUrl, VonageRefused, open_download
 
 if TYPE_CHECKING:
@@ -106,7 +106,11 @@ def fetch(
         _put_once(
             clients,
             recording_item(
-                job.key, file, job.times, clients.now(), clients.settings.keep_recordings_days
+                job.key,
+                file,
+                job.times | job.labels,
+                clients.now(),
+                clients.settings.keep_recordings_days,
             ),
         )
     size = file.size if file else stored.size if stored else 0
@@ -114,6 +118,13 @@ def fetch(
         bucket.abort_stale_uploads(job.key)
     size_differs = file is not None and job.size not in (None, file.size)
     return FetchResult("stored" if file else "repeat", file, size_differs)
+
+
+def store_lost(clients: FetchClients, job: Job, reason: str) -> None:
+    """Record that a recording could not be fetched, so that its event and mail can say so."""
+    if job.key.kind == "record":
+        days = clients.settings.keep_recordings_days
+        _put_once(clients, lost_item(job.key, reason, job.labels, clients.now(), days))
 
 
 def _download(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fetch_recording.errors import PermanentFailure
 from records.event import CallEvent, event_item, parse_event
-from records.recording_item import ArchiveKey, archive_key
+from records.recording_item import ArchiveKey, archive_key, labels_of
 from voicekit.webhook_fields import BadRequest, json_object, parse_fields
 
 _URLS = {"record": "recording_url", "transcription": "transcription_url"}
@@ -16,13 +16,15 @@ _TIMES = ("start_time", "end_time")
 class Job(NamedTuple):
     """A recording or a transcript to fetch.
 
-    ``url``, ``times`` (start and end) and ``size`` (bytes) are from its event.
+    ``url``, ``times`` (start and end) and ``size`` (bytes) are from its event, and ``labels`` from
+    the URL that a flow gave it.
     """
 
     key: ArchiveKey
     url: object
     times: dict[str, str]
     size: int | None
+    labels: dict[str, str | int]
 
 
 class QueuedEvent(NamedTuple):
@@ -62,11 +64,13 @@ def parse(body: str, keep_days: int) -> QueuedEvent:
     except BadRequest as error:
         raise PermanentFailure("malformed", str(error)) from None
     return QueuedEvent(
-        event_item(event, text, method, received_at, keep_days), event.kind, _job(event)
+        event_item(event, text, method, received_at, keep_days),
+        event.kind,
+        _job(event, message.get("state")),
     )
 
 
-def _job(event: CallEvent) -> Job | None:
+def _job(event: CallEvent, state: object) -> Job | None:
     key = archive_key(event)
     if key is None:
         return None
@@ -76,7 +80,15 @@ def _job(event: CallEvent) -> Job | None:
         url=fields.get(_URLS[event.kind]),
         times={name: fields[name] for name in _TIMES if _is_time(fields.get(name))},
         size=_whole(fields.get("size")),
+        labels=labels_of(_texts(state)),
     )
+
+
+def _texts(state: object) -> dict[str, str]:
+    """Return the parameters of the URL; older messages have none."""
+    if not isinstance(state, dict):
+        return {}
+    return {name: value for name, value in state.items() if isinstance(value, str)}
 
 
 def _is_time(value: object) -> bool:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from records.recording_item import VOICEMAIL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -61,7 +63,7 @@ def completed(outcome: CallOutcome, missed: bool, time: str, stage: str) -> BusE
 
 def recorded(item: Mapping[str, Any], caller: LegSummary | None, stage: str) -> BusEvent:
     """Return the event of a stored recording, from its item; a voicemail has its own type."""
-    voicemail = item.get("purpose") == "voicemail"
+    voicemail = item.get("purpose") == VOICEMAIL
     from_, to = parties(item, caller)
     seconds = _whole(item.get("seconds"))
     length = "" if seconds is None else f" ({minutes(seconds)})"
@@ -89,11 +91,11 @@ def transcribed(item: Mapping[str, Any], stage: str) -> BusEvent:
     return BusEvent(SOURCE, "voice.transcript.stored", detail)
 
 
-def lost(recording: str, item: Mapping[str, Any], stage: str) -> BusEvent:
+def lost(item: Mapping[str, Any], stage: str) -> BusEvent:
     """Return the event of a recording that could not be fetched, from its item."""
-    detail = _detail(f"{recording}#lost", item["lost_at"], stage) | {
-        "recording_uuid": recording,
-        "conversation_uuid": item.get("conversation"),
+    detail = _detail(f"{item['recording']}#lost", item["lost_at"], stage) | {
+        "recording_uuid": item["recording"],
+        "conversation_uuid": item["conversation"],
         "reason": item["reason"],
     }
     return BusEvent(SOURCE, "voice.recording.failed", detail)

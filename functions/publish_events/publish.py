@@ -1,11 +1,15 @@
-"""Publish what a message of the queue is about, and queue the mails that follow from it."""
+"""Handle a message of the queue: publish what it is about, and queue the mail that follows from it.
+
+A mail is a message of its own, so that a failing mail never repeats an event.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from publish_events import call_events, message_queue
+from publish_events import call_events, mail_rules, message_queue
+from publish_events.send_mail import send_mail
 from publish_events.stream import messages_of
 from records.outcome import call_outcome, caller_of
 from records.reader import RecordNotFound
@@ -15,6 +19,9 @@ if TYPE_CHECKING:
 
     from publish_events.call_events import BusEvent
     from publish_events.clients import PublishClients
+    from publish_events.mail_rules import MailMessage
+
+_SORT_KEYS = {"recording": "record", "transcript": "transcription", "lost": "lost"}
 
 
 class NotPublished(Exception):
@@ -26,13 +33,13 @@ class UnknownMessage(Exception):
 
 
 def publish(clients: PublishClients, message: Mapping[str, Any]) -> str:
-    """Publish what a message is about.
+    """Handle a message of the queue.
 
     Returns
     -------
     str
-        ``published``, ``queued`` if it became other messages, or ``ignored`` if it is not the end
-        of a call, or if what it is about was deleted.
+        ``published``, ``mailed``, ``queued`` if it became other messages, or ``ignored`` if there
+        is nothing to send, such as after the data was deleted.
 
     Raises
     ------
@@ -41,28 +48,28 @@ def publish(clients: PublishClients, message: Mapping[str, Any]) -> str:
     NotPublished
         If the event bus refused the event.
     """
-    what = message.get("what")
-    stage = clients.settings.stage
+    what, stage = message.get("what"), clients.settings.stack.stage
     if what == "started":
-        return put(clients, call_events.started(message, stage))
+        return _put(clients, call_events.started(message, stage))
     if what == "emitted":
-        return put(clients, call_events.emitted(message, stage))
+        return _put(clients, call_events.emitted(message, stage))
     if what == "ended":
         return _ended(clients, message)
-    if what in ("recording", "transcript", "lost"):
+    if what in _SORT_KEYS:
         return _recording(clients, what, message["recording"])
     if what == "item":
         return _item(clients, message)
+    if what == "mail" or message.get("source") == "aws.cloudwatch":
+        return send_mail(clients, message)
     raise UnknownMessage("the message has an unknown type")
 
 
-def put(clients: PublishClients, event: BusEvent) -> str:
-    """Put one event on the bus, so that a refused event repeats no other."""
+def _put(clients: PublishClients, event: BusEvent) -> str:
+    """Put one event on the bus, so that a refused one repeats no other."""
     entry = {
         "EventBusName": clients.settings.bus,
         "Source": event.source,
         "DetailType": event.detail_type,
-        "Time": event.detail["time"],
         "Detail": json.dumps(event.detail, separators=(",", ":")),
     }
     response = clients.events.put_events(Entries=[entry])
@@ -79,23 +86,36 @@ def _ended(clients: PublishClients, message: Mapping[str, Any]) -> str:
     outcome = call_outcome(events, message["leg"])
     if outcome is None:
         return "ignored"
-    missed = outcome.is_missed(has_line=False)
+    missed = outcome.is_missed(has_line=clients.has_line(outcome.to))
     time = outcome.ended_at or message["time"]
-    return put(clients, call_events.completed(outcome, missed, time, clients.settings.stage))
+    event = call_events.completed(outcome, missed, time, clients.settings.stack.stage)
+    published = _put(clients, event)
+    if missed:
+        _queue_mail(clients, mail_rules.after_missed_call(clients, outcome, time))
+    return published
 
 
 def _recording(clients: PublishClients, what: str, recording: str) -> str:
-    items = clients.records.recording_items(recording)
-    stage = clients.settings.stage
-    item = items.get({"recording": "record", "transcript": "transcription"}.get(what, what))
+    items, stage = clients.records.recording_items(recording), clients.settings.stack.stage
+    item = items.get(_SORT_KEYS[what])
     if item is None:
         return "ignored"
-    if what == "lost":
-        return put(clients, call_events.lost(recording, item, stage))
     if what == "transcript":
-        return put(clients, call_events.transcribed(item, stage))
-    caller = caller_of(clients.records.events_in(item["conversation"]), item.get("start_time"))
-    return put(clients, call_events.recorded(item, caller, stage))
+        published = _put(clients, call_events.transcribed(item, stage))
+        _queue_mail(clients, mail_rules.after_transcript(clients, items))
+    elif what == "lost":
+        published = _put(clients, call_events.lost(item, stage))
+        _queue_mail(clients, mail_rules.after_lost(clients, item))
+    else:
+        caller = caller_of(clients.records.events_in(item["conversation"]), item.get("start_time"))
+        published = _put(clients, call_events.recorded(item, caller, stage))
+        _queue_mail(clients, mail_rules.after_recording(clients, items))
+    return published
+
+
+def _queue_mail(clients: PublishClients, mail: MailMessage | None) -> None:
+    if mail is not None:
+        message_queue.send(clients.sqs, clients.settings.queue_url, [mail])
 
 
 def _item(clients: PublishClients, message: Mapping[str, Any]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from voicekit.settings import EnvironmentReader, non_empty, whole
+from voicekit.settings import EnvironmentReader, non_empty, read_stack_settings, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from voicekit.settings import StackSettings
 
 _MOST_DELAY = 900  # seconds (SQS quotas: message timer)
 
@@ -19,8 +21,7 @@ class PublishSettings(NamedTuple):
     until its outcome is computed.
     """
 
-    stage: str
-    table: str
+    stack: StackSettings
     bucket: str
     queue_url: str
     dead_letter_queue_url: str
@@ -28,10 +29,6 @@ class PublishSettings(NamedTuple):
     topic: str
     base_url: str
     settle_seconds: int
-    signing_secret_id: str
-    switchboard_secret_id: str
-    default_flow: str
-    number_flows: str
 
 
 def from_environment(environment: Mapping[str, str]) -> PublishSettings:
@@ -44,8 +41,7 @@ def from_environment(environment: Mapping[str, str]) -> PublishSettings:
     """
     reader = EnvironmentReader(environment)
     settings = PublishSettings(
-        stage=reader.read("STAGE", non_empty),
-        table=reader.read("TABLE_NAME", non_empty),
+        stack=read_stack_settings(reader),
         bucket=reader.read("BUCKET_NAME", non_empty),
         queue_url=reader.read("CALL_EVENTS_QUEUE_URL", non_empty),
         dead_letter_queue_url=reader.read("CALL_EVENTS_DEAD_LETTER_QUEUE_URL", non_empty),
@@ -53,10 +49,6 @@ def from_environment(environment: Mapping[str, str]) -> PublishSettings:
         topic=reader.read("NOTIFICATION_TOPIC_ARN", str),
         base_url=reader.read("BASE_URL", non_empty),
         settle_seconds=reader.read("SETTLE_SECONDS", _delay),
-        signing_secret_id=reader.read("SIGNING_SECRET_ID", non_empty),
-        switchboard_secret_id=reader.read("SWITCHBOARD_SECRET_ID", non_empty),
-        default_flow=reader.read("DEFAULT_FLOW", non_empty),
-        number_flows=reader.read("NUMBER_FLOWS", str),
     )
     reader.check()
     return settings

@@ -129,7 +129,7 @@ def caller_of(events: Iterable[CallEvent], at: str | None = None) -> LegSummary 
     time = _time(at)
     for root in roots:
         start, end = _span(root)
-        if time and start - _ROUNDED <= time <= end + _ROUNDED:
+        if time and start - time <= _ROUNDED and time - end <= _ROUNDED:
             return root
     return next(iter(roots), None)
 
@@ -168,7 +168,7 @@ def _talked(leg: LegSummary, times: tuple[datetime, datetime]) -> bool:
     if answered:
         start = min(answered)
     elif seconds and end is not _LAST:
-        start = end - timedelta(seconds=seconds)
+        start = end - min(timedelta(seconds=seconds), end - _FIRST)
     return start < times[1] and times[0] < end
 
 
@@ -219,7 +219,7 @@ def _during(fields: Mapping[str, object], times: tuple[datetime, datetime]) -> b
     start, end = _time(fields.get("start_time")), _time(fields.get("end_time"))
     if start is None or end is None:
         return True
-    return times[0] - _ROUNDED <= end and start - _ROUNDED <= times[1]
+    return times[0] - end <= _ROUNDED and start - times[1] <= _ROUNDED
 
 
 def _time(value: object) -> datetime | None:

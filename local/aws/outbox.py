@@ -18,8 +18,8 @@ class Outbox:
     Attributes
     ----------
     mails
-        For each email: ``subject``, ``text``, ``at`` (ISO 8601), ``line`` (the called number or
-        None), and ``conversation_uuid`` (or None).
+        For each email: ``subject``, ``text``, ``at`` (ISO 8601), ``line`` (the called number) and
+        ``id`` (of the event that it follows); these two are None without a message attribute.
     events
         The events as EventBridge delivers them.
     """
@@ -46,5 +46,5 @@ def _mail(message: dict[str, Any]) -> dict[str, Any]:
         "text": message["Message"],
         "at": message["Timestamp"],
         "line": attributes.get("line", {}).get("Value"),
-        "conversation_uuid": attributes.get("conversation_uuid", {}).get("Value"),
+        "id": attributes.get("id", {}).get("Value"),
     }

@@ -52,7 +52,11 @@ class StreamSources:
         client: Any,
         region: str,
     ) -> None:
-        self._followers = [_Follower(one, invoke, client, region) for one in mappings]
+        self._running = asyncio.Event()
+        self._running.set()
+        self._followers = [
+            _Follower(one, invoke, client, region, self._running) for one in mappings
+        ]
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -65,8 +69,21 @@ class StreamSources:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def pause(self) -> None:
+        """Leave new records in the streams."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Read the streams again."""
+        self._running.set()
+
     async def wait_until_read(self) -> None:
-        """Wait until the functions have handled every record that is in the streams now."""
+        """Wait until the functions have handled every record that is in the streams now.
+
+        While the streams are paused, there is nothing to wait for.
+        """
+        if not self._running.is_set():
+            return
         # A look that is under way may have begun before now; the one after it has not.
         goals = [(one, one.empty_looks + 2) for one in self._followers]
         while any(one.empty_looks < goal for one, goal in goals):
@@ -82,17 +99,20 @@ class _Follower:
         invoke: Callable[[str, Any], Awaitable[Result]],
         client: Any,
         region: str,
+        running: asyncio.Event,
     ) -> None:
         self.empty_looks = 0
         self._mapping = mapping
         self._invoke = invoke
         self._client = client
         self._region = region
+        self._running = running
         self._shard: str | None = None
         self._position: dict[str, str] = {"ShardIteratorType": "TRIM_HORIZON"}
 
     async def follow(self) -> None:
         while True:
+            await self._running.wait()
             try:
                 records = await self._batch()
             except (BotoCoreError, ClientError) as error:

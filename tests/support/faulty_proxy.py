@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tests.support.http_servers import serving
 
@@ -94,7 +94,7 @@ class FaultyAws:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                operation = _operation(self.command, self.path, self.headers)
+                operation = _operation(self.command, self.path, self.headers, body)
                 proxy.asked[operation] += 1
                 count = proxy.asked[operation]
                 fault = proxy.faults.get(operation) or proxy.watch(operation, count, "before")
@@ -162,11 +162,13 @@ def _fault_response(fault: Fault, headers: Message) -> tuple[int, list[tuple[str
     )
 
 
-def _operation(method: str, path: str, headers: Message) -> str:
-    """Return the operation of a request, from its target, or for S3 from its method and query."""
+def _operation(method: str, path: str, headers: Message, body: bytes) -> str:
+    """Return the operation of a request: its target, its action, or for S3 by method and query."""
     target = headers.get("X-Amz-Target", "")
     if target:
         return str(target).rpartition(".")[2]
+    if "x-www-form-urlencoded" in headers.get("Content-Type", ""):
+        return parse_qs(body.decode())["Action"][0]  # as SNS has it
     query = urlsplit(path).query
     names = {
         "PUT": "UploadPart" if "partNumber" in query else "PutObject",
