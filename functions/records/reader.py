@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from records.event import normalized_leg, parse_event
 from records.outcome import caller_of
-from records.recording_item import item_key
+from records.recording_item import VOICEMAIL, item_key
 from records.timeline import ENDED
 from records.transcript import transcript_text
 from voicekit.signature import parameters
@@ -31,7 +31,6 @@ _BATCH_ATTEMPTS = 3  # DynamoDB leaves items out if it is throttled, or beyond 1
 _TEXT_FIELDS = ("content_type", "sha256", "start_time", "end_time", "stored_at")
 _NUMBER_FIELDS = ("size", "seconds", "channels")
 _ROW = ("status", "direction", "from", "to", "duration")
-_VOICEMAIL_DAY = "voicemail#"  # begins the key of a voicemail in the index by-day; a month follows
 _LARGEST_TRANSCRIPT = 1_000_000  # bytes; a message of an hour has less
 _FIRST_WORDS = 120  # characters
 _MISSING_OBJECT = ("NoSuchKey", "AccessDenied")  # the second without the right to list the bucket
@@ -184,7 +183,7 @@ class RecordReader:
         )
 
     def voicemails(self, month: str, most: int, cursor: str | None) -> HistoryPage:
-        """Return the voicemails of a month (UTC), oldest first within the page.
+        """Return the voicemails stored in a month (UTC), oldest first within the page.
 
         Parameters
         ----------
@@ -200,7 +199,7 @@ class RecordReader:
         InvalidCursor
             If the cursor is not of this month.
         """
-        found, following = self._of_day(f"{_VOICEMAIL_DAY}{month}", most, cursor)
+        found, following = self._of_day(f"{VOICEMAIL}#{month}", most, cursor)
         recordings = (self._partition_items(item["pk"]) for item in found)
         # The index is eventually consistent: it can have an item that was deleted.
         entries = [self._voicemail(items) for items in recordings if "record" in items]

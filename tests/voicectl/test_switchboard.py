@@ -265,6 +265,58 @@ async def test_the_document_is_changed_in_an_editor(board: CliTerminal) -> None:
     assert not (board.folder / ".connect" / "switchboard.json").exists()
 
 
+def many_lines(characters: int) -> dict[str, Any]:
+    """Return a document with business lines that has this many characters as JSON."""
+    line = {"greeting": "G" * 900, "ring": [{"number": "447700900001", "seconds": 20}]}
+    document = {"lines": {f"44770091{number:04}": dict(line) for number in range(40)}}
+    missing = characters - len(json.dumps(document))
+    number = 0
+    while missing > 0:
+        document["lines"][f"44770091{number:04}"]["thanks"] = "T" * min(900, max(1, missing - 14))
+        missing = characters - len(json.dumps(document))
+        number += 1
+    return document
+
+
+async def test_business_lines_of_the_largest_size_are_edited_and_undone(
+    board: CliTerminal,
+) -> None:
+    large = many_lines(59_000)
+    content = board.folder / "large.json"
+    content.write_text(json.dumps(large))
+    await store(board, {"numbers": {NUMBER: "greet"}})
+    writes = editor(board.folder, f"""cat {content} > "$1" """)
+    ran = await board("--yes", "switchboard", "edit", environment=writes)
+    assert ran.status == 0, ran
+    assert await held(board) == large
+    shorter = editor(board.folder, """sed -i 's/"seconds": 20/"seconds": 25/' "$1" """)
+    ran = await board("--yes", "switchboard", "edit", environment=shorter)
+    assert "lines.447700910000.ring: " in ran.out, ran
+    assert (await board("--yes", "switchboard", "undo")).status == 0
+    assert await held(board) == large
+
+
+async def test_business_lines_that_are_too_long_stay_as_a_draft(board: CliTerminal) -> None:
+    content = board.folder / "large.json"
+    content.write_text(json.dumps(many_lines(62_000)))
+    writes = editor(board.folder, f"""cat {content} > "$1" """)
+    ran = await board("--yes", "switchboard", "edit", environment=writes)
+    assert (ran.status, "longer than 60000 characters" in ran.err) == (1, True), ran
+    assert (board.folder / ".connect" / "switchboard.json").read_text() == content.read_text()
+    assert await held(board) == {}
+
+
+async def test_every_fault_of_a_line_is_shown_with_where_it_is(board: CliTerminal) -> None:
+    faults = {"ring": [{"number": "447700900001", "seconds": 1}], "colour": "red"}
+    file = board.folder / "faults.json"
+    file.write_text(json.dumps({"lines": {NUMBER: faults}}))
+    ran = await board("--yes", "switchboard", "set", str(file))
+    assert ran.status == 1
+    assert f"lines.{NUMBER}.ring[0].seconds" in ran.err
+    assert f"lines.{NUMBER}.colour" in ran.err
+    assert await held(board) == {}
+
+
 @pytest.mark.parametrize("written", ['{"dialling": "of"}', "no JSON"])
 async def test_an_edited_document_that_is_rejected_stays_as_a_draft(
     board: CliTerminal, written: str

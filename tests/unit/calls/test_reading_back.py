@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from records.recording_item import ArchiveKey, FileInfo, recording_item
+from records.recording_item import ArchiveKey, FileInfo, labels_of, recording_item
 from tests.unit.calls.api_harness import CONVERSATION, LEG
 
 if TYPE_CHECKING:
@@ -342,10 +342,10 @@ def leave(api: ApiHarness, number: int = 1, **changes: Any) -> str:
     recording = str(UUID(int=number))
     conversation = f"CON-{recording}"
     key = ArchiveKey("record", conversation, recording)
-    times = {"start_time": f"{DAY}T08:00:{number:02}Z"}
+    details: dict[str, str | int] = {"start_time": f"{DAY}T08:00:{number:02}Z"}
+    details |= labels_of({"purpose": "voicemail", "line": "442079460000"})
     content = FileInfo(38000, "ab" * 32, "cd" * 4, "audio/mpeg", 2.5, 1)
-    more = {"day": "voicemail#2027-01", "purpose": "voicemail", "line": "442079460000"}
-    item = recording_item(key, content, times, api.now, 30) | more | changes
+    item = recording_item(key, content, details, api.now, 30) | changes
     api.put_item({name: value for name, value in item.items() if value is not None})
     call = {"conversation_uuid": conversation, "from": "447700900123", "to": "442079460000"}
     ringing = {"from": "442079460000", "to": "447700900456", "direction": "outbound"}

@@ -78,8 +78,8 @@ def actions(make_client: Callable[[str], Any]) -> Iterator[set[Action]]:
     for kind in ("record", "transcription"):
         content = FileInfo(1, "0" * 64, "0" * 8, "audio/mpeg", None, None)
         place = ArchiveKey(kind, CONVERSATION, RECORDING)
-        more = {"day": "voicemail#2027-01"} if kind == "record" else {}
-        api.put_item(recording_item(place, content, {}, api.now, 30) | more)
+        purpose = {"purpose": "voicemail"}
+        api.put_item(recording_item(place, content, purpose, api.now, 30))
     recorder = Recorder(api)
     clients = [make_client(name) for name in ("dynamodb", "s3", "secretsmanager")]
     for client in clients:

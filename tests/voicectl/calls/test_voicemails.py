@@ -43,9 +43,12 @@ def put_in_month(terminal: CliTerminal, recording: str, month: str) -> None:
         TableName=terminal.platform.stack.outputs["TableName"],
         Key=key,
         UpdateExpression="SET #day = :day",
-        ConditionExpression="attribute_exists(pk)",
+        ConditionExpression="begins_with(#day, :voicemail)",
         ExpressionAttributeNames={"#day": "day"},
-        ExpressionAttributeValues={":day": {"S": f"voicemail#{month}"}},
+        ExpressionAttributeValues={
+            ":day": {"S": f"voicemail#{month}"},
+            ":voicemail": {"S": "voicemail#20"},
+        },
     )
 
 
@@ -55,6 +58,13 @@ def browser(folder: Path) -> tuple[dict[str, str], Path]:
     program.write_text(f"import sys\nopen({str(opened)!r}, 'w').write(sys.argv[1])\n")
     command = f"{shlex.quote(sys.executable)} {shlex.quote(str(program))} %s"
     return {"BROWSER": command}, opened
+
+
+async def test_a_new_message_is_the_last_of_this_month(terminal: CliTerminal) -> None:
+    recording = await leave_voicemail(terminal, "447700900662", "One loaf")
+    listed = (await terminal.json("voicemails"))["voicemails"]
+    assert listed[-1]["recording_uuid"] == recording
+    assert listed[-1]["from"] == "447700900662"
 
 
 async def test_messages_are_listed_in_order_of_time(
