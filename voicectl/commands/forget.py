@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from voicectl.admin_api import admin_api
 from voicectl.errors import VoicectlError
-from voicectl.phone_numbers import number
+from voicectl.phone_numbers import Mentions, number
 from voicectl.stored_data import DataEraser
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
     number = options.number
     if context.output.json and not (context.output.yes or options.dry_run):
         raise VoicectlError("--json does not prompt. Pass --yes to delete, or --dry-run to look.")
-    _refuse_own(number, context)
+    switchboard = _read_switchboard(context)
+    _refuse_own(number, context, switchboard)
     eraser = DataEraser(context.stack, context.output.line, context.sleep)
     found = eraser.find(number)
     hidden, deleted = found, False
@@ -66,7 +68,12 @@ def run(options: argparse.Namespace, context: Context) -> int:
                 )
     finally:
         eraser.release(hidden)
-    unreached = [*found.unreached, *_parameters_with(number, context), *_BEYOND]
+    unreached = [
+        *found.unreached,
+        *_parameters_with(number, context),
+        *_switchboards_with(number, switchboard),
+        *_BEYOND,
+    ]
     context.output.line("not reached:")
     for text in unreached:
         context.output.line(f"  {text}")
@@ -82,10 +89,23 @@ def run(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _refuse_own(number: str, context: Context) -> None:
+def _read_switchboard(context: Context) -> dict[str, Any] | None:
+    """Return the switchboard of the admin API, None if it cannot be read."""
+    try:
+        found: dict[str, Any] = admin_api(context).get("/switchboard")
+    except VoicectlError:
+        return None
+    return found
+
+
+def _refuse_own(number: str, context: Context, switchboard: dict[str, Any] | None) -> None:
     """Refuse the rented numbers, since every call is from or to one of them."""
     parameters = context.stack.parameters
     routed = [pair.partition("=")[0] for pair in parameters.get("NumberFlows", "").split(",")]
+    document = switchboard["document"] if switchboard else None
+    if isinstance(document, dict):
+        parts = (document.get(name) for name in ("lines", "numbers"))
+        routed += [one for part in parts if isinstance(part, dict) for one in part]
     if number in (context.settings.number, parameters.get("VonageNumber"), *routed):
         raise VoicectlError(
             f"{number} is one of your Vonage numbers: every call is from or to it. To delete"
@@ -114,6 +134,20 @@ def _show(context: Context, found: StoredData) -> bool:
     if not any(counts.values()):
         context.output.line("nothing is stored about this number")
     return any(counts.values())
+
+
+def _switchboards_with(number: str, switchboard: dict[str, Any] | None) -> list[str]:
+    """Return descriptions of the switchboard's versions that contain the number."""
+    if switchboard is None:
+        return ["the switchboard, which could not be read: look for the number there"]
+    versions = {
+        "the switchboard, which contains it: remove it with `switchboard edit`": switchboard,
+        "the switchboard's version before, which contains it until the next change": switchboard[
+            "previous"
+        ],
+    }
+    mentions = Mentions(number)
+    return [text for text, one in versions.items() if one and mentions.among(one["document"])]
 
 
 def _parameters_with(number: str, context: Context) -> list[str]:

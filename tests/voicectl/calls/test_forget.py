@@ -75,6 +75,26 @@ async def test_json_requires_yes_or_dry_run(terminal: CliTerminal) -> None:
     assert "Pass --yes to delete" in ran.json["error"]
 
 
+async def test_a_number_in_the_switchboard_is_named_and_one_of_its_lines_is_rejected(
+    terminal: CliTerminal,
+) -> None:
+    blocked, line = "447700900656", "447700900657"
+    file = terminal.folder / "switchboard.json"
+    try:
+        for document in ({"lines": {line: {"blocked": [blocked]}}}, {"lines": {line: {}}}):
+            file.write_text(json.dumps(document))
+            assert (await terminal("--yes", "switchboard", "set", str(file))).status == 0
+            result = await terminal.json("forget", blocked, "--yes")
+            named = [one for one in result["not_reached"] if one.startswith("the switchboard")]
+            assert len(named) == 1, named
+        assert "version before" in named[0]
+        rejected = await terminal("forget", line, "--yes")
+        assert (rejected.status, "your Vonage numbers" in rejected.err) == (1, True), rejected
+    finally:
+        file.write_text("{}")
+        await terminal("--yes", "switchboard", "set", str(file))
+
+
 @pytest.mark.parametrize(
     ("number", "status", "error"),
     [
