@@ -19,8 +19,11 @@ from local.aws import template as templates
 from local.aws.api_gateway import ApiGateway
 from local.aws.event_sources import EventSources
 from local.aws.lambda_service import LambdaService
+from local.aws.messaging import OUTBOX
 from local.aws.moto_server import MotoServer
+from local.aws.outbox import Outbox
 from local.aws.stack import create_stack
+from local.aws.stream_sources import StreamSources
 from local.explore.app_client import AppClient
 from local.explore.flow_files import missing, read_all
 from local.explore.report import explore
@@ -35,11 +38,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from local.aws.lambda_service import Result
     from local.aws.stack import EmulatedStack
     from local.explore.report import FlowReport
 
-# Numbers that Ofcom reserves for drama.
+# Numbers that Ofcom reserves for drama, and an address that does not exist (RFC 6761).
 NUMBERS = {"VonageNumber": "447700900000", "SecondNumber": "447700900001"}
+_ADDRESS = {"NotifyEmail": "you@example.com"}
+
+_MESSAGE_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+# How long a call's events may arrive after its end. Here, they do within a second, and a recording
+# within a few.
+_SETTLE_SECONDS = "5"
 
 # The credentials that the web console redacts.
 _SECRETS = (
@@ -121,6 +132,8 @@ class LocalPlatform:
     lambdas: LambdaService
     gateway: ApiGateway
     sources: EventSources
+    streams: StreamSources
+    outbox: Outbox
     vonage: Simulator
     phone: WebConsole
     api_url: str
@@ -163,7 +176,8 @@ class LocalPlatform:
             If moto's server ends.
         """
         ended = await self.moto.wait()
-        await self.sources.stop()  # each of its polls would log a warning
+        await self.streams.stop()  # each of its looks, and of the polls, would log a warning
+        await self.sources.stop()
         raise OSError(f"moto's server {ended}; start the local platform again")
 
     async def stop(self) -> None:
@@ -211,6 +225,29 @@ class LocalPlatform:
             self.credentials, self.options.region, method, url, content, headers
         )
 
+    async def wait_until_idle(self) -> None:
+        """Wait until every stored event is published, and every recording and mail has arrived.
+
+        This waits for no webhook and for no delayed message, and never ends while a function
+        fails: give it a deadline.
+        """
+        idle = 0
+        while idle < 2:  # a message can be on its way from a queue to one that was just counted
+            await self.streams.wait_until_read()
+            idle = 0 if await asyncio.to_thread(self._has_messages) else idle + 1
+            await asyncio.sleep(0.05)
+
+    def _has_messages(self) -> bool:
+        client = self.moto.client("sqs")
+        sources = [*self.stack.sources, *([self.stack.outbox] if self.stack.outbox else [])]
+        return any(
+            int(count)
+            for source in sources
+            for count in client.get_queue_attributes(
+                QueueUrl=source.queue_url, AttributeNames=_MESSAGE_COUNTS
+            )["Attributes"].values()
+        )
+
     def announce(self, **fields: Any) -> None:
         """Add fields to the stack file."""
         self._announced.update(fields)
@@ -233,6 +270,7 @@ class LocalPlatform:
         self._exit.push_async_callback(self.gateway.stop)
         await self.gateway.start(listening)
         self.sources.start()
+        self.streams.start()
         # Stop the simulator before the API, so that calls can send their last webhooks. The second
         # stop does nothing.
         self._exit.push_async_callback(self.vonage.stop)
@@ -256,7 +294,8 @@ class LocalPlatform:
         parameters = dict(self.options.parameters)
         # The template requires https and your own numbers; neither exists locally.
         forced = {"PublicBaseUrl": self.api_url}
-        forced |= {name: number for name, number in NUMBERS.items() if name not in parameters}
+        defaults = NUMBERS | _ADDRESS
+        forced |= {name: value for name, value in defaults.items() if name not in parameters}
         template = templates.read(path, self.options.region, parameters, forced)
         check_flows(template, self.root)
         return template
@@ -289,11 +328,22 @@ class LocalPlatform:
             self.options.concurrency,
         )
         self._exit.push_async_callback(self.lambdas.stop)
-        client = self.moto.client("sqs")
+        self.outbox = Outbox()
+        outbox = [self.stack.outbox] if self.stack.outbox else []
+        region = self.options.region
         self.sources = EventSources(
-            self.stack.sources, self.lambdas.invoke, client, self.options.region
+            [*self.stack.sources, *outbox], self._invoke, self.moto.client("sqs"), region
         )
         self._exit.push_async_callback(self.sources.stop)
+        self.streams = StreamSources(
+            self.stack.streams, self._invoke, self.moto.client("dynamodbstreams"), region
+        )
+        self._exit.push_async_callback(self.streams.stop)
+
+    async def _invoke(self, function: str, event: Any) -> Result:
+        """Invoke a function with messages or records; those of the outbox need none."""
+        target = self.outbox.receive if function == OUTBOX else self.lambdas.invoke
+        return await target(function, event)
 
     def _folders(self) -> dict[str, tuple[Path, ...]]:
         """Return each function's search path: its code, its layers, then the runtime's packages."""
@@ -354,6 +404,7 @@ class LocalPlatform:
                 listen=self.lambdas.listen,
                 code=self.root / "functions",
                 explore=self._explore,
+                outbox=self.outbox,
                 dynamodb=self.moto.client("dynamodb"),
                 s3=self.moto.client("s3"),
             )
@@ -401,6 +452,7 @@ class LocalPlatform:
             "VONAGE_API_URL": self.vonage.tls_url,
             "VONAGE_LOCAL_HOST": self.vonage.tls_url.removeprefix("https://"),
             "REQUESTS_CA_BUNDLE": self.vonage.ca_file,
+            "SETTLE_SECONDS": _SETTLE_SECONDS,
             **self.options.environment,
         }
 
@@ -433,6 +485,9 @@ def describe(
         "bucket": "BucketName",
         "queue_url": "RecordingsQueueUrl",
         "dead_letter_queue_url": "RecordingsDeadLetterQueueUrl",
+        "event_bus": "EventBusName",
+        "call_events_queue_url": "CallEventsQueueUrl",
+        "call_events_dead_letter_queue_url": "CallEventsDeadLetterQueueUrl",
     }
     numbers = {"vonage_number": "VonageNumber", "second_number": "SecondNumber"}
     values = template.parameters

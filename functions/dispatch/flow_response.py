@@ -21,10 +21,11 @@ from dispatch.flow_runner import (
 )
 from voicekit import webhook as webhooks
 from voicekit.aws_client import AwsClient
-from voicekit.call import from_webhook
+from voicekit.call import FlowContext, InvalidState, from_webhook
 from voicekit.dial_policy import calls_phone
 from voicekit.redaction import redact
 from voicekit.settings import from_environment
+from voicekit.signature import fingerprint
 from voicekit.signing_secrets import SigningSecretCache
 from voicekit.switchboard import READ_SECONDS, SwitchboardCache
 from voicekit.webhook import Webhook, WebhookResponse
@@ -94,6 +95,7 @@ def respond(
     *arguments: object,
     optional: bool = False,
     flow: str | None = None,
+    reserve: float = 0.0,
 ) -> WebhookResponse:
     """Run a function of a flow, and return its NCCO, or an apology if it fails.
 
@@ -108,31 +110,48 @@ def respond(
     flow
         The name of the flow. The default is the flow in the URL, then the flow of the called
         number.
+    reserve
+        Seconds of the time left that the flow must not use.
     """
     config = settings()
     log_fields: dict[str, Any] = {}
     flow = flow or webhook.state.get("flow")
     flow = flow or select_flow(_called_number(webhook), _switchboard(webhook, log_fields), config)
-    read = functools.partial(_read_line, webhook, log_fields)
-    call: Call = from_webhook(webhook, flow, config, read)
+    context = FlowContext(
+        hook,
+        functools.partial(_signing_secrets, webhook),
+        webhook.request.received_at,
+        [],
+        functools.partial(_read_line, webhook, log_fields),
+    )
     try:
-        actions = run(
-            hook,
-            call,
-            *arguments,
-            within=webhook.time_left(config.flow_time_limit),
-            optional=optional,
-        )
-    except FlowFailed as failure:
+        call: Call = from_webhook(webhook, flow, config, context)
+        within = webhook.time_left(config.flow_time_limit + reserve) - reserve
+        actions = run(hook, call, *arguments, within=within, optional=optional)
+    except (FlowFailed, InvalidState) as failure:
         response = apology(failure, flow)
+        if "secret" in webhook.state and isinstance(failure, FlowFailed):
+            # the text of the exception may repeat what the caller entered
+            response.log_fields.pop("detail", None)
         return response._replace(log_fields=response.log_fields | log_fields)
     log_fields["flow"] = flow
+    emitted = tuple(context.emitted)
     if actions is None:
-        return WebhookResponse(204, log_fields=log_fields)
+        return WebhookResponse(204, log_fields=log_fields, emitted=emitted)
     if any(map(calls_phone, actions)) and not _switchboard(webhook, log_fields).dialing:
         log_fields["dialling"] = "off"
         actions = replace_dial_actions(actions)
-    return WebhookResponse(200, actions, log_fields=log_fields)
+    return WebhookResponse(200, actions, log_fields=log_fields, emitted=emitted)
+
+
+def _signing_secrets(webhook: Webhook) -> list[str]:
+    """Return the signature secrets, first the one that signed this webhook.
+
+    Any environment that verifies the next webhook of the call knows it, during a rotation too. The
+    webhook has just been verified, so this reads a copy.
+    """
+    ours = secrets().get(0.0).secrets
+    return sorted(ours, key=lambda secret: fingerprint(secret) != webhook.signed_by)
 
 
 def _switchboard(webhook: Webhook, log_fields: dict[str, Any]) -> Switchboard:

@@ -116,11 +116,10 @@ def run(
     return checked
 
 
-def apology(failure: FlowFailed, flow: str) -> WebhookResponse:
-    """Return the apology for a flow that failed, and log fields with the cause."""
+def apology(failure: Exception, flow: str) -> WebhookResponse:
+    """Return the apology for a flow that failed or must not run, and log fields with the cause."""
     log_fields: dict[str, Any] = {"flow": flow if flow in flow_names() else "unknown"}
-    if failure.__cause__ is not None:
-        log_fields |= _error_fields(failure.__cause__)
+    log_fields |= _error_fields(failure.__cause__ or failure)
     return WebhookResponse(200, [ncco.talk(APOLOGY)], "apology", log_fields)
 
 

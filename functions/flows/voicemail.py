@@ -18,7 +18,10 @@ def answer(call: Call) -> list[dict[str, Any]]:
             " We will get back to you as soon as we can."
         ),
         ncco.record(
-            end_on_silence=3, end_on_key="#", beep_start=True, event_url=call.url("recordings")
+            end_on_silence=3,
+            end_on_key="#",
+            beep_start=True,
+            event_url=call.url("recordings", purpose="voicemail"),
         ),
         ncco.talk("Thank you for your message. Goodbye."),
     ]

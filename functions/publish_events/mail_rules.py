@@ -45,7 +45,7 @@ def after_missed_call(
         if _is_message(items.get("record") or items.get("lost")):
             return None
     body = {"about": "missed", "from": outcome.from_, "to": outcome.to, "time": time}
-    return {"what": "mail", **body, "rung": outcome.rung}, 0
+    return {"what": "mail", **body, "rung": outcome.rung, "leg": outcome.leg}, 0
 
 
 def after_recording(

@@ -35,15 +35,27 @@ def send_mail(clients: PublishClients, message: Mapping[str, Any]) -> str:
     mail = _mail(clients, message)
     if mail is None:
         return "ignored"
-    line = {"line": {"DataType": "String", "StringValue": mail.line}} if mail.line else {}
+    attributes = {"line": mail.line, "id": _event_id(message)}
     clients.sleep(_PACE)
     clients.sns.publish(
         TopicArn=clients.settings.topic,
         Subject=mail.subject,
         Message=mail.text,
-        MessageAttributes=line,
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in attributes.items()
+            if value
+        },
     )
     return "mailed"
+
+
+def _event_id(message: Mapping[str, Any]) -> str | None:
+    """Return the id of the event that a mail follows, so that subscribers can tell repeats."""
+    if "leg" in message:
+        return f"{message['leg']}#completed"
+    kind = "lost" if message.get("about") == "lost" else "recording"
+    return f"{message['recording']}#{kind}" if "recording" in message else None
 
 
 def _mail(clients: PublishClients, message: Mapping[str, Any]) -> Mail | None:

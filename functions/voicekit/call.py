@@ -10,13 +10,45 @@ from voicekit.e164 import is_number
 from voicekit.webhook_fields import SIP_HEADER_PREFIX, BadRequest, is_vonage_field, json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from voicekit.lines import Line
     from voicekit.settings import StackSettings
     from voicekit.webhook import Webhook
 
 _WEBHOOKS = ("answer", "dtmf", "asr", "notification", "event", "recordings")
+_OUR_PARAMETERS = ("flow", "signed", "secret")
+
+
+class InvalidState(Exception):
+    """The URL has a state whose token is invalid, so the flow must not run."""
+
+
+class FlowContext(NamedTuple):
+    """What the methods of a call need of the application.
+
+    Attributes
+    ----------
+    hook
+        The function of the flow that runs, such as ``dtmf``.
+    secrets
+        Returns the signature secrets: the first one signs, all of them are valid.
+    now
+        When the webhook arrived, in seconds since 1970.
+    emitted
+        The events that the flow emitted so far.
+    read_line
+        Returns the business line of a number; None reads no switchboard.
+    """
+
+    hook: str
+    secrets: Callable[[], Sequence[str]]
+    now: float
+    emitted: list[dict[str, Any]]
+    read_line: Callable[[str | None], Line] | None = None
+
+    def __repr__(self) -> str:
+        return f"FlowContext({self.hook!r})"
 
 
 class Call(NamedTuple):
@@ -41,6 +73,9 @@ class Call(NamedTuple):
     state
         The query parameters of the webhook's URL: those that the flow passed to `url`, or those of
         the URL configured at Vonage. They are not signed on POST.
+    signed_state
+        The state that the flow passed to `url` as ``state``; empty without one. It is what the flow
+        passed, in this conversation, within the last four hours.
     settings
         The settings of the stack.
     base_url
@@ -49,8 +84,8 @@ class Call(NamedTuple):
         Whether Vonage's signature covers the fields above. It is False only for an answer webhook
         by GET whose payload hash does not match. Even a signed number proves nothing about the
         caller, who can choose it.
-    read_line
-        Returns the business line of a number; None reads no switchboard.
+    context
+        What `url` and `emit` need of the application; flows do not use it.
     """
 
     flow: str
@@ -62,10 +97,11 @@ class Call(NamedTuple):
     custom_data: Mapping[str, Any]
     sip_headers: Mapping[str, str]
     state: Mapping[str, str]
+    signed_state: Mapping[str, Any]
     settings: StackSettings
     base_url: str
     verified: bool
-    read_line: Callable[[str | None], Line] | None = None
+    context: FlowContext
 
     @property
     def line(self) -> Line:
@@ -76,8 +112,8 @@ class Call(NamedTuple):
         of a callee's leg, only the parameter names it.
         """
         number = self._number_of_line()
-        if self.read_line is not None:
-            return self.read_line(number)
+        if self.context.read_line is not None:
+            return self.context.read_line(number)
         from voicekit.lines import read_line  # only flows that use a line pay for this import
 
         return read_line(number, None, self.settings)[0]
@@ -101,7 +137,15 @@ class Call(NamedTuple):
         text = self.state.get("attempt", "")
         return int(text) if re.fullmatch("[1-9][0-9]?", text) else 1
 
-    def url(self, webhook: str, /, **state: str | int) -> str:
+    def url(
+        self,
+        webhook: str,
+        /,
+        *,
+        state: Mapping[str, Any] | None = None,
+        secret: bool = False,
+        **parameters: str | int,
+    ) -> str:
         """Return the URL of a webhook that runs the same flow.
 
         Parameters
@@ -109,21 +153,73 @@ class Call(NamedTuple):
         webhook
             ``answer``, ``dtmf``, ``asr``, ``notification``, ``event`` or ``recordings``.
         state
-            Query parameters that the flow gets back in `state`, such as ``attempt=2``. A flow has
-            no other state. Vonage, and everyone with access to its logs, can read them.
+            A dict that the flow gets back in `signed_state`: up to 1,024 bytes of JSON. It is
+            signed, valid for this conversation and for at least three hours. It is not encrypted.
+        secret
+            Whether what the caller enters is a secret. The flow gets the digits and the speech, and
+            nothing else does: they are neither stored nor logged.
+        parameters
+            Query parameters that the flow gets back in `state`, such as ``attempt=2``. They are not
+            signed on POST.
+
+        Vonage, and everyone with access to its logs, can read parameters and state.
 
         Raises
         ------
         ValueError
-            If there is no such webhook, or if Vonage uses a name for a field of its own.
+            If there is no such webhook, if a name is reserved, or if the state is too large.
+        TypeError
+            If ``state`` is not a dict, or has a value that JSON does not know, or if ``secret`` is
+            not a bool.
         """
         if webhook not in _WEBHOOKS:
             raise ValueError(f"{webhook}: unknown webhook; expected one of {', '.join(_WEBHOOKS)}")
-        reserved = sorted(name for name in state if is_vonage_field(name) or name == "flow")
+        reserved = [n for n in sorted(parameters) if is_vonage_field(n) or n in _OUR_PARAMETERS]
         if reserved:
             raise ValueError(f"{', '.join(reserved)}: reserved name. Choose another name.")
-        query = urlencode({"flow": self.flow, **state})
-        return f"{self.base_url}/webhooks/{webhook}?{query}"
+        query = {"flow": self.flow, **parameters}
+        if state is not None:
+            from voicekit.signed_state import sign_state
+
+            secrets, now = self.context.secrets(), self.context.now
+            query["signed"] = sign_state(state, secrets, self.conversation_uuid, now)
+        if not isinstance(secret, bool):
+            raise TypeError("secret is neither True nor False")
+        if secret:
+            query["secret"] = "1"  # noqa: S105 - a flag
+        return f"{self.base_url}/webhooks/{webhook}?{urlencode(query)}"
+
+    def emit(self, name: str, data: Mapping[str, Any]) -> None:
+        """Emit an event of your own, which is stored with the webhook and then published.
+
+        The event counts only if this function of the flow returns a valid result. If Vonage repeats
+        the webhook, what the flow emitted first counts. A webhook has at most ten events, with
+        16,384 bytes of JSON in total.
+
+        Parameters
+        ----------
+        name
+            Words in lower case, separated by periods, such as ``appointment.cancelled``. The first
+            word is not ``voice``.
+        data
+            A dict of JSON values.
+
+        Raises
+        ------
+        ValueError
+            If the name or the data is invalid, or there are too many events.
+        TypeError
+            If the data is not a dict, or has a value that JSON does not know.
+        RuntimeError
+            In the function ``answer``, whose webhook is not stored.
+        """
+        from voicekit.emitted_events import add_event
+
+        if self.context.hook == "answer":
+            raise RuntimeError(
+                "emit: the answer webhook is not stored. Emit in dtmf, asr, notification or event."
+            )
+        add_event(self.context.emitted, name, data, self.flow)
 
 
 class SpeechResult(NamedTuple):
@@ -168,18 +264,18 @@ class Event(NamedTuple):
 
 
 def from_webhook(
-    webhook: Webhook,
-    flow: str,
-    settings: StackSettings,
-    read_line: Callable[[str | None], Line] | None = None,
+    webhook: Webhook, flow: str, settings: StackSettings, context: FlowContext | None = None
 ) -> Call:
-    """Build the call from a webhook.
+    """Build the call from a webhook; without a context, it can neither sign state nor emit.
 
     Raises
     ------
     BadRequest
         If a field has the wrong type.
+    InvalidState
+        If the URL has a state that is not signed for this conversation, or has expired.
     """
+    context = context or FlowContext("answer", tuple, webhook.request.received_at, [])
     fields = webhook.fields
     signed = fields if webhook.verified else {}
     custom = signed.get("custom_data") or {}
@@ -187,12 +283,13 @@ def from_webhook(
         custom = json_object(custom, "custom_data")
     if not isinstance(custom, dict):
         raise BadRequest("custom_data is not an object")
+    conversation = _text(fields, "conversation_uuid")
     return Call(
         flow=flow,
         from_=_text(fields, "from") or _text(fields, "from_user"),
         to=_text(fields, "to"),
         uuid=_text(fields, "uuid") or _text(fields, "call_uuid"),
-        conversation_uuid=_text(fields, "conversation_uuid"),
+        conversation_uuid=conversation,
         region_url=_text(fields, "region_url"),
         custom_data=custom,
         sip_headers={
@@ -201,11 +298,26 @@ def from_webhook(
             if name.startswith(SIP_HEADER_PREFIX) and isinstance(value, str)
         },
         state=webhook.state,
+        signed_state=_signed_state(webhook.state, conversation, context),
         settings=settings,
         base_url=webhook.base_url,
         verified=webhook.verified,
-        read_line=read_line,
+        context=context,
     )
+
+
+def _signed_state(
+    parameters: Mapping[str, str], conversation: str | None, context: FlowContext
+) -> Mapping[str, Any]:
+    if "signed" not in parameters:
+        return {}
+    from voicekit.signed_state import read_state
+    from voicekit.signed_token import InvalidToken
+
+    try:
+        return read_state(parameters["signed"], context.secrets(), conversation, context.now)
+    except InvalidToken as error:
+        raise InvalidState(f"invalid state token in the URL: {error}") from None
 
 
 def input_of(fields: Mapping[str, Any]) -> Input:

@@ -82,12 +82,16 @@ class Webhook(NamedTuple):
 
 
 class WebhookResponse(NamedTuple):
-    """The response to a webhook: its status, its JSON body if any, and what to log."""
+    """The response to a webhook: its status, its JSON body if any, and what to log.
+
+    ``emitted`` are the events of the flow that made the response.
+    """
 
     status: int
     body: object = None
     outcome: str = "answered"
     log_fields: dict[str, Any] = {}  # noqa: RUF012 - a tuple's default, never modified
+    emitted: tuple[dict[str, Any], ...] = ()
 
 
 def handler(

@@ -18,6 +18,7 @@ from aiohttp import web
 from local.aws import payload, sigv4
 from local.aws.lambda_service import PayloadTooLarge
 from local.aws.request_log import LoggedRequest, RequestLog
+from local.aws.secret_input import without_secret
 from local.aws.throttle import RouteThrottle
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class ApiGateway:
                 function=route.function,
                 request_id=result.request_id if result else None,
                 log=result.log if result else (),
-                event=event,
+                event=None if event is None else without_secret(event),
                 status=response.status,
                 headers={name.lower(): value for name, value in response.headers.items()},
                 body=response.body if isinstance(response.body, bytes) else b"",

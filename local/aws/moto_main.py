@@ -12,12 +12,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from moto.dynamodbstreams.models import dynamodbstreams_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_SHARD_ITERATORS = 100
 
 
 class QuietHandler(WSGIRequestHandler):
@@ -55,17 +58,27 @@ def serialize_dynamodb(application: WSGIApplication) -> WSGIApplication:
     """Serve DynamoDB requests one at a time.
 
     moto runs a transaction without a lock, and rolls a failed one back by restoring the whole
-    table. A concurrent write of another request would be lost.
+    table. A concurrent write of another request would be lost, and a concurrent read of the
+    table's stream would return records of what was rolled back.
     """
     lock = threading.Lock()
 
     def serial(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        if not environment.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+        if not environment.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
             return application(environment, start)
         with lock:
+            drop_shard_iterators()
             return application(environment, start)
 
     return serial
+
+
+def drop_shard_iterators() -> None:
+    """Remove all but the latest shard iterators: moto adds two with each look at a stream."""
+    for regions in dynamodbstreams_backends.values():
+        for backend in regions.values():
+            while len(backend.shard_iterators) > _SHARD_ITERATORS:
+                del backend.shard_iterators[next(iter(backend.shard_iterators))]
 
 
 def end_with_parent(end: Callable[[int], None] = os._exit) -> None:

@@ -1,7 +1,7 @@
 """Create the template's resources in moto, and describe the stack to the rest of the platform.
 
-moto's CloudFormation creates the tables, buckets and queues. The secrets are created through their
-own API. The other resources need only a name here.
+moto's CloudFormation creates the tables, buckets and queues. The secrets, event buses and topics
+are created through their own APIs. The other resources need only a name here.
 """
 
 from __future__ import annotations
@@ -12,15 +12,26 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from local.aws import messaging
 from local.aws.constants import ACCOUNT, STACK
+from local.aws.event_pattern import check_pattern
 from local.aws.template import Resolver, TemplateError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from local.aws.credentials import LocalCredentials
     from local.aws.moto_server import MotoServer
     from local.aws.template import Template
 
 CREATED_BY_CLOUDFORMATION = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
+_STREAM_SETTINGS = frozenset(
+    {
+        *("BatchSize", "BisectBatchOnFunctionError", "Enabled", "EventSourceArn"),
+        *("FilterCriteria", "FunctionName", "FunctionResponseTypes", "MaximumRetryAttempts"),
+        *("MaximumBatchingWindowInSeconds", "StartingPosition"),
+    }
+)
 _FUNCTION_ARN = re.compile(r":function:(?P<name>[^:/]+)")
 
 
@@ -73,15 +84,55 @@ class EventSourceMapping:
 
 
 @dataclass(frozen=True)
+class StreamMapping:
+    """A DynamoDB stream whose records invoke a function.
+
+    Attributes
+    ----------
+    function
+        The function's logical id.
+    stream_arn
+        The stream.
+    batch_size
+        The most records of an invocation.
+    window
+        Seconds to collect a batch.
+    reports_failures
+        Whether the function's result names the records to retry.
+    bisects
+        Whether a batch that failed is split in two.
+    retries
+        The most retries of a batch, after which it is dropped; None for no limit.
+    patterns
+        The filters' patterns; a record must match one, if there are any.
+    """
+
+    function: str
+    stream_arn: str
+    batch_size: int
+    window: float
+    reports_failures: bool
+    bisects: bool
+    retries: int | None
+    patterns: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class EmulatedStack:
-    """A stack: its functions, routes, event source mappings, outputs, names and secrets' ARNs."""
+    """A stack: functions, routes, event sources, outputs, names, secrets' ARNs and the outbox.
+
+    ``outbox`` is the queue that receives what the event buses and the email subscriptions carry;
+    None if the template has none of them.
+    """
 
     functions: dict[str, Function]
     routes: tuple[Route, ...]
     sources: tuple[EventSourceMapping, ...]
+    streams: tuple[StreamMapping, ...]
     outputs: dict[str, str]
     names: dict[str, str]
     secrets: dict[str, str] = field(default_factory=dict)
+    outbox: EventSourceMapping | None = None
 
 
 def create_stack(
@@ -106,6 +157,9 @@ def create_stack(
     storage_names, storage_attributes = _create_storage(server, template)
     names |= storage_names | _function_names(template)
     attributes |= storage_attributes
+    bus_names, bus_attributes = messaging.create_buses_and_topics(server, template)
+    names |= bus_names
+    attributes |= bus_attributes
     for logical in template.of_type("AWS::ApiGatewayV2::Api"):
         names[logical] = "local"
         attributes[logical, "ApiEndpoint"] = api_url
@@ -116,10 +170,22 @@ def create_stack(
         functions=_functions(template, resolver, names),
         routes=_routes(template, resolver, names),
         sources=_sources(template, resolver, names, attributes),
+        streams=_streams(template, resolver, names),
         outputs=_outputs(template, resolver),
         names=names,
         secrets=secrets,
+        outbox=_outbox(server, template, resolver, names),
     )
+
+
+def _outbox(
+    server: MotoServer, template: Template, resolver: Resolver, names: dict[str, str]
+) -> EventSourceMapping | None:
+    created = messaging.create_outbox(server, template, resolver, names)
+    if created is None:
+        return None
+    url, arn = created
+    return EventSourceMapping(messaging.OUTBOX, url, arn, 10, 0, False, 1)
 
 
 def _create_secrets(
@@ -152,6 +218,11 @@ def _create_storage(
     }
     if not resources:
         return {}, {}
+    streams = [
+        logical
+        for logical, resource in resources.items()
+        if "StreamSpecification" in resource.get("Properties", {})
+    ]
     client = server.client("cloudformation")
     # moto orders resources by their dependencies, and reads Number parameters as text.
     client.create_stack(
@@ -165,6 +236,10 @@ def _create_storage(
                 | {
                     f"Arn{logical}": {"Value": {"Fn::GetAtt": [logical, "Arn"]}}
                     for logical in resources
+                }
+                | {
+                    f"Stream{logical}": {"Value": {"Fn::GetAtt": [logical, "StreamArn"]}}
+                    for logical in streams
                 },
             }
         ),
@@ -184,6 +259,7 @@ def _create_storage(
         for logical in resources
     }
     attributes = {(logical, "Arn"): outputs[f"Arn{logical}"] for logical in resources}
+    attributes |= {(logical, "StreamArn"): outputs[f"Stream{logical}"] for logical in streams}
     return names, attributes
 
 
@@ -298,10 +374,7 @@ def _sources(
         for logical in template.of_type("AWS::SQS::Queue")
     }
     sources = []
-    for resource in template.of_type("AWS::Lambda::EventSourceMapping").values():
-        properties = resolver.resolve(resource["Properties"])
-        if properties.get("Enabled") is False:
-            continue
+    for _, properties in _mappings(template, resolver, "sqs"):
         arn = properties["EventSourceArn"]
         sources.append(
             EventSourceMapping(
@@ -316,3 +389,62 @@ def _sources(
             )
         )
     return tuple(sources)
+
+
+def _streams(
+    template: Template, resolver: Resolver, names: dict[str, str]
+) -> tuple[StreamMapping, ...]:
+    """Return the mappings of DynamoDB streams.
+
+    Raises
+    ------
+    TemplateError
+        If one has a filter or a setting that the platform does not support.
+    """
+    streams = []
+    for logical, properties in _mappings(template, resolver, "dynamodb"):
+        unsupported = sorted(set(properties) - _STREAM_SETTINGS)
+        if unsupported or properties["StartingPosition"] != "TRIM_HORIZON":
+            problem = ", ".join(unsupported) or "a StartingPosition other than TRIM_HORIZON"
+            raise TemplateError(f"{logical}: the local platform does not support {problem}")
+        retries = int(properties.get("MaximumRetryAttempts", -1))
+        streams.append(
+            StreamMapping(
+                function=_logical_id(properties["FunctionName"], names),
+                stream_arn=properties["EventSourceArn"],
+                batch_size=int(properties.get("BatchSize", 100)),
+                window=float(properties.get("MaximumBatchingWindowInSeconds", 0)),
+                reports_failures="ReportBatchItemFailures"
+                in properties.get("FunctionResponseTypes", []),
+                bisects=bool(properties.get("BisectBatchOnFunctionError", False)),
+                retries=None if retries < 0 else retries,
+                patterns=_patterns(logical, properties),
+            )
+        )
+    return tuple(streams)
+
+
+def _patterns(logical: str, properties: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    filters = properties.get("FilterCriteria", {}).get("Filters", [])
+    patterns = tuple(json.loads(one["Pattern"]) for one in filters)
+    for pattern in patterns:
+        try:
+            check_pattern(pattern)
+        except ValueError as error:
+            raise TemplateError(f"{logical}, FilterCriteria: {error}") from None
+    return patterns
+
+
+def _mappings(
+    template: Template, resolver: Resolver, service: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the logical id and the properties of each enabled mapping of a service's sources."""
+    for logical, resource in template.of_type("AWS::Lambda::EventSourceMapping").items():
+        properties = resolver.resolve(resource["Properties"])
+        if properties.get("Enabled") is False:
+            continue
+        source = properties["EventSourceArn"].split(":")[2]
+        if source == service:
+            yield logical, properties
+        elif source not in ("sqs", "dynamodb"):
+            raise TemplateError(f"{logical}: the local platform does not support {source} sources")

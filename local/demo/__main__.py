@@ -1,8 +1,8 @@
-"""``python -m local.demo``: run every page of Vonage's Voice code snippets as simulated calls.
+"""``python -m local.demo``: run Vonage's Voice code snippets, and a business line.
 
 Callers dial the number, listen, press digits, speak and hang up. Requests to the admin API place
-and change calls. The program prints what callers hear and what the stack stores. It exits with
-status 1 if a scenario fails.
+and change calls. The program prints what callers hear, what the stack stores and which mails it
+sends. It exits with status 1 if a scenario fails.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class ScenarioResult:
     acknowledged: int
     stored: int
     recordings: list[dict[str, Any]]
+    mails: list[str]
     state: str
     answer_ms: float | None
     problem: str | None
@@ -76,7 +77,9 @@ async def _play(
     found = await reconciliation.recordings()
     recordings = [item for uuid, item in found.items() if uuid not in earlier]
     problems = [await reconciliation.problem_of(item, scenario.channels) for item in recordings]
+    mails = [mail["subject"] for mail in driver.mails()] if scenario.mails else []
     problem = problem or _missing(scenario, transcript) or next(filter(None, problems), None)
+    problem = problem or _wrong_mails(scenario, mails)
     details = [await one.details() for one in driver.legs]
     return ScenarioResult(
         scenario,
@@ -84,6 +87,7 @@ async def _play(
         await reconciliation.acknowledged() - acknowledged,
         len(await reconciliation.events()) - events,
         recordings,
+        mails,
         _state(await reconciliation.events(), leg),
         _slowest_answer(details),
         problem,
@@ -93,6 +97,13 @@ async def _play(
 def _missing(scenario: Scenario, transcript: Sequence[tuple[str, str]]) -> str | None:
     heard = " ".join(text for source, text in transcript if source == "heard")
     return next((f"not heard: {text}" for text in scenario.heard if text not in heard), None)
+
+
+def _wrong_mails(scenario: Scenario, mails: Sequence[str]) -> str | None:
+    expected = scenario.mails
+    if len(mails) == len(expected) and all(map(str.startswith, mails, expected)):
+        return None
+    return f"the mails are {list(mails)}; expected {list(expected)}"
 
 
 async def _transcript(leg: CallerLeg) -> list[tuple[str, str]]:
@@ -138,6 +149,8 @@ def _print_result(console: Console, result: ScenarioResult) -> None:
     for item in result.recordings:
         audio = f"{float(item['seconds']):.1f} s, {item['channels']} channels"
         grid.add_row("  [dim]S3[/]", f"{audio}, {item['content_type']}, {item['size']} bytes")
+    for subject in result.mails:
+        grid.add_row("  [dim]mail[/]", escape(subject))
     console.print(grid)
     if result.problem:
         console.print(f"  [red]{escape(result.problem)}[/]")
@@ -183,7 +196,7 @@ async def _run(console: Console, scenarios: Sequence[Scenario]) -> int:
                 _print_result(console, results[-1])
     console.print(_summary(results))
     failed = [result for result in results if result.problem]
-    snippets = {result.scenario.snippet for result in results}
+    snippets = {one.scenario.snippet for one in results if one.scenario.is_of_snippets}
     working = snippets - {result.scenario.snippet for result in failed}
     console.print(f"{len(working)} of {len(snippets)} snippets work, in {len(results)} scenarios")
     return 1 if failed else 0

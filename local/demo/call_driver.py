@@ -85,6 +85,10 @@ class CallDriver:
     http: aiohttp.ClientSession
     number: str
     legs: list[CallerLeg] = field(default_factory=list)
+    earlier_mails: list[dict[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.earlier_mails = list(self.platform.outbox.mails)
 
     @property
     def vonage(self) -> str:
@@ -112,6 +116,23 @@ class CallDriver:
     async def callee(self) -> CallerLeg:
         """Wait until a callee answers, and return the callee's leg."""
         return self._add_leg(await until(self._answered, "no callee answered in time"))
+
+    async def ringing_callee(self) -> None:
+        """Wait until a callee's phone rings."""
+        await until(self._is_ringing, "no callee rang in time")
+
+    async def mail(self, subject: str) -> dict[str, Any]:
+        """Wait for the scenario's mail with the beginning of a subject, and return it."""
+
+        async def find() -> dict[str, Any] | None:
+            return next((one for one in self.mails() if one["subject"].startswith(subject)), None)
+
+        return dict(await until(find, f"no mail {subject!r} was sent in time"))
+
+    def mails(self) -> list[dict[str, Any]]:
+        """Return the mails about the number since the beginning of the scenario."""
+        mails = [one for one in self.platform.outbox.mails if one["line"] == self.number]
+        return [one for one in mails if one not in self.earlier_mails]
 
     async def place(self, **body: Any) -> CallerLeg:
         """Call the second number through the admin API, and return the callee's leg."""
@@ -145,13 +166,16 @@ class CallDriver:
         await asyncio.to_thread(s3.put_object, **target, Body=content.getvalue())
         return str(s3.generate_presigned_url("get_object", target))
 
-    async def _answered(self) -> str | None:
+    async def _callees(self) -> list[dict[str, Any]]:
         async with self.http.get(f"{self.vonage}/sim/calls") as response:
             legs = (await response.json())["calls"]
-        for leg in legs:
-            if leg["direction"] == "outbound" and leg["answered_at"] and not leg["over"]:
-                return str(leg["uuid"])
-        return None
+        return [leg for leg in legs if leg["direction"] == "outbound" and not leg["over"]]
+
+    async def _answered(self) -> str | None:
+        return next((leg["uuid"] for leg in await self._callees() if leg["answered_at"]), None)
+
+    async def _is_ringing(self) -> bool:
+        return any(leg["status"] == "ringing" for leg in await self._callees())
 
     def _add_leg(self, uuid: str) -> CallerLeg:
         self.legs.append(CallerLeg(self.http, self.vonage, uuid))

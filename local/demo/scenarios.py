@@ -1,4 +1,4 @@
-"""The scenarios of the demo: at least one for each page of Vonage's Voice code snippets."""
+"""The scenarios of the demo: each page of Vonage's Voice code snippets, and a business line."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ NUMBERS = {
     for index, flow in enumerate(
         (
             *("greet", "connect", "conference", "dtmf_menu", "speech", "record_call"),
-            *("record_split", "record_conversation", "voicemail", "track_progress"),
+            *("record_split", "record_conversation", "voicemail", "track_progress", "reception"),
         )
     )
 }
+_BUSINESS_LINE = "A business line"
 _HOLD = [{"action": "talk", "text": "Please hold the line."}, {"action": "wait", "timeout": 120}]
 
 
@@ -49,6 +50,8 @@ class Scenario:
         The number of channels of each recording.
     flow
         The flow of the number that callers dial.
+    mails
+        How the subjects of the mails must begin; without any, mails are not compared.
     """
 
     title: str
@@ -58,11 +61,17 @@ class Scenario:
     recordings: int = 0
     channels: int = 1
     flow: str = "greet"
+    mails: tuple[str, ...] = ()
 
     @property
     def snippet(self) -> str:
         """The title without the variant."""
         return self.title.partition(":")[0]
+
+    @property
+    def is_of_snippets(self) -> bool:
+        """Whether the title is a page of Vonage's snippets."""
+        return self.snippet != _BUSINESS_LINE
 
 
 async def _pause(seconds: float) -> None:
@@ -161,6 +170,32 @@ async def _recording_of(driver: CallDriver, leg: CallerLeg) -> str:
             return str(found[0])
         await asyncio.sleep(0.1)
     raise ScenarioFailed("the timeline of the call has no recording")
+
+
+# The business line
+
+
+async def _leave_voicemail(driver: CallDriver) -> CallerLeg:
+    """Leave a message after nobody answered, and play it with the link in the mail."""
+    await driver.set_callee("no_answer")
+    leg = await _leave_message(driver)
+    mail = await driver.mail("Voicemail from")
+    link = next(word for word in mail["text"].split() if "/listen/" in word)
+    async with driver.http.get(link) as response:
+        content = await response.read()
+    if response.content_type != "audio/mpeg" or len(content) < 1000:
+        raise ScenarioFailed(f"the link in the mail returned {response.status}")
+    return leg
+
+
+async def _give_up(driver: CallDriver) -> CallerLeg:
+    """Hang up while the second number rings."""
+    await driver.set_callee("no_answer")
+    leg = await driver.call()
+    await driver.ringing_callee()
+    await leg.hang_up()
+    await driver.mail("Missed call from")
+    return leg
 
 
 # Outbound calls, and requests that change a call
@@ -279,7 +314,7 @@ async def _retrieve_calls(driver: CallDriver) -> CallerLeg:
     return leg
 
 
-def _flow(title: str, name: str, play: Any, *heard: str, **more: int) -> Scenario:
+def _flow(title: str, name: str, play: Any, *heard: str, **more: Any) -> Scenario:
     return Scenario(title, f"flow {name}", play, heard, flow=name, **more)
 
 
@@ -352,4 +387,20 @@ SCENARIOS = (
     ),
     _admin_api("Retrieve information for a call", "GET /calls/{uuid}", _retrieve_call),
     _admin_api("Retrieve information for all calls", "GET /calls", _retrieve_calls),
+    _flow(
+        f"{_BUSINESS_LINE}: nobody answers",
+        "reception",
+        _leave_voicemail,
+        "leave a message",
+        "Thank you for your message",
+        recordings=1,
+        mails=("Voicemail from",),
+    ),
+    _flow(
+        f"{_BUSINESS_LINE}: the caller gives up",
+        "reception",
+        _give_up,
+        "Thank you for calling",
+        mails=("Missed call from",),
+    ),
 )

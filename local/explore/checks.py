@@ -49,9 +49,11 @@ def findings(tree: Tree, flow: Mapping[str, Any]) -> list[str]:
     ]
     if not tree.unbounded:
         found += [f"unreachable: {action}" for action in dict.fromkeys(tree.unreachable)]
+        # Which functions a business line needs depends on the switchboard.
+        unused = set() if flow["uses_line"] else _NEED_WEBHOOK & set(flow["handlers"])
         found += [
             f"unreachable: the function {name}: no NCCO names its webhook"
-            for name in sorted((_NEED_WEBHOOK & set(flow["handlers"])) - tree.handlers)
+            for name in sorted(unused - tree.handlers)
         ]
         found += [
             f"unreachable: the digits {digits} (line {line}): no input action accepts them"

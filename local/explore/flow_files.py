@@ -25,7 +25,8 @@ def read_all(folder: Path) -> list[dict[str, Any]]:
     -------
     list of dict
         ``name``, ``doc``, ``handlers``, ``keys`` (the DTMF digits in the source, each with its
-        line), and ``error``: None, or a ``line`` and a ``text``.
+        line), ``uses_line`` (whether the switchboard decides what it does), and ``error``: None, or
+        a ``line`` and a ``text``.
     """
     found = [read(path) for path in sorted(folder.glob("*.py")) if path.stem[0] not in "_."]
     return [flow for flow in found if flow["error"] or "answer" in flow["handlers"]]
@@ -42,7 +43,7 @@ def missing(flow: str, folder: Path, known: Iterable[str]) -> str:
 def read(path: Path) -> dict[str, Any]:
     """Return the metadata of one flow."""
     flow: dict[str, Any] = {"name": path.stem, "doc": "", "handlers": [], "keys": {}}
-    flow["error"] = None
+    flow |= {"uses_line": False, "error": None}
     if not path.stem.isidentifier():
         text = "invalid flow name; expected letters, digits and underscores, and no digit first"
         return flow | {"error": {"line": None, "text": text}}
@@ -57,6 +58,9 @@ def read(path: Path) -> dict[str, Any]:
         "doc": ast.get_docstring(tree) or "",
         "handlers": [name for name in HANDLERS if name in defined],
         "keys": compared(tree),
+        "uses_line": any(
+            isinstance(one, ast.Attribute) and one.attr == "line" for one in ast.walk(tree)
+        ),
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 # Only for annotations: pytest loads this package at every start, and most runs need no phone.
 if TYPE_CHECKING:
     from local.testing.phone import Callee as Callee
+    from local.testing.phone import Mail as Mail
     from local.testing.phone import Phone as Phone
     from local.testing.phone_call import PhoneCall as PhoneCall
     from local.testing.phone_call import Recording as Recording

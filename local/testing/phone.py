@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from local.explore.flow_files import missing, read_all
@@ -13,6 +14,16 @@ if TYPE_CHECKING:
 
 # A number that Ofcom reserves for drama.
 CALLER = "447700900123"
+_PATIENCE = 55.0  # real seconds until everything is published
+
+
+class Mail(NamedTuple):
+    """A mail: ``at`` is its time (ISO 8601), ``line`` the called number."""
+
+    subject: str
+    text: str
+    at: str
+    line: str | None
 
 
 class Phone:
@@ -29,6 +40,7 @@ class Phone:
         self._thread = thread
         self._calls: list[PhoneCall] = []
         self._callees: set[str] = set()
+        self._conversations: set[str] = set()
         thread.clear()
 
     @property
@@ -82,6 +94,50 @@ class Phone:
         self._callees.add(called)
         return Callee(self._thread, called)
 
+    @property
+    def mails(self) -> list[Mail]:
+        """The mails that you got about this test's calls, in order.
+
+        Everything that happened so far is published first, which takes a few seconds. A mail that
+        waits for a transcript comes with the transcript.
+
+        Raises
+        ------
+        AssertionError
+            If that takes more than 60 seconds.
+        """
+        __tracebackhide__ = True
+        ids = {event["detail"]["id"] for event in self.events}
+        return [
+            Mail(one["subject"], one["text"], one["at"], one["line"])
+            for one in self._thread.platform.outbox.mails
+            if one["id"] in ids
+        ]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events that the event bus carried about this test's calls, as EventBridge sends them.
+
+        Everything that happened so far is published first, as for `mails`. EventBridge promises
+        no order.
+        """
+        __tracebackhide__ = True
+        self._wait_until_published()
+        return [
+            one
+            for one in self._thread.platform.outbox.events
+            if one["detail"].get("conversation_uuid") in self._conversations
+        ]
+
+    def _wait_until_published(self) -> None:
+        __tracebackhide__ = True
+        for call in self._calls:
+            call.receive_record_events()
+        try:
+            self._thread.run(asyncio.wait_for(self._thread.publish(), _PATIENCE))
+        except TimeoutError:
+            raise AssertionError("the events of the calls were not published in time") from None
+
     def reset(self) -> None:
         """End all calls, and reset the behavior of callees; the plugin does this."""
         for number in self._callees:
@@ -92,6 +148,7 @@ class Phone:
 
     async def _place(self, body: dict[str, Any]) -> Any:
         placed = await self._thread.request("POST", "/sim/calls", body)
+        self._conversations.add(placed["conversation_uuid"])
         return self._thread.platform.vonage.leg(placed["uuid"])
 
     def _check(self, flow: str) -> None:

@@ -225,17 +225,37 @@ class PhoneCall:
             If one is not in the bucket within 30 seconds.
         """
         __tracebackhide__ = True
+        return [self._recording(uuid) for uuid in self.receive_record_events()]
+
+    def receive_record_events(self) -> list[str]:
+        """Advance time until the application has the events of each finished recording.
+
+        Vonage sends them, and that of the transcript, some time after the end of the recording.
+
+        Returns
+        -------
+        list of str
+            The UUIDs of the recordings, in the order of their ends.
+        """
+        __tracebackhide__ = True
         uuids = [
             entry["recording_uuid"]
             for entry in self._own_entries("recording")
             if entry["state"] == "ended"
         ]
-        # Vonage sends the record event some time after the end of a recording.
-        self._until(
-            lambda: not uuids or self._webhooks("record") >= len(uuids),
-            "Vonage did not send a record event for every recording",
+        transcripts = sum(
+            one["action"] == "record" and "transcription" in one["details"]
+            for one in self._own_entries("action")
+            if one["state"] == "ended"
         )
-        return [self._recording(uuid) for uuid in uuids]
+        self._until(
+            lambda: (
+                self._webhooks("record") >= len(uuids)
+                and self._webhooks("transcription") >= min(transcripts, len(uuids))
+            ),
+            "Vonage did not send an event for every recording and transcript",
+        )
+        return uuids
 
     def __str__(self) -> str:
         """Return the call as text, with a line for each event."""

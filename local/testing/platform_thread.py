@@ -61,6 +61,7 @@ class PlatformThread:
             parameters=overrides(root),
             speed=0,
             concurrency=2,
+            environment={"SETTLE_SECONDS": "0"},  # `publish` waits for the events
             switchboard=json.dumps(switchboard) if switchboard else None,
         )
         self.platform = LocalPlatform(root, options)
@@ -105,9 +106,11 @@ class PlatformThread:
             raise error.with_traceback(None) from None
 
     def clear(self) -> None:
-        """Clear the journal and the apologies."""
+        """Clear the journal, the apologies and the outbox."""
         self.journal.clear()
         self.apologies.clear()
+        self.platform.outbox.mails.clear()
+        self.platform.outbox.events.clear()
 
     async def request(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to the simulator's control API and return the JSON of the response.
@@ -158,6 +161,20 @@ class PlatformThread:
         await self.platform.vonage.clock.step(seconds)
         await self._settle()
 
+    async def publish(self) -> None:
+        """Publish what is stored, after the queued recordings were fetched and stored.
+
+        Real time passes here, and simulated time does not. So nothing is published before a test
+        asks for it: a call's outcome cannot depend on how fast a recording was fetched.
+        """
+        streams = self.platform.streams
+        await self.platform.wait_until_idle()
+        streams.resume()
+        try:
+            await self.platform.wait_until_idle()
+        finally:
+            streams.pause()
+
     async def _settle(self) -> None:
         await self.platform.vonage.clock.settle()
         while not self._entries.empty():
@@ -178,6 +195,7 @@ class PlatformThread:
 
     async def _start(self) -> None:
         await self.platform.start()
+        self.platform.streams.pause()
         self._http = aiohttp.ClientSession()
         self._entries = self.platform.vonage.journal.follow()
         self.platform.lambdas.listen(self._collect_apology)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from local.aws.lambda_service import LogLine
+    from local.aws.outbox import Outbox
     from local.aws.request_log import RequestLog
     from local.explore.report import FlowReport
     from local.samples.signing import Signer
@@ -58,6 +59,8 @@ class ConsoleContext:
         The folder of the functions; the flows are in its subfolder ``flows``.
     explore
         Explores every path of a flow, given its name and its handlers.
+    outbox
+        The mails and events that the stack sent.
     dynamodb, s3
         boto3 clients.
     """
@@ -69,6 +72,7 @@ class ConsoleContext:
     listen: Callable[[Callable[[LogLine], None]], None]
     code: Path
     explore: Callable[[dict[str, Any]], Awaitable[FlowReport]]
+    outbox: Outbox
     dynamodb: Any
     s3: Any
 
@@ -148,12 +152,20 @@ class WebConsole:
             [
                 web.get("/api/stack", self._stack, allow_head=False),
                 web.get("/api/exchanges/{id}", self._exchange, allow_head=False),
+                web.get("/api/outbox", self._mails, allow_head=False),
+                web.get("/api/events", self._events, allow_head=False),
             ]
         )
         return feed
 
     async def _stack(self, _request: web.Request) -> web.Response:
         return self._responder.json({"platform": self._platform, **self._context.about})
+
+    async def _mails(self, _request: web.Request) -> web.Response:
+        return self._responder.json(list(self._context.outbox.mails))
+
+    async def _events(self, _request: web.Request) -> web.Response:
+        return self._responder.json(list(self._context.outbox.events))
 
     async def _exchange(self, request: web.Request) -> web.Response:
         logged = self._context.request_log.get(request.match_info["id"])

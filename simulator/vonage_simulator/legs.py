@@ -199,6 +199,7 @@ class Leg:
     playbacks: list[Any] = field(default_factory=list)  # each playback.Playback in progress
     live_digits: WebhookTarget | None = None
     takes_live_digits: bool = False
+    has_secret_input: bool = False  # whether the journal hides what the person enters now
     websocket: Any = None  # websocket_leg.WebSocketAudio of a WebSocket leg
     microphone: Any = None  # microphone.Microphone, while one is connected
     has_voice: bool = False  # whether that microphone is loud

@@ -11,6 +11,7 @@ from . import (
     ncco,
     playback,
     record_action,
+    secret_input,
     webhook_payloads,
 )
 from .account import Application
@@ -196,6 +197,7 @@ async def run(state: SimulatorState, leg: Leg, steps: list[Step]) -> None:
     pending = _numbered_steps(leg, steps)
     while pending:
         ncco_number, position, step = pending.popleft()
+        leg.has_secret_input = _expect_secret([step, *(one for _, _, one in pending)])
         entry = {
             "uuid": leg.uuid,
             "action": type(step.action).__name__.lower(),
@@ -209,6 +211,12 @@ async def run(state: SimulatorState, leg: Leg, steps: list[Step]) -> None:
         if replacement is not None:
             pending = _numbered_steps(leg, replacement)
     await _finish_prompt(leg)
+
+
+def _expect_secret(steps: list[Step]) -> bool:
+    """Return whether an input of these steps is secret: digits can come before it starts."""
+    inputs = (one.action for one in steps if isinstance(one.action, ncco.Input))
+    return any(secret_input.is_secret(one.callback.url) for one in inputs)
 
 
 def _numbered_steps(leg: Leg, steps: list[Step]) -> deque[tuple[int, int, Step]]:

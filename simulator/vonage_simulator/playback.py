@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from . import audio
+from . import audio, secret_input
 from .legs import (
     AudioHold,
     Digit,
@@ -174,7 +174,8 @@ def say(state: SimulatorState, leg: Leg, text: str, confidence: float | None = N
     def start() -> None:
         if leg.is_over:
             return
-        sound = Sound("speech", begin, end, {"text": text, "from": leg.uuid}, leg.tone)
+        shown = _shown(leg, text)
+        sound = Sound("speech", begin, end, {"text": shown, "from": leg.uuid}, leg.tone)
         leg.said.append(sound)
         listeners = listeners_of(leg)
         for listener in listeners:
@@ -182,7 +183,7 @@ def say(state: SimulatorState, leg: Leg, text: str, confidence: float | None = N
         state.journal.write(
             "speech",
             uuid=leg.uuid,
-            text=text,
+            text=shown,
             seconds=round(end - begin, 3),
             heard_by=[listener.uuid for listener in listeners],
         )
@@ -206,12 +207,13 @@ def recognize(state: SimulatorState, leg: Leg, text: str, began: float, ended: f
 
     It makes no sound, so no leg hears it: the voice was the sound.
     """
-    details = {"text": text, "from": leg.uuid}
+    shown = _shown(leg, text)
+    details = {"text": shown, "from": leg.uuid}
     leg.said.append(Sound("speech", began, ended, details, SILENT_TONE))
     state.journal.write(
         "speech",
         uuid=leg.uuid,
-        text=text,
+        text=shown,
         seconds=round(ended - began, 3),
         heard_by=[],
         recognised=True,
@@ -220,6 +222,13 @@ def recognize(state: SimulatorState, leg: Leg, text: str, began: float, ended: f
         interrupt_prompt(leg)
     leg.publish(SpeechBegan(began))
     leg.publish(SpeechEnded(text, began, ended))
+
+
+def _shown(leg: Leg, entered: str) -> str:
+    """Return what a person says or presses, as the journal shows it."""
+    live = leg.live_digits
+    is_secret = leg.has_secret_input or (live is not None and secret_input.is_secret(live.url))
+    return secret_input.HIDDEN if is_secret else entered
 
 
 def press_digits(state: SimulatorState, leg: Leg, digits: str) -> None:
@@ -238,7 +247,8 @@ def _press_at(state: SimulatorState, leg: Leg, digit: str, at: float) -> None:
     def act() -> None:
         if leg.is_over:
             return
-        details = {"digits": digit, "from": leg.uuid}
+        shown = _shown(leg, digit)
+        details = {"digits": shown, "from": leg.uuid}
         sound = Sound("dtmf", at, at + DIGIT_SECONDS, details, DTMF_TONE)
         leg.said.append(sound)
         listeners = listeners_of(leg)
@@ -247,7 +257,7 @@ def _press_at(state: SimulatorState, leg: Leg, digit: str, at: float) -> None:
             if listener.websocket is not None:
                 listener.websocket.send_digit(digit)
         heard_by = [listener.uuid for listener in listeners]
-        state.journal.write("digit", uuid=leg.uuid, digit=digit, heard_by=heard_by)
+        state.journal.write("digit", uuid=leg.uuid, digit=shown, heard_by=heard_by)
         interrupt_prompt(leg)
         leg.publish(Digit(digit, at))
 

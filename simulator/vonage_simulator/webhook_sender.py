@@ -18,6 +18,7 @@ import aiohttp
 import jwt
 from yarl import URL
 
+from . import secret_input
 from .account import Application, SimulatedAccount
 from .clock import Clock
 from .faults import Faults
@@ -34,6 +35,7 @@ RECEIVED_STATUSES = range(200, 206)
 # Limits of the stored response headers: number of names, and characters per value.
 REPLY_HEADERS = 50
 REPLY_HEADER_CHARACTERS = 500
+_NOT_SHOWN = f"Bearer {secret_input.HIDDEN}"
 # Webhook servers might close idle connections after a few seconds.
 KEEP_ALIVE_SECONDS = 2.0
 
@@ -169,16 +171,23 @@ class WebhookSender:
         if leg.application.signed and not self._faults.is_triggered("unsigned"):
             signed = body if body is not None else self._query_object(url)
             headers["Authorization"] = f"Bearer {self._token(leg.application, signed, jti)}"
+        shown = secret_input.shown_fields(target.url, fields)
+        shown_url, shown_body = build_request(target, shown)
+        # The token of a secret has the digest of its body, from which a short one can be found.
+        shown_headers = headers if shown is fields else headers | {"Authorization": _NOT_SHOWN}
         record = {
             "kind": kind,
-            "url": url,
+            "url": shown_url,
             "method": target.method,
             "attempt": attempt,
             "at": self._clock.now(),
             "status": None,
             "ms": None,
             "error": None,
-            "request": {"headers": headers, "body": None if body is None else body.decode()},
+            "request": {
+                "headers": shown_headers,
+                "body": None if shown_body is None else shown_body.decode(),
+            },
             "reply": None,
         }
         leg.deliveries.append(record)

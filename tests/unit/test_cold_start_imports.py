@@ -63,6 +63,14 @@ def test_no_flow_is_loaded_before_it_is_selected(function: str) -> None:
     assert not {n for n in loaded(f"{function}.app", FUNCTIONS) if n.startswith("flows.")}
 
 
+@pytest.mark.parametrize("function", WEBHOOKS)
+def test_state_secret_input_and_emit_are_loaded_only_if_a_flow_uses_them(function: str) -> None:
+    # given the modules that a flow without them does not need
+    lazy = {"signed_token", "signed_state", "secret_input", "emitted_events", "lines"}
+    assert all((FUNCTIONS / "voicekit" / f"{name}.py").is_file() for name in lazy)
+    assert not {f"voicekit.{name}" for name in lazy} & loaded(f"{function}.app", FUNCTIONS)
+
+
 def test_the_answer_function_loads_no_storage_code() -> None:
     assert not {name for name in loaded("answer.app", FUNCTIONS) if name.startswith("records")}
 

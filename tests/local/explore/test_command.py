@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -60,6 +61,49 @@ def test_a_flow_may_call_numbers_that_samconfig_allows(tmp_path: Path) -> None:
     (tmp_path / "samconfig.toml").write_text(allowed)
     finished = run("dials", "--root", str(tmp_path))
     assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_explores_with_a_switchboard(tmp_path: Path) -> None:
+    # given the documented line, without its hours, since the explorer calls now
+    document = json.loads((ROOT / "docs/examples/lines.json").read_text())
+    del document["lines"]["447700900000"]["opening"]
+    board = tmp_path / "board.json"
+    board.write_text(json.dumps(document))
+    finished = run("reception", "--switchboard", str(board))
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    for text in ("good day", "3 to leave a message", "1 Main Street", "at the oven", "call you"):
+        assert text in finished.stdout
+
+
+def test_a_line_of_another_language_is_explored_in_that_language(tmp_path: Path) -> None:
+    texts = {name: "Auf Deutsch." for name in ("greeting", "nobody", "message", "thanks")}
+    document = {"lines": {"447700900010": {"language": "de-DE", **texts}}}
+    board = tmp_path / "board.json"
+    board.write_text(json.dumps(document))
+    words = ("--switchboard", str(board), "--to", "447700900010", "--check")
+    assert run("reception", *words).returncode == 0
+    finished = run("greet", *words)
+    assert finished.returncode == 1
+    assert "greet: language: “Thank you for calling from" in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"lines": {"447700900000": {"greeting": 1}}}', "lines.447700900000.greeting: must be"),
+        ("{", "not valid JSON"),
+        (None, "No such file"),
+    ],
+)
+def test_a_switchboard_that_is_invalid_is_an_error(
+    tmp_path: Path, text: str | None, problem: str
+) -> None:
+    board = tmp_path / "board.json"
+    if text is not None:
+        board.write_text(text)
+    finished = run("greet", "--switchboard", str(board))
+    assert finished.returncode == 1
+    assert problem in finished.stdout
 
 
 def test_an_unknown_name_lists_the_flows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -313,6 +314,16 @@ async def test_finds_the_problem(platform: LocalPlatform, flow: str) -> None:
 @pytest.mark.parametrize("flow", [*CORRECT, "dtmf_menu"])
 async def test_finds_nothing_in_a_correct_flow(platform: LocalPlatform, flow: str) -> None:
     assert await findings_of(platform, flow) == []
+
+
+@pytest.mark.parametrize(("language", "spoken"), [("de-DE", True), ("en-GB", False)])
+async def test_a_talk_without_a_language_is_found_on_a_line_that_is_not_english(
+    platform: LocalPlatform, language: str, spoken: bool
+) -> None:
+    flow = metadata(platform, "voicemail")
+    client = dataclasses.replace(platform.app_client(), language=language)
+    found = findings(await traverse(client, flow), flow)
+    assert [line.startswith("language: “") for line in found] == [True, True] * spoken
 
 
 async def test_a_higher_node_limit_allows_a_larger_flow(

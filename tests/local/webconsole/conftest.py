@@ -11,6 +11,7 @@ import aiohttp
 import pytest_asyncio
 from aiohttp import web
 
+from local.aws.outbox import Outbox
 from local.aws.request_log import RequestLog
 from local.explore.report import FlowReport
 from local.local_platform import LocalPlatform, PlatformOptions
@@ -73,6 +74,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
                 listen=listeners.append,
                 code=tmp_path / "code",
                 explore=_explore,
+                outbox=Outbox(),
                 dynamodb=None,
                 s3=None,
             ),

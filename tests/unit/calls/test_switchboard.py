@@ -148,3 +148,51 @@ def test_a_placed_call_is_replayed_when_dialing_is_off(api: ApiHarness) -> None:
     put(api, SECOND)
     assert api.place("k").status == 201
     assert api.place("l").status == 403
+
+
+# Business lines
+
+LINE = "447700900000"
+
+
+def invalid(response: HarnessResponse) -> dict[str, str]:
+    assert response.status == 400
+    return {one["field"]: one["reason"] for one in response.body["invalid"]}
+
+
+def test_a_business_line_is_stored_and_undone(api: ApiHarness) -> None:
+    document = {"lines": {LINE: {"greeting": "Bäckerei", "ring": [{"number": "447700900001"}]}}}
+    put(api, document)
+    assert read(api)["document"] == document
+    put(api, read(api)["previous"]["document"])
+    assert read(api)["document"] == {}
+
+
+def test_a_number_that_may_not_be_dialed_is_refused_with_all_other_problems(
+    api: ApiHarness,
+) -> None:
+    ring = [{"number": "12025550123"}, {"number": "449123456789", "seconds": 1}]
+    found = invalid(put(api, {"dialling": "of", "lines": {LINE: {"ring": ring, "style": "x"}}}))
+    assert set(found) == {
+        "dialling",
+        *(f"lines.{LINE}.{name}" for name in ("style", "ring[1].seconds")),
+        *(f"lines.{LINE}.ring[{n}].number" for n in (0, 1)),
+    }
+    assert found[f"lines.{LINE}.ring[1].number"] == "44…89: matches a prefix in DeniedPrefixes"
+    assert read(api)["document"] == {}
+
+
+def test_the_texts_of_a_stack_that_is_not_english_are_needed(api: ApiHarness) -> None:
+    api.configure(LANGUAGE="de-DE")
+    found = invalid(put(api, {"lines": {LINE: {"greeting": "Guten Tag."}}}))
+    assert set(found) == {f"lines.{LINE}.{name}" for name in ("nobody", "message", "thanks")}
+
+
+def test_a_stored_line_that_became_invalid_is_described_and_dialing_goes_on(
+    api: ApiHarness,
+) -> None:
+    put(api, {"lines": {LINE: {"ring": [{"number": "447700900002"}]}}})
+    api.configure(ALLOWED_PREFIXES="1")
+    (problem,) = read(api)["problems"]
+    assert problem["field"] == f"lines.{LINE}.ring[0].number"
+    assert api.place(to=[{"type": "phone", "number": "12025550123"}]).status == 201

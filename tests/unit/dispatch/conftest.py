@@ -67,6 +67,49 @@ _DO = {
 }
 """
 
+# A flow with state, a secret input, and events of its own: `how` selects what it does.
+_BOOKING = """
+import time
+
+from voicekit import ncco
+
+
+def answer(call):
+    if call.state.get("how") == "emit":
+        call.emit("booking.asked", {})
+    url = call.url("dtmf", state={"customer": "C-1"}, secret=True)
+    return [ncco.talk("Your PIN?"), ncco.input(dtmf=ncco.dtmf(), event_url=url)]
+
+
+def dtmf(call, input):
+    return _respond(call, f"{input.digits} {[one.text for one in input.speech]}")
+
+
+def asr(call, input):
+    return dtmf(call, input)
+
+
+def notification(call, payload):
+    return _respond(call, str(payload))
+
+
+def event(call, event):
+    if event.status == "busy":
+        call.emit("booking.failed", {"status": event.status})
+
+
+def _respond(call, entered):
+    how = call.state.get("how", "")
+    if "emit" in how:
+        call.emit("booking.cancelled", {"customer": "C-1", "seen": time.time()})
+        call.emit("booking.counted", {})
+    if "raise" in how:
+        raise ValueError("cannot serve " + entered)
+    if "hang" in how:
+        time.sleep(60)
+    return [ncco.talk(f"{dict(call.signed_state)} {entered}")]
+"""
+
 
 @pytest.fixture(scope="package")
 def cloud() -> Iterator[FakeAws]:
@@ -87,6 +130,7 @@ def start(
     code = tmp_path_factory.mktemp("code") / "functions"
     shutil.copytree(Path(__file__).parents[3] / "functions", code)
     (code / "flows" / "faulty.py").write_text(_FAULTY)
+    (code / "flows" / "booking.py").write_text(_BOOKING)
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
             FunctionProcesses(cloud.environment(FLOW_TIME_LIMIT="500", **changes), code=code)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
 from tests.support.environment import stack
-from voicekit.call import from_webhook
+from voicekit.call import FlowContext, from_webhook
 from voicekit.settings import from_environment
 from voicekit.webhook import Webhook, WebhookRequest
 
@@ -20,8 +21,10 @@ BASE = "https://abc123.execute-api.eu-west-2.amazonaws.com/live"
 CALLER, OURS, SECOND = "447700900000", "442079460000", "447700900001"
 LEG = "0779a56d002f1c7f47f82ef5fe84ab79"
 CONVERSATION = "CON-f972836a-550f-45fa-956c-12a2ab5b7d22"
+NOW = 1_790_000_000.0
 INBOUND = {"from": CALLER, "to": OURS, "uuid": LEG, "conversation_uuid": CONVERSATION}
 
+SECRETS = (secrets.token_hex(24),)
 ENVIRONMENT = stack(CONFERENCE_NAME="reception", LANGUAGE="en-US", KEEP_EVENTS_DAYS="90")
 
 
@@ -29,9 +32,10 @@ def a_call(
     flow: str,
     fields: Mapping[str, Any] = INBOUND,
     state: Mapping[str, str] | None = None,
+    hook: str = "answer",
     **environment: str,
 ) -> Call:
-    """Return a call as a flow receives it; the default is an inbound call from a phone."""
+    """Return a call as a flow's function receives it; the default is an inbound call."""
     webhook = Webhook(
         WebhookRequest("POST", "/live/webhooks/answer", "", None, b"", "", 0.0),
         dict(fields),
@@ -39,7 +43,8 @@ def a_call(
         BASE,
         deadline=0.0,
     )
-    return from_webhook(webhook, flow, from_environment({**ENVIRONMENT, **environment}))
+    context = FlowContext(hook, lambda: SECRETS, NOW, [])
+    return from_webhook(webhook, flow, from_environment({**ENVIRONMENT, **environment}), context)
 
 
 # Any well-formed call

@@ -78,7 +78,7 @@ def test_each_webhook_snippet_has_one_flow() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_flow_has_a_docstring(name: str) -> None:
-    assert (flow(name).__doc__ or "").endswith(".")
+    assert (flow(name).__doc__ or "").rstrip().endswith(".")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -96,7 +96,7 @@ def test_every_public_function_of_a_flow_handles_a_webhook(name: str, hook: str)
 
 @pytest.mark.parametrize(("name", "hook"), PAIRS)
 def test_every_function_of_a_flow_has_a_docstring(name: str, hook: str) -> None:
-    assert (hooks(name)[hook].__doc__ or "").endswith(".")
+    assert (hooks(name)[hook].__doc__ or "").rstrip().endswith(".")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -10,6 +10,7 @@ import time
 logger = logging.getLogger("probe")
 VERSION = "first"
 calls = 0
+seen = set()
 
 
 def handler(event, context):
@@ -118,3 +119,19 @@ def work(event, context):
         "fail": {"batchItemFailures": [first]},
         "nonsense": {"batchItemFailures": [{"itemIdentifier": "unknown"}]},
     }[do]
+
+
+def follow(event, context):
+    """Handle stream records; the attribute ``do`` of one selects what happens to it."""
+    print(json.dumps(event))
+    failed = []
+    for record in event["Records"]:
+        do = record["dynamodb"]["NewImage"]["do"]["S"]
+        if do == "raise":
+            raise ValueError("no luck")
+        if do == "fail":
+            failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
+        if do == "fail_once" and record["eventID"] not in seen:
+            seen.add(record["eventID"])
+            failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
+    return {"batchItemFailures": failed}

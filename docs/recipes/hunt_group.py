@@ -1,0 +1,24 @@
+"""Ring a group of numbers one after the other, until one of them answers."""
+
+from voicekit import ncco
+
+_NUMBERS = ("447700900001", "447700900002", "447700900003")
+_NO_ANSWER = ("timeout", "unanswered", "busy", "rejected", "failed")
+
+
+def answer(call):
+    return [ncco.talk("One moment, please."), *_ring(call, 0)]
+
+
+def event(call, event):
+    if event.status in _NO_ANSWER and "step" in call.state:
+        return _ring(call, int(call.state["step"]) + 1)
+
+
+def _ring(call, step):
+    if step >= len(_NUMBERS):
+        return [ncco.talk("Sorry, nobody can take your call. Goodbye.")]
+    options = {"from_": call.settings.vonage_number or None, "timeout": 15}
+    url = call.url("event", step=step)
+    phone = ncco.phone(_NUMBERS[step])
+    return [ncco.connect(phone, event_type="synchronous", event_url=url, **options)]

@@ -1,0 +1,37 @@
+"""The local platform with the recipes of docs/recipes as flows."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.testing.platform_thread import PlatformThread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+RECIPES = sorted((ROOT / "docs" / "recipes").glob("*.py"))
+
+
+@pytest.fixture(scope="session")
+def voice_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformThread]:
+    root = tmp_path_factory.mktemp("recipes")
+    shutil.copytree(ROOT / "functions", root / "functions")
+    for recipe in RECIPES:
+        shutil.copy(recipe, root / "functions" / "flows")
+    shutil.copy(ROOT / "template.yaml", root)
+    (root / "layers").symlink_to(ROOT / "layers")
+    (root / ".local").mkdir()
+    (root / ".local" / "layers").symlink_to(ROOT / ".local" / "layers")
+    allowed = '[default.deploy.parameters]\nparameter_overrides = "AllowedPrefixes=4477009"\n'
+    (root / "samconfig.toml").write_text(allowed, encoding="utf-8")
+    thread = PlatformThread(root, tmp_path_factory.mktemp("voice"))
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.stop()
