@@ -55,6 +55,10 @@ def test_every_schema_is_valid_and_has_the_fields_of_every_event() -> None:
         assert set(schema["required"]) == set(schema["properties"])
 
 
+def test_the_event_that_the_docs_show_is_valid() -> None:
+    check(json.loads((TEMPLATE.parent / "docs" / "examples" / "call_completed.json").read_text()))
+
+
 def test_a_call_begins_and_ends(harness: PublishHarness) -> None:
     of = conversation()
     leg = "1" * 32
