@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tests.support.http_servers import serving
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Fault = Literal["throttle", "error", "refuse", "hang", "cut"]
 _HANGING_SECONDS = 15.0
+_FORWARDING_SECONDS = 30.0  # longer than a long poll
 _DROPPED_HEADERS = ("connection", "content-length", "transfer-encoding", "date", "server")
 _FAULT_RESPONSES: dict[str, tuple[int, bytes]] = {
     "throttle": (400, b'{"__type":"com.amazonaws#ThrottlingException","message":"Slow down"}'),
@@ -53,12 +54,15 @@ class FaultyAws:
     watch
         Called with each operation, its request count, and ``before`` or ``after`` it is
         forwarded. It can return a fault; after forwarding, any fault drops the response.
+    saw
+        Called with each operation and the body of its request.
     """
 
     def __init__(self, endpoint: str) -> None:
         self.faults: dict[str, Fault] = {}
         self.asked: Counter[str] = Counter()
         self.watch: Watch = _no_fault
+        self.saw: Callable[[str, bytes], None] = lambda operation, body: None
         self._upstream = urlsplit(endpoint).netloc
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -94,7 +98,8 @@ class FaultyAws:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                operation = _operation(self.command, self.path, self.headers)
+                operation = _operation(self.command, self.path, self.headers, body)
+                proxy.saw(operation, body)
                 proxy.asked[operation] += 1
                 count = proxy.asked[operation]
                 fault = proxy.faults.get(operation) or proxy.watch(operation, count, "before")
@@ -120,7 +125,7 @@ class FaultyAws:
             do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
 
             def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-                upstream = http.client.HTTPConnection(proxy._upstream, timeout=10)
+                upstream = http.client.HTTPConnection(proxy._upstream, timeout=_FORWARDING_SECONDS)
                 try:
                     # The fake expects its own Host header.
                     dropped = ("connection", "expect", "host")
@@ -162,11 +167,16 @@ def _fault_response(fault: Fault, headers: Message) -> tuple[int, list[tuple[str
     )
 
 
-def _operation(method: str, path: str, headers: Message) -> str:
-    """Return the operation of a request, from its target, or for S3 from its method and query."""
+def _operation(method: str, path: str, headers: Message, body: bytes) -> str:
+    """Return the operation of a request, from its target, or for SNS from its body's action.
+
+    Requests to S3 have neither: there, it follows from the method and the query.
+    """
     target = headers.get("X-Amz-Target", "")
     if target:
         return str(target).rpartition(".")[2]
+    if headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+        return parse_qs(body.decode())["Action"][0]
     query = urlsplit(path).query
     names = {
         "PUT": "UploadPart" if "partNumber" in query else "PutObject",
