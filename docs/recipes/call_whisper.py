@@ -1,4 +1,4 @@
-"""Say a word to the callee before the caller is connected."""
+"""Announce the caller to the callee before they are connected."""
 
 from voicekit import ncco
 

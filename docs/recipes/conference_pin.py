@@ -1,4 +1,4 @@
-"""Let callers with a PIN into its conference. The digits are neither stored nor logged."""
+"""Connect callers with a PIN to its conference. The digits are neither stored nor logged."""
 
 from voicekit import ncco
 

@@ -68,14 +68,13 @@ def _ring(call: Call, line: Line, key: str = "", step: int = 0) -> list[dict[str
     if step >= len(numbers):
         return [line.talk("nobody"), *_message(call, line)]
     number, seconds = numbers[step]
-    menu_key = {"key": key} if key else {}
     return [
         ncco.connect(
             ncco.phone(number),
             from_=line.number,
             timeout=seconds,
             event_type="synchronous",
-            event_url=call.url("event", line=line.number or "", step=step, **menu_key),
+            event_url=call.url("event", line=line.number or "", key=key, step=step),
         )
     ]
 
@@ -84,8 +83,10 @@ def _message(call: Call, line: Line) -> list[dict[str, Any]]:
     """Record a message until the hash key, five seconds of silence, or five minutes."""
     if not line.voicemail:
         return []
-    state = {"purpose": "voicemail", "line": line.number or ""}
-    url = call.url("recordings", **state, **({"transcript": 1} if line.transcript else {}))
+    state: dict[str, Any] = {"purpose": "voicemail", "line": line.number or ""}
+    if line.transcript:
+        state["transcript"] = 1
+    url = call.url("recordings", **state)
     language = ncco.transcription(language=line.language, event_url=url)
     return [
         line.talk("message"),

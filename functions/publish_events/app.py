@@ -35,7 +35,7 @@ logger = Logger(service="publish_events", level="INFO", location=None)
 processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
-class OutOfTime(Exception):
+class TooLittleTime(Exception):
     """The invocation has too little time for another message, which is received again."""
 
 
@@ -87,7 +87,7 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
     what = None
     try:
         if lambda_context.get_remaining_time_in_millis() < _SPARE:
-            raise OutOfTime("too little time is left")
+            raise TooLittleTime("too little time is left")
         message = json_object(record.body, "the message")
         what = str(message.get("what"))
         outcome = publish(clients(), message)

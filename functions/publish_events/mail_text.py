@@ -17,7 +17,7 @@ _MOST_OF_NAME = 60  # characters of a caller who is not a number
 _DOCS = "What to do: docs/operate.md"
 
 
-class Mail(NamedTuple):
+class MailContent(NamedTuple):
     """A mail: its subject, its text, and the number of the line that it is about, if known."""
 
     subject: str
@@ -46,7 +46,9 @@ class MailFacts(NamedTuple):
         return ["", f"Call back: tel:+{self.from_}"] if is_number(self.from_) else []
 
 
-def voicemail(facts: MailFacts, seconds: int | None, link: str, transcript: str | None) -> Mail:
+def voicemail(
+    facts: MailFacts, seconds: int | None, link: str, transcript: str | None
+) -> MailContent:
     """Return the mail about a voicemail.
 
     Parameters
@@ -68,7 +70,7 @@ def voicemail(facts: MailFacts, seconds: int | None, link: str, transcript: str 
     return _mail(f"Voicemail from {_name(facts.from_)}{length}", text + facts.call_back(), facts.to)
 
 
-def missed(facts: MailFacts, rung: int) -> Mail:
+def missed(facts: MailFacts, rung: int) -> MailContent:
     """Return the mail about a missed call, in which so many numbers were rung."""
     numbers = "1 number" if rung == 1 else f"{rung} numbers"
     text = ["Nobody took a call, and the caller left no message.", "", *facts.lines()]
@@ -76,14 +78,14 @@ def missed(facts: MailFacts, rung: int) -> Mail:
     return _mail(f"Missed call from {_name(facts.from_)}", text, facts.to)
 
 
-def lost(facts: MailFacts, reason: str) -> Mail:
+def lost(facts: MailFacts, reason: str) -> MailContent:
     """Return the mail about a message that could not be fetched from Vonage."""
     text = ["A caller left a message, but it could not be fetched from Vonage.", "", *facts.lines()]
     text += [f"Reason: {reason}", *facts.call_back(), "", f"{_DOCS}#recordings-dead"]
     return _mail("A message could not be fetched", text, facts.to)
 
 
-def flow_failed(time: str) -> Mail:
+def flow_failed(time: str) -> MailContent:
     """Return the mail about call flows that fail."""
     text = [
         "A call flow failed, and a caller heard an apology.",
@@ -96,8 +98,8 @@ def flow_failed(time: str) -> Mail:
     return _mail("A call flow failed", text, None)
 
 
-def _mail(subject: str, text: list[str], line: str | None) -> Mail:
-    return Mail(subject[:_MOST_OF_SUBJECT], "\n".join(text) + "\n", line or None)
+def _mail(subject: str, text: list[str], line: str | None) -> MailContent:
+    return MailContent(subject[:_MOST_OF_SUBJECT], "\n".join(text) + "\n", line or None)
 
 
 def _name(caller: str | None) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from publish_events.clients import PublishClients
-    from publish_events.mail_text import Mail
+    from publish_events.mail_text import MailContent
 
 LINK_DAYS = 30
 """For how many days the link in a mail works."""
@@ -58,7 +58,7 @@ def _event_id(message: Mapping[str, Any]) -> str | None:
     return f"{message['recording']}#{kind}" if "recording" in message else None
 
 
-def _mail(clients: PublishClients, message: Mapping[str, Any]) -> Mail | None:
+def _mail(clients: PublishClients, message: Mapping[str, Any]) -> MailContent | None:
     about = message.get("about")
     if about == "missed":
         zone = _zone(clients, message["to"])
@@ -75,7 +75,7 @@ def _mail(clients: PublishClients, message: Mapping[str, Any]) -> Mail | None:
     return _voicemail(clients, items)
 
 
-def _voicemail(clients: PublishClients, items: Mapping[str, Mapping[str, Any]]) -> Mail:
+def _voicemail(clients: PublishClients, items: Mapping[str, Mapping[str, Any]]) -> MailContent:
     item = items["record"]
     seconds = item.get("seconds")
     return mail_text.voicemail(

@@ -168,15 +168,12 @@ def _fault_response(fault: Fault, headers: Message) -> tuple[int, list[tuple[str
 
 
 def _operation(method: str, path: str, headers: Message, body: bytes) -> str:
-    """Return the operation of a request, from its target, or for SNS from its body's action.
-
-    Requests to S3 have neither: there, it follows from the method and the query.
-    """
+    """Return the operation of a request: its target, its action, or for S3 by method and query."""
     target = headers.get("X-Amz-Target", "")
     if target:
         return str(target).rpartition(".")[2]
-    if headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
-        return parse_qs(body.decode())["Action"][0]
+    if "x-www-form-urlencoded" in headers.get("Content-Type", ""):
+        return parse_qs(body.decode())["Action"][0]  # as SNS has it
     query = urlsplit(path).query
     names = {
         "PUT": "UploadPart" if "partNumber" in query else "PutObject",

@@ -176,7 +176,10 @@ class RecordingStack:
         return client
 
 
-def message(fields: dict[str, Any], received_at: float = 1_800_000_000.0) -> str:
-    """Return the message that the webhook function sends for an event."""
-    job = {"method": "POST", "body": json.dumps(fields), "own": [], "received_at": received_at}
-    return json.dumps(job)
+def message(fields: dict[str, Any], received_at: float = 1_800_000_000.0, **state: str) -> str:
+    """Return the message that the webhook function sends for an event.
+
+    ``state`` are the parameters of the URL that a flow gave the recording.
+    """
+    job = {"method": "POST", "body": json.dumps(fields), "received_at": received_at}
+    return json.dumps(job | {"own": sorted(state), "state": state})

@@ -77,5 +77,5 @@ def test_the_settings_without_a_parameter_have_the_values_of_the_table(
         if one["Type"] == "AWS::Lambda::Function":
             settings |= one["Properties"]["Environment"]["Variables"]
             settings |= one["Properties"]["LoggingConfig"]
-    assert len(rows) == 7
+    assert len(rows) == 8
     assert {name: settings.get(name) for name, _ in rows} == dict(rows)

@@ -130,7 +130,9 @@ def _published(text: str, parameters: frozenset[tuple[str, str]]) -> dict[str, P
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "template.yaml")
         path.write_text(text, encoding="utf-8")
-        template = templates.read(path, "eu-west-1", dict(parameters), {})
+        # An older template lacks the parameters that came after it.
+        known = {name: value for name, value in parameters if f"\n  {name}:\n" in text}
+        template = templates.read(path, "eu-west-1", known, {})
     names = {name: name for name in template.resources}
     mark = template.resources["SettingsMark"]["Properties"]["Description"]
     description = templates.Resolver(template, names, Attributes()).resolve(mark)

@@ -62,7 +62,7 @@ async def test_sends_the_functions_log_lines(client: ConsoleClient) -> None:
         await client.place_call()
         log = await feed.next("log", function="AnswerFunction")
         request = await feed.next("exchange", route="POST /webhooks/answer")
-    assert json.loads(log["text"])["flow"] == request["flow"] == "greet"
+    assert json.loads(log["text"])["flow"] == request["flow"] == "reception"
     assert log["request_id"] == request["request_id"]
 
 

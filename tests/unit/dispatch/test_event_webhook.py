@@ -212,6 +212,19 @@ def test_a_recording_or_transcript_event_is_queued_at_either_route(
     assert cloud.items(of) == []
 
 
+@pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
+def test_a_queued_recording_has_the_parameters_of_the_url_that_its_flow_gave_it(
+    functions: FunctionProcesses, cloud: FakeAws, request_: Callable[..., dict[str, Any]]
+) -> None:
+    state = {"flow": "reception", "purpose": "voicemail", "line": "442079460000"}
+    event = request_(
+        cloud.account, "recordings", webhooks.recorded(conversation()), urlencode(state)
+    )
+    assert functions("recordings", event).status == 204
+    (message,) = cloud.messages("recordings")
+    assert message["state"] == state
+
+
 @pytest.mark.parametrize("route", ["recordings", "event"])
 @pytest.mark.parametrize("request_", [post, get], ids=["POST", "GET"])
 def test_a_failed_transcription_is_stored_and_neither_queued_nor_a_failed_leg(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +49,12 @@ class SampleRecording:
     conversation: str
     content: bytes
     fields: dict[str, Any]
+    state: dict[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> str:
         """The queue message for it."""
-        return message(self.fields)
+        return message(self.fields, **self.state)
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ with the reason. No multipart upload is open.
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ import pytest
 from local.aws import template as templates
 from tests.support.function_process import FunctionProcesses
 from tests.support.recording_stack import message
-from tests.support.webhooks import transcribed
+from tests.support.webhooks import conversation, transcribed
 
 from .conftest import LARGE, PACKAGES, SMALL
 
@@ -180,6 +181,65 @@ def test_after_a_permanent_failure_the_event_is_stored_and_the_message_is_dead(
     assert not harness.storage.objects(recording.uuid)
     (item,) = harness.storage.items(recording.conversation)
     assert json.loads(item["body"]) == recording.fields
+
+
+# What the URL of a recording says about it
+
+LABELED = {"purpose": "voicemail", "line": "442079460000", "flow": "reception", "transcript": "1"}
+LABELS = {"purpose": "voicemail", "line": "442079460000", "flow": "reception"}
+
+
+def test_a_message_of_a_caller_is_labeled_and_listed_by_its_month(harness: FetchHarness) -> None:
+    recording = harness.recording()
+    recording.state = LABELED
+    assert harness.failed(recording.body) == 0
+    (item,) = harness.storage.items(f"recording#{recording.uuid}")
+    assert {name: item[name] for name in LABELS} == LABELS
+    assert item["expects_transcript"] == "1"
+    assert (item["sk"], item["day"]) == ("record", f"voicemail#{item['stored_at'][:7]}")
+
+
+def test_another_recording_is_not_listed(harness: FetchHarness) -> None:
+    recording = harness.recording()
+    assert harness.failed(recording.body) == 0
+    (item,) = harness.storage.items(f"recording#{recording.uuid}")
+    assert not {"purpose", "line", "flow", "expects_transcript", "day"} & set(item)
+
+
+def test_a_recording_that_is_given_up_is_recorded_once_as_lost(harness: FetchHarness) -> None:
+    recording = harness.recording(size=0)
+    recording.state = LABELED
+    for _ in range(2):  # the second time after a redrive
+        assert harness.failed(recording.body) == 0
+    assert len(harness.storage.dead()) == 2
+    (item,) = harness.storage.items(f"recording#{recording.uuid}")
+    assert (item["sk"], item["kind"], item["reason"]) == ("lost", "lost", "empty")
+    assert item["conversation"] == recording.conversation
+    assert {name: item[name] for name in LABELS} == LABELS
+    assert int(item["expires_at"]) > 0
+
+
+def test_a_transcript_that_is_given_up_is_not_a_lost_recording(harness: FetchHarness) -> None:
+    fields = transcribed(conversation(), recording_uuid=str(uuid.uuid4()), transcription_url="x")
+    assert harness.failed(message(fields)) == 0
+    assert len(harness.storage.dead()) == 1
+    assert harness.storage.items(f"recording#{fields['recording_uuid']}") == []
+
+
+def test_a_lost_recording_that_the_table_does_not_take_is_retried_and_dies_at_last(
+    harness: FetchHarness,
+) -> None:
+    # The event is stored first, and then the item of the lost recording.
+    harness.storage.aws.watch = lambda operation, count, when: (
+        "refuse" if operation == "PutItem" and when == "before" and count % 2 == 0 else None
+    )
+    other = harness.recording(size=0)
+    assert harness.failed(other.body, attempt=7) == 1
+    assert harness.storage.dead() == []
+    assert harness.failed(other.body, attempt=8) == 0
+    (dead,) = harness.storage.dead()
+    assert (dead.reason, dead.attempts) == ("empty", "8")
+    assert harness.storage.items(f"recording#{other.uuid}") == []
 
 
 def test_a_recording_over_the_size_limit_goes_to_the_dead_letter_queue(

@@ -92,3 +92,35 @@ def test_every_missing_or_invalid_setting_is_named_at_once() -> None:
     assert "TABLE_NAME" not in text
     for name in ("BUCKET_NAME", "APPLICATION_SECRET_ID", "KEEP_EVENTS_DAYS", "RETRY_SECONDS"):
         assert name in text
+
+
+LABELED = {"purpose": "voicemail", "line": "442079460000", "flow": "reception", "transcript": "1"}
+
+
+@pytest.mark.parametrize(
+    ("state", "labels"),
+    [
+        ({}, {}),
+        (
+            LABELED,
+            {
+                "purpose": "voicemail",
+                "line": "442079460000",
+                "flow": "reception",
+                "expects_transcript": 1,
+            },
+        ),
+        ({"purpose": "greeting", "line": "", "flow": "../x", "transcript": "yes"}, {}),
+        ({"line": "tel:+44", "flow": "x" * 65, "signed": "a.b.c", "attempt": "2"}, {}),
+    ],
+)
+def test_the_url_of_a_recording_labels_it(state: dict[str, str], labels: dict[str, object]) -> None:
+    assert job_of(message(recorded(conversation()), **state)).labels == labels
+
+
+@pytest.mark.parametrize("state", [None, [], "voicemail", {"purpose": 7, "line": None}])
+def test_a_message_without_usable_parameters_has_no_labels(state: object) -> None:
+    queued = json.loads(message(recorded(conversation()))) | {"state": state}
+    assert job_of(json.dumps(queued)).labels == {}
+    del queued["state"]  # as versions before this one sent it
+    assert job_of(json.dumps(queued)).labels == {}

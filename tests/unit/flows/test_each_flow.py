@@ -385,7 +385,7 @@ def test_voicemail_records_until_silence_or_the_hash_key() -> None:
             "endOnSilence": 3,
             "endOnKey": "#",
             "beepStart": True,
-            "eventUrl": url("voicemail", "recordings"),
+            "eventUrl": url("voicemail", "recordings", purpose="voicemail"),
         },
         {"action": "talk", "text": "Thank you for your message. Goodbye."},
     ]
