@@ -1,4 +1,4 @@
-"""Hide what callers entered in a logged event whose URL has the query parameter ``secret=1``."""
+"""Hide what callers entered in a logged event whose URL has the query parameter ``secret``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def without_secret(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_secret(query: str) -> bool:
-    return parse_qs(query).get("secret") == ["1"]
+    return "secret" in parse_qs(query, keep_blank_values=True)
 
 
 def _failed_query(body: str) -> str:

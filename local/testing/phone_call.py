@@ -276,8 +276,10 @@ class PhoneCall:
             self._thread.run(self._thread.request("POST", path, body))
         except ValueError as error:
             raise ValueError(f"{next(iter(body.values()))!r}: {error}") from None
-        clock = self._thread.platform.vonage.clock
-        self._until(lambda: self._leg.is_over or clock.now() >= until(), "it did not end")
+        # Exactly until then: to the next timer could be until a callee's phone stops ringing.
+        remaining = until() - self._thread.platform.vonage.clock.now()
+        self._thread.run(self._thread.sleep(max(0.0, remaining)))
+        self._raise_apology()
         if self._current_action == "input" or self._actions() != running:
             self._wait_for_next_turn(running)
         return self

@@ -1,4 +1,4 @@
-"""Hide what callers enter for an input whose URL has the query parameter `secret=1`.
+"""Hide what callers enter for an input whose URL has the query parameter `secret`.
 
 The application receives the digits and the words. The journal, the control API and the sounds of
 the call have the text `secret` instead. Vonage has no such parameter: it is a mark for this
@@ -14,9 +14,13 @@ HIDDEN = "secret"
 def is_secret(url: Any) -> bool:
     """Return whether a URL has the mark."""
     try:
-        return isinstance(url, str) and parse_qs(urlsplit(url).query).get("secret") == ["1"]
+        return isinstance(url, str) and "secret" in _parameters(urlsplit(url).query)
     except ValueError:
         return False
+
+
+def _parameters(query: str) -> dict[str, list[str]]:
+    return parse_qs(query, keep_blank_values=True)
 
 
 def shown_fields(url: str, fields: dict[str, Any]) -> dict[str, Any]:

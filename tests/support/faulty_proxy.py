@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Fault = Literal["throttle", "error", "refuse", "hang", "cut"]
 _HANGING_SECONDS = 15.0
+_FORWARDING_SECONDS = 30.0  # longer than a long poll
 _DROPPED_HEADERS = ("connection", "content-length", "transfer-encoding", "date", "server")
 _FAULT_RESPONSES: dict[str, tuple[int, bytes]] = {
     "throttle": (400, b'{"__type":"com.amazonaws#ThrottlingException","message":"Slow down"}'),
@@ -53,12 +54,15 @@ class FaultyAws:
     watch
         Called with each operation, its request count, and ``before`` or ``after`` it is
         forwarded. It can return a fault; after forwarding, any fault drops the response.
+    saw
+        Called with each operation and the body of its request.
     """
 
     def __init__(self, endpoint: str) -> None:
         self.faults: dict[str, Fault] = {}
         self.asked: Counter[str] = Counter()
         self.watch: Watch = _no_fault
+        self.saw: Callable[[str, bytes], None] = lambda operation, body: None
         self._upstream = urlsplit(endpoint).netloc
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -95,6 +99,7 @@ class FaultyAws:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 operation = _operation(self.command, self.path, self.headers, body)
+                proxy.saw(operation, body)
                 proxy.asked[operation] += 1
                 count = proxy.asked[operation]
                 fault = proxy.faults.get(operation) or proxy.watch(operation, count, "before")
@@ -120,7 +125,7 @@ class FaultyAws:
             do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
 
             def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-                upstream = http.client.HTTPConnection(proxy._upstream, timeout=10)
+                upstream = http.client.HTTPConnection(proxy._upstream, timeout=_FORWARDING_SECONDS)
                 try:
                     # The fake expects its own Host header.
                     dropped = ("connection", "expect", "host")
