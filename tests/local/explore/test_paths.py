@@ -267,6 +267,16 @@ CORRECT = {
         '        return [ncco.talk("Right.")]\n'
         '    return [ncco.talk("Bye.")]\n'
     ),
+    "asks_twice_with_signed_state": (
+        f"def answer(call):{ASK.format(more=', state={}')}\n\n"
+        "def dtmf(call, input):\n"
+        '    tries = call.signed_state.get("tries", 0) + 1\n'
+        "    if input.digits or tries == 2:\n"
+        '        return [ncco.talk("Bye.")]\n'
+        '    url = call.url("dtmf", state={"tries": tries}, secret=True)\n'
+        "    keys = ncco.dtmf(max_digits=1)\n"
+        '    return [ncco.talk("Again?"), ncco.input(dtmf=keys, event_url=url)]\n'
+    ),
     "barge_in_until_a_digit": (
         "def answer(call):\n"
         '    return [ncco.talk("Press a key.", barge_in=True),'
@@ -313,6 +323,12 @@ async def test_finds_the_problem(platform: LocalPlatform, flow: str) -> None:
 @pytest.mark.parametrize("flow", [*CORRECT, "dtmf_menu"])
 async def test_finds_nothing_in_a_correct_flow(platform: LocalPlatform, flow: str) -> None:
     assert await findings_of(platform, flow) == []
+
+
+async def test_the_same_signed_state_is_the_same_node(platform: LocalPlatform) -> None:
+    # given two questions and a goodbye, whatever digit leads there
+    tree = await tree_of(platform, "asks_twice_with_signed_state")
+    assert len(tree.nodes) == 3
 
 
 async def test_a_higher_node_limit_allows_a_larger_flow(
