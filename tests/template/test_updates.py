@@ -41,7 +41,13 @@ def test_an_edit_changes_the_functions_that_it_concerns(name: str, functions: in
 
 @pytest.mark.parametrize(
     ("name", "functions"),
-    [("CallsPerDay", 11), ("KeepRecordingsDays", 11), ("AlarmEmail", 0), ("GradualDeployment", 0)],
+    [
+        ("CallsPerDay", 11),
+        ("KeepRecordingsDays", 11),
+        ("AlarmEmail", 0),
+        ("FlowPolicyArn", 0),
+        ("GradualDeployment", 0),
+    ],
 )
 def test_a_parameter_of_any_function_publishes_all_of_them(name: str, functions: int) -> None:
     assert len(updates.of_parameter(name, "production").replaced) == functions
