@@ -89,7 +89,7 @@ lint: install ## run ruff, mypy, cfn-lint, the template tests, the flow explorer
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	$(VENV)/bin/cfn-lint template.yaml
+	$(VENV)/bin/cfn-lint template.yaml docs/examples/slack.yaml
 	$(RUN) -m pytest -q -n auto tests/template
 	$(RUN) -m local.explore --check
 	@$(MAKE) --no-print-directory scan

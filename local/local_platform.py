@@ -346,7 +346,10 @@ class LocalPlatform:
         return await target(function, event)
 
     def _folders(self) -> dict[str, tuple[Path, ...]]:
-        """Return each function's search path: its code, its layers, then the runtime's packages."""
+        """Return each function's search path.
+
+        It is the code, the layers, the packages of the runtime, and those of the flows.
+        """
         # Next to the code, so that platforms with another folder can reuse the layers.
         store = self.root / ".local" / "layers"
         used = {layer for one in self.stack.functions.values() for layer in one.layers}
@@ -355,11 +358,18 @@ class LocalPlatform:
             for layer in sorted(used)
         }
         runtime = layers.runtime(self.folder)
+        packages = {
+            code: layers.install(
+                self.root / code / "flows", store, self.options.say, layers.PURE_PYTHON
+            )
+            for code in {one.code for one in self.stack.functions.values()}
+        }
         return {
             name: (
                 self.root / function.code,
                 *(installed[layer] for layer in function.layers),
                 runtime,
+                *(one for one in (packages[function.code],) if one.is_dir()),
             )
             for name, function in self.stack.functions.items()
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import flows
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 APOLOGY = "We are sorry, something went wrong. Please call again later. Goodbye."
 UNCONNECTED = "We are sorry, we cannot connect your call at the moment."
+
+# The packages of flows/requirements.txt: last, so that they replace nothing of ours or of Python's.
+sys.path.append(os.path.abspath(f"{__file__}/../../packages"))  # noqa: PTH100 - see flow_names
 
 
 class FlowFailed(Exception):

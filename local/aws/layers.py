@@ -1,7 +1,8 @@
 """The layers: folders of third-party packages on a function's module search path.
 
-A layer is installed once from its requirements, and again if they or Python change. The packages
-of Lambda's managed runtime, such as boto3, are linked from the platform's own environment.
+A layer is installed once from its requirements, and again if they or Python change. So are the
+packages of the flows, which the build puts next to the functions' code. The packages of Lambda's
+managed runtime, such as boto3, are linked from the platform's own environment.
 """
 
 from __future__ import annotations
@@ -17,17 +18,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six")
+# The options of functions/Makefile for the packages of flows.
+PURE_PYTHON = ("--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none")
 _INSTALL_LIMIT = 600
+_HINT = "If pip finds no version of a package, it is not pure Python: see docs/flows.md#packages."
 
 
 class LayerError(Exception):
     """A layer cannot be installed; the message ends with pip's."""
 
 
-def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
+def install(
+    layer: Path,
+    store: Path,
+    say: Callable[[str], None],
+    options: Sequence[str] = ("--no-deps",),
+) -> Path:
     """Return the folder with a layer's packages, after installing them if necessary.
 
     Parameters
@@ -38,6 +47,8 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
         The folder of installed layers; several platforms may install into it at the same time.
     say
         Called with a line of text before an installation, which takes some seconds.
+    options
+        Options of pip.
 
     Raises
     ------
@@ -45,17 +56,17 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
         If pip fails.
     """
     requirements = layer / "requirements.txt"
-    if not requirements.is_file():
+    if not requirements.is_file() or not _has_packages(requirements):
         return layer / "python"
     target = f"{sys.version_info[:2]} {sysconfig.get_platform()}".encode()
     digest = hashlib.sha256(requirements.read_bytes() + target).hexdigest()[:16]
     folder = store / f"{layer.name}-{digest}"
     if folder.is_dir():
         return folder
-    say(f"installing the layer {layer.name} (once)")
+    say(f"installing the packages of {layer.name} (once)")
     store.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=store))
-    pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps")
+    pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options)
     finished = subprocess.run(  # noqa: S603 - our own requirements, no shell
         [sys.executable, *pip, "--requirement", str(requirements), "--target", str(unfinished)],
         capture_output=True,
@@ -65,7 +76,8 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
     )
     if finished.returncode:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise LayerError(f"cannot install the layer {layer.name}: {finished.stderr.strip()}")
+        hint = f" {_HINT}" if options == PURE_PYTHON else ""
+        raise LayerError(f"cannot install {requirements}: {finished.stderr.strip()}{hint}")
     try:
         unfinished.rename(folder)
     except OSError:  # another platform of this checkout has just installed it
@@ -73,6 +85,11 @@ def install(layer: Path, store: Path, say: Callable[[str], None]) -> Path:
         if not folder.is_dir():
             raise
     return folder
+
+
+def _has_packages(requirements: Path) -> bool:
+    lines = requirements.read_text(encoding="utf-8").splitlines()
+    return any(line.strip() and not line.strip().startswith("#") for line in lines)
 
 
 def runtime(store: Path) -> Path:

@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def voice_switchboard() -> dict[str, Any]:
-    """The switchboard of the session. To test with another one, override this in conftest.py."""
+    """The switchboard of the session; override this in conftest.py to test business lines."""
     return {}
 
 

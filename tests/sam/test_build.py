@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import json
 import shutil
 import zlib
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.sam.sam_process import ROOT, run
+from tests.support.wheels import COMPILED, make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,6 +169,51 @@ def test_the_built_template_has_no_yaml_anchors_and_merges(
         assert not [one for one in events if getattr(one, "anchor", None)], built
         keys = [one.value for one in events if isinstance(one, yaml.ScalarEvent)]
         assert "<<" not in keys, built
+
+
+@pytest.fixture(scope="module")
+def with_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a built project with a flow that imports a package."""
+    folder = tmp_path_factory.mktemp("with-package")
+    project = copied(folder / "project")
+    wheel = make_wheel(folder, "vocabulary")
+    flows = project / "functions/flows"
+    (flows / "requirements.txt").write_text(f"{wheel}\n", encoding="utf-8")
+    (flows / "worded.py").write_text(
+        "import vocabulary\n\n\ndef answer(call):\n"
+        '    return [{"action": "talk", "text": vocabulary.WORDS}]\n',
+        encoding="utf-8",
+    )
+    run("sam", "build", "AnswerFunction", cwd=project)
+    return project
+
+
+def test_a_flow_can_import_its_package_after_the_build(with_package: Path) -> None:
+    function = with_package / ".aws-sam/build/AnswerFunction"
+    code = (
+        "import json, sys; from dispatch import flow_runner;"
+        "flow = flow_runner.importlib.import_module('flows.worded');"
+        "print(json.dumps([flow.answer(None), sys.path[-1]]))"
+    )
+    python = str(ROOT / ".venv-sam/bin/python")
+    actions, last = json.loads(run(python, "-c", code, cwd=function))
+    assert actions == [{"action": "talk", "text": "from vocabulary"}]
+    assert last == str(function / "packages")
+
+
+def test_the_packages_of_flows_are_the_same_on_each_machine(with_package: Path) -> None:
+    packages = with_package / ".aws-sam/build/AnswerFunction/packages"
+    assert flags(bytecode(packages / "vocabulary.py")) == CHECKED_HASH
+    assert not list(packages.rglob("RECORD"))
+
+
+def test_a_compiled_package_fails_the_build_with_what_to_do(tmp_path: Path) -> None:
+    project = copied(tmp_path / "project")
+    wheel = make_wheel(tmp_path, "compiled", COMPILED)
+    (project / "functions/flows/requirements.txt").write_text(f"{wheel}\n", encoding="utf-8")
+    with pytest.raises(AssertionError) as failed:
+        run("sam", "build", "AnswerFunction", cwd=project)
+    assert "docs/flows.md#packages says what to do" in " ".join(str(failed.value).split())
 
 
 MEGABYTE = 1024 * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.aws.layers import PURE_PYTHON
 from tests.support.transformed_template import TEMPLATE
 
 if TYPE_CHECKING:
@@ -97,6 +99,35 @@ def test_functions_are_built_whatever_pyenv_is_set_to(recorded: RecordedRun) -> 
     assert words[-1] == str(artifacts)
     assert environment["PYENV_VERSION"] == "3.13"
     assert sorted(path.name for path in artifacts.rglob("*")) == ["flows", "greet.py"]
+
+
+def test_the_packages_of_flows_are_installed_whatever_pip_is_set_to(recorded: RecordedRun) -> None:
+    source = recorded.folder / "functions"
+    (source / "flows").mkdir(parents=True)
+    (source / "flows" / "requirements.txt").write_text("# one package\nphonenumbers==9.0.18\n")
+    shutil.copy(ROOT / "functions" / "Makefile", source)
+    artifacts = recorded.folder / "artifacts"
+    artifacts.mkdir()
+    (words, environment), _ = recorded.make(
+        source, "build-AnswerFunction", ARTIFACTS_DIR=str(artifacts)
+    )
+    assert words[:3] == ["-m", "pip", "install"]
+    assert words[words.index("--target") + 1] == str(artifacts / "packages")
+    assert set(PURE_PYTHON) <= {*words, *map("=".join, itertools.pairwise(words))}
+    assert environment["PIP_USER"] == environment["PIP_REQUIRE_VIRTUALENV"] == "0"
+    assert environment["PIP_PREFIX"] == environment["PIP_TARGET"] == ""
+
+
+@pytest.mark.parametrize("text", ["", "# phonenumbers==9.0.18\n  # another\n"])
+def test_without_packages_of_flows_the_build_runs_no_pip(recorded: RecordedRun, text: str) -> None:
+    source = recorded.folder / "functions"
+    (source / "flows").mkdir(parents=True)
+    (source / "flows" / "requirements.txt").write_text(text)
+    shutil.copy(ROOT / "functions" / "Makefile", source)
+    (recorded.folder / "artifacts").mkdir()
+    artifacts = str(recorded.folder / "artifacts")
+    ((words, _),) = recorded.make(source, "build-AnswerFunction", ARTIFACTS_DIR=artifacts)
+    assert words[:2] == ["-m", "compileall"]
 
 
 @pytest.mark.parametrize("folder", [".venv", ".venv-sam"])

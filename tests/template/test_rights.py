@@ -14,6 +14,7 @@ import pytest
 
 from records.idempotency_item import IDEMPOTENCY_PREFIX, daily_count_key
 from records.recording_item import item_key
+from tests.support.transformed_template import EVERYTHING, resources
 
 Statement = tuple[object, ...]
 Resources = dict[str, dict[str, Any]]
@@ -326,6 +327,18 @@ def test_only_lambda_may_assume_a_functions_role_which_has_no_managed_policy(
             "Action": "sts:AssumeRole",
         }
     ]
+
+
+def test_only_the_roles_that_run_flows_get_the_policy_of_flows() -> None:
+    policy = "arn:aws:iam::123456789012:policy/flows"
+    stack = resources(**EVERYTHING, FlowPolicyArn=policy)
+    attached = {
+        role: stack[role]["Properties"].get("ManagedPolicyArns")
+        for role in of_type(stack, "AWS::IAM::Role") - {"CodeDeployServiceRole"}
+    }
+    runs_flows = {"AnswerRole", "WebhookRole"}
+    assert {role for role, arns in attached.items() if arns == [policy]} == runs_flows
+    assert not any(arns for role, arns in attached.items() if role not in runs_flows)
 
 
 KEYS = {

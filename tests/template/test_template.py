@@ -570,6 +570,10 @@ PARAMETERS: dict[str, tuple[list[str], list[str]]] = {
     "DeniedPrefixes": (["", "44,1212"], ["+44", "44, 1"]),
     "AllowedSipDomains": (["", "sip.example.com,example.com"], ["a@example.com"]),
     "CallsPerDay": (["0", "99999"], ["-1", "100000"]),
+    "FlowPolicyArn": (
+        ["", "arn:aws:iam::123456789012:policy/flows", "arn:aws-cn:iam::123456789012:policy/a/b"],
+        ["flows", "arn:aws:iam::aws:policy/AdministratorAccess", "arn:aws:iam::1:role/a"],
+    ),
     "KeepEventsDays": (["1", "3650"], ["0", "3651"]),
     "KeepRecordingsDays": (["1", "3650"], ["0", "3651"]),
     "Stage": (["development", "staging", "production"], ["test"]),

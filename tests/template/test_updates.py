@@ -46,6 +46,7 @@ def test_an_edit_changes_the_functions_that_it_concerns(name: str, functions: in
         ("KeepRecordingsDays", 13),
         ("AlarmEmail", 0),
         ("NotifyEmail", 0),
+        ("FlowPolicyArn", 0),
         ("GradualDeployment", 0),
     ],
 )

@@ -58,6 +58,7 @@ _VALUES = {
     "AllowedPrefixes": "44",
     "DeniedPrefixes": "447",
     "AllowedSipDomains": "sip.example.com",
+    "FlowPolicyArn": "arn:aws:iam::123456789012:policy/flows",
     "AlarmEmail": "other@example.com",
     "NotifyEmail": "other@example.com",
     "PublicBaseUrl": "https://other.example.com",

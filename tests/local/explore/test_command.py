@@ -76,7 +76,7 @@ def test_explores_with_a_switchboard(tmp_path: Path) -> None:
 
 
 def test_a_line_of_another_language_is_explored_in_that_language(tmp_path: Path) -> None:
-    texts = {name: "Auf Deutsch." for name in ("greeting", "nobody", "message", "thanks")}
+    texts = dict.fromkeys(("greeting", "nobody", "message", "thanks"), "Auf Deutsch.")
     document = {"lines": {"447700900010": {"language": "de-DE", **texts}}}
     board = tmp_path / "board.json"
     board.write_text(json.dumps(document))

@@ -268,6 +268,16 @@ CORRECT = {
         '        return [ncco.talk("Right.")]\n'
         '    return [ncco.talk("Bye.")]\n'
     ),
+    "asks_twice_with_signed_state": (
+        f"def answer(call):{ASK.format(more=', state={}')}\n\n"
+        "def dtmf(call, input):\n"
+        '    tries = call.signed_state.get("tries", 0) + 1\n'
+        "    if input.digits or tries == 2:\n"
+        '        return [ncco.talk("Bye.")]\n'
+        '    url = call.url("dtmf", state={"tries": tries}, secret=True)\n'
+        "    keys = ncco.dtmf(max_digits=1)\n"
+        '    return [ncco.talk("Again?"), ncco.input(dtmf=keys, event_url=url)]\n'
+    ),
     "barge_in_until_a_digit": (
         "def answer(call):\n"
         '    return [ncco.talk("Press a key.", barge_in=True),'
@@ -324,6 +334,12 @@ async def test_a_talk_without_a_language_is_found_on_a_line_that_is_not_english(
     client = dataclasses.replace(platform.app_client(), language=language)
     found = findings(await traverse(client, flow), flow)
     assert [line.startswith("language: “") for line in found] == [True, True] * spoken
+
+
+async def test_the_same_signed_state_is_the_same_node(platform: LocalPlatform) -> None:
+    # given two questions and a goodbye, whatever digit leads there
+    tree = await tree_of(platform, "asks_twice_with_signed_state")
+    assert len(tree.nodes) == 3
 
 
 async def test_a_higher_node_limit_allows_a_larger_flow(

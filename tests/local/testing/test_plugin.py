@@ -51,6 +51,19 @@ FLOWS = {
         def dtmf(call, input):
             return [ncco.talk(f"You pressed {input.digits or 'nothing'}.")]
         """,
+    "remembers": """
+        from voicekit import ncco
+
+        def answer(call):
+            return ask("Your PIN?", call.url("dtmf", state={"tries": 1}, secret=True))
+
+        def dtmf(call, input):
+            call.emit("pin.entered", call.signed_state)
+            return [ncco.talk(f"{input.digits}, try {call.signed_state['tries']}.")]
+
+        def ask(prompt, url):
+            return [ncco.talk(prompt), ncco.input(dtmf=ncco.dtmf(), event_url=url)]
+        """,
     "marks": """
         from voicekit import ncco
 
@@ -138,6 +151,12 @@ TESTS = {
         def test_number_that_samconfig_allows(phone):
             phone.callee("447700900555").answers(says="Good morning.")
             assert phone.call("dials").heard("Good morning.")
+
+        def test_state_and_secret_input(phone):
+            call = phone.call("remembers").press("4711")
+            assert call.heard("Your PIN?", "4711, try 1.")
+            (entered,) = [event for event in call.events if event.kind == "input"]
+            assert entered.fields["dtmf"] == {"digits": "secret", "timed_out": False}
 
         def test_left_open(phone):
             call = phone.call("asks")
@@ -257,7 +276,7 @@ def test_good_tests_pass_and_each_failure_shows_the_call(
     project: Callable[[], str],
 ) -> None:
     output = project()
-    assert "20 failed, 8 passed" in output
+    assert "20 failed, 9 passed" in output
     # pytest shows the line of the test.
     assert "local/testing/" not in output
     for text in (
