@@ -181,6 +181,12 @@ def test_a_lost_recording_that_is_no_message_sends_no_mail(harness: PublishHarne
     assert harness.stack.mails() == []
 
 
+def test_a_message_whose_caller_is_not_stored_is_not_blocked(lined: PublishHarness) -> None:
+    """The line blocks callers who withhold their number, and this one is not known to do so."""
+    lined.run(a_message(lined.stack, conversation()))
+    assert subjects(lined) == ["Voicemail from an unknown number (0:23)"]
+
+
 # The transcript
 
 
