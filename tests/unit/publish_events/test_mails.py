@@ -105,7 +105,7 @@ def test_a_blocked_caller_sends_no_mail_but_events(
     lined: PublishHarness, caller: str | None
 ) -> None:
     of, own = conversation(), leg()
-    records = call(lined.stack, of=of, leg=own, **{"from": caller})
+    records = call(lined.stack, of=of, leg=own, caller=caller)
     recording = a_message(lined.stack, of)
     lined.run(*records, recording, lined.stack.lost(of, f"r-{uuid.uuid4()}", **VOICEMAIL))
     assert lined.stack.mails() == []
