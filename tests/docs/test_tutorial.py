@@ -103,7 +103,12 @@ def test_a_failure_shows_the_call_as_in_the_page(checkout: Path, saved_files: li
 def test_the_tests_pass_with_flows_of_your_own(checkout: Path, saved_files: list[Path]) -> None:
     for flow in (STEPS / "3" / "appointment.py", EXAMPLES / "echo_key.py"):
         save(checkout, saved_files, flow, "functions/flows")
-    for test in (STEPS / "4" / "test_appointment.py", EXAMPLES / "test_echo_key.py"):
+    tests = (
+        STEPS / "4" / "test_appointment.py",
+        EXAMPLES / "test_echo_key.py",
+        EXAMPLES / "test_missed_call.py",
+    )
+    for test in tests:
         save(checkout, saved_files, test, "tests/flows")
     status, output = run(checkout, "pytest", "-q", "-n", "auto", *SUITES_OF_FLOWS, timeout=600)
     assert status == 0, output

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
+from local.stack_file import read
 from local.testing.phone import Phone
 from local.testing.platform_thread import PlatformThread
 
@@ -44,10 +47,27 @@ def transcribing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformT
         thread.stop()
 
 
+def test_the_stack_file_names_the_bus_and_its_queues(voice_platform: PlatformThread) -> None:
+    content, outputs = read(voice_platform.platform.folder), voice_platform.platform.stack.outputs
+    assert content["event_bus"] == outputs["EventBusName"]
+    assert content["call_events_queue_url"] == outputs["CallEventsQueueUrl"]
+    dead = content["call_events_dead_letter_queue_url"]
+    assert dead == outputs["CallEventsDeadLetterQueueUrl"]
+
+
 def types(phone: Phone) -> list[str]:
     """Return the types of the events without those of a call's begin and end, sorted."""
     always = ("voice.call.started", "voice.call.completed")
     return sorted(one["detail-type"] for one in phone.events if one["detail-type"] not in always)
+
+
+@pytest.fixture(autouse=True)
+def _valid_events(voice_platform: PlatformThread) -> Iterator[None]:
+    """Validate every event of the test with its JSON Schema."""
+    yield
+    for event in voice_platform.platform.outbox.events:
+        schema = json.loads((ROOT / "docs" / "events" / f"{event['detail-type']}.json").read_text())
+        jsonschema.validate(event["detail"], schema)
 
 
 def detail(phone: Phone, name: str) -> dict[str, Any]:
