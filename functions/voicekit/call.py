@@ -186,7 +186,7 @@ class Call(NamedTuple):
         if not isinstance(secret, bool):
             raise TypeError("secret is neither True nor False")
         if secret:
-            query["secret"] = "1"  # noqa: S105 - a flag
+            query |= {"secret": 1}
         return f"{self.base_url}/webhooks/{webhook}?{urlencode(query)}"
 
     def emit(self, name: str, data: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from voicekit.webhook import Webhook
 
 _INPUT = ("dtmf", "speech")
-_SECRET = "secret"  # noqa: S105 - what is stored in place of digits
+_MASK = "secret"  # in place of digits
 
 
 def without_input(webhook: Webhook) -> Webhook:
@@ -44,9 +44,9 @@ def _masked(fields: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(dtmf, dict):
         digits = dtmf.get("digits")
         masked["dtmf"] = {
-            "digits": _SECRET if digits else "",
+            "digits": _MASK if digits else "",
             "timed_out": dtmf.get("timed_out") in (True, "true"),
         }
     elif dtmf:  # the format before the option `type` existed, or anything else
-        masked["dtmf"] = _SECRET
+        masked["dtmf"] = _MASK
     return masked

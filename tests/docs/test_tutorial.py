@@ -119,3 +119,13 @@ def test_the_readme_flow_passes_its_test(checkout: Path, saved_files: list[Path]
     save(checkout, saved_files, EXAMPLES / "test_echo_key.py", "tests/flows")
     status, output = run(checkout, "pytest", "tests/flows/test_echo_key.py")
     assert (status, "1 passed" in output) == (0, True), output
+
+
+def test_the_example_with_state_and_a_look_up_passes_its_test(
+    checkout: Path, saved_files: list[Path]
+) -> None:
+    for flow in ("cancel.py", "_customers.py"):
+        save(checkout, saved_files, EXAMPLES / flow, "functions/flows")
+    save(checkout, saved_files, EXAMPLES / "test_cancel.py", "tests/flows")
+    status, output = run(checkout, "pytest", "tests/flows/test_cancel.py")
+    assert (status, "1 passed" in output) == (0, True), output

@@ -105,7 +105,7 @@ def test_a_webhook_url_names_the_flow_and_its_state() -> None:
 @pytest.mark.parametrize("name", ["flow", "to", "uuid", "payload", "SipHeader_X-Foo"])
 def test_state_may_not_use_reserved_names(name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        call().url("dtmf", **{name: "x"})
+        call().url("dtmf", **{name: "x"})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("webhook", ["fallback", "", "../calls", "answer?x="])
