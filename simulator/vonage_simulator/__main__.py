@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add("--ca-file", help="file to write the CA certificate of the HTTPS port to")
     add("--public-scheme", choices=("https", "http"), default="https",
         help="scheme of region_url and recording_url")  # fmt: skip
+    add("--public-host", help="host name of region_url and recording_url, such as api.nexmo.com")
     add("--region", choices=tuple(HOSTS_OF_REGIONS), default="eu-west")
     add("--speed", type=float, default=1.0, help="clock seconds per real second; 0 stops the clock")
     add("--calibration", type=Path, help="calibration file from `python -m voicectl capture`")
@@ -71,6 +72,7 @@ def settings_from(arguments: argparse.Namespace, public_key: str | None) -> Simu
         numbers=numbers,
         region=arguments.region,
         public_scheme=arguments.public_scheme,
+        public_host=arguments.public_host,
         ca_file=arguments.ca_file,
         speed=arguments.speed,
         seed=arguments.seed,

@@ -38,8 +38,10 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     return fields
 
 
-def has_own_host_and_origin(request: web.Request) -> bool:
+def has_own_host_and_origin(request: web.Request, public_host: str | None = None) -> bool:
     """Return whether a request is for this listener, and not from a page of another origin.
+
+    Requests for `public_host` may name any port or none: a proxy or a client's settings can map it.
 
     A page on the internet can send requests to 127.0.0.1, across origins or through its own
     hostname (DNS rebinding). The browser shows that in Host, Origin and Sec-Fetch-Site.
@@ -54,7 +56,7 @@ def has_own_host_and_origin(request: web.Request) -> bool:
     hosts = [host.lower() for host in headers.getall("Host", [])]
     return (
         len(hosts) == 1
-        and hosts[0] in own_hosts
+        and (hosts[0] in own_hosts or hosts[0].partition(":")[0] == public_host)
         and all(f"{request.scheme}://{hosts[0]}" == one for one in headers.getall("Origin", []))
         and {"same-origin", "none"}.issuperset(headers.getall("Sec-Fetch-Site", []))
     )

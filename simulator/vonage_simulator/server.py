@@ -1,6 +1,7 @@
 """The simulator as a whole: its state, and two listeners on the loopback interface."""
 
 import asyncio
+import re
 import secrets
 import shutil
 import ssl
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import trustme
 from aiohttp import web
@@ -29,6 +31,7 @@ from .state import SimulatorState
 from .voice_api import VoiceApi
 
 LOOPBACK = "127.0.0.1"
+HOST_NAME = re.compile("[a-z0-9-]+([.][a-z0-9-]+)*")
 # Time for requests in progress when the simulator stops.
 SHUTDOWN_SECONDS = 1.0
 
@@ -105,9 +108,14 @@ class Simulator:
         OSError
             If a port is in use.
         ValueError
-            If the public key in the settings is invalid.
+            If the public key or the public host in the settings is invalid.
         """
         settings = self.settings
+        if settings.public_host and not HOST_NAME.fullmatch(settings.public_host):
+            raise ValueError(
+                f"the public host {settings.public_host!r} must be a name in lower case,"
+                " without scheme and port"
+            )
         self._folder = Path(
             tempfile.mkdtemp(prefix="simulated-vonage-", dir=settings.temporary_folder)
         )
@@ -126,7 +134,7 @@ class Simulator:
         except BaseException:
             await self.stop()
             raise
-        state.base_url = self.tls_url if settings.public_scheme == "https" else self.http_url
+        state.base_url = self._public_url()
 
     async def stop(self) -> None:
         """End every call, stop listening, and delete the files; can be called twice."""
@@ -143,6 +151,12 @@ class Simulator:
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
             self._folder = None
+
+    def _public_url(self) -> str:
+        url = self.tls_url if self.settings.public_scheme == "https" else self.http_url
+        if self.settings.public_host is None:
+            return url
+        return f"{self.settings.public_scheme}://{self.settings.public_host}:{urlsplit(url).port}"
 
     def _running(self) -> SimulatorState:
         if self._state is None:
@@ -175,7 +189,7 @@ class Simulator:
     async def _listen(self, state: SimulatorState) -> None:
         app = web.Application(
             middlewares=[
-                _check_origin,
+                _check_origin(self.settings.public_host),
                 _add_headers(state),
                 _error_responses,
                 _inject_faults(state),
@@ -216,7 +230,8 @@ class Simulator:
         authority.cert_pem.write_to_path(str(path))
         self.ca_file = str(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*sorted(HOST_NAMES)).configure_cert(context)
+        names = HOST_NAMES | {self.settings.public_host or "localhost"}
+        authority.issue_cert(*sorted(names)).configure_cert(context)
         return context
 
 
@@ -227,12 +242,16 @@ def _port(site: web.TCPSite) -> int:
     return port
 
 
-@web.middleware
-async def _check_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
+def _check_origin(public_host: str | None) -> "web.middleware":  # type: ignore[valid-type]
     """Reject requests for other hosts, and those of web pages."""
-    if not has_own_host_and_origin(request):
-        return web.json_response({"title": "Forbidden"}, status=403)
-    return await handler(request)
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not has_own_host_and_origin(request, public_host):
+            return web.json_response({"title": "Forbidden"}, status=403)
+        return await handler(request)
+
+    return check
 
 
 def _add_headers(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
