@@ -18,16 +18,19 @@ from aiohttp import web
 
 from . import account as accounts
 from .account import Application, SimulatedAccount
-from .account_api import AccountApi, capabilities_of
+from .account_api import AccountApi
+from .application_api import ApplicationApi, capabilities_of
 from .clock import Clock
 from .control_api import ControlApi
 from .errors import ApiError, not_found
 from .http_helpers import HOST_NAMES, Handler, error_response, has_own_host_and_origin
 from .journal import Journal
 from .legs import Leg
+from .numbers_api import NumbersApi
 from .recordings import RecordingStore
 from .settings import SimulatorSettings
 from .state import SimulatorState
+from .users_api import UsersApi
 from .voice_api import VoiceApi
 
 LOOPBACK = "127.0.0.1"
@@ -196,9 +199,8 @@ class Simulator:
             ],
             client_max_size=self.settings.body_bytes,
         )
-        app.add_routes(VoiceApi(state).routes())
-        app.add_routes(AccountApi(state).routes())
-        app.add_routes(ControlApi(state).routes())
+        for api in (VoiceApi, ApplicationApi, NumbersApi, AccountApi, UsersApi, ControlApi):
+            app.add_routes(api(state).routes())
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False
         )
