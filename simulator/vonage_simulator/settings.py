@@ -80,8 +80,16 @@ class SimulatorSettings:
 
     Parameters
     ----------
+    host
+        Address to listen on. Another one than 127.0.0.1 is open to other machines.
     http_port, tls_port
-        Ports on 127.0.0.1; 0 selects a free one.
+        Ports; 0 selects a free one.
+    allowed_hosts
+        Further names, or names with a port, that the Host header of a request can have.
+    url_map
+        Pairs of origins: what is sent to a URL of the first goes to the second.
+    authority
+        Certificate and private key of the CA in PEM; None creates a CA at each start.
     application_id
         Id of the initial application; None derives one from the seed.
     public_key
@@ -99,6 +107,7 @@ class SimulatorSettings:
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
     """
 
+    host: str = "127.0.0.1"
     http_port: int = 0
     tls_port: int = 0
     application_id: str | None = None
@@ -114,6 +123,9 @@ class SimulatorSettings:
     numbers: tuple[str, ...] = ("447700900001",)
     region: str = "eu-west"
     public_scheme: Scheme = "https"
+    allowed_hosts: tuple[str, ...] = ()
+    url_map: tuple[tuple[str, str], ...] = ()
+    authority: tuple[bytes, bytes] | None = field(default=None, repr=False)
     ca_file: str | None = None
     temporary_folder: str | None = None
 

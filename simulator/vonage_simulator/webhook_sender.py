@@ -24,6 +24,7 @@ from .faults import Faults
 from .journal import Journal
 from .legs import Leg
 from .settings import SimulatorSettings, WebhookTarget
+from .url_map import MappedClient, UrlMap
 
 USER_AGENT = "Apache-HttpAsyncClient/4.1 (Java/1.8.0_66)"
 RETRIED_STATUSES = frozenset({429, 503, 504})
@@ -96,6 +97,7 @@ class WebhookSender:
         self._faults = faults
         self._journal = journal
         self._make_uuid = make_uuid
+        self._url_map = UrlMap(settings.url_map)
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -114,8 +116,11 @@ class WebhookSender:
             await self._session.close()
 
     @property
-    def session(self) -> aiohttp.ClientSession:
+    def session(self) -> MappedClient:
         """The HTTP client, for anything else that the simulator fetches."""
+        return MappedClient(self._client(), self._url_map)
+
+    def _client(self) -> aiohttp.ClientSession:
         assert self._session is not None, "the sender was not started"  # noqa: S101
         return self._session
 
@@ -205,6 +210,8 @@ class WebhookSender:
             sock_read=target.read_ms / 1000,
         )
         try:
+            url, more_headers = self._url_map.resolve(url)
+            headers = headers | more_headers
             for fault in ("webhook_drop_before_body", "webhook_drop_after_body"):
                 if self._faults.is_triggered(fault):
                     sent = b"" if fault.endswith("before_body") else body or b""
@@ -213,7 +220,7 @@ class WebhookSender:
             if body is not None and self._faults.is_triggered("slow_webhook"):
                 headers = headers | {"Content-Length": str(len(body))}
                 data = _slow_body(body, self._faults.value("slow_webhook"))
-            async with self.session.request(
+            async with self._client().request(
                 target.method,
                 URL(url, encoded=True),
                 headers=headers,
@@ -339,8 +346,9 @@ async def _send_and_drop(
     port = parts.port or (443 if secure else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     length = {} if body is None else {"Content-Length": str(len(body))}
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {parts.netloc}"]
-    lines += [f"{name}: {value}" for name, value in (headers | length).items()]
+    all_headers = {"Host": parts.netloc} | headers | length
+    lines = [f"{method} {path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in all_headers.items()]
     _, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure or None)
     try:
         writer.write("\r\n".join([*lines, "", ""]).encode() + sent)

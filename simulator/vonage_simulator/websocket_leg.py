@@ -99,7 +99,7 @@ class WebSocketAudio:
     async def _connect(self) -> aiohttp.ClientWebSocketResponse | None:
         callee = self._leg.callee
         try:
-            return await asyncio.wait_for(
+            socket: aiohttp.ClientWebSocketResponse = await asyncio.wait_for(
                 self._state.sender.session.ws_connect(
                     callee.address,
                     headers={"Authorization": self._authorization()},
@@ -108,8 +108,13 @@ class WebSocketAudio:
                 ),
                 CONNECT_SECONDS,
             )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            detail = f"{callee.address}: {error or type(error).__name__}"
+            self._state.journal.write(
+                "error", uuid=self._leg.uuid, reason="no WebSocket connection", detail=detail
+            )
             return None
+        return socket
 
     def _authorization(self) -> str:
         authorization = self._leg.callee.authorization

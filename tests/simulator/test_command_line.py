@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from vonage_simulator.__main__ import parser, read_key, settings_from
+from vonage_simulator.command_options import parser, read_key, settings_from
 
 
 async def start(*options: str) -> tuple[asyncio.subprocess.Process, dict[str, str]]:
