@@ -8,6 +8,7 @@ import logging
 import os
 import shlex
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -109,13 +110,20 @@ def main() -> int:
         key_file = arguments.key or (saved and saved.key_file)
         settings = settings_from(arguments, read_key(key_file), saved)
         asyncio.run(serve(settings, arguments, key_file))
-    except (OSError, ValueError, CalibrationError, StateFolderError) as error:
-        is_in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        print(f"cannot start: {error}{f'. {PORT_IN_USE}' * is_in_use}", file=sys.stderr)
-        return 2
+    except socket.gaierror as error:
+        return _fail(f"--host {arguments.host}: {error.strerror}; use 127.0.0.1 or 0.0.0.0")
+    except OSError as error:
+        return _fail(f"{error}. {PORT_IN_USE}" if error.errno == errno.EADDRINUSE else str(error))
+    except (ValueError, CalibrationError, StateFolderError) as error:
+        return _fail(str(error))
     except KeyboardInterrupt:  # before the simulator handles it
         return 130
     return 0
+
+
+def _fail(reason: str) -> int:
+    print(f"cannot start: {reason}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -27,7 +27,11 @@ EXAMPLES = """examples:
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Show defaults, and keep the lines of the examples."""
+    """Show defaults where there are any, and keep the lines of the examples."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        has_default = action.default is not None and action.default is not False
+        return super()._get_help_string(action) if has_default else action.help
 
 
 def url(text: str) -> str:
@@ -153,6 +157,8 @@ def _add_network(options: argparse.ArgumentParser) -> None:
         help="further name that clients use for the simulator; repeat for more")  # fmt: skip
     add("--map", type=mapping, action="append", metavar="URL=URL",
         help="send what is for the first origin to the second; repeat for more")  # fmt: skip
+    add("--public-host", type=host_name,
+        help="host name of region_url and recording_url, such as api.nexmo.com")  # fmt: skip
     add("--ca-file", help="file to write the CA certificate of the HTTPS port to")
     add("--public-scheme", choices=("https", "http"), default="https",
         help="scheme of region_url and recording_url")  # fmt: skip
@@ -194,6 +200,7 @@ def settings_from(
         numbers=tuple(arguments.number or ["447700900001"]),
         region=arguments.region,
         public_scheme=arguments.public_scheme,
+        public_host=arguments.public_host,
         ca_file=arguments.ca_file or (saved and str(saved.ca_file)),
         speed=arguments.speed,
         seed=arguments.seed,

@@ -42,6 +42,12 @@ def bad_state(reason: str = "") -> ApiError:
     return ApiError(400, {"type": "BAD_REQUEST", "error_title": "Bad Request"}, reason)
 
 
+def unsupported_media_type() -> ApiError:
+    """Build a 415 (php-sdk issue 83). No page shows its body: inferred from the others."""
+    body = {"type": "UNSUPPORTED_MEDIA_TYPE", "error_title": "Unsupported Media Type"}
+    return ApiError(415, body)
+
+
 def unauthorized(reason: str = "") -> ApiError:
     """Build a 401 of the Voice API. No page shows its body: inferred from the others."""
     return ApiError(401, {"type": "UNAUTHORIZED", "error_title": "Unauthorized"}, reason)

@@ -226,7 +226,7 @@ def _talk(fields: dict[str, Any]) -> Talk:
         style=json_fields.integer(fields, "style", 0, 0, 1000) or 0,
         premium=json_fields.boolean(fields, "premium"),
         level=json_fields.number(fields, "level", 0.0, -1, 1) or 0.0,
-        loop=_loop(fields),
+        loop=loop_count(fields),
         barge_in=json_fields.boolean(fields, "bargeIn"),
     )
 
@@ -235,12 +235,19 @@ def _stream(fields: dict[str, Any]) -> Stream:
     return Stream(
         url=_required("streamUrl", json_fields.single_url(fields, "streamUrl")),
         level=json_fields.number(fields, "level", 0.0, -1, 1) or 0.0,
-        loop=_loop(fields),
+        loop=loop_count(fields),
         barge_in=json_fields.boolean(fields, "bargeIn"),
     )
 
 
-def _loop(fields: dict[str, Any]) -> int:
+def loop_count(fields: dict[str, Any]) -> int:
+    """Return how often a talk or a stream is played; 0 repeats it indefinitely.
+
+    Raises
+    ------
+    FieldError
+        If it is not an integer of at least 0.
+    """
     loop = json_fields.integer(fields, "loop", 1, 0, 1_000_000)
     return 1 if loop is None else loop
 
@@ -300,9 +307,6 @@ def _record(fields: dict[str, Any]) -> Record:
         channels = 1  # channels without split has no effect (NCCO reference: record.channels)
     elif channels is None:
         channels = 2
-    key = fields.get("endOnKey")
-    if key is not None and (len(str(key)) != 1 or str(key) not in "0123456789*#"):
-        raise FieldError("endOnKey", "must be one of 0-9, * and #")
     audio_format = json_fields.choice(fields, "format", None, ("mp3", "wav", "ogg"))
     if channels > 2:
         audio_format = "wav"
@@ -311,7 +315,7 @@ def _record(fields: dict[str, Any]) -> Record:
         split=split,
         channels=channels,
         end_on_silence=json_fields.number(fields, "endOnSilence", None, 3, 10),
-        end_on_key=None if key is None else str(key),
+        end_on_key=json_fields.choice(fields, "endOnKey", None, tuple("0123456789*#")),
         time_out=json_fields.number(fields, "timeOut", None, 3, 7200),
         beep=json_fields.boolean(fields, "beepStart"),
         callback=_callback(fields),
@@ -343,9 +347,7 @@ def _connect(fields: dict[str, Any]) -> Connect:
     endpoint_list = fields.get("endpoint")
     if not isinstance(endpoint_list, list) or len(endpoint_list) != 1:
         raise FieldError("endpoint", "must be an array of exactly one endpoint")
-    caller = fields.get("from")
-    if caller is not None and not isinstance(caller, str):
-        raise FieldError("from", "must be a number")
+    caller = json_fields.numeral(fields, "from")
     random_caller = json_fields.boolean(fields, "randomFromNumber")
     if random_caller and caller is not None:
         raise FieldError("randomFromNumber", "cannot be used together with from")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import secrets
 import shutil
 import ssl
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import trustme
 from aiohttp import web
@@ -31,6 +33,7 @@ from .voice_api import VoiceApi
 
 # Addresses that include the loopback interface, which the printed URLs then name.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::"})  # noqa: S104 only compared
+HOST_NAME = re.compile("[a-z0-9-]+([.][a-z0-9-]+)*")
 # For the journal: why a request was refused, and whether that was for its Host or Origin.
 REASON = web.RequestKey("reason", str)
 REFUSED = web.RequestKey("refused", bool)
@@ -110,9 +113,14 @@ class Simulator:
         OSError
             If a port is in use.
         ValueError
-            If the public key in the settings is invalid.
+            If the public key or the public host in the settings is invalid.
         """
         settings = self.settings
+        if settings.public_host and not HOST_NAME.fullmatch(settings.public_host):
+            raise ValueError(
+                f"the public host {settings.public_host!r} must be a name in lower case,"
+                " without scheme and port"
+            )
         self._folder = Path(
             tempfile.mkdtemp(prefix="simulated-vonage-", dir=settings.temporary_folder)
         )
@@ -131,7 +139,7 @@ class Simulator:
         except BaseException:
             await self.stop()
             raise
-        state.base_url = self.tls_url if settings.public_scheme == "https" else self.http_url
+        state.base_url = self._public_url()
 
     async def stop(self) -> None:
         """End every call, stop listening, and delete the files; can be called twice."""
@@ -148,6 +156,12 @@ class Simulator:
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
             self._folder = None
+
+    def _public_url(self) -> str:
+        url = self.tls_url if self.settings.public_scheme == "https" else self.http_url
+        if self.settings.public_host is None:
+            return url
+        return f"{self.settings.public_scheme}://{self.settings.public_host}:{urlsplit(url).port}"
 
     def _running(self) -> SimulatorState:
         if self._state is None:
@@ -229,7 +243,7 @@ class Simulator:
         self.ca_file = str(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         names = own_names(self.settings) | {
-            name.rpartition(":")[0] or name for name in self.settings.allowed_hosts
+            name.partition(":")[0] for name in allowed_hosts(self.settings)
         }
         authority.issue_cert(*sorted(names)).configure_cert(context)
         return context
@@ -245,6 +259,12 @@ def _port(site: web.TCPSite) -> int:
 def own_names(settings: SimulatorSettings) -> frozenset[str]:
     """Return the hosts that requests can always name, with the listener's port."""
     return HOST_NAMES if settings.host in LOOPBACK else HOST_NAMES | {settings.host}
+
+
+def allowed_hosts(settings: SimulatorSettings) -> frozenset[str]:
+    """Return the hosts that requests can name with any port, or with the port given here."""
+    names = (*settings.allowed_hosts, *filter(None, [settings.public_host]))
+    return frozenset(name.lower() for name in names)
 
 
 def _journal_requests(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
@@ -293,7 +313,7 @@ def _reason_of(request: web.Request, response: web.StreamResponse) -> str | None
 def _check_origin(settings: SimulatorSettings) -> "web.middleware":  # type: ignore[valid-type]
     """Reject requests for other hosts, and those of web pages."""
     names = own_names(settings)
-    allowed = frozenset(name.lower() for name in settings.allowed_hosts)
+    allowed = allowed_hosts(settings)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:

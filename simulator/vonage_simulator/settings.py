@@ -105,6 +105,9 @@ class SimulatorSettings:
         Folder for recordings and other temporary files; None is the system's.
     public_scheme
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
+    public_host
+        Host name in region_url and recording_url, such as `api.nexmo.com`. The simulator also
+        accepts requests for it, and its certificate has it. Clients must resolve it to 127.0.0.1.
     """
 
     host: str = "127.0.0.1"
@@ -123,6 +126,7 @@ class SimulatorSettings:
     numbers: tuple[str, ...] = ("447700900001",)
     region: str = "eu-west"
     public_scheme: Scheme = "https"
+    public_host: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     url_map: tuple[tuple[str, str], ...] = ()
     authority: tuple[bytes, bytes] | None = field(default=None, repr=False)

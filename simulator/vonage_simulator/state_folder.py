@@ -47,6 +47,10 @@ def open_state_folder(folder: Path) -> SavedState:
     OSError
         If it cannot be read or written.
     """
+    if folder.exists() and not folder.is_dir():
+        raise StateFolderError(
+            f"--state {folder}: not a folder. Use the name of one, or a new name"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -70,7 +74,7 @@ def _authority(folder: Path) -> tuple[bytes, bytes]:
         trustme.CA.from_pem(*pair).issue_cert("localhost")
     except (ValueError, TypeError) as error:
         raise StateFolderError(
-            f"{folder}: ca.pem or ca.key is not valid. Delete both to create new ones"
+            f"--state {folder}: ca.pem or ca.key is not valid. Delete both to create new ones"
         ) from error
     return pair
 
@@ -84,9 +88,11 @@ def _account(path: Path) -> dict[str, str]:
         account = json.loads(path.read_bytes())
         fields = {name: account[name] for name in _ACCOUNT_FIELDS}
     except (ValueError, KeyError, TypeError) as error:
-        raise StateFolderError(f"{path}: not valid. Delete it to create a new one") from error
+        raise StateFolderError(
+            f"--state {path}: not valid. Delete it to create a new one"
+        ) from error
     if not all(isinstance(value, str) and value for value in fields.values()):
-        raise StateFolderError(f"{path}: not valid. Delete it to create a new one")
+        raise StateFolderError(f"--state {path}: not valid. Delete it to create a new one")
     return fields
 
 
