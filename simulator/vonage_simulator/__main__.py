@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
     add("--fallback-url", help="fallback URL, requested if another webhook fails")
     add("--number", action="append", help="number of the account; repeat for more numbers")
     add("--key", type=Path, help="private key file of the application; created if it doesn't exist")
-    add("--application-id", help="derived from the seed if omitted")
+    add("--application-id", help="random if omitted, or the seed's")
     add("--api-key", default="abcd1234")
     add("--api-secret", help="random at each start if omitted")
     add("--signature-secret", help="random at each start if omitted")
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add("--region", choices=tuple(HOSTS_OF_REGIONS), default="eu-west")
     add("--speed", type=float, default=1.0, help="clock seconds per real second; 0 stops the clock")
     add("--calibration", type=Path, help="calibration file from `python -m voicectl capture`")
-    add("--seed", type=int, default=1, help="seed of ids and random choices")
+    add("--seed", type=int, help="repeat ids and random choices; random if omitted")
     return options
 
 
