@@ -36,7 +36,10 @@ def parties_of(leg: Leg) -> dict[str, str]:
 
     A withheld number has no `from`, and a Client SDK user who calls no one has no `to`.
     """
-    parties = {"from": caller_of(leg), "to": leg.callee.address}
+    return _without_blanks({"from": caller_of(leg), "to": leg.callee.address})
+
+
+def _without_blanks(parties: dict[str, str]) -> dict[str, str]:
     return {name: address for name, address in parties.items() if address}
 
 
@@ -79,11 +82,10 @@ def price_of(leg: Leg, settings: SimulatorSettings, ended_at: float) -> dict[str
 
 def answer_fields(leg: Leg, region_url: str) -> dict[str, Any]:
     """Build the fields of an answer webhook."""
-    parties = parties_of(leg)
-    if leg.direction == "inbound" and leg.caller.kind == "app":
-        parties["from_user"] = parties.pop("from")
+    user = leg.direction == "inbound" and leg.caller.kind == "app"
+    parties = {"to": leg.callee.address, "from_user" if user else "from": caller_of(leg)}
     return {
-        **parties,
+        **_without_blanks(parties),
         "endpoint_type": leg.caller.kind if leg.direction == "inbound" else leg.callee.kind,
         "uuid": leg.uuid,
         "conversation_uuid": leg.conversation.uuid,

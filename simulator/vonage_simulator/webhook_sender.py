@@ -120,6 +120,8 @@ class WebhookSender:
             auto_decompress=True,
             skip_auto_headers=("User-Agent",),
         )
+        # Else aiohttp sends a GET a second time after a closed connection, within one attempt.
+        self._session._retry_connection = False
 
     async def stop(self) -> None:
         """Close the HTTP client."""
