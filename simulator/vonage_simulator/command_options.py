@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     add("--region", choices=tuple(HOSTS_OF_REGIONS), default="eu-west")
     add("--speed", type=speed, default=1.0, help="clock seconds per real second; 0 stops the clock")
     add("--calibration", type=Path, help="calibration file from `python -m voicectl capture`")
-    add("--seed", type=int, default=1, help="seed of ids and random choices")
+    add("--seed", type=int, help="repeat ids and random choices; random if omitted")
     return options
 
 
@@ -141,7 +141,7 @@ def _add_application(options: argparse.ArgumentParser) -> None:
         help="folder that keeps the CA, the key, the application id and the secrets, "
         "so that clients stay configured; created if it doesn't exist")  # fmt: skip
     add("--key", type=Path, help="private key file of the application; created if it doesn't exist")
-    add("--application-id", help="derived from the seed if omitted")
+    add("--application-id", help="random if omitted, or the seed's")
     add("--api-key", default="abcd1234")
     add("--api-secret", help="random at each start if omitted")
     add("--signature-secret", help="random at each start if omitted")

@@ -91,9 +91,11 @@ class SimulatorSettings:
     authority
         Certificate and private key of the CA in PEM; None creates a CA at each start.
     application_id
-        Id of the initial application; None derives one from the seed.
+        Id of the initial application; None selects a random one, or the seed's.
     public_key
         Its public key in PEM; None creates a key pair with `Simulator.private_key`.
+    seed
+        Repeats ids, tokens and random choices; None makes them different at each start.
     speed
         Clock seconds per real second; at 0 the clock is stopped, and only `step` moves it.
     start_time
@@ -133,7 +135,7 @@ class SimulatorSettings:
     ca_file: str | None = None
     temporary_folder: str | None = None
 
-    seed: int = 1
+    seed: int | None = None
     speed: float = 1.0
     start_time: float | None = None
 
@@ -180,3 +182,4 @@ class SimulatorSettings:
     entries_kept: int = 2000
     body_bytes: int = 1024 * 1024
     websocket_buffer_frames: int = 3072
+    websocket_header_bytes: int = 512

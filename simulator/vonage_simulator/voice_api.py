@@ -21,7 +21,7 @@ from .errors import (
 )
 from .http_helpers import read_object
 from .json_fields import FieldError
-from .legs import Leg
+from .legs import UNANSWERED, Leg
 from .settings import HOSTS_OF_REGIONS, WebhookTarget
 from .state import SimulatorState
 
@@ -62,6 +62,7 @@ class VoiceApi:
         fields = await _read_body(request)
         try:
             new_call = api_requests.new_call(fields, application, state.account, state.rng.choice)
+            new_call.callee.check_headers(state.settings.websocket_header_bytes)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         leg = state.new_leg(
@@ -293,10 +294,12 @@ class VoiceApi:
             "status": leg.status,
             "direction": leg.direction,
         }
-        if leg.status == "completed":
+        if leg.is_over:
             body |= {name: value for name, value in leg.final.items() if name != "sip_code"}
             if body["network"] is None:
                 del body["network"]
+            if leg.status in UNANSWERED:
+                body |= {"start_time": "", "end_time": ""}  # java-sdk issue 443
         return body
 
     def _links(

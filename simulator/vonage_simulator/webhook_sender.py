@@ -5,6 +5,7 @@ and nothing else.
 """
 
 import asyncio
+import errno
 import hashlib
 import json
 import ssl
@@ -28,7 +29,9 @@ from .url_map import MappedClient, UrlMap
 
 USER_AGENT = "Apache-HttpAsyncClient/4.1 (Java/1.8.0_66)"
 RETRIED_STATUSES = frozenset({429, 503, 504})
-RETRIED_ERRORS = frozenset({"Connection timeout.", "Read timeout.", "Connection closed."})
+RETRIED_ERRORS = frozenset(
+    {"Connection timeout.", "Read timeout.", "Connection closed.", "Connection reset."}
+)
 NOT_NCCO_TYPES = frozenset({"text/html", "application/xml", "text/xml"})
 # Statuses that count as delivered (webhooks guide).
 RECEIVED_STATUSES = range(200, 206)
@@ -61,8 +64,18 @@ class DeliveryResult:
 
     @property
     def reason(self) -> str:
-        """The `reason` of a fallback request after this failure."""
-        return self.error or f"HTTP status {self.status}."
+        """The `reason` of a fallback request after this: one of five texts.
+
+        nexmo-developer pull request 2491 lists them. Which text a bad certificate or URL has is
+        not documented.
+        """
+        if self.error in ("Connection timeout.", "Read timeout."):
+            return "Socket timeout."
+        if self.error is not None:
+            return (
+                "Connection reset." if self.error == "Connection reset." else "Connection closed."
+            )
+        return "Invalid NCCO." if self.is_received else "Invalid response code."
 
     def ncco(self) -> Any:
         """Parse the body as JSON.
@@ -109,6 +122,8 @@ class WebhookSender:
             auto_decompress=True,
             skip_auto_headers=("User-Agent",),
         )
+        # Else aiohttp sends a GET a second time after a closed connection, within one attempt.
+        self._session._retry_connection = False
 
     async def stop(self) -> None:
         """Close the HTTP client."""
@@ -245,8 +260,9 @@ class WebhookSender:
             return DeliveryResult(None, error="Bad certificate.")
         except (aiohttp.InvalidURL, aiohttp.ClientConnectorDNSError, ValueError):
             return DeliveryResult(None, error="Bad URL.")
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
-            return DeliveryResult(None, error="Connection closed.")
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+            is_reset = getattr(error, "errno", None) == errno.ECONNRESET
+            return DeliveryResult(None, error=f"Connection {'reset' if is_reset else 'closed'}.")
         except aiohttp.ClientError:
             return DeliveryResult(None, error="Bad reply.")
 

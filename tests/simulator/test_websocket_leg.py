@@ -199,17 +199,28 @@ async def test_websocket_closed_by_the_application_is_disconnected_then_complete
     await server.socket.close()
     await settle(harness, 1)
     leg = await harness.called_leg()
-    assert harness.statuses(leg.uuid) == [
-        "started",
-        "ringing",
-        "answered",
-        "disconnected",
-        "completed",
-    ]
+    assert harness.statuses(leg.uuid) == ["started", "answered", "disconnected", "completed"]
     (event,) = harness.events(status="disconnected")
     assert (event["headers"], event["to"]) == ({"customer": "ABC"}, uri)
     assert "direction" not in event
     assert await call.texts() == ["afterwards"]
+
+
+async def test_websocket_disconnected_asks_the_fallback_after_an_invalid_ncco_in_response(
+    make_harness: Any, socket: tuple[Socket, str]
+) -> None:
+    harness = await make_harness(fallback=True)
+    server, uri = socket
+    harness.on("/event", [{"action": "unknown"}])
+    harness.on("/fallback", [talk("sorry")])
+    call = await harness.receive_call([connect(uri), talk("never heard")])
+    await settle(harness, 0.1)
+    assert server.socket is not None
+    await server.socket.close()
+    await settle(harness, 2)
+    assert await call.texts() == ["sorry"]
+    (webhook,) = harness.sent_to("/fallback")
+    assert (webhook.fields["status"], webhook.fields["reason"]) == ("disconnected", "Invalid NCCO.")
 
 
 async def test_websocket_disconnected_accepts_an_ncco_in_response(
