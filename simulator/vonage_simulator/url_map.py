@@ -37,7 +37,7 @@ class UrlMap:
     """Which origin takes the requests for which other origin."""
 
     def __init__(self, origins: Iterable[tuple[str, str]] = ()) -> None:
-        self._targets = {URL(source).origin(): URL(target).origin() for source, target in origins}
+        self._targets = {_key(URL(source)): URL(target).origin() for source, target in origins}
 
     def resolve(self, url: str) -> tuple[str, dict[str, str]]:
         """Return the URL to send a request to, and the headers that name the original.
@@ -53,13 +53,17 @@ class UrlMap:
         scheme = found["scheme"].lower()
         web_scheme = _WEB_SCHEMES.get(scheme, scheme)
         host = found["authority"].rpartition("@")[2]
-        target = self._targets.get(URL(f"{web_scheme}://{host}").origin())
+        target = self._targets.get(_key(URL(f"{web_scheme}://{host}")))
         if target is None:
             return url, {}
         is_socket = scheme in _WEB_SCHEMES
         new_scheme = _SOCKET_SCHEMES[target.scheme] if is_socket else target.scheme
         headers = {"Host": host, "X-Forwarded-Proto": web_scheme}
         return f"{new_scheme}://{target.authority}{found['rest']}", headers
+
+
+def _key(url: URL) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.host, url.port
 
 
 class MappedClient:

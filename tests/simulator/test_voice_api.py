@@ -138,8 +138,10 @@ GOOD = {
         ({"from": None}, "from"),
         ({"from": "me"}, "from"),
         ({"from": True}, "from"),
-        ({"to": [{"type": "websocket", "uri": "wss://x", "content-type": "audio/mp3"}]},
-         "content-type"),
+        (
+            {"to": [{"type": "websocket", "uri": "wss://x", "content-type": "audio/mp3"}]},
+            "content-type",
+        ),
         ({"random_from_number": "perhaps"}, "random_from_number"),
         ({"length_timer": "long"}, "length_timer"),
         ({"length_timer": "86401"}, "length_timer"),

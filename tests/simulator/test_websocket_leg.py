@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -112,6 +113,19 @@ async def test_websocket_handshake_carries_a_signed_token_by_default(
     await settle(harness, 0.1)
     token = server.headers["Authorization"].removeprefix("Bearer ")
     assert jwt.decode(token, SIGNATURE_SECRET, algorithms=["HS256"])["iss"] == "Vonage"
+
+
+async def test_websocket_address_is_mapped(
+    make_harness: Callable[..., Awaitable[SimulatorHarness]], socket: tuple[Socket, str]
+) -> None:
+    server, uri = socket
+    origin = uri.removesuffix("/socket").replace("ws:", "http:")
+    harness = await make_harness(url_map=(("https://my.app", origin),))
+    await harness.receive_call([connect("wss://my.app/socket")])
+    await settle(harness, 0.1)
+    assert server.texts[0]["event"] == "websocket:connected"
+    assert server.headers["Host"] == "my.app"
+    assert server.headers["Authorization"].startswith("Bearer ")
 
 
 async def test_websocket_custom_authorization(
