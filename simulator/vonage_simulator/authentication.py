@@ -10,6 +10,22 @@ import jwt
 from .account import Application, SimulatedAccount
 from .errors import unauthorized
 
+# What the token of a Client SDK user allows (JWT and ACL guide).
+CLIENT_PATHS = tuple(
+    f"/*/{name}/**"
+    for name in (
+        "users",
+        "conversations",
+        "sessions",
+        "devices",
+        "image",
+        "media",
+        "applications",
+        "push",
+        "knocking",
+        "legs",
+    )
+)
 LONGEST_LIFE = 24 * 3600
 # How far ahead a client's clock can be; no page gives the value.
 CLOCK_SKEW = 30
@@ -55,6 +71,22 @@ def application_of(account: SimulatedAccount, header: str | None, now: float) ->
     if starts is not None and (not _is_time(starts) or starts > now + CLOCK_SKEW):
         raise unauthorized("the token is not valid yet: nbf")
     return application
+
+
+def client_token_problems(application: Application, token: str) -> list[str]:
+    """Return why a valid token of an application cannot be that of a Client SDK user."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    problems = []
+    user = claims.get("sub")
+    if user not in [one.name for one in application.users.values()]:
+        problems.append(f"sub is {user!r}: it must be the name of a user of the application")
+    acl = claims.get("acl")
+    paths = acl.get("paths") if isinstance(acl, dict) else None
+    if not isinstance(paths, dict) or not all(isinstance(one, dict) for one in paths.values()):
+        problems.append("acl must be an object with an object in paths, whose values are objects")
+    else:
+        problems += [f"acl.paths lacks {path}" for path in CLIENT_PATHS if path not in paths]
+    return problems
 
 
 def _is_time(value: object) -> TypeGuard[float]:

@@ -92,7 +92,7 @@ def _answer_ncco(state: SimulatorState, result: DeliveryResult) -> list[Step]:
 
 
 def _event_ncco(state: SimulatorState, result: DeliveryResult) -> list[Step] | None:
-    """Parse the response to an event; anything but an array with content is no NCCO."""
+    """Parse the response to an event; only an array with content is an NCCO."""
     try:
         content = result.ncco()
     except (ValueError, RecursionError):

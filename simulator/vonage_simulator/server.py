@@ -19,16 +19,19 @@ from aiohttp import web
 
 from . import account as accounts
 from .account import Application, SimulatedAccount
-from .account_api import AccountApi, capabilities_of
+from .account_api import AccountApi
+from .application_api import ApplicationApi, capabilities_of
 from .clock import Clock
 from .control_api import ControlApi
 from .errors import ApiError, not_found, reason_in
 from .http_helpers import HOST_NAMES, Handler, error_response, refusal_of
 from .journal import Journal
 from .legs import Leg
+from .numbers_api import NumbersApi
 from .recordings import RecordingStore
 from .settings import SimulatorSettings
 from .state import SimulatorState
+from .users_api import UsersApi
 from .voice_api import VoiceApi
 
 # Addresses that include the loopback interface, which the printed URLs then name.
@@ -202,9 +205,8 @@ class Simulator:
             ],
             client_max_size=self.settings.body_bytes,
         )
-        app.add_routes(VoiceApi(state).routes())
-        app.add_routes(AccountApi(state).routes())
-        app.add_routes(ControlApi(state).routes())
+        for api in (VoiceApi, ApplicationApi, NumbersApi, AccountApi, UsersApi, ControlApi):
+            app.add_routes(api(state).routes())
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False
         )
