@@ -8,8 +8,6 @@ from . import json_fields
 from .json_fields import FieldError
 
 AUDIO_TYPES = tuple(f"audio/l16;rate={rate}" for rate in (8000, 16000, 24000))
-# WebSocket headers as compact JSON (NCCO reference: connect, websocket).
-WEBSOCKET_HEADER_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,12 @@ class Endpoint:
     def is_free(self) -> bool:
         """Whether a leg to it costs nothing: only phone and SIP legs are charged."""
         return self.kind not in ("phone", "sip")
+
+    def check_headers(self, longest: int) -> None:
+        """Raise FieldError if a WebSocket's headers have more bytes than that, as compact JSON."""
+        size = len(json.dumps(self.headers, separators=(",", ":")))
+        if self.kind == "websocket" and size > longest:
+            raise FieldError("headers", f"can have up to {longest} bytes")
 
     def view(self) -> dict[str, Any]:
         """Build the endpoint's JSON as the REST API returns it."""
@@ -141,8 +145,6 @@ def _websocket(fields: dict[str, Any]) -> Endpoint:
     # pull request 292).
     content_type = json_fields.choice(fields, "content-type", AUDIO_TYPES[1], AUDIO_TYPES)
     headers = json_fields.mapping(fields, "headers") or {}
-    if len(json.dumps(headers, separators=(",", ":"))) > WEBSOCKET_HEADER_BYTES:
-        raise FieldError("headers", f"can have up to {WEBSOCKET_HEADER_BYTES} bytes")
     authorization = json_fields.mapping(fields, "authorization") or {}
     kind = json_fields.choice(authorization, "type", "vonage", ("vonage", "custom"))
     if kind == "custom":

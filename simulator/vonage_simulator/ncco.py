@@ -4,6 +4,7 @@ The parser is lenient where Vonage is: numbers and booleans as text, unknown opt
 strict where Vonage is: an array of objects, known actions, URLs in arrays of one.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from .json_fields import FieldError
 # Reason of the error event, whatever the error (webhook reference: errors).
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
 TEXT_LENGTH = 1500
+TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,8 @@ class Step:
     source: dict[str, Any]
 
 
-def parse(ncco: Any) -> list[Step]:
-    """Parse the actions of an NCCO.
+def parse(ncco: Any, websocket_header_bytes: int = 512) -> list[Step]:
+    """Parse the actions of an NCCO; `websocket_header_bytes` limits an endpoint's headers.
 
     Raises
     ------
@@ -209,7 +211,10 @@ def parse(ncco: Any) -> list[Step]:
         if reader is None:
             raise InvalidNcco(f"action {position}: unknown action: {fields.get('action')!r}")
         try:
-            steps.append(Step(reader(fields), fields))
+            action = reader(fields)
+            if isinstance(action, Connect):
+                action.endpoint.check_headers(websocket_header_bytes)
+            steps.append(Step(action, fields))
         except FieldError as error:
             raise InvalidNcco(f"action {position} ({fields['action']}): {error}") from error
     return steps
@@ -218,8 +223,8 @@ def parse(ncco: Any) -> list[Step]:
 def _talk(fields: dict[str, Any]) -> Talk:
     text = _required("text", json_fields.string(fields, "text", longest=100_000))
     is_markup = text.lstrip().startswith("<speak")
-    if not is_markup and len(text) > TEXT_LENGTH:
-        raise FieldError("text", f"can have up to {TEXT_LENGTH} characters")
+    if len(TAG.sub("", text) if is_markup else text) > TEXT_LENGTH:
+        raise FieldError("text", f"can have up to {TEXT_LENGTH} characters, not counting tags")
     return Talk(
         text=text,
         language=json_fields.string(fields, "language") or "en-US",

@@ -1,6 +1,7 @@
-"""The simulator as a whole: its state, and two listeners on the loopback interface."""
+"""The simulator as a whole: its state, and two listeners, usually on the loopback interface."""
 
 import asyncio
+import json
 import re
 import secrets
 import shutil
@@ -22,8 +23,8 @@ from .account_api import AccountApi
 from .application_api import ApplicationApi, capabilities_of
 from .clock import Clock
 from .control_api import ControlApi
-from .errors import ApiError, not_found
-from .http_helpers import HOST_NAMES, Handler, error_response, has_own_host_and_origin
+from .errors import ApiError, not_found, reason_in
+from .http_helpers import HOST_NAMES, Handler, error_response, refusal_of
 from .journal import Journal
 from .legs import Leg
 from .numbers_api import NumbersApi
@@ -33,8 +34,12 @@ from .state import SimulatorState
 from .users_api import UsersApi
 from .voice_api import VoiceApi
 
-LOOPBACK = "127.0.0.1"
+# Addresses that include the loopback interface, which the printed URLs then name.
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::"})  # noqa: S104 only compared
 HOST_NAME = re.compile("[a-z0-9-]+([.][a-z0-9-]+)*")
+# For the journal: why a request was refused, and whether that was for its Host or Origin.
+REASON = web.RequestKey("reason", str)
+REFUSED = web.RequestKey("refused", bool)
 # Time for requests in progress when the simulator stops.
 SHUTDOWN_SECONDS = 1.0
 
@@ -192,7 +197,8 @@ class Simulator:
     async def _listen(self, state: SimulatorState) -> None:
         app = web.Application(
             middlewares=[
-                _check_origin(self.settings.public_host),
+                _journal_requests(state),
+                _check_origin(self.settings),
                 _add_headers(state),
                 _error_responses,
                 _inject_faults(state),
@@ -205,14 +211,17 @@ class Simulator:
             app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False
         )
         await self._runner.setup()
-        http = web.TCPSite(self._runner, LOOPBACK, self.settings.http_port)
+        host = self.settings.host
+        http = web.TCPSite(self._runner, host, self.settings.http_port)
         await http.start()
-        self.http_url = f"http://{LOOPBACK}:{_port(http)}"
         tls = web.TCPSite(
-            self._runner, LOOPBACK, self.settings.tls_port, ssl_context=self._certificate()
+            self._runner, host, self.settings.tls_port, ssl_context=self._certificate()
         )
         await tls.start()
-        self.tls_url = f"https://localhost:{_port(tls)}"
+        own_name = f"[{host}]" if ":" in host else host
+        is_local = host in LOOPBACK
+        self.http_url = f"http://{'127.0.0.1' if is_local else own_name}:{_port(http)}"
+        self.tls_url = f"https://{'localhost' if is_local else own_name}:{_port(tls)}"
 
     async def _close(self, runner: web.AppRunner) -> None:
         """Stop listening and abort connections: TLS ones would wait for their clients."""
@@ -227,12 +236,17 @@ class Simulator:
 
     def _certificate(self) -> ssl.SSLContext:
         assert self._folder is not None  # noqa: S101 start made it
-        authority = trustme.CA()
+        saved = self.settings.authority
+        authority = trustme.CA() if saved is None else trustme.CA.from_pem(*saved)
         path = Path(self.settings.ca_file or self._folder / "ca.pem")
-        authority.cert_pem.write_to_path(str(path))
+        certificate = authority.cert_pem.bytes()
+        if not path.exists() or path.read_bytes() != certificate:
+            path.write_bytes(certificate)
         self.ca_file = str(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        names = HOST_NAMES | {self.settings.public_host or "localhost"}
+        names = own_names(self.settings) | {
+            name.partition(":")[0] for name in allowed_hosts(self.settings)
+        }
         authority.issue_cert(*sorted(names)).configure_cert(context)
         return context
 
@@ -244,14 +258,72 @@ def _port(site: web.TCPSite) -> int:
     return port
 
 
-def _check_origin(public_host: str | None) -> "web.middleware":  # type: ignore[valid-type]
+def own_names(settings: SimulatorSettings) -> frozenset[str]:
+    """Return the hosts that requests can always name, with the listener's port."""
+    return HOST_NAMES if settings.host in LOOPBACK else HOST_NAMES | {settings.host}
+
+
+def allowed_hosts(settings: SimulatorSettings) -> frozenset[str]:
+    """Return the hosts that requests can name with any port, or with the port given here."""
+    names = (*settings.allowed_hosts, *filter(None, [settings.public_host]))
+    return frozenset(name.lower() for name in names)
+
+
+def _journal_requests(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
+    """Write an entry for each API request, and for each refused request to the control API."""
+
+    @web.middleware
+    async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.monotonic()
+        status = 500
+        reason: str | None = "internal error of the simulator"
+        try:
+            response = await handler(request)
+            status = response.status
+            reason = request.get(REASON) or _reason_of(request, response)
+            return response
+        except web.HTTPException as error:
+            status, reason = error.status, error.reason
+            raise
+        finally:
+            if REFUSED in request or not request.path.startswith("/sim"):
+                state.journal.write(
+                    "api",
+                    uuid=request.match_info.get("uuid"),
+                    method=request.method,
+                    path=request.path[:500],
+                    status=status,
+                    ms=round((time.monotonic() - began) * 1000, 1),
+                    reason=reason,
+                )
+
+    return journal
+
+
+def _reason_of(request: web.Request, response: web.StreamResponse) -> str | None:
+    """Return why a response refuses the request; the Numbers API does so with status 200."""
+    if response.status < 400 and not request.path.startswith("/number/"):
+        return None
+    reason = None
+    if isinstance(response, web.Response) and response.content_type == "application/json":
+        reason = reason_in(json.loads(response.text or "null"))
+    if response.status < 400:
+        return None if reason == "success" else reason
+    return reason or f"status {response.status}"
+
+
+def _check_origin(settings: SimulatorSettings) -> "web.middleware":  # type: ignore[valid-type]
     """Reject requests for other hosts, and those of web pages."""
+    names = own_names(settings)
+    allowed = allowed_hosts(settings)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not has_own_host_and_origin(request, public_host):
-            return web.json_response({"title": "Forbidden"}, status=403)
-        return await handler(request)
+        reason = refusal_of(request, names, allowed)
+        if reason is None:
+            return await handler(request)
+        request[REFUSED] = True
+        return web.json_response({"title": "Forbidden", "detail": reason}, status=403)
 
     return check
 
@@ -279,8 +351,10 @@ async def _error_responses(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except ApiError as error:
+        request[REASON] = error.reason
         return error_response(error)
     except web.HTTPNotFound:
+        request[REASON] = "the simulator has no such path"
         return error_response(not_found())
     except web.HTTPRequestEntityTooLarge:
         return web.json_response({"type": 413, "title": "Request Entity Too Large"}, status=413)
@@ -302,8 +376,10 @@ def _inject_faults(state: SimulatorState) -> "web.middleware":  # type: ignore[v
         if faults.is_triggered("api_drop_before"):
             return _abort(request)
         if faults.is_triggered("api_5xx"):
+            request[REASON] = "fault api_5xx"
             return web.Response(status=min(599, max(500, int(faults.value("api_5xx")))))
         if faults.is_triggered("api_429"):
+            request[REASON] = "fault api_429"
             return web.Response(status=429)
         if faults.is_triggered("api_drop_after"):
             await handler(request)
@@ -316,4 +392,5 @@ def _inject_faults(state: SimulatorState) -> "web.middleware":  # type: ignore[v
 def _abort(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
+    request[REASON] = "fault: the connection was closed"
     return web.Response()

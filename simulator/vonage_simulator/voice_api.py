@@ -21,7 +21,7 @@ from .errors import (
 )
 from .http_helpers import read_object
 from .json_fields import FieldError
-from .legs import Leg
+from .legs import UNANSWERED, Leg
 from .settings import HOSTS_OF_REGIONS, WebhookTarget
 from .state import SimulatorState
 
@@ -58,10 +58,11 @@ class VoiceApi:
         state = self._state
         application = self._authorize(request)
         if not state.can_call(application):
-            raise ApiError(429, None)
+            raise ApiError(429, None, "too many new calls in one second")
         fields = await _read_body(request)
         try:
             new_call = api_requests.new_call(fields, application, state.account, state.rng.choice)
+            new_call.callee.check_headers(state.settings.websocket_header_bytes)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         leg = state.new_leg(
@@ -232,9 +233,9 @@ class VoiceApi:
         application = self._authorize(request)
         stored = self._state.recordings.get(request.match_info["file_id"])
         if stored is None:
-            raise not_found()
+            raise not_found("no such file")
         if stored.application_id != application.id:
-            raise unauthorized()
+            raise unauthorized("the file belongs to another application")
         if self._state.faults.is_triggered("record_truncated"):
             return await _half(request, stored.path.read_bytes(), stored.content_type)
         response = web.FileResponse(stored.path, headers={"Content-Type": stored.content_type})
@@ -249,37 +250,37 @@ class VoiceApi:
     def _authorize_request(self, request: web.Request) -> Application:
         application = self._authorize(request)
         if not self._state.can_request(application):
-            raise ApiError(429, None)
+            raise ApiError(429, None, "too many requests in one second")
         return application
 
     def _leg(self, request: web.Request) -> Leg:
         application = self._authorize_request(request)
         leg = self._state.legs.get(request.match_info["uuid"])
         if leg is None or leg.application is not application:
-            raise not_found()
+            raise not_found("the application has no such call")
         host = request.host.partition(".")[0].partition(":")[0]
         region = application.region or self._state.settings.region
         is_other_region = host in REGION_HOSTS and host != HOSTS_OF_REGIONS.get(region)
         if is_other_region or self._state.faults.is_triggered("wrong_region"):
-            raise not_found()
+            raise not_found("the call is in another region")
         return leg
 
     def _require_open(self, leg: Leg) -> None:
         if leg.is_over:
-            raise not_found()
+            raise not_found("the call has ended")
         if self._state.faults.is_triggered("not_ready"):
-            raise bad_state()
+            raise bad_state("fault not_ready")
 
     def _require_age(self, leg: Leg) -> None:
         """Raise 400 for a hangup too soon after the API placed the call."""
         age = self._state.clock.now() - leg.created_at
         if leg.direction == "outbound" and age < self._state.settings.not_ready_for:
-            raise bad_state()
+            raise bad_state("the call was placed too recently to hang up")
 
     def _require_answered(self, leg: Leg) -> None:
         self._require_open(leg)
         if not leg.is_active:
-            raise bad_state()
+            raise bad_state(f"the call is not in progress: {leg.status}")
 
     # Views
 
@@ -293,10 +294,12 @@ class VoiceApi:
             "status": leg.status,
             "direction": leg.direction,
         }
-        if leg.status == "completed":
+        if leg.is_over:
             body |= {name: value for name, value in leg.final.items() if name != "sip_code"}
             if body["network"] is None:
                 del body["network"]
+            if leg.status in UNANSWERED:
+                body |= {"start_time": "", "end_time": ""}  # java-sdk issue 443
         return body
 
     def _links(

@@ -170,7 +170,7 @@ class SimulatorHarness:
         return await self.request(method, path, body, headers)
 
     async def receive_call(
-        self, ncco: Any = None, caller: str = CALLER, to: str = NUMBER, **more: Any
+        self, ncco: Any = None, caller: str | None = CALLER, to: str = NUMBER, **more: Any
     ) -> "HarnessCall":
         """Call the number; the answer URL returns the NCCO, if there is one."""
         if ncco is not None:

@@ -687,6 +687,14 @@ async def test_token_without_exp_or_with_acl_and_sub_is_accepted(harness: Simula
 # Call states
 
 
+async def api_calls(harness: SimulatorHarness, status: str) -> list[dict[str, Any]]:
+    """Return the calls that GET /v1/calls lists with a status."""
+    calls: list[dict[str, Any]] = (await harness.api("GET", f"/v1/calls?status={status}")).json[
+        "_embedded"
+    ]["calls"]
+    return calls
+
+
 @pytest.mark.parametrize(
     ("behaviour", "expected"),
     [
@@ -707,10 +715,66 @@ async def test_states_of_an_outbound_call(
     assert harness.statuses(call.uuid) == expected
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [
+        ("busy", "busy"),
+        ("no_answer", "timeout"),
+        ("unavailable", "unanswered"),
+        ("invalid", "failed"),
+        ("reject", "rejected"),
+    ],
+)
+async def test_status_of_an_unanswered_call_remains_with_duration_0_and_empty_times(
+    harness: SimulatorHarness, behaviour: str, status: str
+) -> None:
+    await harness.callee(behaviour=behaviour)
+    call = await harness.place_call([talk("hello")])
+    await harness.step(70)
+    (view,) = await api_calls(harness, status)
+    assert (view["uuid"], view["status"], view["duration"]) == (call.uuid, status, "0")
+    assert (view["start_time"], view["end_time"], view["price"]) == ("", "", "0.00000000")
+    assert not await api_calls(harness, "completed")
+    assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).json == view
+
+
+async def test_status_of_an_outbound_call_hung_up_before_the_answer_remains_cancelled(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.callee(behaviour="no_answer")
+    call = await harness.place_call([talk("hello")])
+    await harness.step(2)
+    assert (await call.put({"action": "hangup"})).status == 204
+    (view,) = await api_calls(harness, "cancelled")
+    assert (view["uuid"], view["duration"], view["end_time"]) == (call.uuid, "0", "")
+
+
+async def test_status_of_an_inbound_caller_who_gives_up_is_cancelled(
+    make_harness: Any,
+) -> None:
+    harness = await make_harness()
+    harness.on("/answer", {"bad": 1})
+    call = await harness.receive_call()
+    await call.hang_up()
+    (view,) = await api_calls(harness, "cancelled")
+    assert (view["uuid"], view["direction"], view["duration"]) == (call.uuid, "inbound", "0")
+    assert harness.events(status="completed")[0]["duration"] == "0"
+
+
+async def test_status_of_an_answered_call_is_completed_with_its_times(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.place_call([talk("hello")])
+    await harness.step(10)
+    (view,) = await api_calls(harness, "completed")
+    assert view["start_time"].endswith(".000Z")
+    assert view["end_time"].endswith(".000Z")
+
+
 async def test_states_of_an_inbound_call_that_is_hung_up_during_ringing(make_harness: Any) -> None:
     harness = await make_harness()
     harness.on("/answer", {"bad": 1})
     call = await harness.receive_call()
     await call.hang_up()
-    assert harness.statuses(call.uuid) == ["started", "ringing", "completed"]
+    assert harness.statuses(call.uuid) == ["started", "ringing", "cancelled", "completed"]
     assert harness.events(status="completed")[0]["from"] == CALLER
