@@ -292,7 +292,7 @@ def _journal_requests(state: SimulatorState) -> "web.middleware":  # type: ignor
         try:
             response = await handler(request)
             status = response.status
-            reason = request.get(REASON) or _reason_of(request, response)
+            reason = request.get(REASON) or _reason_of(response)
             return response
         except web.HTTPException as error:
             status, reason = error.status, error.reason
@@ -312,15 +312,13 @@ def _journal_requests(state: SimulatorState) -> "web.middleware":  # type: ignor
     return journal
 
 
-def _reason_of(request: web.Request, response: web.StreamResponse) -> str | None:
-    """Return why a response refuses the request; the Numbers API does so with status 200."""
-    if response.status < 400 and not request.path.startswith("/number/"):
+def _reason_of(response: web.StreamResponse) -> str | None:
+    """Return why a response refuses the request; None if it does not."""
+    if response.status < 400:
         return None
     reason = None
     if isinstance(response, web.Response) and response.content_type == "application/json":
         reason = reason_in(json.loads(response.text or "null"))
-    if response.status < 400:
-        return None if reason == "success" else reason
     return reason or f"status {response.status}"
 
 

@@ -112,9 +112,8 @@ class UsersApi:
         account, now = self._state.account, self._state.wall_time()
         try:
             application = authentication.application_of(account, f"Bearer {token}", now)
-        except ApiError:
-            problem = "the signature, application_id, iat, exp, nbf or jti is invalid"
-            return web.json_response({"valid": False, "problems": [problem]})
+        except ApiError as error:
+            return web.json_response({"valid": False, "problems": [error.reason]})
         problems = authentication.client_token_problems(application, str(token))
         body = {
             "valid": not problems,

@@ -108,8 +108,8 @@ async def test_the_token_of_a_user_is_valid(harness: SimulatorHarness) -> None:
         ({"sub": "jo", "acl": {"paths": ["/*/users/**"]}}, "acl must be an object"),
         ({"sub": "jo", "acl": {"paths": {**ACL["paths"], "/*/legs/**": 1}}}, "acl must be an"),
         ({"sub": "jo", "acl": {"paths": {"/*/rtc/**": {}}}}, "acl.paths lacks /*/users/**"),
-        ({"sub": "jo", "acl": ACL, "exp": 1}, "the signature, application_id, iat, exp"),
-        ({"sub": "jo", "acl": ACL, "application_id": "x"}, "the signature, application_id"),
+        ({"sub": "jo", "acl": ACL, "exp": 1}, "the token has expired"),
+        ({"sub": "jo", "acl": ACL, "application_id": "x"}, "the token's application_id"),
     ],
 )
 async def test_the_check_of_a_token_names_each_problem(
