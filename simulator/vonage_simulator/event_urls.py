@@ -9,8 +9,9 @@ def own_target(callback: Callback) -> WebhookTarget | None:
     """Return the target of an action's own eventUrl, or None if it has none."""
     if callback.url is None:
         return None
-    method = "GET" if callback.method == "GET" else "POST"
-    return WebhookTarget(callback.url, method, read_ms=10_000)
+    return WebhookTarget(
+        callback.url, "GET" if callback.method == "GET" else "POST", read_ms=10_000
+    )
 
 
 def event_target(leg: Leg, *callbacks: Callback) -> WebhookTarget | None:

@@ -77,9 +77,11 @@ def ncco_script(state: SimulatorState, source: WebhookTarget | list[Step]) -> Sc
     """Build a script that runs an NCCO, or one that it fetches from an answer URL."""
 
     async def script(leg: Leg) -> None:
-        steps = source
+        steps: list[Step] | None
         if isinstance(source, WebhookTarget):
             steps = await ncco_fetch.fetch(state, leg, source)
+        else:
+            steps = source
         if steps is None:
             await state.clock.sleep(state.settings.dropped_after)
             return

@@ -47,11 +47,13 @@ async def begin(
         return await harness.receive_call([wait])
     if origin.startswith("API"):
         path = ORIGINS[origin]
-        options = {"event_url": [harness.url(path)]} if "event_url" in origin else {}
+        options: dict[str, Any] = {}
+        if "event_url" in origin:
+            options["event_url"] = [harness.url(path)]
         if detection:
             options |= {"advanced_machine_detection": detection}
         return await harness.place_call([wait], to=[endpoint], **options)
-    connect = {"action": "connect", "from": NUMBER, "endpoint": [endpoint]}
+    connect: dict[str, Any] = {"action": "connect", "from": NUMBER, "endpoint": [endpoint]}
     if "eventUrl" in origin:
         connect["eventUrl"] = [harness.url(ORIGINS[origin])]
     if detection:

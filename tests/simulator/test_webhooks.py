@@ -360,7 +360,7 @@ async def test_fallback_of_an_input_event_can_return_an_ncco(make_harness: Any) 
     assert await call.texts() == ["sorry"]
 
 
-MID_CALL = {
+MID_CALL: dict[str, dict[str, Any]] = {
     "input": {"action": "input", "type": ["dtmf"], "dtmf": {"timeOut": 0}},
     "notify": {"action": "notify", "payload": {}},
     "synchronous connect": {
