@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from .calibration import CalibrationError
-from .command_options import parser, read_key, settings_from
+from .command_options import complete, parser, read_key, settings_from
 from .http_helpers import without_traceback
 from .journal_log import JournalLog, json_line, text_line
-from .server import LOOPBACK, Simulator
+from .server import Simulator, has_loopback, is_unspecified
 from .settings import SimulatorSettings
 from .state_folder import StateFolderError, open_state_folder
 
@@ -31,9 +31,7 @@ CA_VARIABLES = (
 )
 
 
-async def serve(
-    settings: SimulatorSettings, arguments: argparse.Namespace, key_file: Path | None
-) -> None:
+async def serve(settings: SimulatorSettings, arguments: argparse.Namespace) -> None:
     """Run the simulator until SIGINT, SIGTERM or, unless nohup ignores it, SIGHUP."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -43,9 +41,9 @@ async def serve(
     log = None
     async with Simulator(settings) as simulator:
         if arguments.json:
-            print(started_line(simulator, key_file), flush=True)
+            print(started_line(simulator, arguments.key), flush=True)
         else:
-            for name, value in described(simulator, key_file):
+            for name, value in described(simulator, arguments.key):
                 print(f"{name:<17} {value}", flush=True)
         if not arguments.quiet:
             log = JournalLog(simulator.journal, sys.stdout, line_format(arguments.json))
@@ -81,7 +79,7 @@ def described(simulator: Simulator, key_file: Path | None) -> list[tuple[str, st
     ]
     if key_file is not None:
         lines = [(name, str(key_file) if name == "private key" else it) for name, it in lines]
-    if settings.host not in LOOPBACK or settings.host in ("0.0.0.0", "::"):  # noqa: S104 compared
+    if is_unspecified(settings.host) or not has_loopback(settings.host):
         lines.insert(0, ("warning", f"open to other machines, because of --host {settings.host}"))
     return lines
 
@@ -106,10 +104,10 @@ def main() -> int:
     arguments = parser().parse_args()
     logging.getLogger("aiohttp.server").addFilter(without_traceback)
     try:
-        saved = None if arguments.state is None else open_state_folder(arguments.state)
-        key_file = arguments.key or (saved and saved.key_file)
-        settings = settings_from(arguments, read_key(key_file), saved)
-        asyncio.run(serve(settings, arguments, key_file))
+        if arguments.state is not None:
+            complete(arguments, open_state_folder(arguments.state))
+        settings = settings_from(arguments, read_key(arguments.key))
+        asyncio.run(serve(settings, arguments))
     except socket.gaierror as error:
         return _fail(f"--host {arguments.host}: {error.strerror}; use 127.0.0.1 or 0.0.0.0")
     except OSError as error:

@@ -45,7 +45,7 @@ class AudioCache:
             return cached[1]
         try:
             async with session.get(url, timeout=TIMEOUT) as response:
-                content = await response.content.read(FILE_BYTES + 1)
+                content: bytes = await response.content.read(FILE_BYTES + 1)
                 while len(content) <= FILE_BYTES and not response.content.at_eof():
                     content += await response.content.read(FILE_BYTES + 1 - len(content))
                 if response.status != 200 or len(content) > FILE_BYTES:

@@ -114,6 +114,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=_HelpFormatter,
     )
+    options.set_defaults(authority=None)
     options.add_argument("--version", action="version", version=__version__)
     _add_application(options)
     _add_network(options)
@@ -170,10 +171,18 @@ def _add_output(options: argparse.ArgumentParser) -> None:
     add("--quiet", action="store_true", help="print nothing after the start")
 
 
-def settings_from(
-    arguments: argparse.Namespace, public_key: str | None, saved: SavedState | None = None
-) -> SimulatorSettings:
-    """Build the settings from parsed arguments, and from a state folder."""
+def complete(arguments: argparse.Namespace, saved: SavedState) -> None:
+    """Set what the arguments leave out to what a state folder has."""
+    arguments.authority = saved.authority
+    arguments.key = arguments.key or saved.key_file
+    arguments.application_id = arguments.application_id or saved.application_id
+    arguments.api_secret = arguments.api_secret or saved.api_secret
+    arguments.signature_secret = arguments.signature_secret or saved.signature_secret
+    arguments.ca_file = arguments.ca_file or str(saved.ca_file)
+
+
+def settings_from(arguments: argparse.Namespace, public_key: str | None) -> SimulatorSettings:
+    """Build the settings from parsed arguments."""
     answer = arguments.answer_url and WebhookTarget(arguments.answer_url, arguments.answer_method)
     event = arguments.event_url and WebhookTarget(
         arguments.event_url, arguments.event_method, read_ms=10_000
@@ -187,12 +196,12 @@ def settings_from(
         tls_port=arguments.tls_port,
         allowed_hosts=tuple(arguments.allow_host or ()),
         url_map=tuple(arguments.map or ()),
-        authority=saved and saved.authority,
-        application_id=arguments.application_id or (saved and saved.application_id),
+        authority=arguments.authority,
+        application_id=arguments.application_id,
         public_key=public_key,
         api_key=arguments.api_key,
-        api_secret=arguments.api_secret or (saved and saved.api_secret),
-        signature_secret=arguments.signature_secret or (saved and saved.signature_secret),
+        api_secret=arguments.api_secret,
+        signature_secret=arguments.signature_secret,
         signed_callbacks=not arguments.unsigned,
         answer=answer or None,
         event=event or None,
@@ -201,7 +210,7 @@ def settings_from(
         region=arguments.region,
         public_scheme=arguments.public_scheme,
         public_host=arguments.public_host,
-        ca_file=arguments.ca_file or (saved and str(saved.ca_file)),
+        ca_file=arguments.ca_file,
         speed=arguments.speed,
         seed=arguments.seed,
     )

@@ -138,7 +138,7 @@ class JournalLog:
 
     def __init__(self, journal: Journal, stream: IO[str], line: Callable[[Fields], str]) -> None:
         self._journal = journal
-        self._file = stream.fileno()
+        self._stream = stream
         self._line = line
         self._entries = journal.follow(LOG_ENTRIES)
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -158,8 +158,8 @@ class JournalLog:
                 is_open = entries[-1]["kind"] != "end"
                 lines = (fields_of(entry) for entry in entries)
                 await self._write("".join(self._line(one) for one in lines if one is not None))
-        except OSError:
-            pass  # nobody reads the lines any more
+        except (OSError, ValueError):
+            pass  # the reader has gone, or the stream is closed
         finally:
             self._journal.leave(self._entries)
 
@@ -167,7 +167,8 @@ class JournalLog:
         content = text.encode()
         while content:
             # A file that is ready takes this much without blocking.
-            if select.select([], [self._file], [], 0)[1]:
-                content = content[os.write(self._file, content[: select.PIPE_BUF]) :]
+            if select.select([], [self._stream], [], 0)[1]:
+                written = os.write(self._stream.fileno(), content[: select.PIPE_BUF])
+                content = content[written:]
             else:
                 await asyncio.sleep(PAUSE)

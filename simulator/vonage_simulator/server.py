@@ -1,6 +1,7 @@
 """The simulator as a whole: its state, and two listeners, usually on the loopback interface."""
 
 import asyncio
+import ipaddress
 import json
 import re
 import secrets
@@ -34,8 +35,6 @@ from .state import SimulatorState
 from .users_api import UsersApi
 from .voice_api import VoiceApi
 
-# Addresses that include the loopback interface, which the printed URLs then name.
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "0.0.0.0", "::"})  # noqa: S104 only compared
 HOST_NAME = re.compile("[a-z0-9-]+([.][a-z0-9-]+)*")
 # For the journal: why a request was refused, and whether that was for its Host or Origin.
 REASON = web.RequestKey("reason", str)
@@ -219,7 +218,7 @@ class Simulator:
         )
         await tls.start()
         own_name = f"[{host}]" if ":" in host else host
-        is_local = host in LOOPBACK
+        is_local = has_loopback(host)
         self.http_url = f"http://{'127.0.0.1' if is_local else own_name}:{_port(http)}"
         self.tls_url = f"https://{'localhost' if is_local else own_name}:{_port(tls)}"
 
@@ -258,9 +257,22 @@ def _port(site: web.TCPSite) -> int:
     return port
 
 
+def has_loopback(host: str) -> bool:
+    """Return whether a listener on this address can be reached at 127.0.0.1."""
+    return host in ("127.0.0.1", "localhost") or is_unspecified(host)
+
+
+def is_unspecified(host: str) -> bool:
+    """Return whether this address means all of the machine's addresses."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def own_names(settings: SimulatorSettings) -> frozenset[str]:
     """Return the hosts that requests can always name, with the listener's port."""
-    return HOST_NAMES if settings.host in LOOPBACK else HOST_NAMES | {settings.host}
+    return HOST_NAMES if has_loopback(settings.host) else HOST_NAMES | {settings.host.lower()}
 
 
 def allowed_hosts(settings: SimulatorSettings) -> frozenset[str]:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from vonage_simulator.account import make_keys
 from vonage_simulator.command_options import parser, read_key, settings_from
 from vonage_simulator.state_folder import open_state_folder
 
@@ -169,7 +170,7 @@ def test_a_key_that_cannot_work_is_refused(tmp_path: Path, kind: str) -> None:
         protection = BestAvailableEncryption(b"password")
     path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, protection))
     if kind == "no key":
-        path.write_text("-----BEGIN PRIVATE KEY-----\nno key\n")
+        path.write_text(make_keys()[0].replace("\n", "-\n"))
     if kind == "binary":
         path.write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match="not an RSA private key in PEM"):

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.simulator.harness import CALLEE, SimulatorHarness, talk
 from vonage_simulator import SimulatorSettings
-from vonage_simulator.__main__ import parser, settings_from
+from vonage_simulator.command_options import parser, settings_from
 
 
 async def play(harness: SimulatorHarness) -> list[tuple[str, str, str]]:
