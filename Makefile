@@ -37,8 +37,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt simulator/pyproject.toml
 demo: install ## run Vonage's Voice code snippets as simulated calls
 	@$(RUN) -m local.demo
 
-up: install ## start the local stack and the web console; Ctrl-C stops it
-	@$(RUN) -m local
+up: install ## start the local stack and the web console; OPTIONS=--open opens it; Ctrl-C stops it
+	@$(RUN) -m local $(OPTIONS)
 
 $(SAM_VENV)/.installed: export PYENV_VERSION := 3.13
 $(SAM_VENV)/.installed: pyproject.toml constraints-sam.txt

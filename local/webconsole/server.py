@@ -74,7 +74,7 @@ class ConsoleContext:
 
 
 class WebConsole:
-    """The web console's server; ``url`` is its address after ``start``.
+    """The web console's server; ``url`` and ``port`` are its address after ``start``.
 
     Parameters
     ----------
@@ -85,6 +85,7 @@ class WebConsole:
     """
 
     url: str
+    port: int
 
     def __init__(self, context: ConsoleContext, page: Path = _PAGE) -> None:
         self._context = context
@@ -95,7 +96,8 @@ class WebConsole:
 
     async def start(self, listening: socket.socket) -> None:
         """Serve requests on a socket that is bound to a loopback address."""
-        host = f"127.0.0.1:{listening.getsockname()[1]}"
+        self.port = listening.getsockname()[1]
+        host = f"127.0.0.1:{self.port}"
         session = await self._exit.enter_async_context(
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),  # one page's streams must not block others
@@ -159,7 +161,7 @@ class WebConsole:
         logged = self._context.request_log.get(request.match_info["id"])
         if logged is None:
             raise HttpError(404, "Not Found", "unknown id, or the request is no longer logged")
-        return self._responder.json(full_view(logged))
+        return self._responder.json(full_view(logged, self._context.code))
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -13,8 +13,8 @@ from yarl import URL
 
 from local.samples import curl, lambda_event
 from local.samples.signing import Sample, make_sample
-from local.webconsole.request_views import log_field
 from local.webconsole.responses import HttpError, read_object
+from local.webconsole.webhook_result import log_fields
 
 if TYPE_CHECKING:
     from local.aws.request_log import RequestLog
@@ -84,7 +84,7 @@ class WebhookRoutes:
             "status": response["status"],
             "ms": response["ms"],
             "ncco": _parse_array(response["body"]),
-            "apology": log_field(log, "outcome") == "apology",
+            "apology": log_fields(log).get("outcome") == "apology",
             "log": list(log),
         }
 
