@@ -14,7 +14,7 @@ from yarl import URL
 from local.samples import curl, lambda_event
 from local.samples.signing import Sample, make_sample
 from local.webconsole.responses import HttpError, read_object
-from local.webconsole.webhook_result import log_fields
+from local.webconsole.webhook_result import log_fields, webhook_result
 
 if TYPE_CHECKING:
     from local.aws.request_log import RequestLog
@@ -85,6 +85,7 @@ class WebhookRoutes:
             "ms": response["ms"],
             "ncco": _parse_array(response["body"]),
             "apology": log_fields(log).get("outcome") == "apology",
+            "result": webhook_result(logged)._asdict() if logged else None,
             "log": list(log),
         }
 

@@ -1,225 +1,133 @@
-// The list of calls, newest first, with search by number, flow and state. An update of a call
-// changes only its row.
+// The list of calls, newest first, with search, a choice of calls, and the flow.
 // @ts-check
 
-import { fill, h, set, write } from "./dom.js";
+import { Button, Chip, html, Icon, IconButton, Memo, Segments, Toggle, useTicks, useUpdates } from "./parts.js";
+import { useRef, useState } from "./preact.js";
+import { isProblem, OUTCOMES } from "./results.js";
+import { link } from "./router.js";
 import { plural, seconds, timeOfDay } from "./format.js";
 
-// Rows to show at first, and to add when the user scrolls to the end. A thousand rows would make
-// layout the slowest part of each frame.
-const PAGE = 200;
-const NONE = "No calls yet. Call a number with the softphone.";
+const PAGE = 200; // rows at first, and each time the end comes near
+
+/** The search and choice of the list, which outlive it. */
+export const listState = { search: "", which: "all", flow: "" };
+
+/** @param {any} summary */
+export const flowName = (summary) => summary.flow ?? summary.label;
+
+/** Chip of a call's outcome. @param {{summary: any}} props */
+export function Outcome({ summary }) {
+  const [text, tone, icon] = OUTCOMES[summary.outcome];
+  if (icon === "live") return html`<span class="chip outcome ${tone}"><span class="live-dot" aria-hidden="true" /><span>${text}</span></span>`;
+  return html`<span class="chip outcome ${tone}"><${Icon} name=${icon} /><span>${text}</span></span>`;
+}
+
+/** What happened, in words: the last thing somebody said, the keys, or the first prompt. */
+function wordsOf(/** @type {any[]} */ rows) {
+  const said = rows.findLast(({ kind, text }) => kind === "say" && text);
+  if (said) return `“${said.text}”`;
+  const keys = rows.filter(({ kind }) => kind === "key").map(({ text }) => text);
+  if (keys.length > 0) return `Keys ${keys.join(", ")}`;
+  const talk = rows.find(({ action }) => action === "talk");
+  return talk?.text ?? "";
+}
+
+/** @param {any} model @param {any} summary */
+const textOf = (model, summary) =>
+  [
+    ...[summary.from, summary.to, flowName(summary), model.key, OUTCOMES[summary.outcome][0], ...model.legs],
+    ...summary.badges.map((/** @type {any} */ badge) => badge.text),
+    ...model.rows.map((/** @type {any} */ row) => row.text),
+  ]
+    .join(" ")
+    .toLowerCase();
+
+const WHICH = /** @type {[string, string, (summary: any) => boolean][]} */ ([
+  ["all", "All", () => true],
+  ["live", "Live", ({ isLive }) => isLive],
+  ["problems", "Problems", isProblem],
+]);
 
 /**
- * @param {{store: import("./store.js").Store, choose: (key: string) => void}} options
- *   `choose` is called when the user selects a call, not when the page does.
+ * @param {{calls: import("./call-models.js").CallModels, store: any, current: string|null, follow: boolean,
+ *   setFollow: (on: boolean) => void, hide?: () => void}} props
  */
-export function createCallList({ store, choose }) {
-  const search = h("input", {
-    type: "search",
-    id: "search-calls",
-    autocomplete: "off",
-    placeholder: "Number, flow or state",
-    on: { input: updateSearch },
-  });
-  const count = h("p", { class: "small muted", role: "status" });
-  const list = h("div", { class: "calls", role: "listbox", "aria-label": "Calls", tabindex: "0" });
-  const empty = h("p", { class: "empty muted" });
-  const element = h(
-    "div",
-    { class: "call-list" },
-    h("div", { class: "field" }, h("label", { for: "search-calls" }, "Search calls"), search),
-    count,
-    list,
-    empty,
+export function CallList({ calls, store, current, follow, setFollow, hide }) {
+  useUpdates(calls.subscribe);
+  const [, setState] = useState(0);
+  const [limit, setLimit] = useState(PAGE);
+  const change = (/** @type {Partial<typeof listState>} */ fields) => {
+    Object.assign(listState, fields);
+    setLimit(PAGE);
+    setState((one) => one + 1);
+  };
+  const list = useRef(/** @type {any} */ (null));
+  const all = calls.all().map((model) => ({ model, summary: model.summary() }));
+  const words = listState.search.toLowerCase().split(/\s+/).filter(Boolean);
+  const isChosen = /** @type {any} */ (WHICH.find(([name]) => name === listState.which))[2];
+  const found = all.filter(
+    ({ model, summary }) =>
+      isChosen(summary) &&
+      (!listState.flow || flowName(summary) === listState.flow) &&
+      (words.length === 0 || words.every((word) => textOf(model, summary).includes(word))),
   );
-  /** @type {Map<string, any>} the rows by call, oldest first */
-  const rows = new Map();
-  /** @type {Set<string>} */
-  const changed = new Set();
-  /** @type {any[]} the rows that match the search, newest first */
-  let matches = [];
-  let limit = PAGE;
-  let selected = "";
-  let ids = 0;
-  let words = [];
-
-  list.addEventListener("click", (event) => {
-    const option = event.target.closest("[role=option]");
-    if (option) selectByHand(option.dataset.key);
-  });
-  list.addEventListener("keydown", moveByKey);
-  list.addEventListener("scroll", showMore, { passive: true });
-  arrange();
-
-  /** Marks a call as changed; `flush` updates its row. */
-  function mark(key) {
-    if (key) changed.add(key);
-  }
-
-  function flush() {
-    if (!changed.size) return;
-    for (const key of changed) refresh(key);
-    changed.clear();
-    if (rows.size > store.calls.size) dropOld();
-    arrange();
-  }
-
-  function refresh(key) {
-    const call = store.calls.get(key);
-    if (!call) return;
-    const row = rows.get(key) ?? insert(key);
-    const about = aboutCall(store, call);
-    write(row.time, timeOfDay(call.started_at));
-    write(row.who, about.who);
-    write(row.state, about.state);
-    row.state.className = `tag ${about.tone}`;
-    write(row.more, about.more);
-    row.text = about.text;
-  }
-
-  function insert(key) {
-    const [time, who, state, more] = ["time", "who", "tag", "more"].map((name) =>
-      h("span", { class: name }),
-    );
-    const option = h(
-      "div",
-      { role: "option", id: `call-${++ids}`, "aria-selected": "false", dataset: { key } },
-      time,
-      who,
-      state,
-      more,
-    );
-    const row = { key, option, time, who, state, more, text: "" };
-    rows.set(key, row);
-    list.prepend(option);
-    return row;
-  }
-
-  function dropOld() {
-    for (const [key, row] of rows) {
-      if (store.calls.has(key)) continue;
-      row.option.remove();
-      rows.delete(key);
-    }
-  }
-
-  function updateSearch() {
-    words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    limit = PAGE;
-    arrange();
-  }
-
-  /** Shows the newest matching rows, and the number of matches. */
-  function arrange() {
-    const shown = new Set((matches = matching()).slice(0, limit));
-    for (const row of rows.values()) {
-      const hidden = !shown.has(row);
-      if (row.option.hidden !== hidden) row.option.hidden = hidden;
-    }
-    const all = plural(rows.size, "call");
-    write(count, words.length ? `${matches.length} of ${all}` : all);
-    write(empty, rows.size ? "No matching calls. Change the search." : NONE);
-    set(empty, "hidden", matches.length > 0);
-    set(list, "hidden", matches.length === 0);
-  }
-
-  function matching() {
-    const all = [...rows.values()].reverse();
-    return words.length
-      ? all.filter(({ text }) => words.every((word) => text.includes(word)))
-      : all;
-  }
-
-  function showMore() {
-    const isNearEnd = list.scrollTop + 2 * list.clientHeight > list.scrollHeight;
-    if (isNearEnd && limit < matches.length) showUpTo(limit + PAGE);
-  }
-
-  function showUpTo(number) {
-    limit = Math.max(limit, number);
-    arrange();
-  }
-
-  /** Marks the row of the selected call. */
-  function setSelected(key) {
-    rows.get(selected)?.option.setAttribute("aria-selected", "false");
-    selected = key;
-    const option = rows.get(key)?.option;
-    if (!option) return list.removeAttribute("aria-activedescendant");
-    option.setAttribute("aria-selected", "true");
-    list.setAttribute("aria-activedescendant", option.id);
-  }
-
-  function selectByHand(key) {
-    setSelected(key);
-    rows.get(key)?.option.scrollIntoView({ block: "nearest" });
-    choose(key);
-  }
-
-  function moveByKey(event) {
-    const here = matches.findIndex(({ key }) => key === selected);
-    const last = matches.length - 1;
-    const goals = {
-      ArrowDown: Math.min(last, here + 1),
-      ArrowUp: Math.max(0, here - 1),
-      Home: 0,
-      End: last,
-      PageDown: Math.min(last, here + 10),
-      PageUp: Math.max(0, here - 10),
-    };
-    if (!Object.hasOwn(goals, event.key) || last < 0) return;
-    event.preventDefault();
-    const goal = goals[event.key];
-    if (goal >= limit) showUpTo(goal + 1);
-    selectByHand(matches[goal].key);
-  }
-
-  function clear() {
-    rows.clear();
-    changed.clear();
-    selected = "";
-    limit = PAGE;
-    fill(list);
-    arrange();
-  }
-
-  return { element, mark, flush, setSelected, clear };
+  const flows = [...new Set(all.map(({ summary }) => flowName(summary)).filter(Boolean))].sort();
+  const more = () => {
+    const { scrollTop, clientHeight, scrollHeight } = list.current;
+    if (scrollTop + 2 * clientHeight > scrollHeight && limit < found.length) setLimit(limit + PAGE);
+  };
+  return html`<section class="call-list" aria-label="List of calls">
+    <div class="list-head">
+      <div class="list-title">${current ? html`<h2>Calls</h2>` : html`<h1>Calls</h1>`}
+        <${Toggle} label="Follow new calls" icon="follow" look="small" on=${follow} change=${setFollow} title="Open each new call when it begins" />
+        ${hide && html`<${IconButton} name="left" look="pin" label="Hide the list" click=${hide} />`}
+      </div>
+      <div class="list-filters">
+        <span class="search-box"><${Icon} name="search" /><input type="search" class="small" id="search" placeholder="Number, flow, words, ID"
+          aria-label="Search calls" value=${listState.search} onInput=${(/** @type {any} */ event) => change({ search: event.target.value })} /></span>
+        <${Segments} label="Which calls" value=${listState.which} choose=${(/** @type {string} */ which) => change({ which })}
+          options=${WHICH.map(([value, label, test]) => ({ value, label, count: all.filter(({ summary }) => test(summary)).length, tone: value === "problems" ? "bad" : "" }))} />
+        <select class="small" aria-label="Flow" value=${listState.flow} onChange=${(/** @type {any} */ event) => change({ flow: event.target.value })}>
+          <option value="">All flows</option>${flows.map((flow) => html`<option value=${flow} key=${flow}>${flow}</option>`)}
+        </select>
+      </div>
+    </div>
+    <div class="call-heads" aria-hidden="true"><span>Time</span><span>From and to</span><span>Flow</span><span>What happened</span><span>Length</span><span>Outcome</span></div>
+    <ul class="call-rows" aria-label="Calls" ref=${list} onScroll=${more}>
+      ${found.slice(0, limit).map(
+        ({ model, summary }) => html`<${Memo} key=${model.key} revision=${model.revision} isCurrent=${model.key === current}
+          view=${() => html`<${CallRow} model=${model} summary=${summary} isCurrent=${model.key === current} now=${store.now} />`} />`,
+      )}
+      ${found.length === 0 && html`<li class="nothing"><p>${all.length === 0 ? "No calls yet. Call a number with the phone." : "No calls match."}</p>
+        ${all.length > 0 && html`<${Button} label="Show all calls" look="small" click=${() => change({ search: "", which: "all", flow: "" })} />`}</li>`}
+    </ul>
+    <p class="muted small count-line" role="status">${found.length === all.length ? plural(all.length, "call") : `${found.length} of ${plural(all.length, "call")}`}</p>
+  </section>`;
 }
 
-/**
- * Returns what the list shows for a call, and the text to search.
- *
- * @param {import("./store.js").Store} store
- * @param {import("./store.js").Call} call
- */
-export function aboutCall(store, call) {
-  const legs = call.legs.map((uuid) => store.legs.get(uuid)).filter(Boolean);
-  const [first] = legs;
-  const open = legs.find((leg) => !leg.over);
-  const flow = legs.map((leg) => store.flowOf(leg.uuid)).find(Boolean) ?? "";
-  const state = open ? open.status : (first?.status ?? "");
-  const who = `${first?.from || "unknown"} → ${first?.to ?? ""}`;
-  const long =
-    first?.answered_at && first.ended_at
-      ? seconds(Math.max(0, first.ended_at - first.answered_at))
-      : "";
-  const more = [flow, legs.length > 1 ? plural(legs.length, "leg") : "", long]
-    .filter(Boolean)
-    .join(" · ");
-  const every = legs.flatMap((leg) => [
-    leg.from,
-    leg.to,
-    leg.status,
-    leg.direction,
-    leg.uuid,
-    leg.conversation_uuid,
-  ]);
-  const text = [...every, flow, open ? "live" : "over"].join(" ").toLowerCase();
-  return { who, state, flow, more, long, text, tone: toneOf(state, Boolean(open)) };
+/** @param {any} props */
+function CallRow({ model, summary, isCurrent, now }) {
+  const { problem, badges } = summary;
+  const place = problem?.location ? `${problem.location.split("/").pop()} ` : "";
+  return html`<li><a class="call-row ${isProblem(summary) ? "bad" : ""}" href=${link("calls", model.key)} aria-current=${isCurrent ? "true" : undefined}>
+    <span class="at numbers">${timeOfDay(summary.startedAt)}</span>
+    <${Who} summary=${summary} />
+    <span class="flow">${summary.flow ? html`<code>${summary.flow}</code>` : html`<span class="muted">${summary.label}</span>`}</span>
+    <span class="more">${problem ? html`<span class="problem-text">${place}${problem.text}</span>` : html`<span class="muted">${wordsOf(model.rows)}</span>`}
+      ${badges.map((/** @type {any} */ badge) => html`<${Chip} key=${badge.text} ...${badge} />`)}</span>
+    <span class="lasted numbers muted"><${Lasted} summary=${summary} now=${now} /></span>
+    <${Outcome} summary=${summary} />
+  </a></li>`;
 }
 
-function toneOf(state, isOpen) {
-  if (isOpen) return "info";
-  return state === "completed" ? "good" : "warn";
+/** @param {any} props */
+export function Lasted({ summary, now }) {
+  useTicks(summary.isLive, 1000);
+  return seconds(Math.round(summary.seconds ?? Math.max(0, now() - summary.startedAt)));
 }
+
+/** @param {any} props */
+export const Who = ({ summary }) => html`
+  <span class="who numbers"><span>${summary.from}</span><${Icon} name="arrow" /><span class="unseen"> to </span><span>${summary.to}</span></span>
+`;
+

@@ -5,7 +5,7 @@ import { meaningOf } from "./ncco-options.js";
 import { clip, pathOf, joined, plural, seconds, times } from "./format.js";
 
 const KNOWN = {
-  talk: { brief: (a) => quoted(a.text, 40), sentence: talk },
+  talk: { brief: (a) => quoted(a.text, 120), sentence: talk },
   stream: { brief: (a) => fileOf(first(a.streamUrl)), sentence: stream },
   input: { brief: (a) => joined(kindsOf(a)), sentence: input },
   record: { brief: recordBrief, sentence: record },
@@ -39,9 +39,14 @@ export function nameOf(action) {
   return isObject(action) && typeof action.action === "string" ? action.action : "unknown action";
 }
 
-/** Returns the class for an action's color; unknown actions share one. */
+const TONES = {
+  ...{ talk: "talk", stream: "talk", input: "input", notify: "input", record: "record" },
+  ...{ connect: "joins", conversation: "joins" },
+};
+
+/** Returns the name of an action's color, by what the action is for. */
 export function toneOf(action) {
-  return known(action) ? `is-${nameOf(action)}` : "is-other";
+  return TONES[nameOf(action)] ?? "other";
 }
 
 /** Returns a short label: the text, the callee, or the conversation. */

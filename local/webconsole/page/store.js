@@ -123,16 +123,6 @@ export function createStore() {
     enqueue("exchange", exchange);
   }
 
-  /** @param {string} uuid @returns {string|null} The flow that ran for this leg. */
-  function flowOf(uuid) {
-    for (const entry of journal.get(uuid) ?? []) {
-      const id = entry.webhook?.reply?.headers?.["apigw-requestid"];
-      const flow = id && exchanges.get(id)?.flow;
-      if (flow) return flow;
-    }
-    return null;
-  }
-
   const store = {
     calls,
     legs,
@@ -143,7 +133,6 @@ export function createStore() {
     link: /** @type {"connected"|"lost"} */ ("lost"),
     subscribe,
     callOf,
-    flowOf,
     entries: (/** @type {string} */ uuid) => journal.get(uuid) ?? [],
     newest: () => newest,
     /** Handles a message of the socket. */
@@ -169,8 +158,13 @@ export function createStore() {
       summaries.forEach(addLeg);
       publish("stack", stack);
     },
-    /** @param {any[]} flows GET /api/flows, which one section loads for all of them. */
-    setFlows: (flows) => publish("flowList", flows),
+    /** @type {any[]} GET /api/flows */
+    flows: [],
+    /** @param {any[]} flows GET /api/flows */
+    setFlows(flows) {
+      store.flows = flows;
+      publish("flowList", flows);
+    },
     /** @param {"connected"|"lost"} state */
     setLink(state) {
       store.link = state;

@@ -1,203 +1,136 @@
-// The transcript of the lines; words appear when they are spoken.
+// What each line of the phone hears and says, as rows of text. Words of a prompt have the time at
+// which they are spoken. Does not use the document.
 // @ts-check
 
-import { h } from "./dom.js";
 import { spoken, timed } from "./speech-timing.js";
 
-const TICK = 80; // milliseconds
-const MAX_ROWS = 500;
-const NEAR = 40; // pixels from the end that count as the end
+const MAX_ROWS = 300;
 
 /**
- * @typedef {import("./phone-lines.js").Line} Line
- * @typedef {import("./store.js").Entry} Entry
- * @typedef {{element: HTMLElement, begin: number, from: number, speed: number,
- *   words: {at: number, span: HTMLElement}[]}} Utterance
+ * @typedef {{uuid: string, side: string, own: string}} Line
+ * @typedef {{id: number, line: string, kind: string, who: string, text: string,
+ *   words: {text: string, at: number}[]|null, begin: number, speed: number, cutAt: number|null, digitsOf: string|null}} Said
  */
 
-/** @param {{store: import("./store.js").Store, lines: import("./phone-lines.js").PhoneLines}} parts */
-export function createTranscript({ store, lines }) {
-  const element = h("div", {
-    ...{ class: "heard-log", role: "log", tabindex: 0, "aria-label": "Transcript" },
-  });
-  /** @type {Map<string, Element>} */
-  const last = new Map();
-  /** @type {Set<string>} */
-  const ended = new Set();
-  /** @type {Map<number, Utterance>} what is being spoken, by sound id */
+/** @param {{store: import("./store.js").Store, changed: () => void}} parts */
+export function createTranscript({ store, changed }) {
+  /** @type {Said[]} */
+  let rows = [];
+  /** @type {Map<number, Said>} rows of sounds that have not ended, by their sound_id */
   const speaking = new Map();
-  /** @type {number|undefined} */
-  let timer;
-  let atEnd = true;
+  let ids = 0;
 
-  /** @param {Line} line @param {string} kind @param {...any} content */
-  function row(line, kind, ...content) {
-    const which = h("small", { class: "which-line" }, `${line.own} `);
-    const added = h("p", { class: `said ${kind}`, dir: "auto" }, which, content);
-    added.dataset.line = line.uuid;
-    added.hidden = !lines.isHeard(line.uuid);
-    element.append(added);
-    last.set(line.uuid, added);
-    if (element.children.length > MAX_ROWS) element.children[0].remove();
-    follow();
+  /** @param {Line} line @param {string} kind @param {string} text @param {Partial<Said>} [more] */
+  function row(line, kind, text, more = {}) {
+    const base = { who: "", words: null, begin: 0, speed: 1, cutAt: null, digitsOf: null };
+    const added = { ...base, id: ++ids, line: line.uuid, kind, text, ...more };
+    rows = [...rows.slice(-MAX_ROWS), added];
+    changed();
     return added;
   }
 
-  /** Scrolls to the newest row, unless the user has scrolled back. */
-  function follow() {
-    if (atEnd) element.scrollTop = element.scrollHeight;
-  }
-  element.addEventListener("scroll", () => {
-    atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR;
-  });
-
-  /** @param {Line} line @param {string} kind @param {string} who @param {string} text */
-  function words(line, kind, who, text, /** @type {Entry} */ entry) {
+  /** @param {Line} line @param {string} kind @param {string} who @param {string} text @param {any} entry */
+  function words(line, kind, who, text, entry) {
     const shown = timed(spoken(text), entry.seconds ?? null);
-    const spans = shown.map(({ text: word }) => h("span", { class: "spoken-word" }, `${word} `));
-    const added = row(line, kind, who && h("b", {}, `${who}: `), spans);
     const speed = store.clock.speed || 1;
-    const age = Math.max(0, store.now() - entry.at) / speed;
-    speaking.set(entry.sound_id ?? -entry.id, {
-      ...{ element: added, from: entry.at, begin: performance.now() / 1000 - age, speed },
-      words: shown.map(({ at }, index) => ({ at: at / speed, span: spans[index] })),
-    });
-    tick();
-    timer ??= window.setInterval(tick, TICK);
+    const begin = performance.now() / 1000 - Math.max(0, store.now() - entry.at) / speed;
+    const timedWords = shown.map(({ text: word, at }) => ({ text: word, at: at / speed }));
+    const added = row(line, kind, text, { who, words: timedWords, begin, speed });
+    if (entry.sound_id !== undefined) speaking.set(entry.sound_id, Object.assign(added, { at: entry.at }));
   }
 
-  /** Shows the words that are due. */
-  function tick() {
-    const now = performance.now() / 1000;
-    for (const [id, { words: waiting, begin }] of speaking) {
-      while (waiting.length > 0 && begin + waiting[0].at <= now) {
-        waiting.shift()?.span.classList.add("now");
-      }
-      if (waiting.length === 0) speaking.delete(id);
-    }
-    if (speaking.size > 0) return;
-    clearInterval(timer);
-    timer = undefined;
-  }
-
-  /** @param {Entry} entry The end of a sound; words that were not spoken are removed. */
+  /** The end of a sound; words that were not spoken are not shown. @param {any} entry */
   function end({ sound_id, at, interrupted }) {
-    const utterance = speaking.get(sound_id);
-    if (!utterance) return;
+    const utterance = /** @type {any} */ (speaking.get(sound_id));
     speaking.delete(sound_id);
-    const lasted = (at - utterance.from) / utterance.speed;
-    const cut = utterance.words.filter((word) => interrupted && word.at > lasted);
-    for (const { span } of utterance.words) span.classList.add("now");
-    for (const { span } of cut) span.remove();
-    if (cut.length > 0) utterance.element.append("…");
-  }
-
-  /** @param {Line} line @param {Entry} entry */
-  function sound(line, entry) {
-    const details = entry.details ?? {};
-    if (entry.sound === "talk") words(line, "heard", "", details.text ?? "", entry);
-    else if (entry.sound === "stream") row(line, "heard aside", `Audio: ${fileOf(details.url)}`);
-    else if (entry.sound === "dtmf") row(line, "heard aside", `DTMF: ${details.digits}`);
-    else if (entry.sound === "beep") row(line, "heard aside", "Beep");
-    else if (entry.sound === "ringing") row(line, "heard aside", "Ringback tone");
-  }
-
-  /** @param {Line} line @param {Entry} entry */
-  function digits(line, { uuid, digit }) {
-    const own = uuid === line.uuid;
-    const before = last.get(line.uuid);
-    if (before instanceof HTMLElement && before.dataset.digitsOf === uuid) {
-      before.append(` ${digit}`);
-      return;
-    }
-    const who = own ? "You press" : `${nameOf(uuid)} presses`;
-    row(line, own ? "own aside" : "heard aside", `${who} ${digit}`).dataset.digitsOf = uuid;
+    if (!utterance) return;
+    utterance.cutAt = interrupted ? (at - utterance.at) / utterance.speed : Infinity;
+    changed();
   }
 
   /** @param {string|undefined} uuid */
-  function nameOf(uuid) {
+  const nameOf = (uuid) => {
     const leg = store.legs.get(uuid ?? "");
     return (leg?.direction === "inbound" ? leg.from : leg?.to) || "Unknown";
+  };
+
+  /** @param {Line} line @param {any} entry */
+  function sound(line, entry) {
+    const details = entry.details ?? {};
+    const texts = /** @type {Record<string, string>} */ ({
+      stream: `Audio: ${(details.url ?? "").split(/[?#]/)[0].split("/").pop() || "a file"}`,
+      dtmf: `Keys ${details.digits}`,
+      beep: "Beep",
+      ringing: "Ringing tone",
+    });
+    if (entry.sound === "talk") words(line, "heard", "", details.text ?? "", entry);
+    else if (entry.sound in texts) row(line, "note", texts[entry.sound]);
   }
 
-  /** @type {Record<string, (line: Line, entry: Entry) => void>} */
+  /** Keys pressed one after the other share a row. @param {Line} line @param {any} entry */
+  function digit(line, { uuid, digit: key }) {
+    const before = rows.findLast((one) => one.line === line.uuid);
+    if (before?.digitsOf === uuid) {
+      before.text += ` ${key}`;
+      return changed();
+    }
+    const own = uuid === line.uuid;
+    const text = own ? `You pressed ${key}` : `${nameOf(uuid)} pressed ${key}`;
+    return row(line, own ? "own key" : "heard key", text, { digitsOf: uuid });
+  }
+
+  /** @type {Record<string, (line: Line, entry: any) => void>} */
   const kinds = {
-    sound(line, entry) {
-      if (entry.heard_by?.includes(line.uuid)) sound(line, entry);
-    },
-    sound_ended: (line, entry) => end(entry),
-    digit: digits,
+    sound: (line, entry) => void (entry.heard_by?.includes(line.uuid) && sound(line, entry)),
+    sound_ended: (_, entry) => end(entry),
+    digit,
     speech(line, entry) {
       const own = entry.uuid === line.uuid;
-      words(line, own ? "own" : "heard", own ? "You" : nameOf(entry.uuid), entry.text, entry);
+      words(line, own ? "own" : "heard", own ? "" : nameOf(entry.uuid), entry.text, entry);
     },
-    voice(line, entry) {
-      if (entry.state !== "started") return;
-      const own = entry.uuid === line.uuid;
-      row(
-        line,
-        own ? "own aside" : "heard aside",
-        own ? "You are speaking" : `${nameOf(entry.uuid)} is speaking`,
-      );
+    voice(line, { state, uuid }) {
+      if (state !== "started") return;
+      const own = uuid === line.uuid;
+      row(line, own ? "own" : "heard", own ? "(your voice)" : "(voice)", { who: own ? "" : nameOf(uuid) });
     },
-    leg(line, { uuid, status }) {
+    leg(line, { uuid, status, from }) {
       if (uuid !== line.uuid) return;
-      if (status === "ringing" && line.side === "caller") row(line, "remark", "Ringing");
-      if (status === "answered") row(line, "remark", "Answered");
+      if (status === "ringing" && line.side === "caller") row(line, "note", "Ringing…");
+      if (status === "ringing" && line.side === "callee") row(line, "note", `${from || "Somebody"} called you`);
+      if (status === "answered") row(line, "note", line.side === "caller" ? "Answered" : "You answered");
     },
     action(line, { uuid, action, state, details }) {
       if (uuid !== line.uuid || state !== "started") return;
-      if (action === "conversation")
-        row(line, "remark", `Joined the conversation ${details?.name ?? ""}`);
-      if (action === "input") row(line, "remark", `Waiting for ${expectedInput(details)}`);
+      if (action === "conversation") row(line, "note", `Joined the conversation ${details?.name ?? ""}`);
+      if (action === "input") row(line, "note", `Waiting for ${expected(details)}`);
     },
     recording(line, { uuid, state }) {
-      if (uuid === line.uuid)
-        row(line, "remark", state === "ended" ? "Recording stopped" : "Recording");
+      if (uuid === line.uuid) row(line, "note recording", state === "ended" ? "Recording ended" : "Recording started");
     },
-    modified(line, { action }) {
-      if (/mute|earmuff/.test(action)) row(line, "remark", `API request: ${action}`);
+    modified(line, { uuid, action }) {
+      if (uuid === line.uuid && /mute|earmuff/.test(action)) row(line, "note", `The application asked for: ${action}`);
     },
-    error: (line, { reason }) => row(line, "remark bad", reason),
+    error: (line, { uuid, reason }) => void (uuid === line.uuid && row(line, "note bad", reason)),
   };
 
   return {
-    element,
-    /** @param {Line} line @param {Entry} entry */
-    receive(line, entry) {
-      kinds[entry.kind]?.(line, entry);
+    /** @param {Line} line @param {any} entry */
+    receive: (line, entry) => kinds[entry.kind]?.(line, entry),
+    /** @param {Line} line @param {string} text Why the line ended. */
+    ended: (line, text, isFailure = false) => void row(line, isFailure ? "note bad" : "note", text),
+    /** @param {(uuid: string) => boolean} isKept */
+    drop(isKept) {
+      rows = rows.filter((one) => isKept(one.line));
     },
-    /** Shows the rows of the lines that are heard, and why lines ended. */
-    show() {
-      for (const line of lines.all()) {
-        if (lines.phase(line) !== "ended" || ended.has(line.uuid)) continue;
-        ended.add(line.uuid);
-        const answered = store.legs.get(line.uuid)?.answered_at != null;
-        row(line, line.hungUp || answered ? "remark" : "remark bad", lines.why(line));
-      }
-      const heard = lines.all().filter(({ uuid }) => lines.isHeard(uuid));
-      element.classList.toggle("several", heard.length > 1);
-      for (const shown of [...element.children]) {
-        const { line = "" } = /** @type {HTMLElement} */ (shown).dataset;
-        if (lines.has(line)) /** @type {HTMLElement} */ (shown).hidden = !lines.isHeard(line);
-        else shown.remove();
-      }
-      follow();
-    },
+    rows: () => rows,
   };
 }
 
 /** @param {any} details An input action; without a type it expects digits. */
-function expectedInput(details) {
-  const names = { dtmf: "digits", speech: "speech" };
+function expected(details) {
+  const names = /** @type {Record<string, string>} */ ({ dtmf: "a key", speech: "speech" });
   return [details?.type ?? "dtmf"]
     .flat()
     .map((type) => names[type] ?? type)
     .join(" or ");
-}
-
-/** @param {string|undefined} url */
-function fileOf(url) {
-  const path = (url ?? "").split(/[?#]/)[0];
-  return path.split("/").pop() || "a file";
 }
