@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from local.console import say
-from local.webconsole.webhook_result import webhook_result
+from local.webconsole.webhook_result import CONSOLE_USER_AGENT, webhook_result
 
 if TYPE_CHECKING:
     from local.aws.request_log import LoggedRequest
@@ -19,9 +19,11 @@ _CALL_LENGTH = len("CON-") + 8  # enough to find the call in the web console
 
 
 def print_webhook(request: LoggedRequest) -> None:
-    """Print the line of a request to a webhook; print nothing for other routes."""
+    """Print the line of a webhook of a call; print nothing for other requests."""
     result = webhook_result(request)
-    if result.outcome is not None and " /webhooks/" in request.route:
+    headers = (request.event or {}).get("headers", {})
+    is_of_a_call = " /webhooks/" in request.route and headers.get("user-agent") != CONSOLE_USER_AGENT
+    if result.outcome is not None and is_of_a_call:
         say(webhook_line(request, result, color=_has_color()))
 
 

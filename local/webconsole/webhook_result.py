@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from local.aws.request_log import LoggedRequest
 
+CONSOLE_USER_AGENT = "web console"
+"""The user agent of the webhooks that the web console itself sends."""
+
 _MAX_TEXT = 300  # characters of a field
 _CONTEXT = 3  # source lines before and after the line of an error
 _FLOW_LOCATION = re.compile(r"(flows/\w+\.py):(\d+)\b")

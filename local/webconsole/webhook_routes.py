@@ -14,7 +14,7 @@ from yarl import URL
 from local.samples import curl, lambda_event
 from local.samples.signing import Sample, make_sample
 from local.webconsole.responses import HttpError, read_object
-from local.webconsole.webhook_result import log_fields, webhook_result
+from local.webconsole.webhook_result import CONSOLE_USER_AGENT, log_fields, webhook_result
 
 if TYPE_CHECKING:
     from local.aws.request_log import RequestLog
@@ -104,7 +104,10 @@ class WebhookRoutes:
 
     async def _deliver(self, sample: Sample) -> dict[str, Any]:
         """Send a webhook to the API; return ``status``, ``ms``, ``headers`` and ``body``."""
-        headers = {"Authorization": f"Bearer {self._signer.token(sample)}"}
+        headers = {
+            "Authorization": f"Bearer {self._signer.token(sample)}",
+            "User-Agent": CONSOLE_USER_AGENT,
+        }
         if sample.method == "POST":
             headers["Content-Type"] = "application/json"
         separator = "?" if sample.query else ""

@@ -103,6 +103,12 @@ function createModel(store, call, /** @type {number} */ revision) {
   const legs = [...call.legs];
   const exchangeOf = (/** @type {Row} */ row) =>
     row.hook?.exchange ? store.exchanges.get(row.hook.exchange) : undefined;
+  /** The webhook whose response has the action of a row. @param {Row} row */
+  const sourceOf = (row) => {
+    if (row.kind !== "action") return undefined;
+    const source = rows.findLast((one) => one.hook?.ncco && one.leg === row.leg && one.id < row.id);
+    return source && { hook: source.hook, exchange: exchangeOf(source) };
+  };
   let newest = 0;
   /** @type {{revision: number, summary: any}|null} */
   let cached = null;
@@ -123,7 +129,7 @@ function createModel(store, call, /** @type {number} */ revision) {
       return isShown;
     },
     /** @param {Row} row */
-    resultOf: (row) => resultOf(row, exchangeOf(row)),
+    resultOf: (row) => resultOf(row, exchangeOf(row), sourceOf(row)),
     summary() {
       if (cached?.revision !== model.revision) {
         const summary = summaryOf({ legs: model.legObjects(), rows, exchangeOf });

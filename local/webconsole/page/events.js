@@ -26,7 +26,7 @@ export function Events({ items, legs, begin, now, chosen, choose, showAll, unfol
   const list = useRef(/** @type {any} */ (null));
   const hidden = showAll ? 0 : Math.max(0, items.length - MAX_ROWS);
   const lines = withPauses(items.slice(hidden));
-  const lanes = lanesOf(lines, legs, now());
+  const lanes = lanesOf(lines, legs);
   const laneOf = new Map(legs.map((leg, lane) => [leg.uuid, lane]));
   const focusable = lines.some(({ row }) => row?.id === chosen) ? chosen : lines.find(({ row }) => row)?.row.id;
   useEffect(() => {
@@ -63,7 +63,7 @@ export function Events({ items, legs, begin, now, chosen, choose, showAll, unfol
 function keyOf(/** @type {any} */ { row, result }, /** @type {any[]} */ lanes, /** @type {any} */ chosen, /** @type {any} */ focusable, /** @type {number} */ begin) {
   const shape = lanes
     .map(({ isAlive, starts, ends, bars }) =>
-      [isAlive, starts, ends, ...bars.map((/** @type {any} */ bar) => `${bar.row.id}${bar.starts}${bar.ends}`)].join(),
+      [isAlive, starts, ends, ...bars.map((/** @type {any} */ bar) => `${bar.row.id}${bar.starts}${bar.ends}${bar.row.beside}`)].join(),
     )
     .join("|");
   return { revision: row.revision, tone: result.tone, shape, begin, isChosen: row.id === chosen, canFocus: row.id === focusable };
@@ -93,7 +93,7 @@ function What({ row, item }) {
   const { hook } = row;
   if (hook) {
     const { status, dtmf } = hook.fields;
-    const flow = item.exchange?.flow;
+    const flow = (hook.ncco || hook.kind === "answer") && item.exchange?.flow;
     return html`<span class="method">${hook.method}</span><span class="path">${hook.path}</span>
       ${status && html`<span class="pill">${status}</span>`}
       ${dtmf?.digits && html`<span class="pill">key ${dtmf.digits}</span>`}

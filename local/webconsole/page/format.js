@@ -43,6 +43,7 @@ function minutesOf(whole) {
 
 /** Milliseconds, with a decimal place only below 10. */
 export function milliseconds(value) {
+  if (value >= 1000) return seconds(value / 1000);
   return value < 10 ? `${Math.round(value * 10) / 10} ms` : `${Math.round(value)} ms`;
 }
 

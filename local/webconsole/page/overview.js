@@ -73,7 +73,7 @@ function LegBars({ leg, items, place, percent, at, choose, perPixel }) {
   const hasActions = own.some((/** @type {any} */ { row }) => row.kind === "action");
   return html`<span class="ov-life" style=${place(leg.created_at, until)} />
     ${leg.direction === "outbound" && !hasActions && html`
-      <span class="ov-bar ringing" style=${place(leg.created_at, leg.answered_at ?? until)} title="Ringing"><span>rings</span></span>
+      <span class="ov-bar ringing" style=${place(leg.created_at, leg.answered_at ?? until)} title="Ringing">${((leg.answered_at ?? until) - leg.created_at) / perPixel > 44 && html`<span>rings</span>`}</span>
       ${leg.answered_at !== null && html`<span class="ov-bar tone-joins ${leg.over ? "" : "is-running"}"
         style=${place(leg.answered_at, until)} title="In the call"><span>in the call</span></span>`}`}
     ${own.map((/** @type {any} */ item) => html`<${LegBar} key=${item.row.id} item=${item} ...${{ place, percent, at, choose, perPixel }} />`)}`;

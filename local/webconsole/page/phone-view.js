@@ -139,7 +139,7 @@ function LineCard({ line, phone, store, calls, level }) {
   const isTalking = phase === "talking";
   const leg = store.legs.get(line.uuid);
   const flow = calls.get(line.uuid)?.summary().flow;
-  const all = lines.all();
+  const all = lines.all().filter((/** @type {any} */ one) => one === line || lines.phase(one) !== "ended");
   const title = useRef(/** @type {any} */ (null));
   useEffect(() => title.current?.focus(), [line.uuid]);
   return html`<section class="line-card" aria-label="Active call" data-phase=${phase}>
@@ -154,11 +154,11 @@ function LineCard({ line, phone, store, calls, level }) {
     ${isTalking && html`<${SayForm} line=${line} lines=${lines} /><div class="keypad" role="group" aria-label="Keypad">
       ${KEYS.map(([digit, letters]) => html`<button type="button" class="digit" key=${digit} aria-label=${digit} onClick=${() => phone.press(digit)}>
         <span class="digit-key">${digit}</span>${letters && html`<span class="letters" aria-hidden="true">${letters}</span>`}</button>`)}</div>`}
-    <div class="pair">
+    <div class=${isTalking ? "pair" : ""}>
       ${isTalking && html`<${Button} label="Mute" icon="mic-off" look="mute" aria-pressed=${String(line.muted)} click=${() => lines.mute(line, !line.muted)} />`}
       ${phase === "ended"
         ? html`<${Button} label="Close" look="wide" click=${() => lines.close(line)} />`
-        : html`<${Button} label="Hang up" icon="hangup" look="danger" click=${() => lines.hangUp(line)} />`}
+        : html`<${Button} label="Hang up" icon="hangup" look="danger wide" click=${() => lines.hangUp(line)} />`}
     </div>
   </section>`;
 }

@@ -36,12 +36,29 @@ const UNANSWERED = new Set(["busy", "timeout", "unanswered", "failed", "rejected
  *
  * @param {Row} row
  * @param {any} [exchange] The application's summary of the request, if the platform has one.
+ * @param {{hook: any, exchange: any}} [source] Of an action: the webhook whose response has it.
  * @returns {RowResult}
  */
-export function resultOf(row, exchange) {
+export function resultOf(row, exchange, source = undefined) {
   if (row.kind === "hook") return hookResult(row, exchange);
+  const played = row.kind === "action" && source ? PLAYED[sourceOf(source)] : undefined;
+  if (played) return { tone: played[0], text: played[1], why: "", location: null };
   if (row.kind === "error") return { tone: "bad", text: "Error", why: row.text, location: null };
   return { tone: "", text: textOf(row), why: "", location: null };
+}
+
+/** What it means that an action plays, by the response that it is from. */
+const PLAYED = /** @type {Record<string, [RowResult["tone"], string]>} */ ({
+  apology: ["bad", "Apology played"],
+  fallback: ["bad", "Fallback played"],
+  closed: ["warn", "Closed announcement"],
+});
+
+/** @param {{hook: any, exchange: any}} source */
+function sourceOf({ hook, exchange }) {
+  if (hook.kind === "fallback") return "fallback";
+  if (exchange?.closed && !exchange.flow) return "closed";
+  return exchange?.outcome ?? "";
 }
 
 /** @param {Row} row @param {any} exchange @returns {RowResult} */
@@ -109,6 +126,7 @@ function sentence(/** @type {string} */ text) {
 function textOf(row) {
   if (row.kind === "action") {
     if (row.end === null) return row.recording ? "Recording" : "Running";
+    if (row.recording) return "Recorded";
     if (row.interrupted) return "Cut short";
     return row.action === "talk" || row.action === "stream" ? "Played" : "";
   }

@@ -85,11 +85,10 @@ export function withPauses(items) {
  *
  * @param {any[]} items Rows and pauses, from `withPauses`.
  * @param {{uuid: string, over: boolean, created_at: number, ended_at: number|null}[]} legs
- * @param {number} now
  * @returns {{isAlive: boolean, starts: boolean, ends: boolean,
  *   bars: {row: Row, starts: boolean, ends: boolean}[]}[][]} By line, then by leg.
  */
-export function lanesOf(items, legs, now) {
+export function lanesOf(items, legs) {
   const times = items.map((item) => item.row?.at ?? item.at);
   const lines = items.map(() => legs.map(emptyLane));
   legs.forEach((leg, lane) => {
@@ -104,7 +103,7 @@ export function lanesOf(items, legs, now) {
     for (const begin of own) {
       const { row } = items[begin];
       if (row.kind !== "action" && row.kind !== "recording") continue;
-      const end = endOf(row, now);
+      const end = row.end ?? Infinity; // what lasts, lasts to the end of the list
       let until = begin;
       while (until + 1 < items.length && times[until + 1] < end) until += 1;
       for (let line = begin; line <= until; line += 1) {
