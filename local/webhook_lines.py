@@ -22,8 +22,8 @@ def print_webhook(request: LoggedRequest) -> None:
     """Print the line of a webhook of a call; print nothing for other requests."""
     result = webhook_result(request)
     headers = (request.event or {}).get("headers", {})
-    is_of_a_call = " /webhooks/" in request.route and headers.get("user-agent") != CONSOLE_USER_AGENT
-    if result.outcome is not None and is_of_a_call:
+    is_own = headers.get("user-agent") == CONSOLE_USER_AGENT
+    if result.outcome is not None and " /webhooks/" in request.route and not is_own:
         say(webhook_line(request, result, color=_has_color()))
 
 

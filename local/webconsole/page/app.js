@@ -1,5 +1,4 @@
 // Starts the page: the store and the socket that fills it, the bar at the top, the views, the phone.
-// @ts-check
 
 import * as api from "./api.js";
 import { Button, Count, html, Icon, IconButton, toast, useUpdates } from "./parts.js";
@@ -20,10 +19,17 @@ import { followKeyboard, ShortcutHelp } from "./shortcuts.js";
 import { createStore } from "./store.js";
 import { plural } from "./format.js";
 
-const VIEWS = [["calls", "Calls", "list"], ["flows", "Flows", "flow"], ["messages", "Messages", "voicemail"], ["simulator", "Simulator", "sliders"]];
-const THEMES = /** @type {Record<string, [string, string, string]>} */ ({
-  auto: ["sun", "Theme: as the system", "light"], light: ["sun", "Theme: light", "dark"], dark: ["moon", "Theme: dark", "auto"],
-});
+const VIEWS = [
+  ["calls", "Calls", "list"],
+  ["flows", "Flows", "flow"],
+  ["messages", "Messages", "voicemail"],
+  ["simulator", "Simulator", "sliders"],
+];
+const THEMES = {
+  auto: ["sun", "Theme: as the system", "light"],
+  light: ["sun", "Theme: light", "dark"],
+  dark: ["moon", "Theme: dark", "auto"],
+};
 const SMALL = 900; // pixels; below, one thing at a time
 const LIST_ROOM = 1680; // pixels from which the list has room beside a call
 const RAIL_ROOM = 1200;
@@ -39,7 +45,9 @@ const simulator = createSimulatorModel({ store, api });
 /** Loads what the socket does not send: the stack, the clock, and calls older than the journal. */
 async function load() {
   try {
-    const [stack, { calls: legs }, clock] = await Promise.all(["/api/stack", "/sim/calls", "/sim/clock"].map(api.get));
+    const [stack, { calls: legs }, clock] = await Promise.all(
+      ["/api/stack", "/sim/calls", "/sim/clock"].map(api.get),
+    );
     store.setClock(clock);
     store.load(stack, legs);
   } catch (error) {
@@ -65,7 +73,7 @@ store.subscribe("entry", async ({ kind }) => {
 const isSmall = () => innerWidth < SMALL;
 
 /** Places a call, and opens it once it is known. */
-async function placeCall(/** @type {string} */ from, /** @type {string} */ to, /** @type {string} */ flow) {
+async function placeCall(from, to, flow) {
   await phone.lines.call(from, to, flow);
   if (isSmall()) return go("phone");
   const line = phone.lines.selected();
@@ -79,15 +87,28 @@ async function placeCall(/** @type {string} */ from, /** @type {string} */ to, /
   return undefined;
 }
 
-const callFlow = (/** @type {string|null} */ flow = null) =>
-  placeCall(preferences.get("from", "447700900999"), store.stack?.numbers[0]?.number ?? "", flow ?? "");
+const callFlow = (flow = null) =>
+  placeCall(
+    preferences.get("from", "447700900999"),
+    store.stack?.numbers[0]?.number ?? "",
+    flow ?? "",
+  );
 
 function App() {
   const [, update] = useState(0);
   const again = () => update((one) => one + 1);
-  useUpdates(onRoute, calls.subscribe, phone.subscribe, health.subscribe, messages.subscribe, simulator.subscribe, (listener) => store.subscribe("link", listener), (listener) => store.subscribe("stack", listener));
+  useUpdates(
+    onRoute,
+    calls.subscribe,
+    phone.subscribe,
+    health.subscribe,
+    messages.subscribe,
+    simulator.subscribe,
+    (listener) => store.subscribe("link", listener),
+    (listener) => store.subscribe("stack", listener),
+  );
   const [follow, setFollow] = useState(preferences.get("follow", true));
-  const [pinned, pin] = useState(/** @type {boolean|null} */ (null));
+  const [pinned, pin] = useState(null);
   const [isHelpOpen, setHelp] = useState(false);
   const [width, setWidth] = useState(innerWidth);
   const [name, ...path] = route();
@@ -96,48 +117,62 @@ function App() {
   const isPinned = !small && width >= RAIL_ROOM && (pinned ?? width >= LIST_ROOM);
   const all = calls.all();
   const isFirst = all.length === 0;
-  const newest = useRef(/** @type {string|null} */ (null));
+  const newest = useRef(null);
 
-  const state = useRef(/** @type {any} */ ({}));
+  const state = useRef({});
   state.current = { view, path, all, follow, isPinned, small };
   useEffect(() => {
     const resized = () => setWidth(innerWidth);
     addEventListener("resize", resized);
     return () => removeEventListener("resize", resized);
   }, []);
-  useEffect(() => followKeyboard(keyboard({ state, setFollow: followCalls, pin, openHelp: () => setHelp(true), again })), []);
+  useEffect(
+    () =>
+      followKeyboard(
+        keyboard({ state, setFollow: followCalls, pin, openHelp: () => setHelp(true), again }),
+      ),
+    [],
+  );
   useEffect(() => openNewest(state.current, newest), [all[0]?.key]);
   useLayoutEffect(() => {
     document.title = `${phone.incoming.legs().length > 0 ? "Incoming call" : titleOf(view, path)} · Voice platform`;
     document.body.dataset.view = view;
   });
-  function followCalls(/** @type {boolean} */ on) {
+  function followCalls(on) {
     preferences.set("follow", on);
     setFollow(on);
   }
 
   const asView = view === "phone" && small;
-  const phoneView = html`<${PhoneView} ...${{ phone, store, calls, placeCall, isFirst }} level=${asView ? 1 : 2} />`;
-  return html`
-    <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
+  const phoneView = html`<${PhoneView}
+    ...${{ phone, store, calls, placeCall, isFirst }}
+    level=${asView ? 1 : 2}
+  />`;
+  return html` <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
     <${TopBar} view=${view} openHelp=${() => setHelp(true)} />
     ${!small && html`<aside id="phone" class="phone" aria-label="Phone">${phoneView}</aside>`}
     <main id="main" tabindex="-1">
       ${asView ? html`<section id="phone" class="phone" aria-label="Phone">${phoneView}</section>` : html`<${View} ...${{ view: view === "phone" ? "calls" : view, path, small, isPinned, pin, follow, setFollow: followCalls, isFirst, width }} />`}
     </main>
-    <div class="bottom"><${LiveBar} view=${view} /><nav class="tabbar" aria-label="Views and phone">${[["phone", "Phone", "phone"], ...VIEWS].map((one) => html`<${ViewLink} key=${one[0]} one=${one} view=${view} icon=${one[2]} />`)}</nav></div>
+    <div class="bottom">
+      <${LiveBar} view=${view} />
+      <nav class="tabbar" aria-label="Views and phone">
+        ${[["phone", "Phone", "phone"], ...VIEWS].map((one) => html`<${ViewLink} key=${one[0]} one=${one} view=${view} icon=${one[2]} />`)}
+      </nav>
+    </div>
     <${ShortcutHelp} isOpen=${isHelpOpen} close=${() => setHelp(false)} />`;
 }
 
-function skip(/** @type {Event} */ event) {
+function skip(event) {
   event.preventDefault();
   document.getElementById("main")?.focus();
 }
 
-/** @param {any} props */
 function View({ view, path, small, isPinned, pin, follow, setFollow, isFirst, width }) {
-  if (view === "flows") return html`<${FlowsView} ...${{ store, health, path, placeCall: callFlow }} />`;
-  if (view === "messages") return html`<${MessagesView} ...${{ messages, calls, api, path, isSmall: small, callBack }} />`;
+  if (view === "flows")
+    return html`<${FlowsView} ...${{ store, health, path, placeCall: callFlow }} />`;
+  if (view === "messages")
+    return html`<${MessagesView} ...${{ messages, calls, api, path, isSmall: small, callBack }} />`;
   if (view === "simulator") return html`<${SimulatorView} ...${{ simulator, store }} />`;
   const [key = "", event = null] = path;
   if (isFirst && !key) return html`<${FirstRun} store=${store} placeCall=${callFlow} />`;
@@ -145,17 +180,25 @@ function View({ view, path, small, isPinned, pin, follow, setFollow, isFirst, wi
   if (!key) return html`<div class="calls-view only-list"><${CallList} ...${list} /></div>`;
   return html`<div class="calls-view ${isPinned ? "with-list" : ""}">
     ${isPinned && html`<${CallList} ...${list} hide=${() => pin(false)} />`}
-    <${CallView} key=${key} ...${{ calls, store, api, isPinned, pin, follow, setFollow }} callKey=${key} eventId=${event} isSmall=${small} hasRoom=${width >= RAIL_ROOM} placeCall=${callFlow} />
+    <${CallView}
+      key=${key}
+      ...${{ calls, store, api, isPinned, pin, follow, setFollow }}
+      callKey=${key}
+      eventId=${event}
+      isSmall=${small}
+      hasRoom=${width >= RAIL_ROOM}
+      placeCall=${callFlow}
+    />
   </div>`;
 }
 
 /** Calls a number that left a message: the number's own flow is called as if it rang us back. */
-function callBack(/** @type {string} */ number) {
+function callBack(number) {
   void placeCall(number, store.stack?.numbers[0]?.number ?? "", "");
 }
 
 /** Opens a new call, unless the user is typing or reading details: then a toast offers it. */
-function openNewest(/** @type {any} */ { view, path, all, follow, small }, /** @type {any} */ newest) {
+function openNewest({ view, path, all, follow, small }, newest) {
   const key = all[0]?.key ?? null;
   const isNew = newest.current !== null && key !== newest.current && key !== null;
   newest.current = key ?? "";
@@ -165,13 +208,14 @@ function openNewest(/** @type {any} */ { view, path, all, follow, small }, /** @
   else if (!small) go("calls", key);
 }
 
-const titleOf = (/** @type {string} */ view, /** @type {string[]} */ path) => {
+const titleOf = (view, path) => {
   const summary = view === "calls" && path[0] ? calls.get(path[0])?.summary() : null;
   if (summary) return `${summary.from} → ${summary.to}`;
-  return path[0] && view === "flows" ? path[0] : (VIEWS.find(([name]) => name === view)?.[1] ?? "Phone");
+  return path[0] && view === "flows"
+    ? path[0]
+    : (VIEWS.find(([name]) => name === view)?.[1] ?? "Phone");
 };
 
-/** @param {any} props */
 function TopBar({ view, openHelp }) {
   const [theme, setTheme] = useState(preferences.get("theme", "auto"));
   const [icon, label, next] = THEMES[theme] ?? THEMES.auto;
@@ -187,60 +231,84 @@ function TopBar({ view, openHelp }) {
   const { speed } = store.clock;
   const isLost = store.link === "lost";
   return html`<header class="top">
-    <a class="brand" href="#/calls"><svg width="22" height="22" viewBox="0 0 16 16" aria-hidden="true"><rect width="16" height="16" rx="4" class="mark" /><path d="M4 7v2M8 4v8M12 6v4" class="mark-wave" /></svg>
-      <span class="brand-name">Voice platform</span><span class="brand-where">local</span></a>
-    <nav class="views" aria-label="Views">${VIEWS.map((one) => html`<${ViewLink} key=${one[0]} one=${one} view=${view} />`)}</nav>
+    <a class="brand" href="#/calls"
+      ><svg width="22" height="22" viewBox="0 0 16 16" aria-hidden="true">
+        <rect width="16" height="16" rx="4" class="mark" />
+        <path d="M4 7v2M8 4v8M12 6v4" class="mark-wave" />
+      </svg>
+      <span class="brand-name">Voice platform</span><span class="brand-where">local</span></a
+    >
+    <nav class="views" aria-label="Views">
+      ${VIEWS.map((one) => html`<${ViewLink} key=${one[0]} one=${one} view=${view} />`)}
+    </nav>
     <div class="states" role="group" aria-label="State of the platform">
       ${speed !== 1 && html`<a class="state warn" href="#/simulator"><${Icon} name="clock" /><span class="state-text">${speed === 0 ? "Clock paused" : `Clock ${speed}×`}</span></a>`}
       ${faults > 0 && html`<a class="state warn" href="#/simulator"><${Icon} name="bolt" /><span class="state-text">${plural(faults, "fault")} on</span></a>`}
-      <span class="state link ${isLost ? "bad" : ""}" role="status"><span class="link-dot" /><span class="state-text">${isLost ? "Connection lost, trying again" : "Connected"}</span></span>
+      <span class="state link ${isLost ? "bad" : ""}" role="status"
+        ><span class="link-dot" /><span class="state-text"
+          >${isLost ? "Connection lost, trying again" : "Connected"}</span
+        ></span
+      >
     </div>
-    <div class="top-tools"><${IconButton} name=${icon} label=${label} look="theme" click=${change} /><${IconButton} name="keyboard" label="Keyboard shortcuts" click=${openHelp} /></div>
+    <div class="top-tools">
+      <${IconButton} name=${icon} label=${label} look="theme" click=${change} /><${IconButton}
+        name="keyboard"
+        label="Keyboard shortcuts"
+        click=${openHelp}
+      />
+    </div>
   </header>`;
 }
 
-/** @param {any} props */
 function ViewLink({ one: [name, label], view, icon }) {
-  const badges = /** @type {Record<string, [number, string, string]>} */ ({
+  const badges = {
     flows: [health.broken().length, "bad", "need attention"],
-    messages: [messages.voicemails().filter((/** @type {any} */ { isNew }) => isNew).length, "info", "new"],
+    messages: [messages.voicemails().filter(({ isNew }) => isNew).length, "info", "new"],
     simulator: [Object.keys(simulator.faults().on).length, "warn", "on"],
-  });
+  };
   const [count, tone, hint] = badges[name] ?? [0, "", ""];
-  return html`<a class="view-link" href=${link(name)} aria-current=${view === name ? "page" : undefined}>${icon && html`<${Icon} name=${icon} />`}<span>${label}</span>${count > 0 && html`<${Count} text=${count} tone=${tone} hint=${hint} />`}</a>`;
+  return html`<a
+    class="view-link"
+    href=${link(name)}
+    aria-current=${view === name ? "page" : undefined}
+    >${icon && html`<${Icon} name=${icon} />`}<span>${label}</span>${count > 0 && html`<${Count} text=${count} tone=${tone} hint=${hint} />`}</a
+  >`;
 }
 
-/** The live call, above the tabs of a small screen. @param {any} props */
+/** The live call, above the tabs of a small screen. */
 function LiveBar({ view }) {
   const line = phone.lines.all().find((one) => phone.lines.phase(one) !== "ended");
   if (!line || view === "phone") return null;
-  return html`<section class="live-bar" aria-label="Call in progress"><span class="live-dot" />
-    <a class="live-link" href="#/phone"><span class="numbers strong">${line.other}</span></a><${Duration} leg=${store.legs.get(line.uuid)} now=${store.now} />
-    <${Button} label="Hang up" look="danger small" click=${() => phone.lines.hangUp(line)} /></section>`;
+  return html`<section class="live-bar" aria-label="Call in progress">
+    <span class="live-dot" />
+    <a class="live-link" href="#/phone"><span class="numbers strong">${line.other}</span></a
+    ><${Duration} leg=${store.legs.get(line.uuid)} now=${store.now} />
+    <${Button} label="Hang up" look="danger small" click=${() => phone.lines.hangUp(line)} />
+  </section>`;
 }
 
-/** What each key does. @param {any} parts */
+/** What each key does. */
 function keyboard({ state, setFollow, pin, openHelp, again }) {
-  const focus = (/** @type {string} */ id) => document.getElementById(id)?.focus();
-  const move = (/** @type {number} */ by) => {
+  const focus = (id) => document.getElementById(id)?.focus();
+  const move = (by) => {
     const { all, path } = state.current;
-    const index = all.findIndex((/** @type {any} */ { key }) => key === path[0]);
+    const index = all.findIndex(({ key }) => key === path[0]);
     const next = all[index + by];
     if (next) go("calls", next.key);
   };
-  const tab = (/** @type {number} */ by) => {
-    const tabs = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".details [role=tab], .wide-page [role=tab]")]);
+  const tab = (by) => {
+    const tabs = [...document.querySelectorAll(".details [role=tab], .wide-page [role=tab]")];
     const at = tabs.findIndex((one) => one.getAttribute("aria-selected") === "true");
     if (at >= 0) tabs[(at + by + tabs.length) % tabs.length].click();
   };
   const nextProblem = () => {
     const { path, view } = state.current;
     const model = view === "calls" && path[0] ? calls.get(path[0]) : null;
-    const bad = model ? itemsOf(model).filter((/** @type {any} */ { result }) => result.tone) : [];
-    const at = bad.findIndex((/** @type {any} */ { row }) => String(row.id) === path[1]);
+    const bad = model ? itemsOf(model).filter(({ result }) => result.tone) : [];
+    const at = bad.findIndex(({ row }) => String(row.id) === path[1]);
     if (model && bad.length > 0) go("calls", model.key, bad[(at + 1) % bad.length].row.id);
   };
-  const withLine = (/** @type {(line: any) => void} */ act) => {
+  const withLine = (act) => {
     const line = phone.lines.selected();
     if (line && phone.lines.phase(line) !== "ended") act(line);
   };
@@ -248,25 +316,35 @@ function keyboard({ state, setFollow, pin, openHelp, again }) {
     openHelp,
     /** @type {Record<string, () => void>} */
     actions: {
-      "g c": () => go("calls"), "g f": () => go("flows"), "g m": () => go("messages"), "g s": () => go("simulator"),
+      "g c": () => go("calls"),
+      "g f": () => go("flows"),
+      "g m": () => go("messages"),
+      "g s": () => go("simulator"),
       "/": () => (document.getElementById("search") ? focus("search") : go("calls")),
       n: () => {
-        /** @type {HTMLElement|null} */ (document.querySelector(".phone-head .button"))?.click();
+        document.querySelector(".phone-head .button")?.click();
         setTimeout(() => focus("dial-to"));
       },
-      j: () => move(1), k: () => move(-1), "[": () => tab(-1), "]": () => tab(1), p: nextProblem,
-      f: () => setFollow(!state.current.follow), b: () => pin(!state.current.isPinned),
+      j: () => move(1),
+      k: () => move(-1),
+      "[": () => tab(-1),
+      "]": () => tab(1),
+      p: nextProblem,
+      f: () => setFollow(!state.current.follow),
+      b: () => pin(!state.current.isPinned),
       d: () => {
-        /** @type {HTMLElement|null} */ (document.querySelector(".dock-button"))?.click();
+        document.querySelector(".dock-button")?.click();
         again();
       },
-      t: () => focus("say"), m: () => withLine((line) => phone.lines.mute(line, !line.muted)), H: () => withLine(phone.lines.hangUp),
+      t: () => focus("say"),
+      m: () => withLine((line) => phone.lines.mute(line, !line.muted)),
+      H: () => withLine(phone.lines.hangUp),
       a: () => {
         const [leg] = phone.incoming.legs();
         if (leg) void phone.incoming.answer(leg);
       },
     },
-    digit(/** @type {string} */ key) {
+    digit(key) {
       const line = phone.lines.selected();
       const isTalking = line !== undefined && phone.lines.phase(line) === "talking";
       if (isTalking) phone.press(key);
@@ -281,4 +359,4 @@ function keyboard({ state, setFollow, pin, openHelp, again }) {
   };
 }
 
-render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
+render(html`<${App} />`, document.getElementById("app"));

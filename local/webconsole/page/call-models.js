@@ -1,5 +1,4 @@
 // What the page shows of each call: its rows, and a summary. An entry changes the model of one call.
-// @ts-check
 
 import { createRows } from "./rows.js";
 import { resultOf, summaryOf } from "./results.js";
@@ -31,7 +30,7 @@ export function createCallModels(store) {
     return model;
   }
 
-  function remember(/** @type {string} */ key, /** @type {Row} */ row) {
+  function remember(key, row) {
     if (row.hook?.exchange) requests.set(row.hook.exchange, { key, row });
   }
 
@@ -83,10 +82,7 @@ export function createCallModels(store) {
     /** @param {string} key The key of a call, even of one that was merged. */
     get: (key) => modelOf(store.callOf(key)?.key ?? key),
     /** Every call, newest first. @returns {CallModel[]} */
-    all: () =>
-      [...store.calls.keys()]
-        .reverse()
-        .flatMap((key) => /** @type {CallModel[]} */ ([modelOf(key)].filter(Boolean))),
+    all: () => [...store.calls.keys()].reverse().flatMap((key) => [modelOf(key)].filter(Boolean)),
     /** @param {() => void} listener Called once per frame with changes. */
     subscribe(listener) {
       listeners.add(listener);
@@ -98,10 +94,10 @@ export function createCallModels(store) {
 /** @typedef {ReturnType<typeof createCallModels>} CallModels */
 
 /** @param {import("./store.js").Store} store @param {import("./store.js").Call} call */
-function createModel(store, call, /** @type {number} */ revision) {
+function createModel(store, call, revision) {
   const { rows, add } = createRows();
   const legs = [...call.legs];
-  const exchangeOf = (/** @type {Row} */ row) =>
+  const exchangeOf = (row) =>
     row.hook?.exchange ? store.exchanges.get(row.hook.exchange) : undefined;
   /** The webhook whose response has the action of a row. @param {Row} row */
   const sourceOf = (row) => {

@@ -1,5 +1,4 @@
 // The list of events of a call, with a narrow lane for the application and for each leg.
-// @ts-check
 
 import { FileLink, html, Icon, Memo, useTicks } from "./parts.js";
 import { useEffect, useRef } from "./preact.js";
@@ -11,7 +10,7 @@ const MAX_ROWS = 400; // earlier ones are folded
 const WIDE_LANES = 8; // legs; more of them have narrow lanes
 
 /** "0.002" or "1:04.200": seconds since the call began. */
-export function offset(/** @type {number} */ t) {
+export function offset(t) {
   const since = Math.max(0, t);
   const minutes = Math.floor(since / 60);
   const rest = (since - minutes * 60).toFixed(3);
@@ -23,20 +22,22 @@ export function offset(/** @type {number} */ t) {
  *   choose: (row: any, options?: {keepFocus: boolean}) => void, showAll: boolean, unfold: () => void}} props
  */
 export function Events({ items, legs, begin, now, chosen, choose, showAll, unfold }) {
-  const list = useRef(/** @type {any} */ (null));
+  const list = useRef(null);
   const hidden = showAll ? 0 : Math.max(0, items.length - MAX_ROWS);
   const lines = withPauses(items.slice(hidden));
   const lanes = lanesOf(lines, legs);
   const laneOf = new Map(legs.map((leg, lane) => [leg.uuid, lane]));
-  const focusable = lines.some(({ row }) => row?.id === chosen) ? chosen : lines.find(({ row }) => row)?.row.id;
+  const focusable = lines.some(({ row }) => row?.id === chosen)
+    ? chosen
+    : lines.find(({ row }) => row)?.row.id;
   useEffect(() => {
     list.current.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
   }, [chosen]);
 
-  const move = (/** @type {KeyboardEvent} */ event) => {
+  const move = (event) => {
     const rows = [...list.current.querySelectorAll(".row")];
     const here = rows.indexOf(document.activeElement);
-    const goals = /** @type {Record<string, number>} */ ({ ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: rows.length - 1 });
+    const goals = { ArrowDown: here + 1, ArrowUp: here - 1, Home: 0, End: rows.length - 1 };
     const goal = rows[goals[event.key]];
     if (here < 0 || !goal) return;
     event.preventDefault();
@@ -45,41 +46,91 @@ export function Events({ items, legs, begin, now, chosen, choose, showAll, unfol
     if (chosen !== null && item) choose(item.row, { keepFocus: true });
   };
 
-  return html`<ol class="rows ${legs.length > WIDE_LANES ? "many" : ""}" aria-label="What happened" ref=${list}
-      style=${{ "--lanes": String(legs.length) }} onKeyDown=${move}>
-    ${hidden > 0 && html`<li class="gap" key="folded"><span class="gap-text"><button type="button" class="button small quiet"
-      onClick=${unfold}>Show ${hidden} earlier events</button></span></li>`}
+  return html`<ol
+    class="rows ${legs.length > WIDE_LANES ? "many" : ""}"
+    aria-label="What happened"
+    ref=${list}
+    style=${{ "--lanes": String(legs.length) }}
+    onKeyDown=${move}
+  >
+    ${
+      hidden > 0 &&
+      html`<li class="gap" key="folded">
+        <span class="gap-text"
+          ><button type="button" class="button small quiet" onClick=${unfold}>
+            Show ${hidden} earlier events
+          </button></span
+        >
+      </li>`
+    }
     ${lines.map((line, index) =>
       line.gap
-        ? html`<li class="gap" key="gap-${line.after}"><${Gutter} lanes=${lanes[index]} /><span class="gap-text">${seconds(line.gap)} later</span></li>`
-        : html`<${Memo} key=${line.row.id} ...${keyOf(line, lanes[index], chosen, focusable, begin)} legs=${legs.length}
-            view=${() => html`<${Event} item=${line} lanes=${lanes[index]} lane=${laneOf.get(line.row.leg) ?? 0} legs=${legs}
-              begin=${begin} isChosen=${line.row.id === chosen} canFocus=${line.row.id === focusable} choose=${choose} now=${now} />`} />`,
+        ? html`<li class="gap" key="gap-${line.after}">
+            <${Gutter} lanes=${lanes[index]} /><span class="gap-text"
+              >${seconds(line.gap)} later</span
+            >
+          </li>`
+        : html`<${Memo}
+            key=${line.row.id}
+            ...${keyOf(line, lanes[index], chosen, focusable, begin)}
+            legs=${legs.length}
+            view=${() =>
+              html`<${Event}
+                item=${line}
+                lanes=${lanes[index]}
+                lane=${laneOf.get(line.row.leg) ?? 0}
+                legs=${legs}
+                begin=${begin}
+                isChosen=${line.row.id === chosen}
+                canFocus=${line.row.id === focusable}
+                choose=${choose}
+                now=${now}
+              />`}
+          />`,
     )}
   </ol>`;
 }
 
 /** What a line shows: it is rendered again only if one of these changes. */
-function keyOf(/** @type {any} */ { row, result }, /** @type {any[]} */ lanes, /** @type {any} */ chosen, /** @type {any} */ focusable, /** @type {number} */ begin) {
+function keyOf({ row, result }, lanes, chosen, focusable, begin) {
   const shape = lanes
     .map(({ isAlive, starts, ends, bars }) =>
-      [isAlive, starts, ends, ...bars.map((/** @type {any} */ bar) => `${bar.row.id}${bar.starts}${bar.ends}${bar.row.beside}`)].join(),
+      [
+        isAlive,
+        starts,
+        ends,
+        ...bars.map((bar) => `${bar.row.id}${bar.starts}${bar.ends}${bar.row.beside}`),
+      ].join(),
     )
     .join("|");
-  return { revision: row.revision, tone: result.tone, shape, begin, isChosen: row.id === chosen, canFocus: row.id === focusable };
+  return {
+    revision: row.revision,
+    tone: result.tone,
+    shape,
+    begin,
+    isChosen: row.id === chosen,
+    canFocus: row.id === focusable,
+  };
 }
 
-/** @param {any} props */
 function Event({ item, lanes, lane, legs, begin, isChosen, canFocus, choose, now }) {
   const { row, result } = item;
   const { hook } = row;
   return html`<li class="event is-${row.kind} ${result.tone}">
-    <button type="button" class="row" tabindex=${canFocus ? 0 : -1} aria-current=${isChosen ? "true" : undefined}
-      data-row=${row.id} onClick=${() => choose(row)}>
+    <button
+      type="button"
+      class="row"
+      tabindex=${canFocus ? 0 : -1}
+      aria-current=${isChosen ? "true" : undefined}
+      data-row=${row.id}
+      onClick=${() => choose(row)}
+    >
       <span class="when numbers">${offset(row.at - begin)}</span>
       <span class="unseen">Leg ${letterOf(lane)}: </span>
       <span class="what"><${What} row=${row} result=${result} item=${item} /></span>
-      <span class="status numbers ${result.tone || "good"}">${hook ? (hook.status ?? (hook.isDone ? "none" : "…")) : ""}</span>
+      <span class="status numbers ${result.tone || "good"}"
+        >${hook ? (hook.status ?? (hook.isDone ? "none" : "…")) : ""}</span
+      >
       <span class="took numbers"><${Took} row=${row} now=${now} /></span>
       <span class="result ${result.tone}">${result.text || heardBy(row, legs)}</span>
     </button>
@@ -88,34 +139,41 @@ function Event({ item, lanes, lane, legs, begin, isChosen, canFocus, choose, now
   </li>`;
 }
 
-/** @param {any} props */
 function What({ row, item }) {
   const { hook } = row;
   if (hook) {
     const { status, dtmf } = hook.fields;
     const flow = (hook.ncco || hook.kind === "answer") && item.exchange?.flow;
-    return html`<span class="method">${hook.method}</span><span class="path">${hook.path}</span>
-      ${status && html`<span class="pill">${status}</span>`}
+    return html`<span class="method">${hook.method}</span
+      ><span class="path">${hook.path}</span> ${status && html`<span class="pill">${status}</span>`}
       ${dtmf?.digits && html`<span class="pill">key ${dtmf.digits}</span>`}
       ${flow && html`<span class="note muted">flow ${flow}</span>`}
       ${hook.attempt > 1 && html`<span class="pill again"><${Icon} name="retry" />2nd<span class="longer"> attempt</span></span>`}`;
   }
   if (row.kind === "action") {
-    return html`<span class="act tone-${barTone(item)}"><${Icon} name=${row.action} />${row.action}</span><span class="note">${row.text}</span>`;
+    return html`<span class="act tone-${barTone(item)}"
+        ><${Icon} name=${row.action} />${row.action}</span
+      ><span class="note">${row.text}</span>`;
   }
-  if (row.kind === "key") return html`<kbd>${row.text}</kbd><span class="note muted">pressed</span>`;
+  if (row.kind === "key")
+    return html`<kbd>${row.text}</kbd><span class="note muted">pressed</span>`;
   if (row.kind === "say") {
-    return html`<span class="act"><${Icon} name="say" />says</span><span class="note">${row.text ? `“${clip(row.text, 160)}”` : "(microphone)"}</span>`;
+    return html`<span class="act"><${Icon} name="say" />says</span
+      ><span class="note">${row.text ? `“${clip(row.text, 160)}”` : "(microphone)"}</span>`;
   }
-  const kinds = /** @type {Record<string, [string, string]>} */ ({
-    status: ["phone", row.status], sound: ["sound", row.entry.sound], recording: ["record", "recording"],
-    change: ["sliders", "API"], error: ["error", "error"],
-  });
+  const kinds = {
+    status: ["phone", row.status],
+    sound: ["sound", row.entry.sound],
+    recording: ["record", "recording"],
+    change: ["sliders", "API"],
+    error: ["error", "error"],
+  };
   const [icon, name] = kinds[row.kind] ?? ["info", row.kind];
-  return html`<span class="act"><${Icon} name=${icon} />${name}</span><span class="note">${row.kind === "error" ? "" : clip(row.text, 160)}</span>`;
+  return html`<span class="act"><${Icon} name=${icon} />${name}</span
+    ><span class="note">${row.kind === "error" ? "" : clip(row.text, 160)}</span>`;
 }
 
-/** How long it took; the time of what still runs goes on. @param {any} props */
+/** How long it took; the time of what still runs goes on. */
 function Took({ row, now }) {
   useTicks(row.end === null);
   if (row.hook) return row.hook.ms === null ? "" : milliseconds(row.hook.ms);
@@ -128,32 +186,38 @@ function Took({ row, now }) {
 function heardBy(row, legs) {
   const heard = row.entry.heard_by;
   if (!Array.isArray(heard) || (row.kind !== "say" && row.kind !== "key")) return "";
-  const names = heard.map((uuid) => letterOf(legs.findIndex((leg) => leg.uuid === uuid))).filter(Boolean);
+  const names = heard
+    .map((uuid) => letterOf(legs.findIndex((leg) => leg.uuid === uuid)))
+    .filter(Boolean);
   return names.length > 0 ? `Heard by ${names.join(" and ")}` : "";
 }
 
-/** @param {any} props */
 const Why = ({ result, faults }) => html`
   <div class="why ${result.tone || "warn"}">
     ${result.why && html`<p class="why-text">${result.tone === "bad" && html`<span class="stamp">${result.text}</span>`}${result.why}</p>`}
     ${result.location && html`<${FileLink} place=${result.location} />`}
-    ${faults.map((/** @type {string} */ fault) => html`<a class="file-link plain" href="#/simulator" key=${fault}><${Icon} name="bolt" />Fault: ${fault}</a>`)}
+    ${faults.map((fault) => html`<a class="file-link plain" href="#/simulator" key=${fault}><${Icon} name="bolt" />Fault: ${fault}</a>`)}
   </div>
 `;
 
-/** @param {any} props */
 function Gutter({ lanes, row, lane, tone }) {
   return html`<span class="gutter" aria-hidden="true">
     <span class="lane app-lane"><span class="life" /></span>
     ${lanes.map(
-      (/** @type {any} */ one, /** @type {number} */ index) => html`<span class="lane" key=${index} style=${{ "--lane": String(index) }}>
-        ${one.isAlive && html`<span class="life ${one.starts ? "starts" : ""} ${one.ends ? "ends" : ""}" />`}
-        ${one.bars.map(
-          (/** @type {any} */ bar) => html`<span key=${bar.row.id} class="lane-bar tone-${barTone({ row: bar.row, result: { tone: "" } })} ${
-            bar.row.beside || bar.row.kind === "recording" ? "sub" : ""} ${bar.starts ? "starts" : ""} ${bar.ends ? "ends" : ""}" />`,
-        )}
-        ${row && index === lane && row.kind !== "action" && html`<span class="dot ${row.kind} ${tone}" />`}
-      </span>`,
+      (one, index) =>
+        html`<span class="lane" key=${index} style=${{ "--lane": String(index) }}>
+          ${one.isAlive && html`<span class="life ${one.starts ? "starts" : ""} ${one.ends ? "ends" : ""}" />`}
+          ${one.bars.map(
+            (bar) =>
+              html`<span
+                key=${bar.row.id}
+                class="lane-bar tone-${barTone({ row: bar.row, result: { tone: "" } })} ${
+                  bar.row.beside || bar.row.kind === "recording" ? "sub" : ""
+                } ${bar.starts ? "starts" : ""} ${bar.ends ? "ends" : ""}"
+              />`,
+          )}
+          ${row && index === lane && row.kind !== "action" && html`<span class="dot ${row.kind} ${tone}" />`}
+        </span>`,
     )}
     ${row?.hook && html`<span class="hop ${tone || "good"}" style=${{ "--lane": String(lane) }} />`}
   </span>`;
@@ -161,9 +225,17 @@ function Gutter({ lanes, row, lane, tone }) {
 
 /** The names of the columns. @param {{legs: any[]}} props */
 export const EventHeads = ({ legs }) => html`
-  <div class="row-heads ${legs.length > WIDE_LANES ? "many" : ""}" aria-hidden="true" style=${{ "--lanes": String(legs.length) }}>
+  <div
+    class="row-heads ${legs.length > WIDE_LANES ? "many" : ""}"
+    aria-hidden="true"
+    style=${{ "--lanes": String(legs.length) }}
+  >
     <span class="when"><span class="longer">Seconds</span><span class="shorter">s</span></span>
-    <span class="gutter"><span class="lane">App</span>${legs.map((_, lane) => html`<span class="lane" key=${lane}>${letterOf(lane)}</span>`)}</span>
-    <span class="what">Event</span><span class="status">Status</span><span class="took">Took</span><span class="result">Result</span>
+    <span class="gutter"
+      ><span class="lane">App</span
+      >${legs.map((_, lane) => html`<span class="lane" key=${lane}>${letterOf(lane)}</span>`)}</span
+    >
+    <span class="what">Event</span><span class="status">Status</span><span class="took">Took</span
+    ><span class="result">Result</span>
   </div>
 `;

@@ -1,5 +1,4 @@
 // Calls that ring in this page: legs whose callee is answered by hand. Does not use the document.
-// @ts-check
 
 import { whyStopped } from "./call-messages.js";
 import { preferences } from "./preferences.js";
@@ -69,13 +68,13 @@ export function createIncoming({ store, api, lines, audio, send, changed }) {
     /** The legs that ring here. */
     legs: () => [...ringing].flatMap((uuid) => store.legs.get(uuid) ?? []),
     isOn: () => isOn,
-    isSilenced: (/** @type {string} */ uuid) => silenced.has(uuid),
+    isSilenced: (uuid) => silenced.has(uuid),
     note: () => note,
     dismiss() {
       note = "";
       changed();
     },
-    setOn(/** @type {boolean} */ on) {
+    setOn(on) {
       isOn = on;
       preferences.set("ringHere", on);
       announce();

@@ -1,35 +1,55 @@
 // Parts that every view uses: icons, buttons, identifiers, JSON, tabs, and the hooks that follow the
 // store. Text is never read as markup.
-// @ts-check
 
-import { Component, html, useEffect, useLayoutEffect, useReducer, useRef, useState } from "./preact.js";
+import {
+  Component,
+  html,
+  useEffect,
+  useLayoutEffect,
+  useReducer,
+  useRef,
+  useState,
+} from "./preact.js";
 import { ICONS } from "./icons.js";
 
 export { html };
 
 /** @param {{name: string, more?: string}} props */
 export const Icon = ({ name, more = "" }) => html`
-  <svg class="icon icon-${name} ${more}" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+  <svg
+    class="icon icon-${name} ${more}"
+    viewBox="0 0 16 16"
+    width="16"
+    height="16"
+    aria-hidden="true"
+  >
     <path d=${ICONS[name] ?? ICONS.info} />
   </svg>
 `;
 
-/** @param {any} props */
 export function Button({ label, icon, look = "", type = "button", click, ...more }) {
   return html`<button type=${type} class="button ${look}" onClick=${click} ...${more}>
     ${icon && html`<${Icon} name=${icon} />`}<span>${label}</span>
   </button>`;
 }
 
-/** @param {any} props */
 export function IconButton({ name, label, look = "", click, ...more }) {
-  return html`<button type="button" class="icon-button ${look}" aria-label=${label} title=${label}
-    onClick=${click} ...${more}><${Icon} name=${name} /></button>`;
+  return html`<button
+    type="button"
+    class="icon-button ${look}"
+    aria-label=${label}
+    title=${label}
+    onClick=${click}
+    ...${more}
+  >
+    <${Icon} name=${name} />
+  </button>`;
 }
 
-/** @param {any} props */
 export const Chip = ({ text, tone = "", icon, ...more }) => html`
-  <span class="chip ${tone}" ...${more}>${icon && html`<${Icon} name=${icon} />`}<span>${text}</span></span>
+  <span class="chip ${tone}" ...${more}
+    >${icon && html`<${Icon} name=${icon} />`}<span>${text}</span></span
+  >
 `;
 
 /** @param {{text: any, tone?: string, hint?: string}} props */
@@ -37,21 +57,33 @@ export const Count = ({ text, tone = "", hint }) => html`
   <span class="count ${tone}">${text}${hint && html`<span class="unseen"> ${hint}</span>`}</span>
 `;
 
-/** A choice of one of a few. @param {any} props */
+/** A choice of one of a few. */
 export const Segments = ({ label, options, value, choose, look = "" }) => html`
   <div class="segments ${look}" role="group" aria-label=${label}>
     ${options.map(
-      (/** @type {any} */ one) => html`<button type="button" class="segment" key=${one.value}
-        aria-pressed=${String(one.value === value)} onClick=${() => choose(one.value)}>
-        ${one.label}${one.count !== undefined && html`<${Count} text=${one.count} tone=${one.tone} />`}
-      </button>`,
+      (one) =>
+        html`<button
+          type="button"
+          class="segment"
+          key=${one.value}
+          aria-pressed=${String(one.value === value)}
+          onClick=${() => choose(one.value)}
+        >
+          ${one.label}${one.count !== undefined && html`<${Count} text=${one.count} tone=${one.tone} />`}
+        </button>`,
     )}
   </div>
 `;
 
-/** On or off. @param {any} props */
+/** On or off. */
 export const Toggle = ({ label, icon, on, change, look = "", ...more }) => html`
-  <button type="button" class="toggle ${look}" aria-pressed=${String(on)} onClick=${() => change(!on)} ...${more}>
+  <button
+    type="button"
+    class="toggle ${look}"
+    aria-pressed=${String(on)}
+    onClick=${() => change(!on)}
+    ...${more}
+  >
     ${icon && html`<${Icon} name=${icon} />`}<span>${label}</span>
   </button>
 `;
@@ -64,16 +96,27 @@ export const Toggle = ({ label, icon, on, change, look = "", ...more }) => html`
 export function Id({ text, what = "Identifier", tail = 6 }) {
   const cut = Math.max(0, text.length - tail);
   return html`<span class="id" title=${text}>
-    <span class="id-text"><span class="id-head">${text.slice(0, cut)}</span
-      ><span class="id-tail">${text.slice(cut)}</span></span>
-    <${IconButton} name="copy" look="small" label="Copy ${what[0].toLowerCase()}${what.slice(1)}"
-      click=${() => copy(text, what)} />
+    <span class="id-text"
+      ><span class="id-head">${text.slice(0, cut)}</span
+      ><span class="id-tail">${text.slice(cut)}</span></span
+    >
+    <${IconButton}
+      name="copy"
+      look="small"
+      label="Copy ${what[0].toLowerCase()}${what.slice(1)}"
+      click=${() => copy(text, what)}
+    />
   </span>`;
 }
 
 /** A place in a file that a click copies. @param {{place: string}} props */
 export const FileLink = ({ place }) => html`
-  <button type="button" class="file-link" title="Copy ${place}" onClick=${() => copy(place, "File and line")}>
+  <button
+    type="button"
+    class="file-link"
+    title="Copy ${place}"
+    onClick=${() => copy(place, "File and line")}
+  >
     <${Icon} name="file" />${place}
   </button>
 `;
@@ -82,8 +125,16 @@ export const FileLink = ({ place }) => html`
 export const Facts = ({ pairs }) => html`
   <dl class="facts">
     ${pairs
-      .filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false)
-      .map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
+      .filter(
+        ([, value]) => value !== null && value !== undefined && value !== "" && value !== false,
+      )
+      .map(
+        ([name, value]) =>
+          html`<div key=${name}>
+            <dt>${name}</dt>
+            <dd>${value}</dd>
+          </div>`,
+      )}
   </dl>
 `;
 
@@ -96,18 +147,24 @@ export function Json({ value, label = "JSON", marked = null }) {
   return html`<div class="code">
     <pre tabindex="0" role="group" aria-label=${label}><code>${jsonLines(value).map(
       ({ parts, item }) =>
-        html`<span class="j-line ${marked !== null && item === marked ? "marked" : ""}">${parts.map(
-          ([text, kind]) => (kind ? html`<span class="j-${kind}">${text}</span>` : text),
-        )}${"\n"}</span>`,
+        html`<span class="j-line ${marked !== null && item === marked ? "marked" : ""}"
+          >${parts.map(([text, kind]) =>
+            kind ? html`<span class="j-${kind}">${text}</span>` : text,
+          )}${"\n"}</span
+        >`,
     )}</code></pre>
-    <${IconButton} name="copy" look="small code-copy" label="Copy ${label}"
-      click=${() => copy(JSON.stringify(value, null, 2), label)} />
+    <${IconButton}
+      name="copy"
+      look="small code-copy"
+      label="Copy ${label}"
+      click=${() => copy(JSON.stringify(value, null, 2), label)}
+    />
   </div>`;
 }
 
 /** @param {any} value @returns {{parts: [string, string?][], item: number|null}[]} */
 export function jsonLines(value) {
-  const kinds = /** @type {Record<string, string>} */ ({ string: "string", number: "number", boolean: "bool" });
+  const kinds = { string: "string", number: "number", boolean: "bool" };
   /** @type {{parts: [string, string?][], item: number|null}[]} */
   const lines = [];
   /** @type {[string, string?][]} */
@@ -118,7 +175,7 @@ export function jsonLines(value) {
     lines.push({ parts: line, item });
     line = [];
   };
-  const write = (/** @type {any} */ one, /** @type {number} */ depth) => {
+  const write = (one, depth) => {
     if (one === null || typeof one !== "object") {
       line.push([JSON.stringify(one) ?? "null", kinds[typeof one] ?? "null"]);
       return;
@@ -150,15 +207,21 @@ export function jsonLines(value) {
 export const CodeBlock = ({ text, label }) => html`
   <div class="code">
     <pre class="wraps" tabindex="0" role="group" aria-label=${label}><code>${text}</code></pre>
-    <${IconButton} name="copy" look="small code-copy" label="Copy ${label.toLowerCase()}"
-      click=${() => copy(text, label)} />
+    <${IconButton}
+      name="copy"
+      look="small code-copy"
+      label="Copy ${label.toLowerCase()}"
+      click=${() => copy(text, label)}
+    />
   </div>
 `;
 
-/** A sentence with an icon, in the tone of a result. @param {any} props */
+/** A sentence with an icon, in the tone of a result. */
 export const Verdict = ({ tone = "", icon, children }) => html`
   <p class="verdict ${tone}">
-    <${Icon} name=${icon ?? { good: "check", warn: "warn", bad: "error" }[tone] ?? "info"} /><span>${children}</span>
+    <${Icon} name=${icon ?? { good: "check", warn: "warn", bad: "error" }[tone] ?? "info"} /><span
+      >${children}</span
+    >
   </p>
 `;
 
@@ -173,9 +236,9 @@ let tabsMade = 0;
 export function Tabs({ label, tabs, chosen, choose, look = "" }) {
   const base = useRef("");
   base.current ||= `tabs-${++tabsMade}`;
-  const bar = useRef(/** @type {any} */ (null));
+  const bar = useRef(null);
   const current = tabs.find(({ id }) => id === chosen) ?? tabs[0];
-  const move = (/** @type {KeyboardEvent} */ event) => {
+  const move = (event) => {
     const at = tabs.indexOf(current);
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: tabs.length - 1 }[event.key];
     if (to === undefined) return;
@@ -187,16 +250,32 @@ export function Tabs({ label, tabs, chosen, choose, look = "" }) {
   return html`
     <div class="tablist ${look}" role="tablist" aria-label=${label} onKeyDown=${move} ref=${bar}>
       ${tabs.map(
-        ({ id, label: text, count, tone }) => html`<button type="button" role="tab" key=${id} class="tab"
-          id="${base.current}-${id}" aria-controls="${base.current}-panel"
-          aria-selected=${String(id === current.id)} tabindex=${id === current.id ? 0 : -1}
-          onClick=${() => choose(id)}>
-          ${text}${count !== undefined && html`<${Count} text=${count} tone=${tone} />`}
-        </button>`,
+        ({ id, label: text, count, tone }) =>
+          html`<button
+            type="button"
+            role="tab"
+            key=${id}
+            class="tab"
+            id="${base.current}-${id}"
+            aria-controls="${base.current}-panel"
+            aria-selected=${String(id === current.id)}
+            tabindex=${id === current.id ? 0 : -1}
+            onClick=${() => choose(id)}
+          >
+            ${text}${count !== undefined && html`<${Count} text=${count} tone=${tone} />`}
+          </button>`,
       )}
     </div>
-    <div class="tab-panel" role="tabpanel" id="${base.current}-panel" tabindex="0"
-      aria-labelledby="${base.current}-${current.id}" key=${current.id}>${current.view()}</div>
+    <div
+      class="tab-panel"
+      role="tabpanel"
+      id="${base.current}-panel"
+      tabindex="0"
+      aria-labelledby="${base.current}-${current.id}"
+      key=${current.id}
+    >
+      ${current.view()}
+    </div>
   `;
 }
 
@@ -207,11 +286,11 @@ export function Tabs({ label, tabs, chosen, choose, look = "" }) {
  *   It loads again when `by` changes.
  */
 export function Loaded({ load, by, view, waiting = "Loading…" }) {
-  const [state, setState] = useState(/** @type {any} */ ({ waiting: true }));
-  const [attempt, again] = useReducer((/** @type {number} */ one) => one + 1, 0);
+  const [state, setState] = useState({ waiting: true });
+  const [attempt, again] = useReducer((one) => one + 1, 0);
   useEffect(() => {
     let isCurrent = true;
-    const set = (/** @type {any} */ next) => isCurrent && setState(next);
+    const set = (next) => isCurrent && setState(next);
     load().then(
       (value) => set({ value }),
       (error) => set({ error }),
@@ -221,16 +300,18 @@ export function Loaded({ load, by, view, waiting = "Loading…" }) {
     };
   }, [by, attempt]);
   if (state.error) {
-    return html`<div class="note bad" role="alert"><${Icon} name="error" />
+    return html`<div class="note bad" role="alert">
+      <${Icon} name="error" />
       <span class="grow">${state.error.message}</span>
-      <${Button} label="Try again" look="small" click=${again} /></div>`;
+      <${Button} label="Try again" look="small" click=${again} />
+    </div>`;
   }
   return state.waiting ? html`<p class="muted" role="status">${waiting}</p>` : view(state.value);
 }
 
 /** Renders a component again whenever `subscribe` calls its listener. */
-export function useUpdates(/** @type {((listener: () => void) => () => void)[]} */ ...subscriptions) {
-  const [, update] = useReducer((/** @type {number} */ one) => one + 1, 0);
+export function useUpdates(...subscriptions) {
+  const [, update] = useReducer((one) => one + 1, 0);
   useLayoutEffect(() => {
     const ends = subscriptions.map((subscribe) => subscribe(() => update(undefined)));
     return () => ends.forEach((end) => end());
@@ -238,8 +319,8 @@ export function useUpdates(/** @type {((listener: () => void) => () => void)[]} 
 }
 
 /** Renders a component again each `ms` milliseconds while `isOn`, unless the page is hidden. */
-export function useTicks(/** @type {boolean} */ isOn, ms = 250) {
-  const [, update] = useReducer((/** @type {number} */ one) => one + 1, 0);
+export function useTicks(isOn, ms = 250) {
+  const [, update] = useReducer((one) => one + 1, 0);
   useEffect(() => {
     if (!isOn) return undefined;
     const timer = setInterval(() => !document.hidden && update(undefined), ms);
@@ -249,7 +330,7 @@ export function useTicks(/** @type {boolean} */ isOn, ms = 250) {
 
 /** The width of an element in pixels. @returns {[any, number]} Its ref, and the width. */
 export function useWidth(initial = 800) {
-  const ref = useRef(/** @type {any} */ (null));
+  const ref = useRef(null);
   const [width, setWidth] = useState(initial);
   useLayoutEffect(() => {
     const observer = new ResizeObserver(([entry]) => setWidth(Math.round(entry.contentRect.width)));
@@ -263,11 +344,11 @@ export function useWidth(initial = 800) {
 export class Memo extends Component {
   /** @param {any} next */
   shouldComponentUpdate(next) {
-    const props = /** @type {any} */ (this).props;
+    const props = this.props;
     return Object.keys(next).some((name) => name !== "view" && next[name] !== props[name]);
   }
 
-  render(/** @type {any} */ { view }) {
+  render({ view }) {
     return view();
   }
 }
@@ -275,8 +356,8 @@ export class Memo extends Component {
 let toastTimer = 0;
 
 /** Shows a sentence for two seconds, with an optional action. */
-export function toast(/** @type {string} */ text, /** @type {{label: string, href: string}|null} */ link = null) {
-  const place = /** @type {HTMLElement} */ (document.getElementById("toast"));
+export function toast(text, link = null) {
+  const place = document.getElementById("toast");
   place.replaceChildren(text);
   if (link) {
     const anchor = document.createElement("a");
@@ -290,7 +371,7 @@ export function toast(/** @type {string} */ text, /** @type {{label: string, hre
 }
 
 /** Copies text to the clipboard, and says so. */
-export async function copy(/** @type {string} */ text, /** @type {string} */ what) {
+export async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
     toast(`${what} copied`);

@@ -1,6 +1,5 @@
 // The phone: its lines, their transcripts and audio, incoming calls and the microphone. Each change
 // calls the listeners. Does not use the document.
-// @ts-check
 
 import { createAudioSockets } from "./audio-sockets.js";
 import { createCallAudio } from "./call-audio.js";
@@ -78,7 +77,7 @@ export function createPhone({ store, api, send }) {
     hasVoice: synthesizer.hasVoice,
     isBlocked: () => lines.all().length > 0 && !isTouched(),
     isQuiet: () => isQuiet,
-    setQuiet(/** @type {boolean} */ on) {
+    setQuiet(on) {
       isQuiet = on;
       preferences.set("quiet", on);
       callAudio.setQuiet(on);
@@ -100,13 +99,13 @@ export function createPhone({ store, api, send }) {
 }
 
 /** The microphone, and speech recognition where the browser has it on this machine. */
-function createMicrophone(/** @type {any} */ store, /** @type {any} */ sockets, /** @type {() => void} */ changed) {
+function createMicrophone(store, sockets, changed) {
   /** @type {(() => void)[]} */
   let closing = [];
   let isOn = false;
   let note = "";
 
-  const say = (/** @type {string} */ text) => {
+  const say = (text) => {
     note = text;
     changed();
   };
@@ -116,7 +115,7 @@ function createMicrophone(/** @type {any} */ store, /** @type {any} */ sockets, 
     closing = [];
   }
 
-  async function setOn(/** @type {boolean} */ on) {
+  async function setOn(on) {
     close();
     isOn = on;
     if (!on) return say("");

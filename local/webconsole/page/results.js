@@ -1,6 +1,5 @@
 // What came of a row and of a call. The outcome that the application logged decides, not the HTTP
 // status: a flow that raised has 200, because the caller hears an apology.
-// @ts-check
 
 import { OVER } from "./rows.js";
 
@@ -8,7 +7,7 @@ import { OVER } from "./rows.js";
 /** @typedef {{tone: ""|"warn"|"bad", text: string, why: string, location: string|null}} RowResult */
 
 /** Outcomes of a call: label, tone, icon. Later ones are worse, and hide the ones before. */
-export const OUTCOMES = /** @type {Record<string, [string, string, string]>} */ ({
+export const OUTCOMES = {
   completed: ["Completed", "good", "check"],
   message: ["Message left", "good", "voicemail"],
   machine: ["Answering machine", "", "voicemail"],
@@ -19,15 +18,15 @@ export const OUTCOMES = /** @type {Record<string, [string, string, string]>} */ 
   failed: ["Failed", "bad", "error"],
   apology: ["Apology", "bad", "error"],
   live: ["Live", "info", "live"],
-});
+};
 
-const STORED = /** @type {Record<string, string>} */ ({
+const STORED = {
   kept: "Stored",
   repeat: "Stored before",
   queued: "Queued",
   overflowed: "Stored later",
   not_stored: "Not stored",
-});
+};
 const WAITING = { tone: "", text: "Waiting for the response", why: "", location: null };
 const UNANSWERED = new Set(["busy", "timeout", "unanswered", "failed", "rejected", "cancelled"]);
 
@@ -48,11 +47,11 @@ export function resultOf(row, exchange, source = undefined) {
 }
 
 /** What it means that an action plays, by the response that it is from. */
-const PLAYED = /** @type {Record<string, [RowResult["tone"], string]>} */ ({
+const PLAYED = {
   apology: ["bad", "Apology played"],
   fallback: ["bad", "Fallback played"],
   closed: ["warn", "Closed announcement"],
-});
+};
 
 /** @param {{hook: any, exchange: any}} source */
 function sourceOf({ hook, exchange }) {
@@ -63,10 +62,10 @@ function sourceOf({ hook, exchange }) {
 
 /** @param {Row} row @param {any} exchange @returns {RowResult} */
 function hookResult({ hook }, exchange) {
-  if (!hook.isDone) return /** @type {RowResult} */ (WAITING);
+  if (!hook.isDone) return WAITING;
   const location = exchange?.location ? `functions/${exchange.location}` : null;
   const reason = [exchange?.error, exchange?.detail].filter(Boolean).join(": ");
-  const result = (/** @type {RowResult["tone"]} */ tone, /** @type {string} */ text, why = "") => ({
+  const result = (tone, text, why = "") => ({
     ...{ tone, text, why, location },
   });
   if (hook.error) return result("bad", timedOut(hook.error), whyNoResponse(hook));
@@ -84,40 +83,56 @@ const CLOSED = "Outside the opening hours. The number’s flow was not asked.";
 const DIALING_OFF = "Dialing is off, so no phone was called. The caller heard a sentence instead.";
 
 /** Outcomes that the application logs, and what they mean for the call. */
-const outcomes = /** @type {Record<string, (hook: any, reason: string) => [RowResult["tone"], string, string]>} */ ({
-  apology: (_, reason) => ["bad", "Apology", reason || "The flow failed. The caller heard the apology."],
+const outcomes = {
+  apology: (_, reason) => [
+    "bad",
+    "Apology",
+    reason || "The flow failed. The caller heard the apology.",
+  ],
   error: (_, reason) => ["bad", "Error", reason],
   transient: (hook, reason) => ["bad", "Not available", `${sentence(reason)}${next(hook)}`],
-  no_response: (hook) => ["bad", "No response", `The function ended without a response. ${next(hook)}`],
-  not_stored: () => ["bad", "Not stored", "The response was sent, but the event could not be stored."],
+  no_response: (hook) => [
+    "bad",
+    "No response",
+    `The function ended without a response. ${next(hook)}`,
+  ],
+  not_stored: () => [
+    "bad",
+    "Not stored",
+    "The response was sent, but the event could not be stored.",
+  ],
   unsigned: (hook) => ["warn", "Not signed", `Arrived without a signature. ${next(hook)}`],
   rejected: (_, reason) => ["warn", "Refused", `The signature was refused. ${sentence(reason)}`],
   invalid: (_, reason) => ["warn", "Invalid", sentence(reason)],
   too_large: () => ["warn", "Too large", "The body is larger than 256 KiB."],
-});
+};
 
 /** @param {any} hook @param {string} reason @returns {[RowResult["tone"], string, string]} */
 function refused(hook, reason) {
   const tone = hook.kind === "answer" || hook.status >= 500 ? "bad" : "warn";
-  return [tone, "Refused", `${sentence(reason)}Vonage treats ${hook.status} as a failure. ${next(hook)}`];
+  return [
+    tone,
+    "Refused",
+    `${sentence(reason)}Vonage treats ${hook.status} as a failure. ${next(hook)}`,
+  ];
 }
 
 /** What Vonage does after a failed attempt. */
-function next(/** @type {any} */ { attempt, status, kind }) {
+function next({ attempt, status, kind }) {
   const isRetried = status === null || [429, 503, 504].includes(status);
   if (isRetried && attempt === 1) return "Vonage sends it again after 1 s.";
   return kind === "answer" ? "Vonage asks the fallback URL." : "";
 }
 
-const timedOut = (/** @type {string} */ error) => (/timeout/i.test(error) ? "Timed out" : "No response");
+const timedOut = (error) => (/timeout/i.test(error) ? "Timed out" : "No response");
 
-const whyNoResponse = (/** @type {any} */ hook) => `${sentence(hook.error)}${next(hook)}`;
+const whyNoResponse = (hook) => `${sentence(hook.error)}${next(hook)}`;
 
-const fallbackReason = (/** @type {any} */ { fields }) =>
+const fallbackReason = ({ fields }) =>
   `Vonage asked the fallback URL. ${sentence(fields.reason ?? "")}`;
 
 /** The text as a sentence, followed by a blank. */
-function sentence(/** @type {string} */ text) {
+function sentence(text) {
   if (!text) return "";
   return `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, "")}. `;
 }
@@ -146,7 +161,9 @@ export function summaryOf({ legs, rows, exchangeOf }) {
   const hooks = results
     .filter(({ row }) => row.kind === "hook")
     .map(({ row, exchange }) => ({ row, exchange, result: resultOf(row, exchange) }));
-  const answer = hooks.findLast(({ row, exchange }) => row.hook.kind === "answer" && exchange?.flow);
+  const answer = hooks.findLast(
+    ({ row, exchange }) => row.hook.kind === "answer" && exchange?.flow,
+  );
   const closed = hooks.find(({ exchange }) => exchange?.closed);
   const problem = problemIn(hooks);
   const ending = first?.ended_at ?? null;
@@ -166,14 +183,14 @@ export function summaryOf({ legs, rows, exchangeOf }) {
 }
 
 /** The first failure that a caller noticed. */
-function problemIn(/** @type {any[]} */ hooks) {
+function problemIn(hooks) {
   const failed = hooks.find(({ result }) => result.tone === "bad");
   if (!failed) return null;
   const { row, exchange, result } = failed;
-  const titles = /** @type {Record<string, string>} */ ({
+  const titles = {
     apology: `The flow ${exchange?.flow ?? ""} failed, so the caller heard the apology.`,
     not_stored: "An event could not be stored.",
-  });
+  };
   const title =
     titles[exchange?.outcome] ??
     (row.hook.kind === "fallback" ? "Vonage used the fallback." : `${row.hook.path} failed.`);
@@ -184,7 +201,9 @@ function problemIn(/** @type {any[]} */ hooks) {
 function worst(legs, rows, hooks) {
   const found = [
     legs.some(({ direction, status }) => direction === "outbound" && UNANSWERED.has(status)) &&
-      !legs.some(({ direction, answered_at: at }, lane) => lane > 0 && direction === "outbound" && at) &&
+      !legs.some(
+        ({ direction, answered_at: at }, lane) => lane > 0 && direction === "outbound" && at,
+      ) &&
       "noanswer",
     legs[0]?.answered_at === null && "noanswer",
     rows.some(isMessage) && "message",
@@ -196,10 +215,8 @@ function worst(legs, rows, hooks) {
     hooks.some(({ exchange }) => exchange?.outcome === "apology") && "apology",
   ].filter(Boolean);
   const order = Object.keys(OUTCOMES);
-  const rank = (/** @type {any} */ name) => order.indexOf(name);
-  return /** @type {string} */ (
-    found.reduce((one, other) => (rank(other) > rank(one) ? other : one), "completed")
-  );
+  const rank = (name) => order.indexOf(name);
+  return found.reduce((one, other) => (rank(other) > rank(one) ? other : one), "completed");
 }
 
 /** A recording that the caller ended by a key or by silence is a message. @param {Row} row */
@@ -215,17 +232,19 @@ function badgesOf(hooks, legs) {
   const refusedOnes = hooks.filter(({ exchange }) => exchange?.outcome === "rejected").length;
   return [
     retries > 0 && { icon: "retry", tone: "warn", text: count(retries, "retry", "retries") },
-    refusedOnes > 0 && { icon: "warn", tone: "warn", text: count(refusedOnes, "refused signature") },
+    refusedOnes > 0 && {
+      icon: "warn",
+      tone: "warn",
+      text: count(refusedOnes, "refused signature"),
+    },
     faults > 0 && { icon: "bolt", tone: "warn", text: count(faults, "fault") },
     legs.length > 2 && { icon: "conversation", tone: "", text: count(legs.length, "leg") },
   ].filter(Boolean);
 }
 
-const count = (/** @type {number} */ number, /** @type {string} */ noun, plural = `${noun}s`) =>
-  `${number} ${number === 1 ? noun : plural}`;
+const count = (number, noun, plural = `${noun}s`) => `${number} ${number === 1 ? noun : plural}`;
 
 /** Whether the call has something that needs attention. */
-export const isProblem = (/** @type {{outcome: string}} */ { outcome }) =>
-  OUTCOMES[outcome]?.[1] === "bad";
+export const isProblem = ({ outcome }) => OUTCOMES[outcome]?.[1] === "bad";
 
 export { OVER };

@@ -1,6 +1,5 @@
 // The route in the address: #/calls, #/calls/CON-…/EVENT, #/flows/NAME/paths, #/messages/KIND/ID,
 // #/simulator, #/phone.
-// @ts-check
 
 /** @returns {string[]} The view, then its parts. */
 export const route = () =>
@@ -17,7 +16,10 @@ export const route = () =>
 
 /** The address of a route. @param {...(string|number|null|undefined)} parts */
 export const link = (...parts) =>
-  `#/${parts.filter((part) => part !== null && part !== undefined && part !== "").map((part) => encodeURIComponent(String(part))).join("/")}`;
+  `#/${parts
+    .filter((part) => part !== null && part !== undefined && part !== "")
+    .map((part) => encodeURIComponent(String(part)))
+    .join("/")}`;
 
 /** @param {...(string|number|null|undefined)} parts */
 export function go(...parts) {

@@ -1,7 +1,6 @@
 // Turns the journal entries of a call into rows: one for each webhook, action, word and key. Does not
 // use the document. A row is changed in place and its `revision` grows, so that only its line of the
 // page is rendered again.
-// @ts-check
 
 import { brief, nccoIn } from "./ncco-text.js";
 import { addressOf } from "./format.js";
@@ -41,11 +40,18 @@ export function createRows() {
 
   /** @param {any} entry @param {Partial<Row>} fields @returns {Row} */
   function begin(entry, fields) {
-    const row = /** @type {Row} */ ({
-      ...{ id: entry.id, revision: 1, leg: entry.uuid, at: entry.at, end: undefined, expected: null },
+    const row = {
+      ...{
+        id: entry.id,
+        revision: 1,
+        leg: entry.uuid,
+        at: entry.at,
+        end: undefined,
+        expected: null,
+      },
       ...{ text: "", beside: false, entry },
       ...fields,
-    });
+    };
     rows.push(row);
     return row;
   }
@@ -65,13 +71,16 @@ export function createRows() {
 
   /** @param {any} entry */
   function leg({ status, uuid, at, ...entry }) {
-    const row = begin({ ...entry, uuid, at }, { kind: "status", status, entry: { ...entry, uuid, at, status } });
+    const row = begin(
+      { ...entry, uuid, at },
+      { kind: "status", status, entry: { ...entry, uuid, at, status } },
+    );
     open.set(`status ${uuid} ${status}`, row);
     if (OVER.has(status)) endAll(uuid, at);
   }
 
   /** Ends everything that still lasts on a leg. */
-  function endAll(/** @type {string} */ uuid, /** @type {number} */ at) {
+  function endAll(uuid, at) {
     for (const [name, row] of open) if (row.leg === uuid && row.end === null) finish(name, at);
   }
 
@@ -108,7 +117,7 @@ export function createRows() {
   }
 
   /** With bargeIn, a prompt continues while the next action runs, and so does a recording. */
-  function actionEnded(/** @type {string} */ name, /** @type {any} */ entry) {
+  function actionEnded(name, entry) {
     const row = open.get(name);
     if (!row) return;
     open.delete(name);
@@ -173,13 +182,13 @@ export function createRows() {
 
   const readers = {
     ...{ leg, webhook_sent, webhook, action, sound, sound_ended, voice, recording },
-    digit: (/** @type {any} */ entry) => begin(entry, { kind: "key", text: entry.digit }),
-    speech: (/** @type {any} */ entry) =>
+    digit: (entry) => begin(entry, { kind: "key", text: entry.digit }),
+    speech: (entry) =>
       begin(entry, { kind: "say", text: entry.text ?? "", end: entry.at + (entry.seconds ?? 0) }),
-    transfer: (/** @type {any} */ entry) =>
+    transfer: (entry) =>
       begin(entry, { kind: "change", text: `transferred to ${entry.conversation_uuid}` }),
-    modified: (/** @type {any} */ entry) => begin(entry, { kind: "change", text: entry.action }),
-    error: (/** @type {any} */ entry) =>
+    modified: (entry) => begin(entry, { kind: "change", text: entry.action }),
+    error: (entry) =>
       begin(entry, { kind: "error", text: [entry.reason, entry.detail].filter(Boolean).join(" ") }),
   };
 
@@ -195,7 +204,7 @@ export function createRows() {
 }
 
 /** Returns the name for both entries of a webhook: they contain the same request. */
-function webhookName(/** @type {any} */ { uuid, webhook: { kind, attempt, at, request } }) {
+function webhookName({ uuid, webhook: { kind, attempt, at, request } }) {
   return `webhook ${uuid} ${kind} ${attempt} ${at} ${request.headers.Authorization ?? ""}`;
 }
 

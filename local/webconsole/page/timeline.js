@@ -1,6 +1,5 @@
 // The geometry of a call over time: ticks and marks of the overview, pauses and lanes of the events.
 // Does not use the document.
-// @ts-check
 
 /** @typedef {import("./rows.js").Row} Row */
 
@@ -9,13 +8,13 @@ const SOON = 20; // pixels within which webhooks share one mark in the overview
 const TICK = 72; // pixels between two ticks, at least
 const STEPS = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 
-export const FILTERS = /** @type {[string, string, (item: any) => boolean][]} */ ([
+export const FILTERS = [
   ["all", "All", () => true],
   ["hooks", "Webhooks", ({ row }) => row.kind === "hook"],
   ["actions", "Actions", ({ row }) => row.kind === "action"],
   ["people", "Keys and speech", ({ row }) => row.kind === "key" || row.kind === "say"],
   ["problems", "Problems", ({ result }) => result.tone !== ""],
-]);
+];
 
 /** The end of a row, or now while it lasts. @param {Row} row @param {number} now */
 export const endOf = (row, now) => (row.end === null ? now : (row.end ?? row.at));
@@ -42,7 +41,7 @@ export function scaleOf({ begin, ended }, now, width) {
  * @param {number} secondsPerPixel
  */
 export function marksOf(hooks, secondsPerPixel) {
-  const rank = /** @type {Record<string, number>} */ ({ bad: 2, warn: 1 });
+  const rank = { bad: 2, warn: 1 };
   /** @type {{at: number, count: number, worst: any}[]} */
   const marks = [];
   for (const item of hooks) {
@@ -115,4 +114,4 @@ export function lanesOf(items, legs) {
   return lines;
 }
 
-const emptyLane = () => ({ isAlive: false, starts: false, ends: false, bars: /** @type {any[]} */ ([]) });
+const emptyLane = () => ({ isAlive: false, starts: false, ends: false, bars: [] });

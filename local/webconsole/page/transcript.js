@@ -1,6 +1,5 @@
 // What each line of the phone hears and says, as rows of text. Words of a prompt have the time at
 // which they are spoken. Does not use the document.
-// @ts-check
 
 import { spoken, timed } from "./speech-timing.js";
 
@@ -36,12 +35,13 @@ export function createTranscript({ store, changed }) {
     const begin = performance.now() / 1000 - Math.max(0, store.now() - entry.at) / speed;
     const timedWords = shown.map(({ text: word, at }) => ({ text: word, at: at / speed }));
     const added = row(line, kind, text, { who, words: timedWords, begin, speed });
-    if (entry.sound_id !== undefined) speaking.set(entry.sound_id, Object.assign(added, { at: entry.at }));
+    if (entry.sound_id !== undefined)
+      speaking.set(entry.sound_id, Object.assign(added, { at: entry.at }));
   }
 
   /** The end of a sound; words that were not spoken are not shown. @param {any} entry */
   function end({ sound_id, at, interrupted }) {
-    const utterance = /** @type {any} */ (speaking.get(sound_id));
+    const utterance = speaking.get(sound_id);
     speaking.delete(sound_id);
     if (!utterance) return;
     utterance.cutAt = interrupted ? (at - utterance.at) / utterance.speed : Infinity;
@@ -57,12 +57,12 @@ export function createTranscript({ store, changed }) {
   /** @param {Line} line @param {any} entry */
   function sound(line, entry) {
     const details = entry.details ?? {};
-    const texts = /** @type {Record<string, string>} */ ({
+    const texts = {
       stream: `Audio: ${(details.url ?? "").split(/[?#]/)[0].split("/").pop() || "a file"}`,
       dtmf: `Keys ${details.digits}`,
       beep: "Beep",
       ringing: "Ringing tone",
-    });
+    };
     if (entry.sound === "talk") words(line, "heard", "", details.text ?? "", entry);
     else if (entry.sound in texts) row(line, "note", texts[entry.sound]);
   }
@@ -91,24 +91,31 @@ export function createTranscript({ store, changed }) {
     voice(line, { state, uuid }) {
       if (state !== "started") return;
       const own = uuid === line.uuid;
-      row(line, own ? "own" : "heard", own ? "(your voice)" : "(voice)", { who: own ? "" : nameOf(uuid) });
+      row(line, own ? "own" : "heard", own ? "(your voice)" : "(voice)", {
+        who: own ? "" : nameOf(uuid),
+      });
     },
     leg(line, { uuid, status, from }) {
       if (uuid !== line.uuid) return;
       if (status === "ringing" && line.side === "caller") row(line, "note", "Ringing…");
-      if (status === "ringing" && line.side === "callee") row(line, "note", `${from || "Somebody"} called you`);
-      if (status === "answered") row(line, "note", line.side === "caller" ? "Answered" : "You answered");
+      if (status === "ringing" && line.side === "callee")
+        row(line, "note", `${from || "Somebody"} called you`);
+      if (status === "answered")
+        row(line, "note", line.side === "caller" ? "Answered" : "You answered");
     },
     action(line, { uuid, action, state, details }) {
       if (uuid !== line.uuid || state !== "started") return;
-      if (action === "conversation") row(line, "note", `Joined the conversation ${details?.name ?? ""}`);
+      if (action === "conversation")
+        row(line, "note", `Joined the conversation ${details?.name ?? ""}`);
       if (action === "input") row(line, "note", `Waiting for ${expected(details)}`);
     },
     recording(line, { uuid, state }) {
-      if (uuid === line.uuid) row(line, "note recording", state === "ended" ? "Recording ended" : "Recording started");
+      if (uuid === line.uuid)
+        row(line, "note recording", state === "ended" ? "Recording ended" : "Recording started");
     },
     modified(line, { uuid, action }) {
-      if (uuid === line.uuid && /mute|earmuff/.test(action)) row(line, "note", `The application asked for: ${action}`);
+      if (uuid === line.uuid && /mute|earmuff/.test(action))
+        row(line, "note", `The application asked for: ${action}`);
     },
     error: (line, { uuid, reason }) => void (uuid === line.uuid && row(line, "note bad", reason)),
   };
@@ -128,7 +135,7 @@ export function createTranscript({ store, changed }) {
 
 /** @param {any} details An input action; without a type it expects digits. */
 function expected(details) {
-  const names = /** @type {Record<string, string>} */ ({ dtmf: "a key", speech: "speech" });
+  const names = { dtmf: "a key", speech: "speech" };
   return [details?.type ?? "dtmf"]
     .flat()
     .map((type) => names[type] ?? type)
