@@ -318,6 +318,7 @@ class LocalPlatform:
                 explore=self._explore,
                 dynamodb=self.moto.client("dynamodb"),
                 s3=self.moto.client("s3"),
+                sign=self.signed,
             )
         )
         self._exit.push_async_callback(self.phone.stop)

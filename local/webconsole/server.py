@@ -14,6 +14,7 @@ from aiohttp import web
 
 from local.aws.lambda_service import source_fingerprint
 from local.webconsole import origin_check
+from local.webconsole.admin_routes import AdminRoutes
 from local.webconsole.flow_routes import FlowRoutes, watch_files
 from local.webconsole.incoming_calls import IncomingCalls
 from local.webconsole.live_feed import LiveFeed
@@ -60,6 +61,8 @@ class ConsoleContext:
         Explores every path of a flow, given its name and its handlers.
     dynamodb, s3
         boto3 clients.
+    sign
+        Signs a request to the admin API, given its method and path, and returns its headers.
     """
 
     about: Mapping[str, Any]
@@ -71,6 +74,7 @@ class ConsoleContext:
     explore: Callable[[dict[str, Any]], Awaitable[FlowReport]]
     dynamodb: Any
     s3: Any
+    sign: Callable[[str, str], Mapping[str, str]]
 
 
 class WebConsole:
@@ -144,7 +148,8 @@ class WebConsole:
         )
         flows = FlowRoutes(context.code / "flows", webhooks.fetch_ncco, context.explore, responder)
         files, proxy = StaticFiles(self._page), SimulatorProxy(vonage_url, session)
-        for part in (files, proxy, feed, storage, webhooks, flows):
+        admin = AdminRoutes(about["api_url"], session, context.sign)
+        for part in (files, proxy, feed, storage, webhooks, flows, admin):
             app.add_routes(part.routes())
         app.add_routes(
             [

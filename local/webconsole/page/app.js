@@ -17,6 +17,7 @@ import { go, link, onRoute, route } from "./router.js";
 import { createSimulatorModel, SimulatorView } from "./simulator-view.js";
 import { followKeyboard, ShortcutHelp } from "./shortcuts.js";
 import { createStore } from "./store.js";
+import { createSwitchboard } from "./switchboard-model.js";
 import { plural } from "./format.js";
 
 const VIEWS = [
@@ -41,6 +42,7 @@ const phone = createPhone({ store, api, send: socket.send });
 const health = createFlowHealth({ store, api });
 const messages = createMessages({ store, api, calls });
 const simulator = createSimulatorModel({ store, api });
+const switchboard = createSwitchboard({ store, api });
 
 /** Loads what the socket does not send: the stack, the clock, and calls older than the journal. */
 async function load() {
@@ -104,6 +106,7 @@ function App() {
     health.subscribe,
     messages.subscribe,
     simulator.subscribe,
+    switchboard.subscribe,
     (listener) => store.subscribe("link", listener),
     (listener) => store.subscribe("stack", listener),
   );
@@ -145,7 +148,7 @@ function App() {
 
   const asView = view === "phone" && small;
   const phoneView = html`<${PhoneView}
-    ...${{ phone, store, calls, placeCall, isFirst }}
+    ...${{ phone, store, calls, switchboard, placeCall, isFirst }}
     level=${asView ? 1 : 2}
   />`;
   return html` <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
@@ -170,7 +173,7 @@ function skip(event) {
 
 function View({ view, path, small, isPinned, pin, follow, setFollow, isFirst, width }) {
   if (view === "flows")
-    return html`<${FlowsView} ...${{ store, health, path, placeCall: callFlow }} />`;
+    return html`<${FlowsView} ...${{ store, health, switchboard, path, placeCall: callFlow }} />`;
   if (view === "messages")
     return html`<${MessagesView} ...${{ messages, calls, api, path, isSmall: small, callBack }} />`;
   if (view === "simulator") return html`<${SimulatorView} ...${{ simulator, store }} />`;
@@ -230,6 +233,7 @@ function TopBar({ view, openHelp }) {
   const faults = Object.keys(simulator.faults().on).length;
   const { speed } = store.clock;
   const isLost = store.link === "lost";
+  const hours = switchboard.state();
   return html`<header class="top">
     <a class="brand" href="#/calls"
       ><svg width="22" height="22" viewBox="0 0 16 16" aria-hidden="true">
@@ -242,6 +246,20 @@ function TopBar({ view, openHelp }) {
       ${VIEWS.map((one) => html`<${ViewLink} key=${one[0]} one=${one} view=${view} />`)}
     </nav>
     <div class="states" role="group" aria-label="State of the platform">
+      ${
+        hours &&
+        html`<a class="state ${hours.isOpen ? "calm" : "warn"}" href="#/flows"
+          ><${Icon} name="clock" /><span class="state-text"
+            >${hours.isOpen ? "Open" : "Closed"}${hours.until && ` until ${hours.until}`}</span
+          ></a
+        >`
+      }
+      ${
+        !switchboard.dials() &&
+        html`<a class="state warn" href="#/flows"
+          ><${Icon} name="hangup" /><span class="state-text">Dialing off</span></a
+        >`
+      }
       ${speed !== 1 && html`<a class="state warn" href="#/simulator"><${Icon} name="clock" /><span class="state-text">${speed === 0 ? "Clock paused" : `Clock ${speed}×`}</span></a>`}
       ${faults > 0 && html`<a class="state warn" href="#/simulator"><${Icon} name="bolt" /><span class="state-text">${plural(faults, "fault")} on</span></a>`}
       <span class="state link ${isLost ? "bad" : ""}" role="status"

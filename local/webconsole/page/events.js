@@ -99,7 +99,12 @@ function keyOf({ row, result }, lanes, chosen, focusable, begin) {
         isAlive,
         starts,
         ends,
-        ...bars.map((bar) => `${bar.row.id}${bar.starts}${bar.ends}${bar.row.beside}`),
+        ...bars.map(({ item, ...edge }) => [
+          item.row.id,
+          item.row.beside,
+          barTone(item),
+          ...Object.values(edge),
+        ]),
       ].join(),
     )
     .join("|");
@@ -210,9 +215,9 @@ function Gutter({ lanes, row, lane, tone }) {
           ${one.bars.map(
             (bar) =>
               html`<span
-                key=${bar.row.id}
-                class="lane-bar tone-${barTone({ row: bar.row, result: { tone: "" } })} ${
-                  bar.row.beside || bar.row.kind === "recording" ? "sub" : ""
+                key=${bar.item.row.id}
+                class="lane-bar tone-${barTone(bar.item)} ${
+                  bar.item.row.beside || bar.item.row.kind === "recording" ? "sub" : ""
                 } ${bar.starts ? "starts" : ""} ${bar.ends ? "ends" : ""}"
               />`,
           )}

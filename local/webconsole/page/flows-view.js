@@ -16,6 +16,7 @@ import { useEffect, useState } from "./preact.js";
 import { Ncco } from "./details.js";
 import { brief, nameOf, toneOf } from "./ncco-text.js";
 import { go, link } from "./router.js";
+import { hoursByDay } from "./hours.js";
 import { plural, timeOfDay } from "./format.js";
 
 const MOST = 3; // actions on a card
@@ -99,8 +100,10 @@ export function createFlowHealth({ store, api }) {
 }
 
 /** @param {{store: any, health: ReturnType<typeof createFlowHealth>, path: string[], placeCall: (flow: string) => void}} props */
-export function FlowsView({ store, health, path, placeCall }) {
-  useUpdates(health.subscribe, (listener) => store.subscribe("flowList", listener));
+export function FlowsView({ store, health, switchboard, path, placeCall }) {
+  useUpdates(health.subscribe, switchboard.subscribe, (listener) =>
+    store.subscribe("flowList", listener),
+  );
   useEffect(() => void health.loadAnswers(), [store.flows]);
   const flow = store.flows.find(({ name }) => name === path[0]);
   if (flow)
@@ -124,7 +127,7 @@ export function FlowsView({ store, health, path, placeCall }) {
       </p>
     </div>
     ${path[0] && html`<p class="note warn" role="status"><${Icon} name="warn" /><span>There is no flow ${path[0]}.</span></p>`}
-    <${Numbers} store=${store} />
+    <${Numbers} store=${store} switchboard=${switchboard} />
     <section aria-labelledby="flows-title">
       <div class="section-head">
         <h2 id="flows-title">${plural(store.flows.length, "flow")}</h2>
@@ -138,10 +141,19 @@ export function FlowsView({ store, health, path, placeCall }) {
   </div>`;
 }
 
-function Numbers({ store }) {
-  const stack = store.stack;
+function Numbers({ store, switchboard }) {
+  const { stack } = store;
   if (!stack) return null;
+  const { numbers = {}, lines = {}, opening, closed } = switchboard.document();
+  const flowOf = (number, flow) => numbers[number] ?? (lines[number] ? "reception" : flow);
+  const whyOf = (number) =>
+    numbers[number] || lines[number] ? "set in the switchboard" : "set by the parameters";
+  const known = new Set(stack.numbers.map(({ number }) => number));
+  const others = [...new Set([...Object.keys(lines), ...Object.keys(numbers)])]
+    .filter((number) => !known.has(number))
+    .map((number) => ({ number }));
   const command = ".venv/bin/python -m voicectl --local switchboard edit";
+  const hours = switchboard.state();
   return html`<section class="panel switchboard" aria-labelledby="switchboard-title">
     <div class="panel-head">
       <h2 id="switchboard-title">Numbers and hours</h2>
@@ -152,29 +164,92 @@ function Numbers({ store }) {
         click=${() => copy(command, "Command")}
       />
     </div>
+    ${switchboard
+      .problems()
+      .map(
+        ({ field, reason }) =>
+          html`<p class="finding" key=${field}>
+            <${Icon} name="warn" /><span>${field}: ${reason}</span>
+          </p>`,
+      )}
     <div class="board">
       <div class="board-part">
         <h3 class="part-title">Who answers</h3>
-        ${stack.numbers.map(
+        ${[...stack.numbers, ...others].map(
           ({ number, flow }) =>
             html`<div class="number-row" key=${number}>
               <span class="numbers strong">${number}</span><${Icon} name="arrow" /><a
-                href=${link("flows", flow)}
-                ><code>${flow}</code></a
-              >
+                href=${link("flows", flowOf(number, flow))}
+                ><code>${flowOf(number, flow)}</code></a
+              ><span class="muted small">${whyOf(number)}</span>
             </div>`,
         )}
       </div>
       <div class="board-part">
+        <h3 class="part-title">Opening hours</h3>
+        ${
+          hours
+            ? html`<p>
+                  <${Chip}
+                    text="${hours.isOpen ? "Open" : "Closed"}${hours.until && ` until ${hours.until}`}"
+                    tone=${hours.isOpen ? "good" : "warn"}
+                    icon="clock"
+                  />
+                  <span class="muted small"> ${opening?.time_zone}</span>
+                </p>
+                <${Hours} opening=${opening} />
+                <p class="muted small">
+                  ${
+                    closed?.announcement
+                      ? `Closed: callers hear “${closed.announcement}”`
+                      : `Closed: the flow ${closed?.flow} answers.`
+                  }
+                </p>`
+            : html`<p class="muted small">Always open.</p>`
+        }
+        ${Object.entries(lines)
+          .filter(([, line]) => line.opening)
+          .map(
+            ([number, line]) =>
+              html`<p class="small numbers" key=${number}>${number}</p>
+                <${Hours} opening=${line.opening} />`,
+          )}
+      </div>
+      <div class="board-part">
         <h3 class="part-title">Calling out</h3>
+        <p>
+          ${
+            switchboard.dials()
+              ? html`<${Chip} text="Dialing on" tone="good" icon="check" />`
+              : html`<${Chip} text="Dialing off" tone="warn" icon="hangup" />`
+          }
+        </p>
         <p class="muted small">
-          The second number is <span class="numbers">${stack.second_number}</span>. Other numbers
-          need the parameter AllowedPrefixes.
+          ${
+            switchboard.dials()
+              ? html`Allowed: <span class="numbers">${stack.second_number}</span>, and what
+                  AllowedPrefixes allows.`
+              : "No phone is called. Where a flow connects a caller, a sentence is spoken instead."
+          }
         </p>
       </div>
     </div>
   </section>`;
 }
+
+/** The hours of each day. */
+const Hours = ({ opening }) =>
+  opening
+    ? html`<dl class="hours">
+        ${hoursByDay(opening).map(
+          ([day, text]) =>
+            html`<div key=${day}>
+              <dt>${day}</dt>
+              <dd class="numbers">${text}</dd>
+            </div>`,
+        )}
+      </dl>`
+    : null;
 
 function Health({ flow, health }) {
   const answer = health.answer(flow.name);

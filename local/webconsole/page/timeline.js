@@ -85,7 +85,7 @@ export function withPauses(items) {
  * @param {any[]} items Rows and pauses, from `withPauses`.
  * @param {{uuid: string, over: boolean, created_at: number, ended_at: number|null}[]} legs
  * @returns {{isAlive: boolean, starts: boolean, ends: boolean,
- *   bars: {row: Row, starts: boolean, ends: boolean}[]}[][]} By line, then by leg.
+ *   bars: {item: any, starts: boolean, ends: boolean}[]}[][]} By line, then by leg.
  */
 export function lanesOf(items, legs) {
   const times = items.map((item) => item.row?.at ?? item.at);
@@ -107,7 +107,7 @@ export function lanesOf(items, legs) {
       while (until + 1 < items.length && times[until + 1] < end) until += 1;
       for (let line = begin; line <= until; line += 1) {
         const ends = line === until && row.end !== null;
-        lines[line][lane].bars.push({ row, starts: line === begin, ends });
+        lines[line][lane].bars.push({ item: items[begin], starts: line === begin, ends });
       }
     }
   });

@@ -75,6 +75,7 @@ async def harness(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
                 explore=_explore,
                 dynamodb=None,
                 s3=None,
+                sign=lambda method, path: {},
             ),
             tmp_path / "page",
         )
