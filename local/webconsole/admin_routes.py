@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp import web
 
-from local.webconsole.responses import HttpError
+from vonage_simulator.console.responses import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

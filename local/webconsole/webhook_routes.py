@@ -13,13 +13,13 @@ from yarl import URL
 
 from local.samples import curl, lambda_event
 from local.samples.signing import Sample, make_sample
-from local.webconsole.responses import HttpError, read_object
 from local.webconsole.webhook_result import CONSOLE_USER_AGENT, log_fields, webhook_result
+from vonage_simulator.console.responses import HttpError, read_object
 
 if TYPE_CHECKING:
     from local.aws.request_log import RequestLog
     from local.samples.signing import Signer
-    from local.webconsole.responses import JsonResponder
+    from vonage_simulator.console.responses import JsonResponder
 
 _CALLER = "447700900123"  # a number that Ofcom reserves for drama
 _TIMEOUT = aiohttp.ClientTimeout(total=40)  # the API itself times out after 30 seconds

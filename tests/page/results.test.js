@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { resultOf, summaryOf } from "../../local/webconsole/page/results.js";
-import { createRows } from "../../local/webconsole/page/rows.js";
+import { resultOf, summaryOf } from "../../simulator/vonage_simulator/console/page/results.js";
+import { createRows } from "../../simulator/vonage_simulator/console/page/rows.js";
 import { journal, leg, webhook } from "./journal.js";
 
 /** The row of a webhook with a response. */

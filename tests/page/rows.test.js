@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { createRows } from "../../local/webconsole/page/rows.js";
+import { createRows } from "../../simulator/vonage_simulator/console/page/rows.js";
 import { journal, webhook } from "./journal.js";
 
 /** The rows of some entries, each made by a function of the entry maker. */

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { hoursByDay, openState } from "../../local/webconsole/page/hours.js";
-import { milliseconds, seconds } from "../../local/webconsole/page/format.js";
+import { milliseconds, seconds } from "../../simulator/vonage_simulator/console/page/format.js";
 import {
   endOf,
   lanesOf,
   marksOf,
   scaleOf,
   withPauses,
-} from "../../local/webconsole/page/timeline.js";
+} from "../../simulator/vonage_simulator/console/page/timeline.js";
 
 const row = (id, at, fields = {}) => ({
   row: { id, at, leg: "a", kind: "key", end: undefined, ...fields },

@@ -6,10 +6,9 @@ import { render, useEffect, useLayoutEffect, useRef, useState } from "./preact.j
 import { CallList } from "./call-list.js";
 import { createCallModels } from "./call-models.js";
 import { CallView, itemsOf } from "./call-view.js";
+import { createExtension } from "./extensions.js";
 import { FirstRun } from "./first-run.js";
-import { createFlowHealth, FlowsView } from "./flows-view.js";
 import { openLiveSocket } from "./live-socket.js";
-import { createMessages, MessagesView } from "./messages-view.js";
 import { createPhone } from "./phone-model.js";
 import { Duration, PhoneView } from "./phone-view.js";
 import { preferences } from "./preferences.js";
@@ -17,15 +16,9 @@ import { go, link, onRoute, route } from "./router.js";
 import { createSimulatorModel, SimulatorView } from "./simulator-view.js";
 import { followKeyboard, ShortcutHelp } from "./shortcuts.js";
 import { createStore } from "./store.js";
-import { createSwitchboard } from "./switchboard-model.js";
 import { plural } from "./format.js";
 
-const VIEWS = [
-  ["calls", "Calls", "list"],
-  ["flows", "Flows", "flow"],
-  ["messages", "Messages", "voicemail"],
-  ["simulator", "Simulator", "sliders"],
-];
+const PHONE = { name: "phone", label: "Phone", icon: "phone", badge: () => [0, "", ""] };
 const THEMES = {
   auto: ["sun", "Theme: as the system", "light"],
   light: ["sun", "Theme: light", "dark"],
@@ -39,10 +32,17 @@ const store = createStore();
 const calls = createCallModels(store);
 const socket = openLiveSocket({ after: store.newest, receive, changed: store.setLink });
 const phone = createPhone({ store, api, send: socket.send });
-const health = createFlowHealth({ store, api });
-const messages = createMessages({ store, api, calls });
+const extension = createExtension({ store, api, calls });
 const simulator = createSimulatorModel({ store, api });
-const switchboard = createSwitchboard({ store, api });
+/** @type {{name: string, label: string, icon: string, badge: () => any[], render?: any}[]} */
+const VIEWS = [
+  { name: "calls", label: "Calls", icon: "list", badge: () => [0, "", ""] },
+  ...extension.views,
+  {
+    ...{ name: "simulator", label: "Simulator", icon: "sliders" },
+    badge: () => [Object.keys(simulator.faults().on).length, "warn", "on"],
+  },
+];
 
 /** Loads what the socket does not send: the stack, the clock, and calls older than the journal. */
 async function load() {
@@ -103,10 +103,8 @@ function App() {
     onRoute,
     calls.subscribe,
     phone.subscribe,
-    health.subscribe,
-    messages.subscribe,
+    extension.subscribe,
     simulator.subscribe,
-    switchboard.subscribe,
     (listener) => store.subscribe("link", listener),
     (listener) => store.subscribe("stack", listener),
   );
@@ -115,7 +113,7 @@ function App() {
   const [isHelpOpen, setHelp] = useState(false);
   const [width, setWidth] = useState(innerWidth);
   const [name, ...path] = route();
-  const view = VIEWS.some(([one]) => one === name) || name === "phone" ? name : "calls";
+  const view = VIEWS.some((one) => one.name === name) || name === "phone" ? name : "calls";
   const small = width < SMALL;
   const isPinned = !small && width >= RAIL_ROOM && (pinned ?? width >= LIST_ROOM);
   const all = calls.all();
@@ -148,7 +146,7 @@ function App() {
 
   const asView = view === "phone" && small;
   const phoneView = html`<${PhoneView}
-    ...${{ phone, store, calls, switchboard, placeCall, isFirst }}
+    ...${{ phone, store, calls, extension, placeCall, isFirst }}
     level=${asView ? 1 : 2}
   />`;
   return html` <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
@@ -160,7 +158,7 @@ function App() {
     <div class="bottom">
       <${LiveBar} view=${view} />
       <nav class="tabbar" aria-label="Views and phone">
-        ${[["phone", "Phone", "phone"], ...VIEWS].map((one) => html`<${ViewLink} key=${one[0]} one=${one} view=${view} icon=${one[2]} />`)}
+        ${[PHONE, ...VIEWS].map((one) => html`<${ViewLink} key=${one.name} one=${one} view=${view} icon=${one.icon} />`)}
       </nav>
     </div>
     <${ShortcutHelp} isOpen=${isHelpOpen} close=${() => setHelp(false)} />`;
@@ -172,13 +170,12 @@ function skip(event) {
 }
 
 function View({ view, path, small, isPinned, pin, follow, setFollow, isFirst, width }) {
-  if (view === "flows")
-    return html`<${FlowsView} ...${{ store, health, switchboard, path, placeCall: callFlow }} />`;
-  if (view === "messages")
-    return html`<${MessagesView} ...${{ messages, calls, api, path, isSmall: small, callBack }} />`;
+  const added = extension.views.find(({ name }) => name === view);
+  if (added) return added.render({ path, isSmall: small, placeCall: callFlow, callBack });
   if (view === "simulator") return html`<${SimulatorView} ...${{ simulator, store }} />`;
   const [key = "", event = null] = path;
-  if (isFirst && !key) return html`<${FirstRun} store=${store} placeCall=${callFlow} />`;
+  if (isFirst && !key)
+    return html`<${FirstRun} store=${store} placeCall=${callFlow} hint=${extension.hint} />`;
   const list = { calls, store, current: key || null, follow, setFollow };
   if (!key) return html`<div class="calls-view only-list"><${CallList} ...${list} /></div>`;
   return html`<div class="calls-view ${isPinned ? "with-list" : ""}">
@@ -216,7 +213,7 @@ const titleOf = (view, path) => {
   if (summary) return `${summary.from} → ${summary.to}`;
   return path[0] && view === "flows"
     ? path[0]
-    : (VIEWS.find(([name]) => name === view)?.[1] ?? "Phone");
+    : (VIEWS.find(({ name }) => name === view)?.label ?? "Phone");
 };
 
 function TopBar({ view, openHelp }) {
@@ -233,7 +230,6 @@ function TopBar({ view, openHelp }) {
   const faults = Object.keys(simulator.faults().on).length;
   const { speed } = store.clock;
   const isLost = store.link === "lost";
-  const hours = switchboard.state();
   return html`<header class="top">
     <a class="brand" href="#/calls"
       ><svg width="22" height="22" viewBox="0 0 16 16" aria-hidden="true">
@@ -243,23 +239,17 @@ function TopBar({ view, openHelp }) {
       <span class="brand-name">Voice platform</span><span class="brand-where">local</span></a
     >
     <nav class="views" aria-label="Views">
-      ${VIEWS.map((one) => html`<${ViewLink} key=${one[0]} one=${one} view=${view} />`)}
+      ${VIEWS.map((one) => html`<${ViewLink} key=${one.name} one=${one} view=${view} />`)}
     </nav>
     <div class="states" role="group" aria-label="State of the platform">
-      ${
-        hours &&
-        html`<a class="state ${hours.isOpen ? "calm" : "warn"}" href="#/flows"
-          ><${Icon} name="clock" /><span class="state-text"
-            >${hours.isOpen ? "Open" : "Closed"}${hours.until && ` until ${hours.until}`}</span
-          ></a
-        >`
-      }
-      ${
-        !switchboard.dials() &&
-        html`<a class="state warn" href="#/flows"
-          ><${Icon} name="hangup" /><span class="state-text">Dialing off</span></a
-        >`
-      }
+      ${extension
+        .states()
+        .map(
+          ({ icon: name, tone, text, href }) =>
+            html`<a class="state ${tone}" href=${href} title=${text} key=${text}
+              ><${Icon} name=${name} /><span class="state-text">${text}</span></a
+            >`,
+        )}
       ${speed !== 1 && html`<a class="state warn" href="#/simulator"><${Icon} name="clock" /><span class="state-text">${speed === 0 ? "Clock paused" : `Clock ${speed}×`}</span></a>`}
       ${faults > 0 && html`<a class="state warn" href="#/simulator"><${Icon} name="bolt" /><span class="state-text">${plural(faults, "fault")} on</span></a>`}
       <span class="state link ${isLost ? "bad" : ""}" role="status"
@@ -278,13 +268,8 @@ function TopBar({ view, openHelp }) {
   </header>`;
 }
 
-function ViewLink({ one: [name, label], view, icon }) {
-  const badges = {
-    flows: [health.broken().length, "bad", "need attention"],
-    messages: [messages.voicemails().filter(({ isNew }) => isNew).length, "info", "new"],
-    simulator: [Object.keys(simulator.faults().on).length, "warn", "on"],
-  };
-  const [count, tone, hint] = badges[name] ?? [0, "", ""];
+function ViewLink({ one: { name, label, badge }, view, icon }) {
+  const [count, tone, hint] = badge();
   return html`<a
     class="view-link"
     href=${link(name)}

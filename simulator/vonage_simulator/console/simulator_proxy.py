@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
 from yarl import URL
 
-from local.webconsole.responses import HttpError
+from .responses import HttpError
 
 if TYPE_CHECKING:
     from aiohttp.client_ws import ClientWebSocketResponse

@@ -5,7 +5,7 @@ import { useState } from "./preact.js";
 import { barTone, letterOf } from "./overview.js";
 import { nameOf, optionsOf, sentence, toneOf } from "./ncco-text.js";
 import { addressOf, milliseconds, pretty, seconds, timeOfDay } from "./format.js";
-import { applicationTabs, WebhookTools } from "./details-application.js";
+import { detailTabs, WebhookTools } from "./extensions.js";
 
 /** The tab to show first, by the outcome that the application logged. */
 const FIRST = {
@@ -112,7 +112,7 @@ function About({ item }) {
 
 function tabsOf({ model, item, api, begin }) {
   const { row } = item;
-  const own = applicationTabs({ model, item, api });
+  const own = detailTabs({ model, item, api });
   const ncco =
     row.kind === "action"
       ? nccoAround(model, row)

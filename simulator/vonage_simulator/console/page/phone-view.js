@@ -30,7 +30,7 @@ const form = { from: preferences.get("from", "447700900999"), to: "", flow: "" }
  * @param {{phone: import("./phone-model.js").Phone, store: any, calls: any, level: number, isFirst: boolean,
  *   placeCall: (from: string, to: string, flow: string) => Promise<any>}} props
  */
-export function PhoneView({ phone, store, calls, switchboard, level, isFirst, placeCall }) {
+export function PhoneView({ phone, store, calls, extension, level, isFirst, placeCall }) {
   useUpdates(phone.subscribe, (listener) => store.subscribe("flowList", listener));
   const [isDialing, setDialing] = useState(false);
   const { lines, incoming, microphone } = phone;
@@ -71,7 +71,7 @@ export function PhoneView({ phone, store, calls, switchboard, level, isFirst, pl
           : html`<${DialForm}
               store=${store}
               calls=${calls}
-              switchboard=${switchboard}
+              extension=${extension}
               isFirst=${isFirst}
               isLost=${isLost}
               dial=${dial}
@@ -124,7 +124,7 @@ function Incoming({ leg, incoming }) {
   </section>`;
 }
 
-function DialForm({ store, calls, switchboard, isFirst, isLost, dial, level }) {
+function DialForm({ store, calls, extension, isFirst, isLost, dial, level }) {
   const [problem, setProblem] = useState(null);
   const [, render] = useState(0);
   const numbers = store.stack?.numbers ?? [];
@@ -158,18 +158,13 @@ function DialForm({ store, calls, switchboard, isFirst, isLost, dial, level }) {
         onInput=${(event) => set({ [name]: event.target.value })}
       />
     </div>`;
-  const hours = switchboard.state();
-  const until = hours?.until ? ` until ${hours.until}` : "";
   return html`<form class="dial" novalidate onSubmit=${submit}>
-      ${
-        hours &&
-        !hours.isOpen &&
-        html`<p class="note warn">
-          <${Icon} name="clock" /><span
-            >Closed${until}. Callers hear the announcement, unless you choose a flow.</span
-          >
-        </p>`
-      }
+      ${extension
+        .notes()
+        .map(
+          ({ icon, text }) =>
+            html`<p class="note warn" key=${text}><${Icon} name=${icon} /><span>${text}</span></p>`,
+        )}
       ${field("from", "Your number")} ${field("to", "Number to call", { list: "dial-numbers" })}
       <datalist id="dial-numbers">
         ${numbers.map((one) => html`<option value=${one.number} key=${one.number}>${one.flow}</option>`)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from local.webconsole.responses import HttpError, error_response
+from .responses import HttpError, error_response
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Middleware

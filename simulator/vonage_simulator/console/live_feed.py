@@ -1,4 +1,4 @@
-"""WebSocket feed of the simulator's journal, the API requests and the functions' log lines.
+"""WebSocket feed of the simulator's journal, and of messages that another program adds.
 
 A page that reads too slowly is disconnected. It reconnects and requests the entries it missed.
 """
@@ -13,20 +13,16 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from local.webconsole.request_views import summary_view
-from local.webconsole.responses import HttpError
+from .responses import HttpError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterable
 
-    from local.aws.lambda_service import LogLine
-    from local.aws.request_log import LoggedRequest, RequestLog
-    from local.webconsole.incoming_calls import IncomingCalls
-    from local.webconsole.responses import JsonResponder
+    from .incoming_calls import IncomingCalls
+    from .responses import JsonResponder
 
 MAX_PAGES = 32
 _QUEUE_LIMIT = 1000  # messages
-_LINE_LIMIT = 16 * 1024  # characters of a log line; the request log has all of it
 _MESSAGE_LIMIT = 4096  # bytes of a message from a page
 _SEND_TIMEOUT = 10.0  # seconds
 _HEARTBEAT = 20.0  # seconds between pings, which detect a lost page
@@ -87,12 +83,12 @@ class LiveFeed:
         The simulator's address.
     session
         The HTTP client for it.
-    request_log
-        The recent requests to the API.
     incoming_calls
         Gets each page's choice whether incoming calls ring there.
     responder
         Serializes messages without secrets.
+    earlier
+        Returns the messages to send to a page that connects, before those that are published.
     """
 
     def __init__(
@@ -100,16 +96,16 @@ class LiveFeed:
         platform: str,
         vonage_url: str,
         session: aiohttp.ClientSession,
-        request_log: RequestLog,
         incoming_calls: IncomingCalls,
         responder: JsonResponder,
+        earlier: Callable[[], Iterable[dict[str, Any]]],
     ) -> None:
         self._platform = platform
         self._journal_url = f"{vonage_url}/sim/events"
         self._session = session
-        self._request_log = request_log
         self._incoming_calls = incoming_calls
         self._responder = responder
+        self._earlier = earlier
         self._pages: set[_Page] = set()
         self._closed = asyncio.Event()
 
@@ -121,26 +117,8 @@ class LiveFeed:
         """Close the connection of every page."""
         self._closed.set()
 
-    def publish_request(self, request: LoggedRequest) -> None:
-        """Send a summary of an API request to every page."""
-        self._publish(_request_message(request))
-
-    def publish_log_line(self, line: LogLine) -> None:
-        """Send a function's log line to every page."""
-        self._publish(
-            {
-                "type": "log",
-                "function": line.function,
-                "request_id": line.request_id,
-                "text": line.text[:_LINE_LIMIT],
-            }
-        )
-
-    def publish_code_change(self) -> None:
-        """Notify every page that a file of the functions changed."""
-        self._publish({"type": "flows"})
-
-    def _publish(self, message: dict[str, Any]) -> None:
+    def publish(self, message: dict[str, Any]) -> None:
+        """Send a message to every page; its `type` is none of the feed's own."""
         if self._pages:
             text = self._responder.dumps(message)
             for page in self._pages:
@@ -216,8 +194,8 @@ class LiveFeed:
                 await page.send(f'{{"type":"entry","entry":{entry}}}')
 
     async def _send_queue(self, page: _Page) -> None:
-        for request in self._request_log:
-            await page.send(self._responder.dumps(_request_message(request)))
+        for message in self._earlier():
+            await page.send(self._responder.dumps(message))
         while True:
             await page.send(await page.queue.get())
 
@@ -229,10 +207,6 @@ class LiveFeed:
                 return WSCloseCode.UNSUPPORTED_DATA
             await self._incoming_calls.set_ringing(page, on)
         return WSCloseCode.OK
-
-
-def _request_message(request: LoggedRequest) -> dict[str, Any]:
-    return {"type": "exchange", "exchange": summary_view(request)}
 
 
 def _parse_ring(text: str) -> bool | None:

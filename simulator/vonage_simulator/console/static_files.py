@@ -1,4 +1,4 @@
-"""Serve the page's files from one folder."""
+"""Serve the page's files from a list of folders."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _TYPES = {
@@ -22,16 +23,16 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}")
 
 
 class StaticFiles:
-    """Routes that serve the files of one folder, without subfolders.
+    """Routes that serve the files of some folders, without subfolders.
 
     Parameters
     ----------
-    folder
-        The folder.
+    folders
+        The folders. If several have a file of the same name, the first one's is served.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = folders
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the page's files."""
@@ -47,10 +48,10 @@ class StaticFiles:
         return self._response(request.match_info["name"])
 
     def _response(self, name: str) -> web.Response:
-        path = self._folder / name
-        content_type = _TYPES.get(path.suffix)
-        is_safe = _NAME.fullmatch(name) and not path.is_symlink()
-        if content_type is None or not is_safe or not path.is_file():
+        paths = [folder / name for folder in self._folders] if _NAME.fullmatch(name) else []
+        path = next((one for one in paths if one.is_file() and not one.is_symlink()), None)
+        content_type = _TYPES.get(path.suffix) if path else None
+        if path is None or content_type is None:
             raise web.HTTPNotFound
         charset = "utf-8" if content_type.startswith("text/") else None
         return web.Response(body=path.read_bytes(), content_type=content_type, charset=charset)

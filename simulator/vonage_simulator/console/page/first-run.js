@@ -24,7 +24,7 @@ const GHOSTS = [
 ];
 
 /** @param {{store: any, placeCall: (flow?: string|null) => void}} props */
-export function FirstRun({ store, placeCall }) {
+export function FirstRun({ store, placeCall, hint }) {
   const [number] = store.stack?.numbers ?? [];
   const names = new Set(store.flows.map(({ name }) => name));
   const tries = TRIES.filter(([name]) => names.has(name));
@@ -78,12 +78,7 @@ export function FirstRun({ store, placeCall }) {
           </ul>
         </div>`
       }
-      <p class="small">
-        <a href="#/flows">Write your own flow</a
-        ><span class="muted">
-          in three lines. Save a file in functions/flows and it appears there.</span
-        >
-      </p>
+      ${hint && html`<p class="small">${hint}</p>`}
     </div>
   </div>`;
 }
