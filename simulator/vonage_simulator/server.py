@@ -324,7 +324,7 @@ def _reason_of(response: web.StreamResponse) -> str | None:
 
 def _check_origin(settings: SimulatorSettings) -> "web.middleware":  # type: ignore[valid-type]
     """Reject requests for other hosts, and those of web pages."""
-    names = own_names(settings)
+    names = frozenset(f"[{name}]" if ":" in name else name for name in own_names(settings))
     allowed = allowed_hosts(settings)
 
     @web.middleware
