@@ -18,7 +18,7 @@ from .calibration import CalibrationError
 from .command_options import complete, parser, read_key, settings_from
 from .http_helpers import without_traceback
 from .journal_log import JournalLog, json_line, text_line
-from .server import Simulator, has_loopback, is_unspecified
+from .server import Simulator, is_open
 from .settings import SimulatorSettings
 from .state_folder import StateFolderError, open_state_folder
 
@@ -79,7 +79,7 @@ def described(simulator: Simulator, key_file: Path | None) -> list[tuple[str, st
     ]
     if key_file is not None:
         lines = [(name, str(key_file) if name == "private key" else it) for name, it in lines]
-    if is_unspecified(settings.host) or not has_loopback(settings.host):
+    if is_open(settings.host):
         lines.insert(0, ("warning", f"open to other machines, because of --host {settings.host}"))
     return lines
 

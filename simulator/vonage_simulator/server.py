@@ -259,15 +259,18 @@ def _port(site: web.TCPSite) -> int:
 
 def has_loopback(host: str) -> bool:
     """Return whether a listener on this address can be reached at 127.0.0.1."""
-    return host in ("127.0.0.1", "localhost") or is_unspecified(host)
-
-
-def is_unspecified(host: str) -> bool:
-    """Return whether this address means all of the machine's addresses."""
     try:
-        return ipaddress.ip_address(host).is_unspecified
+        return host == "127.0.0.1" or ipaddress.ip_address(host).is_unspecified
     except ValueError:
-        return False
+        return host == "localhost"
+
+
+def is_open(host: str) -> bool:
+    """Return whether other machines can reach a listener on this address."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
 def own_names(settings: SimulatorSettings) -> frozenset[str]:
