@@ -1,7 +1,7 @@
 """Vonage's CLI for Node. Its requests for Vonage's hosts go to the simulator's HTTPS port.
 
-Two commands of this version fail for any server: `apps:delete` sends a body without its length,
-and `numbers:cancel` buys.
+Two commands of this version are left out: `apps:delete` sends a body without its length, which
+HTTP does not allow, and `numbers:cancel` sends a purchase.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 
 from tests.sdk.conftest import PUBLIC_HOST
 from tests.simulator.conftest import SIGNATURE_SECRET
-from tests.simulator.harness import CALLEE, NUMBER, SimulatorHarness, talk
+from tests.simulator.harness import CALLEE, CLIENT_ACL, NUMBER, SimulatorHarness, talk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +23,6 @@ CALL = {
     "lengthTimer": 60,
     "ringingTimer": 30,
 }
-ACL = {
-    "paths": {
-        f"/*/{name}/**": {}
-        for name in (
-            "users", "conversations", "sessions", "devices", "image", "media", "applications",
-            "push", "knocking", "legs",
-        )
-    }
-}  # fmt: skip
 
 
 def errors(results: list[Any]) -> list[Any]:
@@ -210,7 +201,7 @@ async def test_users_and_their_tokens(harness: SimulatorHarness, node: NodePacka
             "jwt.tokenGenerate",
             harness.simulator.application_id,
             node.private_pem,
-            {"sub": "jo", "acl": ACL},
+            {"sub": "jo", "acl": CLIENT_ACL},
         ],
     )
     assert (read["name"], changed["displayName"]) == ("jo", "Joe")

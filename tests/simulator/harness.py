@@ -21,6 +21,17 @@ CALLEE = "447700900555"
 
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
 
+# What the token of a Client SDK user allows (JWT and ACL guide).
+CLIENT_ACL: dict[str, Any] = {
+    "paths": {
+        f"/*/{name}/**": {}
+        for name in (
+            "users", "conversations", "sessions", "devices", "image", "media", "applications",
+            "push", "knocking", "legs",
+        )
+    }
+}  # fmt: skip
+
 CannedResponse = Any  # JSON, a web.Response, or a function from a HarnessWebhook to either
 
 

@@ -4,17 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.harness import SimulatorHarness, SimulatorResponse
-
-ACL: dict[str, Any] = {
-    "paths": {
-        f"/*/{name}/**": {}
-        for name in (
-            "users", "conversations", "sessions", "devices", "image", "media", "applications",
-            "push", "knocking", "legs",
-        )
-    }
-}  # fmt: skip
+from tests.simulator.harness import CLIENT_ACL, SimulatorHarness, SimulatorResponse
 
 
 async def create(harness: SimulatorHarness, **fields: Any) -> SimulatorResponse:
@@ -92,7 +82,7 @@ async def test_the_api_requires_a_token(harness: SimulatorHarness) -> None:
 
 async def test_the_token_of_a_user_is_valid(harness: SimulatorHarness) -> None:
     await create(harness, name="jo")
-    assert await check(harness, sub="jo", acl=ACL) == {
+    assert await check(harness, sub="jo", acl=CLIENT_ACL) == {
         "valid": True,
         "application_id": harness.simulator.application_id,
         "problems": [],
@@ -102,14 +92,17 @@ async def test_the_token_of_a_user_is_valid(harness: SimulatorHarness) -> None:
 @pytest.mark.parametrize(
     ("claims", "problem"),
     [
-        ({"sub": "al", "acl": ACL}, "sub is 'al': it must be the name of a user"),
-        ({"acl": ACL}, "sub is None: it must be the name of a user"),
+        ({"sub": "al", "acl": CLIENT_ACL}, "sub is 'al': it must be the name of a user"),
+        ({"acl": CLIENT_ACL}, "sub is None: it must be the name of a user"),
         ({"sub": "jo"}, "acl must be an object"),
         ({"sub": "jo", "acl": {"paths": ["/*/users/**"]}}, "acl must be an object"),
-        ({"sub": "jo", "acl": {"paths": {**ACL["paths"], "/*/legs/**": 1}}}, "acl must be an"),
+        (
+            {"sub": "jo", "acl": {"paths": {**CLIENT_ACL["paths"], "/*/legs/**": 1}}},
+            "acl must be an",
+        ),
         ({"sub": "jo", "acl": {"paths": {"/*/rtc/**": {}}}}, "acl.paths lacks /*/users/**"),
-        ({"sub": "jo", "acl": ACL, "exp": 1}, "the token has expired"),
-        ({"sub": "jo", "acl": ACL, "application_id": "x"}, "the token's application_id"),
+        ({"sub": "jo", "acl": CLIENT_ACL, "exp": 1}, "the token has expired"),
+        ({"sub": "jo", "acl": CLIENT_ACL, "application_id": "x"}, "the token's application_id"),
     ],
 )
 async def test_the_check_of_a_token_names_each_problem(
