@@ -39,8 +39,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt simulator/pyproject.toml
 demo: install ## run Vonage's Voice code snippets as simulated calls
 	@$(RUN) -m local.demo
 
-up: install ## start the local stack and the web console; Ctrl-C stops it
-	@$(RUN) -m local
+up: install ## start the local stack and the web console; OPTIONS=--open opens it; Ctrl-C stops it
+	@$(RUN) -m local $(OPTIONS)
 
 $(SDK)/.installed: tests/sdk/package.json
 	@command -v npm >/dev/null || { echo "error: no npm on the PATH; install Node.js 20 or later" >&2; exit 1; }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import webbrowser
 from pathlib import Path
 
 from local.aws import samconfig
@@ -13,8 +14,14 @@ from local.aws.template import TemplateError
 from local.console import say, stop_signals, welcome
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning
+from local.webhook_lines import print_webhook
 from vonage_simulator.calibration import CalibrationError
 from vonage_simulator.http_helpers import without_traceback
+
+CONSOLE_PORT = 8765
+"""The port of the web console, so that its address is the same at each start."""
+
+_CONSOLE_PORTS = (*range(CONSOLE_PORT, CONSOLE_PORT + 20), 0)
 
 
 def main() -> int:
@@ -24,7 +31,8 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         root = arguments.root.resolve()
-        asyncio.run(_run(root, _options(arguments, samconfig.overrides(root))))
+        options = _options(arguments, samconfig.overrides(root))
+        asyncio.run(_run(root, options, open_browser=arguments.open))
     except (AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError) as error:
         say(f"error: {error}")
         return 1
@@ -57,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
         help="port of the simulated Vonage (default: a free one)",
     )
     parser.add_argument(
-        "--phone-port", type=_port, default=0, help="port of the web console (default: a free one)"
+        "--phone-port",
+        type=_port,
+        help=f"port of the web console (default: {CONSOLE_PORT}, or the next free one)",
+    )
+    parser.add_argument(
+        "--open", action="store_true", help="open the web console in a browser when it is ready"
     )
     parser.add_argument(
         "--speed",
@@ -93,7 +106,7 @@ def _options(arguments: argparse.Namespace, deployed: dict[str, str]) -> Platfor
         api_port=arguments.api_port,
         aws_port=arguments.aws_port,
         vonage_port=arguments.vonage_port,
-        phone_port=arguments.phone_port,
+        phone_ports=_CONSOLE_PORTS if arguments.phone_port is None else (arguments.phone_port,),
         speed=arguments.speed,
         calibration=arguments.calibration,
         region=arguments.region,
@@ -102,7 +115,7 @@ def _options(arguments: argparse.Namespace, deployed: dict[str, str]) -> Platfor
     )
 
 
-async def _run(root: Path, options: PlatformOptions) -> None:
+async def _run(root: Path, options: PlatformOptions, *, open_browser: bool) -> None:
     loop = asyncio.get_running_loop()
     main_task = asyncio.current_task()
     stopping = False
@@ -118,12 +131,17 @@ async def _run(root: Path, options: PlatformOptions) -> None:
     try:
         async with LocalPlatform(root, options) as platform:
             addresses = {
-                "web console": platform.phone.url,
                 "API": platform.api_url,
                 "AWS": platform.moto.url,
                 "Vonage": platform.vonage.http_url,
             }
             say(welcome(addresses, platform.stack, platform.file.path))
+            if options.phone_ports[0] not in (0, platform.phone.port):
+                say(f"port {options.phone_ports[0]} is in use")
+            say(f"web console {platform.phone.url} is ready; Ctrl-C stops it")
+            platform.gateway.request_log.listen(print_webhook)
+            if open_browser:
+                await asyncio.to_thread(webbrowser.open, platform.phone.url)
             await platform.wait_for_failure()
     except asyncio.CancelledError:
         if not stopping:

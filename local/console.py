@@ -35,5 +35,5 @@ def welcome(addresses: Mapping[str, str], stack: EmulatedStack, file: Path) -> s
     """Return the text for a started platform: its addresses, its routes, and its stack file."""
     lines = [f"{name:11} {address}" for name, address in addresses.items()]
     lines += [f"  {route.key:32} {route.function}" for route in stack.routes]
-    lines += [f"stack file  {file}", "ready; Ctrl-C stops it"]
+    lines += [f"stack file  {file}"]
     return "\n".join(lines)

@@ -35,7 +35,7 @@ from vonage_simulator.calibration import calibrated
 from vonage_simulator.settings import WebhookTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from local.aws.lambda_service import Result
@@ -69,8 +69,10 @@ class PlatformOptions:
 
     Attributes
     ----------
-    api_port, aws_port, vonage_port, vonage_tls_port, phone_port
-        Ports on 127.0.0.1; 0 picks a free one. ``phone_port`` is the web console's.
+    api_port, aws_port, vonage_port, vonage_tls_port
+        Ports on 127.0.0.1; 0 picks a free one.
+    phone_ports
+        Ports for the web console; it uses the first free one.
     speed
         The speed of the simulator's clock relative to real time; 0 pauses it.
     seed
@@ -97,7 +99,7 @@ class PlatformOptions:
     aws_port: int = 0
     vonage_port: int = 0
     vonage_tls_port: int = 0
-    phone_port: int = 0
+    phone_ports: tuple[int, ...] = (0,)
     speed: float = 1.0
     seed: int = 1
     calibration: Path | None = None
@@ -403,7 +405,7 @@ class LocalPlatform:
         await self.vonage.start()
 
     async def _start_console(self) -> None:
-        listening = self._exit.enter_context(_listen(self.options.phone_port))
+        listening = self._exit.enter_context(_listen_on_first(self.options.phone_ports))
         keys = self.credentials
         self.phone = WebConsole(
             ConsoleContext(
@@ -417,6 +419,7 @@ class LocalPlatform:
                 outbox=self.outbox,
                 dynamodb=self.moto.client("dynamodb"),
                 s3=self.moto.client("s3"),
+                sign=self.signed,
             )
         )
         self._exit.push_async_callback(self.phone.stop)
@@ -555,3 +558,11 @@ def _listen(port: int) -> socket.socket:
     listening = socket.create_server(("127.0.0.1", port))
     listening.setblocking(False)
     return listening
+
+
+def _listen_on_first(ports: Sequence[int]) -> socket.socket:
+    """Bind the first of some ports that is free; raise OSError if none is."""
+    for port in ports[:-1]:
+        with contextlib.suppress(OSError):
+            return _listen(port)
+    return _listen(ports[-1])

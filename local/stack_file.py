@@ -52,12 +52,20 @@ class StackFile:
             process = os.read(lock, 20).decode() or "?"
             os.close(lock)
             raise AlreadyRunning(
-                f"a local platform is already running (process {process}). Stop it first."
+                f"a local platform is already running{self._address()} (process {process})."
+                " Open it, or stop it with Ctrl-C in its terminal."
             ) from None
         os.truncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         self._lock = lock
         self.path.unlink(missing_ok=True)
+
+    def _address(self) -> str:
+        """Return where the web console of the running platform is, empty while it starts."""
+        try:
+            return f" at {read(self.path.parent)['phone_url']}"
+        except (OSError, ValueError, KeyError):
+            return ""
 
     def write(self, content: Mapping[str, Any]) -> None:
         """Write the file atomically, with mode 0600."""

@@ -1,6 +1,6 @@
-"""Server and files of the web console: softphone, call inspector, flows, and faults.
+"""The local platform's web console: flows, logs, stored items and messages, beside the simulator's.
 
-It uses the simulator only through its control API, ``/sim``.
+`vonage_simulator.console` has the phone, the calls, the clock and the faults.
 """
 
 from local.webconsole.server import ConsoleContext, WebConsole

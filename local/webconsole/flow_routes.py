@@ -9,14 +9,14 @@ from aiohttp import web
 
 from local.aws.lambda_service import source_fingerprint
 from local.explore.flow_files import read_all
-from local.webconsole.responses import HttpError
+from vonage_simulator.console.responses import HttpError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from local.explore.report import FlowReport
-    from local.webconsole.responses import JsonResponder
+    from vonage_simulator.console.responses import JsonResponder
 
 _WATCH_INTERVAL = 1.0  # seconds
 _EXPLORE_TIMEOUT = 60.0  # seconds

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+
+from local.webconsole.webhook_result import source_lines, webhook_result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
     from local.aws.request_log import LoggedRequest
 
 _REDACTED = "(hidden)"
-_MAX_NAME_LENGTH = 100  # characters of a flow name
 
 
 def summary_view(request: LoggedRequest) -> dict[str, Any]:
-    """Return the request's id, route, function, status, duration and flow."""
+    """Return the request's id, route, function, status, duration, and the function's result."""
     return {
         "id": request.id,
         "route": request.route,
@@ -24,14 +23,24 @@ def summary_view(request: LoggedRequest) -> dict[str, Any]:
         "request_id": request.request_id,
         "status": request.status,
         "ms": request.ms,
-        "flow": _flow(request),
+        **webhook_result(request)._asdict(),
     }
 
 
-def full_view(request: LoggedRequest) -> dict[str, Any]:
-    """Return the summary with the log lines, the Lambda event and the response."""
+def full_view(request: LoggedRequest, code: Path) -> dict[str, Any]:
+    """Return the summary with log lines, Lambda event, response, and the lines around an error.
+
+    Parameters
+    ----------
+    request
+        The request.
+    code
+        The folder of the functions.
+    """
+    summary = summary_view(request)
     return {
-        **summary_view(request),
+        **summary,
+        "source": source_lines(summary["location"], code),
         "log": list(request.log),
         "event": _without_signature(request.event),
         "response": {
@@ -40,26 +49,6 @@ def full_view(request: LoggedRequest) -> dict[str, Any]:
             "body": request.body.decode("utf-8", "replace"),
         },
     }
-
-
-def log_field(log: Sequence[str], name: str) -> str | None:
-    """Return a field from the last JSON log line that has it as a string."""
-    for line in reversed(log):
-        if line.startswith("{"):
-            try:
-                value = json.loads(line).get(name)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(value, str):
-                return value[:_MAX_NAME_LENGTH]
-    return None
-
-
-def _flow(request: LoggedRequest) -> str | None:
-    """Return the flow that the function logged, else the flow that the URL named."""
-    query = (request.event or {}).get("rawQueryString", "")
-    requested = parse_qs(query).get("flow", [None])[0]
-    return log_field(request.log, "flow") or (requested and requested[:_MAX_NAME_LENGTH])
 
 
 def _without_signature(event: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -1,42 +1,36 @@
-"""HTTP server of the web console: the page's files and its API, on one loopback address."""
+"""The web console of the local platform: the simulator's, with flows, logs, items and messages."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from aiohttp import web
 
 from local.aws.lambda_service import source_fingerprint
-from local.webconsole import origin_check
+from local.webconsole.admin_routes import AdminRoutes
 from local.webconsole.flow_routes import FlowRoutes, watch_files
-from local.webconsole.incoming_calls import IncomingCalls
-from local.webconsole.live_feed import LiveFeed
-from local.webconsole.request_views import full_view
-from local.webconsole.responses import HttpError, JsonResponder
-from local.webconsole.simulator_proxy import SimulatorProxy
-from local.webconsole.static_files import StaticFiles
+from local.webconsole.request_views import full_view, summary_view
 from local.webconsole.storage_routes import StorageRoutes
 from local.webconsole.webhook_routes import WebhookRoutes
+from vonage_simulator.console import ConsoleServer
+from vonage_simulator.console.responses import HttpError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    import aiohttp
 
     from local.aws.lambda_service import LogLine
     from local.aws.outbox import Outbox
-    from local.aws.request_log import RequestLog
+    from local.aws.request_log import LoggedRequest, RequestLog
     from local.explore.report import FlowReport
     from local.samples.signing import Signer
 
-BODY_LIMIT = 1024 * 1024  # bytes of a request body
-_PAGE = Path(__file__).with_name("page")
-_SHUTDOWN_TIMEOUT = 1.0  # seconds that pending requests get when the platform stops
+_LINE_LIMIT = 16 * 1024  # characters of a log line; the request log has all of it
 
 
 @dataclass(frozen=True)
@@ -63,6 +57,8 @@ class ConsoleContext:
         The mails and events that the stack sent.
     dynamodb, s3
         boto3 clients.
+    sign
+        Signs a request to the admin API, given its method and path, and returns its headers.
     """
 
     about: Mapping[str, Any]
@@ -75,103 +71,88 @@ class ConsoleContext:
     outbox: Outbox
     dynamodb: Any
     s3: Any
+    sign: Callable[[str, str], Mapping[str, str]]
 
 
-class WebConsole:
-    """The web console's server; ``url`` is its address after ``start``.
+class WebConsole(ConsoleServer):
+    """The server of the local platform's web console.
 
     Parameters
     ----------
     context
         The parts of the platform to use.
-    page
-        The folder of the page's files.
     """
 
-    url: str
+    page_folders = (Path(__file__).with_name("page"),)
 
-    def __init__(self, context: ConsoleContext, page: Path = _PAGE) -> None:
+    def __init__(self, context: ConsoleContext) -> None:
+        super().__init__(context.about, context.secrets)
         self._context = context
-        self._page = page
-        self._platform = str(uuid.uuid4())
-        self._responder = JsonResponder(context.secrets)
-        self._exit = contextlib.AsyncExitStack()
 
     async def start(self, listening: socket.socket) -> None:
         """Serve requests on a socket that is bound to a loopback address."""
-        host = f"127.0.0.1:{listening.getsockname()[1]}"
-        session = await self._exit.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),  # one page's streams must not block others
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        )
-        app = web.Application(
-            middlewares=[origin_check.json_errors, origin_check.same_origin_only(host)],
-            client_max_size=BODY_LIMIT,
-        )
-        app.on_response_prepare.append(origin_check.add_security_headers)
-        feed = self._add_routes(app, session)
-        # handler_cancellation stops the work for a client that disconnected.
-        runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT, handler_cancellation=True
-        )
-        await runner.setup()
-        self._exit.push_async_callback(runner.cleanup)
-        self._exit.callback(feed.close)
         code = self._context.code
         fingerprint = await asyncio.to_thread(source_fingerprint, code)
-        await web.SockSite(runner, listening).start()
-        watcher = asyncio.create_task(watch_files(code, fingerprint, feed.publish_code_change))
-        self._exit.push_async_callback(_cancel, watcher)
-        self.url = f"http://{host}"
+        await super().start(listening)
+        self._context.request_log.listen(lambda one: self.feed.publish(_request_message(one)))
+        self._context.listen(lambda line: self.feed.publish(_log_message(line)))
+        watcher = asyncio.create_task(watch_files(code, fingerprint, self._publish_code_change))
+        self.exit.push_async_callback(_cancel, watcher)
 
-    async def stop(self) -> None:
-        """Close every page's connections, and restore the simulator settings they changed."""
-        await self._exit.aclose()
+    def earlier_messages(self) -> Iterable[dict[str, Any]]:
+        """Return a message for each recent API request."""
+        return map(_request_message, self._context.request_log)
 
-    def _add_routes(self, app: web.Application, session: aiohttp.ClientSession) -> LiveFeed:
-        context, about, responder = self._context, self._context.about, self._responder
-        vonage_url, request_log = about["vonage_url"], context.request_log
-        incoming_calls = IncomingCalls(vonage_url, session)
-        feed = LiveFeed(self._platform, vonage_url, session, request_log, incoming_calls, responder)
-        request_log.listen(feed.publish_request)
-        context.listen(feed.publish_log_line)
-        storage = StorageRoutes(
-            context.dynamodb, context.s3, about["table"], about["bucket"], responder
-        )
+    def add_routes(self, app: web.Application, session: aiohttp.ClientSession) -> None:
+        """Add the routes of flows, stored data, webhooks and the admin API."""
+        context, about, responder = self._context, self.about, self.responder
         number = next((one["number"] for one in about["numbers"]), "")
         webhooks = WebhookRoutes(
-            about["api_url"], session, context.signer, request_log, number, responder
+            about["api_url"], session, context.signer, context.request_log, number, responder
         )
-        flows = FlowRoutes(context.code / "flows", webhooks.fetch_ncco, context.explore, responder)
-        files, proxy = StaticFiles(self._page), SimulatorProxy(vonage_url, session)
-        for part in (files, proxy, feed, storage, webhooks, flows):
+        parts = (
+            StorageRoutes(context.dynamodb, context.s3, about["table"], about["bucket"], responder),
+            webhooks,
+            FlowRoutes(context.code / "flows", webhooks.fetch_ncco, context.explore, responder),
+            AdminRoutes(about["api_url"], session, context.sign),
+        )
+        for part in parts:
             app.add_routes(part.routes())
         app.add_routes(
             [
-                web.get("/api/stack", self._stack, allow_head=False),
                 web.get("/api/exchanges/{id}", self._exchange, allow_head=False),
                 web.get("/api/outbox", self._mails, allow_head=False),
                 web.get("/api/events", self._events, allow_head=False),
             ]
         )
-        return feed
 
-    async def _stack(self, _request: web.Request) -> web.Response:
-        return self._responder.json({"platform": self._platform, **self._context.about})
+    def _publish_code_change(self) -> None:
+        self.feed.publish({"type": "flows"})
 
     async def _mails(self, _request: web.Request) -> web.Response:
-        return self._responder.json(list(self._context.outbox.mails))
+        return self.responder.json(list(self._context.outbox.mails))
 
     async def _events(self, _request: web.Request) -> web.Response:
-        return self._responder.json(list(self._context.outbox.events))
+        return self.responder.json(list(self._context.outbox.events))
 
     async def _exchange(self, request: web.Request) -> web.Response:
         logged = self._context.request_log.get(request.match_info["id"])
         if logged is None:
             raise HttpError(404, "Not Found", "unknown id, or the request is no longer logged")
-        return self._responder.json(full_view(logged))
+        return self.responder.json(full_view(logged, self._context.code))
+
+
+def _request_message(request: LoggedRequest) -> dict[str, Any]:
+    return {"type": "exchange", "exchange": summary_view(request)}
+
+
+def _log_message(line: LogLine) -> dict[str, Any]:
+    return {
+        "type": "log",
+        "function": line.function,
+        "request_id": line.request_id,
+        "text": line.text[:_LINE_LIMIT],
+    }
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

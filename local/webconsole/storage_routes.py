@@ -13,10 +13,10 @@ from boto3.dynamodb.types import Binary, TypeDeserializer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.webconsole import byte_ranges
-from local.webconsole.responses import HttpError
+from vonage_simulator.console.responses import HttpError
 
 if TYPE_CHECKING:
-    from local.webconsole.responses import JsonResponder
+    from vonage_simulator.console.responses import JsonResponder
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _MAX_ITEMS = 2000  # of one conversation

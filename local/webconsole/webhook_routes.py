@@ -13,13 +13,13 @@ from yarl import URL
 
 from local.samples import curl, lambda_event
 from local.samples.signing import Sample, make_sample
-from local.webconsole.request_views import log_field
-from local.webconsole.responses import HttpError, read_object
+from local.webconsole.webhook_result import CONSOLE_USER_AGENT, log_fields, webhook_result
+from vonage_simulator.console.responses import HttpError, read_object
 
 if TYPE_CHECKING:
     from local.aws.request_log import RequestLog
     from local.samples.signing import Signer
-    from local.webconsole.responses import JsonResponder
+    from vonage_simulator.console.responses import JsonResponder
 
 _CALLER = "447700900123"  # a number that Ofcom reserves for drama
 _TIMEOUT = aiohttp.ClientTimeout(total=40)  # the API itself times out after 30 seconds
@@ -84,7 +84,8 @@ class WebhookRoutes:
             "status": response["status"],
             "ms": response["ms"],
             "ncco": _parse_array(response["body"]),
-            "apology": log_field(log, "outcome") == "apology",
+            "apology": log_fields(log).get("outcome") == "apology",
+            "result": webhook_result(logged)._asdict() if logged else None,
             "log": list(log),
         }
 
@@ -103,7 +104,10 @@ class WebhookRoutes:
 
     async def _deliver(self, sample: Sample) -> dict[str, Any]:
         """Send a webhook to the API; return ``status``, ``ms``, ``headers`` and ``body``."""
-        headers = {"Authorization": f"Bearer {self._signer.token(sample)}"}
+        headers = {
+            "Authorization": f"Bearer {self._signer.token(sample)}",
+            "User-Agent": CONSOLE_USER_AGENT,
+        }
         if sample.method == "POST":
             headers["Content-Type"] = "application/json"
         separator = "?" if sample.query else ""

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import errno
 import json
 import logging
@@ -10,15 +11,16 @@ import shlex
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 from .calibration import CalibrationError
 from .command_options import complete, parser, read_key, settings_from
+from .console import ConsoleServer
 from .http_helpers import without_traceback
 from .journal_log import JournalLog, json_line, text_line
-from .server import Simulator, has_loopback, is_unspecified
+from .server import Simulator, is_open
 from .settings import SimulatorSettings
 from .state_folder import StateFolderError, open_state_folder
 
@@ -39,17 +41,39 @@ async def serve(settings: SimulatorSettings, arguments: argparse.Namespace) -> N
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stopping.set)
     log = None
-    async with Simulator(settings) as simulator:
+    async with Simulator(settings) as simulator, web_console(simulator, arguments) as console:
         if arguments.json:
-            print(started_line(simulator, arguments.key), flush=True)
+            print(started_line(simulator, console, arguments.key), flush=True)
         else:
-            for name, value in described(simulator, arguments.key):
+            for name, value in [("web console", console.url), *described(simulator, arguments.key)]:
                 print(f"{name:<17} {value}", flush=True)
         if not arguments.quiet:
             log = JournalLog(simulator.journal, sys.stdout, line_format(arguments.json))
         await stopping.wait()
     if log is not None:
         await log.stop()
+
+
+@contextlib.asynccontextmanager
+async def web_console(
+    simulator: Simulator, arguments: argparse.Namespace
+) -> AsyncIterator[ConsoleServer]:
+    """Serve the web console, on its port or a free one."""
+    numbers = [{"number": number, "flow": None} for number in simulator.settings.numbers]
+    console = ConsoleServer(
+        {"numbers": numbers, "vonage_url": simulator.http_url},
+        (simulator.api_secret, simulator.signature_secret),
+    )
+    try:
+        listening = socket.create_server(("127.0.0.1", arguments.console_port))
+    except OSError:
+        listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    await console.start(listening)
+    try:
+        yield console
+    finally:
+        await console.stop()
 
 
 def line_format(is_json: bool) -> Callable[[dict[str, Any]], str]:
@@ -79,18 +103,19 @@ def described(simulator: Simulator, key_file: Path | None) -> list[tuple[str, st
     ]
     if key_file is not None:
         lines = [(name, str(key_file) if name == "private key" else it) for name, it in lines]
-    if is_unspecified(settings.host) or not has_loopback(settings.host):
+    if is_open(settings.host):
         lines.insert(0, ("warning", f"open to other machines, because of --host {settings.host}"))
     return lines
 
 
-def started_line(simulator: Simulator, key_file: Path | None) -> str:
+def started_line(simulator: Simulator, console: ConsoleServer, key_file: Path | None) -> str:
     """Return what a program needs to know at startup as JSON, without the secrets."""
     fields = {
         "kind": "started",
         "api": simulator.http_url,
         "api_over_tls": simulator.tls_url,
         "ca_file": simulator.ca_file,
+        "console": console.url,
         "numbers": simulator.settings.numbers,
         "application_id": simulator.application_id,
         "api_key": simulator.api_key,

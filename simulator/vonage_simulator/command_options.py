@@ -154,6 +154,8 @@ def _add_network(options: argparse.ArgumentParser) -> None:
         help="address to listen on; 0.0.0.0 is open to other machines")  # fmt: skip
     add("--http-port", type=port, default=8080, help="port for HTTP; 0 selects a free one")
     add("--tls-port", type=port, default=8443, help="port for HTTPS; 0 selects a free one")
+    add("--console-port", type=port, default=8089,
+        help="port for the web console, only on 127.0.0.1; a free one if it is in use")  # fmt: skip
     add("--allow-host", type=host_name, action="append", metavar="NAME",
         help="further name that clients use for the simulator; repeat for more")  # fmt: skip
     add("--map", type=mapping, action="append", metavar="URL=URL",

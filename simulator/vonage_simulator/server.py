@@ -259,15 +259,18 @@ def _port(site: web.TCPSite) -> int:
 
 def has_loopback(host: str) -> bool:
     """Return whether a listener on this address can be reached at 127.0.0.1."""
-    return host in ("127.0.0.1", "localhost") or is_unspecified(host)
-
-
-def is_unspecified(host: str) -> bool:
-    """Return whether this address means all of the machine's addresses."""
     try:
-        return ipaddress.ip_address(host).is_unspecified
+        return host == "127.0.0.1" or ipaddress.ip_address(host).is_unspecified
     except ValueError:
-        return False
+        return host == "localhost"
+
+
+def is_open(host: str) -> bool:
+    """Return whether other machines can reach a listener on this address."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
 
 
 def own_names(settings: SimulatorSettings) -> frozenset[str]:
@@ -324,7 +327,7 @@ def _reason_of(response: web.StreamResponse) -> str | None:
 
 def _check_origin(settings: SimulatorSettings) -> "web.middleware":  # type: ignore[valid-type]
     """Reject requests for other hosts, and those of web pages."""
-    names = own_names(settings)
+    names = frozenset(f"[{name}]" if ":" in name else name for name in own_names(settings))
     allowed = allowed_hosts(settings)
 
     @web.middleware

@@ -96,7 +96,7 @@ async def test_reconnects_after_a_restart_of_the_platform(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     options = PlatformOptions(
-        folder=tmp_path, phone_port=port, parameters={"DefaultFlow": "conference"}
+        folder=tmp_path, phone_ports=(port,), parameters={"DefaultFlow": "conference"}
     )
     async with LocalPlatform(ROOT, options) as platform:
         user = await open_user(platform.phone.url)

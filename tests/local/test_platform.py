@@ -136,6 +136,14 @@ async def test_a_port_in_use_is_an_error(
     assert output.startswith("error: ")
 
 
+async def test_the_web_console_uses_the_first_free_port(
+    platform: LocalPlatform, project: Path, tmp_path: Path
+) -> None:
+    ports = (platform.phone.port, 0)
+    async with LocalPlatform(project, PlatformOptions(folder=tmp_path, phone_ports=ports)) as other:
+        assert other.phone.port not in (0, platform.phone.port)
+
+
 async def test_parameters_of_the_command_line_override_samconfig(
     own_project: Path,
 ) -> None:
@@ -159,7 +167,8 @@ async def test_only_logs_links_and_the_lock_remain_after_the_stop(
 
 
 async def test_a_second_platform_is_rejected_while_the_first_runs(platform: LocalPlatform) -> None:
-    with pytest.raises(AlreadyRunning, match=f"process {os.getpid()}"):
+    where = re.escape(f"{platform.phone.url} (process {os.getpid()})")
+    with pytest.raises(AlreadyRunning, match=where):
         await LocalPlatform(platform.root).start()
     assert read(platform.folder)["api_url"] == platform.api_url
 
@@ -182,7 +191,7 @@ async def test_ctrl_c_sigterm_or_sighup_stops_every_process_and_removes_every_fi
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     process, output = await start(own_project, environment={"TMPDIR": str(temporary)})
-    assert re.match(r"web console +http://127\.0\.0\.1:\d+\n", output)
+    assert re.search(r"\nweb console http://127\.0\.0\.1:\d+ is ready; Ctrl-C stops it\n$", output)
     assert re.search(r"API +http://127\.0\.0\.1:\d+", output)
     assert await invoke(own_project) == 200
     children = descendants(process.pid)

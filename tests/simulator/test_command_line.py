@@ -55,6 +55,18 @@ async def start(*options: str) -> tuple[asyncio.subprocess.Process, dict[str, st
     return process, printed
 
 
+async def test_the_web_console_is_served_also_if_its_port_is_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process, printed = await start("--console-port", str(taken.getsockname()[1]))
+        async with aiohttp.ClientSession(printed["web console"]) as http:
+            async with http.get("/") as response:
+                assert "/page/app.js" in await response.text()
+            async with http.get("/api/stack") as response:
+                assert printed["numbers"] == (await response.json())["numbers"][0]["number"]
+    process.send_signal(signal.SIGINT)
+    await process.wait()
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_command_serves_until_a_signal(tmp_path: Path, signal_number: signal.Signals) -> None:
     key = tmp_path / "private.key"

@@ -171,6 +171,19 @@ async def test_reports_an_apology_and_the_log_if_a_flow_raises(
     assert json.loads(preview["log"][-1])["outcome"] == "apology"
 
 
+async def test_a_logged_request_has_the_lines_around_the_error_of_its_flow(
+    edited: tuple[ConsoleClient, Path],
+) -> None:
+    client, folder = edited
+    (folder / "fails.py").write_text("def answer(call):\n    raise ValueError\n")
+    fields = {"from": "1", "to": "2", "uuid": "0" * 32, "conversation_uuid": "CON-1"}
+    sample = {"method": "POST", "path": "/webhooks/answer", "query": "flow=fails", "body": fields}
+    sent = await client.send("POST", "/api/webhooks/send", sample)
+    logged = await client.get(f"/api/exchanges/{sent['headers']['apigw-requestid']}")
+    assert (logged["level"], logged["location"]) == ("failed", "flows/fails.py:2")
+    assert logged["source"]["lines"] == ["def answer(call):", "    raise ValueError"]
+
+
 async def test_reports_an_apology_if_a_flow_has_a_syntax_error(
     edited: tuple[ConsoleClient, Path],
 ) -> None:
