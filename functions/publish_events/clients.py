@@ -39,7 +39,6 @@ class PublishClients(NamedTuple):
     sqs: Any
     events: Any
     sns: Any
-    s3: Any
     records: RecordReader
     switchboard: SwitchboardCache
     secrets: SigningSecretCache
@@ -72,7 +71,6 @@ def clients() -> PublishClients:
         sqs=sqs,
         events=events,
         sns=sns,
-        s3=s3,
         records=RecordReader(dynamodb, s3, stack.table_name, settings.bucket),
         switchboard=SwitchboardCache(aws, stack.switchboard_secret_id, time.time, flow_names),
         secrets=SigningSecretCache(aws, stack.signing_secret_id, time.time),

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
 
 from publish_events import mail_text
 from publish_events.call_events import parties
@@ -82,7 +79,7 @@ def _voicemail(clients: PublishClients, items: Mapping[str, Mapping[str, Any]]) 
         _facts(clients, item),
         None if seconds is None else round(float(seconds)),
         _link(clients, item),
-        _transcript(clients, items.get("transcription")),
+        clients.records.transcript(items.get("transcription")),
     )
 
 
@@ -103,21 +100,3 @@ def _link(clients: PublishClients, item: Mapping[str, Any]) -> str:
     secret = clients.secrets.get(_SECRET_SECONDS).secrets[0]
     token = make_token(secret, "listen", item["key"], {}, expires_at)
     return f"{clients.settings.base_url}/listen/{token}"
-
-
-def _transcript(clients: PublishClients, item: Mapping[str, Any] | None) -> str | None:
-    """Return what was said (Vonage Webhook reference: transcription), None without a transcript."""
-    if item is None:
-        return None
-    try:
-        response = clients.s3.get_object(Bucket=clients.settings.bucket, Key=item["key"])
-        channels = json.load(response["Body"])["channels"]
-        sentences = [one["sentence"] for channel in channels for one in channel["transcript"]]
-        return " ".join(sentences) or None
-    except ClientError as error:
-        # Without ListBucket, S3 answers 403 instead of 404 for a missing object.
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
-            return None
-        raise
-    except (ValueError, KeyError, TypeError):  # not as Vonage documents it
-        return None

@@ -17,7 +17,7 @@ from voicekit.signature import parameters
 from voicekit.webhook_fields import is_vonage_field, parse_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from records.event import CallEvent
 
@@ -205,6 +205,31 @@ class RecordReader:
         entries = [self._voicemail(items) for items in recordings if "record" in items]
         return HistoryPage(sorted(entries, key=lambda one: str(one["at"])), following)
 
+    def transcript(self, item: Mapping[str, Any] | None) -> str | None:
+        """Return the text of a stored transcript.
+
+        Parameters
+        ----------
+        item
+            The transcript's item, None without one.
+
+        Returns
+        -------
+        str | None
+            None without a transcript, or if it is too large to read. It is empty if nothing was
+            recognized.
+        """
+        if item is None or float(item["size"]) > _LARGEST_TRANSCRIPT:
+            return None
+        try:
+            found = self._s3.get_object(Bucket=self._bucket, Key=item["key"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _MISSING_OBJECT:
+                return None
+            raise
+        with found["Body"] as body:
+            return transcript_text(body.read())
+
     def _voicemail(self, items: dict[str, dict[str, Any]]) -> dict[str, Any]:
         stored = items["record"]
         caller = caller_of(self.events_in(stored["conversation"]), stored.get("start_time"))
@@ -217,22 +242,8 @@ class RecordReader:
             "line": stored.get("line"),
             "seconds": float(stored["seconds"]) if "seconds" in stored else None,
             "size": int(stored["size"]),
-            "transcript": self._first_words(items.get("transcription")),
+            "transcript": _first_words(self.transcript(items.get("transcription"))),
         }
-
-    def _first_words(self, transcript: dict[str, Any] | None) -> str | None:
-        """Return the start of a stored transcript, None without one."""
-        if transcript is None or float(transcript["size"]) > _LARGEST_TRANSCRIPT:
-            return None
-        try:
-            found = self._s3.get_object(Bucket=self._bucket, Key=transcript["key"])
-        except ClientError as error:
-            if error.response["Error"]["Code"] in _MISSING_OBJECT:
-                return None
-            raise
-        with found["Body"] as body:
-            text = transcript_text(body.read())
-        return f"{text[: _FIRST_WORDS - 1]}…" if len(text) > _FIRST_WORDS else text
 
     def _of_day(
         self, day: str, most: int, cursor: str | None
@@ -395,3 +406,9 @@ def _key_from(cursor: str, names: tuple[str, ...], first: Sequence[str] = ()) ->
     if not all(0 < size <= _MAX_KEY for size in sizes):
         raise InvalidCursor
     return {name: {"S": value} for name, value in zip(names, values, strict=True)}
+
+
+def _first_words(text: str | None) -> str | None:
+    if text is None or len(text) <= _FIRST_WORDS:
+        return text
+    return f"{text[: _FIRST_WORDS - 1]}…"
