@@ -35,7 +35,7 @@ def _is_secret(query: str) -> bool:
 def _failed_query(body: str) -> str:
     """Return the query of the webhook whose fields a fallback request repeats."""
     try:
-        return urlsplit(json.loads(body)["original_request"]["url"]).query
+        return str(urlsplit(json.loads(body)["original_request"]["url"]).query)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""
 

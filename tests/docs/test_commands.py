@@ -86,7 +86,7 @@ TABLE = [
         "run",
         "",
     ),
-    CommandRule(_VOICECTL + "events tail.*", "elsewhere", "tests/voicectl/calls/test_events.py"),
+    CommandRule(_VOICECTL + "events tail.*", "parsed", "runs until Ctrl-C"),
     # These need an account, or another program
     CommandRule(_VOICECTL + "(restore|rotate|tunnel|capture).*", "parsed", _VONAGE),
     CommandRule("(sam build && )?sam (build|deploy|delete|sync|validate).*", "parsed", _AWS),

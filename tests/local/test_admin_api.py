@@ -131,7 +131,9 @@ async def test_the_gateway_rejects_unsigned_requests(
 
 
 async def test_every_route_requires_a_signature(admin: AdminClient) -> None:
-    routes = [one for one in admin.platform.stack.routes if "/webhooks/" not in one.path]
+    # The link in a mail has a token of its own.
+    public = ("/webhooks/", "/listen/")
+    routes = [one for one in admin.platform.stack.routes if not one.path.startswith(public)]
     assert len(routes) == 17
     for route in routes:
         path = route.path.replace("{uuid}", str(uuid.uuid4()))

@@ -25,7 +25,7 @@ from local.testing.platform_thread import PlatformThread
 from tests.support.faulty_proxy import FaultyAws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from local.testing.phone_call import PhoneCall
 
@@ -48,7 +48,7 @@ def dtmf(call, input):
 """
 # Every operation that publish_events uses to publish.
 STEPS = ("SendMessageBatch", "PutEvents", "Publish", "Query")
-FAULTY_REQUESTS = 3  # of each operation: more than one invocation retries by itself
+FAULTY_REQUESTS = 3  # of each operation: more than one invocation makes by itself
 
 
 class FaultyPlatform:
@@ -172,12 +172,12 @@ def check(faulty: FaultyPlatform, phone: Phone, calls: tuple[PhoneCall, PhoneCal
 
 
 def first_requests(
-    when: str, fault: Callable[[], Any], operations: tuple[str, ...] = STEPS
+    when: str, fault: Callable[[], Any], operations: Sequence[str] = STEPS, requests: int = 1
 ) -> Callable[[str, int, Any], Any]:
     """Return a watch with a fault of the first requests of each operation."""
 
     def watch(operation: str, count: int, moment: str) -> Any:
-        is_hit = operation in operations and moment == when and count <= FAULTY_REQUESTS
+        is_hit = operation in operations and moment == when and count <= requests
         return fault() if is_hit else None
 
     return watch
@@ -205,7 +205,8 @@ def test_every_step_that_fails_is_made_up_for(faulty: FaultyPlatform, when: str,
             return "cut"
         return kind
 
-    faulty.aws.watch = first_requests(when, fault)
+    requests = 1 if kind == "kill" else FAULTY_REQUESTS
+    faulty.aws.watch = first_requests(when, fault, requests=requests)
     check(faulty, phone, calls)
     assert {name for name in STEPS if faulty.aws.asked[name]} == set(STEPS)
     phone.reset()
@@ -215,13 +216,13 @@ def test_messages_that_come_again_tell_nothing_new(faulty: FaultyPlatform) -> No
     phone = Phone(faulty.thread)
     calls = play(phone)
     faulty.aws.reset()
-    faulty.aws.watch = first_requests("before", lambda: "error", ("DeleteMessageBatch",))
+    faulty.aws.watch = first_requests("before", lambda: "error", ["DeleteMessageBatch"], 2)
     check(faulty, phone, calls)
     phone.reset()
 
 
 def test_events_that_went_through_the_overflow_queue_are_told(faulty: FaultyPlatform) -> None:
-    faulty.aws.watch = first_requests("before", lambda: "throttle", ("PutItem",))
+    faulty.aws.watch = first_requests("before", lambda: "throttle", ["PutItem"], 4)
     phone = Phone(faulty.thread)
     check(faulty, phone, play(phone))
     phone.reset()

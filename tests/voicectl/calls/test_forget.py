@@ -81,7 +81,8 @@ async def test_a_number_in_the_switchboard_is_named_and_one_of_its_lines_is_reje
     blocked, line = "447700900656", "447700900657"
     file = terminal.folder / "switchboard.json"
     try:
-        for document in ({"lines": {line: {"blocked": [blocked]}}}, {"lines": {line: {}}}):
+        documents: list[Any] = [{"lines": {line: {"blocked": [blocked]}}}, {"lines": {line: {}}}]
+        for document in documents:
             file.write_text(json.dumps(document))
             assert (await terminal("--yes", "switchboard", "set", str(file))).status == 0
             result = await terminal.json("forget", blocked, "--yes")
