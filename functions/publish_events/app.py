@@ -89,7 +89,7 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
         if lambda_context.get_remaining_time_in_millis() < _SPARE:
             raise TooLittleTime("too little time is left")
         message = json_object(record.body, "the message")
-        what = str(message.get("what"))
+        what = message.get("what", "alarm")
         outcome = publish(clients(), message)
     except Exception as error:
         attempt = record.attributes.approximate_receive_count

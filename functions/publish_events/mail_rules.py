@@ -102,11 +102,12 @@ def _is_message(item: Mapping[str, Any] | None) -> bool:
 
 
 def _is_for_somebody(clients: PublishClients, item: Mapping[str, Any]) -> bool:
-    """Return whether mails are sent, and the caller is not blocked."""
+    """Return whether mails are sent, and the caller is not blocked, as far as is known."""
     if not clients.settings.topic:
         return False
-    from_, to = parties(item, caller_of_recording(clients, item))
-    return not clients.line(to).blocks(from_)
+    caller = caller_of_recording(clients, item)
+    from_, to = parties(item, caller)
+    return caller is None or not clients.line(to).blocks(from_)
 
 
 def _delay(item: Mapping[str, Any], transcript: Mapping[str, Any]) -> timedelta:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,14 +23,14 @@ def send(sqs: Any, url: str, bodies: Sequence[tuple[Mapping[str, Any], int]]) ->
     NotSent
         If SQS refused some of them. Others may be sent.
     """
-    for batch in batched(bodies, _BATCH, strict=False):
+    for start in range(0, len(bodies), _BATCH):
         entries = [
             {
                 "Id": str(index),
                 "MessageBody": json.dumps(body, separators=(",", ":")),
                 "DelaySeconds": delay,
             }
-            for index, (body, delay) in enumerate(batch)
+            for index, (body, delay) in enumerate(bodies[start : start + _BATCH])
         ]
         failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", [])
         if failed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from contextlib import ExitStack
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import boto3
@@ -15,6 +16,7 @@ from tests.support.fake_vonage import secret
 from tests.support.faulty_proxy import FaultyAws
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from tests.support.vonage_files import VonageFiles
@@ -176,10 +178,14 @@ class RecordingStack:
         return client
 
 
-def message(fields: dict[str, Any], received_at: float = 1_800_000_000.0, **state: str) -> str:
+def message(
+    fields: dict[str, Any],
+    received_at: float = 1_800_000_000.0,
+    state: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Return the message that the webhook function sends for an event.
 
     ``state`` are the parameters of the URL that a flow gave the recording.
     """
     job = {"method": "POST", "body": json.dumps(fields), "received_at": received_at}
-    return json.dumps(job | {"own": sorted(state), "state": state})
+    return json.dumps(job | {"own": sorted(state), "state": dict(state)})

@@ -54,7 +54,7 @@ class SampleRecording:
     @property
     def body(self) -> str:
         """The queue message for it."""
-        return message(self.fields, **self.state)
+        return message(self.fields, state=self.state)
 
     @property
     def key(self) -> str:

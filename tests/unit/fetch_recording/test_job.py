@@ -115,7 +115,7 @@ LABELED = {"purpose": "voicemail", "line": "442079460000", "flow": "reception", 
     ],
 )
 def test_the_url_of_a_recording_labels_it(state: dict[str, str], labels: dict[str, object]) -> None:
-    assert job_of(message(recorded(conversation()), **state)).labels == labels
+    assert job_of(message(recorded(conversation()), state=state)).labels == labels
 
 
 @pytest.mark.parametrize("state", [None, [], "voicemail", {"purpose": 7, "line": None}])

@@ -73,13 +73,18 @@ def harness(stack: PublishStack, functions: FunctionProcesses) -> PublishHarness
     return PublishHarness(stack, functions)
 
 
-def call(stack: PublishStack, *, leg: str = LEG, rung: bool = True, **more: Any) -> list[Any]:
-    """Store the events of a call that nobody answers, and return their records in the stream.
-
-    Each leg has a number of its own in its UUID, so that calls of other tests are not found.
-    """
-    of = more.pop("of", None) or conversation()
-    begun = {"uuid": leg, "from": CALLER, "to": CALLED, **more}
+def call(
+    stack: PublishStack,
+    *,
+    of: str | None = None,
+    leg: str = LEG,
+    caller: str | None = CALLER,
+    direction: str = "inbound",
+    rung: bool = True,
+) -> list[dict[str, Any]]:
+    """Store the events of a call that nobody answers, and return their records in the stream."""
+    of = of or conversation()
+    begun: dict[str, Any] = {"uuid": leg, "from": caller, "to": CALLED, "direction": direction}
     other = {"uuid": SECOND_LEG, "direction": "outbound", "from": CALLED, "to": "447700900001"}
     at = "2026-03-29T21:20:{:02}.500Z".format
     fields = [

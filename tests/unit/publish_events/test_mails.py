@@ -105,7 +105,7 @@ def test_a_blocked_caller_sends_no_mail_but_events(
     lined: PublishHarness, caller: str | None
 ) -> None:
     of, own = conversation(), leg()
-    records = call(lined.stack, of=of, leg=own, **{"from": caller})
+    records = call(lined.stack, of=of, leg=own, caller=caller)
     recording = a_message(lined.stack, of)
     lined.run(*records, recording, lined.stack.lost(of, f"r-{uuid.uuid4()}", **VOICEMAIL))
     assert lined.stack.mails() == []
@@ -179,6 +179,12 @@ def test_a_message_that_could_not_be_fetched_sends_its_mail_only(harness: Publis
 def test_a_lost_recording_that_is_no_message_sends_no_mail(harness: PublishHarness) -> None:
     harness.run(harness.stack.lost(conversation(), f"r-{uuid.uuid4()}"))
     assert harness.stack.mails() == []
+
+
+def test_a_message_whose_caller_is_not_stored_is_not_blocked(lined: PublishHarness) -> None:
+    """The line blocks callers who withhold their number, and this one is not known to do so."""
+    lined.run(a_message(lined.stack, conversation()))
+    assert subjects(lined) == ["Voicemail from an unknown number (0:23)"]
 
 
 # The transcript

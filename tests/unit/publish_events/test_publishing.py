@@ -114,7 +114,7 @@ def test_a_placed_call_has_no_caller_who_missed_anybody(harness: PublishHarness)
 
 
 def test_a_caller_who_withholds_the_number_is_unknown(harness: PublishHarness) -> None:
-    records = call(harness.stack, leg="5" * 32, **{"from": None})
+    records = call(harness.stack, leg="5" * 32, caller=None)
     harness.run(*records)
     detail = published(harness)["voice.call.completed"]
     assert detail["from"] is None
@@ -229,7 +229,8 @@ def test_a_publication_whose_answer_is_lost_is_repeated_with_the_same_id(
 
 
 def test_one_message_that_fails_does_not_repeat_another(harness: PublishHarness) -> None:
-    good = {"what": "emitted", "conversation": "CON-1", "time": "2026-03-29T21:20:05.582Z"}
+    good: dict[str, Any] = {"what": "emitted", "conversation": "CON-1"}
+    good |= {"time": "2026-03-29T21:20:05.582Z"}
     good |= {"id": "d-0", "name": "a.b", "data": {}, "flow": "x"}
     assert harness.receive_queue(good, "not JSON", {"what": "tomorrow"}, good) == ["1", "2"]
     assert len(harness.stack.events()) == 2
