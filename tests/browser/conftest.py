@@ -59,6 +59,19 @@ def answer(call):
     return [ncco.talk(_WORDS["goodbye"])]
 '''
 RAISES_LINE = 8
+# A flow that fails when a key is pressed.
+RAISES_ON_KEY = '''"""Fail on each key."""
+
+from voicekit import ncco
+
+
+def answer(call):
+    return [ncco.talk("Press a key, please."), ncco.input(dtmf=ncco.dtmf(max_digits=1))]
+
+
+def dtmf(call, input):
+    raise ValueError("this key opens nothing")
+'''
 CLOSED = "We are closed. Please call again tomorrow."
 SWITCHBOARD = {"closed": {"announcement": CLOSED}, "dialing": "off"}
 
@@ -205,7 +218,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def editable(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
-    """A platform whose flows a test can edit; the flow ``raises`` fails."""
+    """A platform whose flows a test can edit; two of them fail."""
     root = tmp_path_factory.mktemp("application")
     for name in PARTS:
         part = ROOT / name
@@ -214,6 +227,7 @@ async def editable(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
         else:
             shutil.copy(part, root / name)
     (root / "functions/flows/raises.py").write_text(RAISES)
+    (root / "functions/flows/raises_on_key.py").write_text(RAISES_ON_KEY)
     options = PlatformOptions(parameters={"DefaultFlow": "greet", "NumberFlows": NUMBERED_FLOWS})
     async with LocalPlatform(root, options) as running:
         yield running
@@ -292,3 +306,17 @@ async def hang_up_all(vonage_url: str) -> None:
                     pass
         async with http.put("/sim/faults", json={}):
             pass
+
+
+async def open_call(http: aiohttp.ClientSession, number: str, own: str) -> str:
+    """Place a call at the simulator; return the uuid of its leg."""
+    async with http.post("/sim/calls", json={"from": own, "to": number}) as response:
+        assert response.status == 201, await response.text()
+        uuid: str = (await response.json())["uuid"]
+        return uuid
+
+
+async def press(http: aiohttp.ClientSession, leg: str, digits: str) -> None:
+    """Press DTMF digits."""
+    async with http.post(f"/sim/calls/{leg}/digits", json={"digits": digits}) as response:
+        assert response.status < 300, await response.text()
