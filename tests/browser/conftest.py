@@ -320,3 +320,12 @@ async def press(http: aiohttp.ClientSession, leg: str, digits: str) -> None:
     """Press DTMF digits."""
     async with http.post(f"/sim/calls/{leg}/digits", json={"digits": digits}) as response:
         assert response.status < 300, await response.text()
+
+
+async def set_faults(platform: LocalPlatform, **faults: object) -> None:
+    """Turn on exactly these faults."""
+    async with (
+        aiohttp.ClientSession(platform.vonage.http_url) as http,
+        http.put("/sim/faults", json=faults) as response,
+    ):
+        assert response.status == 200

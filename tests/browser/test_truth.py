@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import CLOSED, NUMBERS, RAISES_LINE
+from tests.browser.conftest import CLOSED, NUMBERS, RAISES_LINE, set_faults
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,15 +32,6 @@ def call_of(user: User) -> Locator:
 def line_of(user: User, text: str) -> Locator:
     """Return the first event with this text, and what is below it."""
     return user.events.get_by_role("listitem").filter(has_text=text).first
-
-
-async def set_faults(platform: LocalPlatform, **faults: object) -> None:
-    """Turn on exactly these faults."""
-    async with (
-        aiohttp.ClientSession(platform.vonage.http_url) as http,
-        http.put("/sim/faults", json=faults) as response,
-    ):
-        assert response.status == 200
 
 
 async def test_the_flow_is_the_one_that_answers_although_events_overtake_it(
@@ -132,7 +122,8 @@ async def test_refused_signatures_retries_and_the_fallback_are_named_where_they_
     answer = line_of(user, "/webhooks/answer")
     await expect(answer).to_contain_text("Refused")
     await expect(answer).to_contain_text("Fault: wrong_secret")
-    await expect(line_of(user, "/webhooks/fallback")).to_contain_text("Refused")
+    await expect(answer).to_contain_text("Vonage asks the fallback URL.")
+    await expect(line_of(user, "/webhooks/fallback")).to_contain_text("HTTP status 401")
     await user.is_over()
     await expect(call_of(user)).to_contain_text("refused signatures")
 
