@@ -66,7 +66,8 @@ from voicekit import ncco
 
 
 def answer(call):
-    return [ncco.talk("Press a key, please."), ncco.input(dtmf=ncco.dtmf(max_digits=1))]
+    key = ncco.input(dtmf=ncco.dtmf(max_digits=1), event_url=call.url("dtmf"))
+    return [ncco.talk("Press a key, please."), key]
 
 
 def dtmf(call, input):
