@@ -15,11 +15,13 @@ SAM_VENV := .venv-sam
 # The scanners have their own environment too: they pin other versions of the project's packages.
 SCAN_VENV := .venv-scan
 SCAN := $(SCAN_VENV)/bin/python -m tests.scans
+# Vonage's packages for Node, which only the tests of the simulator use.
+SDK := .sdk
 sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-voicectl test-docs test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
+.PHONY: help install demo up sam-local test test-voicectl test-docs test-sdk test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
 help: ## list all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +41,14 @@ demo: install ## run Vonage's Voice code snippets as simulated calls
 
 up: install ## start the local stack and the web console; OPTIONS=--open opens it; Ctrl-C stops it
 	@$(RUN) -m local $(OPTIONS)
+
+$(SDK)/.installed: tests/sdk/package.json
+	@command -v npm >/dev/null || { echo "error: no npm on the PATH; install Node.js 20 or later" >&2; exit 1; }
+	@mkdir -p $(SDK)
+	@cp tests/sdk/package.json $(SDK)
+	@echo "installing Vonage's packages for Node into $(SDK) (half a minute, once)"
+	@npm install --prefix $(SDK) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
 
 $(SAM_VENV)/.installed: export PYENV_VERSION := 3.13
 $(SAM_VENV)/.installed: pyproject.toml constraints-sam.txt
@@ -62,6 +72,9 @@ test-docs: install ## test every command, link, and code block in the documentat
 	$(RUN) -m pytest tests/docs
 
 chromium = command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "error: no Chromium on the PATH; install it (apt-get install chromium) or set CHROMIUM" >&2; exit 1; }
+
+test-sdk: install $(SDK)/.installed ## test the simulator with Vonage's SDKs for Python and Node, and the Node CLI
+	$(RUN) -m pytest -n auto tests/sdk
 
 test-browser: install ## test the web console in Chromium
 	@$(chromium)
@@ -132,4 +145,4 @@ constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## update th
 	@mv constraints.new constraints-bench.txt
 
 clean: ## remove everything built or installed
-	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SDK) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,128 +1,127 @@
-"""`python -m vonage_simulator`: the simulator as a command, for any Vonage Voice application."""
+"""`vonage-simulator`: the simulator as a command, for any Vonage Voice application."""
 
 import argparse
 import asyncio
+import contextlib
+import errno
+import json
 import logging
+import os
+import shlex
 import signal
+import socket
 import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
-from .account import make_keys
-from .calibration import CalibrationError, calibrated
+from .calibration import CalibrationError
+from .command_options import complete, parser, read_key, settings_from
+from .console import ConsoleServer
 from .http_helpers import without_traceback
-from .server import Simulator
-from .settings import HOSTS_OF_REGIONS, SimulatorSettings, WebhookTarget
+from .journal_log import JournalLog, json_line, text_line
+from .server import Simulator, is_open
+from .settings import SimulatorSettings
+from .state_folder import StateFolderError, open_state_folder
+
+PORT_IN_USE = "Choose other ports with --http-port and --tls-port; 0 selects a free one"
+# Which programs trust the CA through which environment variable.
+CA_VARIABLES = (
+    ("Node", "NODE_EXTRA_CA_CERTS"),
+    ("Python", "REQUESTS_CA_BUNDLE"),
+    ("OpenSSL, Go, Ruby", "SSL_CERT_FILE"),
+)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Build the argument parser."""
-    options = argparse.ArgumentParser(
-        prog="python -m vonage_simulator",
-        description="Run a simulated Vonage Voice platform on this machine. Ctrl-C stops it.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = options.add_argument
-    add("--answer-url", help="answer URL of the application")
-    add("--answer-method", choices=("GET", "POST"), default="GET")
-    add("--event-url", help="event URL of the application")
-    add("--event-method", choices=("GET", "POST"), default="POST")
-    add("--fallback-url", help="fallback URL, requested if another webhook fails")
-    add("--number", action="append", help="number of the account; repeat for more numbers")
-    add("--key", type=Path, help="private key file of the application; created if it doesn't exist")
-    add("--application-id", help="derived from the seed if omitted")
-    add("--api-key", default="abcd1234")
-    add("--api-secret", help="random at each start if omitted")
-    add("--signature-secret", help="random at each start if omitted")
-    add("--unsigned", action="store_true", help="send webhooks without a signature")
-    add("--http-port", type=int, default=8080, help="port for HTTP; 0 selects a free one")
-    add("--tls-port", type=int, default=8443, help="port for HTTPS; 0 selects a free one")
-    add("--ca-file", help="file to write the CA certificate of the HTTPS port to")
-    add("--public-scheme", choices=("https", "http"), default="https",
-        help="scheme of region_url and recording_url")  # fmt: skip
-    add("--region", choices=tuple(HOSTS_OF_REGIONS), default="eu-west")
-    add("--speed", type=float, default=1.0, help="clock seconds per real second; 0 stops the clock")
-    add("--calibration", type=Path, help="calibration file from `python -m voicectl capture`")
-    add("--seed", type=int, default=1, help="seed of ids and random choices")
-    return options
-
-
-def settings_from(arguments: argparse.Namespace, public_key: str | None) -> SimulatorSettings:
-    """Build the settings from parsed arguments."""
-    answer = arguments.answer_url and WebhookTarget(arguments.answer_url, arguments.answer_method)
-    event = arguments.event_url and WebhookTarget(
-        arguments.event_url, arguments.event_method, read_ms=10_000
-    )
-    fallback = arguments.fallback_url and WebhookTarget(
-        arguments.fallback_url, arguments.answer_method
-    )
-    numbers = tuple(number.removeprefix("+") for number in arguments.number or ["447700900001"])
-    settings = SimulatorSettings(
-        http_port=arguments.http_port,
-        tls_port=arguments.tls_port,
-        application_id=arguments.application_id,
-        public_key=public_key,
-        api_key=arguments.api_key,
-        api_secret=arguments.api_secret,
-        signature_secret=arguments.signature_secret,
-        signed_callbacks=not arguments.unsigned,
-        answer=answer or None,
-        event=event or None,
-        fallback=fallback or None,
-        numbers=numbers,
-        region=arguments.region,
-        public_scheme=arguments.public_scheme,
-        ca_file=arguments.ca_file,
-        speed=arguments.speed,
-        seed=arguments.seed,
-    )
-    return calibrated(settings, arguments.calibration)
-
-
-def read_key(path: Path | None) -> str | None:
-    """Read a private key from a file, creating the file with a new key if it doesn't exist.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read or created.
-    """
-    if path is None:
-        return None
-    if not path.exists():
-        private_key, _ = make_keys()
-        path.touch(mode=0o600)
-        path.write_text(private_key)
-    return path.read_text()
-
-
-async def serve(settings: SimulatorSettings) -> None:
+async def serve(settings: SimulatorSettings, arguments: argparse.Namespace) -> None:
     """Run the simulator until SIGINT, SIGTERM or, unless nohup ignores it, SIGHUP."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, stopping.set)
-    async with Simulator(settings) as simulator:
-        for name, value in described(simulator):
-            print(f"{name:<17} {value}", flush=True)
+    log = None
+    async with Simulator(settings) as simulator, web_console(simulator, arguments) as console:
+        if arguments.json:
+            print(started_line(simulator, console, arguments.key), flush=True)
+        else:
+            for name, value in [("web console", console.url), *described(simulator, arguments.key)]:
+                print(f"{name:<17} {value}", flush=True)
+        if not arguments.quiet:
+            log = JournalLog(simulator.journal, sys.stdout, line_format(arguments.json))
         await stopping.wait()
+    if log is not None:
+        await log.stop()
 
 
-def described(simulator: Simulator) -> list[tuple[str, str]]:
+@contextlib.asynccontextmanager
+async def web_console(
+    simulator: Simulator, arguments: argparse.Namespace
+) -> AsyncIterator[ConsoleServer]:
+    """Serve the web console, on its port or a free one."""
+    numbers = [{"number": number, "flow": None} for number in simulator.settings.numbers]
+    console = ConsoleServer(
+        {"numbers": numbers, "vonage_url": simulator.http_url},
+        (simulator.api_secret, simulator.signature_secret),
+    )
+    try:
+        listening = socket.create_server(("127.0.0.1", arguments.console_port))
+    except OSError:
+        listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    await console.start(listening)
+    try:
+        yield console
+    finally:
+        await console.stop()
+
+
+def line_format(is_json: bool) -> Callable[[dict[str, Any]], str]:
+    """Return how to format a line: colored only on a terminal, and not if NO_COLOR is set."""
+    if is_json:
+        return json_line
+    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return lambda fields: text_line(fields, colored)
+
+
+def described(simulator: Simulator, key_file: Path | None) -> list[tuple[str, str]]:
     """Return the addresses and credentials to print at startup."""
+    settings = simulator.settings
+    ca_file = shlex.quote(str(Path(simulator.ca_file).absolute()))
     lines = [
         ("API", simulator.http_url),
         ("API over TLS", simulator.tls_url),
         ("CA file", simulator.ca_file),
-        ("numbers", ", ".join(simulator.settings.numbers)),
+        *((name, f"export {variable}={ca_file}") for name, variable in CA_VARIABLES),
+        ("curl", f"curl --cacert {ca_file} {simulator.tls_url}"),
+        ("numbers", ", ".join(settings.numbers)),
         ("application id", simulator.application_id),
+        ("private key", "created for this run; use --state or --key to keep it"),
         ("API key", simulator.api_key),
         ("API secret", simulator.api_secret),
         ("signature secret", simulator.signature_secret),
     ]
-    if simulator.private_key is not None:
-        lines.append(("private key", "created for this run; use --key FILE to keep it"))
+    if key_file is not None:
+        lines = [(name, str(key_file) if name == "private key" else it) for name, it in lines]
+    if is_open(settings.host):
+        lines.insert(0, ("warning", f"open to other machines, because of --host {settings.host}"))
     return lines
+
+
+def started_line(simulator: Simulator, console: ConsoleServer, key_file: Path | None) -> str:
+    """Return what a program needs to know at startup as JSON, without the secrets."""
+    fields = {
+        "kind": "started",
+        "api": simulator.http_url,
+        "api_over_tls": simulator.tls_url,
+        "ca_file": simulator.ca_file,
+        "console": console.url,
+        "numbers": simulator.settings.numbers,
+        "application_id": simulator.application_id,
+        "api_key": simulator.api_key,
+        "key_file": None if key_file is None else str(key_file),
+    }
+    return json.dumps(fields)
 
 
 def main() -> int:
@@ -130,11 +129,24 @@ def main() -> int:
     arguments = parser().parse_args()
     logging.getLogger("aiohttp.server").addFilter(without_traceback)
     try:
-        asyncio.run(serve(settings_from(arguments, read_key(arguments.key))))
-    except (OSError, ValueError, CalibrationError) as error:
-        print(f"cannot start: {error}", file=sys.stderr)
-        return 2
+        if arguments.state is not None:
+            complete(arguments, open_state_folder(arguments.state))
+        settings = settings_from(arguments, read_key(arguments.key))
+        asyncio.run(serve(settings, arguments))
+    except socket.gaierror as error:
+        return _fail(f"--host {arguments.host}: {error.strerror}; use 127.0.0.1 or 0.0.0.0")
+    except OSError as error:
+        return _fail(f"{error}. {PORT_IN_USE}" if error.errno == errno.EADDRINUSE else str(error))
+    except (ValueError, CalibrationError, StateFolderError) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:  # before the simulator handles it
+        return 130
     return 0
+
+
+def _fail(reason: str) -> int:
+    print(f"cannot start: {reason}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

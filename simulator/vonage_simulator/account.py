@@ -11,6 +11,15 @@ from .settings import WebhookTarget
 
 
 @dataclass(eq=False)
+class ClientUser:
+    """A user of an application; `fields` are those that a request sets, such as `display_name`."""
+
+    id: str
+    name: str
+    fields: dict[str, Any]
+
+
+@dataclass(eq=False)
 class Application:
     """A Vonage application; `capabilities` is what the Application API returns."""
 
@@ -24,7 +33,8 @@ class Application:
     signed: bool = True
     region: str = ""
     capabilities: dict[str, Any] = field(default_factory=dict)
-    privacy: dict[str, Any] = field(default_factory=lambda: {"improve_ai": False})
+    privacy: dict[str, Any] = field(default_factory=lambda: {"improve_ai": True})
+    users: dict[str, ClientUser] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

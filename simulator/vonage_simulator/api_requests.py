@@ -1,4 +1,7 @@
-"""Validate Voice API requests: names, types and ranges. Each error names its parameter."""
+"""Validate Voice API requests: types and ranges. Each error names its parameter.
+
+Unknown members are ignored, as Vonage does: SDKs and samples send some, such as `id` and `limit`.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,22 +15,6 @@ from .json_fields import FieldError
 from .ncco import MachineDetection, Step
 from .settings import Method, WebhookTarget
 
-CREATE_FIELDS = frozenset(
-    {
-        "to",
-        "from",
-        "random_from_number",
-        "ncco",
-        "answer_url",
-        "answer_method",
-        "event_url",
-        "event_method",
-        "machine_detection",
-        "advanced_machine_detection",
-        "length_timer",
-        "ringing_timer",
-    }
-)
 STATUSES = (
     "started",
     "ringing",
@@ -41,22 +28,7 @@ STATUSES = (
     "timeout",
     "unanswered",
 )
-FILTERS = frozenset(
-    {
-        "status",
-        "date_start",
-        "date_end",
-        "page_size",
-        "record_index",
-        "order",
-        "conversation_uuid",
-    }
-)
 LEG_ACTIONS = ("hangup", "mute", "unmute", "earmuff", "unearmuff", "transfer")
-# SDKs send these in addition to the documented fields (node snippets: action; PHP: uuid).
-TOLERATED = frozenset({"action", "uuid"})
-TALK_FIELDS = frozenset({"text", "language", "style", "premium", "voice_name", "loop", "level"})
-STREAM_FIELDS = frozenset({"stream_url", "loop", "level"})
 
 
 @dataclass(frozen=True)
@@ -95,7 +67,6 @@ def new_call(
     FieldError
         With the invalid parameter.
     """
-    reject_unknown(fields, CREATE_FIELDS)
     to = fields.get("to")
     if not isinstance(to, list) or len(to) != 1:
         raise FieldError("to", "must be an array of exactly one endpoint")
@@ -117,8 +88,8 @@ def new_call(
         detection=ncco.parse_machine_detection(
             fields, "machine_detection", "advanced_machine_detection"
         ),
-        limit=_strict_integer(fields, "length_timer", 7200, 1, 86_400),
-        ring_time=_strict_integer(fields, "ringing_timer", 60, 1, 120),
+        limit=json_fields.integer(fields, "length_timer", 7200, 1, 86_400) or 7200,
+        ring_time=json_fields.integer(fields, "ringing_timer", 60, 1, 120) or 60,
     )
 
 
@@ -126,7 +97,7 @@ def _caller(
     fields: dict[str, Any], application: Application, account: SimulatedAccount, choose_number: Any
 ) -> Endpoint:
     sender = fields.get("from")
-    if _strict_boolean(fields, "random_from_number"):
+    if json_fields.boolean(fields, "random_from_number"):
         if sender is not None:
             raise FieldError("random_from_number", "cannot be used together with from")
         numbers = account.numbers_of(application)
@@ -135,14 +106,16 @@ def _caller(
         return Endpoint("phone", choose_number(numbers))
     if sender is None:
         raise FieldError("from", "is required")
-    if not isinstance(sender, dict):
-        raise FieldError("from", "Invalid type parameter provided")
-    if sender.get("type") != "phone":
-        raise FieldError("type", "Invalid type parameter provided")
-    number = sender.get("number")
-    if isinstance(number, str) and number.startswith(("sip:", "sips:")):
-        return Endpoint("sip", number)
-    return Endpoint("phone", endpoints.phone_number(sender, "number"))
+    if isinstance(sender, dict):
+        if sender.get("type") != "phone":
+            raise FieldError("type", "Invalid type parameter provided")
+        name = "number"
+    else:  # samples send the number itself
+        sender, name = fields, "from"
+    text = json_fields.numeral(sender, name) or ""
+    if text.startswith(("sip:", "sips:")):
+        return Endpoint("sip", text)
+    return Endpoint("phone", endpoints.phone_number(sender, name))
 
 
 def _source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
@@ -178,13 +151,11 @@ def transfer_source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
     FieldError
         With the invalid parameter.
     """
-    reject_unknown(fields, frozenset({"destination"}))
     destination = fields.get("destination")
     if not isinstance(destination, dict):
         raise FieldError("destination", "is required")
     if destination.get("type") != "ncco":
         raise FieldError("type", "Invalid type parameter provided")
-    reject_unknown(destination, frozenset({"type", "url", "ncco"}))
     if ("ncco" in destination) == ("url" in destination):
         raise FieldError("destination", "exactly one of url and ncco is required")
     if "ncco" in destination:
@@ -195,7 +166,7 @@ def transfer_source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
     return WebhookTarget(url, "GET")
 
 
-def check_playback(fields: dict[str, Any], allowed: frozenset[str]) -> int:
+def check_playback(fields: dict[str, Any]) -> int:
     """Validate the options that talk and stream share; return the loop count.
 
     Raises
@@ -203,9 +174,8 @@ def check_playback(fields: dict[str, Any], allowed: frozenset[str]) -> int:
     FieldError
         With the invalid parameter.
     """
-    reject_unknown(fields, allowed | TOLERATED)
     json_fields.number(fields, "level", 0, -1, 1)
-    return _strict_integer(fields, "loop", 1, 0, 1_000_000)
+    return ncco.loop_count(fields)
 
 
 def check_style(fields: dict[str, Any]) -> None:
@@ -216,26 +186,23 @@ def check_style(fields: dict[str, Any]) -> None:
     FieldError
         With the invalid parameter.
     """
-    _strict_integer(fields, "style", 0, 0, 1000)
-    _strict_boolean(fields, "premium")
+    json_fields.integer(fields, "style", 0, 0, 1000)
+    json_fields.boolean(fields, "premium")
     json_fields.string(fields, "voice_name")
 
 
 def dtmf_digits(fields: dict[str, Any]) -> str:
-    """Validate PUT …/dtmf; the curl snippet sends a bare number.
+    """Validate PUT …/dtmf.
 
     Raises
     ------
     FieldError
         If there are none, or if they contain other characters.
     """
-    reject_unknown(fields, frozenset({"digits"}) | TOLERATED)
-    value = fields.get("digits")
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not json_fields.DIGITS.fullmatch(value) or len(value) > 500:
-        raise FieldError("digits", "can contain the digits 0-9, * and #, and p")
-    return value
+    digits = json_fields.digits(fields, "digits")
+    if not digits:
+        raise FieldError("digits", "is required")
+    return digits
 
 
 def list_filter(query: dict[str, str]) -> Filter:
@@ -246,7 +213,6 @@ def list_filter(query: dict[str, str]) -> Filter:
     FieldError
         With the invalid parameter.
     """
-    reject_unknown(query, FILTERS)
     return Filter(
         status=json_fields.choice(query, "status", None, STATUSES),
         since=_timestamp(query, "date_start"),
@@ -256,19 +222,6 @@ def list_filter(query: dict[str, str]) -> Filter:
         descending=json_fields.choice(query, "order", "asc", ("asc", "desc")) == "desc",
         conversation_uuid=json_fields.string(query, "conversation_uuid"),
     )
-
-
-def reject_unknown(fields: dict[str, Any], allowed: frozenset[str]) -> None:
-    """Raise FieldError for the first name that is not allowed.
-
-    Raises
-    ------
-    FieldError
-        With the first unknown name.
-    """
-    for name in fields:
-        if name not in allowed:
-            raise FieldError(str(name)[:100], "Unknown parameter")
 
 
 def _timestamp(query: dict[str, str], name: str) -> float | None:
@@ -286,18 +239,3 @@ def _timestamp(query: dict[str, str], name: str) -> float | None:
 
 def _method(fields: dict[str, Any], name: str, default: Method) -> Method:
     return "GET" if json_fields.method(fields, name, default) == "GET" else "POST"
-
-
-def _strict_integer(fields: dict[str, Any], name: str, default: int, low: int, high: int) -> int:
-    """Return a JSON integer; for these fields, the REST API does not accept numbers as text."""
-    value = fields.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise FieldError(name, f"must be an integer between {low} and {high}")
-    return value
-
-
-def _strict_boolean(fields: dict[str, Any], name: str) -> bool:
-    value = fields.get(name, False)
-    if not isinstance(value, bool):
-        raise FieldError(name, "must be true or false")
-    return value

@@ -6,6 +6,7 @@ from collections import OrderedDict
 import aiohttp
 
 from .clock import Clock
+from .url_map import MappedClient
 
 FILE_BYTES = 10 * 1024 * 1024
 CACHED_FILES = 20
@@ -37,14 +38,14 @@ class AudioCache:
         """Return the file at a URL as it was last played, or None."""
         return self._played.get(url)
 
-    async def fetch(self, session: aiohttp.ClientSession, url: str) -> bytes | None:
+    async def fetch(self, session: MappedClient, url: str) -> bytes | None:
         """Return the file at a URL, or None if it cannot be fetched or is too large."""
         cached = self._cache.get(url)
         if cached is not None and cached[0] > self._clock.now():
             return cached[1]
         try:
             async with session.get(url, timeout=TIMEOUT) as response:
-                content = await response.content.read(FILE_BYTES + 1)
+                content: bytes = await response.content.read(FILE_BYTES + 1)
                 while len(content) <= FILE_BYTES and not response.content.at_eof():
                     content += await response.content.read(FILE_BYTES + 1 - len(content))
                 if response.status != 200 or len(content) > FILE_BYTES:

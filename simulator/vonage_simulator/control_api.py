@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from . import audio, json_fields, leg_lifecycle, microphone, ncco_runner, playback
+from .account import Application
 from .endpoints import Endpoint, phone_number
 from .errors import ApiError, invalid, not_found
 from .http_helpers import read_object
@@ -85,16 +86,14 @@ class ControlApi:
         state = self._state
         try:
             caller, answer_fields = _caller(fields)
-            number = phone_number(fields, "to")
+            callee = _called_party(fields, caller)
             answer_url = json_fields.string(fields, "answer_url", 8192)
             if answer_url is not None and not json_fields.is_url(answer_url):
                 raise FieldError("answer_url", "must be a URL")
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        application = state.account.application_of(number)
-        if application is None:
-            raise ApiError(404, {"title": "No application is linked to that number"})
-        leg = ncco_runner.new_inbound_leg(state, application, caller, Endpoint("phone", number))
+        application = self._called_application(fields, callee)
+        leg = ncco_runner.new_inbound_leg(state, application, caller, callee)
         leg.answer_extra = answer_fields
         if answer_url is not None:
             default_target = application.answer or WebhookTarget(answer_url)
@@ -303,6 +302,17 @@ class ControlApi:
         finally:
             journal.leave(listener)
 
+    def _called_application(self, fields: dict[str, Any], callee: Endpoint) -> Application:
+        """Return the number's application; without a number, `application_id` or the first one."""
+        account = self._state.account
+        application = account.application_of(callee.address)
+        if not callee.address:
+            first = next(iter(account.applications), "")
+            application = account.applications.get(str(fields.get("application_id", first)))
+        if application is None:
+            raise ApiError(404, {"title": "No application is linked to that number"})
+        return application
+
     def _leg(self, request: web.Request) -> Leg:
         leg = self._state.legs.get(request.match_info["uuid"])
         if leg is None:
@@ -325,7 +335,8 @@ class ControlApi:
 def _caller(fields: dict[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
     """Return the caller, and further fields of the answer webhook.
 
-    The caller is a number, a SIP URI with `sip_headers`, or a Client SDK user with `custom_data`.
+    The caller is a number, null if it is withheld, a SIP URI with `sip_headers`, or a Client SDK
+    user with `custom_data`.
     """
     answer_fields: dict[str, Any] = {}
     user = json_fields.string(fields, "from_user")
@@ -342,7 +353,16 @@ def _caller(fields: dict[str, Any]) -> tuple[Endpoint, dict[str, Any]]:
             elif name.startswith("X-") and not name.startswith("X-Nexmo"):
                 answer_fields[f"SipHeader_{name}"] = value
         return Endpoint("sip", sender), answer_fields
+    if sender is None and "from" in fields:
+        return Endpoint("phone", ""), answer_fields
     return Endpoint("phone", phone_number(fields, "from")), answer_fields
+
+
+def _called_party(fields: dict[str, Any], caller: Endpoint) -> Endpoint:
+    """Return the called number; only a Client SDK user can call without one."""
+    if caller.kind == "app" and fields.get("to") is None:
+        return Endpoint("app", "")
+    return Endpoint("phone", phone_number(fields, "to"))
 
 
 def _callee(fields: dict[str, Any]) -> CalleeBehavior:

@@ -1,6 +1,7 @@
 """Move legs between conversations: named conversations with moderators, transfers, leaving."""
 
 from . import record_action, webhook_payloads
+from .event_urls import event_target
 from .legs import Conversation, HangUp, Leg
 from .ncco import Conversation as ConversationAction
 from .ncco import Transfer as TransferAction
@@ -19,9 +20,8 @@ def move(state: SimulatorState, leg: Leg, conversation: Conversation) -> None:
     state.journal.write(
         "transfer", uuid=leg.uuid, conversation_uuid=conversation.uuid, left=previous.uuid
     )
-    state.report(
-        leg, leg.application.event, webhook_payloads.transfer_event(leg, previous, now), "transfer"
-    )
+    fields = webhook_payloads.transfer_event(leg, previous, now)
+    state.report(leg, event_target(leg), fields, "transfer")
 
 
 async def enter(state: SimulatorState, leg: Leg, action: ConversationAction) -> bool:

@@ -8,8 +8,6 @@ from . import json_fields
 from .json_fields import FieldError
 
 AUDIO_TYPES = tuple(f"audio/l16;rate={rate}" for rate in (8000, 16000, 24000))
-# WebSocket headers as compact JSON (NCCO reference: connect, websocket).
-WEBSOCKET_HEADER_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,12 @@ class Endpoint:
         """Whether a leg to it costs nothing: only phone and SIP legs are charged."""
         return self.kind not in ("phone", "sip")
 
+    def check_headers(self, longest: int) -> None:
+        """Raise FieldError if a WebSocket's headers have more bytes than that, as compact JSON."""
+        size = len(json.dumps(self.headers, separators=(",", ":")))
+        if self.kind == "websocket" and size > longest:
+            raise FieldError("headers", f"can have up to {longest} bytes")
+
     def view(self) -> dict[str, Any]:
         """Build the endpoint's JSON as the REST API returns it."""
         if self.kind == "phone":
@@ -59,13 +63,7 @@ class Endpoint:
         }
 
 
-FIELDS = {
-    "phone": {"type", "number", "dtmfAnswer", "shaken", "onAnswer"},
-    "sip": {"type", "uri", "user", "domain", "headers", "standardHeaders", "standard_headers"},
-    "websocket": {"type", "uri", "content-type", "headers", "authorization"},
-    "vbc": {"type", "extension"},
-    "app": {"type", "user"},
-}
+KINDS = ("phone", "sip", "websocket", "vbc", "app")
 
 
 def parse(fields: Any) -> Endpoint:
@@ -79,7 +77,7 @@ def parse(fields: Any) -> Endpoint:
     if not isinstance(fields, dict):
         raise FieldError("endpoint", "must be an object")
     kind = fields.get("type")
-    if not isinstance(kind, str) or kind not in FIELDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise FieldError("type", "Invalid type parameter provided")
     if kind == "phone":
         return _phone(fields)
@@ -88,7 +86,7 @@ def parse(fields: Any) -> Endpoint:
     if kind == "websocket":
         return _websocket(fields)
     name = "user" if kind == "app" else "extension"
-    return Endpoint(kind, _required(name, json_fields.string(fields, name)))
+    return Endpoint(kind, _required(name, json_fields.numeral(fields, name)))
 
 
 def phone_number(fields: dict[str, Any], name: str) -> str:
@@ -99,16 +97,14 @@ def phone_number(fields: dict[str, Any], name: str) -> str:
     FieldError
         If it is not 7 to 15 digits.
     """
-    value = fields.get(name)
-    if not isinstance(value, str) or not json_fields.NUMBER.fullmatch(value):
+    value = json_fields.numeral(fields, name)
+    if value is None or not json_fields.NUMBER.fullmatch(value):
         raise FieldError(name, "can contain up to 15 digits prefixed with +")
     return value.removeprefix("+")
 
 
 def _phone(fields: dict[str, Any]) -> Endpoint:
-    digits = fields.get("dtmfAnswer") or ""
-    if not isinstance(digits, str) or (digits and not json_fields.DIGITS.fullmatch(digits)):
-        raise FieldError("dtmfAnswer", "can contain the digits 0-9, * and #, and p")
+    digits = json_fields.digits(fields, "dtmfAnswer")
     on_answer = None
     on_answer_fields = json_fields.mapping(fields, "onAnswer")
     if on_answer_fields is not None:
@@ -145,10 +141,10 @@ def _websocket(fields: dict[str, Any]) -> Endpoint:
     address = _required("uri", json_fields.string(fields, "uri"))
     if not address.startswith(("ws://", "wss://")):
         raise FieldError("uri", "must be a ws or wss address")
-    content_type = json_fields.choice(fields, "content-type", None, AUDIO_TYPES)
+    # Without it, or under a misspelled name such as content_type, the rate is 16 kHz (python-sdk
+    # pull request 292).
+    content_type = json_fields.choice(fields, "content-type", AUDIO_TYPES[1], AUDIO_TYPES)
     headers = json_fields.mapping(fields, "headers") or {}
-    if len(json.dumps(headers, separators=(",", ":"))) > WEBSOCKET_HEADER_BYTES:
-        raise FieldError("headers", f"can have up to {WEBSOCKET_HEADER_BYTES} bytes")
     authorization = json_fields.mapping(fields, "authorization") or {}
     kind = json_fields.choice(authorization, "type", "vonage", ("vonage", "custom"))
     if kind == "custom":
@@ -156,7 +152,7 @@ def _websocket(fields: dict[str, Any]) -> Endpoint:
     return Endpoint(
         "websocket",
         address,
-        content_type=_required("content-type", content_type),
+        content_type=content_type or AUDIO_TYPES[1],
         headers=headers,
         authorization=authorization,
     )

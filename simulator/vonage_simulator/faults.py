@@ -43,6 +43,11 @@ FAULTS: dict[str, tuple[str, float | None]] = {
 }
 
 
+def random_source(seed: int | None, name: str) -> random.Random:
+    """Return a source of random numbers: repeatable with a seed, else different at each start."""
+    return random.Random(None if seed is None else f"{seed}/{name}")  # noqa: S311 no secrets
+
+
 @dataclass
 class Fault:
     """A fault that is on: its probability, its limit, its value, and how often it was triggered."""
@@ -56,7 +61,7 @@ class Fault:
 class Faults:
     """The faults that are on; initially none."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | None) -> None:
         self._seed = seed
         self._faults: dict[str, Fault] = {}
         self._sources: dict[str, random.Random] = {}
@@ -76,14 +81,14 @@ class Faults:
             If a name, a type or a range is invalid; then nothing changes.
         """
         seed = settings.get("seed", self._seed)
-        if isinstance(seed, bool) or not isinstance(seed, int):
+        if isinstance(seed, bool) or not isinstance(seed, int | None):
             raise ValueError("seed must be an integer")
         faults = {
             name: _fault(name, setting) for name, setting in settings.items() if name != "seed"
         }
         self._seed = seed
         self._faults = faults
-        self._sources = {name: random.Random(f"{seed}/{name}") for name in faults}  # noqa: S311 not for secrets
+        self._sources = {name: random_source(seed, name) for name in faults}
 
     def is_triggered(self, name: str, names: list[str] | None = None) -> bool:
         """Return whether this fault is injected now; count it, and add its name to `names`."""

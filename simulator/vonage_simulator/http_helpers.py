@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -38,26 +39,34 @@ async def read_object(request: web.Request) -> dict[str, Any]:
     return fields
 
 
-def has_own_host_and_origin(request: web.Request) -> bool:
-    """Return whether a request is for this listener, and not from a page of another origin.
+def refusal_of(request: web.Request, names: frozenset[str], allowed: frozenset[str]) -> str | None:
+    """Return why a request is refused; None if it is for this listener, and not from a web page.
 
     A page on the internet can send requests to 127.0.0.1, across origins or through its own
-    hostname (DNS rebinding). The browser shows that in Host, Origin and Sec-Fetch-Site.
+    hostname (DNS rebinding). The browser shows that in Host, Origin and Sec-Fetch-Site. `names`
+    are valid with this listener's port, `allowed` with any port, or with their own.
     """
-    if request.transport is None:  # the client has disconnected
-        return False
+    if request.transport is None:
+        return "the client has disconnected"
     port = request.transport.get_extra_info("sockname")[1]
-    own_hosts = {f"{name}:{port}" for name in HOST_NAMES}
+    own_hosts = {f"{name}:{port}" for name in names}
     if port == _DEFAULT_PORTS[request.scheme]:
-        own_hosts |= HOST_NAMES  # clients leave this port out
+        own_hosts |= names  # clients leave this port out
     headers = request.headers
     hosts = [host.lower() for host in headers.getall("Host", [])]
-    return (
-        len(hosts) == 1
-        and hosts[0] in own_hosts
-        and all(f"{request.scheme}://{hosts[0]}" == one for one in headers.getall("Origin", []))
-        and {"same-origin", "none"}.issuperset(headers.getall("Sec-Fetch-Site", []))
-    )
+    if len(hosts) != 1:
+        return "the request has no Host header, or several"
+    name = hosts[0] if hosts[0].endswith("]") else re.sub(r":\d*$", "", hosts[0])
+    if hosts[0] not in own_hosts and allowed.isdisjoint({hosts[0], name}):
+        return (
+            f"the Host header {hosts[0][:100]!r} is not an address of this simulator, "
+            f"such as localhost:{port}. Use that, or start it with --allow-host {name[:100]}"
+        )
+    if any(f"{request.scheme}://{hosts[0]}" != one for one in headers.getall("Origin", [])):
+        return "the request is from a web page of another origin. Use a proxy on its server"
+    if not {"same-origin", "none"}.issuperset(headers.getall("Sec-Fetch-Site", [])):
+        return "the request is from a web page of another site. Use a proxy on its server"
+    return None
 
 
 def without_traceback(record: logging.LogRecord) -> bool:

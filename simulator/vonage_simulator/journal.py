@@ -56,9 +56,9 @@ class Journal:
             if entry["id"] > after and (uuid is None or entry.get("uuid") == uuid)
         ]
 
-    def follow(self) -> asyncio.Queue[dict[str, Any]]:
+    def follow(self, max_entries: int = LISTENER_ENTRIES) -> asyncio.Queue[dict[str, Any]]:
         """Return a queue that receives every new entry; pass it to `leave` when done."""
-        listener: asyncio.Queue[dict[str, Any]] = asyncio.Queue(LISTENER_ENTRIES)
+        listener: asyncio.Queue[dict[str, Any]] = asyncio.Queue(max_entries)
         self._listeners.add(listener)
         return listener
 

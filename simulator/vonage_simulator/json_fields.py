@@ -1,5 +1,7 @@
-"""Read JSON fields as leniently as Vonage does: numbers and booleans may be text.
+"""Read JSON fields as leniently as Vonage does.
 
+Numbers and booleans may be text (php-sdk issue 233). Phone numbers and digits may be integers:
+samples send them without quotes.
 Each function takes an object and a field name, and returns the default if the field is absent or
 null. It raises `FieldError` with the field's name if the value is invalid.
 """
@@ -74,11 +76,26 @@ def string(fields: dict[str, Any], name: str, longest: int = 8192) -> str | None
     return value
 
 
+def numeral(fields: dict[str, Any], name: str) -> str | None:
+    """Return a phone number, an address or digits as a string, also if given as an integer."""
+    return string({name: _text(fields.get(name))}, name)
+
+
+def digits(fields: dict[str, Any], name: str) -> str:
+    """Return up to 500 DTMF digits and pauses, or "" if there are none."""
+    if fields.get(name) in (None, ""):
+        return ""
+    value = numeral(fields, name) or ""
+    if not DIGITS.fullmatch(value) or len(value) > 500:
+        raise FieldError(name, "can contain the digits 0-9, * and #, and p")
+    return value
+
+
 def choice(
     fields: dict[str, Any], name: str, default: str | None, allowed: tuple[str, ...]
 ) -> str | None:
-    """Return one of the allowed strings."""
-    value = fields.get(name)
+    """Return one of the allowed strings, also if given as an integer."""
+    value = _text(fields.get(name))
     if value is None:
         return default
     if value not in allowed:
@@ -136,3 +153,8 @@ def is_url(value: Any) -> TypeGuard[str]:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _text(value: Any) -> Any:
+    """Return an integer as text, and any other value as it is."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
-from . import conversations, record_action, webhook_payloads
+from . import conversations, ncco_fetch, record_action, webhook_payloads
 from .legs import AnswerCall, DeclineCall, HangUp, Leg, Redirect, Script, ScriptEnded
 from .playback import play_machine_beep, say, stop_playbacks
 from .settings import CalleeBehavior
@@ -36,6 +36,8 @@ async def run(state: SimulatorState, leg: Leg, script: Script) -> None:
     try:
         if leg.direction == "inbound" or await dial(state, leg):
             leg.disconnected_by = await _run_scripts(state, leg, script)
+            if leg.answered_at is None and leg.disconnected_by == "user":
+                state.report_status(leg, "cancelled")
     finally:
         finish(state, leg)
 
@@ -112,7 +114,13 @@ async def dial(state: SimulatorState, leg: Leg) -> bool:
 
 
 async def announce(state: SimulatorState, leg: Leg) -> None:
-    """Send `started` and `ringing`: often with the same timestamp, in either order."""
+    """Send `started` and `ringing`: often with the same timestamp, in either order.
+
+    A WebSocket doesn't ring (events of a call flow: started, answered, disconnected, completed).
+    """
+    if leg.websocket is not None:
+        state.report_status(leg, "started")
+        return
     swapped = state.faults.is_triggered("swap_started_ringing")
     if not swapped:
         state.report_status(leg, "started")
@@ -156,9 +164,9 @@ async def _decline(state: SimulatorState, leg: Leg, decline: DeclineCall) -> Non
     leg.disconnected_by = "user" if decline.status in ("busy", "rejected") else "platform"
     if "sip_code" in decline.extra:
         leg.final = {"sip_code": decline.extra["sip_code"]}
-    delivery = state.report_status(leg, decline.status, **decline.extra)
-    if leg.synchronous and decline.status in ANSWERABLE and delivery is not None:
-        leg.event_result = await asyncio.shield(delivery)
+    sent = state.report_status(leg, decline.status, **decline.extra)
+    if leg.synchronous and decline.status in ANSWERABLE:
+        leg.replacement = await ncco_fetch.event_ncco(state, leg, sent)
 
 
 def answer(state: SimulatorState, leg: Leg) -> None:

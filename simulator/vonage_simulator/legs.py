@@ -15,6 +15,8 @@ from .settings import WebhookTarget
 # Limits per leg; the oldest are deleted first.
 MAX_SOUNDS = 2000
 MAX_DELIVERIES = 200
+# The last status of a leg that was not answered, which `completed` does not replace.
+UNANSWERED = frozenset({"busy", "cancelled", "failed", "rejected", "timeout", "unanswered"})
 
 
 @dataclass(eq=False)
@@ -169,7 +171,7 @@ class Leg:
     clock: Clock
     created_at: float
     tone: int
-    event: WebhookTarget | None
+    event: WebhookTarget | None  # where its events go; see event_urls
     ring_time: float = 60.0
     limit: float = 86_400.0  # no page limits inbound calls; this is the longest of length_timer
     synchronous: bool = False
@@ -202,7 +204,7 @@ class Leg:
     websocket: Any = None  # websocket_leg.WebSocketAudio of a WebSocket leg
     microphone: Any = None  # microphone.Microphone, while one is connected
     has_voice: bool = False  # whether that microphone is loud
-    event_result: Any = None  # DeliveryResult of a synchronous event
+    replacement: Any = None  # list of ncco.Step in the response to a synchronous event
     length_timer: Timer | None = None
     final: dict[str, Any] = field(default_factory=dict)
 

@@ -1,33 +1,37 @@
 """Answering machine detection: what is detected, and when (advanced detection guide)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from .legs import HangUp, Leg
 from .ncco import MachineDetection
-from .state import SimulatorState
-from .webhook_sender import DeliveryResult
+from .state import SentWebhook, SimulatorState
 
 
-async def detect(
+async def detections(
     state: SimulatorState, leg: Leg, detection: MachineDetection
-) -> DeliveryResult | None:
-    """Report human or machine, and the beep if requested; return the result of the last event."""
-    callee = state.callee(leg.callee)
-    is_machine = callee.behaviour == "machine"
+) -> AsyncIterator[SentWebhook | None]:
+    """Report human or machine, then a machine's beep if the mode has it; yield each event.
+
+    With behavior hangup, a machine ends the leg: then nothing after the detection runs.
+    """
     settings = state.settings
+    is_machine = state.callee(leg.callee).behaviour == "machine"
     found_after = settings.machine_detected_after if is_machine else settings.human_detected_after
     await state.clock.sleep(found_after)
     if leg.is_over:
-        return None
-    delivery = state.report_status(leg, "machine" if is_machine else "human")
+        return
+    sent = state.report_status(leg, "machine" if is_machine else "human")
     leg.status = "machine" if is_machine else "answered"
     if is_machine and detection.behavior == "hangup":
         leg.commands.put(HangUp("platform"))
-        return None
-    if is_machine and detection.mode == "detect_beep":
+        await asyncio.shield(leg.over)
+        return
+    yield sent
+    if is_machine and detection.mode in ("default", "detect_beep"):
         sub_state = await _wait_for_beep(state, leg, detection)
-        delivery = state.report_status(leg, "machine", sub_state=sub_state)
-    return None if delivery is None or detection.waits else await asyncio.shield(delivery)
+        if not leg.is_over:
+            yield state.report_status(leg, "machine", sub_state=sub_state)
 
 
 async def _wait_for_beep(state: SimulatorState, leg: Leg, detection: MachineDetection) -> str:

@@ -4,6 +4,7 @@ The parser is lenient where Vonage is: numbers and booleans as text, unknown opt
 strict where Vonage is: an array of objects, known actions, URLs in arrays of one.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from .json_fields import FieldError
 # Reason of the error event, whatever the error (webhook reference: errors).
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
 TEXT_LENGTH = 1500
+TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -191,8 +193,8 @@ class Step:
     source: dict[str, Any]
 
 
-def parse(ncco: Any) -> list[Step]:
-    """Parse the actions of an NCCO.
+def parse(ncco: Any, websocket_header_bytes: int = 512) -> list[Step]:
+    """Parse the actions of an NCCO; `websocket_header_bytes` limits an endpoint's headers.
 
     Raises
     ------
@@ -209,7 +211,10 @@ def parse(ncco: Any) -> list[Step]:
         if reader is None:
             raise InvalidNcco(f"action {position}: unknown action: {fields.get('action')!r}")
         try:
-            steps.append(Step(reader(fields), fields))
+            action = reader(fields)
+            if isinstance(action, Connect):
+                action.endpoint.check_headers(websocket_header_bytes)
+            steps.append(Step(action, fields))
         except FieldError as error:
             raise InvalidNcco(f"action {position} ({fields['action']}): {error}") from error
     return steps
@@ -218,15 +223,15 @@ def parse(ncco: Any) -> list[Step]:
 def _talk(fields: dict[str, Any]) -> Talk:
     text = _required("text", json_fields.string(fields, "text", longest=100_000))
     is_markup = text.lstrip().startswith("<speak")
-    if not is_markup and len(text) > TEXT_LENGTH:
-        raise FieldError("text", f"can have up to {TEXT_LENGTH} characters")
+    if len(TAG.sub("", text) if is_markup else text) > TEXT_LENGTH:
+        raise FieldError("text", f"can have up to {TEXT_LENGTH} characters, not counting tags")
     return Talk(
         text=text,
         language=json_fields.string(fields, "language") or "en-US",
         style=json_fields.integer(fields, "style", 0, 0, 1000) or 0,
         premium=json_fields.boolean(fields, "premium"),
         level=json_fields.number(fields, "level", 0.0, -1, 1) or 0.0,
-        loop=_loop(fields),
+        loop=loop_count(fields),
         barge_in=json_fields.boolean(fields, "bargeIn"),
     )
 
@@ -235,12 +240,19 @@ def _stream(fields: dict[str, Any]) -> Stream:
     return Stream(
         url=_required("streamUrl", json_fields.single_url(fields, "streamUrl")),
         level=json_fields.number(fields, "level", 0.0, -1, 1) or 0.0,
-        loop=_loop(fields),
+        loop=loop_count(fields),
         barge_in=json_fields.boolean(fields, "bargeIn"),
     )
 
 
-def _loop(fields: dict[str, Any]) -> int:
+def loop_count(fields: dict[str, Any]) -> int:
+    """Return how often a talk or a stream is played; 0 repeats it indefinitely.
+
+    Raises
+    ------
+    FieldError
+        If it is not an integer of at least 0.
+    """
     loop = json_fields.integer(fields, "loop", 1, 0, 1_000_000)
     return 1 if loop is None else loop
 
@@ -300,9 +312,6 @@ def _record(fields: dict[str, Any]) -> Record:
         channels = 1  # channels without split has no effect (NCCO reference: record.channels)
     elif channels is None:
         channels = 2
-    key = fields.get("endOnKey")
-    if key is not None and (len(str(key)) != 1 or str(key) not in "0123456789*#"):
-        raise FieldError("endOnKey", "must be one of 0-9, * and #")
     audio_format = json_fields.choice(fields, "format", None, ("mp3", "wav", "ogg"))
     if channels > 2:
         audio_format = "wav"
@@ -311,7 +320,7 @@ def _record(fields: dict[str, Any]) -> Record:
         split=split,
         channels=channels,
         end_on_silence=json_fields.number(fields, "endOnSilence", None, 3, 10),
-        end_on_key=None if key is None else str(key),
+        end_on_key=json_fields.choice(fields, "endOnKey", None, tuple("0123456789*#")),
         time_out=json_fields.number(fields, "timeOut", None, 3, 7200),
         beep=json_fields.boolean(fields, "beepStart"),
         callback=_callback(fields),
@@ -343,9 +352,7 @@ def _connect(fields: dict[str, Any]) -> Connect:
     endpoint_list = fields.get("endpoint")
     if not isinstance(endpoint_list, list) or len(endpoint_list) != 1:
         raise FieldError("endpoint", "must be an array of exactly one endpoint")
-    caller = fields.get("from")
-    if caller is not None and not isinstance(caller, str):
-        raise FieldError("from", "must be a number")
+    caller = json_fields.numeral(fields, "from")
     random_caller = json_fields.boolean(fields, "randomFromNumber")
     if random_caller and caller is not None:
         raise FieldError("randomFromNumber", "cannot be used together with from")

@@ -2,27 +2,26 @@
 
 import asyncio
 from collections import deque
-from typing import Any
 
 from . import (
     conversations,
     input_action,
     leg_lifecycle,
     ncco,
+    ncco_fetch,
     playback,
     record_action,
     webhook_payloads,
 )
 from .account import Application
 from .endpoints import Endpoint
-from .errors import InvalidNcco
+from .event_urls import event_target, own_target
 from .journal import json_copy
 from .legs import HangUp, Leg, Redirect, Script
-from .machine_detection import detect
+from .machine_detection import detections
 from .ncco import Action, MachineDetection, Step
 from .settings import WebhookTarget
-from .state import SimulatorState
-from .webhook_sender import DeliveryResult
+from .state import SentWebhook, SimulatorState
 from .websocket_leg import WebSocketAudio
 
 RATE_LIMITED = "Rate limit of outgoing calls exceeded."
@@ -47,7 +46,7 @@ def inbound_script(state: SimulatorState) -> Script:
 
     async def script(leg: Leg) -> None:
         await leg_lifecycle.announce(state, leg)
-        steps = await fetch(state, leg, leg.answer or leg.application.answer)
+        steps = await ncco_fetch.fetch(state, leg, leg.answer or leg.application.answer)
         if steps is None:
             await state.clock.sleep(state.settings.dropped_after)
             return
@@ -78,7 +77,11 @@ def ncco_script(state: SimulatorState, source: WebhookTarget | list[Step]) -> Sc
     """Build a script that runs an NCCO, or one that it fetches from an answer URL."""
 
     async def script(leg: Leg) -> None:
-        steps = await fetch(state, leg, source) if isinstance(source, WebhookTarget) else source
+        steps: list[Step] | None
+        if isinstance(source, WebhookTarget):
+            steps = await ncco_fetch.fetch(state, leg, source)
+        else:
+            steps = source
         if steps is None:
             await state.clock.sleep(state.settings.dropped_after)
             return
@@ -93,99 +96,24 @@ def transfer(state: SimulatorState, leg: Leg, source: WebhookTarget | list[Step]
 
 
 async def _detect(state: SimulatorState, leg: Leg, detection: MachineDetection) -> None:
-    """Run machine detection: wait for its result, or accept an NCCO in response later."""
+    """Run machine detection: wait for its result, or accept NCCOs in response to its events."""
     if detection.waits:
-        await detect(state, leg, detection)
+        async for _ in detections(state, leg, detection):
+            pass
         return
 
     async def later() -> None:
-        result = await detect(state, leg, detection)
-        steps = None if result is None else await _parse_event_response(state, leg, result)
-        if steps is not None and not leg.is_over:
-            script = ncco_script(state, steps)
-            leg.commands.put(Redirect(script, new_conversation=False))
+        async for sent in detections(state, leg, detection):
+            state.spawn(_run_response(state, leg, sent))
 
     state.spawn(later())
 
 
-# Fetching NCCOs
-
-
-async def fetch(state: SimulatorState, leg: Leg, target: WebhookTarget | None) -> list[Step] | None:
-    """Fetch the NCCO of an answer URL, or else of the fallback URL; None ends the call."""
-    if target is None:
-        return None
-    fields = webhook_payloads.answer_fields(leg, state.base_url)
-    delivery = state.report(leg, target, fields, "answer")
-    result: DeliveryResult | None = None if delivery is None else await asyncio.shield(delivery)
-    if result is None:
-        return None
-    problem: InvalidNcco | None = None
-    try:
-        return _parse_answer_response(result)
-    except InvalidNcco as error:
-        problem = error
-    fallback = state.spawn(state.sender.deliver_to_fallback(leg, target, result, fields, "answer"))
-    fallback_result: DeliveryResult | None = await asyncio.shield(fallback)
-    if fallback_result is not None:
-        try:
-            return _parse_answer_response(fallback_result)
-        except InvalidNcco as error:
-            problem = error
-    if (fallback_result or result).status == 200:
-        state.report_error(leg, ncco.SYNTAX_ERROR, str(problem))
-    return None
-
-
-def _parse_answer_response(result: DeliveryResult) -> list[Step]:
-    if result.status != 200:
-        raise InvalidNcco(result.reason)
-    try:
-        return ncco.parse(result.ncco())
-    except (ValueError, RecursionError) as error:
-        raise InvalidNcco(str(error)) from error
-
-
-async def send_event(
-    state: SimulatorState,
-    leg: Leg,
-    target: WebhookTarget | None,
-    fields: dict[str, Any],
-    kind: str,
-) -> list[Step] | None:
-    """Send an event that accepts an NCCO in response; None continues the running NCCO."""
-    delivery = state.report(leg, target, fields, kind)
-    if delivery is None or target is None:
-        return None
-    result = await asyncio.shield(delivery)
-    if result.is_received:
-        return await _parse_event_response(state, leg, result)
-    fallback = state.spawn(state.sender.deliver_to_fallback(leg, target, result, fields, kind))
-    fallback_result: DeliveryResult | None = await asyncio.shield(fallback)
-    return (
-        None
-        if fallback_result is None
-        else await _parse_event_response(state, leg, fallback_result)
-    )
-
-
-async def _parse_event_response(
-    state: SimulatorState, leg: Leg, result: DeliveryResult
-) -> list[Step] | None:
-    """Return the NCCO in the response to an event; anything but a non-empty array is none."""
-    if not result.is_received:
-        return None
-    try:
-        content = result.ncco()
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(content, list) or not content:
-        return None
-    try:
-        return ncco.parse(content)
-    except InvalidNcco as error:
-        state.report_error(leg, ncco.SYNTAX_ERROR, str(error))
-        return None
+async def _run_response(state: SimulatorState, leg: Leg, sent: SentWebhook | None) -> None:
+    """Run the NCCO in the response to an event, if there is one, in place of the running NCCO."""
+    steps = await ncco_fetch.event_ncco(state, leg, sent)
+    if steps is not None and not leg.is_over:
+        leg.commands.put(Redirect(ncco_script(state, steps), new_conversation=False))
 
 
 # Actions
@@ -235,9 +163,9 @@ async def _run_action(state: SimulatorState, leg: Leg, action: Action) -> list[S
         return await _connect(state, leg, action)
     elif isinstance(action, ncco.Notify):
         now = state.clock.now()
-        target = record_action.callback_target(leg, action.callback)
+        target = event_target(leg, action.callback)
         body = webhook_payloads.notify_event(leg, now, action.payload)
-        return await send_event(state, leg, target, body, "notify")
+        return await ncco_fetch.send_event(state, leg, target, body, "notify")
     elif isinstance(action, ncco.Wait):
         await state.clock.sleep(action.seconds)
     elif isinstance(action, ncco.Conversation):
@@ -265,7 +193,7 @@ async def _finish_prompt(leg: Leg) -> None:
 
 
 async def _input(state: SimulatorState, leg: Leg, action: ncco.Input) -> list[Step] | None:
-    target = record_action.callback_target(leg, action.callback)
+    target = event_target(leg, action.callback)
     if action.asynchronous:
         leg.live_digits = target
         if not leg.takes_live_digits:
@@ -278,7 +206,7 @@ async def _input(state: SimulatorState, leg: Leg, action: ncco.Input) -> list[St
             leg.prompt.stop()
             leg.prompt = None
         body = await input_action.event_body(state, leg, action, collected)
-    return await send_event(state, leg, target, body, "input")
+    return await ncco_fetch.send_event(state, leg, target, body, "input")
 
 
 async def _enter(state: SimulatorState, leg: Leg, action: ncco.Conversation) -> None:
@@ -314,11 +242,8 @@ async def _connect(state: SimulatorState, leg: Leg, action: ncco.Connect) -> lis
         # If the leg was transferred, the called leg stays; if it ended, the called leg ends too.
         if not called.is_over and not leg.redirected:
             called.commands.put(HangUp("platform"))
-    return (
-        None
-        if called.event_result is None
-        else await _parse_event_response(state, leg, called.event_result)
-    )
+    replacement: list[Step] | None = called.replacement
+    return replacement
 
 
 def _called_leg(state: SimulatorState, leg: Leg, action: ncco.Connect) -> Leg:
@@ -334,9 +259,9 @@ def _called_leg(state: SimulatorState, leg: Leg, action: ncco.Connect) -> Leg:
         Endpoint("phone", caller),
         action.endpoint,
         leg.conversation,
-        record_action.callback_target(leg, action.callback),
+        own_target(action.callback),
     )
-    if action.caller is not None and action.caller not in state.account.numbers:
+    if not caller or (action.caller is not None and action.caller not in state.account.numbers):
         called.shown_caller = "Unknown"  # NCCO reference: connect.from
     called.ring_time = action.ring_time
     called.limit = action.limit
@@ -356,7 +281,7 @@ def called_script(state: SimulatorState, detection: MachineDetection | None) -> 
             await playback.send_digits(state, leg, leg.callee.dtmf_answer).finish()
         if leg.callee.on_answer is not None:
             target = WebhookTarget(leg.callee.on_answer.url, "GET")
-            steps = await fetch(state, leg, target)
+            steps = await ncco_fetch.fetch(state, leg, target)
             if steps is None:
                 return
             await run(state, leg, steps)

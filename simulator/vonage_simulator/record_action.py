@@ -3,6 +3,7 @@
 from . import webhook_payloads
 from .audio import Clip
 from .clock import Inbox
+from .event_urls import event_target
 from .legs import (
     Conversation,
     Digit,
@@ -16,21 +17,11 @@ from .legs import (
 from .ncco import Callback, Record, Transcription
 from .playback import play_beep
 from .recordings import ActiveRecording
-from .settings import WebhookTarget
 from .state import SimulatorState
 from .webhook_sender import compact_json
 
 # Limit of a recording without timeOut: the longest call.
 LONGEST_SECONDS = 7200.0
-
-
-def callback_target(leg: Leg, callback: Callback) -> WebhookTarget | None:
-    """Return where an action reports to: its eventUrl, or else the application's event_url."""
-    if callback.url is None:
-        return leg.application.event
-    return WebhookTarget(
-        callback.url, "GET" if callback.method == "GET" else "POST", read_ms=10_000
-    )
 
 
 async def record(state: SimulatorState, leg: Leg, action: Record) -> None:
@@ -186,9 +177,7 @@ async def _store_and_report(
         "conversation_uuid": conversation.uuid,
         "timestamp": webhook_payloads.with_milliseconds(state.clock.now()),
     }
-    state.report(
-        recording.leg, callback_target(recording.leg, recording.callback), fields, "record"
-    )
+    state.report(recording.leg, event_target(recording.leg, recording.callback), fields, "record")
     if recording.transcription is not None:
         await state.clock.sleep(state.settings.transcription_delay)
         _transcribe(state, recording, conversation)
@@ -207,10 +196,8 @@ def _transcribe(
         "transcription_url": file_url(state, file_id),
         "timestamp": webhook_payloads.with_milliseconds(state.clock.now()),
     }
-    callback = recording.transcription.callback
-    target = callback_target(
-        recording.leg, callback if callback.url is not None else recording.callback
-    )
+    callbacks = (recording.transcription.callback, recording.callback)
+    target = event_target(recording.leg, *callbacks)
     state.report(recording.leg, target, fields, "transcription")
 
 

@@ -1,6 +1,9 @@
-"""The simulator as a whole: its state, and two listeners on the loopback interface."""
+"""The simulator as a whole: its state, and two listeners, usually on the loopback interface."""
 
 import asyncio
+import ipaddress
+import json
+import re
 import secrets
 import shutil
 import ssl
@@ -10,25 +13,32 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import trustme
 from aiohttp import web
 
 from . import account as accounts
 from .account import Application, SimulatedAccount
-from .account_api import AccountApi, capabilities_of
+from .account_api import AccountApi
+from .application_api import ApplicationApi, capabilities_of
 from .clock import Clock
 from .control_api import ControlApi
-from .errors import ApiError, not_found
-from .http_helpers import HOST_NAMES, Handler, error_response, has_own_host_and_origin
+from .errors import ApiError, not_found, reason_in
+from .http_helpers import HOST_NAMES, Handler, error_response, refusal_of
 from .journal import Journal
 from .legs import Leg
+from .numbers_api import NumbersApi
 from .recordings import RecordingStore
 from .settings import SimulatorSettings
 from .state import SimulatorState
+from .users_api import UsersApi
 from .voice_api import VoiceApi
 
-LOOPBACK = "127.0.0.1"
+HOST_NAME = re.compile("[a-z0-9-]+([.][a-z0-9-]+)*")
+# For the journal: why a request was refused, and whether that was for its Host or Origin.
+REASON = web.RequestKey("reason", str)
+REFUSED = web.RequestKey("refused", bool)
 # Time for requests in progress when the simulator stops.
 SHUTDOWN_SECONDS = 1.0
 
@@ -105,9 +115,14 @@ class Simulator:
         OSError
             If a port is in use.
         ValueError
-            If the public key in the settings is invalid.
+            If the public key or the public host in the settings is invalid.
         """
         settings = self.settings
+        if settings.public_host and not HOST_NAME.fullmatch(settings.public_host):
+            raise ValueError(
+                f"the public host {settings.public_host!r} must be a name in lower case,"
+                " without scheme and port"
+            )
         self._folder = Path(
             tempfile.mkdtemp(prefix="simulated-vonage-", dir=settings.temporary_folder)
         )
@@ -126,7 +141,7 @@ class Simulator:
         except BaseException:
             await self.stop()
             raise
-        state.base_url = self.tls_url if settings.public_scheme == "https" else self.http_url
+        state.base_url = self._public_url()
 
     async def stop(self) -> None:
         """End every call, stop listening, and delete the files; can be called twice."""
@@ -143,6 +158,12 @@ class Simulator:
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
             self._folder = None
+
+    def _public_url(self) -> str:
+        url = self.tls_url if self.settings.public_scheme == "https" else self.http_url
+        if self.settings.public_host is None:
+            return url
+        return f"{self.settings.public_scheme}://{self.settings.public_host}:{urlsplit(url).port}"
 
     def _running(self) -> SimulatorState:
         if self._state is None:
@@ -175,28 +196,31 @@ class Simulator:
     async def _listen(self, state: SimulatorState) -> None:
         app = web.Application(
             middlewares=[
-                _check_origin,
+                _journal_requests(state),
+                _check_origin(self.settings),
                 _add_headers(state),
                 _error_responses,
                 _inject_faults(state),
             ],
             client_max_size=self.settings.body_bytes,
         )
-        app.add_routes(VoiceApi(state).routes())
-        app.add_routes(AccountApi(state).routes())
-        app.add_routes(ControlApi(state).routes())
+        for api in (VoiceApi, ApplicationApi, NumbersApi, AccountApi, UsersApi, ControlApi):
+            app.add_routes(api(state).routes())
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS, handle_signals=False
         )
         await self._runner.setup()
-        http = web.TCPSite(self._runner, LOOPBACK, self.settings.http_port)
+        host = self.settings.host
+        http = web.TCPSite(self._runner, host, self.settings.http_port)
         await http.start()
-        self.http_url = f"http://{LOOPBACK}:{_port(http)}"
         tls = web.TCPSite(
-            self._runner, LOOPBACK, self.settings.tls_port, ssl_context=self._certificate()
+            self._runner, host, self.settings.tls_port, ssl_context=self._certificate()
         )
         await tls.start()
-        self.tls_url = f"https://localhost:{_port(tls)}"
+        own_name = f"[{host}]" if ":" in host else host
+        is_local = has_loopback(host)
+        self.http_url = f"http://{'127.0.0.1' if is_local else own_name}:{_port(http)}"
+        self.tls_url = f"https://{'localhost' if is_local else own_name}:{_port(tls)}"
 
     async def _close(self, runner: web.AppRunner) -> None:
         """Stop listening and abort connections: TLS ones would wait for their clients."""
@@ -211,12 +235,18 @@ class Simulator:
 
     def _certificate(self) -> ssl.SSLContext:
         assert self._folder is not None  # noqa: S101 start made it
-        authority = trustme.CA()
+        saved = self.settings.authority
+        authority = trustme.CA() if saved is None else trustme.CA.from_pem(*saved)
         path = Path(self.settings.ca_file or self._folder / "ca.pem")
-        authority.cert_pem.write_to_path(str(path))
+        certificate = authority.cert_pem.bytes()
+        if not path.exists() or path.read_bytes() != certificate:
+            path.write_bytes(certificate)
         self.ca_file = str(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(*sorted(HOST_NAMES)).configure_cert(context)
+        names = own_names(self.settings) | {
+            name.partition(":")[0] for name in allowed_hosts(self.settings)
+        }
+        authority.issue_cert(*sorted(names)).configure_cert(context)
         return context
 
 
@@ -227,12 +257,88 @@ def _port(site: web.TCPSite) -> int:
     return port
 
 
-@web.middleware
-async def _check_origin(request: web.Request, handler: Handler) -> web.StreamResponse:
+def has_loopback(host: str) -> bool:
+    """Return whether a listener on this address can be reached at 127.0.0.1."""
+    try:
+        return host == "127.0.0.1" or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return host == "localhost"
+
+
+def is_open(host: str) -> bool:
+    """Return whether other machines can reach a listener on this address."""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost"
+
+
+def own_names(settings: SimulatorSettings) -> frozenset[str]:
+    """Return the hosts that requests can always name, with the listener's port."""
+    return HOST_NAMES if has_loopback(settings.host) else HOST_NAMES | {settings.host.lower()}
+
+
+def allowed_hosts(settings: SimulatorSettings) -> frozenset[str]:
+    """Return the hosts that requests can name with any port, or with the port given here."""
+    names = (*settings.allowed_hosts, *filter(None, [settings.public_host]))
+    return frozenset(name.lower() for name in names)
+
+
+def _journal_requests(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
+    """Write an entry for each API request, and for each refused request to the control API."""
+
+    @web.middleware
+    async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.monotonic()
+        status = 500
+        reason: str | None = "internal error of the simulator"
+        try:
+            response = await handler(request)
+            status = response.status
+            reason = request.get(REASON) or _reason_of(response)
+            return response
+        except web.HTTPException as error:
+            status, reason = error.status, error.reason
+            raise
+        finally:
+            if REFUSED in request or not request.path.startswith("/sim"):
+                state.journal.write(
+                    "api",
+                    uuid=request.match_info.get("uuid"),
+                    method=request.method,
+                    path=request.path[:500],
+                    status=status,
+                    ms=round((time.monotonic() - began) * 1000, 1),
+                    reason=reason,
+                )
+
+    return journal
+
+
+def _reason_of(response: web.StreamResponse) -> str | None:
+    """Return why a response refuses the request; None if it does not."""
+    if response.status < 400:
+        return None
+    reason = None
+    if isinstance(response, web.Response) and response.content_type == "application/json":
+        reason = reason_in(json.loads(response.text or "null"))
+    return reason or f"status {response.status}"
+
+
+def _check_origin(settings: SimulatorSettings) -> "web.middleware":  # type: ignore[valid-type]
     """Reject requests for other hosts, and those of web pages."""
-    if not has_own_host_and_origin(request):
-        return web.json_response({"title": "Forbidden"}, status=403)
-    return await handler(request)
+    names = frozenset(f"[{name}]" if ":" in name else name for name in own_names(settings))
+    allowed = allowed_hosts(settings)
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        reason = refusal_of(request, names, allowed)
+        if reason is None:
+            return await handler(request)
+        request[REFUSED] = True
+        return web.json_response({"title": "Forbidden", "detail": reason}, status=403)
+
+    return check
 
 
 def _add_headers(state: SimulatorState) -> "web.middleware":  # type: ignore[valid-type]
@@ -258,8 +364,10 @@ async def _error_responses(request: web.Request, handler: Handler) -> web.Stream
     try:
         return await handler(request)
     except ApiError as error:
+        request[REASON] = error.reason
         return error_response(error)
     except web.HTTPNotFound:
+        request[REASON] = "the simulator has no such path"
         return error_response(not_found())
     except web.HTTPRequestEntityTooLarge:
         return web.json_response({"type": 413, "title": "Request Entity Too Large"}, status=413)
@@ -281,8 +389,10 @@ def _inject_faults(state: SimulatorState) -> "web.middleware":  # type: ignore[v
         if faults.is_triggered("api_drop_before"):
             return _abort(request)
         if faults.is_triggered("api_5xx"):
+            request[REASON] = "fault api_5xx"
             return web.Response(status=min(599, max(500, int(faults.value("api_5xx")))))
         if faults.is_triggered("api_429"):
+            request[REASON] = "fault api_429"
             return web.Response(status=429)
         if faults.is_triggered("api_drop_after"):
             await handler(request)
@@ -295,4 +405,5 @@ def _inject_faults(state: SimulatorState) -> "web.middleware":  # type: ignore[v
 def _abort(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
+    request[REASON] = "fault: the connection was closed"
     return web.Response()

@@ -80,12 +80,22 @@ class SimulatorSettings:
 
     Parameters
     ----------
+    host
+        Address to listen on. Another one than 127.0.0.1 is open to other machines.
     http_port, tls_port
-        Ports on 127.0.0.1; 0 selects a free one.
+        Ports; 0 selects a free one.
+    allowed_hosts
+        Further names, or names with a port, that the Host header of a request can have.
+    url_map
+        Pairs of origins: what is sent to a URL of the first goes to the second.
+    authority
+        Certificate and private key of the CA in PEM; None creates a CA at each start.
     application_id
-        Id of the initial application; None derives one from the seed.
+        Id of the initial application; None selects a random one, or the seed's.
     public_key
         Its public key in PEM; None creates a key pair with `Simulator.private_key`.
+    seed
+        Repeats ids, tokens and random choices; None makes them different at each start.
     speed
         Clock seconds per real second; at 0 the clock is stopped, and only `step` moves it.
     start_time
@@ -97,8 +107,12 @@ class SimulatorSettings:
         Folder for recordings and other temporary files; None is the system's.
     public_scheme
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
+    public_host
+        Host name in region_url and recording_url, such as `api.nexmo.com`. The simulator also
+        accepts requests for it, and its certificate has it. Clients must resolve it to 127.0.0.1.
     """
 
+    host: str = "127.0.0.1"
     http_port: int = 0
     tls_port: int = 0
     application_id: str | None = None
@@ -114,10 +128,14 @@ class SimulatorSettings:
     numbers: tuple[str, ...] = ("447700900001",)
     region: str = "eu-west"
     public_scheme: Scheme = "https"
+    public_host: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    url_map: tuple[tuple[str, str], ...] = ()
+    authority: tuple[bytes, bytes] | None = field(default=None, repr=False)
     ca_file: str | None = None
     temporary_folder: str | None = None
 
-    seed: int = 1
+    seed: int | None = None
     speed: float = 1.0
     start_time: float | None = None
 
@@ -164,3 +182,4 @@ class SimulatorSettings:
     entries_kept: int = 2000
     body_bytes: int = 1024 * 1024
     websocket_buffer_frames: int = 3072
+    websocket_header_bytes: int = 512

@@ -3,10 +3,10 @@
 import asyncio
 import itertools
 import logging
-import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 from . import webhook_payloads
@@ -14,9 +14,10 @@ from .account import Application, SimulatedAccount
 from .audio_cache import AudioCache
 from .clock import Clock
 from .endpoints import Endpoint
-from .faults import Faults
+from .event_urls import event_target
+from .faults import Faults, random_source
 from .journal import Journal
-from .legs import Conversation, Leg
+from .legs import UNANSWERED, Conversation, Leg
 from .rate_limits import RateLimiter
 from .recordings import RecordingStore
 from .settings import CalleeBehavior, SimulatorSettings, WebhookTarget
@@ -26,6 +27,20 @@ logger = logging.getLogger(__name__)
 
 # Each leg has its own tone, so that recordings show who speaks.
 TONES = range(220, 660, 40)
+
+
+@dataclass(frozen=True)
+class SentWebhook:
+    """A webhook on its way to the application."""
+
+    target: WebhookTarget
+    fields: dict[str, Any]
+    kind: str
+    delivery: "asyncio.Task[DeliveryResult]"
+
+    async def result(self) -> DeliveryResult:
+        """Wait for the result; a cancelled caller does not stop the delivery."""
+        return await asyncio.shield(self.delivery)
 
 
 class SimulatorState:
@@ -47,9 +62,9 @@ class SimulatorState:
         self.faults = Faults(settings.seed)
         self.journal = Journal(clock, settings.entries_kept)
         # Separate random sources: a fault or an extra webhook changes neither ids nor delays.
-        self._ids = random.Random(f"{settings.seed}/ids")  # noqa: S311 made-up ids, no secrets
-        self._tokens = random.Random(f"{settings.seed}/tokens")  # noqa: S311 as above
-        self.rng = random.Random(f"{settings.seed}/chance")  # noqa: S311 as above
+        self._ids = random_source(settings.seed, "ids")
+        self._tokens = random_source(settings.seed, "tokens")
+        self.rng = random_source(settings.seed, "chance")
         self.sender = WebhookSender(
             settings, account, clock, wall_time, self.faults, self.journal, self._token_id
         )
@@ -69,7 +84,7 @@ class SimulatorState:
     # Ids
 
     def make_uuid(self) -> str:
-        """Return a new UUID with dashes; the same seed gives the same UUIDs."""
+        """Return a new UUID with dashes; random without a seed, repeatable with one."""
         return str(uuid.UUID(int=self._ids.getrandbits(128), version=4))
 
     def trace_id(self) -> str:
@@ -177,30 +192,32 @@ class SimulatorState:
 
     def report(
         self, leg: Leg, target: WebhookTarget | None, fields: dict[str, Any], kind: str
-    ) -> "asyncio.Task[DeliveryResult] | None":
+    ) -> SentWebhook | None:
         """Send an event in the background, if there is a URL to send it to."""
         if target is None:
             return None
         faults = self._apply_payload_faults(fields)
-        return self.spawn(self.sender.deliver(leg, target, fields, kind, faults))
+        delivery = self.spawn(self.sender.deliver(leg, target, fields, kind, faults))
+        return SentWebhook(target, fields, kind, delivery)
 
-    def report_status(
-        self, leg: Leg, status: str, **extra: Any
-    ) -> "asyncio.Task[DeliveryResult] | None":
-        """Set a leg's status and send it to the event URL."""
+    def report_status(self, leg: Leg, status: str, **extra: Any) -> SentWebhook | None:
+        """Set a leg's status and send it to the event URL.
+
+        `completed` does not replace the status of a leg that was not answered (java-sdk issue
+        443).
+        """
         now = self.clock.now()
-        leg.status = status
+        if status != "completed" or leg.status not in UNANSWERED:
+            leg.status = status
         self.journal.write("leg", uuid=leg.uuid, status=status, **self._leg_fields(leg))
-        return self.report(
-            leg, leg.event, webhook_payloads.status_event(leg, status, now, **extra), status
-        )
+        fields = webhook_payloads.status_event(leg, status, now, **extra)
+        return self.report(leg, event_target(leg), fields, status)
 
     def report_error(self, leg: Leg, reason: str, detail: str = "") -> None:
         """Send an error to the event URL; `detail` is only for the journal."""
         self.journal.write("error", uuid=leg.uuid, reason=reason, detail=detail)
-        self.report(
-            leg, leg.event, webhook_payloads.error_event(leg, self.clock.now(), reason), "error"
-        )
+        fields = webhook_payloads.error_event(leg, self.clock.now(), reason)
+        self.report(leg, event_target(leg), fields, "error")
 
     def _apply_payload_faults(self, fields: dict[str, Any]) -> list[str]:
         """Change the fields as the faults require; return the names of those faults."""
@@ -219,8 +236,8 @@ class SimulatorState:
     def _leg_fields(self, leg: Leg) -> dict[str, Any]:
         return {
             "direction": leg.direction,
-            "from": webhook_payloads.caller_of(leg),
-            "to": leg.callee.address,
+            "from": webhook_payloads.caller_of(leg) or None,
+            "to": leg.callee.address or None,
             "conversation_uuid": leg.conversation.uuid,
         }
 

@@ -1,4 +1,8 @@
-"""The Voice API, version 1: /v1/calls and /v1/files."""
+"""The Voice API: /v1/calls and /v1/files.
+
+Version 2 only creates calls: like version 1, with another status. Clients of server-client for
+Node download recordings by id from /v3/files.
+"""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -7,10 +11,17 @@ from aiohttp import web
 
 from . import api_requests, authentication, json_fields, legs, ncco_runner, playback
 from .account import Application
-from .errors import ApiError, bad_state, invalid, not_found, unauthorized
+from .errors import (
+    ApiError,
+    bad_state,
+    invalid,
+    not_found,
+    unauthorized,
+    unsupported_media_type,
+)
 from .http_helpers import read_object
 from .json_fields import FieldError
-from .legs import Leg
+from .legs import UNANSWERED, Leg
 from .settings import HOSTS_OF_REGIONS, WebhookTarget
 from .state import SimulatorState
 
@@ -27,6 +38,7 @@ class VoiceApi:
         """Return the API's routes."""
         return [
             web.post("/v1/calls", self.create),
+            web.post("/v2/calls", self.create),
             web.get("/v1/calls", self.list_calls),
             web.get("/v1/calls/{uuid}", self.get),
             web.put("/v1/calls/{uuid}", self.modify),
@@ -38,17 +50,19 @@ class VoiceApi:
             web.put("/v1/calls/{uuid}/input/dtmf", self.subscribe),
             web.delete("/v1/calls/{uuid}/input/dtmf", self.unsubscribe),
             web.get("/v1/files/{file_id}", self.download),
+            web.get("/v3/files/{file_id}", self.download),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
-        """Place a call."""
+        """Place a call; version 2 returns 202."""
         state = self._state
         application = self._authorize(request)
         if not state.can_call(application):
-            raise ApiError(429, None)
-        fields = await read_object(request)
+            raise ApiError(429, None, "too many new calls in one second")
+        fields = await _read_body(request)
         try:
             new_call = api_requests.new_call(fields, application, state.account, state.rng.choice)
+            new_call.callee.check_headers(state.settings.websocket_header_bytes)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         leg = state.new_leg(
@@ -64,7 +78,7 @@ class VoiceApi:
             "direction": "outbound",
             "conversation_uuid": leg.conversation.uuid,
         }
-        return web.json_response(body, status=201)
+        return web.json_response(body, status=202 if request.path.startswith("/v2/") else 201)
 
     async def list_calls(self, request: web.Request) -> web.Response:
         """Return one page of the application's calls, filtered."""
@@ -96,15 +110,13 @@ class VoiceApi:
     async def modify(self, request: web.Request) -> web.Response:
         """Hang up, mute, earmuff, or transfer a leg."""
         leg = self._leg(request)
-        fields = await read_object(request)
+        fields = await _read_body(request)
         action = fields.pop("action", None)
         if action not in api_requests.LEG_ACTIONS:
             raise invalid("action", f"must be one of {', '.join(api_requests.LEG_ACTIONS)}")
         try:
             if action == "transfer":
                 source = api_requests.transfer_source(fields)
-            else:
-                api_requests.reject_unknown(fields, frozenset())
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         self._require_open(leg)
@@ -128,9 +140,9 @@ class VoiceApi:
     async def start_stream(self, request: web.Request) -> web.Response:
         """Play an audio file to a leg."""
         leg = self._leg(request)
-        fields = await read_object(request)
+        fields = await _read_body(request)
         try:
-            loop = api_requests.check_playback(fields, api_requests.STREAM_FIELDS)
+            loop = api_requests.check_playback(fields)
             url = json_fields.single_url(fields, "stream_url")
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
@@ -159,9 +171,9 @@ class VoiceApi:
     async def start_talk(self, request: web.Request) -> web.Response:
         """Speak a text to a leg."""
         leg = self._leg(request)
-        fields = await read_object(request)
+        fields = await _read_body(request)
         try:
-            loop = api_requests.check_playback(fields, api_requests.TALK_FIELDS)
+            loop = api_requests.check_playback(fields)
             text = json_fields.string(fields, "text", 100_000)
             language = json_fields.string(fields, "language") or "en-US"
             api_requests.check_style(fields)
@@ -186,7 +198,7 @@ class VoiceApi:
     async def send_digits(self, request: web.Request) -> web.Response:
         """Play DTMF tones to a leg."""
         leg = self._leg(request)
-        fields = await read_object(request)
+        fields = await _read_body(request)
         try:
             digits = api_requests.dtmf_digits(fields)
         except FieldError as error:
@@ -198,9 +210,8 @@ class VoiceApi:
     async def subscribe(self, request: web.Request) -> web.Response:
         """Send each digit of a leg in asynchronous input to another URL."""
         leg = self._leg(request)
-        fields = await read_object(request)
+        fields = await _read_body(request)
         try:
-            api_requests.reject_unknown(fields, frozenset({"event_url"}))
             url = json_fields.single_url(fields, "event_url")
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
@@ -222,9 +233,9 @@ class VoiceApi:
         application = self._authorize(request)
         stored = self._state.recordings.get(request.match_info["file_id"])
         if stored is None:
-            raise not_found()
+            raise not_found("no such file")
         if stored.application_id != application.id:
-            raise unauthorized()
+            raise unauthorized("the file belongs to another application")
         if self._state.faults.is_triggered("record_truncated"):
             return await _half(request, stored.path.read_bytes(), stored.content_type)
         response = web.FileResponse(stored.path, headers={"Content-Type": stored.content_type})
@@ -239,37 +250,37 @@ class VoiceApi:
     def _authorize_request(self, request: web.Request) -> Application:
         application = self._authorize(request)
         if not self._state.can_request(application):
-            raise ApiError(429, None)
+            raise ApiError(429, None, "too many requests in one second")
         return application
 
     def _leg(self, request: web.Request) -> Leg:
         application = self._authorize_request(request)
         leg = self._state.legs.get(request.match_info["uuid"])
         if leg is None or leg.application is not application:
-            raise not_found()
+            raise not_found("the application has no such call")
         host = request.host.partition(".")[0].partition(":")[0]
         region = application.region or self._state.settings.region
         is_other_region = host in REGION_HOSTS and host != HOSTS_OF_REGIONS.get(region)
         if is_other_region or self._state.faults.is_triggered("wrong_region"):
-            raise not_found()
+            raise not_found("the call is in another region")
         return leg
 
     def _require_open(self, leg: Leg) -> None:
         if leg.is_over:
-            raise not_found()
+            raise not_found("the call has ended")
         if self._state.faults.is_triggered("not_ready"):
-            raise bad_state()
+            raise bad_state("fault not_ready")
 
     def _require_age(self, leg: Leg) -> None:
         """Raise 400 for a hangup too soon after the API placed the call."""
         age = self._state.clock.now() - leg.created_at
         if leg.direction == "outbound" and age < self._state.settings.not_ready_for:
-            raise bad_state()
+            raise bad_state("the call was placed too recently to hang up")
 
     def _require_answered(self, leg: Leg) -> None:
         self._require_open(leg)
         if not leg.is_active:
-            raise bad_state()
+            raise bad_state(f"the call is not in progress: {leg.status}")
 
     # Views
 
@@ -283,10 +294,12 @@ class VoiceApi:
             "status": leg.status,
             "direction": leg.direction,
         }
-        if leg.status == "completed":
+        if leg.is_over:
             body |= {name: value for name, value in leg.final.items() if name != "sip_code"}
             if body["network"] is None:
                 del body["network"]
+            if leg.status in UNANSWERED:
+                body |= {"start_time": "", "end_time": ""}  # java-sdk issue 443
         return body
 
     def _links(
@@ -309,6 +322,16 @@ class VoiceApi:
         if filters.record_index + size < count:
             links["next"] = link(filters.record_index + size)
         return links
+
+
+async def _read_body(request: web.Request) -> dict[str, Any]:
+    """Return the JSON object in a body; only forms are refused, JSON sent as text passes.
+
+    That a POST is refused like a PUT is inferred.
+    """
+    if request.content_type == "application/x-www-form-urlencoded":
+        raise unsupported_media_type()
+    return await read_object(request)
 
 
 def _matches(leg: Leg, filters: api_requests.Filter) -> bool:

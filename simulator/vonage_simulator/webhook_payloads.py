@@ -31,13 +31,24 @@ def caller_of(leg: Leg) -> str:
     return leg.caller.address if leg.shown_caller is None else leg.shown_caller
 
 
+def parties_of(leg: Leg) -> dict[str, str]:
+    """Return `from` and `to` of a leg's webhooks.
+
+    A withheld number has no `from`, and a Client SDK user who calls no one has no `to`.
+    """
+    return _without_blanks({"from": caller_of(leg), "to": leg.callee.address})
+
+
+def _without_blanks(parties: dict[str, str]) -> dict[str, str]:
+    return {name: address for name, address in parties.items() if address}
+
+
 def status_event(leg: Leg, status: str, at: float, **extra: Any) -> dict[str, Any]:
     """Build a status event of a leg."""
     detected = status in ("human", "machine")
     body: dict[str, Any] = {
         "headers": leg.callee.headers if status == "disconnected" else {},
-        "from": caller_of(leg),
-        "to": leg.callee.address,
+        **parties_of(leg),
         "call_uuid" if detected else "uuid": leg.uuid,
         "conversation_uuid": leg.conversation.uuid,
         "status": status,
@@ -60,7 +71,7 @@ def price_of(leg: Leg, settings: SimulatorSettings, ended_at: float) -> dict[str
         rate = settings.inbound_rate if inbound else settings.outbound_rate
         price = (Decimal(rate) * seconds / 60).quantize(MONEY, ROUND_HALF_UP)
         network = settings.inbound_network if inbound else settings.outbound_network
-        money = {"rate": rate, "price": str(price), "network": network}
+        money = {"rate": rate, "price": f"{price:f}", "network": network}
     return {
         "start_time": with_milliseconds(began),
         "end_time": with_milliseconds(rounded(ended_at)),
@@ -72,9 +83,9 @@ def price_of(leg: Leg, settings: SimulatorSettings, ended_at: float) -> dict[str
 def answer_fields(leg: Leg, region_url: str) -> dict[str, Any]:
     """Build the fields of an answer webhook."""
     user = leg.direction == "inbound" and leg.caller.kind == "app"
+    parties = {"to": leg.callee.address, "from_user" if user else "from": caller_of(leg)}
     return {
-        "to": leg.callee.address,
-        "from_user" if user else "from": caller_of(leg),
+        **_without_blanks(parties),
         "endpoint_type": leg.caller.kind if leg.direction == "inbound" else leg.callee.kind,
         "uuid": leg.uuid,
         "conversation_uuid": leg.conversation.uuid,
@@ -91,8 +102,7 @@ def input_event(
     return {
         **heard,
         "dtmf": dtmf,
-        "from": caller_of(leg),
-        "to": leg.callee.address,
+        **parties_of(leg),
         "uuid": leg.uuid,
         "conversation_uuid": leg.conversation.uuid,
         "timestamp": with_milliseconds(at),

@@ -5,6 +5,7 @@ and nothing else.
 """
 
 import asyncio
+import errno
 import hashlib
 import json
 import ssl
@@ -24,10 +25,13 @@ from .faults import Faults
 from .journal import Journal
 from .legs import Leg
 from .settings import SimulatorSettings, WebhookTarget
+from .url_map import MappedClient, UrlMap
 
 USER_AGENT = "Apache-HttpAsyncClient/4.1 (Java/1.8.0_66)"
 RETRIED_STATUSES = frozenset({429, 503, 504})
-RETRIED_ERRORS = frozenset({"Connection timeout.", "Read timeout.", "Connection closed."})
+RETRIED_ERRORS = frozenset(
+    {"Connection timeout.", "Read timeout.", "Connection closed.", "Connection reset."}
+)
 NOT_NCCO_TYPES = frozenset({"text/html", "application/xml", "text/xml"})
 # Statuses that count as delivered (webhooks guide).
 RECEIVED_STATUSES = range(200, 206)
@@ -60,8 +64,18 @@ class DeliveryResult:
 
     @property
     def reason(self) -> str:
-        """The `reason` of a fallback request after this failure."""
-        return self.error or f"HTTP status {self.status}."
+        """The `reason` of a fallback request after this: one of five texts.
+
+        nexmo-developer pull request 2491 lists them. Which text a bad certificate or URL has is
+        not documented.
+        """
+        if self.error in ("Connection timeout.", "Read timeout."):
+            return "Socket timeout."
+        if self.error is not None:
+            return (
+                "Connection reset." if self.error == "Connection reset." else "Connection closed."
+            )
+        return "Invalid NCCO." if self.is_received else "Invalid response code."
 
     def ncco(self) -> Any:
         """Parse the body as JSON.
@@ -96,6 +110,7 @@ class WebhookSender:
         self._faults = faults
         self._journal = journal
         self._make_uuid = make_uuid
+        self._url_map = UrlMap(settings.url_map)
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -107,6 +122,8 @@ class WebhookSender:
             auto_decompress=True,
             skip_auto_headers=("User-Agent",),
         )
+        # Else aiohttp sends a GET a second time after a closed connection, within one attempt.
+        self._session._retry_connection = False
 
     async def stop(self) -> None:
         """Close the HTTP client."""
@@ -114,8 +131,11 @@ class WebhookSender:
             await self._session.close()
 
     @property
-    def session(self) -> aiohttp.ClientSession:
+    def session(self) -> MappedClient:
         """The HTTP client, for anything else that the simulator fetches."""
+        return MappedClient(self._client(), self._url_map)
+
+    def _client(self) -> aiohttp.ClientSession:
         assert self._session is not None, "the sender was not started"  # noqa: S101
         return self._session
 
@@ -226,6 +246,8 @@ class WebhookSender:
             sock_read=target.read_ms / 1000,
         )
         try:
+            url, more_headers = self._url_map.resolve(url)
+            headers = headers | more_headers
             for fault in ("webhook_drop_before_body", "webhook_drop_after_body"):
                 if self._faults.is_triggered(fault, faults):
                     sent = b"" if fault.endswith("before_body") else body or b""
@@ -234,7 +256,7 @@ class WebhookSender:
             if body is not None and self._faults.is_triggered("slow_webhook", faults):
                 headers = headers | {"Content-Length": str(len(body))}
                 data = _slow_body(body, self._faults.value("slow_webhook"))
-            async with self.session.request(
+            async with self._client().request(
                 target.method,
                 URL(url, encoded=True),
                 headers=headers,
@@ -259,8 +281,9 @@ class WebhookSender:
             return DeliveryResult(None, error="Bad certificate.")
         except (aiohttp.InvalidURL, aiohttp.ClientConnectorDNSError, ValueError):
             return DeliveryResult(None, error="Bad URL.")
-        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError):
-            return DeliveryResult(None, error="Connection closed.")
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+            is_reset = getattr(error, "errno", None) == errno.ECONNRESET
+            return DeliveryResult(None, error=f"Connection {'reset' if is_reset else 'closed'}.")
         except aiohttp.ClientError:
             return DeliveryResult(None, error="Bad reply.")
 
@@ -360,8 +383,9 @@ async def _send_and_drop(
     port = parts.port or (443 if secure else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     length = {} if body is None else {"Content-Length": str(len(body))}
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {parts.netloc}"]
-    lines += [f"{name}: {value}" for name, value in (headers | length).items()]
+    all_headers = {"Host": parts.netloc} | headers | length
+    lines = [f"{method} {path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in all_headers.items()]
     _, writer = await asyncio.open_connection(parts.hostname, port, ssl=secure or None)
     try:
         writer.write("\r\n".join([*lines, "", ""]).encode() + sent)

@@ -13,6 +13,7 @@ from . import audio
 from .audio import Clip
 from .incoming_audio import IncomingAudio
 from .legs import AnswerCall, DeclineCall, HangUp, Leg
+from .ncco_fetch import event_ncco
 from .state import SimulatorState
 from .webhook_sender import sign_webhook
 
@@ -99,7 +100,7 @@ class WebSocketAudio:
     async def _connect(self) -> aiohttp.ClientWebSocketResponse | None:
         callee = self._leg.callee
         try:
-            return await asyncio.wait_for(
+            socket: aiohttp.ClientWebSocketResponse = await asyncio.wait_for(
                 self._state.sender.session.ws_connect(
                     callee.address,
                     headers={"Authorization": self._authorization()},
@@ -108,8 +109,13 @@ class WebSocketAudio:
                 ),
                 CONNECT_SECONDS,
             )
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            detail = f"{callee.address}: {error or type(error).__name__}"
+            self._state.journal.write(
+                "error", uuid=self._leg.uuid, reason="no WebSocket connection", detail=detail
+            )
             return None
+        return socket
 
     def _authorization(self) -> str:
         authorization = self._leg.callee.authorization
@@ -129,9 +135,8 @@ class WebSocketAudio:
 
     async def _disconnected(self) -> None:
         """Report that the application closed the socket: it can respond with an NCCO."""
-        delivery = self._state.report_status(self._leg, "disconnected")
-        if delivery is not None:
-            self._leg.event_result = await asyncio.shield(delivery)
+        sent = self._state.report_status(self._leg, "disconnected")
+        self._leg.replacement = await event_ncco(self._state, self._leg, sent)
         self._leg.commands.put(HangUp("user"))
 
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:

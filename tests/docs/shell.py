@@ -48,7 +48,7 @@ class Shell:
         self._placeholders = {
             "http://127.0.0.1:9000": vonage,
             "localhost:8080": vonage.removeprefix("http://"),
-            "http://127.0.0.1:43127": self.platform.phone.url,
+            "http://127.0.0.1:8765": self.platform.phone.url,
             '"$API/': f'"{self.platform.api_url}/',
             " BASE_URL/": f" {self.platform.api_url}/",
             "/UUID": f"/{uuid}",

@@ -153,3 +153,37 @@ async def test_unordered_duplicate_events_are_stored_once_and_give_the_right_tim
     leg = timeline.legs[caller.leg]
     assert (leg.state, leg.outcome, leg.ended) == ("completed", "answered", True)
     assert list(leg.times) == list(STATUSES)
+
+
+@pytest.mark.parametrize(
+    "parties",
+    [
+        pytest.param({"from": None, "to": "447700900000"}, id="withheld caller"),
+        pytest.param({"from_user": "JaneDoe"}, id="Client SDK user without a number"),
+    ],
+)
+async def test_call_without_a_from_or_to_is_answered_and_recorded(
+    platform: LocalPlatform, parties: dict[str, Any]
+) -> None:
+    # given a call whose webhooks have no `from`, or no `to`
+    clock = platform.vonage.clock
+    clock.set_speed(0)
+    try:
+        calls = f"{platform.vonage.http_url}/sim/calls"
+        numbers = {"to": platform.vonage.settings.numbers[0]} if "to" in parties else {}
+        async with aiohttp.ClientSession() as http:
+            # when it rings
+            async with http.post(calls, json=parties | numbers) as response:
+                assert response.status == 201, await response.text()
+                leg = (await response.json())["uuid"]
+            await clock.step(60)
+            async with http.get(f"{calls}/{leg}") as response:
+                view = await response.json()
+    finally:
+        clock.set_speed(1)
+    # then the application answers it, and accepts each of its events
+    statuses = {webhook["kind"]: webhook["status"] for webhook in view["webhooks"]}
+    assert statuses.pop("answer") == 200
+    assert view["answered_at"] is not None
+    assert {"started", "ringing", "answered"} <= set(statuses)
+    assert set(statuses.values()) <= {200, 204}

@@ -124,7 +124,7 @@ test("a call is live while a leg is, whatever happened", () => {
   );
 });
 
-test("a callee who does not answer is no answer, unless the next one does", () => {
+test("a callee who does not answer counts, unless the next one does", () => {
   const callee = (fields) =>
     leg({ uuid: "b", direction: "outbound", answered_at: null, ...fields });
   const silent = callee({ status: "timeout" });
@@ -133,7 +133,7 @@ test("a callee who does not answer is no answer, unless the next one does", () =
   assert.equal(summary([], new Map(), [leg(), silent, answered]).outcome, "completed");
 });
 
-test("a caller who gives up before the answer is no answer", () => {
+test("a caller who gives up before the answer counts as unanswered", () => {
   assert.equal(
     summary([], new Map(), [leg({ answered_at: null, status: "cancelled" })]).outcome,
     "noanswer",

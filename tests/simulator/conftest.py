@@ -79,6 +79,7 @@ async def make_harness(
             "numbers": (NUMBER, SECOND_NUMBER),
             "speed": 0.0,
             "start_time": START_TIME,
+            "seed": 1,
         }
         harness.simulator = Simulator(SimulatorSettings(**(chosen | settings)), monotonic)
         cleanups.append(harness.simulator.stop)

@@ -21,6 +21,17 @@ CALLEE = "447700900555"
 
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
 
+# What the token of a Client SDK user allows (JWT and ACL guide).
+CLIENT_ACL: dict[str, Any] = {
+    "paths": {
+        f"/*/{name}/**": {}
+        for name in (
+            "users", "conversations", "sessions", "devices", "image", "media", "applications",
+            "push", "knocking", "legs",
+        )
+    }
+}  # fmt: skip
+
 CannedResponse = Any  # JSON, a web.Response, or a function from a HarnessWebhook to either
 
 
@@ -170,7 +181,7 @@ class SimulatorHarness:
         return await self.request(method, path, body, headers)
 
     async def receive_call(
-        self, ncco: Any = None, caller: str = CALLER, to: str = NUMBER, **more: Any
+        self, ncco: Any = None, caller: str | None = CALLER, to: str = NUMBER, **more: Any
     ) -> "HarnessCall":
         """Call the number; the answer URL returns the NCCO, if there is one."""
         if ncco is not None:

@@ -1,7 +1,8 @@
-"""Application API and Numbers API: what it takes to link an application and a number."""
+"""Application, Numbers and Account API."""
 
 from base64 import b64encode
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -111,9 +112,8 @@ async def test_delete_unlinks_its_numbers(harness: SimulatorHarness) -> None:
     [
         ({}, "name"),
         ({"name": 5}, "name"),
-        ({"name": "a", "color": 1}, "color"),
         ({"name": "a", "keys": {"public_key": "no key"}}, "keys.public_key"),
-        ({"name": "a", "capabilities": {"flying": {}}}, "capabilities.flying"),
+        ({"name": "a", "privacy": {"improve_ai": "maybe"}}, "improve_ai"),
         ({"name": "a", "capabilities": {"voice": {"region": "moon"}}}, "region"),
         ({"name": "a", "capabilities": {"voice": {"leg_persistence_time": 32}}},
          "leg_persistence_time"),
@@ -132,11 +132,56 @@ async def test_validation_names_the_parameter(
     assert [one["name"] for one in response.json["invalid_parameters"]] == [name]
 
 
-async def test_invalid_credentials_are_401_with_problem_details(harness: SimulatorHarness) -> None:
-    for path in ("/v2/applications", "/account/numbers"):
-        response = await account_request(harness, "GET", path, secret="wrong")
-        assert response.status == 401
-        assert set(response.json) == {"type", "title", "detail", "instance"}
+async def test_invalid_credentials_of_the_application_api_are_401_with_problem_details(
+    harness: SimulatorHarness,
+) -> None:
+    response = await account_request(harness, "GET", "/v2/applications", secret="wrong")
+    assert response.status == 401
+    assert set(response.json) == {"type", "title", "detail", "instance"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/account/numbers"),
+        ("GET", "/number/search?country=GB"),
+        ("POST", "/number/buy"),
+        ("GET", "/account/get-balance"),
+    ],
+)
+async def test_invalid_credentials_of_the_other_apis_are_401_with_an_error_code(
+    harness: SimulatorHarness, method: str, path: str
+) -> None:
+    response = await account_request(harness, method, path, secret="wrong")
+    assert response.status == 401
+    assert response.json == {"error-code": "401", "error-code-label": "authentication failed"}
+
+
+async def test_update_ignores_unknown_members_and_keeps_improve_ai(
+    harness: SimulatorHarness,
+) -> None:
+    path = f"/v2/applications/{harness.simulator.application_id}"
+    body = {"id": "x", "_links": {}, "name": "mine", "capabilities": {"flying": {}, "voice": VOICE}}
+    changed = await account_request(harness, "PUT", path, body | {"privacy": {"improve_ai": False}})
+    assert changed.status == 200
+    again = await account_request(harness, "PUT", path, body)
+    assert again.json["privacy"] == {"improve_ai": False}
+
+
+async def test_improve_ai_is_on_in_a_new_application_unless_it_says_otherwise(
+    harness: SimulatorHarness,
+) -> None:
+    for body, expected in (
+        ({"name": "a"}, True),
+        ({"name": "a", "privacy": {"improve_ai": "false"}}, False),
+    ):
+        created = await account_request(harness, "POST", "/v2/applications", body)
+        assert created.json["privacy"] == {"improve_ai": expected}
+
+
+async def test_the_balance_is_a_number_of_euros(harness: SimulatorHarness) -> None:
+    response = await account_request(harness, "GET", "/account/get-balance")
+    assert response.json == {"value": 100.0, "autoReload": False}
 
 
 async def test_an_applications_token_is_401(harness: SimulatorHarness) -> None:
@@ -190,3 +235,71 @@ async def test_numbers_update_rejects_unknown_numbers_and_applications(
         "error-code"
     ] == "420"
     assert (await link(harness, NUMBER, "unknown")).json["error-code"] == "420"
+
+
+async def test_a_number_without_application_in_an_update_is_unlinked(
+    harness: SimulatorHarness,
+) -> None:
+    (listed,) = (await account_request(harness, "GET", f"/account/numbers?pattern={NUMBER}")).json[
+        "numbers"
+    ]
+    # The CLI sends the number as it was listed, without its application.
+    form = urlencode({name: value for name, value in listed.items() if name != "app_id"})
+    unlinked = await account_request(harness, "POST", "/number/update", data=form.encode())
+    assert unlinked.status == 200
+    assert (await harness.control("GET", "")).json["numbers"][NUMBER] is None
+
+
+async def test_a_number_is_found_bought_linked_called_and_cancelled(
+    harness: SimulatorHarness,
+) -> None:
+    path = "/number/search?country=us&features=SMS,VOICE&pattern=99&search_pattern=2"
+    found = (await account_request(harness, "GET", path)).json
+    assert [one["cost"] for one in found["numbers"]] == ["1.25"]
+    number = found["numbers"][0]["msisdn"]
+    form = f"country=US&msisdn={number}".encode()
+    bought = await account_request(harness, "POST", "/number/buy", data=form)
+    assert (bought.status, bought.json["error-code"]) == (200, "200")
+    assert (await account_request(harness, "GET", path)).json == {}
+    assert (await link(harness, number, harness.simulator.application_id)).status == 200
+    await harness.receive_call([talk("hello")], to=number)
+    cancelled = await account_request(harness, "POST", "/number/cancel", data=form)
+    assert cancelled.status == 200
+    assert number not in (await harness.control("GET", "")).json["numbers"]
+    again = await account_request(harness, "POST", "/number/cancel", data=form)
+    assert again.json == {"error-code": "420", "error-code-label": "method failed"}
+
+
+async def test_numbers_for_sale_have_pages(harness: SimulatorHarness) -> None:
+    pages = [
+        (await account_request(harness, "GET", f"/number/search?country=US&size=60&index={index}"))
+        for index in (1, 2)
+    ]
+    found = [one["msisdn"] for page in pages for one in page.json["numbers"]]
+    assert len(found) == len(set(found)) == pages[0].json["count"] == 100
+
+
+@pytest.mark.parametrize(
+    "query", ["country=DE", "country=GB&features=MMS", "country=GB&type=landline"]
+)
+async def test_a_search_that_finds_no_number_is_empty(
+    harness: SimulatorHarness, query: str
+) -> None:
+    assert (await account_request(harness, "GET", f"/number/search?{query}")).json == {}
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        (f"country=GB&msisdn={NUMBER}", 420),  # owned
+        ("country=GB&msisdn=447911123456", 420),  # not for sale
+        ("country=US&msisdn=447700900500", 420),  # of another country
+        ("country=US", 400),
+        ("msisdn=447700900500", 400),
+    ],
+)
+async def test_buy_refuses_numbers_that_are_not_for_sale(
+    harness: SimulatorHarness, form: str, status: int
+) -> None:
+    response = await account_request(harness, "POST", "/number/buy", data=form.encode())
+    assert response.status == status

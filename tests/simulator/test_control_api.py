@@ -147,7 +147,7 @@ async def test_callee_default_applies_to_all_other_callees(harness: SimulatorHar
     call = await harness.place_call([talk("hello")])
     named = await harness.place_call([talk("hello")], to=[{"type": "phone", "number": NUMBER}])
     await harness.step(2)
-    assert (await call.status(), await named.status()) == ("completed", "rejected")
+    assert (await call.status(), await named.status()) == ("busy", "rejected")
     assert "busy" in harness.statuses(call.uuid)
     assert (await harness.control("GET", "/callees")).json["default"]["behaviour"] == "busy"
 

@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 from tests.simulator.harness import CALLEE, SimulatorHarness, talk
+from vonage_simulator import SimulatorSettings
+from vonage_simulator.command_options import parser, settings_from
 
 
 async def play(harness: SimulatorHarness) -> list[tuple[str, str, str]]:
@@ -59,6 +61,40 @@ async def test_the_same_seed_repeats_the_sequence_of_webhooks(make_harness: Any)
     second = await play(await make_harness(seed=5))
     assert len(first) > 40
     assert first == second
+
+
+async def ids_of_a_call(harness: SimulatorHarness) -> set[str]:
+    """Return the ids that a call and its recording have, and those of its tokens."""
+    call = await harness.receive_call([{"action": "record", "timeOut": 3}])
+    await harness.step(10)
+    (record,) = [body for body in harness.events() if "recording_uuid" in body]
+    file_id = record["recording_url"].rpartition("/")[2].partition("?")[0]
+    tokens = {webhook.claims["jti"] for webhook in harness.received}
+    assert len(tokens) == len(harness.received)
+    application_id = harness.simulator.application_id
+    call_ids = {call.uuid, call.conversation_uuid, record["recording_uuid"], file_id}
+    return tokens | call_ids | {application_id}
+
+
+async def test_ids_recording_ids_and_token_ids_are_random_without_a_seed(make_harness: Any) -> None:
+    first = await ids_of_a_call(await make_harness(seed=None))
+    second = await ids_of_a_call(await make_harness(seed=None))
+    assert len(first) > 9
+    assert not first & second
+
+
+async def test_ids_are_random_unless_a_seed_is_given() -> None:
+    assert SimulatorSettings().seed is None
+    assert settings_from(parser().parse_args([]), None).seed is None
+    assert settings_from(parser().parse_args(["--seed", "3"]), None).seed == 3
+
+
+async def test_faults_without_a_seed_are_random(make_harness: Any) -> None:
+    harness = await make_harness(seed=None)
+    await harness.faults(unsigned=0.5)
+    assert (await harness.control("GET", "/faults")).json["seed"] is None
+    await harness.faults(seed=4, unsigned=0.5)
+    assert (await harness.control("GET", "/faults")).json["seed"] == 4
 
 
 async def test_another_seed_changes_the_ids(make_harness: Any) -> None:

@@ -2,12 +2,15 @@
 
 import ast
 import re
+import shlex
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from vonage_simulator.command_options import parser
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTION = ROOT / "simulator"
@@ -54,6 +57,21 @@ def test_every_imported_package_is_a_dependency_and_every_dependency_is_imported
     assert imported == declared
 
 
-def test_the_readme_of_the_distribution_exists() -> None:
+def test_the_readme_of_the_distribution_exists_and_its_links_have_targets() -> None:
     project = tomllib.loads((DISTRIBUTION / "pyproject.toml").read_text())["project"]
-    assert (DISTRIBUTION / project["readme"]).is_file()
+    readme = (DISTRIBUTION / project["readme"]).read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link]
+    assert links
+    assert [link for link in links if not (DISTRIBUTION / link).exists()] == []
+
+
+def test_the_commands_of_the_readme_have_options_that_exist() -> None:
+    text = (DISTRIBUTION / "README.md").read_text()
+    commands = re.findall(r"^\$ .*vonage-simulator (--.*)$", text, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        parser().parse_args(shlex.split(command))
+
+
+def test_the_license_is_that_of_the_repository() -> None:
+    assert (DISTRIBUTION / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()

@@ -324,6 +324,22 @@ async def test_connect_websocket_headers_have_up_to_512_bytes(harness: Simulator
     assert harness.events(reason=SYNTAX_ERROR)
 
 
+async def test_websocket_headers_are_limited_by_a_setting(make_harness: Any) -> None:
+    endpoint = {
+        "type": "websocket",
+        "uri": "ws://127.0.0.1:9",
+        "content-type": "audio/l16;rate=16000",
+        "headers": {"a": "x" * 1000},
+    }
+    for limit, status in ((512, 400), (2000, 201)):
+        harness = await make_harness(websocket_header_bytes=limit)
+        call = {"to": [endpoint], "from": {"type": "phone", "number": NUMBER}, "ncco": []}
+        assert (await harness.api("POST", "/v1/calls", call)).status == status
+        await harness.receive_call([connect(endpoint=[endpoint]), talk("next")])
+        await harness.step(2)
+        assert len(harness.events(reason=SYNTAX_ERROR)) == (status == 400)
+
+
 async def test_connect_over_three_a_second_is_an_error_event(harness: SimulatorHarness) -> None:
     await harness.callee(behaviour="busy", after=0)
     await harness.receive_call([connect(), connect(), connect(), connect(), talk("next")])
@@ -419,7 +435,7 @@ async def test_amd_asynchronous_starts_the_ncco_immediately_and_accepts_another_
         "/event",
         lambda webhook: (
             [talk("a message for your machine")]
-            if webhook.fields.get("status") == "machine"
+            if webhook.fields.get("status") == "machine" and "sub_state" not in webhook.fields
             else web.Response(status=204)
         ),
     )
@@ -430,6 +446,69 @@ async def test_amd_asynchronous_starts_the_ncco_immediately_and_accepts_another_
     first, second = await call.heard("talk")
     assert (first["from_ms"], first["to_ms"]) == (1000, 5500)
     assert second["text"] == "a message for your machine"
+
+
+async def test_amd_default_reports_the_beep_and_accepts_an_ncco_in_response_to_it(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.callee(behaviour="machine", beep_after=8)
+    harness.on(
+        "/event",
+        lambda webhook: (
+            [talk(webhook.fields.get("sub_state", "a machine")), {"action": "wait", "timeout": 9}]
+            if webhook.fields.get("status") == "machine"
+            else web.Response(status=204)
+        ),
+    )
+    call = await harness.place_call(
+        [talk(words(80))], advanced_machine_detection={"mode": "default"}
+    )
+    await harness.step(12)
+    assert (await call.texts())[1:] == ["a machine", "beep_start"]
+    _, beep = harness.events(status="machine")
+    assert (beep["call_uuid"], beep["timestamp"]) == (call.uuid, "2023-11-14T22:13:29.000Z")
+
+
+async def test_amd_default_reports_nothing_more_after_the_end_of_the_call(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.callee(behaviour="machine", beep_after=8)
+    call = await harness.place_call(
+        [talk(words(80))], advanced_machine_detection={"mode": "default"}
+    )
+    await harness.step(6)
+    await call.hang_up()
+    await harness.step(60)
+    assert harness.statuses(call.uuid)[-2:] == ["machine", "completed"]
+
+
+@pytest.mark.parametrize("mode", ["detect", "detect_beep"])
+async def test_amd_hangup_runs_no_action_and_asks_no_answer_url(
+    harness: SimulatorHarness, mode: str
+) -> None:
+    await harness.callee(behaviour="machine")
+    detection = {"behavior": "hangup", "mode": mode}
+    call = await harness.place_call(
+        answer_url=[harness.url("/answer")],
+        to=[{"type": "phone", "number": CALLEE, "dtmfAnswer": "1"}],
+        advanced_machine_detection=detection,
+    )
+    await harness.step(60)
+    assert harness.statuses(call.uuid)[-2:] == ["machine", "completed"]
+    assert not harness.sent_to("/answer")
+    assert not await harness.entries("action", call.uuid)
+    assert not await harness.entries("sound", call.uuid)
+
+
+async def test_amd_hangup_of_a_connect_asks_no_on_answer_url(harness: SimulatorHarness) -> None:
+    await harness.callee(behaviour="machine")
+    endpoint = {"type": "phone", "number": CALLEE, "onAnswer": {"url": harness.url("/whisper")}}
+    await harness.receive_call(
+        [{"action": "connect", "endpoint": [endpoint], "machineDetection": "hangup"}, talk("bye")]
+    )
+    await harness.step(30)
+    assert not harness.sent_to("/whisper")
+    assert harness.statuses((await harness.called_leg()).uuid)[-2:] == ["machine", "completed"]
 
 
 async def test_amd_synchronous_ignores_an_ncco_in_response(harness: SimulatorHarness) -> None:

@@ -100,6 +100,11 @@ async def test_talk_old_voice_name_and_unknown_options_are_ignored(
     "bad",
     [
         pytest.param({"text": "x" * 1501}, id="text over 1500 characters"),
+        pytest.param({"text": f"<speak>{'x' * 3000}</speak>"}, id="SSML of 3000 characters"),
+        pytest.param(
+            {"text": f"<speak>{'x' * 750}<break time='1s'/>{'x' * 751}</speak>"},
+            id="SSML over 1500 characters without tags",
+        ),
         pytest.param({"text": None}, id="no text"),
         pytest.param({"text": 5}, id="text that is a number"),
         pytest.param({"level": 1.5}, id="level over 1"),
@@ -113,6 +118,15 @@ async def test_talk_out_of_range_is_a_syntax_error(
     await harness.receive_call([{"action": "talk", "text": "hello"} | bad])
     await harness.step(5)
     assert harness.events(reason=SYNTAX_ERROR)
+
+
+async def test_talk_of_1500_characters_without_its_tags_is_allowed(
+    harness: SimulatorHarness,
+) -> None:
+    text = "<speak>" + "<s>x</s>" * 1500 + "</speak>"
+    call = await harness.receive_call([talk(text)])
+    await harness.step(1)
+    assert await call.texts() == [text]
 
 
 async def test_talk_of_1500_characters_is_allowed(harness: SimulatorHarness) -> None:

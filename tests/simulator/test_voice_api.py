@@ -132,17 +132,22 @@ GOOD = {
         ({"to": []}, "to"),
         ({"to": [{"type": "phone"}]}, "number"),
         ({"to": [{"type": "phone", "number": "12345678901234567890"}]}, "number"),
-        ({"to": [{"type": "phone", "number": 447700900555}]}, "number"),
         ({"to": [{"type": "carrier pigeon"}]}, "type"),
         ({"to": [{"type": "sip", "uri": "example.com"}]}, "uri"),
-        ({"to": [{"type": "websocket", "uri": "wss://x"}]}, "content-type"),
         ({"to": ["447700900555"]}, "endpoint"),
         ({"from": None}, "from"),
-        ({"from": "447700900001"}, "from"),
+        ({"from": "me"}, "from"),
+        ({"from": True}, "from"),
+        (
+            {"to": [{"type": "websocket", "uri": "wss://x", "content-type": "audio/mp3"}]},
+            "content-type",
+        ),
+        ({"random_from_number": "perhaps"}, "random_from_number"),
+        ({"length_timer": "long"}, "length_timer"),
+        ({"length_timer": "86401"}, "length_timer"),
         ({"from": {"type": "phone", "number": "abc"}}, "number"),
         ({"from": {"type": "sip", "number": NUMBER}}, "type"),
         ({"random_from_number": True}, "random_from_number"),
-        ({"random_from_number": "true"}, "random_from_number"),
         ({"ncco": {"action": "talk"}}, "ncco"),
         ({"ncco": [{"action": "sing"}]}, "ncco"),
         ({"answer_url": ["https://example.com"]}, "ncco"),
@@ -154,10 +159,8 @@ GOOD = {
         ({"advanced_machine_detection": {"beep_timeout": 121}}, "beep_timeout"),
         ({"length_timer": 0}, "length_timer"),
         ({"length_timer": 86401}, "length_timer"),
-        ({"length_timer": "60"}, "length_timer"),
         ({"ringing_timer": 121}, "ringing_timer"),
         ({"ringing_timer": True}, "ringing_timer"),
-        ({"color": "blue"}, "color"),
     ],
 )
 async def test_create_rejects_invalid_fields_with_400_and_their_name(
@@ -262,7 +265,6 @@ async def test_list_page_size_and_record_index_with_links(harness: SimulatorHarn
         ("record_index=-1", "record_index"),
         ("order=up", "order"),
         ("date_start=yesterday", "date_start"),
-        ("color=blue", "color"),
     ],
 )
 async def test_list_rejects_an_invalid_filter(
@@ -452,13 +454,11 @@ async def test_modify_transfer_of_one_leg_leaves_the_other_to_be_transferred_too
         ({}, "action"),
         ({"action": "explode"}, "action"),
         ({"action": ["hangup"]}, "action"),
-        ({"action": "mute", "loudly": True}, "loudly"),
         ({"action": "transfer"}, "destination"),
         ({"action": "transfer", "destination": {"type": "x", "url": ["https://x.y"]}}, "type"),
         ({"action": "transfer", "destination": {"type": "ncco"}}, "destination"),
         ({"action": "transfer", "destination": {"type": "ncco", "url": "https://x.y"}}, "url"),
         ({"action": "transfer", "destination": {"type": "ncco", "ncco": {"ncco": []}}}, "ncco"),
-        ({"action": "transfer", "destination": {"type": "ncco", "ncco": [], "x": 1}}, "x"),
     ],
 )
 async def test_modify_rejects_invalid_fields_with_400_and_their_name(
@@ -538,11 +538,9 @@ async def test_dtmf_into_a_call_accepts_the_curl_snippets_bare_number(
     [
         ("/talk", {}, "text"),
         ("/talk", {"text": 5}, "text"),
-        ("/talk", {"text": "x", "loop": "2"}, "loop"),
         ("/talk", {"text": "x", "level": 2}, "level"),
         ("/talk", {"text": "x", "style": "loud"}, "style"),
         ("/talk", {"text": "x", "premium": "yes"}, "premium"),
-        ("/talk", {"text": "x", "color": 1}, "color"),
         ("/stream", {}, "stream_url"),
         ("/stream", {"stream_url": "https://example.com/a.mp3"}, "stream_url"),
         ("/stream", {"stream_url": []}, "stream_url"),
@@ -550,9 +548,10 @@ async def test_dtmf_into_a_call_accepts_the_curl_snippets_bare_number(
         ("/dtmf", {}, "digits"),
         ("/dtmf", {"digits": "12a"}, "digits"),
         ("/dtmf", {"digits": ""}, "digits"),
+        ("/dtmf", {"digits": True}, "digits"),
         ("/input/dtmf", {}, "event_url"),
         ("/input/dtmf", {"event_url": "VOICE_EVENT_URL"}, "event_url"),
-        ("/input/dtmf", {"eventUrl": ["https://x.y"]}, "eventUrl"),
+        ("/input/dtmf", {"eventUrl": ["https://x.y"]}, "event_url"),
     ],
 )
 async def test_media_rejects_invalid_fields_with_400_and_their_name(
@@ -688,6 +687,14 @@ async def test_token_without_exp_or_with_acl_and_sub_is_accepted(harness: Simula
 # Call states
 
 
+async def api_calls(harness: SimulatorHarness, status: str) -> list[dict[str, Any]]:
+    """Return the calls that GET /v1/calls lists with a status."""
+    calls: list[dict[str, Any]] = (await harness.api("GET", f"/v1/calls?status={status}")).json[
+        "_embedded"
+    ]["calls"]
+    return calls
+
+
 @pytest.mark.parametrize(
     ("behaviour", "expected"),
     [
@@ -708,10 +715,66 @@ async def test_states_of_an_outbound_call(
     assert harness.statuses(call.uuid) == expected
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [
+        ("busy", "busy"),
+        ("no_answer", "timeout"),
+        ("unavailable", "unanswered"),
+        ("invalid", "failed"),
+        ("reject", "rejected"),
+    ],
+)
+async def test_status_of_an_unanswered_call_remains_with_duration_0_and_empty_times(
+    harness: SimulatorHarness, behaviour: str, status: str
+) -> None:
+    await harness.callee(behaviour=behaviour)
+    call = await harness.place_call([talk("hello")])
+    await harness.step(70)
+    (view,) = await api_calls(harness, status)
+    assert (view["uuid"], view["status"], view["duration"]) == (call.uuid, status, "0")
+    assert (view["start_time"], view["end_time"], view["price"]) == ("", "", "0.00000000")
+    assert not await api_calls(harness, "completed")
+    assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).json == view
+
+
+async def test_status_of_an_outbound_call_hung_up_before_the_answer_remains_cancelled(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.callee(behaviour="no_answer")
+    call = await harness.place_call([talk("hello")])
+    await harness.step(2)
+    assert (await call.put({"action": "hangup"})).status == 204
+    (view,) = await api_calls(harness, "cancelled")
+    assert (view["uuid"], view["duration"], view["end_time"]) == (call.uuid, "0", "")
+
+
+async def test_status_of_an_inbound_caller_who_gives_up_is_cancelled(
+    make_harness: Any,
+) -> None:
+    harness = await make_harness()
+    harness.on("/answer", {"bad": 1})
+    call = await harness.receive_call()
+    await call.hang_up()
+    (view,) = await api_calls(harness, "cancelled")
+    assert (view["uuid"], view["direction"], view["duration"]) == (call.uuid, "inbound", "0")
+    assert harness.events(status="completed")[0]["duration"] == "0"
+
+
+async def test_status_of_an_answered_call_is_completed_with_its_times(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.place_call([talk("hello")])
+    await harness.step(10)
+    (view,) = await api_calls(harness, "completed")
+    assert view["start_time"].endswith(".000Z")
+    assert view["end_time"].endswith(".000Z")
+
+
 async def test_states_of_an_inbound_call_that_is_hung_up_during_ringing(make_harness: Any) -> None:
     harness = await make_harness()
     harness.on("/answer", {"bad": 1})
     call = await harness.receive_call()
     await call.hang_up()
-    assert harness.statuses(call.uuid) == ["started", "ringing", "completed"]
+    assert harness.statuses(call.uuid) == ["started", "ringing", "cancelled", "completed"]
     assert harness.events(status="completed")[0]["from"] == CALLER

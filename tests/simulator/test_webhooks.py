@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+import socket
+import struct
 import time
 from typing import Any
 from urllib.parse import parse_qsl
@@ -83,6 +85,68 @@ async def test_answer_webhook_fields_of_an_inbound_call(harness: SimulatorHarnes
         "conversation_uuid": call.conversation_uuid,
         "region_url": harness.simulator.tls_url,
     }
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_answer_webhook_of_a_withheld_caller_has_no_from(
+    make_harness: Any, method: str
+) -> None:
+    harness = await make_harness(answer_method=method)
+    call = await harness.receive_call(TALK, caller=None)
+    await harness.step(5)
+    (webhook,) = harness.sent_to("/answer")
+    assert "from" not in webhook.fields
+    assert (webhook.fields["to"], webhook.fields["endpoint_type"]) == (NUMBER, "phone")
+    assert len(call.uuid) == 32
+    assert harness.statuses(call.uuid)[-1] == "completed"
+    assert not [body for body in harness.events() if "from" in body]
+
+
+async def test_answer_webhook_of_a_client_sdk_user_who_calls_no_number_has_no_to(
+    harness: SimulatorHarness,
+) -> None:
+    harness.on("/answer", TALK)
+    body = {"from_user": "JaneDoe", "custom_data": {"queue": "sales"}}
+    response = await harness.control("POST", "/calls", body)
+    assert response.status == 201
+    await harness.step(5)
+    (webhook,) = harness.sent_to("/answer")
+    assert "to" not in webhook.fields
+    assert "from" not in webhook.fields
+    assert webhook.fields["from_user"] == "JaneDoe"
+    assert json.loads(webhook.fields["custom_data"]) == {"queue": "sales"}
+    assert webhook.fields["uuid"].count("-") == 4
+    assert not [body for body in harness.events() if "to" in body]
+
+
+async def test_client_sdk_user_without_a_number_calls_the_application_that_is_named(
+    harness: SimulatorHarness,
+) -> None:
+    harness.on("/answer", TALK)
+    for application_id, status in ((harness.simulator.application_id, 201), ("another", 404)):
+        body = {"from_user": "JaneDoe", "application_id": application_id}
+        assert (await harness.control("POST", "/calls", body)).status == status
+
+
+@pytest.mark.parametrize(
+    "body", [{"to": NUMBER}, {"from": CALLER}, {"from": None}, {"from": "sip:jo@example.com"}]
+)
+async def test_call_without_a_from_or_to_is_rejected(
+    harness: SimulatorHarness, body: dict[str, Any]
+) -> None:
+    assert (await harness.control("POST", "/calls", body)).status == 400
+
+
+async def test_connect_of_a_call_without_a_number_shows_an_unknown_caller(
+    harness: SimulatorHarness,
+) -> None:
+    harness.on(
+        "/answer",
+        [{"action": "connect", "endpoint": [{"type": "phone", "number": CALLEE}]}],
+    )
+    assert (await harness.control("POST", "/calls", {"from_user": "JaneDoe"})).status == 201
+    await harness.step(3)
+    assert {body["from"] for body in harness.events(to=CALLEE)} == {"Unknown"}
 
 
 async def test_answer_webhook_uuid_of_an_inbound_phone_leg_has_no_dashes(
@@ -294,6 +358,139 @@ async def test_fallback_of_an_input_event_can_return_an_ncco(make_harness: Any) 
     assert len(harness.sent_to("/input")) == 2
     assert harness.sent_to("/fallback")[0].fields["original_request"]["type"] == "event"
     assert await call.texts() == ["sorry"]
+
+
+MID_CALL: dict[str, dict[str, Any]] = {
+    "input": {"action": "input", "type": ["dtmf"], "dtmf": {"timeOut": 0}},
+    "notify": {"action": "notify", "payload": {}},
+    "synchronous connect": {
+        "action": "connect",
+        "eventType": "synchronous",
+        "endpoint": [{"type": "phone", "number": CALLEE}],
+    },
+}
+
+
+@pytest.mark.parametrize("kind", MID_CALL)
+async def test_fallback_is_requested_at_once_after_an_invalid_ncco_during_a_call(
+    make_harness: Any, kind: str
+) -> None:
+    harness = await make_harness(fallback=True)
+    await harness.callee(behaviour="busy")
+    harness.on("/bad", [{"action": "unknown"}])
+    harness.on("/fallback", [talk("sorry")])
+    action = MID_CALL[kind] | {"eventUrl": [harness.url("/bad")]}
+    call = await harness.receive_call([action, talk("never heard")])
+    await harness.step(5)
+    (webhook,) = harness.sent_to("/fallback")
+    assert webhook.fields["reason"] == "Invalid NCCO."
+    assert webhook.fields["original_request"] == {"url": harness.url("/bad"), "type": "event"}
+    assert await call.texts() == ["sorry"]
+    errors = [one for one in harness.received if one.fields.get("reason") == SYNTAX_ERROR]
+    assert len(errors) == 1
+
+
+@pytest.mark.parametrize("kind", MID_CALL)
+async def test_ncco_that_is_invalid_during_a_call_is_ignored_without_a_fallback(
+    harness: SimulatorHarness, kind: str
+) -> None:
+    await harness.callee(behaviour="busy")
+    harness.on("/bad", [{"action": "unknown"}])
+    action = MID_CALL[kind] | {"eventUrl": [harness.url("/bad")]}
+    call = await harness.receive_call([action, talk("goes on")])
+    await harness.step(5)
+    assert await call.texts() == ["goes on"]
+    errors = [one for one in harness.received if one.fields.get("reason") == SYNTAX_ERROR]
+    assert len(errors) == 1
+
+
+async def test_fallback_is_requested_after_an_invalid_ncco_in_response_to_machine_detection(
+    make_harness: Any,
+) -> None:
+    harness = await make_harness(fallback=True)
+    harness.on(
+        "/event",
+        lambda webhook: (
+            [{"action": "unknown"}] if webhook.fields.get("status") == "human" else failing(204)
+        ),
+    )
+    harness.on("/fallback", [talk("sorry")])
+    call = await harness.place_call(
+        [talk(words(80))], advanced_machine_detection={"mode": "default"}
+    )
+    await harness.step(10)
+    assert (await call.texts())[1:] == ["sorry"]
+
+
+async def test_fallback_that_returns_an_invalid_ncco_too_continues_the_running_ncco(
+    make_harness: Any,
+) -> None:
+    harness = await make_harness(fallback=True)
+    harness.on("/bad", [{"action": "unknown"}])
+    harness.on("/fallback", [{"action": "unknown"}])
+    action = MID_CALL["input"] | {"eventUrl": [harness.url("/bad")]}
+    call = await harness.receive_call([action, talk("goes on")])
+    await harness.step(5)
+    assert len(harness.sent_to("/fallback")) == 1
+    assert await call.texts() == ["goes on"]
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        pytest.param(failing(500), "Invalid response code.", id="500"),
+        pytest.param(failing(503), "Invalid response code.", id="503 twice"),
+        pytest.param({"not": "an array"}, "Invalid NCCO.", id="not an array"),
+        pytest.param(
+            web.Response(text="<p>", content_type="text/html"), "Invalid NCCO.", id="HTML"
+        ),
+    ],
+)
+async def test_fallback_reason_of_a_response(make_harness: Any, response: Any, reason: str) -> None:
+    harness = await make_harness(fallback=True)
+    harness.on("/answer", response)
+    harness.on("/fallback", TALK)
+    await harness.receive_call()
+    await harness.step(5)
+    assert harness.sent_to("/fallback")[0].fields["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        ("close", "Connection closed."),
+        ("reset", "Connection reset."),
+        ("silence", "Socket timeout."),
+    ],
+)
+async def test_fallback_reason_of_a_connection(
+    make_harness: Any, failure: str, reason: str
+) -> None:
+    attempts = 0
+
+    async def fail(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        await reader.readuntil(b"\r\n\r\n")
+        if failure == "reset":
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        elif failure == "close":
+            writer.close()
+        else:
+            await reader.read()
+            writer.close()
+
+    server = await asyncio.start_server(fail, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/answer"
+        harness = await make_harness(fallback=True, answer=WebhookTarget(url, "GET", read_ms=100))
+        harness.on("/fallback", TALK)
+        await harness.receive_call()
+        await harness.step(5)
+        assert harness.sent_to("/fallback")[0].fields["reason"] == reason
+        assert attempts == 2
 
 
 async def test_fallback_that_fails_during_a_call_continues_the_running_ncco(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -114,6 +115,19 @@ async def test_websocket_handshake_carries_a_signed_token_by_default(
     assert jwt.decode(token, SIGNATURE_SECRET, algorithms=["HS256"])["iss"] == "Vonage"
 
 
+async def test_websocket_address_is_mapped(
+    make_harness: Callable[..., Awaitable[SimulatorHarness]], socket: tuple[Socket, str]
+) -> None:
+    server, uri = socket
+    origin = uri.removesuffix("/socket").replace("ws:", "http:")
+    harness = await make_harness(url_map=(("https://my.app", origin),))
+    await harness.receive_call([connect("wss://my.app/socket")])
+    await settle(harness, 0.1)
+    assert server.texts[0]["event"] == "websocket:connected"
+    assert server.headers["Host"] == "my.app"
+    assert server.headers["Authorization"].startswith("Bearer ")
+
+
 async def test_websocket_custom_authorization(
     harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
@@ -199,17 +213,28 @@ async def test_websocket_closed_by_the_application_is_disconnected_then_complete
     await server.socket.close()
     await settle(harness, 1)
     leg = await harness.called_leg()
-    assert harness.statuses(leg.uuid) == [
-        "started",
-        "ringing",
-        "answered",
-        "disconnected",
-        "completed",
-    ]
+    assert harness.statuses(leg.uuid) == ["started", "answered", "disconnected", "completed"]
     (event,) = harness.events(status="disconnected")
     assert (event["headers"], event["to"]) == ({"customer": "ABC"}, uri)
     assert "direction" not in event
     assert await call.texts() == ["afterwards"]
+
+
+async def test_websocket_disconnected_asks_the_fallback_after_an_invalid_ncco_in_response(
+    make_harness: Any, socket: tuple[Socket, str]
+) -> None:
+    harness = await make_harness(fallback=True)
+    server, uri = socket
+    harness.on("/event", [{"action": "unknown"}])
+    harness.on("/fallback", [talk("sorry")])
+    call = await harness.receive_call([connect(uri), talk("never heard")])
+    await settle(harness, 0.1)
+    assert server.socket is not None
+    await server.socket.close()
+    await settle(harness, 2)
+    assert await call.texts() == ["sorry"]
+    (webhook,) = harness.sent_to("/fallback")
+    assert (webhook.fields["status"], webhook.fields["reason"]) == ("disconnected", "Invalid NCCO.")
 
 
 async def test_websocket_disconnected_accepts_an_ncco_in_response(

@@ -126,7 +126,7 @@ export function FlowsView({ store, health, switchboard, path, placeCall }) {
         Each flow is a Python file in functions/flows. Save it and the next call uses it.
       </p>
     </div>
-    ${path[0] && html`<p class="note warn" role="status"><${Icon} name="warn" /><span>There is no flow ${path[0]}.</span></p>`}
+    ${path[0] && html`<p class="note warn" role="status"><${Icon} name="warn" /><span>The flow ${path[0]} does not exist.</span></p>`}
     <${Numbers} store=${store} switchboard=${switchboard} />
     <section aria-labelledby="flows-title">
       <div class="section-head">

@@ -49,9 +49,9 @@ class StaticFiles:
 
     def _response(self, name: str) -> web.Response:
         paths = [folder / name for folder in self._folders] if _NAME.fullmatch(name) else []
-        path = next((one for one in paths if one.is_file() and not one.is_symlink()), None)
+        path = next((one for one in paths if one.is_file()), None)
         content_type = _TYPES.get(path.suffix) if path else None
-        if path is None or content_type is None:
+        if path is None or content_type is None or path.is_symlink():
             raise web.HTTPNotFound
         charset = "utf-8" if content_type.startswith("text/") else None
         return web.Response(body=path.read_bytes(), content_type=content_type, charset=charset)

@@ -77,8 +77,8 @@ async def harness(tmp_path: Path) -> AsyncIterator[ConsoleHarness]:
                 s3=None,
                 sign=lambda method, path: {},
             ),
-            tmp_path / "page",
         )
+        console.page_folders = (tmp_path / "page",)
         await console.start(socket.create_server(("127.0.0.1", 0)))
         parts.push_async_callback(console.stop)
         http = await parts.enter_async_context(aiohttp.ClientSession())

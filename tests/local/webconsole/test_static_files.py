@@ -22,6 +22,15 @@ async def test_serves_the_page_at_the_root(harness: ConsoleHarness) -> None:
         assert await response.text() == "<!doctype html>é"
 
 
+async def test_a_file_of_the_first_folder_replaces_one_of_the_page(harness: ConsoleHarness) -> None:
+    url = f"{harness.client.url}/page/extensions.js"
+    async with harness.client.http.get(url) as response:
+        assert "createExtension" in await response.text()
+    (harness.folder / "page" / "extensions.js").write_text("export {};")
+    async with harness.client.http.get(url) as response:
+        assert await response.text() == "export {};"
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

@@ -137,7 +137,7 @@ function sentence(text) {
   return `${text[0].toUpperCase()}${text.slice(1).replace(/\.$/, "")}. `;
 }
 
-/** What came of a row that is no webhook. @param {Row} row */
+/** What came of any other row. @param {Row} row */
 function textOf(row) {
   if (row.kind === "action") {
     if (row.end === null) return row.recording ? "Recording" : "Running";

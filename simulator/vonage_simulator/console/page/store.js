@@ -246,8 +246,9 @@ function statusOf(entry, known) {
   const over = OVER.has(status) || Boolean(known?.over);
   return {
     ...{ direction, from, to, conversation_uuid, over },
-    // Two statuses with the same time can arrive in either order.
-    status: status === "started" && known ? known.status : status,
+    // Two statuses with the same time can arrive in either order. A leg that was not answered
+    // keeps its status after `completed`, as in the Voice API.
+    status: known && (status === "started" || known.over) ? known.status : status,
     created_at: known?.created_at ?? at,
     answered_at: known?.answered_at ?? (status === "answered" ? at : null),
     ended_at: known?.ended_at ?? (over ? at : null),

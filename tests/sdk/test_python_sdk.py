@@ -1,14 +1,16 @@
 """Vonage's Python SDK with the HTTPS port, changing only its host."""
 
 import asyncio
+import socket
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from aiohttp import web
 
+from tests.sdk.conftest import PUBLIC_HOST
 from tests.simulator.conftest import API_SECRET, SIGNATURE_SECRET
 from tests.simulator.harness import CALLEE, NUMBER, SimulatorHarness, talk
 
@@ -24,7 +26,8 @@ with warnings.catch_warnings():
         RateLimitedError,
         ServerError,
     )
-    from vonage_numbers import UpdateNumberParams
+    from vonage_numbers import NumberParams, SearchAvailableNumbersFilter, UpdateNumberParams
+    from vonage_users import ListUsersFilter, User
     from vonage_voice.models import (
         AudioStreamOptions,
         Connect,
@@ -46,6 +49,13 @@ def sdk(
 ) -> Iterator[Callable[..., Vonage]]:
     """A factory of SDK clients for an application id."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", harness.simulator.ca_file)
+    # The client resolves the public host to this machine: no change of /etc/hosts is needed.
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *rest: Any, **more: Any) -> Any:
+        return resolve("127.0.0.1" if host == PUBLIC_HOST else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
     clients: list[Vonage] = []
 
     def make(application_id: str = harness.simulator.application_id) -> Vonage:
@@ -139,7 +149,7 @@ async def test_get_call(harness: SimulatorHarness, client: Vonage) -> None:
     call = await in_thread(lambda: client.voice.get_call(uuid))
     assert (call.status, call.rate) == ("completed", "0.00720000")
     assert call.duration is not None
-    assert call.link == f"/v1/calls/{uuid}"
+    assert call.link.endswith(f"/v1/calls/{uuid}")
 
 
 async def test_transfer_call_ncco(harness: SimulatorHarness, client: Vonage) -> None:
@@ -195,12 +205,13 @@ async def test_play_and_stop_audio_and_tts_and_dtmf(
     ]
 
 
-async def test_download_recording(
+async def test_download_recording_under_the_public_host(
     harness: SimulatorHarness, client: Vonage, tmp_path: Path
 ) -> None:
     await harness.receive_call([{"action": "record", "timeOut": 3}])
     await harness.step(6)
     (event,) = [body for body in harness.events() if "recording_url" in body]
+    assert event["recording_url"].startswith(f"https://{PUBLIC_HOST}:")
     target = tmp_path / "recording.mp3"
     await in_thread(lambda: client.voice.download_recording(event["recording_url"], str(target)))
     assert target.stat().st_size == event["size"]
@@ -272,6 +283,67 @@ async def test_numbers_api(harness: SimulatorHarness, client: Vonage) -> None:
     assert numbers[0].msisdn == NUMBER
     assert status.error_code == "200"
     assert (await harness.control("GET", "")).json["numbers"][NUMBER] == application_id
+
+
+async def test_download_recording_from_localhost(
+    make_harness: Callable[..., Awaitable[SimulatorHarness]],
+    monkeypatch: pytest.MonkeyPatch,
+    private_pem: str,
+    tmp_path: Path,
+) -> None:
+    harness = await make_harness()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", harness.simulator.ca_file)
+    await harness.receive_call([{"action": "record", "timeOut": 3}])
+    await harness.step(6)
+    (event,) = [body for body in harness.events() if "recording_url" in body]
+    target = tmp_path / "recording.mp3"
+    auth = Auth(application_id=harness.simulator.application_id, private_key=private_pem)
+    client = Vonage(auth)
+    await in_thread(lambda: client.voice.download_recording(event["recording_url"], str(target)))
+    client._http_client._session.close()
+    assert target.stat().st_size == event["size"]
+
+
+async def test_numbers_are_found_bought_and_cancelled(
+    harness: SimulatorHarness, client: Vonage
+) -> None:
+    def work() -> tuple[Any, Any, Any]:
+        found, _, _ = client.numbers.search_available_numbers(
+            SearchAvailableNumbersFilter(country="GB", features="SMS,VOICE", size=1)
+        )
+        params = NumberParams(country="GB", msisdn=found[0].msisdn)
+        return found[0], client.numbers.buy_number(params), client.numbers.cancel_number(params)
+
+    found, bought, cancelled = await in_thread(work)
+    assert (found.country, found.cost) == ("GB", "1.25")
+    assert bought.error_code == cancelled.error_code == "200"
+
+
+async def test_a_number_that_is_not_for_sale_is_an_error(client: Vonage) -> None:
+    params = NumberParams(country="GB", msisdn="447911123456")
+    with pytest.raises(HttpRequestError) as error:
+        await in_thread(lambda: client.numbers.buy_number(params))
+    assert error.value.response.status_code == 420
+
+
+async def test_balance(client: Vonage) -> None:
+    assert (await in_thread(client.account.get_balance)).value == 100
+
+
+async def test_users(client: Vonage) -> None:
+    def work() -> tuple[Any, Any, Any]:
+        created = client.users.create_user(User(name="jo", display_name="Jo"))
+        client.users.create_user()
+        changed = client.users.update_user(created.id, User(display_name="Joe"))
+        first, cursor = client.users.list_users(ListUsersFilter(page_size=1))
+        second, end = client.users.list_users(ListUsersFilter(page_size=1, cursor=cursor))
+        client.users.delete_user(created.id)
+        return changed, [*first, *second], end
+
+    changed, listed, end = await in_thread(work)
+    assert (changed.name, changed.display_name) == ("jo", "Joe")
+    assert len({user.id for user in listed}) == 2
+    assert end is None
 
 
 async def test_webhooks_of_the_sdks_ncco_are_served(
