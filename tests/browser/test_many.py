@@ -69,14 +69,14 @@ async def console() -> AsyncIterator[ConsoleServer]:
     """The console of a simulator, and an application; its long calls are from numbers with 44."""
 
     async def answer(request: web.Request) -> web.Response:
-        caller = request.query.get("from", "")
+        caller = (await request.json())["from"]
         return web.json_response(LONG if caller.startswith("44") else SHORT)
 
     async def event(_: web.Request) -> web.Response:
         return web.Response(status=204)
 
     app = web.Application()
-    app.add_routes([web.get("/answer", answer), web.post("/event", event)])
+    app.add_routes([web.post("/answer", answer), web.post("/event", event)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     async with contextlib.AsyncExitStack() as stack:
