@@ -14,20 +14,18 @@ WIDTHS = (320, 390, 768, 1024, 1440, 1920)
 AXE_WIDTHS = (1440, 390)
 HEIGHT = 900
 
-# The elements that are wider than the window, outside of what scrolls or clips.
-WIDER = """() => {
-  const {scrollWidth, clientWidth} = document.documentElement;
-  if (scrollWidth <= clientWidth) return [];
-  return [...document.body.querySelectorAll('*')]
-    .filter((one) => one.getBoundingClientRect().right > clientWidth + 1)
-    .map((one) => `${one.tagName} ${one.className}`)
-    .slice(-5);
-}"""
-# Regions that can scroll sideways, although they should not.
-SIDEWAYS = """() => [...document.querySelectorAll(
-    'main, .page, .phone-body, .events, .details, .call-list')]
+# The page and its regions that are wider than their place, each with what sticks out.
+WIDER = """() => [...document.querySelectorAll(
+    'html, main, .page, .phone-body, .events, .details, .call-list')]
   .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1)
-  .map((one) => `${one.tagName} ${one.className} ${one.scrollWidth} > ${one.clientWidth}`)"""
+  .map((one) => {
+    const right = one.getBoundingClientRect().left + one.clientWidth;
+    const out = [...one.querySelectorAll('*')]
+      .filter((inner) => inner.getBoundingClientRect().right > right + 1)
+      .map((inner) => `${inner.localName}.${inner.className}`);
+    return `${one.localName}.${one.className} by ${one.scrollWidth - one.clientWidth}: `
+      + out.slice(0, 4).join(', ');
+  })"""
 
 
 async def findings(page: Page, state: str) -> list[str]:
@@ -35,8 +33,7 @@ async def findings(page: Page, state: str) -> list[str]:
     found = []
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
-        for wide in (await page.evaluate(WIDER)) + (await page.evaluate(SIDEWAYS)):
-            found.append(f"{state}: {width} px: {wide}")
+        found += [f"{state}: {width} px: {one}" for one in await page.evaluate(WIDER)]
     for width in AXE_WIDTHS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
         for scheme in ("light", "dark"):
@@ -44,6 +41,11 @@ async def findings(page: Page, state: str) -> list[str]:
             found += [f"{state}: {width} px, {scheme}: {one}" for one in await _axe(page)]
     await page.set_viewport_size({"width": 1440, "height": HEIGHT})
     return found
+
+
+def assert_nothing(found: list[str]) -> None:
+    """Fail with each finding on a line."""
+    assert not found, "\n".join(["findings:", *found])
 
 
 async def _axe(page: Page) -> list[str]:

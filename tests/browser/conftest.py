@@ -73,6 +73,16 @@ def answer(call):
 def dtmf(call, input):
     raise ValueError("this key opens nothing")
 '''
+# A flow whose recordings are messages.
+LEAVE_MESSAGE = '''"""Record a message."""
+
+from voicekit import ncco
+
+
+def answer(call):
+    url = call.url("recordings", purpose="voicemail")
+    return [ncco.talk("Please talk."), ncco.record(end_on_key="#", event_url=url)]
+'''
 CLOSED = "We are closed. Please call again tomorrow."
 SWITCHBOARD = {"closed": {"announcement": CLOSED}, "dialing": "off"}
 
@@ -229,6 +239,7 @@ async def editable(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
             shutil.copy(part, root / name)
     (root / "functions/flows/raises.py").write_text(RAISES)
     (root / "functions/flows/raises_on_key.py").write_text(RAISES_ON_KEY)
+    (root / "functions/flows/leave_message.py").write_text(LEAVE_MESSAGE)
     options = PlatformOptions(parameters={"DefaultFlow": "greet", "NumberFlows": NUMBERED_FLOWS})
     async with LocalPlatform(root, options) as running:
         yield running

@@ -52,7 +52,7 @@ async def test_every_path_of_a_flow_has_an_address(open_user: OpenUser) -> None:
         await expect(user.page.get_by_text("No dead ends")).to_be_visible()
         await user.page.reload()
     await user.visit("#/flows/nothing")
-    await expect(user.page.get_by_text("There is no flow nothing.")).to_be_visible()
+    await expect(user.page.get_by_text("The flow nothing does not exist.")).to_be_visible()
 
 
 async def test_a_new_call_opens_unless_details_are_open(
