@@ -21,7 +21,7 @@ sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-voicectl test-docs test-sdk test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
+.PHONY: help install demo up sam-local test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
 help: ## list all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ test-voicectl: install ## test the CLI against the local platform
 
 test-docs: install ## test every command, link, and code block in the documentation
 	$(RUN) -m pytest tests/docs
+
+test-page: ## test what the web console's page computes (Node.js)
+	@command -v node >/dev/null || { echo "error: no node on the PATH; install Node.js 20 or later" >&2; exit 1; }
+	node --test tests/page/*.test.js
 
 chromium = command -v "$${CHROMIUM:-chromium}" >/dev/null || { echo "error: no Chromium on the PATH; install it (apt-get install chromium) or set CHROMIUM" >&2; exit 1; }
 

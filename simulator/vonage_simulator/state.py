@@ -196,8 +196,8 @@ class SimulatorState:
         """Send an event in the background, if there is a URL to send it to."""
         if target is None:
             return None
-        self._apply_payload_faults(fields)
-        delivery = self.spawn(self.sender.deliver(leg, target, fields, kind))
+        faults = self._apply_payload_faults(fields)
+        delivery = self.spawn(self.sender.deliver(leg, target, fields, kind, faults))
         return SentWebhook(target, fields, kind, delivery)
 
     def report_status(self, leg: Leg, status: str, **extra: Any) -> SentWebhook | None:
@@ -219,16 +219,19 @@ class SimulatorState:
         fields = webhook_payloads.error_event(leg, self.clock.now(), reason)
         self.report(leg, event_target(leg), fields, "error")
 
-    def _apply_payload_faults(self, fields: dict[str, Any]) -> None:
-        if "headers" in fields and self.faults.is_triggered("no_headers"):
+    def _apply_payload_faults(self, fields: dict[str, Any]) -> list[str]:
+        """Change the fields as the faults require; return the names of those faults."""
+        names: list[str] = []
+        if "headers" in fields and self.faults.is_triggered("no_headers", names):
             del fields["headers"]
         if "from" in fields:
-            if self.faults.is_triggered("null_from"):
+            if self.faults.is_triggered("null_from", names):
                 fields["from"] = None
-            elif self.faults.is_triggered("unknown_from"):
+            elif self.faults.is_triggered("unknown_from", names):
                 fields["from"] = "Unknown"
-            elif self.faults.is_triggered("spaced_from"):
+            elif self.faults.is_triggered("spaced_from", names):
                 fields["from"] = f" {fields['from']}"
+        return names
 
     def _leg_fields(self, leg: Leg) -> dict[str, Any]:
         return {

@@ -10,7 +10,7 @@ import hashlib
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -142,21 +142,32 @@ class WebhookSender:
         return self._session
 
     async def deliver(
-        self, leg: Leg, target: WebhookTarget, fields: dict[str, Any], kind: str
+        self,
+        leg: Leg,
+        target: WebhookTarget,
+        fields: dict[str, Any],
+        kind: str,
+        faults: Sequence[str] = (),
     ) -> DeliveryResult:
-        """Send a webhook, retrying if the rules say so; failures are results, not exceptions."""
-        if self._faults.is_triggered("delay_webhook"):
+        """Send a webhook, retrying if the rules say so; failures are results, not exceptions.
+
+        `faults` are those that changed the fields; each attempt is recorded with their names.
+        """
+        delay: list[str] = []
+        if self._faults.is_triggered("delay_webhook", delay):
             await self._clock.sleep(self._faults.value("delay_webhook"))
         jti = self._make_uuid()
-        result = await self._attempt(leg, target, fields, kind, 1, jti)
+        result = await self._attempt(leg, target, fields, kind, 1, jti, [*faults, *delay])
         for attempt in range(2, self._settings.webhook_attempts + 1):
             if not result.can_retry:
                 break
             await self._clock.sleep(self._settings.webhook_retry_pause)
             jti = jti if self._settings.retry_keeps_jti else self._make_uuid()
-            result = await self._attempt(leg, target, fields, kind, attempt, jti)
-        if self._faults.is_triggered("duplicate_delivery"):
-            await self._attempt(leg, target, fields, kind, 1, self._make_uuid())
+            result = await self._attempt(leg, target, fields, kind, attempt, jti, faults)
+        again: list[str] = []
+        if self._faults.is_triggered("duplicate_delivery", again):
+            names = [*faults, *again]
+            await self._attempt(leg, target, fields, kind, 1, self._make_uuid(), names)
         return result
 
     async def deliver_to_fallback(
@@ -183,14 +194,17 @@ class WebhookSender:
         kind: str,
         attempt: int,
         jti: str,
+        faults: Sequence[str],
     ) -> DeliveryResult:
+        names = list(faults)
         url, body = build_request(target, fields)
         headers = {"User-Agent": USER_AGENT, "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if leg.application.signed and not self._faults.is_triggered("unsigned"):
+        if leg.application.signed and not self._faults.is_triggered("unsigned", names):
             signed = body if body is not None else self._query_object(url)
-            headers["Authorization"] = f"Bearer {self._token(leg.application, signed, jti)}"
+            token = self._token(leg.application, signed, jti, names)
+            headers["Authorization"] = f"Bearer {token}"
         shown = secret_input.shown_fields(target.url, fields)
         shown_url, shown_body = build_request(target, shown)
         # The token of a secret has the digest of its body, from which a short one can be found.
@@ -204,6 +218,7 @@ class WebhookSender:
             "status": None,
             "ms": None,
             "error": None,
+            "faults": list(names),
             "request": {
                 "headers": shown_headers,
                 "body": None if shown_body is None else shown_body.decode(),
@@ -213,7 +228,8 @@ class WebhookSender:
         leg.deliveries.append(record)
         self._journal.write("webhook_sent", uuid=leg.uuid, webhook=dict(record))
         began = time.monotonic()
-        result = await self._clock.run_external(self._send(target, url, headers, body))
+        result = await self._clock.run_external(self._send(target, url, headers, body, names))
+        record["faults"] = names
         record["status"] = result.status
         record["error"] = result.error
         record["ms"] = round((time.monotonic() - began) * 1000, 1)
@@ -226,7 +242,12 @@ class WebhookSender:
         return result
 
     async def _send(
-        self, target: WebhookTarget, url: str, headers: dict[str, str], body: bytes | None
+        self,
+        target: WebhookTarget,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        faults: list[str],
     ) -> DeliveryResult:
         timeout = aiohttp.ClientTimeout(
             total=None,
@@ -237,11 +258,11 @@ class WebhookSender:
             url, more_headers = self._url_map.resolve(url)
             headers = headers | more_headers
             for fault in ("webhook_drop_before_body", "webhook_drop_after_body"):
-                if self._faults.is_triggered(fault):
+                if self._faults.is_triggered(fault, faults):
                     sent = b"" if fault.endswith("before_body") else body or b""
                     return await _send_and_drop(target.method, url, headers, body, sent)
             data: Any = body
-            if body is not None and self._faults.is_triggered("slow_webhook"):
+            if body is not None and self._faults.is_triggered("slow_webhook", faults):
                 headers = headers | {"Content-Length": str(len(body))}
                 data = _slow_body(body, self._faults.value("slow_webhook"))
             async with self._client().request(
@@ -284,16 +305,16 @@ class WebhookSender:
                 pairs[name] = json.loads(value)
         return compact_json(pairs)
 
-    def _token(self, application: Application, signed: bytes, jti: str) -> str:
+    def _token(self, application: Application, signed: bytes, jti: str, faults: list[str]) -> str:
         issued = self._wall_time()
-        if self._faults.is_triggered("stale_iat"):
+        if self._faults.is_triggered("stale_iat", faults):
             issued -= self._faults.value("stale_iat")
-        if self._faults.is_triggered("future_iat"):
+        if self._faults.is_triggered("future_iat", faults):
             issued += self._faults.value("future_iat")
-        if self._faults.is_triggered("wrong_payload_hash"):
+        if self._faults.is_triggered("wrong_payload_hash", faults):
             signed += b" "
         secret = self._account.signature_secret
-        if self._faults.is_triggered("wrong_secret"):
+        if self._faults.is_triggered("wrong_secret", faults):
             secret = hashlib.sha256(secret.encode()).hexdigest()
         return sign_webhook(secret, self._account.api_key, application.id, int(issued), jti, signed)
 

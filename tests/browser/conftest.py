@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -21,7 +22,7 @@ from local.local_platform import LocalPlatform, PlatformOptions
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from playwright.async_api import Locator
+    from playwright.async_api import ConsoleMessage, Locator
 
 ROOT = Path(__file__).parents[2]
 # The tone of the fake microphone, which the recording must contain.
@@ -34,6 +35,57 @@ EXPECTED = ("ERR_CONNECTION_REFUSED", "ERR_NETWORK_CHANGED")
 
 expect.set_options(timeout=TIMEOUT)
 
+# A number for each flow that the tests call.
+NUMBERS = {
+    "dtmf_menu": "447700900010",
+    "voicemail": "447700900011",
+    "connect": "447700900012",
+    "conference": "447700900013",
+    "speech": "447700900014",
+    "track_progress": "447700900015",
+}
+NUMBERED_FLOWS = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items())
+
+# The parts of the application that a copy of it needs.
+PARTS = ("functions", "layers", "template.yaml", "pyproject.toml", "constraints.txt")
+# A flow that fails, in line 8.
+RAISES = '''"""Fail on each call."""
+
+from voicekit import ncco
+
+_WORDS = {"hello": "Good morning."}
+
+def answer(call):
+    return [ncco.talk(_WORDS["goodbye"])]
+'''
+RAISES_LINE = 8
+# A flow that fails when a key is pressed.
+RAISES_ON_KEY = '''"""Fail on each key."""
+
+from voicekit import ncco
+
+
+def answer(call):
+    key = ncco.input(dtmf=ncco.dtmf(max_digits=1), event_url=call.url("dtmf"))
+    return [ncco.talk("Press a key, please."), key]
+
+
+def dtmf(call, input):
+    raise ValueError("this key opens nothing")
+'''
+# A flow whose recordings are messages.
+LEAVE_MESSAGE = '''"""Record a message."""
+
+from voicekit import ncco
+
+
+def answer(call):
+    url = call.url("recordings", purpose="voicemail")
+    return [ncco.talk("Please talk."), ncco.record(end_on_key="#", event_url=url)]
+'''
+CLOSED = "We are closed. Please call again tomorrow."
+SWITCHBOARD = {"closed": {"announcement": CLOSED}, "dialing": "off"}
+
 
 class User:
     """A user with a page and a phone number of their own."""
@@ -42,10 +94,14 @@ class User:
         self.page = page
         self.address = address
 
-    async def open(self) -> None:
-        """Open the page and wait until it is connected to the platform."""
-        await self.page.goto(self.address)
-        await expect(self.button("Call")).to_be_enabled()
+    async def open(self, route: str = "") -> None:
+        """Open the page, perhaps at a route, and wait until it is connected to the platform."""
+        await self.page.goto(f"{self.address}/{route}")
+        await expect(self.page.get_by_text("Connected", exact=True)).to_be_attached()
+
+    async def visit(self, route: str) -> None:
+        """Go to a route of the open page."""
+        await self.page.evaluate("(route) => { location.hash = route; }", route)
 
     def button(self, name: str) -> Locator:
         """Return the button with exactly this name."""
@@ -53,15 +109,52 @@ class User:
 
     @property
     def transcript(self) -> Locator:
-        """The transcript of the active call."""
-        return self.page.get_by_role("log", name="Transcript")
+        """What the selected line hears and says."""
+        return self.page.get_by_role("log", name="What you hear")
 
-    async def call(self, number: str, own: str = "447700900123") -> None:
-        """Call a number."""
-        await self.page.get_by_label("Your number").fill(own)
-        await self.page.get_by_label("Number to call").fill(number)
+    @property
+    def states(self) -> Locator:
+        """The states of the platform, in the bar at the top."""
+        return self.page.get_by_role("group", name="State of the platform")
+
+    @property
+    def calls(self) -> Locator:
+        """The calls in the list, newest first."""
+        return self.page.get_by_role("list", name="Calls", exact=True).get_by_role("link")
+
+    @property
+    def events(self) -> Locator:
+        """The events of the open call."""
+        return self.page.get_by_role("list", name="What happened")
+
+    def event(self, name: str) -> Locator:
+        """Return the events with this text in their names."""
+        return self.events.get_by_role("button").filter(has_text=name)
+
+    def webhook(self, route: str) -> Locator:
+        """Return the webhooks to a route, such as ``answer``."""
+        return self.event(f"/webhooks/{route}")
+
+    @property
+    def details(self) -> Locator:
+        """The details of the selected event."""
+        return self.page.get_by_role("region", name="Details")
+
+    async def dial_form(self) -> None:
+        """Show the form that places a call, if a call is shown instead."""
+        if await self.button("New call").count():
+            await self.button("New call").click()
+
+    async def call(self, number: str, own: str = "447700900123", flow: str = "") -> None:
+        """Call a number, perhaps with another flow than its own."""
+        await self.dial_form()
+        phone = self.page.get_by_label("Phone", exact=True)
+        await phone.get_by_label("Your number").fill(own)
+        await phone.get_by_label("Number to call").fill(number)
+        if await phone.get_by_label("Flow").count():
+            await phone.get_by_label("Flow").select_option(flow)
         await self.button("Call").click()
-        await expect(self.button("Hang up")).to_be_visible()
+        await expect(self.page.get_by_role("region", name="Active call")).to_be_visible()
 
     async def hears(self, text: str) -> None:
         """Wait for text in the transcript."""
@@ -75,17 +168,11 @@ class User:
     async def hangs_up(self) -> None:
         """Hang up, and wait until the call has ended."""
         await self.button("Hang up").click()
+        await self.is_over()
+
+    async def is_over(self) -> None:
+        """Wait until the selected line has ended."""
         await expect(self.button("Hang up")).to_have_count(0)
-
-
-def timeline_of(user: User) -> Locator:
-    """Return the timeline of the selected call."""
-    return user.page.get_by_role("region", name="Call timeline")
-
-
-def calls_of(user: User) -> Locator:
-    """Return the rows of the list of calls, newest first."""
-    return user.page.get_by_role("listbox", name="Calls").get_by_role("option")
 
 
 @pytest.fixture(scope="session")
@@ -140,16 +227,36 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
         yield running
 
 
-# A number for each flow that the tests call.
-NUMBERS = {
-    "dtmf_menu": "447700900010",
-    "voicemail": "447700900011",
-    "connect": "447700900012",
-    "conference": "447700900013",
-    "speech": "447700900014",
-    "track_progress": "447700900015",
-}
-NUMBERED_FLOWS = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items())
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def editable(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
+    """A platform whose flows a test can edit; two of them fail."""
+    root = tmp_path_factory.mktemp("application")
+    for name in PARTS:
+        part = ROOT / name
+        if part.is_dir():
+            shutil.copytree(part, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(part, root / name)
+    (root / "functions/flows/raises.py").write_text(RAISES)
+    (root / "functions/flows/raises_on_key.py").write_text(RAISES_ON_KEY)
+    (root / "functions/flows/leave_message.py").write_text(LEAVE_MESSAGE)
+    options = PlatformOptions(parameters={"DefaultFlow": "greet", "NumberFlows": NUMBERED_FLOWS})
+    async with LocalPlatform(root, options) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def closed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
+    """A platform that is closed at all hours, and calls no phone."""
+    options = PlatformOptions(
+        folder=tmp_path_factory.mktemp("closed"), parameters={"DefaultFlow": "greet"}
+    )
+    async with LocalPlatform(ROOT, options) as running, aiohttp.ClientSession() as http:
+        content = json.dumps(SWITCHBOARD).encode()
+        headers = running.signed("PUT", "/switchboard", content)
+        async with http.put(f"{running.api_url}/switchboard", data=content, headers=headers) as got:
+            assert got.status == 200, await got.text()
+        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -160,7 +267,7 @@ async def open_user(
     contexts: list[BrowserContext] = []
     problems: list[str] = []
 
-    async def open_page(address: str | None = None, **settings: Any) -> User:
+    async def open_page(address: str | None = None, route: str = "", **settings: Any) -> User:
         address = address or platform.phone.url
         context = await browser.new_context(**settings)
         contexts.append(context)
@@ -168,13 +275,13 @@ async def open_user(
         page = await context.new_page()
         watch(page, address, problems)
         user = User(page, address)
-        await user.open()
+        await user.open(route)
         return user
 
     yield open_page
     for context in contexts:
         await context.close()
-    await hang_up_all(platform)
+    await hang_up_all(platform.vonage.http_url)
     assert problems == []
 
 
@@ -187,19 +294,22 @@ def watch(page: Page, address: str, problems: list[str]) -> None:
         if parts.scheme not in ("data", "blob") and parts.netloc != own_host:
             problems.append(f"request to {url}")
 
-    def on_message(kind: str, text: str) -> None:
-        if kind in ("error", "warning") and not any(one in text for one in EXPECTED):
-            problems.append(f"{kind}: {text}")
+    def on_message(message: ConsoleMessage) -> None:
+        # A platform without an outbox answers 404, and the page shows that.
+        is_outbox = message.location["url"].endswith("/api/outbox")
+        is_expected = is_outbox or any(one in message.text for one in EXPECTED)
+        if message.type in ("error", "warning") and not is_expected:
+            problems.append(f"{message.type}: {message.text} {message.location['url']}")
 
     page.on("request", lambda request: on_request(request.url))
     page.on("websocket", lambda socket: on_request(socket.url))
-    page.on("console", lambda message: on_message(message.type, message.text))
+    page.on("console", on_message)
     page.on("pageerror", lambda error: problems.append(f"exception: {error}"))
 
 
-async def hang_up_all(platform: LocalPlatform) -> None:
+async def hang_up_all(vonage_url: str) -> None:
     """End a test's remaining calls and faults."""
-    async with aiohttp.ClientSession(platform.vonage.http_url) as http:
+    async with aiohttp.ClientSession(vonage_url) as http:
         async with http.get("/sim/calls") as response:
             legs = (await response.json())["calls"]
         for leg in legs:
@@ -208,3 +318,26 @@ async def hang_up_all(platform: LocalPlatform) -> None:
                     pass
         async with http.put("/sim/faults", json={}):
             pass
+
+
+async def open_call(http: aiohttp.ClientSession, number: str, own: str) -> str:
+    """Place a call at the simulator; return the uuid of its leg."""
+    async with http.post("/sim/calls", json={"from": own, "to": number}) as response:
+        assert response.status == 201, await response.text()
+        uuid: str = (await response.json())["uuid"]
+        return uuid
+
+
+async def press(http: aiohttp.ClientSession, leg: str, digits: str) -> None:
+    """Press DTMF digits."""
+    async with http.post(f"/sim/calls/{leg}/digits", json={"digits": digits}) as response:
+        assert response.status < 300, await response.text()
+
+
+async def set_faults(platform: LocalPlatform, **faults: object) -> None:
+    """Turn on exactly these faults."""
+    async with (
+        aiohttp.ClientSession(platform.vonage.http_url) as http,
+        http.put("/sim/faults", json=faults) as response,
+    ):
+        assert response.status == 200

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import expect
 
 from local.demo.call_driver import CallDriver, until
-from tests.browser.conftest import MICROPHONE_HERTZ, NUMBERS, calls_of, timeline_of
+from tests.browser.conftest import MICROPHONE_HERTZ, NUMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,8 +47,8 @@ async def test_stores_a_voicemail_with_the_microphones_audio(
     caller = await open_user()
     before = await recording_keys(platform)
     await caller.call(NUMBERS["voicemail"])
-    await caller.page.get_by_label("Use the microphone").check()
-    await expect(caller.transcript).to_contain_text("Recording")
+    await caller.button("Microphone").click()
+    await caller.hears("Recording started")
     await caller.page.wait_for_timeout(2000)  # the length of the message
     await caller.button("#").click()
     await caller.hears("Thank you for your message.")
@@ -83,8 +83,9 @@ async def test_calls_and_uses_a_menu_with_only_the_keyboard(open_user: OpenUser)
     await caller.hears("Press 1 for our opening hours")
     await keyboard.press("2")
     await caller.hears("You find us at 1 Main Street")
-    await expect(caller.button("Hang up")).to_have_count(0)
-    await expect(caller.button("Call")).to_be_enabled()
+    await caller.is_over()
+    await keyboard.press("n")
+    await expect(caller.page.get_by_label("Number to call")).to_be_focused()
 
 
 async def test_sends_digits_with_the_keypad(open_user: OpenUser) -> None:
@@ -101,8 +102,7 @@ async def test_sends_digits_with_the_keypad(open_user: OpenUser) -> None:
 
 async def test_calls_any_number_with_any_flow(open_user: OpenUser, platform: LocalPlatform) -> None:
     caller = await open_user()
-    await caller.page.get_by_label("Flow", exact=True).select_option("track_progress")
-    await caller.call(platform.template.parameters["VonageNumber"])
+    await caller.call(platform.template.parameters["VonageNumber"], flow="track_progress")
     await caller.hears("Thanks for calling the notification line.")
 
 
@@ -131,7 +131,7 @@ async def test_the_flow_continues_when_a_connected_call_is_declined(
     open_user: OpenUser,
 ) -> None:
     caller, callee = await open_user(), await open_user()
-    await caller.page.get_by_label("Ring here").uncheck()
+    await caller.button("Ring here").click()
     await caller.call(NUMBERS["connect"])
     await callee.button("Decline").click()
     await caller.hears("nobody can take your call right now")
@@ -140,7 +140,7 @@ async def test_the_flow_continues_when_a_connected_call_is_declined(
 
 async def test_a_call_that_one_page_answers_stops_ringing_in_the_other(open_user: OpenUser) -> None:
     caller, first, second = await open_user(), await open_user(), await open_user()
-    await caller.page.get_by_label("Ring here").uncheck()
+    await caller.button("Ring here").click()
     await caller.call(NUMBERS["connect"])
     await expect(second.button("Answer")).to_be_visible()
     await first.button("Answer").click()
@@ -148,14 +148,14 @@ async def test_a_call_that_one_page_answers_stops_ringing_in_the_other(open_user
     await first.says("good morning to you")
     await caller.hears("good morning to you")
     await caller.hangs_up()
-    await expect(first.button("Hang up")).to_have_count(0)
+    await first.is_over()
 
 
 async def test_an_unanswered_call_rings_until_the_caller_hangs_up(
     open_user: OpenUser,
 ) -> None:
     caller, callee = await open_user(), await open_user()
-    await caller.page.get_by_label("Ring here").uncheck()
+    await caller.button("Ring here").click()
     await caller.call(NUMBERS["connect"])
     await expect(callee.button("Answer")).to_be_visible()
     await caller.hangs_up()
@@ -191,11 +191,8 @@ async def test_a_reload_restores_the_active_call(open_user: OpenUser) -> None:
 
 async def test_shows_that_no_application_is_linked_to_a_number(open_user: OpenUser) -> None:
     caller = await open_user()
-    await caller.page.get_by_label("Number to call").fill("447700900999")
-    await caller.button("Call").click()
-    await expect(
-        caller.page.get_by_text("No application is linked to 447700900999")
-    ).to_be_visible()
+    await caller.call("447700900998")
+    await caller.hears("No application is linked to 447700900998")
 
 
 async def test_a_muted_user_cannot_speak_until_unmuted(open_user: OpenUser) -> None:
@@ -224,15 +221,17 @@ async def test_shows_untrusted_data_as_text(open_user: OpenUser, platform: Local
     async with aiohttp.ClientSession(platform.vonage.http_url) as http:
         async with http.post("/sim/calls", json=body) as response:
             leg = (await response.json())["uuid"]
-        await calls_of(caller).filter(has_text="<script>throw 3</script>").click()
-        timeline = timeline_of(caller)
-        await expect(timeline).to_contain_text("Please say something.")
+        # A new call is shown by itself.
+        await expect(caller.page.get_by_role("heading", level=1)).to_contain_text(
+            "throw 3</script>"
+        )
+        await expect(caller.events).to_contain_text("Please say something.")
         async with http.post(f"/sim/calls/{leg}/speech", json={"text": UNTRUSTED}):
             pass
-        await expect(timeline).to_contain_text("<script>throw 2</script>")
-    await timeline.get_by_role("button", name="POST /webhooks/answer").first.click()
-    details = caller.page.get_by_role("region", name="Details")
-    await expect(details).to_contain_text("onerror=")
+        await expect(caller.events).to_contain_text("<script>throw 2</script>")
+    await caller.webhook("answer").first.click()
+    await caller.details.get_by_role("tab", name="Request").click()
+    await expect(caller.details).to_contain_text("onerror=")
     assert await caller.page.locator("script:not([src]), img[src=x]").count() == 0
 
 
@@ -240,19 +239,15 @@ async def test_copies_a_webhook_as_curl_and_event_and_sends_it_again(open_user: 
     caller = await open_user()
     await caller.call(NUMBERS["track_progress"], own=f"4477009{uuid.uuid4().int % 10**5:05d}")
     await caller.hears("Thanks for calling the notification line")
-    await calls_of(caller).first.click()
-    timeline = timeline_of(caller)
-    await timeline.get_by_role("button", name="POST /webhooks/answer").first.click()
-    details = caller.page.get_by_role("region", name="Details")
-    await expect(details).to_contain_text("talk")
-    await details.get_by_role("button", name="Copy as curl").click()
+    await caller.webhook("answer").first.click()
+    await expect(caller.details).to_contain_text("talk")
     copied = "() => navigator.clipboard.readText()"
-    await expect(details.get_by_text("Copied").first).to_be_visible()
+    toast = caller.page.get_by_role("status")
+    await caller.details.get_by_role("button", name="Copy as curl").click()
+    await expect(toast.filter(has_text="Signed curl command copied")).to_be_visible()
     assert (await caller.page.evaluate(copied)).startswith("curl ")
-    await details.get_by_role("button", name="Copy event file").click()
-    await caller.page.wait_for_function(
-        "() => navigator.clipboard.readText().then((text) => text.startsWith('{'))"
-    )
+    await caller.details.get_by_role("button", name="Event file").click()
+    await expect(toast.filter(has_text="Event for sam local invoke copied")).to_be_visible()
     assert json.loads(await caller.page.evaluate(copied))["routeKey"] == "POST /webhooks/answer"
-    await details.get_by_role("button", name="Send again").click()
-    await expect(details.get_by_text("Response 200")).to_be_visible()
+    await caller.details.get_by_role("button", name="Send again").click()
+    await expect(toast.filter(has_text="Sent again: 200 in")).to_be_visible()

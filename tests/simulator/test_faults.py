@@ -72,6 +72,35 @@ async def test_unsigned(harness: SimulatorHarness) -> None:
     assert not [webhook for webhook in harness.received if "Authorization" in webhook.headers]
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "duplicate_delivery",
+        "delay_webhook",
+        "slow_webhook",
+        "webhook_drop_before_body",
+        "webhook_drop_after_body",
+        "unsigned",
+        "stale_iat",
+        "future_iat",
+        "wrong_secret",
+        "wrong_payload_hash",
+        "no_headers",
+        "null_from",
+        "unknown_from",
+        "spaced_from",
+    ],
+)
+async def test_the_journal_names_the_faults_of_a_webhook(
+    harness: SimulatorHarness, fault: str
+) -> None:
+    value = {"value": 0.05} if fault == "slow_webhook" else {}
+    await harness.faults(**{fault: {"times": 1, **value}})
+    call = await finished(harness)
+    named = [webhook["faults"] for webhook in (await call.view())["webhooks"]]
+    assert [names for names in named if names] == [[fault]]
+
+
 @pytest.mark.parametrize(("fault", "seconds"), [("stale_iat", -3600), ("future_iat", 3600)])
 async def test_stale_and_future_iat(harness: SimulatorHarness, fault: str, seconds: int) -> None:
     await harness.faults(**{fault: 1})

@@ -389,7 +389,7 @@ function FirstAnswer({ flow, answer }) {
   if (answer.error) return html`<${Verdict} tone="bad">${answer.error.message}<//>`;
   if (answer.apology) return html`<${AnswerError} flow=${flow} answer=${answer} />`;
   return answer.ncco?.length
-    ? html`<${Ncco} ncco=${answer.ncco} />`
+    ? html`<${Ncco} ncco=${answer.ncco} level=${2} />`
     : html`<p class="muted">The flow returned no actions.</p>`;
 }
 
@@ -434,6 +434,6 @@ function Paths({ name, health }) {
     <div class="tree" tabindex="0" role="region" aria-label="Tree of ${name}">
       <img src=${source} alt="Every path through ${name}; the same tree follows as text" />
     </div>
-    <h3 class="part-title">As text</h3>
+    <h2 class="part-title">As text</h2>
     <${CodeBlock} text=${report.text} label="Every path" />`;
 }

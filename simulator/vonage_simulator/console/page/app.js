@@ -134,7 +134,7 @@ function App() {
       ),
     [],
   );
-  useEffect(() => openNewest(state.current, newest), [all[0]?.key]);
+  useEffect(() => openNewest(state.current, newest), [all[0]?.key, store.stack]);
   useLayoutEffect(() => {
     document.title = `${phone.incoming.legs().length > 0 ? "Incoming call" : titleOf(view, path)} · Voice platform`;
     document.body.dataset.view = view;
@@ -199,6 +199,7 @@ function callBack(number) {
 
 /** Opens a new call, unless the user is typing or reading details: then a toast offers it. */
 function openNewest({ view, path, all, follow, small }, newest) {
+  if (!store.stack) return; // the calls so far are not here yet
   const key = all[0]?.key ?? null;
   const isNew = newest.current !== null && key !== newest.current && key !== null;
   newest.current = key ?? "";

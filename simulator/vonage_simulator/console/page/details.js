@@ -159,9 +159,10 @@ function nccoAround(model, row) {
 /**
  * An NCCO in words beside its JSON; pointing at an action marks its lines.
  *
- * @param {{ncco: any[], chosen?: number|null}} props
+ * @param {{ncco: any[], chosen?: number|null, level?: number}} props `level` of its headings.
  */
-export function Ncco({ ncco, chosen = null }) {
+export function Ncco({ ncco, chosen = null, level = 3 }) {
+  const H = `h${level}`;
   const [pointed, point] = useState(null);
   const marked = pointed ?? chosen;
   const last = nameOf(ncco.at(-1));
@@ -173,7 +174,7 @@ export function Ncco({ ncco, chosen = null }) {
     }[last] ?? "The call ends.";
   return html`<div class="ncco">
     <div>
-      <h3 class="part-title">In words</h3>
+      <${H} class="part-title">In words<//>
       <ol class="steps">
         ${ncco.map(
           (action, index) =>
@@ -194,7 +195,7 @@ export function Ncco({ ncco, chosen = null }) {
       </ol>
     </div>
     <div>
-      <h3 class="part-title">JSON</h3>
+      <${H} class="part-title">JSON<//>
       <${Json} value=${ncco} label="NCCO" marked=${marked} />
     </div>
   </div>`;

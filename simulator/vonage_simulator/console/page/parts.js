@@ -367,7 +367,11 @@ export function toast(text, link = null) {
   }
   place.classList.add("shown");
   clearTimeout(toastTimer);
-  toastTimer = window.setTimeout(() => place.classList.remove("shown"), link ? 6000 : 2200);
+  const hide = () => {
+    place.classList.remove("shown");
+    place.replaceChildren(); // a link that is not visible must not get the focus
+  };
+  toastTimer = window.setTimeout(hide, link ? 6000 : 2200);
 }
 
 /** Copies text to the clipboard, and says so. */

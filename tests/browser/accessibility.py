@@ -1,0 +1,59 @@
+"""Checks of a state of the page: axe-core, and that nothing is wider than the window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from axe_playwright_python.async_playwright import Axe
+
+if TYPE_CHECKING:
+    from playwright.async_api import Page
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WIDTHS = (320, 390, 768, 1024, 1440, 1920)
+AXE_WIDTHS = (1440, 390)
+HEIGHT = 900
+
+# The page and its regions that are wider than their place, each with what sticks out.
+WIDER = """() => [...document.querySelectorAll(
+    'html, main, .page, .phone-body, .events, .details, .call-list')]
+  .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1)
+  .map((one) => {
+    const right = one.getBoundingClientRect().left + one.clientWidth;
+    const out = [...one.querySelectorAll('*')]
+      .filter((inner) => inner.getBoundingClientRect().right > right + 1)
+      .map((inner) => `${inner.localName}.${inner.className}`);
+    return `${one.localName}.${one.className} by ${one.scrollWidth - one.clientWidth}: `
+      + out.slice(0, 4).join(', ');
+  })"""
+
+
+async def findings(page: Page, state: str) -> list[str]:
+    """Return what is wrong with this state of the page, in light and dark, at every width."""
+    found = []
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": HEIGHT})
+        found += [f"{state}: {width} px: {one}" for one in await page.evaluate(WIDER)]
+    for width in AXE_WIDTHS:
+        await page.set_viewport_size({"width": width, "height": HEIGHT})
+        for scheme in ("light", "dark"):
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found += [f"{state}: {width} px, {scheme}: {one}" for one in await _axe(page)]
+    await page.set_viewport_size({"width": 1440, "height": HEIGHT})
+    return found
+
+
+def assert_nothing(found: list[str]) -> None:
+    """Fail with each finding on a line."""
+    assert not found, "\n".join(["findings:", *found])
+
+
+async def _axe(page: Page) -> list[str]:
+    """Return the findings of axe-core with their elements."""
+    options = {"runOnly": RULES, "resultTypes": ["violations"]}
+    results = await Axe().run(page, options=options)
+    return [
+        f"{one['id']}: {one['help']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for one in results.response["violations"]
+        for node in one["nodes"]
+    ]

@@ -1,0 +1,179 @@
+"""Many calls, and a call with many events, with the simulator by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from playwright.async_api import expect
+
+from tests.browser.conftest import TIMEOUT, hang_up_all, open_call, press
+from vonage_simulator import Simulator, SimulatorSettings
+from vonage_simulator.console import ConsoleServer
+from vonage_simulator.settings import WebhookTarget
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tests.browser.conftest import User
+
+    OpenUser = Callable[..., Awaitable[User]]
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CALLS = 1000
+AT_ONCE = 20  # calls
+EVENTS = 390  # below the number from which the earliest are folded
+NUMBER = "447700900000"
+SHORT = [{"action": "talk", "text": "Hello."}]
+LONG = [{"action": "talk", "text": "Hello.", "loop": 0}]
+SPEED = 20.0  # of the simulator's clock
+
+# Count the entries of a list that change.
+WATCH = """(list) => {
+  window.touched = new Set();
+  const note = (node) => {
+    const element = node instanceof Element ? node : node.parentElement;
+    const entry = element?.closest('li');
+    if (entry?.querySelector('a, button')) window.touched.add(entry);
+  };
+  new MutationObserver((records) => {
+    for (const {target, addedNodes, removedNodes} of records) {
+      if (target !== list) note(target);
+      [...addedNodes, ...removedNodes].forEach(note);
+    }
+  }).observe(list, {subtree: true, childList: true, characterData: true, attributes: true});
+}"""
+TOUCHED = "() => window.touched.size"
+# Scroll an element to its end, a step in each frame; return the milliseconds between the frames.
+SCROLL = """async (list) => {
+  const scroller = list.closest('.event-scroll') ?? list;
+  const times = [];
+  scroller.scrollTop = 0;
+  for (let frame = 0; frame < 90; frame += 1) {
+    scroller.scrollTop += 400;
+    times.push(await new Promise(requestAnimationFrame));
+  }
+  return times.slice(1).map((at, index) => at - times[index]).sort((a, b) => a - b);
+}"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def console() -> AsyncIterator[ConsoleServer]:
+    """The console of a simulator, and an application; its long calls are from numbers with 44."""
+
+    async def answer(request: web.Request) -> web.Response:
+        caller = (await request.json())["from"]
+        return web.json_response(LONG if caller.startswith("44") else SHORT)
+
+    async def event(_: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.add_routes([web.post("/answer", answer), web.post("/event", event)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(runner.cleanup)
+        application = socket.create_server(("127.0.0.1", 0))
+        await web.SockSite(runner, application).start()
+        base = f"http://127.0.0.1:{application.getsockname()[1]}"
+        settings = SimulatorSettings(
+            http_port=0,
+            tls_port=0,
+            answer=WebhookTarget(f"{base}/answer"),
+            event=WebhookTarget(f"{base}/event"),
+            numbers=(NUMBER,),
+            speed=SPEED,
+        )
+        simulator = await stack.enter_async_context(Simulator(settings))
+        about = {
+            "numbers": [{"number": NUMBER, "flow": None}],
+            "vonage_url": simulator.http_url,
+        }
+        console = ConsoleServer(about)
+        stack.push_async_callback(console.stop)
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        await console.start(listening)
+        yield console
+        await hang_up_all(simulator.http_url)
+
+
+def print_frames(what: str, frames: list[float]) -> None:
+    """Print the frame times of scrolling, which depend on the machine."""
+    median, slow, worst = frames[len(frames) // 2], frames[len(frames) * 95 // 100], frames[-1]
+    print(f"\n{what}: {median:.1f} ms a frame, 95 % below {slow:.1f} ms, at most {worst:.1f} ms")
+
+
+async def test_1000_calls_are_listed_and_an_event_changes_only_its_calls_row(
+    open_user: OpenUser, console: ConsoleServer
+) -> None:
+    user = await open_user(console.url, "#/calls")
+    async with aiohttp.ClientSession(str(console.about["vonage_url"])) as http:
+        await open_call(http, NUMBER, "491234599999")
+        await expect(user.events).to_be_visible()
+        await user.visit("#/calls")
+        await user.button("Follow new calls").click()
+        free = asyncio.Semaphore(AT_ONCE)
+
+        async def call(own: str) -> str:
+            async with free:
+                return await open_call(http, NUMBER, own)
+
+        await asyncio.gather(*(call(f"4912345{position:05d}") for position in range(CALLS - 2)))
+        last = await call("447700900777")
+        status = user.page.get_by_role("status").filter(has_text=f"{CALLS} calls")
+        await expect(status).to_be_visible(timeout=4 * TIMEOUT)
+        which = user.page.get_by_role("group", name="Which calls")
+        await expect(which.get_by_role("button", name="Live")).to_have_text(
+            "Live1", timeout=4 * TIMEOUT
+        )
+        rows = user.page.get_by_role("list", name="Calls", exact=True)
+        print_frames("a list of 1,000 calls", await rows.evaluate(SCROLL))
+        await expect(user.calls).to_have_count(CALLS)
+        await user.page.get_by_label("Search calls").fill("491234500007")
+        await expect(user.calls).to_have_count(1)
+        await user.page.get_by_label("Search calls").fill("")
+        row = user.calls.filter(has_text="447700900777")
+        await expect(row).to_contain_text("Live")
+
+        await rows.evaluate(WATCH)
+        await press(http, last, "1")
+        await expect(row).to_contain_text("Keys 1")
+        assert await user.page.evaluate(TOUCHED) == 1
+        async with http.post(f"/sim/calls/{last}/hangup"):
+            pass
+        await expect(row).to_contain_text("Completed")
+        assert await user.page.evaluate(TOUCHED) == 1
+
+
+async def test_an_event_of_a_call_with_400_events_adds_one_row(
+    open_user: OpenUser, console: ConsoleServer
+) -> None:
+    user = await open_user(console.url, "#/calls")
+    async with aiohttp.ClientSession(str(console.about["vonage_url"])) as http:
+        leg = await open_call(http, NUMBER, "447700900888")
+        await expect(user.event("/answer")).to_have_count(1)
+        for _ in range(EVENTS // 15):
+            await press(http, leg, "123456789012345")
+        keys = user.event("pressed")
+        await expect(keys).to_have_count(EVENTS, timeout=4 * TIMEOUT)
+        print_frames("a call of 400 events", await user.events.evaluate(SCROLL))
+        await user.events.evaluate(WATCH)
+        await press(http, leg, "1")
+        await expect(keys).to_have_count(EVENTS + 1)
+        assert await user.page.evaluate(TOUCHED) == 1
+        # From 400 on, the earliest are folded.
+        await press(http, leg, "123456789012345")
+        await press(http, leg, "123456789012345")
+        unfold = user.page.get_by_role("button", name="earlier events")
+        await expect(unfold).to_be_visible()
+        await unfold.click()
+        await expect(keys).to_have_count(EVENTS + 31)
