@@ -142,6 +142,7 @@ class User:
 
     async def dial_form(self) -> None:
         """Show the form that places a call, if a call is shown instead."""
+        await expect(self.button("New call").or_(self.button("Call"))).to_be_visible()
         if await self.button("New call").count():
             await self.button("New call").click()
 
