@@ -105,7 +105,7 @@ export function MessagesView({ messages, calls, api, path, isSmall, callBack }) 
           ${tab("voicemail", "Voicemail", voicemails.length, !isOutbox)}${tab("outbox", "Outbox", mails.length, isOutbox)}
         </nav>
       </div>
-      ${messages.problem() && html`<div class="note bad" role="alert"><${Icon} name="error" /><span class="grow">${messages.problem()}</span><${Button} label="Try again" look="small" click=${messages.load} /></div>`}
+      ${isOutbox && messages.problem() && html`<div class="note bad" role="alert"><${Icon} name="error" /><span class="grow">${messages.problem()}</span><${Button} label="Try again" look="small" click=${messages.load} /></div>`}
       ${
         isOutbox
           ? html`<p class="note">

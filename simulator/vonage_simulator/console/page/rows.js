@@ -123,7 +123,8 @@ export function createRows() {
     const row = open.get(name);
     if (!row) return;
     open.delete(name);
-    const goesOn = (row.sound && !row.sound.ended) || row.recording !== undefined;
+    const isRecording = row.recording !== undefined && row.end === null;
+    const goesOn = (row.sound && !row.sound.ended) || isRecording;
     if (goesOn && row.action !== "input") change(row, { beside: row.action === "record" });
     else change(row, { end: row.end ?? entry.at });
     row.actionEnd = entry.at;
