@@ -12,8 +12,8 @@ from aiohttp import ClientConnectionResetError, WSMsgType
 
 from local.aws.lambda_service import LogLine
 from local.local_platform import LocalPlatform, PlatformOptions
-from vonage_simulator.console.live_feed import MAX_PAGES
 from tests.local.webconsole.harness import TIMEOUT, FeedConnection, logged_request, until
+from vonage_simulator.console.live_feed import MAX_PAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
