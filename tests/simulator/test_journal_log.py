@@ -120,6 +120,21 @@ async def test_lines_have_no_control_characters_of_others(harness: SimulatorHarn
     assert all(line.count("\n") == 1 for line in lines(harness))
 
 
+async def test_a_path_of_others_puts_no_control_characters_into_a_line(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.request("GET", "/v1/calls/%1b%5b2J%0a", headers={"Host": "example.com"})
+    (line,) = lines(harness)
+    assert ESCAPE not in line
+    assert line.count("\n") == 1
+
+
+async def test_a_long_path_fills_no_memory(harness: SimulatorHarness) -> None:
+    await harness.request("GET", "/v1/calls/" + "a" * 4000)
+    (entry,) = await harness.entries("api")
+    assert len(str(entry)) < 1000
+
+
 async def test_lines_are_colored_only_if_asked(harness: SimulatorHarness) -> None:
     await harness.receive_call([talk("hello")])
     assert all(ESCAPE in line for line in lines(harness, colored=True))
