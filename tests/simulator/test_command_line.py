@@ -161,6 +161,11 @@ def test_every_option_is_in_the_settings() -> None:
         ("--map https://my.app=localhost:3000", "https://my.app=http://localhost:3000"),
         ("--map https://my.app/a=http://localhost:3000", "expected only scheme, host and port"),
         ("--allow-host http://vonage:8080/", "use vonage:8080"),
+        ("--allow-host my_app.example", "use my-app.example"),
+        ("--allow-host vonage..example", "use simulator"),
+        ("--host ''", "use 127.0.0.1"),
+        ("--public-host vonage:80", "use vonage"),
+        ("--public-host https://API.nexmo.com/", "use API.nexmo.com"),
         ("--speed nan", "expected 0 to 10000"),
     ],
 )
