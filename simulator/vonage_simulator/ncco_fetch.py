@@ -48,7 +48,7 @@ async def send_event(
 async def event_ncco(
     state: SimulatorState, leg: Leg, sent: SentWebhook | None
 ) -> list[Step] | None:
-    """Return the NCCO in the response to an event; None continues the running NCCO, if there is one.
+    """Return the NCCO in the response to an event; None continues what runs, if anything does.
 
     An event that isn't delivered, and an invalid NCCO in response, go to the fallback URL. The
     latter is also reported as an error, and isn't retried (nexmo-developer pull request 2415).
