@@ -11,12 +11,15 @@ from .settings import WebhookTarget
 from .state import SentWebhook, SimulatorState
 from .webhook_sender import DeliveryResult
 
+NO_ANSWER_URL = "the application has no answer URL; set one, such as with --answer-url"
+
 
 async def fetch(state: SimulatorState, leg: Leg, target: WebhookTarget | None) -> list[Step] | None:
     """Fetch the NCCO of an answer URL, or else of the fallback URL; None ends the call."""
     fields = webhook_payloads.answer_fields(leg, state.base_url)
     sent = state.report(leg, target, fields, "answer")
     if sent is None:
+        state.journal.write("error", uuid=leg.uuid, reason=NO_ANSWER_URL)
         return None
     result = await sent.result()
     try:

@@ -79,6 +79,16 @@ async def test_an_ncco_error_has_a_line_with_its_place(harness: SimulatorHarness
     assert "action 2: unknown action" in line_with(harness, "Syntax error in NCCO")
 
 
+async def test_a_call_without_an_answer_url_has_a_line(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+    harness.simulator.application().answer = None
+    call = await harness.receive_call()
+    line = line_with(harness, call.uuid[:8], "error")
+    assert "the application has no answer URL" in line
+    await harness.step(2)
+    assert await call.status() == "completed"
+
+
 async def test_a_websocket_that_cannot_be_reached_has_a_line(harness: SimulatorHarness) -> None:
     endpoint = {
         "type": "websocket",
