@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,9 @@ from voicectl.errors import VoicectlError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Control characters but tab and line feed. A caller's SIP address can have them, and a terminal would
+# obey them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLAIN_WIDTH = 4000  # columns, so that lines in a pipe do not wrap
 
 
@@ -60,11 +64,11 @@ class Output:
     def line(self, text: str, style: str = "") -> None:
         """Write a line; nothing with ``--json``. ``style`` is rich's, for terminals only."""
         if not self.json:
-            self._out.print(Text(text, style=style), soft_wrap=True)
+            self._out.print(Text(_harmless(text), style=style), soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Write a line immediately: with ``--json``, to standard error."""
-        (self._err if self.json else self._out).print(Text(text), soft_wrap=True)
+        (self._err if self.json else self._out).print(Text(_harmless(text)), soft_wrap=True)
 
     def event(self, value: dict[str, Any]) -> None:
         """Write one JSON line immediately, for a running command; nothing without ``--json``."""
@@ -74,14 +78,14 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Write a warning to standard error, with ``--json`` too."""
-        self._err.print(Text(f"warning: {text}", style="yellow"), soft_wrap=True)
+        self._err.print(Text(f"warning: {_harmless(text)}", style="yellow"), soft_wrap=True)
 
     def error(self, text: str) -> None:
         """Write an error: one line on standard error, or a JSON object with ``--json``."""
         if self.json:
             self.result({"error": text})
         else:
-            self._err.print(Text(f"error: {text}", style="bold red"), soft_wrap=True)
+            self._err.print(Text(f"error: {_harmless(text)}", style="bold red"), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Write a table, tab-separated in a pipe; nothing with ``--json``."""
@@ -155,4 +159,9 @@ def _console(stream: Any) -> Console:
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None else re.sub(r"[\t\n]", " ", _harmless(str(value)))
+
+
+def _harmless(text: str) -> str:
+    """Return a text whose control characters are visible escapes such as ``\\x1b``."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -18,6 +18,7 @@ from calls.settings import from_environment
 from calls.switchboard_secret import SwitchboardSecret
 from dispatch.flow_runner import flow_names
 from records.reader import RecordReader
+from records.s3_client import s3_client
 from vonage_client import InvalidPrivateKey, TokenSource, VoiceClient, session
 
 if TYPE_CHECKING:
@@ -28,22 +29,11 @@ _CONFIG = Config(
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
-# For links to recordings. By default, boto3 signs links with Signature Version 2 in the oldest
-# regions. Elsewhere it uses the global host, which redirects for hours to a new bucket; the
-# signature of a link does not survive that.
-_S3_CONFIG = _CONFIG.merge(
-    Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
-    )
-)
 
 
 def aws_client(service: str) -> Any:
     """Return a boto3 client with time limits."""
-    # An emulated S3 has no host name for each bucket.
-    emulated = not os.environ.keys().isdisjoint(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"))
-    return boto3.client(service, config=_S3_CONFIG if service == "s3" and not emulated else _CONFIG)
+    return s3_client(_CONFIG) if service == "s3" else boto3.client(service, config=_CONFIG)
 
 
 @functools.cache

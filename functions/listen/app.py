@@ -12,12 +12,12 @@ import os
 import time
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from records.reader import LINK_LIFETIME
 from records.recording_item import FOLDERS
+from records.s3_client import s3_client
 from voicekit.aws_client import AwsClient
 from voicekit.signed_token import InvalidToken, read_token
 from voicekit.signing_secrets import SigningSecretCache
@@ -29,7 +29,6 @@ _CONFIG = Config(
     connect_timeout=1,
     read_timeout=3,
     retries={"total_max_attempts": 2, "mode": "standard"},
-    signature_version="s3v4",
 )
 
 log = logging.getLogger("voice")
@@ -42,8 +41,9 @@ def _secrets() -> SigningSecretCache:
 
 
 @functools.cache
-def _s3() -> Any:
-    return boto3.client("s3", config=_CONFIG)
+def s3() -> Any:
+    """Return the client of this execution environment."""
+    return s3_client(_CONFIG)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
@@ -67,11 +67,11 @@ def _link(token: str) -> str | None:
         return None
     place = {"Bucket": os.environ["BUCKET_NAME"], "Key": key}
     try:
-        _s3().head_object(**place)
+        s3().head_object(**place)
     except ClientError as error:
         # Without ListBucket, S3 answers 403 instead of 404 for a missing object.
         if error.response["ResponseMetadata"]["HTTPStatusCode"] in (403, 404):
             return None
         raise
-    link: str = _s3().generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_LIFETIME)
+    link: str = s3().generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_LIFETIME)
     return link

@@ -99,7 +99,8 @@ def flow_failed(time: str) -> MailContent:
 
 
 def _mail(subject: str, text: list[str], line: str | None) -> MailContent:
-    return MailContent(subject[:_MOST_OF_SUBJECT], "\n".join(text) + "\n", line or None)
+    number = line if is_number(line) else None
+    return MailContent(subject[:_MOST_OF_SUBJECT], "\n".join(text) + "\n", number)
 
 
 def _name(caller: str | None) -> str:
@@ -117,9 +118,10 @@ def _shown(number: str | None) -> str:
 def _local(time: str, zone: tzinfo) -> str:
     try:
         at = datetime.fromisoformat(time)
-    except ValueError:
-        return time
-    return f"{at.replace(tzinfo=at.tzinfo or UTC).astimezone(zone):%Y-%m-%d %H:%M} ({zone})"
+        at = at.replace(tzinfo=at.tzinfo or UTC).astimezone(zone)
+    except (ValueError, OverflowError):  # the second at the ends of the calendar
+        return " ".join(time.split())
+    return f"{at:%Y-%m-%d %H:%M} ({zone})"
 
 
 def _cut(text: str, most: int) -> str:

@@ -80,7 +80,8 @@ def _put(clients: PublishClients, event: BusEvent) -> str:
 
 def _ended(clients: PublishClients, message: Mapping[str, Any]) -> str:
     try:
-        events = [entry.event for entry in clients.records.events_of(message["leg"])]
+        entries = clients.records.events_of(message["leg"], known=message.get("conversation"))
+        events = [entry.event for entry in entries]
     except RecordNotFound:
         return "ignored"
     outcome = call_outcome(events, message["leg"])

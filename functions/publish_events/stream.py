@@ -3,11 +3,11 @@
 A message has a ``what`` and what that needs; nothing here reads anything. The messages are::
 
     {"what": "started", "leg", "uuid", "conversation", "direction", "from", "to", "time"}
-    {"what": "ended", "leg", "time"}                             waits until its events arrived
+    {"what": "ended", "leg", "conversation", "time"}             waits until its events arrived
     {"what": "recording" | "transcript" | "lost", "recording"}
     {"what": "emitted", "id", "conversation", "name", "data", "flow", "time"}
     {"what": "item", "pk", "sk"}                                 an item to turn into messages again
-    {"what": "mail", "about", …}                                 see publish_events.mails
+    {"what": "mail", "about", …}                                 see publish_events.mail_rules
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def messages_of(item: Mapping[str, Any]) -> list[QueueMessage]:
 
 def _of_status(item: Mapping[str, Any]) -> list[QueueMessage]:
     if item.get("status") in ENDED:
-        body = {"what": "ended", "leg": item["leg"], "time": _time(item)}
-        return [QueueMessage(body, settles=True)]
+        call = {"leg": item["leg"], "conversation": item["pk"], "time": _time(item)}
+        return [QueueMessage({"what": "ended", **call}, settles=True)]
     if item.get("status") != "started" or item.get("direction") != "inbound":
         return []
     body = {

@@ -80,7 +80,9 @@ class RecordReader:
         self._table = table
         self._bucket = bucket
 
-    def events_of(self, leg: str, cursor: str | None = None) -> Iterator[TimelineEntry]:
+    def events_of(
+        self, leg: str, cursor: str | None = None, known: str | None = None
+    ) -> Iterator[TimelineEntry]:
         """Yield the events of each conversation that a leg was in, in order of time.
 
         Parameters
@@ -89,6 +91,9 @@ class RecordReader:
             Its UUID, with or without dashes.
         cursor
             The cursor of the event after which to continue, None for the start.
+        known
+            A conversation that the leg was in, read even if the index, which is eventually
+            consistent, does not have it yet.
 
         Raises
         ------
@@ -99,7 +104,8 @@ class RecordReader:
         """
         # The items of the other legs and of recordings have the conversation as their key.
         of_leg = self._of_leg(leg, ProjectionExpression="pk")
-        conversations = list(dict.fromkeys(item["pk"] for item in of_leg))
+        found = dict.fromkeys(item["pk"] for item in of_leg)
+        conversations = list(found | ({known: None} if known else {}))
         if not conversations:
             raise RecordNotFound("No event of this call is stored.")
         after = None

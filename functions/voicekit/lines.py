@@ -353,11 +353,14 @@ class _LineParser(DocumentParser):
         if not isinstance(value, list):
             self.wrong(where, "must be an array of numbers, prefixes such as 4490*, and withheld")
             return ()
+        found = []
         for n, one in enumerate(value):
             prefix = isinstance(one, str) and re.fullmatch(r"[1-9][0-9]{0,14}\*", one)
-            if not (prefix or is_number(one) or one == "withheld"):
+            if prefix or is_number(one) or one == "withheld":
+                found.append(one)
+            else:
                 self.wrong(f"{where}[{n}]", "must be a number, a prefix such as 4490*, or withheld")
-        return tuple(one for one in value if isinstance(one, str))
+        return tuple(found)
 
 
 def _is_english(language: str) -> bool:

@@ -15,6 +15,8 @@ from .settings import HOSTS_OF_REGIONS, SimulatorSettings, WebhookTarget
 from .state_folder import SavedState
 from .url_map import origin_of
 
+# A certificate cannot name a host with an underscore.
+HOST_NAME = "[A-Za-z0-9-]+([.][A-Za-z0-9-]+)*"
 EXAMPLES = """examples:
   Call an application on port 3000, and keep the CA and the key for its next start:
     vonage-simulator --answer-url http://localhost:3000/webhooks/answer \\
@@ -100,9 +102,28 @@ def mapping(text: str) -> tuple[str, str]:
 
 def host_name(text: str) -> str:
     """Check a host name, or a host name with a port."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?", text):
-        use = re.sub(r"^\w+://|[/?#].*$", "", text) or "simulator"
-        raise argparse.ArgumentTypeError(f"{text!r} is not a host name; use {use}")
+    return _checked_name(text, HOST_NAME + "(:[0-9]{1,5})?", "[/?#].*$", "simulator")
+
+
+def public_name(text: str) -> str:
+    """Check a host name without a port, and return it in lower case."""
+    return _checked_name(text, HOST_NAME, "[:/?#].*$", "api.nexmo.com").lower()
+
+
+def _checked_name(text: str, pattern: str, rest: str, example: str) -> str:
+    if re.fullmatch(pattern, text):
+        return text
+    cleaned = re.sub(rf"^\w+://|{rest}", "", text).replace("_", "-")
+    use = cleaned if re.fullmatch(pattern, cleaned) else example
+    raise argparse.ArgumentTypeError(f"{text!r} is not a host name; use {use}")
+
+
+def address(text: str) -> str:
+    """Check that an address to listen on is not empty, which would mean every address."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an address; use 127.0.0.1, or 0.0.0.0 for other machines"
+        )
     return text
 
 
@@ -150,7 +171,7 @@ def _add_application(options: argparse.ArgumentParser) -> None:
 
 def _add_network(options: argparse.ArgumentParser) -> None:
     add = options.add_argument_group("network").add_argument
-    add("--host", default="127.0.0.1",
+    add("--host", type=address, default="127.0.0.1",
         help="address to listen on; 0.0.0.0 is open to other machines")  # fmt: skip
     add("--http-port", type=port, default=8080, help="port for HTTP; 0 selects a free one")
     add("--tls-port", type=port, default=8443, help="port for HTTPS; 0 selects a free one")
@@ -160,7 +181,7 @@ def _add_network(options: argparse.ArgumentParser) -> None:
         help="further name that clients use for the simulator; repeat for more")  # fmt: skip
     add("--map", type=mapping, action="append", metavar="URL=URL",
         help="send what is for the first origin to the second; repeat for more")  # fmt: skip
-    add("--public-host", type=host_name,
+    add("--public-host", type=public_name,
         help="host name of region_url and recording_url, such as api.nexmo.com")  # fmt: skip
     add("--ca-file", help="file to write the CA certificate of the HTTPS port to")
     add("--public-scheme", choices=("https", "http"), default="https",

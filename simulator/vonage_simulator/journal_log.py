@@ -57,9 +57,9 @@ def fields_of(entry: Fields) -> Fields | None:
         return None
     at = datetime.fromtimestamp(entry["at"], UTC).isoformat(timespec="milliseconds")
     begin = {"time": at, "kind": entry["kind"], "uuid": entry.get("uuid")}
-    return begin | {
+    return {
         name: _clean(value) if isinstance(value, str) else value
-        for name, value in read(entry).items()
+        for name, value in (begin | read(entry)).items()
     }
 
 

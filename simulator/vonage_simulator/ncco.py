@@ -17,7 +17,7 @@ from .json_fields import FieldError
 # Reason of the error event, whatever the error (webhook reference: errors).
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
 TEXT_LENGTH = 1500
-TAG = re.compile(r"<[^>]*>")
+TAG = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,15 @@ from .settings import WebhookTarget
 from .state import SentWebhook, SimulatorState
 from .webhook_sender import DeliveryResult
 
+NO_ANSWER_URL = "the application has no answer URL; set one, such as with --answer-url"
+
 
 async def fetch(state: SimulatorState, leg: Leg, target: WebhookTarget | None) -> list[Step] | None:
     """Fetch the NCCO of an answer URL, or else of the fallback URL; None ends the call."""
     fields = webhook_payloads.answer_fields(leg, state.base_url)
     sent = state.report(leg, target, fields, "answer")
     if sent is None:
+        state.journal.write("error", uuid=leg.uuid, reason=NO_ANSWER_URL)
         return None
     result = await sent.result()
     try:
@@ -48,7 +51,7 @@ async def send_event(
 async def event_ncco(
     state: SimulatorState, leg: Leg, sent: SentWebhook | None
 ) -> list[Step] | None:
-    """Return the NCCO in the response to an event; None continues the running NCCO.
+    """Return the NCCO in the response to an event; None continues what runs, if anything does.
 
     An event that isn't delivered, and an invalid NCCO in response, go to the fallback URL. The
     latter is also reported as an error, and isn't retried (nexmo-developer pull request 2415).
@@ -56,6 +59,8 @@ async def event_ncco(
     if sent is None:
         return None
     result = await sent.result()
+    if leg.is_over:
+        return None
     if result.is_received:
         try:
             return _event_ncco(state, result)

@@ -241,14 +241,19 @@ async def _connect(state: SimulatorState, leg: Leg, action: ncco.Connect) -> lis
     called = _called_leg(state, leg, action)
     ringing = playback.play_ringback(state, leg, action.ringback_url)
     leg_lifecycle.start(state, called, called_script(state, action.detection))
+    is_left = False  # the next action runs while the called leg stays
     try:
         await asyncio.wait({called.met, called.over}, return_when=asyncio.FIRST_COMPLETED)
         ringing.stop()
-        await asyncio.shield(called.over)
+        if called.websocket is not None and not state.settings.websocket_connect_blocks:
+            leg.over.add_done_callback(lambda _: called.commands.put(HangUp("platform")))
+            is_left = not called.is_over
+        else:
+            await asyncio.shield(called.over)
     finally:
         ringing.stop()
         # If the leg was transferred, the called leg stays; if it ended, the called leg ends too.
-        if not called.is_over and not leg.redirected:
+        if not called.is_over and not leg.redirected and not is_left:
             called.commands.put(HangUp("platform"))
     replacement: list[Step] | None = called.replacement
     return replacement

@@ -39,6 +39,7 @@ HOST_NAME = re.compile("[a-z0-9-]+([.][a-z0-9-]+)*")
 # For the journal: why a request was refused, and whether that was for its Host or Origin.
 REASON = web.RequestKey("reason", str)
 REFUSED = web.RequestKey("refused", bool)
+UUID_CHARACTERS = 36
 # Time for requests in progress when the simulator stops.
 SHUTDOWN_SECONDS = 1.0
 
@@ -304,8 +305,8 @@ def _journal_requests(state: SimulatorState) -> "web.middleware":  # type: ignor
             if REFUSED in request or not request.path.startswith("/sim"):
                 state.journal.write(
                     "api",
-                    uuid=request.match_info.get("uuid"),
-                    method=request.method,
+                    uuid=(request.match_info.get("uuid") or "")[:UUID_CHARACTERS] or None,
+                    method=request.method[:20],
                     path=request.path[:500],
                     status=status,
                     ms=round((time.monotonic() - began) * 1000, 1),

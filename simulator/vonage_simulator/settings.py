@@ -183,3 +183,6 @@ class SimulatorSettings:
     body_bytes: int = 1024 * 1024
     websocket_buffer_frames: int = 3072
     websocket_header_bytes: int = 512
+    websocket_signed_by_default: bool = False
+    websocket_exact_frames: bool = True
+    websocket_connect_blocks: bool = True

@@ -3,14 +3,17 @@
 The request keeps the `Host` of its URL, and has `X-Forwarded-Proto`, as behind a tunnel.
 """
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
 _PARTS = re.compile(r"(?P<scheme>[a-z]+)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL | re.I)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REQUESTS = 10
 _WEB_SCHEMES = {"ws": "http", "wss": "https"}
 _SOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
@@ -67,16 +70,31 @@ def _key(url: URL) -> tuple[str, str | None, int | None]:
 
 
 class MappedClient:
-    """An HTTP client that applies a map to each URL, but not to redirects."""
+    """An HTTP client that applies a map to each URL, and to that of each redirect."""
 
     def __init__(self, session: aiohttp.ClientSession, url_map: UrlMap) -> None:
         self._session = session
         self._map = url_map
 
-    def get(self, url: str, **options: Any) -> Any:
-        """Send a GET request."""
-        target, headers = self._map.resolve(url)
-        return self._session.get(target, headers=headers, **options)
+    @contextlib.asynccontextmanager
+    async def get(self, url: str, **options: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a GET request, follow redirects, and yield the response.
+
+        Raises
+        ------
+        ValueError
+            If a URL is not valid, or if there are too many redirects.
+        """
+        for _ in range(MAX_REQUESTS):
+            target, headers = self._map.resolve(url)
+            request = self._session.get(target, headers=headers, allow_redirects=False, **options)
+            async with request as response:
+                location = response.headers.get("Location")
+                if response.status not in _REDIRECTS or location is None:
+                    yield response
+                    return
+                url = str(URL(url).join(URL(location)))
+        raise ValueError("too many redirects")
 
     def ws_connect(self, url: str, headers: Mapping[str, str], **options: Any) -> Any:
         """Connect a WebSocket."""

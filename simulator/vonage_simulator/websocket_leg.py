@@ -1,10 +1,12 @@
 """WebSocket endpoints: connect to the application's server and exchange audio with it."""
 
 import asyncio
+import contextlib
 import json
 from array import array
 from collections import deque
 from dataclasses import dataclass
+from socket import SHUT_RDWR
 from typing import Any
 
 import aiohttp
@@ -99,11 +101,12 @@ class WebSocketAudio:
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse | None:
         callee = self._leg.callee
+        authorization = self._authorization()
         try:
             socket: aiohttp.ClientWebSocketResponse = await asyncio.wait_for(
                 self._state.sender.session.ws_connect(
                     callee.address,
-                    headers={"Authorization": self._authorization()},
+                    headers={} if authorization is None else {"Authorization": authorization},
                     max_msg_size=MESSAGE_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 ),
@@ -117,11 +120,14 @@ class WebSocketAudio:
             return None
         return socket
 
-    def _authorization(self) -> str:
+    def _authorization(self) -> str | None:
+        """Return the header of the handshake; without `authorization`, a setting decides."""
         authorization = self._leg.callee.authorization
         if authorization.get("type") == "custom":
             return str(authorization["value"])
         state = self._state
+        if not authorization and not state.settings.websocket_signed_by_default:
+            return None
         account = state.account
         token = sign_webhook(
             account.signature_secret,
@@ -142,9 +148,22 @@ class WebSocketAudio:
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:
             if message.type is aiohttp.WSMsgType.BINARY:
+                if self._is_refused(message.data):
+                    _drop(socket)
+                    return
                 self._buffer_audio(message.data)
             elif message.type is aiohttp.WSMsgType.TEXT:
                 self._handle_text(message.data)
+
+    def _is_refused(self, data: bytes) -> bool:
+        """Report audio that is not one frame: it ends the leg (vocode-core issue 727)."""
+        if len(data) == self._frame_bytes or not self._state.settings.websocket_exact_frames:
+            return False
+        detail = f"{len(data)} bytes; this content type requires {self._frame_bytes}"
+        self._state.journal.write(
+            "error", uuid=self._leg.uuid, reason="unexpected frame size", detail=detail
+        )
+        return True
 
     def _buffer_audio(self, data: bytes) -> None:
         """Buffer audio in frames of 20 ms; what exceeds the buffer is lost."""
@@ -220,3 +239,11 @@ class WebSocketAudio:
         samples = audio.mix(clips, 0, int(audio.RATE * FRAME_SECONDS))
         count = int(self._rate * FRAME_SECONDS)
         return array("h", (samples[n * len(samples) // count] for n in range(count))).tobytes()
+
+
+def _drop(connection: aiohttp.ClientWebSocketResponse) -> None:
+    """Close a connection without a close frame: the application sees code 1006."""
+    tcp = connection.get_extra_info("socket")
+    with contextlib.suppress(OSError):
+        if tcp is not None:
+            tcp.shutdown(SHUT_RDWR)

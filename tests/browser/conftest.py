@@ -49,14 +49,14 @@ NUMBERED_FLOWS = ",".join(f"{number}={flow}" for flow, number in NUMBERS.items()
 # The parts of the application that a copy of it needs.
 PARTS = ("functions", "layers", "template.yaml", "pyproject.toml", "constraints.txt")
 # A flow that fails, in line 8.
-RAISES = '''"""Fail on each call."""
+RAISES = '''"""Ask for a key in a way that fails."""
 
 from voicekit import ncco
 
-_WORDS = {"hello": "Good morning."}
 
 def answer(call):
-    return [ncco.talk(_WORDS["goodbye"])]
+    greeting = ncco.talk("Good morning.")
+    return [greeting, ncco.input(dtmf=ncco.dtmf(max_digits=100))]
 '''
 RAISES_LINE = 8
 # A flow that fails when a key is pressed.
@@ -142,6 +142,7 @@ class User:
 
     async def dial_form(self) -> None:
         """Show the form that places a call, if a call is shown instead."""
+        await expect(self.button("New call").or_(self.button("Call"))).to_be_visible()
         if await self.button("New call").count():
             await self.button("New call").click()
 

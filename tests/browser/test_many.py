@@ -35,11 +35,12 @@ SHORT = [{"action": "talk", "text": "Hello."}]
 LONG = [{"action": "talk", "text": "Hello.", "loop": 0}]
 SPEED = 20.0  # of the simulator's clock
 
-# Count the entries of a list that change.
+# Count the entries of a list that change; the time of an action that runs ticks by itself.
 WATCH = """(list) => {
   window.touched = new Set();
   const note = (node) => {
     const element = node instanceof Element ? node : node.parentElement;
+    if (element?.closest('.running')) return;
     const entry = element?.closest('li');
     if (entry?.querySelector('a, button')) window.touched.add(entry);
   };

@@ -76,6 +76,24 @@ test("a recording shares the row of its action, and runs beside the next one", (
   assert.deepEqual([rows[0].recording, rows[0].beside, rows[0].end], ["r", true, 9]);
 });
 
+test("a recording that ends with its action does not run beside it", () => {
+  const details = { action: "record", endOnKey: "#" };
+  const begin = [
+    (entry) => entry("action", 1, { state: "started", action: "record", details }),
+    (entry) => entry("recording", 1, { state: "started", recording_uuid: "r" }),
+  ];
+  const action = (entry) => entry("action", 5, { state: "ended", action: "record" });
+  const recording = (entry) =>
+    entry("recording", 5, { state: "ended", recording_uuid: "r", file_id: "f" });
+  for (const ends of [
+    [action, recording],
+    [recording, action],
+  ]) {
+    const [row] = rowsOf(...begin, ...ends);
+    assert.deepEqual([row.beside, row.end], [false, 5]);
+  }
+});
+
 test("everything that lasts on a leg ends with it", () => {
   const rows = rowsOf(
     (entry) =>

@@ -92,6 +92,10 @@ async def test_the_application_of_the_readme_answers_a_call_placed_with_curl(
         await wait_for_port(app_port)
         started = await lines_until(simulator, "signature secret")
         assert f"NODE_EXTRA_CA_CERTS={tmp_path}/.vonage/ca.pem" in started
+        console = re.findall(r"^web console +(http://\S+)", started, re.MULTILINE)[0]
+        for file in ("", "page/app.js", "page/style.css"):
+            async with process(f"curl -sf {console}/{file}", tmp_path, variables) as curl:
+                assert (await curl.communicate())[0]
         async with process(call, tmp_path, variables) as curl:
             answer, _ = await curl.communicate()
         uuid = json.loads(answer)["uuid"]

@@ -161,6 +161,11 @@ def test_every_option_is_in_the_settings() -> None:
         ("--map https://my.app=localhost:3000", "https://my.app=http://localhost:3000"),
         ("--map https://my.app/a=http://localhost:3000", "expected only scheme, host and port"),
         ("--allow-host http://vonage:8080/", "use vonage:8080"),
+        ("--allow-host my_app.example", "use my-app.example"),
+        ("--allow-host vonage..example", "use simulator"),
+        ("--host ''", "use 127.0.0.1"),
+        ("--public-host vonage:80", "use vonage"),
+        ("--public-host https://API.nexmo.com/", "use API.nexmo.com"),
         ("--speed nan", "expected 0 to 10000"),
     ],
 )
@@ -230,7 +235,12 @@ async def test_the_state_folder_keeps_what_clients_are_configured_with(tmp_path:
             client.get(printed["API over TLS"] + "/sim", ssl=ca) as response,
         ):
             assert response.status == 200
-        seen.append([*(printed[name] for name in names), (folder / "ca.pem").read_text()])
+        ca_file = (folder / "ca.pem").absolute()
+        assert printed["Node"] == f"export NODE_EXTRA_CA_CERTS={ca_file}"
+        assert printed["Python"] == f"export REQUESTS_CA_BUNDLE={ca_file}"
+        assert printed["OpenSSL, Go, Ruby"] == f"export SSL_CERT_FILE={ca_file}"
+        assert printed["curl"] == f"curl --cacert {ca_file} {printed['API over TLS']}"
+        seen.append([*(printed[name] for name in names), ca_file.read_text()])
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.communicate(), 20)
     assert seen[0] == seen[1]

@@ -14,7 +14,7 @@ from vonage_simulator.command_options import parser
 
 ROOT = Path(__file__).parents[2]
 DISTRIBUTION = ROOT / "simulator"
-MODULES = sorted((DISTRIBUTION / "vonage_simulator").glob("*.py"))
+MODULES = sorted((DISTRIBUTION / "vonage_simulator").rglob("*.py"))
 OURS = {
     "local",
     "tests",
@@ -38,7 +38,11 @@ def normalized(name: str) -> str:
     return re.sub("[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_the_modules_of_the_web_console_are_checked_too() -> None:
+    assert "console" in {path.parent.name for path in MODULES}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}.{path.stem}")
 def test_no_module_imports_the_rest_of_the_project(path: Path) -> None:
     assert {"voicekit", "flows", "dispatch"} <= OURS
     assert not imports_of(path) & OURS

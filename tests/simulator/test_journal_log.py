@@ -79,6 +79,16 @@ async def test_an_ncco_error_has_a_line_with_its_place(harness: SimulatorHarness
     assert "action 2: unknown action" in line_with(harness, "Syntax error in NCCO")
 
 
+async def test_a_call_without_an_answer_url_has_a_line(make_harness: MakeHarness) -> None:
+    harness = await make_harness()
+    harness.simulator.application().answer = None
+    call = await harness.receive_call()
+    line = line_with(harness, call.uuid[:8], "error")
+    assert "the application has no answer URL" in line
+    await harness.step(2)
+    assert await call.status() == "completed"
+
+
 async def test_a_websocket_that_cannot_be_reached_has_a_line(harness: SimulatorHarness) -> None:
     endpoint = {
         "type": "websocket",
@@ -118,6 +128,21 @@ async def test_lines_have_no_control_characters_of_others(harness: SimulatorHarn
     await harness.receive_call([{"action": f"{ESCAPE}[2J\n"}])
     assert ESCAPE not in "".join(lines(harness))
     assert all(line.count("\n") == 1 for line in lines(harness))
+
+
+async def test_a_path_of_others_puts_no_control_characters_into_a_line(
+    harness: SimulatorHarness,
+) -> None:
+    await harness.request("GET", "/v1/calls/%1b%5b2J%0a", headers={"Host": "example.com"})
+    (line,) = lines(harness)
+    assert ESCAPE not in line
+    assert line.count("\n") == 1
+
+
+async def test_a_long_path_fills_no_memory(harness: SimulatorHarness) -> None:
+    await harness.request("GET", "/v1/calls/" + "a" * 4000)
+    (entry,) = await harness.entries("api")
+    assert len(str(entry)) < 1000
 
 
 async def test_lines_are_colored_only_if_asked(harness: SimulatorHarness) -> None:

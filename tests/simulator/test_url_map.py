@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from aiohttp import web
 
 from tests.simulator.harness import SimulatorHarness, talk
 from tests.simulator.test_ncco_talk_and_stream import audio_file
@@ -40,6 +41,21 @@ async def test_requests_keep_the_host_and_scheme_of_their_url(make_harness: Make
     await harness.receive_call()
     headers = target.sent_to("/answer")[0].headers
     assert (headers["Host"], headers["X-Forwarded-Proto"]) == ("my.app", "https")
+
+
+async def test_a_redirect_names_the_host_that_it_leads_to(make_harness: MakeHarness) -> None:
+    harness, target = await mapped(make_harness)
+    other = await make_harness()
+    moved = web.Response(status=302, headers={"Location": other.url("/prompt.wav")})
+    target.on("/answer", [{"action": "stream", "streamUrl": ["https://my.app/prompt.wav"]}])
+    target.on("/prompt.wav", moved)
+    other.on("/prompt.wav", audio_file(1))
+    call = await harness.receive_call()
+    await harness.step(1)
+    assert [sound["kind"] for sound in await call.heard()] == ["stream"]
+    headers = other.sent_to("/prompt.wav")[0].headers
+    assert other.base == f"http://{headers['Host']}"
+    assert "X-Forwarded-Proto" not in headers
 
 
 async def test_a_dropped_webhook_is_dropped_at_the_mapped_origin(make_harness: MakeHarness) -> None:

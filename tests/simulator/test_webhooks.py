@@ -422,6 +422,27 @@ async def test_fallback_is_requested_after_an_invalid_ncco_in_response_to_machin
     assert (await call.texts())[1:] == ["sorry"]
 
 
+async def test_fallback_is_not_requested_for_a_call_that_has_ended(make_harness: Any) -> None:
+    harness = await make_harness(fallback=True)
+
+    async def hang_up(webhook: HarnessWebhook) -> Any:
+        uuid = webhook.fields["call_uuid"]
+        await harness.control("POST", f"/calls/{uuid}/hangup", {})
+        while not harness.simulator.leg(uuid).is_over:
+            await asyncio.sleep(0)
+        return [{"action": "unknown"}]
+
+    harness.on(
+        "/event",
+        lambda webhook: hang_up(webhook) if webhook.fields["status"] == "human" else failing(204),
+    )
+    await harness.place_call([talk(words(80))], advanced_machine_detection={"mode": "default"})
+    await harness.step(10)
+    assert harness.statuses()[-2:] == ["human", "completed"]
+    assert harness.sent_to("/fallback") == []
+    assert harness.events(reason=SYNTAX_ERROR) == []
+
+
 async def test_fallback_that_returns_an_invalid_ncco_too_continues_the_running_ncco(
     make_harness: Any,
 ) -> None:

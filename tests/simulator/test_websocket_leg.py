@@ -12,7 +12,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from tests.simulator.conftest import SIGNATURE_SECRET
-from tests.simulator.harness import NUMBER, SimulatorHarness, talk
+from tests.simulator.harness import NUMBER, SimulatorHarness, talk, words
+
+FRAME_BYTES = 640
 
 
 class Socket:
@@ -30,19 +32,22 @@ class Socket:
         self.headers = dict(request.headers)
         self.socket = web.WebSocketResponse()
         await self.socket.prepare(request)
-        async for message in self.socket:
-            if message.type is aiohttp.WSMsgType.TEXT:
-                self.texts.append(json.loads(message.data))
-            elif message.type is aiohttp.WSMsgType.BINARY:
-                self.frames.append(message.data)
-        self.closed.set()
+        try:
+            async for message in self.socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self.texts.append(json.loads(message.data))
+                elif message.type is aiohttp.WSMsgType.BINARY:
+                    self.frames.append(message.data)
+        finally:
+            self.closed.set()
         return self.socket
 
     async def send(self, message: dict[str, Any] | bytes) -> None:
-        """Send a text or audio to the call, and let it arrive."""
+        """Send a text, or audio in frames of 16 kHz, to the call, and let it arrive."""
         assert self.socket is not None
         if isinstance(message, bytes):
-            await self.socket.send_bytes(message)
+            for start in range(0, len(message), FRAME_BYTES):
+                await self.socket.send_bytes(message[start : start + FRAME_BYTES])
         else:
             await self.socket.send_str(json.dumps(message))
         await asyncio.sleep(0.02)
@@ -105,11 +110,29 @@ async def test_websocket_frames_are_20_ms_of_16_bit_mono(
     assert any(server.frames[-1])
 
 
-async def test_websocket_handshake_carries_a_signed_token_by_default(
+async def test_websocket_handshake_carries_no_token_by_default(
     harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
     server, uri = socket
     await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
+    assert server.texts
+    assert "Authorization" not in server.headers
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [({"authorization": {"type": "vonage"}}, {}), ({}, {"websocket_signed_by_default": True})],
+)
+async def test_websocket_handshake_carries_a_signed_token_if_the_endpoint_or_the_setting_says_so(
+    make_harness: Any,
+    socket: tuple[Socket, str],
+    options: dict[str, Any],
+    settings: dict[str, Any],
+) -> None:
+    harness = await make_harness(**settings)
+    server, uri = socket
+    await harness.receive_call([connect(uri, **options)])
     await settle(harness, 0.1)
     token = server.headers["Authorization"].removeprefix("Bearer ")
     assert jwt.decode(token, SIGNATURE_SECRET, algorithms=["HS256"])["iss"] == "Vonage"
@@ -125,7 +148,6 @@ async def test_websocket_address_is_mapped(
     await settle(harness, 0.1)
     assert server.texts[0]["event"] == "websocket:connected"
     assert server.headers["Host"] == "my.app"
-    assert server.headers["Authorization"].startswith("Bearer ")
 
 
 async def test_websocket_custom_authorization(
@@ -282,6 +304,56 @@ async def test_websocket_legs_cost_nothing(
     await call.hang_up()
     (completed,) = harness.events(status="completed", to=uri)
     assert (completed["rate"], completed["price"], completed["network"]) == ("0.00", "0", None)
+
+
+@pytest.mark.parametrize("size", [320, 641, 1280, 0])
+async def test_websocket_that_sends_another_frame_size_is_disconnected(
+    harness: SimulatorHarness, socket: tuple[Socket, str], size: int
+) -> None:
+    server, uri = socket
+    call = await harness.receive_call([connect(uri), talk("afterwards")])
+    await settle(harness, 0.1)
+    assert server.socket is not None
+    await server.socket.send_bytes(bytes(size))
+    await asyncio.wait_for(server.closed.wait(), 10)
+    await settle(harness, 1)
+    assert server.socket.close_code != aiohttp.WSCloseCode.OK  # there was no close frame
+    leg = await harness.called_leg()
+    assert harness.statuses(leg.uuid)[-2:] == ["disconnected", "completed"]
+    assert await call.texts() == ["afterwards"]
+    (error,) = await harness.entries("error", leg.uuid)
+    assert (error["reason"], error["detail"]) == (
+        "unexpected frame size",
+        f"{size} bytes; this content type requires 640",
+    )
+
+
+async def test_websocket_frames_of_any_size_pass_by_a_setting(
+    make_harness: Any, socket: tuple[Socket, str]
+) -> None:
+    harness = await make_harness(websocket_exact_frames=False)
+    server, uri = socket
+    call = await harness.receive_call([connect(uri)])
+    await settle(harness, 0.1)
+    assert server.socket is not None
+    await server.socket.send_bytes(bytes(1280))
+    await settle(harness, 1)
+    assert await call.status() == "answered"
+
+
+async def test_websocket_connect_lets_the_next_action_run_at_once_by_a_setting(
+    make_harness: Any, socket: tuple[Socket, str]
+) -> None:
+    harness = await make_harness(websocket_connect_blocks=False)
+    _, uri = socket
+    call = await harness.receive_call([connect(uri), talk(words(40))])
+    await settle(harness, 1)
+    assert await call.texts() == [words(40)]
+    leg = await harness.called_leg()
+    assert harness.statuses(leg.uuid)[-1] == "answered"
+    await settle(harness, 60)
+    assert await call.status() == "completed"
+    assert harness.statuses(leg.uuid)[-1] == "completed"
 
 
 async def test_websocket_ignores_invalid_messages(

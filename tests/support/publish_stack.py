@@ -135,6 +135,12 @@ class PublishStack:
         item = event_item(parse_event(fields), json.dumps(fields), "POST", 1e9, _KEEP_DAYS)
         return self.put({**item, **more})
 
+    def hide_from_index(self, record: dict[str, Any]) -> None:
+        """Hide an item from the index of legs, which is eventually consistent."""
+        self.clients["dynamodb"].update_item(
+            TableName=self.table, Key=record["dynamodb"]["Keys"], UpdateExpression="REMOVE leg"
+        )
+
     def recording(
         self,
         conversation: str,

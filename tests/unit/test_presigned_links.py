@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from calls.app import aws_client
+from listen import app as listen_app
 from records.reader import LINK_LIFETIME, RecordReader
 
 RECORDING = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
@@ -53,6 +54,19 @@ def test_links_have_signature_version_4_and_the_buckets_host_in_its_region(
         assert f"/{region}/s3/aws4_request" in query["X-Amz-Credential"][0]
         assert query["X-Amz-Expires"] == [str(LINK_LIFETIME)]
         assert not {"Signature", "AWSAccessKeyId"} & set(query)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_the_link_of_a_mail_leads_to_the_buckets_host_in_its_region(
+    monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    listen_app.s3.cache_clear()
+    place = {"Bucket": "voice-recordings", "Key": "recordings/CON-1/a"}
+    link = urlsplit(listen_app.s3().generate_presigned_url("get_object", Params=place))
+    listen_app.s3.cache_clear()
+    assert link.netloc == f"voice-recordings.s3.{region}.amazonaws.com"
+    assert "X-Amz-Signature" in parse_qs(link.query)
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "secretsmanager"])

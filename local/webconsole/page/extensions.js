@@ -51,9 +51,8 @@ export function createExtension({ store, api, calls }) {
       const text = `Closed${until}. Callers hear the announcement, unless you choose a flow.`;
       return [{ icon: "clock", text }];
     },
-    hint: html`<a href="#/flows">Write your own flow</a
-      ><span class="muted">
-        in three lines. Save a file in functions/flows and it appears there.</span
+    hint: html`<a href="#/flows">Write your own flow</a>${" "}<span class="muted"
+        >in three lines. Save a file in functions/flows and it appears there.</span
       >`,
     subscribe(listener) {
       const ends = [health, messages, switchboard].map((one) => one.subscribe(listener));

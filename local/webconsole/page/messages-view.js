@@ -105,7 +105,7 @@ export function MessagesView({ messages, calls, api, path, isSmall, callBack }) 
           ${tab("voicemail", "Voicemail", voicemails.length, !isOutbox)}${tab("outbox", "Outbox", mails.length, isOutbox)}
         </nav>
       </div>
-      ${messages.problem() && html`<div class="note bad" role="alert"><${Icon} name="error" /><span class="grow">${messages.problem()}</span><${Button} label="Try again" look="small" click=${messages.load} /></div>`}
+      ${isOutbox && messages.problem() && html`<div class="note bad" role="alert"><${Icon} name="error" /><span class="grow">${messages.problem()}</span><${Button} label="Try again" look="small" click=${messages.load} /></div>`}
       ${
         isOutbox
           ? html`<p class="note">
@@ -120,7 +120,7 @@ export function MessagesView({ messages, calls, api, path, isSmall, callBack }) 
         ${all.length === 0 && html`<li class="nothing"><p>${empty}</p></li>`}
       </ul>
     </section>
-    ${current && (isOutbox ? html`<${Mail} key=${current.id} mail=${current} isSmall=${isSmall} />` : html`<${Message} key=${current.id} one=${current} ...${{ messages, api, isSmall, callBack }} />`)}
+    ${current && (isOutbox ? html`<${Mail} key=${current.id} mail=${current} isSmall=${isSmall} />` : html`<${Message} key=${current.id} one=${current} isChosen=${current.id === path[1]} ...${{ messages, api, isSmall, callBack }} />`)}
   </div>`;
 }
 
@@ -145,8 +145,9 @@ function Row({ one, isOutbox, isCurrent }) {
   </li>`;
 }
 
-function Message({ one, messages, api, isSmall, callBack }) {
-  useEffect(() => messages.mark(one.id, false), [one.id]);
+function Message({ one, isChosen, messages, api, isSmall, callBack }) {
+  // The newest message is shown at once; it is new until somebody chooses it.
+  useEffect(() => void (isChosen && messages.mark(one.id, false)), [one.id, isChosen]);
   return html`<article class="reading" aria-labelledby="reading-title">
     <div class="reading-head">
       <a class="button small quiet back only-small" href="#/messages/voicemail"

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -355,3 +356,21 @@ def test_a_subject_is_short_ascii_of_one_line(caller: str | None, shown: str) ->
     assert mails[0].subject == f"Voicemail from {shown} (62:03)"
     assert len(mails[0].text) < 2400
     assert ("Call back" in mails[1].text) == (caller == CALLER)
+
+
+@pytest.mark.parametrize("called", ["sip:bob@example.com\x00\nBcc: x", "", None, "bob"])
+def test_only_a_number_is_the_attribute_line(called: str | None) -> None:
+    mail = missed(FACTS._replace(to=called), 1)
+    assert mail.line is None
+    assert "\nBcc" not in mail.text
+    assert "\x00" not in mail.text
+
+
+@pytest.mark.parametrize(
+    ("time", "zone"),
+    [("0001-01-01T00:00:00Z", "America/New_York"), ("9999-12-31T23:00:00Z", "Asia/Tokyo")]
+    + [("yesterday\nBcc: x", "UTC")],
+)
+def test_a_time_that_no_zone_has_is_written_as_it_came(time: str, zone: str) -> None:
+    mail = missed(FACTS._replace(time=time, zone=ZoneInfo(zone)), 1)
+    assert f"\nAt: {' '.join(time.split())}\n" in mail.text

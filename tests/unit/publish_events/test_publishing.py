@@ -186,6 +186,14 @@ def test_what_a_flow_emitted(harness: PublishHarness) -> None:
     }
 
 
+def test_an_index_that_lags_hides_no_call(harness: PublishHarness) -> None:
+    of, leg = conversation(), uuid.uuid4().hex
+    record = harness.stack.event(status(of, "completed", uuid=leg))
+    harness.stack.hide_from_index(record)
+    harness.run(record)
+    assert published(harness)["voice.call.completed"]["conversation_uuid"] == of
+
+
 @pytest.mark.parametrize("what", ["ended", "recording", "transcript", "lost"])
 def test_what_was_deleted_in_the_meantime_is_no_event(harness: PublishHarness, what: str) -> None:
     message = {"what": what, "leg": "f" * 32, "recording": "r-none", "time": "2026-01-01T00:00:00Z"}

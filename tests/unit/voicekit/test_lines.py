@@ -135,6 +135,14 @@ def test_without_a_list_nobody_is_blocked(caller: str | None) -> None:
     assert not line().blocks(caller)
 
 
+@pytest.mark.parametrize("entry", ["*", "", "0*", "44 90*", "44*90*", 447700900123, None])
+def test_an_invalid_entry_that_is_stored_blocks_nobody(entry: object) -> None:
+    found, problems = read_line(NUMBER, {"blocked": [entry, "447700900666"]}, settings())
+    assert [where for where, _ in problems] == [f"lines.{NUMBER}.blocked[0]"]
+    assert found.blocked == ("447700900666",)
+    assert not found.blocks("447700900123")
+
+
 # The language
 
 

@@ -127,7 +127,10 @@ export function CallList({ calls, store, current, follow, setFollow, hide }) {
           label="Which calls"
           value=${listState.which}
           choose=${(which) => change({ which })}
-          options=${WHICH.map(([value, label, test]) => ({ value, label, count: all.filter(({ summary }) => test(summary)).length, tone: value === "problems" ? "bad" : "" }))}
+          options=${WHICH.map(([value, label, test]) => {
+            const count = all.filter(({ summary }) => test(summary)).length;
+            return { value, label, count, tone: value === "problems" && count > 0 ? "bad" : "" };
+          })}
         />
         <select
           class="small"

@@ -88,6 +88,10 @@ export const Toggle = ({ label, icon, on, change, look = "", ...more }) => html`
   </button>
 `;
 
+/** A name within a sentence: "leg ID", and "SHA-256" as it is. @param {string} name */
+const inSentence = (name) =>
+  /^[A-Z][a-z]/.test(name) ? `${name[0].toLowerCase()}${name.slice(1)}` : name;
+
 /**
  * An identifier on one line: it shrinks with an ellipsis and keeps its end; a button copies it.
  *
@@ -103,7 +107,7 @@ export function Id({ text, what = "Identifier", tail = 6 }) {
     <${IconButton}
       name="copy"
       look="small"
-      label="Copy ${what[0].toLowerCase()}${what.slice(1)}"
+      label="Copy ${inSentence(what)}"
       click=${() => copy(text, what)}
     />
   </span>`;
@@ -210,7 +214,7 @@ export const CodeBlock = ({ text, label }) => html`
     <${IconButton}
       name="copy"
       look="small code-copy"
-      label="Copy ${label.toLowerCase()}"
+      label="Copy ${inSentence(label)}"
       click=${() => copy(text, label)}
     />
   </div>
@@ -380,6 +384,6 @@ export async function copy(text, what) {
     await navigator.clipboard.writeText(text);
     toast(`${what} copied`);
   } catch {
-    toast(`The browser did not let the page copy the ${what.toLowerCase()}`);
+    toast(`The browser did not let the page copy the ${inSentence(what)}`);
   }
 }

@@ -102,7 +102,11 @@ const outcomes = {
     "The response was sent, but the event could not be stored.",
   ],
   unsigned: (hook) => ["warn", "Not signed", `Arrived without a signature. ${next(hook)}`],
-  rejected: (_, reason) => ["warn", "Refused", `The signature was refused. ${sentence(reason)}`],
+  rejected: (hook, reason) => [
+    "warn",
+    "Refused",
+    `The signature was refused. ${sentence(reason)}${next(hook)}`,
+  ],
   invalid: (_, reason) => ["warn", "Invalid", sentence(reason)],
   too_large: () => ["warn", "Too large", "The body is larger than 256 KiB."],
 };

@@ -22,12 +22,14 @@ import { addressOf } from "./format.js";
  * @property {string} [status] The status of a leg.
  * @property {string} [recording] The recording_uuid.
  * @property {{id: number, ended: boolean}} [sound] The sound of an action.
+ * @property {number} [actionEnd] When an action ended whose sound or recording went on.
  * @property {boolean} [interrupted] Whether its sound was cut short.
  */
 
 export const OVER = new Set(
   "completed rejected busy timeout unanswered failed cancelled".split(" "),
 );
+const TOGETHER = 0.1; // seconds between the end of an action and that of its recording
 // The sound of these actions is part of the action's row.
 const OWN_SOUND = { talk: "talk", stream: "stream", connect: "ringing" };
 
@@ -121,7 +123,8 @@ export function createRows() {
     const row = open.get(name);
     if (!row) return;
     open.delete(name);
-    const goesOn = (row.sound && !row.sound.ended) || row.recording !== undefined;
+    const isRecording = row.recording !== undefined && row.end === null;
+    const goesOn = (row.sound && !row.sound.ended) || isRecording;
     if (goesOn && row.action !== "input") change(row, { beside: row.action === "record" });
     else change(row, { end: row.end ?? entry.at });
     row.actionEnd = entry.at;
@@ -168,7 +171,8 @@ export function createRows() {
     const name = `recording ${entry.recording_uuid}`;
     if (entry.state === "ended") {
       const row = finish(name, entry.at);
-      return change(row, { file: entry.file_id });
+      const isOwn = row && entry.at - row.actionEnd < TOGETHER;
+      return change(row, { file: entry.file_id, ...(isOwn && { beside: false }) });
     }
     const current = open.get(`action ${entry.uuid}`);
     const own = current?.action === "record" || current?.action === "conversation";
