@@ -34,7 +34,7 @@ WIDER = """() => [...document.querySelectorAll(
 
 
 async def findings(page: Page, state: str) -> list[str]:
-    """Return what is wrong with this state of the page: axe-core's findings, and what is too wide."""
+    """Return what axe-core finds in this state of the page, and what is too wide."""
     found = []
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
