@@ -82,7 +82,7 @@ test-sdk: install $(SDK)/.installed ## test the simulator with Vonage's SDKs for
 
 test-browser: install ## test the web console in Chromium
 	@$(chromium)
-	$(RUN) -m pytest tests/browser
+	$(RUN) -m pytest -s tests/browser
 
 pictures: install ## update the screenshots in docs/pictures
 	@$(chromium)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from axe_playwright_python.async_playwright import Axe
 
@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDTHS = (320, 390, 768, 1024, 1440, 1920)
-AXE_WIDTHS = (1440, 390)
+# Where axe-core looks; the colors are the same at each width.
+LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
+    (1440, "light"),
+    (1440, "dark"),
+    (390, "light"),
+)
 HEIGHT = 900
 
 # The page and its regions that are wider than their place, each with what sticks out.
@@ -29,16 +34,15 @@ WIDER = """() => [...document.querySelectorAll(
 
 
 async def findings(page: Page, state: str) -> list[str]:
-    """Return what is wrong with this state of the page, in light and dark, at every width."""
+    """Return what axe-core finds in this state of the page, and what is too wide."""
     found = []
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
         found += [f"{state}: {width} px: {one}" for one in await page.evaluate(WIDER)]
-    for width in AXE_WIDTHS:
+    for width, scheme in LOOKS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
-        for scheme in ("light", "dark"):
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            found += [f"{state}: {width} px, {scheme}: {one}" for one in await _axe(page)]
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found += [f"{state}: {width} px, {scheme}: {one}" for one in await _axe(page)]
     await page.set_viewport_size({"width": 1440, "height": HEIGHT})
     return found
 

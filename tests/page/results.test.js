@@ -168,3 +168,10 @@ test("retries, refused signatures and faults are named", () => {
 test("a withheld caller has a name", () => {
   assert.equal(summary([], new Map(), [leg({ from: "" })]).from, "withheld");
 });
+
+test("a fallback that answered names the call, one that did not is a failure", () => {
+  const answer = hook("answer", { status: null, error: "Read timeout." });
+  const outcome = (fallback) => summary([answer, hook("fallback", fallback)]).outcome;
+  assert.equal(outcome({ status: 200 }), "fallback");
+  assert.equal(outcome({ status: null, error: "Connection closed." }), "failed");
+});

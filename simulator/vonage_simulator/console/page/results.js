@@ -14,8 +14,8 @@ export const OUTCOMES = {
   noanswer: ["No answer", "warn", "hangup"],
   closed: ["Closed", "warn", "clock"],
   notconnected: ["Not connected", "warn", "hangup"],
-  fallback: ["Fallback", "bad", "error"],
   failed: ["Failed", "bad", "error"],
+  fallback: ["Fallback", "bad", "error"],
   apology: ["Apology", "bad", "error"],
   live: ["Live", "info", "live"],
 };
@@ -214,8 +214,8 @@ function worst(legs, rows, hooks) {
     hooks.some(({ row }) => row.hook.fields.status === "machine") && "machine",
     hooks.some(({ exchange }) => exchange?.closed) && "closed",
     hooks.some(({ exchange }) => exchange?.dialing_off) && "notconnected",
-    hooks.some(({ row }) => row.hook.kind === "fallback") && "fallback",
     hooks.some(({ result }) => result.tone === "bad") && "failed",
+    hooks.some(({ row }) => row.hook.kind === "fallback" && row.hook.status === 200) && "fallback",
     hooks.some(({ exchange }) => exchange?.outcome === "apology") && "apology",
   ].filter(Boolean);
   const order = Object.keys(OUTCOMES);
