@@ -17,8 +17,8 @@ from voicectl.errors import VoicectlError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Control characters but tab and line feed. A caller's SIP address can have them, and a terminal would
-# obey them.
+# Control characters but tab and line feed. A caller's SIP address can have them, and a terminal
+# would obey them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLAIN_WIDTH = 4000  # columns, so that lines in a pipe do not wrap
 

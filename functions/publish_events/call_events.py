@@ -5,9 +5,11 @@ The ``id`` of an event is always the same for the same fact, so that readers can
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from records.recording_item import VOICEMAIL
+from voicekit.e164 import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,9 @@ UNKNOWN_NUMBER = "an unknown number"
 """What a summary and a mail call a caller who withholds the number."""
 
 _VERSION = "1"
+_MOST_OF_ADDRESS = 60  # characters
+# What a SIP caller can choose goes into subjects and chats, so their markup and line breaks do not.
+_NOT_IN_ADDRESS = re.compile(r"[^\w.+@:-]", re.ASCII)
 
 
 class BusEvent(NamedTuple):
@@ -75,7 +80,7 @@ def recorded(item: Mapping[str, Any], caller: LegSummary | None, stage: str) -> 
         "to": to,
         "seconds": seconds,
         "size": _whole(item.get("size")),
-        "summary": f"{what} from {from_ or UNKNOWN_NUMBER}{length}",
+        "summary": f"{what} from {shown(from_)}{length}",
     }
     return BusEvent(
         SOURCE, "voice.voicemail.left" if voicemail else "voice.recording.stored", detail
@@ -120,6 +125,14 @@ def parties(item: Mapping[str, Any], caller: LegSummary | None) -> tuple[str | N
     return (caller.from_ if caller else None), to
 
 
+def shown(party: str | None) -> str:
+    """Return a caller or callee for a summary or a mail: a number, a SIP address, or unknown."""
+    if party and is_number(party):
+        return party
+    address = _NOT_IN_ADDRESS.sub("", party or "")
+    return address[:_MOST_OF_ADDRESS] if "@" in address else UNKNOWN_NUMBER
+
+
 def minutes(seconds: int) -> str:
     """Return a length such as ``0:23``."""
     return f"{seconds // 60}:{seconds % 60:02}"
@@ -130,10 +143,10 @@ def _detail(identifier: str, time: str, stage: str) -> dict[str, Any]:
 
 
 def _call_summary(outcome: CallOutcome, missed: bool) -> str:
-    to = outcome.to or UNKNOWN_NUMBER
+    to = shown(outcome.to)
     if outcome.direction != "inbound":
         return f"Call to {to}: {outcome.result}, {minutes(outcome.seconds)}"
-    parties_ = f"from {outcome.from_ or UNKNOWN_NUMBER} to {to}"
+    parties_ = f"from {shown(outcome.from_)} to {to}"
     if missed:
         return f"Missed call {parties_}"
     return f"Call {parties_}: {outcome.result}, {minutes(outcome.seconds)}"

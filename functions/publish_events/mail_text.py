@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from publish_events.call_events import UNKNOWN_NUMBER, minutes
+from publish_events.call_events import minutes, shown
 from voicekit.e164 import is_number
 
 if TYPE_CHECKING:
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 _MOST_OF_SUBJECT = 100  # characters (SNS: Publish)
 _MOST_OF_TRANSCRIPT = 2000  # characters
-_MOST_OF_NAME = 60  # characters of a caller who is not a number
 _DOCS = "What to do: docs/operate.md"
 
 
@@ -67,7 +66,7 @@ def voicemail(
     text += [] if seconds is None else [f"Length: {minutes(seconds)}"]
     text += ["", "Transcript:", _cut(transcript, _MOST_OF_TRANSCRIPT)] if transcript else []
     text += ["", f"Listen: {link}", "The link works for 30 days, for everybody who has it."]
-    return _mail(f"Voicemail from {_name(facts.from_)}{length}", text + facts.call_back(), facts.to)
+    return _mail(f"Voicemail from {shown(facts.from_)}{length}", text + facts.call_back(), facts.to)
 
 
 def missed(facts: MailFacts, rung: int) -> MailContent:
@@ -75,7 +74,7 @@ def missed(facts: MailFacts, rung: int) -> MailContent:
     numbers = "1 number" if rung == 1 else f"{rung} numbers"
     text = ["Nobody took a call, and the caller left no message.", "", *facts.lines()]
     text += [f"Rung: {numbers}", *facts.call_back()]
-    return _mail(f"Missed call from {_name(facts.from_)}", text, facts.to)
+    return _mail(f"Missed call from {shown(facts.from_)}", text, facts.to)
 
 
 def lost(facts: MailFacts, reason: str) -> MailContent:
@@ -103,16 +102,8 @@ def _mail(subject: str, text: list[str], line: str | None) -> MailContent:
     return MailContent(subject[:_MOST_OF_SUBJECT], "\n".join(text) + "\n", number)
 
 
-def _name(caller: str | None) -> str:
-    """Return a caller for a subject: a number, the address of a SIP caller, or unknown."""
-    if is_number(caller):
-        return str(caller)
-    address = "".join(one for one in caller or "" if one.isascii() and one.isprintable())
-    return address[:_MOST_OF_NAME] if "@" in address else UNKNOWN_NUMBER
-
-
 def _shown(number: str | None) -> str:
-    return f"+{number}" if is_number(number) else _name(number)
+    return f"+{number}" if is_number(number) else shown(number)
 
 
 def _local(time: str, zone: tzinfo) -> str:

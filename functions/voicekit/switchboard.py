@@ -49,6 +49,9 @@ MAX_CHARACTERS = 60_000
 MAX_BYTES = 65_536
 """The maximum size of a secret (AWS Secrets Manager quotas)."""
 
+_MOST_PROBLEMS = 100  # that an error lists; it goes into a response and a log line
+_MOST_OF_PATH = 200  # characters
+
 READ_SECONDS = 0.5
 """The time limit for reading the document, since a caller waits."""
 
@@ -72,12 +75,16 @@ class SwitchboardError(ValueError):
     Attributes
     ----------
     problems
-        Path and description of each problem; the path is empty for the document as a whole.
+        Path and description of each problem, of the first hundred if there are more, and then how
+        many more; the path is empty for the document as a whole.
     dialing_off
         Whether the document says anything but ``on`` about outbound dialing, which turns it off.
     """
 
     def __init__(self, problems: Problems, *, dialing_off: bool = False) -> None:
+        more = len(problems) - _MOST_PROBLEMS
+        if more > 0:
+            problems = [*problems[:_MOST_PROBLEMS], ("", f"and {more} more problems")]
         super().__init__(
             "; ".join(f"{where}: {what}" if where else what for where, what in problems)
         )
@@ -329,7 +336,7 @@ class DocumentParser:
 
     def wrong(self, where: str, what: str) -> None:
         """Add a problem: its path in the document, and what is wrong or allowed there."""
-        self.problems.append((where, what))
+        self.problems.append((where[:_MOST_OF_PATH], what))
 
     def fields(self, where: str, value: object, known: Collection[str]) -> dict[str, Any] | None:
         """Return the known fields of an object, or None if the value is not an object."""

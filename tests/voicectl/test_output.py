@@ -26,6 +26,4 @@ def test_control_characters_are_shown_and_not_obeyed(capsys: pytest.CaptureFixtu
 
 def test_a_cell_of_a_table_stays_one_cell(capsys: pytest.CaptureFixture[str]) -> None:
     Output().table(("caller", "words"), [(HOSTILE, "two\tcells\nand lines"), (None, "Zoë")])
-    assert capsys.readouterr().out == (
-        f"caller\twords\n{SHOWN}\ttwo cells and lines\n\tZoë\n"
-    )
+    assert capsys.readouterr().out == (f"caller\twords\n{SHOWN}\ttwo cells and lines\n\tZoë\n")

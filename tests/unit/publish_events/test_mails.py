@@ -368,8 +368,11 @@ def test_only_a_number_is_the_attribute_line(called: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("time", "zone"),
-    [("0001-01-01T00:00:00Z", "America/New_York"), ("9999-12-31T23:00:00Z", "Asia/Tokyo")]
-    + [("yesterday\nBcc: x", "UTC")],
+    [
+        ("0001-01-01T00:00:00Z", "America/New_York"),
+        ("9999-12-31T23:00:00Z", "Asia/Tokyo"),
+        ("yesterday\nBcc: x", "UTC"),
+    ],
 )
 def test_a_time_that_no_zone_has_is_written_as_it_came(time: str, zone: str) -> None:
     mail = missed(FACTS._replace(time=time, zone=ZoneInfo(zone)), 1)

@@ -121,6 +121,23 @@ def test_a_caller_who_withholds_the_number_is_unknown(harness: PublishHarness) -
     assert detail["summary"] == f"Missed call from an unknown number to {CALLED}"
 
 
+@pytest.mark.parametrize(
+    ("caller", "shown"),
+    [
+        ("sip:<!channel>\n<https://example.net|x>@example.com", "sip:channelhttps:example.netx@"),
+        ("sip:alice@example.com", "sip:alice@example.com to"),
+        ("<!everyone>", "an unknown number to"),
+    ],
+)
+def test_a_summary_has_no_markup_of_a_caller(
+    harness: PublishHarness, caller: str, shown: str
+) -> None:
+    harness.run(*call(harness.stack, caller=caller, leg=uuid.uuid4().hex))
+    ended = published(harness)["voice.call.completed"]
+    assert ended["summary"].startswith(f"Missed call from {shown}")
+    assert ended["from"] == caller
+
+
 def test_a_message_and_a_recording_and_a_transcript(harness: PublishHarness) -> None:
     of = conversation()
     call(harness.stack, of=of, leg="6" * 32)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
@@ -11,7 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.environment import stack
 from tests.support.fake_secrets import FakeSecrets
+from voicekit.lines import line_problems
+from voicekit.settings import from_environment
 from voicekit.switchboard import (
     MAX_CHARACTERS,
     Switchboard,
@@ -411,3 +416,22 @@ def test_a_failed_read_is_not_retried_sooner() -> None:
         boards.get(1)
         vault.seconds += 3
     assert vault.read == 1
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"lines": {"4" * 25_000: {f"a{n}": 1 for n in range(3000)}}},
+        {"lines": {f"x{n}": 1 for n in range(3000)}},
+        {"numbers": {f"447700{n:06}": "" for n in range(2500)}},
+    ],
+)
+def test_the_problems_of_a_hostile_document_are_no_larger_than_a_few_documents(
+    document: dict[str, Any],
+) -> None:
+    with pytest.raises(SwitchboardError) as caught:
+        check = functools.partial(line_problems, settings=from_environment(stack()))
+        parse(json.dumps(document), ["reception"], check)
+    assert len(str(caught.value)) < 100_000
+    assert len(caught.value.problems) == 101
+    assert re.fullmatch("and [0-9]+ more problems", caught.value.problems[-1][1])
