@@ -355,6 +355,8 @@ def _check_aws(words: list[str]) -> None:
     members = {
         f"--{xform_name(one, '-')}": it for one, it in operation_model.input_shape.members.items()
     }
+    if (service, operation) == ("sns", "subscribe"):  # the CLI has another option of this name
+        members["--notification-endpoint"] = members.pop("--endpoint")
     flags = {
         option.replace("--", "--no-"): option
         for option, it in members.items()
