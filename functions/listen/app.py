@@ -22,12 +22,12 @@ from voicekit.aws_client import AwsClient
 from voicekit.signed_token import InvalidToken, read_token
 from voicekit.signing_secrets import SigningSecretCache
 
-_SECRET_SECONDS = 3.0
+_SECRET_SECONDS = 1.5  # twice at most: with two requests to S3, within the timeout of 10 s
 _HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _NOT_FOUND = "This link is not valid, or no longer."
 _CONFIG = Config(
     connect_timeout=1,
-    read_timeout=3,
+    read_timeout=2,
     retries={"total_max_attempts": 2, "mode": "standard"},
 )
 
@@ -58,12 +58,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _link(token: str) -> str | None:
     """Return a presigned link to the recording of a token, None without a valid one."""
-    secrets = _secrets().get(_SECRET_SECONDS).secrets
-    try:
-        key = read_token(token, secrets, "listen", None, time.time()).subject
-    except InvalidToken:
-        return None
-    if not key.startswith(f"{FOLDERS['record']}/"):
+    key = _key(token)
+    if key is None or not key.startswith(f"{FOLDERS['record']}/"):
         return None
     place = {"Bucket": os.environ["BUCKET_NAME"], "Key": key}
     try:
@@ -75,3 +71,20 @@ def _link(token: str) -> str | None:
         raise
     link: str = s3().generate_presigned_url("get_object", Params=place, ExpiresIn=LINK_LIFETIME)
     return link
+
+
+def _key(token: str) -> str | None:
+    """Return the key in the bucket that a token is for, None without a valid one.
+
+    After a rotation, the copy of the secrets may be older than the token, so it is read again, at
+    most once a minute.
+    """
+    cache = _secrets()
+    for read in (cache.get, cache.refresh):
+        secrets = read(_SECRET_SECONDS)
+        try:
+            if secrets is not None:
+                return read_token(token, secrets.secrets, "listen", None, time.time()).subject
+        except InvalidToken:
+            continue
+    return None

@@ -151,3 +151,28 @@ def test_a_failure_of_aws_is_an_error_and_not_a_lie(
     event = http_event("GET", f"/listen/{text}") | {"pathParameters": {"token": text}}
     assert functions("listen", event).raised is not None
     stack.aws.reset()
+
+
+def test_a_link_of_a_new_secret_works_before_the_old_copy_expires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from listen import app
+    from voicekit.signing_secrets import SigningSecretCache
+
+    accounts = [signing.account(), signing.account()]
+
+    class SecretsManager:
+        def get_secret_value(self, secret_id: str, *, within: float) -> str:
+            return str(accounts[0].secret_string())
+
+    now = time.time()
+    clock = [now]
+    cache = SigningSecretCache(SecretsManager(), "id", lambda: clock[0])  # type: ignore[arg-type]
+    monkeypatch.setattr(app, "_secrets", lambda: cache)
+    cache.get(1.0)
+    accounts.reverse()
+    secret = json.loads(accounts[0].secret_string())["signature_secret"]
+    text = make_token(secret, "listen", KEY, {}, int(now) + 600)
+    assert app._key(text) is None  # the copy was read within the last minute
+    clock[0] += 61
+    assert app._key(text) == KEY
