@@ -53,7 +53,7 @@ async def test_sends_api_requests_with_their_flow_also_to_later_pages(
         exchange_id = webhook["reply"]["headers"]["apigw-requestid"]
     async with await client.connect() as feed:  # a page that connects later
         request = await feed.next("exchange", id=exchange_id)
-    assert (request["flow"], request["level"]) == ("greet", "ok")
+    assert (request["flow"], request["level"]) == ("reception", "ok")
     assert (request["status"], request["ms"] > 0) == (webhook["status"], True)
 
 
