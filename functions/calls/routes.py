@@ -150,7 +150,7 @@ class _AdminRequest:
 
     # Calls
 
-    def place(self) -> ApiResponse:
+    def place_call(self) -> ApiResponse:
         """Place a call at most once for each Idempotency-Key.
 
         It is never retried. A repeat with the same key and body gets the first response.
@@ -275,7 +275,7 @@ class _AdminRequest:
 
     # Stored events and recordings
 
-    def events(self, uuid: str) -> ApiResponse:
+    def get_timeline(self, uuid: str) -> ApiResponse:
         """Return the legs and stored events of a call, and of the calls in its conversations.
 
         Pages follow the conversations of the call. Within a page, events are in order of time, and
@@ -305,13 +305,13 @@ class _AdminRequest:
         }
         return ApiResponse(200, body)
 
-    def history(self) -> ApiResponse:
+    def list_history(self) -> ApiResponse:
         """List the calls that started and completed on a day, oldest first."""
         day, size, cursor = validation.history(self._query())
         page = self._services.records.day(day, size, cursor)
         return ApiResponse(200, {"day": day, "entries": page.entries, "next": page.cursor})
 
-    def voicemails(self) -> ApiResponse:
+    def list_voicemails(self) -> ApiResponse:
         """List the voicemails stored in a month.
 
         A page is in order of time. Pages are in no order: read all of them, and sort by `at`.
@@ -321,7 +321,7 @@ class _AdminRequest:
         page = self._services.records.voicemails(month, size, cursor)
         return ApiResponse(200, {"month": month, "voicemails": page.entries, "next": page.cursor})
 
-    def recording(self, uuid: str) -> ApiResponse:
+    def get_recording(self, uuid: str) -> ApiResponse:
         """Return short-lived links to a recording and its transcript."""
         return ApiResponse(200, self._services.records.link_to(uuid))
 
@@ -349,14 +349,15 @@ class _AdminRequest:
     # The request
 
     def _body(self) -> dict[str, Any]:
-        return json_object(self._request.body or b"{}", "the body")
+        body = json_object(self._request.body or b"{}", "the body")
+        return validation.with_whole_numbers(body)
 
     def _query(self) -> dict[str, str]:
         return validation.query(self._request.query)
 
 
 ROUTES: dict[str, Callable[..., ApiResponse]] = {
-    "POST /calls": _AdminRequest.place,
+    "POST /calls": _AdminRequest.place_call,
     "GET /calls": _AdminRequest.list_calls,
     "GET /calls/{uuid}": _AdminRequest.get_call,
     "PUT /calls/{uuid}": _AdminRequest.change_call,
@@ -367,10 +368,10 @@ ROUTES: dict[str, Callable[..., ApiResponse]] = {
     "PUT /calls/{uuid}/dtmf": _AdminRequest.send_dtmf,
     "PUT /calls/{uuid}/input/dtmf": _AdminRequest.subscribe_dtmf,
     "DELETE /calls/{uuid}/input/dtmf": _AdminRequest.unsubscribe_dtmf,
-    "GET /calls/{uuid}/events": _AdminRequest.events,
-    "GET /history": _AdminRequest.history,
-    "GET /voicemails": _AdminRequest.voicemails,
-    "GET /recordings/{uuid}": _AdminRequest.recording,
+    "GET /calls/{uuid}/events": _AdminRequest.get_timeline,
+    "GET /history": _AdminRequest.list_history,
+    "GET /voicemails": _AdminRequest.list_voicemails,
+    "GET /recordings/{uuid}": _AdminRequest.get_recording,
     "GET /switchboard": _AdminRequest.get_switchboard,
     "PUT /switchboard": _AdminRequest.put_switchboard,
 }

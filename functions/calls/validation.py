@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from voicekit.ncco.value_rules import Rule
 
 _MAX_PARAMETERS = 20
+_EXACT = 2**53  # every whole number below is exact as a float
 
 STATUSES = (
     *("started", "ringing", "answered", "machine", "completed", "busy", "cancelled", "failed"),
@@ -174,6 +175,16 @@ def dtmf_event_url(body: Mapping[str, Any], app: AppAddress) -> str:
     _check_fields(body, DTMF_EVENTS)
     urls: list[str] = body.get("event_url") or [app.webhook("event")]
     return urls[0]
+
+
+def with_whole_numbers(value: Any) -> Any:
+    """Return JSON in which 60.0 is 60: JSON has only one type of number (RFC 8259, section 6)."""
+    if isinstance(value, dict):
+        return {name: with_whole_numbers(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [with_whole_numbers(member) for member in value]
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return int(value) if is_whole else value
 
 
 # Query strings, paths and headers

@@ -35,9 +35,11 @@ def check_exchange(
     if content is None:
         assert text == "", f"{route} documents no body for {status}"
     else:
-        media_type = headers["content-type"]
+        media_type, body = headers["content-type"], json.loads(text)
         assert media_type in content, f"{route} does not document {media_type} for {status}"
-        _check(content[media_type]["schema"], json.loads(text))
+        _check(content[media_type]["schema"], body)
+        if media_type == "application/problem+json":
+            assert (body["status"], body["code"] in response["x-codes"]) == (status, True), body
     if status < 300 and "requestBody" in operation:
         (content,) = operation["requestBody"]["content"].values()
         _check(content["schema"], json.loads(request or b"{}"))

@@ -17,7 +17,6 @@ from calls.routes import ROUTES
 from tests.openapi.errors import CODES, ErrorCode
 from tests.openapi.response_schemas import SCHEMAS, TEXT, reference
 from tests.openapi.rule_schemas import components, schema, schema_of_object
-from voicekit.webhook import MAX_BODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +48,7 @@ class Operation(NamedTuple):
     errors
         The codes of the errors, other than those of every route.
     body
-        The schema of the request body, if the route takes one.
+        The name of the schema of the request body, if the route takes one.
     query
         The rules of the query parameters, those that are required in ``required``.
     headers
@@ -58,7 +57,7 @@ class Operation(NamedTuple):
 
     success: tuple[int, str | None]
     errors: tuple[str, ...] = ()
-    body: Schema | None = None
+    body: str | None = None
     body_required: bool = True
     query: Mapping[str, Rule] = {}
     required: tuple[str, ...] = ()
@@ -72,7 +71,38 @@ _COMMAND = (*_CALL, "unknown")
 _DIAL = ("not_allowed", "switched_off", "cap_spent")
 
 _PHONE = {"type": "phone", "number": "447700900001"}
-_ONE_NCCO_SOURCE = ("flow", "answer_url", "ncco")
+
+
+def _bodies() -> dict[str, Schema]:
+    return {
+        "PlaceCall": _place_call(),
+        "ChangeCall": {"oneOf": [reference("Command"), reference("Transfer")]},
+        "Command": _object_of({"action": {"enum": list(validation.SIMPLE_ACTIONS)}})
+        | {"examples": [{"action": "mute"}, {"action": "hangup"}]},
+        "Transfer": _object_of(
+            {"action": {"const": "transfer"}, "destination": reference("Destination")}
+        ),
+        "Destination": schema_of_object(validation.DESTINATION)
+        | {
+            "oneOf": _exactly_one(("flow", "url", "ncco")),
+            "description": "The NCCO that the call continues with, from exactly one of these.",
+        },
+        "Talk": schema_of_object(validation.TALK, ["text"]),
+        "Stream": schema_of_object(validation.STREAM, ["stream_url"]),
+        "Digits": schema_of_object(validation.DIGITS, ["digits"]),
+        "DigitSubscription": schema_of_object(validation.DTMF_EVENTS)
+        | {"description": "Without `event_url`, digits go to the event webhook."},
+        "SwitchboardDocument": _switchboard(),
+    }
+
+
+def _object_of(properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def _exactly_one(names: Sequence[str]) -> list[Schema]:
@@ -88,33 +118,13 @@ def _place_call() -> Schema:
     return body | {
         "description": "Exactly one of `flow`, `answer_url` and `ncco` answers the call. Events go to"
         " this application. `from` excludes `random_from_number: true`.",
-        "oneOf": _exactly_one(_ONE_NCCO_SOURCE),
+        "oneOf": _exactly_one(("flow", "answer_url", "ncco")),
         "not": {
             "required": ["from", "random_from_number"],
             "properties": {"random_from_number": {"const": True}},
         },
         "examples": [{"to": [_PHONE], "flow": "greet"}],
     }
-
-
-def _change_call() -> Schema:
-    destination = schema_of_object(validation.DESTINATION) | {
-        "oneOf": _exactly_one(("flow", "url", "ncco")),
-        "description": "The NCCO that the call continues with, from exactly one of these.",
-    }
-    transfer: Schema = {
-        "type": "object",
-        "properties": {"action": {"const": "transfer"}, "destination": destination},
-        "required": ["action", "destination"],
-        "additionalProperties": False,
-    }
-    simple: Schema = {
-        "type": "object",
-        "properties": {"action": {"enum": list(validation.SIMPLE_ACTIONS)}},
-        "required": ["action"],
-        "additionalProperties": False,
-    }
-    return {"oneOf": [simple, transfer], "examples": [{"action": "mute"}, {"action": "hangup"}]}
 
 
 def _switchboard() -> Schema:
@@ -146,44 +156,36 @@ def _switchboard() -> Schema:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "place": Operation(
+    "place_call": Operation(
         (201, "PlacedCall"),
         (*_VONAGE, "unknown", *_DIAL, "undecided", "key_misused"),
-        body=_place_call(),
+        body="PlaceCall",
         headers=("Idempotency-Key",),
     ),
     "list_calls": Operation((200, "Calls"), _CALL, query=validation.FILTERS),
     "get_call": Operation((200, "Call"), _CALL),
-    "change_call": Operation((204, None), (*_COMMAND, *_DIAL), body=_change_call()),
-    "start_talk": Operation(
-        (200, "CommandAccepted"), _COMMAND, body=schema_of_object(validation.TALK, ["text"])
-    ),
+    "change_call": Operation((204, None), (*_COMMAND, *_DIAL), body="ChangeCall"),
+    "start_talk": Operation((200, "CommandAccepted"), _COMMAND, body="Talk"),
     "stop_talk": Operation((200, "CommandAccepted"), _CALL),
-    "start_stream": Operation(
-        (200, "CommandAccepted"),
-        _COMMAND,
-        body=schema_of_object(validation.STREAM, ["stream_url"]),
-    ),
+    "start_stream": Operation((200, "CommandAccepted"), _COMMAND, body="Stream"),
     "stop_stream": Operation((200, "CommandAccepted"), _CALL),
-    "send_dtmf": Operation(
-        (200, "CommandAccepted"), _COMMAND, body=schema_of_object(validation.DIGITS, ["digits"])
-    ),
+    "send_dtmf": Operation((200, "CommandAccepted"), _COMMAND, body="Digits"),
     "subscribe_dtmf": Operation(
         (204, None),
         (*_CALL, "not_allowed"),
-        body=schema_of_object(validation.DTMF_EVENTS),
+        body="DigitSubscription",
         body_required=False,
     ),
     "unsubscribe_dtmf": Operation((204, None), _CALL),
-    "events": Operation((200, "Timeline"), ("not_found",), query=validation.TIMELINE),
-    "history": Operation((200, "History"), query=validation.HISTORY, required=("day",)),
-    "voicemails": Operation((200, "Voicemails"), query=validation.VOICEMAILS),
-    "recording": Operation((200, "Recording"), ("not_found",)),
+    "get_timeline": Operation((200, "Timeline"), ("not_found",), query=validation.TIMELINE),
+    "list_history": Operation((200, "History"), query=validation.HISTORY, required=("day",)),
+    "list_voicemails": Operation((200, "Voicemails"), query=validation.VOICEMAILS),
+    "get_recording": Operation((200, "Recording"), ("not_found",)),
     "get_switchboard": Operation((200, "Switchboard")),
     "put_switchboard": Operation(
         (200, "SwitchboardVersion"),
         ("changed_since",),
-        body=_switchboard(),
+        body="SwitchboardDocument",
         headers=("If-Match",),
     ),
 }
@@ -256,7 +258,7 @@ def document() -> Schema:
         "tags": [{"name": name} for name in dict.fromkeys(_TAGS.values())],
         "paths": paths,
         "components": {
-            "schemas": {**components(), **SCHEMAS, "Problem": _problem()},
+            "schemas": {**_bodies(), **components(), **SCHEMAS, "Problem": _problem()},
             "responses": dict(sorted(errors.items())),
             "securitySchemes": {
                 "sigv4": {
@@ -293,13 +295,15 @@ def _operation(path: str, function: Any, errors: dict[str, Schema]) -> Schema:
     if told.body is not None:
         made["requestBody"] = {
             "required": told.body_required,
-            "content": {_JSON: {"schema": told.body}},
+            "content": {_JSON: {"schema": reference(told.body)}},
         }
     status, body = told.success
     made["responses"] = {str(status): _success(status, body)}
-    for status, codes in sorted(_errors(path, told).items()):
-        component = "-".join(dict.fromkeys([str(status), *(code.code or "throttled" for code in codes)]))
-        errors[component] = _error(status, codes)
+    for status, codes in sorted(errors_of(path, told).items()):
+        component = "-".join(
+            dict.fromkeys([str(status), *(code.code or "throttled" for code in codes)])
+        )
+        errors[component] = _error(codes)
         made["responses"][str(status)] = {"$ref": f"#/components/responses/{component}"}
     return made
 
@@ -311,7 +315,7 @@ def _query_parameter(told: Operation, name: str, rule: Rule) -> Schema:
     return made | ({"required": True} if name in told.required else {})
 
 
-def _errors(path: str, told: Operation) -> dict[int, list[ErrorCode]]:
+def errors_of(path: str, told: Operation) -> dict[int, list[ErrorCode]]:
     """Return the errors of an operation by their status."""
     takes_input = told.body is not None or told.query or "{uuid}" in path
     names = [name for name in (*_EVERY_ROUTE, *told.errors) if name != "invalid" or takes_input]
@@ -325,9 +329,9 @@ def _errors(path: str, told: Operation) -> dict[int, list[ErrorCode]]:
 
 def _success(status: int, body: str | None) -> Schema:
     if body is None:
-        return {"description": "It is done."}
+        return {"description": "Vonage accepted the request"}
     made: Schema = {
-        "description": "The call is placed." if status == 201 else "The response.",
+        "description": "The call is placed" if status == 201 else "The result",
         "content": {_JSON: {"schema": reference(body)}},
     }
     if status == 201:
@@ -339,34 +343,25 @@ def _success(status: int, body: str | None) -> Schema:
             }
         }
         made["links"] = {
-            operation: {
-                "operationId": operation,
+            function.__name__: {
+                "operationId": function.__name__,
                 "parameters": {"uuid": "$response.body#/uuid"},
             }
-            for operation in ("get_call", "change_call", "start_talk", "send_dtmf", "events")
+            for route, function in ROUTES.items()
+            if "/calls/{uuid}" in route
         }
     return made
 
 
-def _error(status: int, codes: Iterable[ErrorCode]) -> Schema:
-    """Return the response of a status: problem details, and a message of API Gateway."""
+def _error(codes: Iterable[ErrorCode]) -> Schema:
+    """Return the response of a status: problem details, and a message of API Gateway.
+
+    ``x-codes`` has the codes. A schema of its own for each response would be a class of its own in
+    each generated client.
+    """
     listed = list(dict.fromkeys(codes))
     names = [code.code for code in listed if code.code is not None]
-    content: Schema = {}
-    if names:
-        content[_PROBLEM] = {
-            "schema": {
-                "allOf": [
-                    reference("Problem"),
-                    {
-                        "properties": {
-                            "status": {"const": status},
-                            "code": {"enum": list(dict.fromkeys(names))},
-                        }
-                    },
-                ]
-            }
-        }
+    content: Schema = {_PROBLEM: {"schema": reference("Problem")}} if names else {}
     if any(code.by_gateway for code in listed):
         content[_JSON] = {"schema": reference("GatewayMessage")}
     made: Schema = {
@@ -375,6 +370,8 @@ def _error(status: int, codes: Iterable[ErrorCode]) -> Schema:
         ),
         "content": content,
     }
+    if names:
+        made["x-codes"] = list(dict.fromkeys(names))
     if any(code.code == "limited" for code in listed):
         made["headers"] = {
             "Retry-After": {
@@ -388,7 +385,6 @@ def _error(status: int, codes: Iterable[ErrorCode]) -> Schema:
 def _problem() -> Schema:
     """Return the schema of problem details."""
     codes = [code.code for listed in CODES.values() for code in listed if code.code]
-    text_of_vonage = {**TEXT, "description": "For Vonage's support."}
     return {
         "type": "object",
         "description": "Problem details (RFC 9457). Match the `code`: texts may change.",
@@ -399,7 +395,7 @@ def _problem() -> Schema:
             "detail": TEXT,
             "field": {**TEXT, "description": "The invalid field, parameter or header."},
             "invalid": {"type": "array", "items": reference("InvalidField")},
-            "trace_id": text_of_vonage,
+            "trace_id": {**TEXT, "description": "For Vonage's support."},
             "state": {"enum": ["claimed", "unknown"]},
             "since": {"type": "string", "format": "date-time"},
         },
@@ -415,4 +411,4 @@ def text() -> str:
 
 if __name__ == "__main__":
     PATH.write_text(text(), encoding="utf-8")
-    print(f"wrote {PATH.relative_to(ROOT)}; a body has at most {MAX_BODY} bytes")
+    print(f"wrote {PATH.relative_to(ROOT)}")

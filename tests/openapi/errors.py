@@ -26,9 +26,7 @@ class ErrorCode(NamedTuple):
 
 CODES: dict[str, tuple[ErrorCode, ...]] = {
     "invalid": (ErrorCode(400, "invalid", "a field is missing or invalid"),),
-    "too_large": (
-        ErrorCode(413, "invalid", "the body is larger than 256 KiB", by_gateway=True),
-    ),
+    "too_large": (ErrorCode(413, "invalid", "the body is larger than 256 KiB", by_gateway=True),),
     "unsigned": (
         ErrorCode(403, "unsigned", "the request has no valid IAM signature", by_gateway=True),
     ),
@@ -56,24 +54,18 @@ CODES: dict[str, tuple[ErrorCode, ...]] = {
             403, "not_allowed", "the dial policy does not allow a number, SIP domain or NCCO URL"
         ),
     ),
-    "switched_off": (
-        ErrorCode(403, "switched_off", "the switchboard turns outbound dialing off"),
-    ),
+    "switched_off": (ErrorCode(403, "switched_off", "the switchboard turns outbound dialing off"),),
     "cap_spent": (ErrorCode(403, "cap_spent", "the daily call limit is reached"),),
     "not_found": (ErrorCode(404, "not_found", "there is no such call or recording"),),
     "undecided": (
         ErrorCode(409, "undecided", "the outcome of the first request with this key is unknown"),
     ),
     "changed_since": (
-        ErrorCode(
-            412, "changed_since", "the stored switchboard is not the version in `If-Match`"
-        ),
+        ErrorCode(412, "changed_since", "the stored switchboard is not the version in `If-Match`"),
     ),
     "key_misused": (ErrorCode(422, "key_misused", "the key was used with another body"),),
     "limited": (
-        ErrorCode(
-            429, "limited", "Vonage limits new calls to 3 and other requests to 15 a second"
-        ),
+        ErrorCode(429, "limited", "Vonage limits new calls to 3 and other requests to 15 a second"),
     ),
     "vonage_refused": (
         *(
@@ -89,9 +81,7 @@ CODES: dict[str, tuple[ErrorCode, ...]] = {
         ErrorCode(502, "key_unusable", "the private key of the stack cannot be read"),
     ),
     "unavailable": (
-        ErrorCode(
-            502, "unavailable", "Vonage could not be reached; nothing was carried out"
-        ),
+        ErrorCode(502, "unavailable", "Vonage could not be reached; nothing was carried out"),
     ),
     "unknown": (
         ErrorCode(

@@ -1,7 +1,7 @@
 """JSON Schema of the rules that validate requests, read from the rules themselves.
 
-A rule is a closure: `whole(1, 120)` returns a function that keeps 1 and 120. Reading these keeps the
-document true without metadata in the deployed code, which a caller would wait for at a cold start.
+A rule is a closure: `whole(1, 120)` returns a function that keeps 1 and 120. Reading them here needs
+no metadata in the deployed code, for which a caller would wait at a cold start.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _NO_CONTROL = r"^[^\x00-\x1F\x7F-\x9F]*$"
 _NOT_XML = r"\x00-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF"
 
 
-class UnknownRule(Exception):
-    """A rule without a JSON Schema; add one here."""
+class RuleWithoutSchema(Exception):
+    """A rule that this module cannot describe; add it here."""
 
 
 def schema(rule: Rule, *, in_ncco: bool = False) -> Schema:
@@ -40,7 +40,7 @@ def schema(rule: Rule, *, in_ncco: bool = False) -> Schema:
 
     Raises
     ------
-    UnknownRule
+    RuleWithoutSchema
         If this module does not know how the rule was made.
     """
     if rule in _REFERENCES:
@@ -57,7 +57,7 @@ def _inline(rule: Rule, in_ncco: bool = False) -> Schema:
         return dict(_FIXED[rule])
     maker = _MAKERS.get(rule.__qualname__.partition(".")[0])
     if maker is None:
-        raise UnknownRule(rule.__qualname__)
+        raise RuleWithoutSchema(rule.__qualname__)
     return maker(_kept(rule), in_ncco)
 
 
@@ -121,7 +121,10 @@ def components() -> dict[str, Schema]:
             " well-formed SSML element <speak>, whose tags do not count.",
             "type": "string",
             "anyOf": [
-                {"maxLength": ssml.LONGEST_SPOKEN, "pattern": rf"^\s*[^\s{_NOT_XML}][^{_NOT_XML}]*$"},
+                {
+                    "maxLength": ssml.LONGEST_SPOKEN,
+                    "pattern": rf"^\s*[^\s{_NOT_XML}][^{_NOT_XML}]*$",
+                },
                 {"maxLength": ssml.LONGEST_WRITTEN, "pattern": rf"^\s*<speak[^{_NOT_XML}]*$"},
             ],
         },
@@ -167,9 +170,11 @@ def _range(kind: str) -> Callable[[Mapping[str, Any], bool], Schema]:
 
 
 def _choices(values: Mapping[str, Any], _in_ncco: bool) -> Schema:
-    choices = values["choices"]
-    others = sorted(values["allowed"].difference(choices))
-    return {"type": "string", "enum": [*choices, *others]}
+    choices = list(values["choices"])
+    made: Schema = {"type": "string", "enum": choices}
+    # Two spellings of a value would be one name in a generated client.
+    in_lower_case = values["allowed"].difference(choices)
+    return made | ({"description": "Lower case passes too."} if in_lower_case else {})
 
 
 def _text(values: Mapping[str, Any], _in_ncco: bool) -> Schema:
@@ -249,7 +254,15 @@ _FIXED: dict[Rule, Schema] = {
         "description": "A URL, or an array with one.",
     },
     # The document does not name the deployed call flows, which are yours.
-    validation._flow: {"type": "string", "description": "A deployed call flow.", "examples": ["greet"]},
+    validation._flow: {
+        "type": "string",
+        "description": "A deployed call flow.",
+        "examples": ["greet"],
+    },
     validation._day: {"type": "string", "format": "date"},
-    validation._time: {"type": "string", "format": "date-time"},
+    validation._time: {
+        "type": "string",
+        "format": "date-time",
+        "description": "Other forms of ISO 8601 pass too.",
+    },
 }

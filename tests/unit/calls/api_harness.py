@@ -42,6 +42,10 @@ PLACED = {
     "direction": "outbound",
     "conversation_uuid": CONVERSATION,
 }
+VONAGE_CALL = PLACED | {
+    "to": {"type": "phone", "number": NUMBER},
+    "from": {"type": "phone", "number": "447700900000"},
+}
 NOON = 1_800_000_000.0
 
 
@@ -86,7 +90,11 @@ class FakeVoiceApi(BaseAdapter):
             return result
         if request.method == "POST":
             return vonage_response(201, PLACED)
-        return vonage_response(204) if request.method == "PUT" else vonage_response(200, {})
+        if path.endswith(("/talk", "/stream")) or re.fullmatch(".*/calls/[^/]*/dtmf", path):
+            return vonage_response(200, {"message": "Accepted", "uuid": LEG})
+        return (
+            vonage_response(200, VONAGE_CALL) if request.method == "GET" else vonage_response(204)
+        )
 
     def close(self) -> None:
         """Do nothing."""
