@@ -30,11 +30,11 @@ PATH = ROOT / "docs/openapi.json"
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 
 _DESCRIPTION = """\
-Place and control calls, and read back what happened. Each request needs an AWS Signature Version 4 \
-from an IAM identity of your account with `execute-api:Invoke` on this API.
+Place and control calls, and read back what happened. Each request needs an AWS Signature \
+Version 4 from an IAM identity of your account with `execute-api:Invoke` on this API.
 
-Fields have the names of Vonage's Voice API. docs/admin-api.md describes what no schema can: who may \
-be called, and how a call is placed at most once.
+Fields have the names of Vonage's Voice API. docs/admin-api.md describes what no schema can: who \
+may be called, and how a call is placed at most once.
 """
 
 
@@ -64,7 +64,7 @@ class Operation(NamedTuple):
     headers: tuple[str, ...] = ()
 
 
-_EVERY_ROUTE = ("unsigned", "throttled", "error", "unavailable_aws", "invalid")
+_EVERY_ROUTE = ("unsigned", "throttled", "long_headers", "error", "unavailable_aws", "invalid")
 _VONAGE = ("vonage_refused", "limited", "unauthorized", "key_unusable", "unavailable")
 _CALL = (*_VONAGE, "not_found")
 _COMMAND = (*_CALL, "unknown")
@@ -116,8 +116,8 @@ def _place_call() -> Schema:
         "description": "The caller; by default the parameter `VonageNumber`.",
     }
     return body | {
-        "description": "Exactly one of `flow`, `answer_url` and `ncco` answers the call. Events go to"
-        " this application. `from` excludes `random_from_number: true`.",
+        "description": "Exactly one of `flow`, `answer_url` and `ncco` answers the call. Events go"
+        " to this application. `from` excludes `random_from_number: true`.",
         "oneOf": _exactly_one(("flow", "answer_url", "ncco")),
         "not": {
             "required": ["from", "random_from_number"],
@@ -195,8 +195,8 @@ _HEADERS: dict[str, Schema] = {
         "name": "Idempotency-Key",
         "in": "header",
         "required": True,
-        "description": "A new text for each call, such as a UUID, and the same one in a repeat of the"
-        " request: a key places at most one call.",
+        "description": "A new text for each call, such as a UUID, and the same one in a repeat of"
+        " the request: a key places at most one call.",
         "schema": schema(validation.IDEMPOTENCY_KEY),
     },
     "If-Match": {
@@ -276,7 +276,7 @@ def document() -> Schema:
 def _operation(path: str, function: Any, errors: dict[str, Schema]) -> Schema:
     """Return an operation, and add the errors that it refers to."""
     name = function.__name__
-    told = OPERATIONS[name]
+    operation = OPERATIONS[name]
     summary, _, rest = inspect.getdoc(function).partition("\n\n")
     made: Schema = {
         "operationId": name,
@@ -287,39 +287,41 @@ def _operation(path: str, function: Any, errors: dict[str, Schema]) -> Schema:
         made["description"] = " ".join(rest.split())
     parameters = [
         *([_UUID_PARAMETER] if "{uuid}" in path else []),
-        *(_query_parameter(told, name, rule) for name, rule in told.query.items()),
-        *(_HEADERS[name] for name in told.headers),
+        *(_query_parameter(operation, name, rule) for name, rule in operation.query.items()),
+        *(_HEADERS[name] for name in operation.headers),
     ]
     if parameters:
         made["parameters"] = parameters
-    if told.body is not None:
+    if operation.body is not None:
         made["requestBody"] = {
-            "required": told.body_required,
-            "content": {_JSON: {"schema": reference(told.body)}},
+            "required": operation.body_required,
+            "content": {_JSON: {"schema": reference(operation.body)}},
         }
-    status, body = told.success
+    status, body = operation.success
     made["responses"] = {str(status): _success(status, body)}
-    for status, codes in sorted(errors_of(path, told).items()):
+    for status, codes in sorted(errors_of(path, operation).items()):
         component = "-".join(
-            dict.fromkeys([str(status), *(code.code or "throttled" for code in codes)])
+            dict.fromkeys([str(status), *(code.code or "gateway" for code in codes)])
         )
         errors[component] = _error(codes)
         made["responses"][str(status)] = {"$ref": f"#/components/responses/{component}"}
     return made
 
 
-def _query_parameter(told: Operation, name: str, rule: Rule) -> Schema:
+def _query_parameter(operation: Operation, name: str, rule: Rule) -> Schema:
     made: Schema = {"name": name, "in": "query", "schema": schema(rule)}
     if name in _QUERY:
         made["description"] = _QUERY[name]
-    return made | ({"required": True} if name in told.required else {})
+    return made | ({"required": True} if name in operation.required else {})
 
 
-def errors_of(path: str, told: Operation) -> dict[int, list[ErrorCode]]:
+def errors_of(path: str, operation: Operation) -> dict[int, list[ErrorCode]]:
     """Return the errors of an operation by their status."""
-    takes_input = told.body is not None or told.query or "{uuid}" in path
-    names = [name for name in (*_EVERY_ROUTE, *told.errors) if name != "invalid" or takes_input]
-    if told.body is not None:
+    takes_input = operation.body is not None or operation.query or "{uuid}" in path
+    names = [
+        name for name in (*_EVERY_ROUTE, *operation.errors) if name != "invalid" or takes_input
+    ]
+    if operation.body is not None:
         names.append("too_large")
     by_status: dict[int, list[ErrorCode]] = {}
     for code in (code for name in names for code in CODES[name]):
@@ -366,7 +368,7 @@ def _error(codes: Iterable[ErrorCode]) -> Schema:
         content[_JSON] = {"schema": reference("GatewayMessage")}
     made: Schema = {
         "description": " ".join(
-            f"{code.code and f'`{code.code}`: '}{code.when}." for code in listed
+            f"`{code.code}`: {code.when}." if code.code else f"{code.when}." for code in listed
         ),
         "content": content,
     }
@@ -396,8 +398,15 @@ def _problem() -> Schema:
             "field": {**TEXT, "description": "The invalid field, parameter or header."},
             "invalid": {"type": "array", "items": reference("InvalidField")},
             "trace_id": {**TEXT, "description": "For Vonage's support."},
-            "state": {"enum": ["claimed", "unknown"]},
-            "since": {"type": "string", "format": "date-time"},
+            "state": {
+                "enum": ["claimed", "unknown"],
+                "description": "The state of the first request with this key.",
+            },
+            "since": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When the first request with this key arrived.",
+            },
         },
         "required": ["title", "status", "code", "detail"],
         "additionalProperties": False,

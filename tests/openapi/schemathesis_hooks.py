@@ -1,8 +1,8 @@
 """Sign the requests of schemathesis, and tell it what exists on the platform under test.
 
 The test of the platform sets environment variables: the AWS credentials; ADMIN_API_UUIDS, a JSON
-object with the UUID of something that exists for each path; and ADMIN_API_LOG, a file for the status
-of each response.
+object with the UUID of something that exists for each path; and ADMIN_API_LOG, a file for the
+status of each response.
 """
 
 from __future__ import annotations
