@@ -96,6 +96,14 @@ def _bodies() -> dict[str, Schema]:
     }
 
 
+def _described_bodies() -> dict[str, Schema]:
+    bodies = _bodies()
+    for name, fields in _FIELDS.items():
+        for field, text in fields.items():
+            bodies[name]["properties"][field]["description"] = text
+    return bodies
+
+
 def _object_of(properties: Schema) -> Schema:
     return {
         "type": "object",
@@ -110,12 +118,7 @@ def _exactly_one(names: Sequence[str]) -> list[Schema]:
 
 
 def _place_call() -> Schema:
-    body = schema_of_object(validation.CALL, ["to"])
-    body["properties"]["from"] = {
-        "allOf": [body["properties"]["from"]],
-        "description": "The caller; by default the parameter `VonageNumber`.",
-    }
-    return body | {
+    return schema_of_object(validation.CALL, ["to"]) | {
         "description": "Exactly one of `flow`, `answer_url` and `ncco` answers the call. Events go"
         " to this application. `from` excludes `random_from_number: true`.",
         "oneOf": _exactly_one(("flow", "answer_url", "ncco")),
@@ -223,6 +226,42 @@ _UUID_PARAMETER: Schema = {
     "description": "A leg or a recording: its UUID, with dashes or without.",
     "schema": schema(validation.UUID),
 }
+_FIELDS: dict[str, dict[str, str]] = {
+    "PlaceCall": {
+        "to": "The callee: one endpoint.",
+        "from": "The caller; by default the parameter `VonageNumber`.",
+        "flow": "The call flow that answers, by its name.",
+        "ncco": "The NCCO of the call.",
+        "answer_url": "The answer URL, from which Vonage requests the NCCO. It must be a webhook of"
+        " this application, unless the stack permits other hosts.",
+        "answer_method": "The HTTP method of the answer webhook.",
+        "random_from_number": "Whether Vonage chooses one of your numbers as the caller.",
+        "machine_detection": "What Vonage does when it detects an answering machine.",
+        "advanced_machine_detection": "The options of advanced machine detection.",
+        "length_timer": "The longest duration of the call, in seconds.",
+        "ringing_timer": "How long the callee's phone rings, in seconds.",
+    },
+    "Destination": {
+        "flow": "The call flow whose answer webhook returns the NCCO, by its name.",
+        "url": "The URL from which Vonage requests the NCCO.",
+        "ncco": "The NCCO.",
+    },
+    "Talk": {
+        "text": "The text to speak.",
+        "language": "The language of the text (BCP 47).",
+        "style": "The voice, by its number in the language.",
+        "premium": "Whether a premium voice speaks.",
+        "loop": "How often to speak the text; 0 until it is stopped.",
+        "level": "The volume.",
+    },
+    "Stream": {
+        "stream_url": "The URL of the audio file.",
+        "loop": "How often to play it; 0 until it is stopped.",
+        "level": "The volume.",
+    },
+    "Digits": {"digits": "The digits to send; p is a pause."},
+    "DigitSubscription": {"event_url": "The URL to which Vonage sends each digit."},
+}
 _TAGS = {
     "calls": "Calls",
     "history": "Stored data",
@@ -258,7 +297,7 @@ def document() -> Schema:
         "tags": [{"name": name} for name in dict.fromkeys(_TAGS.values())],
         "paths": paths,
         "components": {
-            "schemas": {**_bodies(), **components(), **SCHEMAS, "Problem": _problem()},
+            "schemas": {**_described_bodies(), **components(), **SCHEMAS, "Problem": _problem()},
             "responses": dict(sorted(errors.items())),
             "securitySchemes": {
                 "sigv4": {
@@ -277,7 +316,7 @@ def _operation(path: str, function: Any, errors: dict[str, Schema]) -> Schema:
     """Return an operation, and add the errors that it refers to."""
     name = function.__name__
     operation = OPERATIONS[name]
-    summary, _, rest = inspect.getdoc(function).partition("\n\n")
+    summary, _, rest = (inspect.getdoc(function) or "").partition("\n\n")
     made: Schema = {
         "operationId": name,
         "tags": [_TAGS[path.split("/")[1]]],

@@ -63,7 +63,7 @@ def _inline(rule: Rule, in_ncco: bool = False) -> Schema:
 
 def _kept(rule: Rule) -> Mapping[str, Any]:
     """Return the values that a rule got when it was made."""
-    return inspect.getclosurevars(rule).nonlocals  # type: ignore[arg-type]
+    return inspect.getclosurevars(rule).nonlocals
 
 
 def schema_of_object(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ class SignatureV4(AuthBase):
         return request
 
 
-schemathesis.auth.set_from_requests(SignatureV4())
+schemathesis.auth.set_from_requests(SignatureV4())  # type: ignore[attr-defined]
 
 
 @schemathesis.hook
@@ -73,10 +74,8 @@ def after_call(_context: Any, case: Any, response: Any) -> None:
 
 def _renew_used_key(request: PreparedRequest) -> None:
     """Replace a valid Idempotency-Key that was used: a call with it would only be replayed."""
-    key = request.headers.get("Idempotency-Key")
-    if isinstance(key, bytes):
-        key = key.decode("latin-1")
+    key = request.headers.get("Idempotency-Key", "")
     if key in _used_keys:
-        request.headers["Idempotency-Key"] = f"{key[:240]}-{next(_numbers)}"
-    elif key:
+        request.headers["Idempotency-Key"] = f"renewed-{next(_numbers)}"
+    elif re.fullmatch("[!-~]{1,255}", key):
         _used_keys.add(key)
