@@ -100,6 +100,7 @@ async def test_schemathesis_finds_no_response_outside_the_document(
         "AWS_SECRET_ACCESS_KEY": keys.aws_secret_access_key,
         "AWS_SESSION_TOKEN": keys.aws_session_token,
         "AWS_REGION": platform.options.region,
+        "ADMIN_API_URL": platform.api_url,
         "ADMIN_API_UUIDS": json.dumps(await place_calls(platform)),
         "ADMIN_API_LOG": str(log),
     }

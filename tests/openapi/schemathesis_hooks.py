@@ -1,8 +1,8 @@
 """Sign the requests of schemathesis, and tell it what exists on the platform under test.
 
-The test of the platform sets environment variables: the AWS credentials; ADMIN_API_UUIDS, a JSON
-object with the UUID of something that exists for each path; and ADMIN_API_LOG, a file for the
-status of each response.
+The test of the platform sets environment variables: the AWS credentials; ADMIN_API_URL;
+ADMIN_API_UUIDS, a JSON object with the UUID of something that exists for each path; and
+ADMIN_API_LOG, a file for the status of each response.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ schemathesis.auth.set_from_requests(SignatureV4())  # type: ignore[attr-defined]
 def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
     """Add what no schema knows: UUIDs of stored data, names of flows, well-formed SSML.
 
-    The switchboard keeps outbound dialing on, or every later call would be refused.
+    All URLs are on this machine, since the simulator requests them. The switchboard keeps outbound
+    dialing on, or every later call would be refused.
     """
     for path, uuid in json.loads(os.environ["ADMIN_API_UUIDS"]).items():
         for operation in document["paths"][path].values():
@@ -61,6 +62,10 @@ def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
     ssml["pattern"] = r"^<speak>[a-z ]{1,20}</speak>$"
     for body in ("PlaceCall", "Destination"):
         schemas[body]["properties"]["flow"] = {"enum": ["greet", "voicemail"]}
+    address = re.escape(os.environ["ADMIN_API_URL"])
+    schemas["Url"]["pattern"] = f"^{address}/webhooks/(answer|event|recordings)$"
+    for endpoint in ("EndpointWebsocket", "NccoEndpointWebsocket"):
+        schemas[endpoint]["properties"]["uri"]["pattern"] = r"^ws://127\.0\.0\.1:9/[a-z]{0,9}$"
     for spelling in ("dialing", "dialling"):
         del schemas["SwitchboardDocument"]["properties"][spelling]
 
