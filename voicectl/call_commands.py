@@ -25,12 +25,12 @@ def add_call_argument(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=_leg,
         metavar="UUID",
-        help="the UUID of the call (default: the setting UUID)",
+        help="the UUID of the call (default: the setting CALL_UUID)",
     )
 
 
 def resolve_call(options: argparse.Namespace, context: Context) -> str:
-    """Return the UUID from the arguments, or from the setting UUID.
+    """Return the UUID from the arguments, or from the setting CALL_UUID.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def resolve_call(options: argparse.Namespace, context: Context) -> str:
     uuid = context.settings.need("uuid")
     if not _UUID.fullmatch(uuid):
         raise VoicectlError(
-            "the setting UUID is not a call UUID: expected 32 hex digits, with or without dashes"
+            "CALL_UUID is not a call UUID: expected 32 hex digits, with or without dashes"
         )
     return uuid
 

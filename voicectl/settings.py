@@ -28,7 +28,7 @@ WHERE = {
     "VONAGE_SIGNATURE_SECRET": f"Signature secret, under Signed webhooks: {_DASHBOARD}/settings",
     "TO_NUMBER": "the number to call, such as your own phone number",
     "SECOND_NUMBER": "a second number, to which flows connect calls",
-    "UUID": "the UUID of a call, as `call` and `calls` print it",
+    "CALL_UUID": "the UUID of a call, as `call` and `calls` print it",
 }
 _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 
@@ -73,7 +73,7 @@ _VARIABLES = {
     "number": "VONAGE_NUMBER",
     "to_number": "TO_NUMBER",
     "second_number": "SECOND_NUMBER",
-    "uuid": "UUID",
+    "uuid": "CALL_UUID",
     "signature_secret": "VONAGE_SIGNATURE_SECRET",
 }
 _NUMBERS = ("number", "to_number", "second_number")

@@ -75,7 +75,7 @@ TABLE = [
     ),
     CommandRule(r"bash -c .*local\.sign.*", "run", "HTTP/1.1 200"),
     CommandRule(r"curl .*", "run", ""),
-    CommandRule(r"CALL=\$\(curl .*", "run", ""),
+    CommandRule(r"CALL_UUID=\$\(curl .*", "run", ""),
     CommandRule(r"value\(\) \{.*", "run", ""),
     CommandRule(r"export AWS_.*", "run", ""),
     CommandRule(r"\.venv/bin/python -c .*", "run", ""),
@@ -164,7 +164,7 @@ async def test_commands_of_a_page_run_and_print_what_it_shows(
         assert result.status == 0, (command.text, result)
         assert rule_of(command).note in result.output, (command.text, result)
         _compare(command.output, result.output, command.text)
-        if re.match(r"(export|value\(\)|CALL=)", command.text):
+        if re.match(r"(export|value\(\)|CALL_UUID=)", command.text):
             definitions = script
 
 

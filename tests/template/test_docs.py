@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Resources = dict[str, dict[str, Any]]
 
 DEPLOY = (TEMPLATE.parent / "docs" / "deploy.md").read_text()
+PREREQUISITES = (TEMPLATE.parent / "docs" / "prerequisites.md").read_text()
 TEXT = (TEMPLATE.parent / "docs" / "operate.md").read_text()
 FUNCTIONS = "".join(path.read_text() for path in (TEMPLATE.parent / "functions").rglob("*.py"))
 
@@ -44,6 +45,27 @@ def test_every_parameter_and_output_exists() -> None:
     assert set(parameters) <= set(template["Parameters"])
     outputs = set(re.findall(r"output `(\w+)`", TEXT))
     assert {"AlarmTopicArn", "DashboardUrl", "DomainTarget"} <= outputs <= set(template["Outputs"])
+
+
+def test_the_variables_of_the_functions_are_named_after_their_parameters() -> None:
+    template = transformed()
+    pairs = {
+        (value["Ref"], variable)
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::Lambda::Function"
+        for variable, value in one["Properties"]["Environment"]["Variables"].items()
+        if isinstance(value, dict) and value.get("Ref") in template["Parameters"]
+    }
+    other_names = {("VonageApi", "VONAGE_API_URL")}
+    assert other_names < pairs
+    for name, variable in pairs - other_names:
+        assert variable == re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
+    rows = re.findall(r"^\| (`[A-Z][a-z].*?) \| (`[A-Z_].*?) \|", PREREQUISITES, re.MULTILINE)
+    documented = [
+        pair for row in rows for pair in zip(*(one.split(", ") for one in row), strict=True)
+    ]
+    assert len(documented) == 9
+    assert {(name.strip("`"), variable.strip("`")) for name, variable in documented} <= pairs
 
 
 def test_the_alarms_cost_what_the_table_says(production: Resources) -> None:

@@ -81,7 +81,7 @@ async def test_invalid_arguments_are_reported_before_any_request(
 async def test_without_a_uuid_the_error_names_the_setting(terminal: CliTerminal) -> None:
     ran = await terminal("mute")
     assert ran.status == 1
-    assert ran.err.startswith("error: UUID is not set")
+    assert ran.err.startswith("error: CALL_UUID is not set")
 
 
 async def test_a_denied_number_is_reported(terminal: CliTerminal) -> None:
