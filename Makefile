@@ -124,6 +124,7 @@ scan: install $(SCAN_VENV)/.installed ## run checkov, bandit, pip-audit, and the
 	$(SCAN) checkov $(SCAN_VENV)/template.json
 	$(SCAN) bandit functions simulator/vonage_simulator local voicectl
 	$(SCAN) audit constraints.txt
+	$(SCAN) policy docs/examples/deployer_policy.json
 	@echo "$(SCAN) secrets (every file)"
 	@git ls-files --cached --others --exclude-standard -z | xargs -0 $(SCAN) secrets
 	$(RUN) -m pytest -q tests/scans

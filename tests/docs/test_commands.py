@@ -301,6 +301,7 @@ _SAM_OPTIONS = {
     "build": {"--config-env"},
     "deploy": {"--guided", "--config-env", "--parameter-overrides"},
     "delete": {"--config-env"},
+    "sync": {"--code", "--resource-id"},
     "local invoke": {"--config-env"},
 }
 
@@ -310,8 +311,10 @@ def _check_sam(words: list[str]) -> None:
     length = 2 if words[0] == "local" else 1
     options = {word for word in words if word.startswith("--")}
     assert options <= _SAM_OPTIONS[" ".join(words[:length])]
-    if length == 2:
-        assert transformed()["Resources"][words[2]]["Type"] == "AWS::Lambda::Function"
+    functions = words[2:3] if length == 2 else []
+    functions += [after for word, after in itertools.pairwise(words) if word == "--resource-id"]
+    for function in functions:
+        assert transformed()["Resources"][function]["Type"] == "AWS::Lambda::Function"
     if "--config-env" in words:
         environment = words[words.index("--config-env") + 1]
         assert environment in tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -326,6 +329,7 @@ def _check_parameters(words: list[str]) -> None:
             name, _, value = word.partition("=")
             allowed = declared[name].get("AllowedValues", [value])
             assert value in [str(one) for one in allowed]
+            assert re.search(declared[name].get("AllowedPattern", ""), value)
 
 
 def _check_secret(text: str) -> None:

@@ -74,6 +74,25 @@ def test_the_alarms_cost_what_the_table_says(production: Resources) -> None:
     assert f"of which there are {metrics} | {metrics / 10:.2f} |" in TEXT
 
 
+def test_the_costs_of_the_example_add_up() -> None:
+    section = DEPLOY.partition("\n## What it costs\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .* \| \**(\d+\.\d\d)\** \|$", section, re.MULTILINE)
+    *costs, total = [round(float(one) * 100) for one in rows]
+    assert len(costs) == 8
+    assert sum(costs) == total
+    # What it costs without calls: each secret, and each queue that Lambda polls every four seconds.
+    types = [one["Type"] for one in transformed()["Resources"].values()]
+    mappings = [
+        one["Properties"]
+        for one in transformed()["Resources"].values()
+        if one["Type"] == "AWS::Lambda::EventSourceMapping"
+    ]
+    polled = [one for one in mappings if "Queue" in str(one["EventSourceArn"])]
+    polling = len(polled) * 30 * 24 * 3600 / 4 * 0.40 / 1_000_000
+    idle = types.count("AWS::SecretsManager::Secret") * 0.40 + polling
+    assert f"Without calls, the stack costs {idle:.2f} dollars" in section
+
+
 def test_the_deployment_page_ends_with_ten_checks_that_have_commands_and_a_result() -> None:
     section = DEPLOY[DEPLOY.rindex("\n## ") :]
     assert section.startswith("\n## Try it on your first account\n")
