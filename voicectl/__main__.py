@@ -1,4 +1,4 @@
-"""Entry point of ``python -m voicectl``: parse arguments, run a command, report errors in one line.
+"""Entry point of ``voicectl``: parse arguments, run a command, report errors in one line.
 
 Exit status: 0 success, 1 failure, 2 wrong arguments, 70 internal error, 130 interrupted.
 """
@@ -142,7 +142,7 @@ def _warn_of_leftovers(options: argparse.Namespace, output: Output, folder: Path
             local = " --local" if saved.get("local") else ""
             output.warn(
                 f"a tunnel was killed, and the webhooks of {saved.get('application_id')} still"
-                f" point to {saved.get('public_url')}. Run `python -m voicectl{local} restore` to"
+                f" point to {saved.get('public_url')}. Run `voicectl{local} restore` to"
                 " restore them."
             )
 
@@ -174,7 +174,7 @@ def _commands() -> dict[str, Command]:
 def _parser(commands: dict[str, Command]) -> argparse.ArgumentParser:
     common = _common()
     parser = argparse.ArgumentParser(
-        prog="python -m voicectl",
+        prog="voicectl",
         description="Link a deployed stack to Vonage, check it, and operate it.",
         parents=[common],
     )

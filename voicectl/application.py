@@ -62,7 +62,7 @@ def needed_id(context: Context) -> str:
     """
     found = id_of(context)
     if found is None:
-        raise VoicectlError("the stack has no Vonage application yet. Run `python -m voicectl up`.")
+        raise VoicectlError("the stack has no Vonage application yet. Run `voicectl up`.")
     return found
 
 

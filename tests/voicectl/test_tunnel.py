@@ -1,4 +1,4 @@
-"""`python -m voicectl tunnel`: only signed webhooks pass, and everything is restored."""
+"""`voicectl tunnel`: only signed webhooks pass, and everything is restored."""
 
 from __future__ import annotations
 

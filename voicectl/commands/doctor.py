@@ -64,7 +64,7 @@ class CheckContext:
         """The application at Vonage."""
         if self._application is None:
             if not self.application_id:
-                raise VoicectlError("there is none yet. Run `python -m voicectl up`.")
+                raise VoicectlError("there is none yet. Run `voicectl up`.")
             self._application = applications.read(self.context, self.application_id)
         return self._application
 
@@ -128,9 +128,7 @@ def _credentials(context: Context) -> Iterator[CheckResult]:
 def _application(shared: CheckContext) -> Iterator[CheckResult]:
     application = shared.application
     if not applications.voice_of(application):
-        yield CheckResult(
-            "application", "fail", "it has no Voice capability. Run `python -m voicectl up`."
-        )
+        yield CheckResult("application", "fail", "it has no Voice capability. Run `voicectl up`.")
         return
     named = {shared.signing.get("application_id"), shared.application_secret.get("application_id")}
     if named != {application["id"]}:

@@ -196,7 +196,7 @@ def _change(
         return None
     stored = admin_api(context).change("PUT", "/switchboard", document, current["version"]).body
     output.line(f"stored version {stored['version']}; it applies to calls within 30 seconds")
-    output.line("to undo this, run `python -m voicectl switchboard undo`")
+    output.line("to undo this, run `voicectl switchboard undo`")
     return {"changed": True, "version": stored["version"]}
 
 

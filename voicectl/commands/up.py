@@ -98,7 +98,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         output.line("nothing changed")
         return 1
     application = _apply(options, context, state)
-    output.line("done. Run `python -m voicectl doctor` to verify the setup.", "green")
+    output.line("done. Run `voicectl doctor` to verify the setup.", "green")
     output.result(_result(context, application, changes, changed=True))
     return 0
 

@@ -1,4 +1,4 @@
-"""`python -m voicectl voicemails`: list messages, play one, and save them."""
+"""`voicectl voicemails`: list messages, play one, and save them."""
 
 from __future__ import annotations
 
