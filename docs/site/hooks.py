@@ -65,10 +65,11 @@ def on_page_markdown(markdown, page, config, files):
 
 def on_page_content(html, page, config, files):
     """Load Mermaid from the site on the pages that have a drawing."""
-    if 'class="mermaid"' not in html:
+    if 'class="drawing"' not in html:
         return html
-    path = posixpath.relpath("site/mermaid.js", posixpath.dirname(page.url) or ".")
-    return f'<script src="{path}"></script>\n{html}'
+    folder = posixpath.relpath("site", posixpath.dirname(page.url) or ".")
+    scripts = (f'<script src="{folder}/{name}.js"></script>' for name in ("mermaid", "drawings"))
+    return "\n".join((html, *scripts))
 
 
 def _linked(origin):
