@@ -51,7 +51,7 @@ class CommandRule(NamedTuple):
 _AWS = "needs an AWS account"
 _VONAGE = "needs a Vonage account, and a public address"
 _TUTORIAL = "tests/docs/test_tutorial.py"
-_VOICECTL = r"voicectl "
+_VOICECTL = "voicectl "
 TABLE = [
     # CI runs these under the same name
     CommandRule(
@@ -60,6 +60,7 @@ TABLE = [
         ".ci/run",
     ),
     CommandRule("make install", "elsewhere", "Makefile"),
+    CommandRule(r"\. \.venv/bin/activate", "run", ""),
     CommandRule(r"\.venv/bin/python -m local\.explore appointment", "elsewhere", _TUTORIAL),
     CommandRule(r"\.venv/bin/python -m pytest tests/flows/test_\w+\.py", "elsewhere", _TUTORIAL),
     CommandRule(
@@ -142,6 +143,11 @@ async def test_prints_which_commands_are_not_run(capsys: pytest.CaptureFixture[s
 # Run: commands of a page that build on each other run one after the other in one shell.
 
 _NUMBERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{27})?|\d+(\.\d+)?")
+# The flow that a page has its readers save before they run its commands.
+_FLOWS = {
+    "docs/flows.md": "docs/tutorial/3/appointment.py",
+    "docs/start.md": "docs/examples/opening_hours.py",
+}
 _RUN = [one for one in ALL if rule_of(one).method == "run"]
 
 
@@ -153,9 +159,8 @@ async def test_commands_of_a_page_run_and_print_what_it_shows(
     if any("switchboard undo" in one.text for one in page_commands):
         for state in ("off", "on"):  # a version, and a previous one
             await shell.run(f"voicectl switchboard dialing {state}")
-    if page == "docs/flows.md":
-        source = ROOT / "docs/tutorial/3/appointment.py"
-        copy = Path(shutil.copy(source, shell.checkout / "functions/flows"))
+    if page in _FLOWS:
+        copy = Path(shutil.copy(ROOT / _FLOWS[page], shell.checkout / "functions/flows"))
         request.addfinalizer(copy.unlink)
     definitions = ""
     for command in page_commands:
@@ -260,14 +265,15 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 async def _check_with_its_parser(checkout: Path, words: list[str]) -> None:
     """Assert that the program's own parser accepts the arguments, without abbreviated options."""
-    assert words[:2] == [".venv/bin/python", "-m"]
+    program = words if words[0] == "voicectl" else words[2:]
+    assert program is words or words[:2] == [".venv/bin/python", "-m"]
     parsing = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", _PARSED, *words[2:]), cwd=checkout, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", _PARSED, *program), cwd=checkout, stdout=asyncio.subprocess.PIPE
     )
     assert (await parsing.communicate())[0] == b"parsed\n"
-    subcommand = [word for word in words[3:] if not word.startswith("-")][:1]
+    subcommand = [word for word in program[1:] if not word.startswith("-")][:1]
     printing_help = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", *words[2:3], *subcommand, "--help"),
+        *(sys.executable, "-m", program[0], *subcommand, "--help"),
         cwd=checkout,
         stdout=asyncio.subprocess.PIPE,
     )

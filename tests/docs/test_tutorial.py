@@ -121,6 +121,15 @@ def test_the_readme_flow_passes_its_test(checkout: Path, saved_files: list[Path]
     assert (status, "1 passed" in output) == (0, True), output
 
 
+def test_the_flow_of_the_ten_minute_start_passes_its_test(
+    checkout: Path, saved_files: list[Path]
+) -> None:
+    save(checkout, saved_files, EXAMPLES / "opening_hours.py", "functions/flows")
+    save(checkout, saved_files, EXAMPLES / "test_opening_hours.py", "tests/flows")
+    status, output = run(checkout, "pytest", "tests/flows/test_opening_hours.py")
+    assert (status, "1 passed" in output) == (0, True), output
+
+
 def test_the_example_with_state_and_a_look_up_passes_its_test(
     checkout: Path, saved_files: list[Path]
 ) -> None:

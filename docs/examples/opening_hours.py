@@ -1,0 +1,7 @@
+"""Tell callers when the shop is open."""
+
+from voicekit import ncco
+
+
+def answer(call):
+    return [ncco.talk("We are open from nine to five. Please call again.")]
