@@ -23,7 +23,7 @@ sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local docs test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
+.PHONY: help install demo up sam-local docs dist test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
 help: ## list all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,22 @@ docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(DOCS_VENV)/.installed ## build the documentation as a site into .site
 	@$(DOCS_VENV)/bin/python -m mkdocs build --quiet --strict
 	@echo "built .site/index.html"
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+# The output of `sam build`, apart from that of a developer.
+BUILT := .aws-sam/dist
+
+dist: export SAM_CLI_TELEMETRY := 0
+dist: install docs $(SAM_VENV)/.installed ## build what a release has into dist: wheels, documentation, built application
+	@rm -rf dist $(BUILT)
+	@mkdir -p dist $(BUILT)
+	@$(PIP) wheel --no-deps --wheel-dir dist . ./simulator
+	@$(SAM_VENV)/bin/sam build --config-env production --build-dir $(BUILT) >$(BUILT).log 2>&1 || { cat $(BUILT).log >&2; exit 1; }
+	@cp samconfig.toml $(BUILT)
+	@cd $(BUILT) && "$(CURDIR)/$(RUN)" -m zipfile -c "$(CURDIR)/dist/vonage-voice-sam-$(VERSION).zip" .
+	@cd .site && "$(CURDIR)/$(RUN)" -m zipfile -c "$(CURDIR)/dist/documentation-$(VERSION).zip" .
+	@$(RUN) -m pytest -q tests/repository/test_release.py
+	@ls dist
 
 test: install ## run the core tests; no Docker or browser needed
 	$(RUN) -m pytest -n auto
@@ -170,4 +186,4 @@ constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed $(DOCS_VENV)
 	@mv constraints.new constraints-bench.txt
 
 clean: ## remove everything built or installed
-	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(DOCS_VENV) $(SDK) .aws-sam .site .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(DOCS_VENV) $(SDK) .aws-sam .site dist .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

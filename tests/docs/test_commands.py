@@ -327,6 +327,43 @@ def _check_sam(words: list[str]) -> None:
     _check_parameters(words)
 
 
+# Parses the arguments of SAM commands, without running them, and prints the parameters.
+_SAM_PARSER = """
+import importlib, json, sys
+import click
+commands = {"local invoke": "local.invoke.cli"}
+for length, words in json.load(sys.stdin):
+    name = " ".join(words[:length])
+    command = importlib.import_module(f"samcli.commands.{commands.get(name, name)}").cli
+    context = click.Context(command)
+    options, left, order = command.make_parser(context).parse_args(words[length:])
+    values = {one.name: one.type_cast_value(context, options[one.name]) for one in order
+              if one.opts and one.opts[0].startswith("-")}
+    print(json.dumps([name, values.get("parameter_overrides") or {}]))
+"""
+_SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
+
+
+@pytest.mark.skipif(not _SAM_PYTHON.exists(), reason="the SAM CLI is not installed; run make dist")
+async def test_the_sam_cli_parses_the_documented_commands() -> None:
+    """Its own parser takes the options, and reads the parameters that the command names."""
+    parts = [
+        shlex.split(part)[1:]
+        for command in ALL
+        for part in re.split(r" (?:&&|\\|) ", command.text)
+        if part.startswith("sam ")
+    ]
+    lines = [(2 if words[0] == "local" else 1, words) for words in parts]
+    parsing = subprocess.run(
+        [_SAM_PYTHON, "-c", _SAM_PARSER], input=json.dumps(lines), capture_output=True, text=True
+    )
+    assert parsing.returncode == 0, parsing.stderr
+    results = [json.loads(line) for line in parsing.stdout.splitlines()]
+    named = [dict(re.findall(r"([A-Z]\w+)=(\S+)", " ".join(words))) for words in parts]
+    assert [parameters for _, parameters in results] == named
+    assert {"VonageNumber", "SecondNumber", "NotifyEmail"} in map(set, named)
+
+
 def _check_parameters(words: list[str]) -> None:
     """Assert that the template has these parameters, and that they allow these values."""
     declared = transformed()["Parameters"]
