@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from voicectl.errors import VoicectlError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
     from pathlib import Path
+    from types import SimpleNamespace
 
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -114,7 +114,7 @@ class DeployedStack:
         return made
 
 
-def read(options: argparse.Namespace, folder: Path) -> DeployedStack:
+def read(options: SimpleNamespace, folder: Path) -> DeployedStack:
     """Return the stack of the options, or with ``--local`` the running local platform.
 
     Parameters
@@ -178,7 +178,7 @@ def _read_local(folder: Path) -> DeployedStack:
     )
 
 
-def _read_deployed(options: argparse.Namespace, folder: Path) -> DeployedStack:
+def _read_deployed(options: SimpleNamespace, folder: Path) -> DeployedStack:
     import boto3
     from botocore.exceptions import ProfileNotFound
 

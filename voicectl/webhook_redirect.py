@@ -7,15 +7,17 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import click
+
 from voicectl import application as applications
 from voicectl import restore_points
 from voicectl.errors import VoicectlError
 from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from types import SimpleNamespace
 
     from voicectl.context import Context
     from voicectl.output import Change
@@ -30,23 +32,23 @@ PATHS = {
 }
 
 
-def takes_address(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments for the tunnel's public address and local port."""
-    parser.add_argument(
-        "--public-url",
-        required=True,
-        metavar="URL",
-        help="public URL of your tunnel, such as https://example.ngrok.app",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=_PORT,
-        help="local port that your tunnel forwards to (%(default)s)",
-    )
+public_url_option = click.option(
+    "--public-url",
+    required=True,
+    metavar="URL",
+    help="public URL of your tunnel, such as https://example.ngrok.app",
+)
+port_option = click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=_PORT,
+    metavar="PORT",
+    help="local port that your tunnel forwards to",
+    show_default=True,
+)
 
 
-def tunnel_target(options: argparse.Namespace, context: Context) -> tuple[str, SigningSecrets]:
+def tunnel_target(options: SimpleNamespace, context: Context) -> tuple[str, SigningSecrets]:
     """Return the public address, and the secrets that sign the webhooks sent there.
 
     Raises

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl.admin_api import admin_api
-from voicectl.call_commands import int_in_range
+from voicectl.cli import command
 from voicectl.vonage_calls import cell, list_calls
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from voicectl.admin_api import AdminApi
     from voicectl.context import Context
 
-NAME = "calls"
-HELP = "list recent calls at Vonage, or with --day the stored calls of a day"
 _STATUSES = (
     *("started", "ringing", "answered", "machine", "completed", "busy", "cancelled", "failed"),
     *("rejected", "timeout", "unanswered"),
@@ -27,21 +28,68 @@ _COLUMNS = ("uuid", "status", "direction", "from", "to", "start_time", "duration
 _DAY_COLUMNS = ("time", "uuid", "status", "direction", "from", "to", "duration")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments (Voice API reference: getCalls)."""
-    parser.add_argument(
-        "--day", type=_day, help="list stored starts and ends of calls on this day (UTC)"
-    )
-    parser.add_argument("--status", choices=_STATUSES)
-    parser.add_argument("--since", type=_time, metavar="TIME", help="2026-01-31T00:00:00Z")
-    parser.add_argument("--until", type=_time, metavar="TIME")
-    parser.add_argument("--conversation", type=_conversation, metavar="CON-…")
-    parser.add_argument(
-        "--most", type=int_in_range(1, 10_000), default=100, metavar="N", help="(%(default)s)"
-    )
+def _day(text: str) -> str:
+    try:
+        right = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        right = False
+    if not right:
+        raise click.BadParameter(f"{text!r} is not a date: expected 2026-01-31")
+    return text
 
 
-def run(options: argparse.Namespace, context: Context) -> int:
+def _time(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a time: expected 2026-01-31T00:00:00Z") from None
+    return text
+
+
+def _conversation(text: str) -> str:
+    if not _CONVERSATION.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is not a conversation id: expected CON-…")
+    return text
+
+
+# Options: Voice API reference, getCalls
+@command(
+    "calls",
+    help="list recent calls at Vonage, or with --day the stored calls of a day",
+    examples=(
+        "voicectl calls --status answered",
+        "voicectl calls --since 2026-01-31T08:00:00Z --most 500",
+        "voicectl calls --day 2026-01-31",
+    ),
+)
+@click.option(
+    "--day",
+    type=_day,
+    metavar="DATE",
+    help="list stored starts and ends of calls on this day (UTC), such as 2026-01-31",
+)
+@click.option(
+    "--status",
+    type=click.Choice(_STATUSES),
+    metavar="STATUS",
+    help=f"only calls with this status: {', '.join(_STATUSES)}",
+)
+@click.option(
+    "--since", type=_time, metavar="TIME", help="only calls from then on: 2026-01-31T00:00:00Z"
+)
+@click.option("--until", type=_time, metavar="TIME", help="only calls until then")
+@click.option(
+    "--conversation", type=_conversation, metavar="CON-…", help="only legs of this conversation"
+)
+@click.option(
+    "--most",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    metavar="N",
+    help="list up to this many",
+    show_default=True,
+)
+def calls(options: SimpleNamespace, context: Context) -> int:
     """List calls, newest first; with ``--day``, oldest first."""
     api = admin_api(context)
     if options.day is not None:
@@ -54,7 +102,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _at_vonage(options: argparse.Namespace, api: AdminApi) -> tuple[list[dict[str, Any]], int]:
+def _at_vonage(options: SimpleNamespace, api: AdminApi) -> tuple[list[dict[str, Any]], int]:
     filters = {
         "status": options.status,
         "date_start": options.since,
@@ -65,7 +113,7 @@ def _at_vonage(options: argparse.Namespace, api: AdminApi) -> tuple[list[dict[st
     return list_calls(api, query, options.most)
 
 
-def _show_day(options: argparse.Namespace, context: Context, api: AdminApi) -> int:
+def _show_day(options: SimpleNamespace, context: Context, api: AdminApi) -> int:
     found: list[dict[str, Any]] = []
     query = {"day": options.day}
     while True:
@@ -81,29 +129,3 @@ def _show_day(options: argparse.Namespace, context: Context, api: AdminApi) -> i
     context.output.line(f"{len(found)} entries{more}")
     context.output.result({"day": options.day, "entries": found, "more": page["next"] is not None})
     return 0
-
-
-def _day(text: str) -> str:
-    try:
-        right = date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        right = False
-    if not right:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date: expected 2026-01-31")
-    return text
-
-
-def _time(text: str) -> str:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time: expected 2026-01-31T00:00:00Z"
-        ) from None
-    return text
-
-
-def _conversation(text: str) -> str:
-    if not _CONVERSATION.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a conversation id: expected CON-…")
-    return text

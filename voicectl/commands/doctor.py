@@ -15,6 +15,7 @@ from voicectl import call_event_checks, key_pair, stack_secrets, webhook_history
 from voicectl import stack as stacks
 from voicectl.admin_api import admin_api
 from voicectl.check_result import CheckResult
+from voicectl.cli import command
 from voicectl.commands.up import linked_to
 from voicectl.errors import VoicectlError
 from voicekit import webhook_signer
@@ -22,14 +23,12 @@ from voicekit.signature import SigningSecrets, fingerprint
 from voicekit.switchboard import stored_spelling
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator
+    from types import SimpleNamespace
 
     from voicectl.check_result import State
     from voicectl.context import Context
 
-NAME = "doctor"
-HELP = "check everything between the phone and the stack, and say how to fix it"
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _TIMEOUT = (5, 15)  # seconds
 _SKEW_WARNS, _SKEW_FAILS = 15, 120  # seconds
@@ -69,11 +68,12 @@ class CheckContext:
         return self._application
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add no arguments."""
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "doctor",
+    help="check everything between the phone and the stack, and say how to fix it",
+    examples=("voicectl doctor", "voicectl --local doctor", "voicectl doctor --stack voice-prod"),
+)
+def doctor(options: SimpleNamespace, context: Context) -> int:
     """Run the checks; return 1 if one fails."""
     results = []
     for result in _results(context):

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from voicectl import queues
-from voicectl.call_commands import int_in_range
+from voicectl.cli import command
 from voicectl.phone_numbers import fields_of
 
 if TYPE_CHECKING:
-    import argparse
+    from types import SimpleNamespace
 
     from voicectl.context import Context
     from voicectl.queues import Message, Queue
-
-NAME = "redrive"
-HELP = "show the messages in dead-letter queues, and send them back for a retry"
 
 # Why SQS moved a message; a message that the function moved has its reason as an attribute.
 _MOVED_BY_SQS = {
@@ -40,22 +39,24 @@ class FailedMessage(NamedTuple):
     message: Message
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("--all", action="store_true", help="send back all without prompting")
-    parser.add_argument(
-        "--queue", choices=tuple(queues.SOURCES), help="show only messages from this queue"
-    )
-    parser.add_argument(
-        "--most",
-        type=int_in_range(1, 10_000),
-        default=1000,
-        metavar="N",
-        help="show up to this many messages of a queue, at most 10000 (%(default)s)",
-    )
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "redrive",
+    help="show the messages in dead-letter queues, and send them back for a retry",
+    examples=("voicectl redrive --dry-run", "voicectl redrive --queue recordings --all"),
+)
+@click.option("--all", is_flag=True, help="send back all without prompting")
+@click.option(
+    "--queue", type=click.Choice(tuple(queues.SOURCES)), help="show only messages from this queue"
+)
+@click.option(
+    "--most",
+    type=click.IntRange(1, 10_000),
+    default=1000,
+    metavar="N",
+    help="show up to this many messages of a queue",
+    show_default=True,
+)
+def redrive(options: SimpleNamespace, context: Context) -> int:
     """Show the messages, and send back those that are confirmed; the others stay."""
     sqs = context.stack.aws("sqs")
     if options.queue is not None:

@@ -16,29 +16,30 @@ import requests
 from voicectl import application as applications
 from voicectl import stack as stacks
 from voicectl import webhook_redirect
+from voicectl.cli import command
 from voicectl.errors import VoicectlError
 from voicectl.webhook_listener import ListenerResponse, ReceivedRequest, listening
 from voicekit import webhook_signer
 from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
     from pathlib import Path
+    from types import SimpleNamespace
 
     from voicectl.context import Context
 
-NAME = "tunnel"
-HELP = "forward Vonage's webhooks to the local platform through your public URL"
 _TIMEOUT = (2, 15)  # seconds; Vonage's own timeout is at most 10
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    webhook_redirect.takes_address(parser)
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "tunnel",
+    help="forward Vonage's webhooks to the local platform through your public URL",
+    examples=("voicectl tunnel --public-url https://example.ngrok.app",),
+)
+@webhook_redirect.public_url_option
+@webhook_redirect.port_option
+def tunnel(options: SimpleNamespace, context: Context) -> int:
     """Redirect the webhooks, forward them until Ctrl-C, and restore them."""
     output = context.output
     public_url, secrets = webhook_redirect.tunnel_target(options, context)
