@@ -6,6 +6,7 @@ import json
 import math
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import click
 
 from voicectl.admin_api import admin_api
 from voicectl.errors import VoicectlError
+from voicectl.vonage_calls import find_call
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -20,24 +22,24 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_PREFIX = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,27}", re.IGNORECASE)
+_EXPECTED = "expected 32 hex digits, with or without dashes, or the first eight of them or more"
 
 
 def resolve_call(options: SimpleNamespace, context: Context) -> str:
-    """Return the UUID from the arguments, or from the setting UUID.
+    """Return the UUID from the arguments, or from the setting UUID; complete a prefix.
 
     Raises
     ------
     VoicectlError
-        If there is neither, or the setting is not a UUID.
+        If there is neither, the setting is not a UUID, or a prefix has no match or several.
     """
-    if options.uuid is not None:
-        return str(options.uuid)
-    uuid = context.settings.need("uuid")
-    if not _UUID.fullmatch(uuid):
-        raise VoicectlError(
-            "the setting UUID is not a call UUID: expected 32 hex digits, with or without dashes"
-        )
-    return uuid
+    uuid = str(options.uuid or context.settings.need("uuid"))
+    if _UUID.fullmatch(uuid):
+        return uuid
+    if not _PREFIX.fullmatch(uuid):
+        raise VoicectlError(f"the setting UUID is not a call UUID: {_EXPECTED}")
+    return find_call(admin_api(context), uuid, datetime.fromtimestamp(context.now(), UTC).date())
 
 
 def send_command(
@@ -129,10 +131,8 @@ class FloatRange(click.FloatRange):
 
 
 def _leg(text: str) -> str:
-    if not _UUID.fullmatch(text):
-        raise click.BadParameter(
-            f"{text!r} is not a call UUID: expected 32 hex digits, with or without dashes"
-        )
+    if not _PREFIX.fullmatch(text) and not _UUID.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is not a call UUID: {_EXPECTED}")
     return text
 
 
@@ -141,7 +141,7 @@ call_argument = click.argument(
     required=False,
     type=_leg,
     metavar="[UUID]",
-    help="the UUID of the call (default: the setting UUID)",
+    help="the UUID of the call, or its first eight digits (default: the setting UUID)",
 )
 ncco_option = click.option(
     "--ncco", type=ncco, metavar="FILE", help="run the NCCO in this file; - is standard input"

@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicectl.admin_api import admin_api
+from voicectl.call_rows import (
+    COLUMNS,
+    LEAST_IMPORTANT,
+    call_rows,
+    conversation_of,
+    current_flows,
+)
 from voicectl.cli import command
-from voicectl.vonage_calls import cell, list_calls
+from voicectl.vonage_calls import find_conversation, list_calls, stored_calls
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -23,9 +30,6 @@ _STATUSES = (
     *("rejected", "timeout", "unanswered"),
 )
 _CONVERSATION = re.compile(r"CON-[A-Za-z0-9-]{1,60}")
-_HISTORY_PAGE = 1000
-_COLUMNS = ("uuid", "status", "direction", "from", "to", "start_time", "duration")
-_DAY_COLUMNS = ("time", "uuid", "status", "direction", "from", "to", "duration")
 
 
 def _day(text: str) -> str:
@@ -55,7 +59,7 @@ def _conversation(text: str) -> str:
 # Options: Voice API reference, getCalls
 @command(
     "calls",
-    help="list recent calls at Vonage, or with --day the stored calls of a day",
+    help="list recent calls at Vonage, or with --day the stored ones, with flow and result",
     examples=(
         "voicectl calls --status answered",
         "voicectl calls --since 2026-01-31T08:00:00Z --most 500",
@@ -95,14 +99,25 @@ def calls(options: SimpleNamespace, context: Context) -> int:
     if options.day is not None:
         return _show_day(options, context, api)
     found, count = _at_vonage(options, api)
-    rows = [[cell(call.get(name)) for name in _COLUMNS] for call in found]
-    context.output.table(_COLUMNS, rows)
-    context.output.line(f"{len(found)} of {count} calls")
+    if not options.json:
+        partial = conversation_of(found[-1]) if len(found) < count else None
+        _show(found, context, api, "*" if options.status else partial)
+    context.output.line(f"{len(found)} of {count} legs")
     context.output.result({"count": count, "calls": found})
     return 0
 
 
+def _show(
+    legs: list[dict[str, Any]], context: Context, api: AdminApi, partial: str | None = None
+) -> None:
+    """Write one row for each call."""
+    rows = call_rows(legs, current_flows(api, context), partial=partial)
+    context.output.table(COLUMNS, rows, LEAST_IMPORTANT)
+
+
 def _at_vonage(options: SimpleNamespace, api: AdminApi) -> tuple[list[dict[str, Any]], int]:
+    if options.conversation is not None:
+        options.conversation = find_conversation(api, options.conversation)
     filters = {
         "status": options.status,
         "date_start": options.since,
@@ -114,18 +129,10 @@ def _at_vonage(options: SimpleNamespace, api: AdminApi) -> tuple[list[dict[str, 
 
 
 def _show_day(options: SimpleNamespace, context: Context, api: AdminApi) -> int:
-    found: list[dict[str, Any]] = []
-    query = {"day": options.day}
-    while True:
-        size = min(_HISTORY_PAGE, options.most - len(found))
-        page = api.get("/history", query | {"page_size": str(size)})
-        found += page["entries"]
-        if page["next"] is None or len(found) >= options.most:
-            break
-        query["cursor"] = page["next"]
-    rows = [[cell(entry.get(name)) for name in _DAY_COLUMNS] for entry in found]
-    context.output.table(_DAY_COLUMNS, rows)
-    more = "" if page["next"] is None else "; there are more: raise --most"
-    context.output.line(f"{len(found)} entries{more}")
-    context.output.result({"day": options.day, "entries": found, "more": page["next"] is not None})
+    found, more = stored_calls(api, options.day, options.most)
+    if not options.json:
+        _show(found, context, api)
+    hint = "; there are more: raise --most" if more else ""
+    context.output.line(f"{len(found)} starts and ends of calls{hint}")
+    context.output.result({"day": options.day, "entries": found, "more": more})
     return 0

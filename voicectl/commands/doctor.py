@@ -17,7 +17,7 @@ from voicectl.admin_api import admin_api
 from voicectl.check_result import CheckResult
 from voicectl.cli import command
 from voicectl.commands.up import linked_to
-from voicectl.errors import VoicectlError
+from voicectl.errors import NotConfiguredError, VoicectlError
 from voicekit import webhook_signer
 from voicekit.signature import SigningSecrets, fingerprint
 from voicekit.switchboard import stored_spelling
@@ -63,7 +63,7 @@ class CheckContext:
         """The application at Vonage."""
         if self._application is None:
             if not self.application_id:
-                raise VoicectlError("there is none yet. Run `voicectl up`.")
+                raise NotConfiguredError("there is none yet. Run `voicectl up`.")
             self._application = applications.read(self.context, self.application_id)
         return self._application
 

@@ -121,7 +121,8 @@ def _show(context: Context, found: StoredData) -> bool:
         for call in found.calls[:_SHOWN_CALLS]
     ]
     if rows:
-        context.output.table(("since", "conversation", "legs", "events", "recordings"), rows)
+        columns = ("since", "conversation", "legs", "events", "recordings")
+        context.output.table(columns, rows, ("legs", "events"))
     if len(found.calls) > _SHOWN_CALLS:
         context.output.line(f"and {len(found.calls) - _SHOWN_CALLS} more calls")
     counts = found.counts()

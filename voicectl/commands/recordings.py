@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from voicectl.context import Context
 
 _COLUMNS = ("recording", "state", "seconds", "channels", "bytes", "type", "file")
+_LEAST_IMPORTANT = ("type", "channels", "bytes", "seconds")
 
 
 @command(
@@ -36,7 +37,7 @@ def recordings(options: SimpleNamespace, context: Context) -> int:
     for one in found:  # links grant access to anyone, and expire in minutes
         one.pop("url", None)
         one.pop("transcript_url", None)
-    context.output.table(_COLUMNS, [_row(one) for one in found])
+    context.output.table(_COLUMNS, [_row(one) for one in found], _LEAST_IMPORTANT)
     context.output.line(f"{len(found)} recordings")
     context.output.result({"recordings": found})
     return 0

@@ -30,6 +30,7 @@ _MOVED_BY_SQS = {
 # What says what a message of the queue of call events is about.
 _CALL_EVENT = ("what", "about", "detail-type", "name", "leg", "recording", "conversation", "pk")
 _COLUMNS = ("queue", "reason", "detail", "attempts", "received", "age", "what")
+_LEAST_IMPORTANT = ("received", "attempts", "age", "detail")
 
 
 class FailedMessage(NamedTuple):
@@ -70,7 +71,8 @@ def redrive(options: SimpleNamespace, context: Context) -> int:
         _receive(sqs, chosen, options.most, pending)
         shown = {one.message.identifier: _described(one, context.now()) for one in pending}
         if shown:
-            context.output.table(_COLUMNS, [_row(one) for one in shown.values()])
+            rows = [_row(one) for one in shown.values()]
+            context.output.table(_COLUMNS, rows, _LEAST_IMPORTANT)
         if len(pending) >= options.most:
             context.output.line(
                 f"there may be more than these {len(pending)}. Run the command again."

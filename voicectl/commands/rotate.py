@@ -33,7 +33,7 @@ import click
 from voicectl import application as applications
 from voicectl import key_pair, stack_secrets, webhook_history
 from voicectl.cli import command
-from voicectl.errors import VoicectlError
+from voicectl.errors import NotConfiguredError, VoicectlError
 from voicekit.signature import fingerprint
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _rotate_key(options: SimpleNamespace, context: Context) -> int:
     stack, output = context.stack, context.output
     secret = stack_secrets.read(stack, stack.application_secret)
     if not secret.get("private_key"):
-        raise VoicectlError("the stack has no private key to replace. Run `up` first.")
+        raise NotConfiguredError("the stack has no private key to replace. Run `up` first.")
     application = applications.read(context, applications.needed_id(context))
     known = applications.public_key_of(application)
     following = secret.get("next_private_key")
@@ -154,7 +154,7 @@ def _rotate_signature(options: SimpleNamespace, context: Context) -> int:
     signing = stack_secrets.read(stack, stack.signing_secret)
     present, previous = signing.get("signature_secret"), signing.get("previous_signature_secret")
     if not present:
-        raise VoicectlError("the stack has no signature secret to replace. Run `up` first.")
+        raise NotConfiguredError("the stack has no signature secret to replace. Run `up` first.")
     if options.dry_run:
         output.line(
             "a rotation is in progress" if previous else "would prompt for a new signature secret"

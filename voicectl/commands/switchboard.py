@@ -192,7 +192,7 @@ def _hang_up(
         output.line("there are no live calls")
         return [], False
     rows = [[cell(call.get(name)) for name in LIVE_COLUMNS] for call in live]
-    output.table(LIVE_COLUMNS, rows)
+    output.table(LIVE_COLUMNS, rows, ("direction", "status"))
     output.line(f"live calls: {len(live)}. Vonage still dials for them, as their NCCOs say")
     if options.dry_run:
         output.line(f"would {'' if options.hang_up else 'offer to '}hang them up")

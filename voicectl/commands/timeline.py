@@ -40,6 +40,7 @@ def timeline(options: SimpleNamespace, context: Context) -> int:
     context.output.table(
         ("leg", "state", "outcome", "direction", "from", "to", "seconds", "price"),
         [_row(leg) for leg in found["legs"]],
+        ("price", "seconds", "direction", "outcome", "state"),
     )
     context.output.result(found)
     return 0

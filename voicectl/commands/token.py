@@ -12,7 +12,7 @@ import jwt
 from voicectl import application as applications
 from voicectl import stack_secrets
 from voicectl.cli import command
-from voicectl.errors import VoicectlError
+from voicectl.errors import NotConfiguredError
 from voicectl.key_pair import private_key_of
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def token(options: SimpleNamespace, context: Context) -> int:
         stack = context.stack
         private_key = stack_secrets.read(stack, stack.application_secret).get("private_key")
     if not private_key:
-        raise VoicectlError(
+        raise NotConfiguredError(
             "neither your settings nor the stack have a private key. Run `up` first."
         )
     issued = int(context.now())

@@ -61,7 +61,8 @@ def voicemails(options: SimpleNamespace, context: Context) -> int:
         for one, saved in zip(found, recordings, strict=True):
             one |= {name: saved[name] for name in ("file", "transcript_file") if name in saved}
     if found:
-        output.table(_COLUMNS, [_row(number, one) for number, one in enumerate(found, 1)])
+        rows = [_row(number, one) for number, one in enumerate(found, 1)]
+        output.table(_COLUMNS, rows, ("length", "line", "first words"))
     output.line(f"{len(found) or 'no'} voicemails in {month}")
     output.result({"month": month, "voicemails": found})
     return 0
