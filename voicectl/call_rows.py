@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from records.event import normalized_leg, parse_event
@@ -27,12 +28,12 @@ LEAST_IMPORTANT = ("duration", "direction", "start_time", "to", "flow")
 def call_rows(
     legs: Iterable[Leg], flow_of: Callable[[str], str], *, partial: str | None = None
 ) -> list[tuple[str, ...]]:
-    """Return one row for each call, in the order of its first leg in the list.
+    """Return one row for each call, in the order of its first leg.
 
     Parameters
     ----------
     legs
-        Calls as the admin API lists them: legs at Vonage, or stored starts and ends.
+        Calls as the admin API lists them, oldest first: legs at Vonage, or stored starts and ends.
     flow_of
         Returns the flow of a called number.
     partial
@@ -61,7 +62,7 @@ def _rows(
     by_leg: dict[str, list[Leg]] = {}
     for leg in legs:
         by_leg.setdefault(normalized_leg(leg["uuid"]), []).append(leg)
-    events = [event for leg in legs for event in _events(leg)]
+    events = [event for index, leg in enumerate(legs) for event in _events(leg, index)]
     for name, entries in by_leg.items():
         outcome = call_outcome(events, name)
         if outcome is None:
@@ -81,8 +82,11 @@ def _rows(
         )
 
 
-def _events(leg: Leg) -> Iterator[CallEvent]:
-    """Yield the events that a leg at Vonage, or a stored start or end, reports."""
+def _events(leg: Leg, index: int) -> Iterator[CallEvent]:
+    """Yield the events that a leg at Vonage, or a stored start or end, reports.
+
+    Vonage's times are whole seconds. The index, in milliseconds, keeps the order of the list.
+    """
     fields = {
         "uuid": leg["uuid"],
         "conversation_uuid": leg.get("conversation_uuid"),
@@ -91,7 +95,8 @@ def _events(leg: Leg) -> Iterator[CallEvent]:
         "to": cell(leg.get("to")),
     }
     if leg.get("start_time"):  # a leg without an answer has none
-        yield parse_event(fields | {"status": "answered", "timestamp": leg["start_time"]})
+        start = datetime.fromisoformat(leg["start_time"]) + timedelta(milliseconds=index)
+        yield parse_event(fields | {"status": "answered", "timestamp": start.isoformat()})
     end = {"timestamp": leg.get("end_time") or leg.get("time"), "duration": leg.get("duration")}
     yield parse_event(fields | end | {"status": leg.get("status")})
 

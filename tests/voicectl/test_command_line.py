@@ -98,7 +98,8 @@ def test_common_options_count_before_and_after_the_command() -> None:
         name, options = found
         assert (name, options["local"], options["json"]) == ("show", True, True), words
         assert (options["yes"], options["dry_run"], options["stack"]) == (False, False, None)
-    found = parsed_command("--stack one --region eu-west-1 calls --stack two --profile me".split())
+    words = "--stack one --region eu-west-1 calls --stack two --profile me"
+    found = parsed_command(words.split())
     assert found is not None
     values = {name: found[1][name] for name in ("stack", "region", "profile")}
     assert values == {"stack": "two", "region": "eu-west-1", "profile": "me"}

@@ -101,18 +101,13 @@ def calls(options: SimpleNamespace, context: Context) -> int:
     found, count = _at_vonage(options, api)
     if not options.json:
         partial = conversation_of(found[-1]) if len(found) < count else None
-        _show(found, context, api, "*" if options.status else partial)
+        newest_last = call_rows(
+            found[::-1], current_flows(api, context), partial="*" if options.status else partial
+        )
+        context.output.table(COLUMNS, newest_last[::-1], LEAST_IMPORTANT)
     context.output.line(f"{len(found)} of {count} legs")
     context.output.result({"count": count, "calls": found})
     return 0
-
-
-def _show(
-    legs: list[dict[str, Any]], context: Context, api: AdminApi, partial: str | None = None
-) -> None:
-    """Write one row for each call."""
-    rows = call_rows(legs, current_flows(api, context), partial=partial)
-    context.output.table(COLUMNS, rows, LEAST_IMPORTANT)
 
 
 def _at_vonage(options: SimpleNamespace, api: AdminApi) -> tuple[list[dict[str, Any]], int]:
@@ -131,7 +126,8 @@ def _at_vonage(options: SimpleNamespace, api: AdminApi) -> tuple[list[dict[str, 
 def _show_day(options: SimpleNamespace, context: Context, api: AdminApi) -> int:
     found, more = stored_calls(api, options.day, options.most)
     if not options.json:
-        _show(found, context, api)
+        rows = call_rows(found, current_flows(api, context))
+        context.output.table(COLUMNS, rows, LEAST_IMPORTANT)
     hint = "; there are more: raise --most" if more else ""
     context.output.line(f"{len(found)} starts and ends of calls{hint}")
     context.output.result({"day": options.day, "entries": found, "more": more})

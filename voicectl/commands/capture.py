@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import SimpleNamespace
 
     from voicectl.context import Context
+    from voicekit.signature import SigningSecrets
 
 _PATIENCE = 300  # seconds from the start to the end of the call
 _POLL_INTERVAL = 1.0  # seconds
@@ -27,7 +28,7 @@ _POLL_INTERVAL = 1.0  # seconds
 @command(
     "capture",
     help="measure undocumented behavior of Vonage with one real call, for the simulator",
-    examples=("voicectl capture --public-url https://example.ngrok.app",),
+    examples=("voicectl capture", "voicectl capture --public-url https://example.ngrok.app"),
 )
 @webhook_redirect.public_url_option
 @webhook_redirect.port_option
@@ -49,11 +50,15 @@ _POLL_INTERVAL = 1.0  # seconds
 )
 def capture(options: SimpleNamespace, context: Context) -> int:
     """Redirect the webhooks to this process for one call, and write the findings."""
-    output = context.output
-    public_url, secrets = webhook_redirect.tunnel_target(options, context)
-    application_id = secrets.application_id
-    if not options.dry_run:
-        webhook_redirect.restore_stale(context, application_id)
+    secrets = webhook_redirect.own_secrets(context)
+    with webhook_redirect.open_tunnel(options, context, secrets.application_id) as public:
+        return _capture(options, context, secrets, public.url)
+
+
+def _capture(
+    options: SimpleNamespace, context: Context, secrets: SigningSecrets, public_url: str
+) -> int:
+    output, application_id = context.output, secrets.application_id
     present, target = webhook_redirect.plan_redirect(context, application_id, public_url)
     # By GET, since the hash of GET requests is undocumented; event webhooks stay with POST.
     for name in ("answer_url", "fallback_answer_url"):
