@@ -64,8 +64,8 @@ TYPES = {
     "AWS::Lambda::EventSourceMapping": "lambda: CreateEventSourceMapping DeleteEventSourceMapping"
     " GetEventSourceMapping ListTags TagResource UntagResource UpdateEventSourceMapping",
     "AWS::Lambda::Function": "lambda: CreateFunction DeleteFunction GetFunction"
-    " GetFunctionCodeSigningConfig GetFunctionConfiguration GetRuntimeManagementConfig ListTags"
-    " TagResource UntagResource UpdateFunctionCode UpdateFunctionConfiguration; iam: PassRole;"
+    " GetFunctionCodeSigningConfig GetFunctionConfiguration GetFunctionRecursionConfig"
+    " GetRuntimeManagementConfig ListTags TagResource UntagResource UpdateFunctionCode UpdateFunctionConfiguration; iam: PassRole;"
     " s3: GetObject",
     "AWS::Lambda::LayerVersion": "lambda: DeleteLayerVersion GetLayerVersion PublishLayerVersion;"
     " s3: GetObject",
@@ -74,7 +74,8 @@ TYPES = {
     " GetProvisionedConcurrencyConfig GetRuntimeManagementConfig ListVersionsByFunction"
     " PublishVersion",
     "AWS::Logs::LogGroup": "logs: CreateLogGroup DeleteLogGroup DeleteRetentionPolicy"
-    " DescribeLogGroups ListTagsForResource PutRetentionPolicy TagResource UntagResource",
+    " DescribeIndexPolicies DescribeLogGroups GetDataProtectionPolicy ListTagsForResource"
+    " PutRetentionPolicy TagResource UntagResource",
     "AWS::Logs::MetricFilter": "logs: DeleteMetricFilter DescribeMetricFilters PutMetricFilter",
     # The handler reads every configuration of a bucket, even those that it does not have.
     "AWS::S3::Bucket": "s3: CreateBucket DeleteBucket GetAccelerateConfiguration"
