@@ -65,8 +65,8 @@ TYPES = {
     " GetEventSourceMapping ListTags TagResource UntagResource UpdateEventSourceMapping",
     "AWS::Lambda::Function": "lambda: CreateFunction DeleteFunction GetFunction"
     " GetFunctionCodeSigningConfig GetFunctionConfiguration GetFunctionRecursionConfig"
-    " GetRuntimeManagementConfig ListTags TagResource UntagResource UpdateFunctionCode UpdateFunctionConfiguration; iam: PassRole;"
-    " s3: GetObject",
+    " GetRuntimeManagementConfig ListTags TagResource UntagResource UpdateFunctionCode"
+    " UpdateFunctionConfiguration; iam: PassRole; s3: GetObject",
     "AWS::Lambda::LayerVersion": "lambda: DeleteLayerVersion GetLayerVersion PublishLayerVersion;"
     " s3: GetObject",
     "AWS::Lambda::Permission": "lambda: AddPermission GetPolicy RemovePermission",
