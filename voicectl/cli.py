@@ -177,8 +177,8 @@ class VoicectlGroup(_Helped, click.Group):
         """Write the commands, and then the options."""
         for title, commands in (self.sections or {"Commands": self.commands.values()}).items():
             with formatter.section(title):
-                rows = [(str(one.name), one.help or "") for one in dict.fromkeys(commands)]
-                formatter.write_dl(rows)
+                shown = [one for one in commands if not one.hidden]
+                formatter.write_dl([(str(one.name), one.help or "") for one in shown])
         super().format_options(ctx, formatter)
 
 
