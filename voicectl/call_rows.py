@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from records.event import normalized_leg, parse_event
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = ("uuid", "start_time", "direction", "from", "to", "duration", "flow", "result")
 LEAST_IMPORTANT = ("duration", "direction", "start_time", "to", "flow")
 """The columns that a narrow terminal leaves out, the first one first."""
+_UNKNOWN = "1970-01-02T00:00:00Z"  # the time of a live leg: before all calls, and after `_in_order`
 
 
 def call_rows(
@@ -62,7 +63,9 @@ def _rows(
     by_leg: dict[str, list[Leg]] = {}
     for leg in legs:
         by_leg.setdefault(normalized_leg(leg["uuid"]), []).append(leg)
-    events = [event for index, leg in enumerate(legs) for event in _events(leg, index)]
+    events = [event for leg in legs for event in _events(leg)]
+    if not any(leg.get("direction") == "inbound" for leg in legs):
+        events += _in_order(one[0]["uuid"] for one in by_leg.values())
     for name, entries in by_leg.items():
         outcome = call_outcome(events, name)
         if outcome is None:
@@ -82,11 +85,8 @@ def _rows(
         )
 
 
-def _events(leg: Leg, index: int) -> Iterator[CallEvent]:
-    """Yield the events that a leg at Vonage, or a stored start or end, reports.
-
-    Vonage's times are whole seconds. The index, in milliseconds, keeps the order of the list.
-    """
+def _events(leg: Leg) -> Iterator[CallEvent]:
+    """Yield the events that a leg at Vonage, or a stored start or end, reports."""
     fields = {
         "uuid": leg["uuid"],
         "conversation_uuid": leg.get("conversation_uuid"),
@@ -95,10 +95,20 @@ def _events(leg: Leg, index: int) -> Iterator[CallEvent]:
         "to": cell(leg.get("to")),
     }
     if leg.get("start_time"):  # a leg without an answer has none
-        start = datetime.fromisoformat(leg["start_time"]) + timedelta(milliseconds=index)
-        yield parse_event(fields | {"status": "answered", "timestamp": start.isoformat()})
-    end = {"timestamp": leg.get("end_time") or leg.get("time"), "duration": leg.get("duration")}
-    yield parse_event(fields | end | {"status": leg.get("status")})
+        yield parse_event(fields | {"status": "answered", "timestamp": leg["start_time"]})
+    time = leg.get("end_time") or leg.get("time") or _UNKNOWN
+    end = {"status": leg.get("status"), "timestamp": time, "duration": leg.get("duration")}
+    yield parse_event(fields | end)
+
+
+def _in_order(uuids: Iterable[str]) -> Iterator[CallEvent]:
+    """Yield an event for each leg, so that the first one is the root of the call.
+
+    Vonage's times are whole seconds, and a live leg has none.
+    """
+    for second, uuid in enumerate(uuids):
+        long_ago = datetime.fromtimestamp(second, UTC).isoformat()
+        yield parse_event({"uuid": uuid, "status": "started", "timestamp": long_ago})
 
 
 def current_flows(api: AdminApi, context: Context) -> Callable[[str], str]:

@@ -75,9 +75,9 @@ class _Helped(click.Command):
         Command lines for the end of the help.
     """
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
+    def __init__(self, name: str, *, examples: Sequence[str] = (), **attributes: Any) -> None:
         settings = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
-        super().__init__(*args, context_settings=settings, **attributes)
+        super().__init__(name, context_settings=settings, **attributes)
         self.examples = examples
         self.own = tuple(self.params)
         self.params += COMMON_OPTIONS
@@ -109,8 +109,8 @@ class VoicectlCommand(_Helped):
         Names of options of which exactly one must be passed.
     """
 
-    def __init__(self, *args: Any, one_of: Sequence[str] = (), **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
+    def __init__(self, name: str, *, one_of: Sequence[str] = (), **attributes: Any) -> None:
+        super().__init__(name, **attributes)
         self.one_of = [one for one in self.own if one.name in one_of]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -158,12 +158,13 @@ class VoicectlGroup(_Helped, click.Group):
 
     def __init__(
         self,
-        *args: Any,
+        name: str,
+        *,
         sections: Mapping[str, Sequence[click.Command]] | None = None,
         **attributes: Any,
     ) -> None:
         super().__init__(
-            *args,
+            name,
             invoke_without_command=True,
             subcommand_metavar="COMMAND [ARGS]...",
             **attributes,
@@ -175,10 +176,10 @@ class VoicectlGroup(_Helped, click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, and then the options."""
-        for title, commands in (self.sections or {"Commands": self.commands.values()}).items():
+        for title, commands in (self.sections or {"Commands": [*self.commands.values()]}).items():
             with formatter.section(title):
-                rows = [(str(one.name), one.help or "") for one in dict.fromkeys(commands)]
-                formatter.write_dl(rows)
+                shown = [one for one in commands if not one.hidden]
+                formatter.write_dl([(str(one.name), one.help or "") for one in shown])
         super().format_options(ctx, formatter)
 
 

@@ -6,6 +6,7 @@ The admin API validates a document before it stores it (docs/switchboard.md).
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 import shlex
@@ -177,7 +178,9 @@ def dialing(options: SimpleNamespace, context: Context) -> int:
     return 1 if failed else 0
 
 
-switchboard.add_command(dialing, "dialling")
+_alias = copy.copy(dialing)
+_alias.hidden = True
+switchboard.add_command(_alias, "dialling")
 
 
 def _hang_up(
