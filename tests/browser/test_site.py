@@ -31,7 +31,7 @@ pytestmark = [
 ]
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
+class SiteHandler(http.server.SimpleHTTPRequestHandler):
     """Serves files without writing a log."""
 
     def log_message(self, *args: object) -> None: ...
@@ -58,7 +58,7 @@ def site_address() -> Iterator[str]:
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     assert "WARNING -" not in output, output
-    handler = functools.partial(QuietHandler, directory=str(SITE))
+    handler = functools.partial(SiteHandler, directory=str(SITE))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -132,12 +132,14 @@ async def test_a_picture_has_the_colors_of_the_page(pages: Page) -> None:
     )
 
 
-async def test_drawings_are_drawn_with_readable_text(pages: Page) -> None:
+async def test_a_wide_drawing_has_a_full_size_with_readable_text(pages: Page) -> None:
     await pages.goto("/architecture.html")
     drawings = pages.locator(".drawing svg")
     await expect(drawings).to_have_count(3)
     label = drawings.first.get_by_text("DynamoDB: events")
     await expect(label).to_be_attached()
+    await pages.get_by_role("button", name="Full size").first.click()
+    await expect(pages.get_by_role("button", name="Fit to the page")).to_be_visible()
     box = await label.bounding_box()
     assert box is not None
     assert box["height"] >= 16
