@@ -20,7 +20,11 @@ function addButton(drawing) {
   drawing.after(button);
 }
 
-mermaid.initialize({ startOnLoad: false, theme: dark.matches ? "dark" : "neutral" });
+mermaid.initialize({
+  startOnLoad: false,
+  theme: dark.matches ? "dark" : "neutral",
+  themeVariables: dark.matches ? { edgeLabelBackground: "#222" } : {},
+});
 mermaid
   .run({ querySelector: ".drawing" })
   .then(() => document.querySelectorAll(".drawing").forEach(addButton));

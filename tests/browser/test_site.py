@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.accessibility import RULES
 from tests.browser.conftest import watch
 
 if TYPE_CHECKING:
@@ -151,6 +153,23 @@ async def test_the_search_finds_a_page(pages: Page) -> None:
     await pages.get_by_placeholder("Search").press_sequentially("dead-letter")
     results = pages.locator(".md-search-result__link")
     await expect(results.filter(has_text="Operate").first).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["index", "start", "architecture"])
+async def test_axe_finds_nothing_but_two_names_of_the_theme(pages: Page, address: str) -> None:
+    await pages.goto(f"/{address}.html")
+    if address == "architecture":
+        await expect(pages.locator(".drawing svg")).to_have_count(3)
+    # The theme's search dialog and navigation, which have no names of their own.
+    names = {name: {"enabled": False} for name in ("aria-dialog-name", "landmark-unique")}
+    options = {"runOnly": RULES, "resultTypes": ["violations"], "rules": names}
+    results = await Axe().run(pages, options=options)
+    found = [
+        f"{one['id']}: {node['html']}"
+        for one in results.response["violations"]
+        for node in one["nodes"]
+    ]
+    assert found == []
 
 
 async def test_code_that_a_page_links_is_a_page(pages: Page) -> None:

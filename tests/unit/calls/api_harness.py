@@ -21,9 +21,9 @@ from dispatch.flow_runner import flow_names
 from local.aws import template
 from records.event import event_item, parse_event
 from records.reader import RecordReader
+from tests.openapi.conformance import check_exchange
 from tests.support.context import FakeLambdaContext
 from tests.support.environment import stack
-from tests.openapi.conformance import check_exchange
 from tests.support.gateway_events import DOMAIN, http_event
 from voicekit.webhook import read
 from vonage_client import VoiceClient
