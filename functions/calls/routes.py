@@ -349,8 +349,10 @@ class _AdminRequest:
     # The request
 
     def _body(self) -> dict[str, Any]:
-        body = json_object(self._request.body or b"{}", "the body")
-        return validation.with_whole_numbers(body)
+        body: dict[str, Any] = validation.with_whole_numbers(
+            json_object(self._request.body or b"{}", "the body")
+        )
+        return body
 
     def _query(self) -> dict[str, str]:
         return validation.query(self._request.query)

@@ -59,12 +59,12 @@ async def request(platform: LocalPlatform, method: str, path: str, body: Any = N
 
 async def place_calls(platform: LocalPlatform) -> dict[str, str]:
     """Return the UUID of a call that lasts, or of a recording, for each path that takes one."""
-    lasting = [{"action": "wait", "timeout": 7200}]
+    lasting: list[dict[str, Any]] = [{"action": "wait", "timeout": 7200}]
     legs = [await place_call(platform, lasting) for _ in range(2)]
     for leg in legs:
         await until(platform, f"/calls/{leg}", lambda call: call["status"] == "answered")
     url = f"{platform.api_url}/webhooks/recordings?purpose=voicemail"
-    ncco = [
+    ncco: list[dict[str, Any]] = [
         {"action": "record", "eventUrl": [url]},
         {"action": "talk", "text": "Please call me back."},
     ]
@@ -100,6 +100,7 @@ async def test_schemathesis_finds_no_response_outside_the_document(
         "AWS_SECRET_ACCESS_KEY": keys.aws_secret_access_key,
         "AWS_SESSION_TOKEN": keys.aws_session_token,
         "AWS_REGION": platform.options.region,
+        "ADMIN_API_URL": platform.api_url,
         "ADMIN_API_UUIDS": json.dumps(await place_calls(platform)),
         "ADMIN_API_LOG": str(log),
     }

@@ -3,6 +3,9 @@
 The routes come from `calls.routes`, the requests from the tables of `calls.validation`, and the
 errors from `calls.problems`. `response_schemas` describes the responses: the tests of the admin API
 compare every response that they get with this document.
+
+The event handler of Powertools generates documents too, but from models of pydantic. The deployed
+function would need them: 9 MB, and time at each cold start.
 """
 
 from __future__ import annotations
@@ -30,11 +33,11 @@ PATH = ROOT / "docs/openapi.json"
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 
 _DESCRIPTION = """\
-Place and control calls, and read back what happened. Each request needs an AWS Signature Version 4 \
-from an IAM identity of your account with `execute-api:Invoke` on this API.
+Place and control calls, and read back what happened. Each request needs an AWS Signature \
+Version 4 from an IAM identity of your account with `execute-api:Invoke` on this API.
 
-Fields have the names of Vonage's Voice API. docs/admin-api.md describes what no schema can: who may \
-be called, and how a call is placed at most once.
+Fields have the names of Vonage's Voice API. docs/admin-api.md describes what no schema can: who \
+may be called, and how a call is placed at most once.
 """
 
 
@@ -64,7 +67,7 @@ class Operation(NamedTuple):
     headers: tuple[str, ...] = ()
 
 
-_EVERY_ROUTE = ("unsigned", "throttled", "error", "unavailable_aws", "invalid")
+_EVERY_ROUTE = ("unsigned", "throttled", "long_headers", "error", "unavailable_aws", "invalid")
 _VONAGE = ("vonage_refused", "limited", "unauthorized", "key_unusable", "unavailable")
 _CALL = (*_VONAGE, "not_found")
 _COMMAND = (*_CALL, "unknown")
@@ -96,6 +99,14 @@ def _bodies() -> dict[str, Schema]:
     }
 
 
+def _described_bodies() -> dict[str, Schema]:
+    bodies = _bodies()
+    for name, fields in _FIELDS.items():
+        for field, text in fields.items():
+            bodies[name]["properties"][field]["description"] = text
+    return bodies
+
+
 def _object_of(properties: Schema) -> Schema:
     return {
         "type": "object",
@@ -110,14 +121,9 @@ def _exactly_one(names: Sequence[str]) -> list[Schema]:
 
 
 def _place_call() -> Schema:
-    body = schema_of_object(validation.CALL, ["to"])
-    body["properties"]["from"] = {
-        "allOf": [body["properties"]["from"]],
-        "description": "The caller; by default the parameter `VonageNumber`.",
-    }
-    return body | {
-        "description": "Exactly one of `flow`, `answer_url` and `ncco` answers the call. Events go to"
-        " this application. `from` excludes `random_from_number: true`.",
+    return schema_of_object(validation.CALL, ["to"]) | {
+        "description": "Exactly one of `flow`, `answer_url` and `ncco` answers the call. Events go"
+        " to this application. `from` excludes `random_from_number: true`.",
         "oneOf": _exactly_one(("flow", "answer_url", "ncco")),
         "not": {
             "required": ["from", "random_from_number"],
@@ -195,8 +201,8 @@ _HEADERS: dict[str, Schema] = {
         "name": "Idempotency-Key",
         "in": "header",
         "required": True,
-        "description": "A new text for each call, such as a UUID, and the same one in a repeat of the"
-        " request: a key places at most one call.",
+        "description": "A new text for each call, such as a UUID, and the same one in a repeat of"
+        " the request: a key places at most one call.",
         "schema": schema(validation.IDEMPOTENCY_KEY),
     },
     "If-Match": {
@@ -222,6 +228,42 @@ _UUID_PARAMETER: Schema = {
     "required": True,
     "description": "A leg or a recording: its UUID, with dashes or without.",
     "schema": schema(validation.UUID),
+}
+_FIELDS: dict[str, dict[str, str]] = {
+    "PlaceCall": {
+        "to": "The callee: one endpoint.",
+        "from": "The caller; by default the parameter `VonageNumber`.",
+        "flow": "The call flow that answers, by its name.",
+        "ncco": "The NCCO of the call.",
+        "answer_url": "The answer URL, from which Vonage requests the NCCO. It must be a webhook of"
+        " this application, unless the stack permits other hosts.",
+        "answer_method": "The HTTP method of the answer webhook.",
+        "random_from_number": "Whether Vonage chooses one of your numbers as the caller.",
+        "machine_detection": "What Vonage does when it detects an answering machine.",
+        "advanced_machine_detection": "The options of advanced machine detection.",
+        "length_timer": "The longest duration of the call, in seconds.",
+        "ringing_timer": "How long the callee's phone rings, in seconds.",
+    },
+    "Destination": {
+        "flow": "The call flow whose answer webhook returns the NCCO, by its name.",
+        "url": "The URL from which Vonage requests the NCCO.",
+        "ncco": "The NCCO.",
+    },
+    "Talk": {
+        "text": "The text to speak.",
+        "language": "The language of the text (BCP 47).",
+        "style": "The voice, by its number in the language.",
+        "premium": "Whether a premium voice speaks.",
+        "loop": "How often to speak the text; 0 until it is stopped.",
+        "level": "The volume.",
+    },
+    "Stream": {
+        "stream_url": "The URL of the audio file.",
+        "loop": "How often to play it; 0 until it is stopped.",
+        "level": "The volume.",
+    },
+    "Digits": {"digits": "The digits to send; p is a pause."},
+    "DigitSubscription": {"event_url": "The URL to which Vonage sends each digit."},
 }
 _TAGS = {
     "calls": "Calls",
@@ -258,7 +300,7 @@ def document() -> Schema:
         "tags": [{"name": name} for name in dict.fromkeys(_TAGS.values())],
         "paths": paths,
         "components": {
-            "schemas": {**_bodies(), **components(), **SCHEMAS, "Problem": _problem()},
+            "schemas": {**_described_bodies(), **components(), **SCHEMAS, "Problem": _problem()},
             "responses": dict(sorted(errors.items())),
             "securitySchemes": {
                 "sigv4": {
@@ -276,8 +318,8 @@ def document() -> Schema:
 def _operation(path: str, function: Any, errors: dict[str, Schema]) -> Schema:
     """Return an operation, and add the errors that it refers to."""
     name = function.__name__
-    told = OPERATIONS[name]
-    summary, _, rest = inspect.getdoc(function).partition("\n\n")
+    operation = OPERATIONS[name]
+    summary, _, rest = (inspect.getdoc(function) or "").partition("\n\n")
     made: Schema = {
         "operationId": name,
         "tags": [_TAGS[path.split("/")[1]]],
@@ -287,39 +329,41 @@ def _operation(path: str, function: Any, errors: dict[str, Schema]) -> Schema:
         made["description"] = " ".join(rest.split())
     parameters = [
         *([_UUID_PARAMETER] if "{uuid}" in path else []),
-        *(_query_parameter(told, name, rule) for name, rule in told.query.items()),
-        *(_HEADERS[name] for name in told.headers),
+        *(_query_parameter(operation, name, rule) for name, rule in operation.query.items()),
+        *(_HEADERS[name] for name in operation.headers),
     ]
     if parameters:
         made["parameters"] = parameters
-    if told.body is not None:
+    if operation.body is not None:
         made["requestBody"] = {
-            "required": told.body_required,
-            "content": {_JSON: {"schema": reference(told.body)}},
+            "required": operation.body_required,
+            "content": {_JSON: {"schema": reference(operation.body)}},
         }
-    status, body = told.success
+    status, body = operation.success
     made["responses"] = {str(status): _success(status, body)}
-    for status, codes in sorted(errors_of(path, told).items()):
+    for status, codes in sorted(errors_of(path, operation).items()):
         component = "-".join(
-            dict.fromkeys([str(status), *(code.code or "throttled" for code in codes)])
+            dict.fromkeys([str(status), *(code.code or "gateway" for code in codes)])
         )
         errors[component] = _error(codes)
         made["responses"][str(status)] = {"$ref": f"#/components/responses/{component}"}
     return made
 
 
-def _query_parameter(told: Operation, name: str, rule: Rule) -> Schema:
+def _query_parameter(operation: Operation, name: str, rule: Rule) -> Schema:
     made: Schema = {"name": name, "in": "query", "schema": schema(rule)}
     if name in _QUERY:
         made["description"] = _QUERY[name]
-    return made | ({"required": True} if name in told.required else {})
+    return made | ({"required": True} if name in operation.required else {})
 
 
-def errors_of(path: str, told: Operation) -> dict[int, list[ErrorCode]]:
+def errors_of(path: str, operation: Operation) -> dict[int, list[ErrorCode]]:
     """Return the errors of an operation by their status."""
-    takes_input = told.body is not None or told.query or "{uuid}" in path
-    names = [name for name in (*_EVERY_ROUTE, *told.errors) if name != "invalid" or takes_input]
-    if told.body is not None:
+    takes_input = operation.body is not None or operation.query or "{uuid}" in path
+    names = [
+        name for name in (*_EVERY_ROUTE, *operation.errors) if name != "invalid" or takes_input
+    ]
+    if operation.body is not None:
         names.append("too_large")
     by_status: dict[int, list[ErrorCode]] = {}
     for code in (code for name in names for code in CODES[name]):
@@ -366,7 +410,7 @@ def _error(codes: Iterable[ErrorCode]) -> Schema:
         content[_JSON] = {"schema": reference("GatewayMessage")}
     made: Schema = {
         "description": " ".join(
-            f"{code.code and f'`{code.code}`: '}{code.when}." for code in listed
+            f"`{code.code}`: {code.when}." if code.code else f"{code.when}." for code in listed
         ),
         "content": content,
     }
@@ -396,8 +440,15 @@ def _problem() -> Schema:
             "field": {**TEXT, "description": "The invalid field, parameter or header."},
             "invalid": {"type": "array", "items": reference("InvalidField")},
             "trace_id": {**TEXT, "description": "For Vonage's support."},
-            "state": {"enum": ["claimed", "unknown"]},
-            "since": {"type": "string", "format": "date-time"},
+            "state": {
+                "enum": ["claimed", "unknown"],
+                "description": "The state of the first request with this key.",
+            },
+            "since": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When the first request with this key arrived.",
+            },
         },
         "required": ["title", "status", "code", "detail"],
         "additionalProperties": False,

@@ -33,6 +33,7 @@ CODES: dict[str, tuple[ErrorCode, ...]] = {
     "throttled": (
         ErrorCode(429, None, "API Gateway limits the requests of a route", by_gateway=True),
     ),
+    "long_headers": (ErrorCode(431, None, "the headers have more than 10 KiB", by_gateway=True),),
     "error": (
         ErrorCode(
             500,

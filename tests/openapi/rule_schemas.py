@@ -1,7 +1,7 @@
 """JSON Schema of the rules that validate requests, read from the rules themselves.
 
-A rule is a closure: `whole(1, 120)` returns a function that keeps 1 and 120. Reading them here needs
-no metadata in the deployed code, for which a caller would wait at a cold start.
+A rule is a closure: `whole(1, 120)` returns a function that keeps 1 and 120. Reading them here
+needs no metadata in the deployed code, for which a caller would wait at a cold start.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _inline(rule: Rule, in_ncco: bool = False) -> Schema:
 
 def _kept(rule: Rule) -> Mapping[str, Any]:
     """Return the values that a rule got when it was made."""
-    return inspect.getclosurevars(rule).nonlocals  # type: ignore[arg-type]
+    return inspect.getclosurevars(rule).nonlocals
 
 
 def schema_of_object(

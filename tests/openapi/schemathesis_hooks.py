@@ -1,8 +1,8 @@
 """Sign the requests of schemathesis, and tell it what exists on the platform under test.
 
-The test of the platform sets environment variables: the AWS credentials; ADMIN_API_UUIDS, a JSON
-object with the UUID of something that exists for each path; and ADMIN_API_LOG, a file for the status
-of each response.
+The test of the platform sets environment variables: the AWS credentials; ADMIN_API_URL;
+ADMIN_API_UUIDS, a JSON object with the UUID of something that exists for each path; and
+ADMIN_API_LOG, a file for the status of each response.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,14 +43,15 @@ class SignatureV4(AuthBase):
         return request
 
 
-schemathesis.auth.set_from_requests(SignatureV4())
+schemathesis.auth.set_from_requests(SignatureV4())  # type: ignore[attr-defined]
 
 
 @schemathesis.hook
 def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
     """Add what no schema knows: UUIDs of stored data, names of flows, well-formed SSML.
 
-    The switchboard keeps outbound dialing on, or every later call would be refused.
+    All URLs are on this machine, since the simulator requests them. The switchboard keeps outbound
+    dialing on, or every later call would be refused.
     """
     for path, uuid in json.loads(os.environ["ADMIN_API_UUIDS"]).items():
         for operation in document["paths"][path].values():
@@ -60,6 +62,10 @@ def before_load_schema(_context: Any, document: dict[str, Any]) -> None:
     ssml["pattern"] = r"^<speak>[a-z ]{1,20}</speak>$"
     for body in ("PlaceCall", "Destination"):
         schemas[body]["properties"]["flow"] = {"enum": ["greet", "voicemail"]}
+    address = re.escape(os.environ["ADMIN_API_URL"])
+    schemas["Url"]["pattern"] = f"^{address}/webhooks/(answer|event|recordings)$"
+    for endpoint in ("EndpointWebsocket", "NccoEndpointWebsocket"):
+        schemas[endpoint]["properties"]["uri"]["pattern"] = r"^ws://127\.0\.0\.1:9/[a-z]{0,9}$"
     for spelling in ("dialing", "dialling"):
         del schemas["SwitchboardDocument"]["properties"][spelling]
 
@@ -73,10 +79,8 @@ def after_call(_context: Any, case: Any, response: Any) -> None:
 
 def _renew_used_key(request: PreparedRequest) -> None:
     """Replace a valid Idempotency-Key that was used: a call with it would only be replayed."""
-    key = request.headers.get("Idempotency-Key")
-    if isinstance(key, bytes):
-        key = key.decode("latin-1")
+    key = request.headers.get("Idempotency-Key", "")
     if key in _used_keys:
-        request.headers["Idempotency-Key"] = f"{key[:240]}-{next(_numbers)}"
-    elif key:
+        request.headers["Idempotency-Key"] = f"renewed-{next(_numbers)}"
+    elif re.fullmatch("[!-~]{1,255}", key):
         _used_keys.add(key)

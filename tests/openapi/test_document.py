@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -91,6 +92,15 @@ def test_the_documented_errors_are_those_of_the_exceptions() -> None:
     made = {(one.status, one.code) for one in map(problems.problem, ERRORS)}
     documented = {(one.status, one.code) for codes in CODES.values() for one in codes if one.code}
     assert made == documented
+
+
+def test_the_page_lists_every_error() -> None:
+    page = (generator.ROOT / "docs/admin-api.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([0-9, ]+) \| `(\w+)` \|", page, re.MULTILINE)
+    listed = {(int(status), code) for statuses, code in rows for status in statuses.split(",")}
+    assert listed == {
+        (one.status, one.code) for codes in CODES.values() for one in codes if one.code
+    }
 
 
 def _as_tuple(kinds: Any) -> tuple[type[Exception], ...]:
