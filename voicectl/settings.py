@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voicectl.errors import VoicectlError
+from voicectl.errors import NotConfiguredError, VoicectlError
 from voicekit.e164 import is_number
 
 if TYPE_CHECKING:
@@ -35,7 +35,10 @@ _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<va
 
 @dataclass(frozen=True)
 class UserSettings:
-    """The settings, None where missing; the repr hides the secrets."""
+    """The settings, None where missing; the repr hides the secrets.
+
+    ``local`` means those of the local platform.
+    """
 
     api_key: str | None = None
     api_secret: str | None = field(default=None, repr=False)
@@ -46,6 +49,7 @@ class UserSettings:
     second_number: str | None = None
     uuid: str | None = None
     signature_secret: str | None = field(default=None, repr=False)
+    local: bool = False
 
     def need(self, name: str) -> str:
         """Return a setting by its field name.
@@ -58,7 +62,7 @@ class UserSettings:
         value: str | None = getattr(self, name)
         if value is None:
             variable = _VARIABLES[name]
-            raise VoicectlError(
+            raise (VoicectlError if self.local else NotConfiguredError)(
                 f"{variable} is not set. It is: {WHERE[variable]}. Set it in .env or in the"
                 " environment."
             )
@@ -114,6 +118,7 @@ def of_local(stack: Mapping[str, Any], own: UserSettings) -> UserSettings:
         second_number=own.second_number or stack.get("second_number"),
         uuid=own.uuid,
         signature_secret=stack.get("signature_secret"),
+        local=True,
     )
 
 

@@ -137,7 +137,7 @@ class UnknownRule(Exception):
 
 def kept(rule: Rule) -> Mapping[str, Any]:
     """Return the values that a rule got when it was made."""
-    return inspect.getclosurevars(rule).nonlocals  # type: ignore[arg-type]
+    return inspect.getclosurevars(rule).nonlocals
 
 
 def described(rule: Rule) -> tuple[str, str]:

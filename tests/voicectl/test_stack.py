@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,9 +50,9 @@ async def aws(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> Async
     client.delete_stack(StackName=NAME)
 
 
-def options(**changes: str | bool | None) -> argparse.Namespace:
+def options(**changes: str | bool | None) -> SimpleNamespace:
     defaults: dict[str, object] = {"stack": None, "region": None, "profile": None, "local": False}
-    return argparse.Namespace(**(defaults | changes))
+    return SimpleNamespace(**(defaults | changes))
 
 
 def configured(folder: Path, **values: str) -> Path:

@@ -65,7 +65,7 @@ async def test_a_dry_run_shows_the_request_and_dials_nothing(terminal: CliTermin
     ("words", "error"),
     [
         (("--to", "0770090012", "--flow", "greet"), "is not an E.164 number"),
-        (("--to", CALLEE), "one of the arguments"),
+        (("--to", CALLEE), "Missing option '--flow' / '--ncco' / '--answer-url'"),
         (("--to", CALLEE, "--ncco", "nowhere.json"), "cannot read nowhere.json"),
         (("--to", CALLEE, "--flow", "greet", "--key", "a b"), "visible ASCII"),
     ],
