@@ -1,4 +1,4 @@
-"""Tell callers when the shop is open."""
+"""Announce the opening hours of a shop."""
 
 from voicekit import ncco
 

@@ -150,7 +150,11 @@ class _AdminRequest:
 
     # Calls
 
-    def place(self) -> ApiResponse:
+    def place_call(self) -> ApiResponse:
+        """Place a call at most once for each Idempotency-Key.
+
+        It is never retried. A repeat with the same key and body gets the first response.
+        """
         key = validation.idempotency_key(self._headers.get("idempotency-key"))
         body = self._body()
         placed = place_call.place(
@@ -166,6 +170,7 @@ class _AdminRequest:
         return _placed_response(placed)
 
     def list_calls(self) -> ApiResponse:
+        """List the calls at Vonage, which deletes calls after two days."""
         filters = validation.call_filters(self._query())
         found = self._services.vonage.list_calls(**filters)
         page = {name: found.get(name) for name in ("count", "page_size", "record_index")}
@@ -173,9 +178,15 @@ class _AdminRequest:
         return ApiResponse(200, page | {"calls": [_without_links(call) for call in calls]})
 
     def get_call(self, uuid: str) -> ApiResponse:
+        """Return a call at Vonage, which deletes calls after two days."""
         return ApiResponse(200, _without_links(self._services.vonage.get_call(self._leg(uuid))))
 
     def change_call(self, uuid: str) -> ApiResponse:
+        """Hang up, mute, unmute, earmuff, unearmuff or transfer a call.
+
+        Hanging up a call whose end is stored succeeds. Vonage cannot end a call in its first two
+        seconds, so this retries for up to three seconds.
+        """
         body = self._body()
         action = validation.action(body)
         if action == "transfer":
@@ -228,36 +239,48 @@ class _AdminRequest:
     # Talk, stream and DTMF
 
     def start_talk(self, uuid: str) -> ApiResponse:
+        """Speak a text to a call."""
         talk = validation.talk(self._body())
         return ApiResponse(200, self._services.vonage.start_talk(self._leg(uuid), talk))
 
     def stop_talk(self, uuid: str) -> ApiResponse:
+        """Stop speaking."""
         return ApiResponse(200, self._services.vonage.stop_talk(self._leg(uuid)))
 
     def start_stream(self, uuid: str) -> ApiResponse:
+        """Play audio into a call."""
         stream = validation.stream(self._body())
         return ApiResponse(200, self._services.vonage.start_stream(self._leg(uuid), stream))
 
     def stop_stream(self, uuid: str) -> ApiResponse:
+        """Stop playing audio."""
         return ApiResponse(200, self._services.vonage.stop_stream(self._leg(uuid)))
 
     def send_dtmf(self, uuid: str) -> ApiResponse:
+        """Send DTMF digits into a call."""
         digits = validation.digits(self._body())["digits"]
         return ApiResponse(200, self._services.vonage.send_dtmf(self._leg(uuid), digits))
 
     def subscribe_dtmf(self, uuid: str) -> ApiResponse:
+        """Send each digit that a caller presses to a URL, or to the event webhook."""
         url = validation.dtmf_event_url(self._body(), self._app)
         check_source("event_url", url, self._policy)
         self._services.vonage.subscribe_dtmf(self._leg(uuid), url)
         return ApiResponse(204)
 
     def unsubscribe_dtmf(self, uuid: str) -> ApiResponse:
+        """Stop sending digits."""
         self._services.vonage.unsubscribe_dtmf(self._leg(uuid))
         return ApiResponse(204)
 
     # Stored events and recordings
 
-    def events(self, uuid: str) -> ApiResponse:
+    def get_timeline(self, uuid: str) -> ApiResponse:
+        """Return the legs and stored events of a call, and of the calls in its conversations.
+
+        Pages follow the conversations of the call. Within a page, events are in order of time, and
+        the legs summarize them.
+        """
         cursor = validation.timeline(self._query())
         page: list[CallEvent] = []
         legs: set[str | None] = set()
@@ -282,23 +305,30 @@ class _AdminRequest:
         }
         return ApiResponse(200, body)
 
-    def history(self) -> ApiResponse:
+    def list_history(self) -> ApiResponse:
+        """List the calls that started and completed on a day, oldest first."""
         day, size, cursor = validation.history(self._query())
         page = self._services.records.day(day, size, cursor)
         return ApiResponse(200, {"day": day, "entries": page.entries, "next": page.cursor})
 
-    def voicemails(self) -> ApiResponse:
+    def list_voicemails(self) -> ApiResponse:
+        """List the voicemails stored in a month.
+
+        A page is in order of time. Pages are in no order: read all of them, and sort by `at`.
+        """
         today = datetime.now(UTC).date()
         month, size, cursor = validation.voicemails(self._query(), today)
         page = self._services.records.voicemails(month, size, cursor)
         return ApiResponse(200, {"month": month, "voicemails": page.entries, "next": page.cursor})
 
-    def recording(self, uuid: str) -> ApiResponse:
+    def get_recording(self, uuid: str) -> ApiResponse:
+        """Return short-lived links to a recording and its transcript."""
         return ApiResponse(200, self._services.records.link_to(uuid))
 
     # The switchboard
 
     def get_switchboard(self) -> ApiResponse:
+        """Return the switchboard and its previous version."""
         secret = self._services.switchboard
         previous = secret.previous()
         body = secret.describe(secret.current())
@@ -307,6 +337,7 @@ class _AdminRequest:
         )
 
     def put_switchboard(self) -> ApiResponse:
+        """Replace the switchboard."""
         try:
             text = self._request.body.decode("utf-8")
         except UnicodeDecodeError:
@@ -318,14 +349,17 @@ class _AdminRequest:
     # The request
 
     def _body(self) -> dict[str, Any]:
-        return json_object(self._request.body or b"{}", "the body")
+        body: dict[str, Any] = validation.with_whole_numbers(
+            json_object(self._request.body or b"{}", "the body")
+        )
+        return body
 
     def _query(self) -> dict[str, str]:
         return validation.query(self._request.query)
 
 
 ROUTES: dict[str, Callable[..., ApiResponse]] = {
-    "POST /calls": _AdminRequest.place,
+    "POST /calls": _AdminRequest.place_call,
     "GET /calls": _AdminRequest.list_calls,
     "GET /calls/{uuid}": _AdminRequest.get_call,
     "PUT /calls/{uuid}": _AdminRequest.change_call,
@@ -336,10 +370,10 @@ ROUTES: dict[str, Callable[..., ApiResponse]] = {
     "PUT /calls/{uuid}/dtmf": _AdminRequest.send_dtmf,
     "PUT /calls/{uuid}/input/dtmf": _AdminRequest.subscribe_dtmf,
     "DELETE /calls/{uuid}/input/dtmf": _AdminRequest.unsubscribe_dtmf,
-    "GET /calls/{uuid}/events": _AdminRequest.events,
-    "GET /history": _AdminRequest.history,
-    "GET /voicemails": _AdminRequest.voicemails,
-    "GET /recordings/{uuid}": _AdminRequest.recording,
+    "GET /calls/{uuid}/events": _AdminRequest.get_timeline,
+    "GET /history": _AdminRequest.list_history,
+    "GET /voicemails": _AdminRequest.list_voicemails,
+    "GET /recordings/{uuid}": _AdminRequest.get_recording,
     "GET /switchboard": _AdminRequest.get_switchboard,
     "PUT /switchboard": _AdminRequest.put_switchboard,
 }

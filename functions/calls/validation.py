@@ -21,12 +21,8 @@ if TYPE_CHECKING:
 
     from voicekit.ncco.value_rules import Rule
 
-# Vonage writes the UUID of a leg with dashes or without.
-_UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MAX_PARAMETERS = 20
-_MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
-_CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
+_EXACT = 2**53  # every whole number below is exact as a float
 
 STATUSES = (
     *("started", "ringing", "answered", "machine", "completed", "busy", "cancelled", "failed"),
@@ -93,13 +89,11 @@ def dial_request(body: Mapping[str, Any], app: AppAddress) -> DialRequest:
     ValidationError
         If a field is invalid.
     """
-    _check_fields(
-        body, {**_CALL, "flow": _flow, "to": _one_endpoint, "from": _caller, "ncco": _ncco}
-    )
+    _check_fields(body, CALL)
     if "to" not in body:
         raise ValidationError("to", "is missing")
     endpoint = body["to"][0]
-    request = {name: body[name] for name in _CALL if name in body}
+    request = {name: body[name] for name in _CALL_OPTIONS if name in body}
     request["to"] = [endpoint]
     request |= _from(body, app)
     parameters = {"flow": body["flow"]} if "flow" in body else {}
@@ -124,17 +118,11 @@ def transfer(body: Mapping[str, Any], app: AppAddress) -> DialRequest:
     ValidationError
         If a field is invalid.
     """
-    _check_fields(body, {"action": _any, "destination": _object})
+    _check_fields(body, {"action": _any, "destination": value_rules.as_object})
     if "destination" not in body:
         raise ValidationError("destination", "is missing")
     fields = body["destination"]
-    allowed = {
-        "type": value_rules.one_of("ncco"),
-        "flow": _flow,
-        "url": value_rules.one_url,
-        "ncco": _ncco,
-    }
-    _check_fields(fields, allowed, "destination.")
+    _check_fields(fields, DESTINATION, "destination.")
     source = _ncco_source(fields, "destination.", ("flow", "url", "ncco"))
     destination: dict[str, Any] = {"type": "ncco"}
     if source == "ncco":
@@ -166,17 +154,17 @@ def action(body: Mapping[str, Any]) -> str:
 
 def talk(body: Mapping[str, Any]) -> dict[str, Any]:
     """Validate PUT /calls/{uuid}/talk, and return its body (Voice API reference: startTalk)."""
-    return _media(body, _TALK, "text")
+    return _media(body, TALK, "text")
 
 
 def stream(body: Mapping[str, Any]) -> dict[str, Any]:
     """Validate PUT /calls/{uuid}/stream, and return its body (Voice API: startStream)."""
-    return _media(body, _STREAM, "stream_url")
+    return _media(body, STREAM, "stream_url")
 
 
 def digits(body: Mapping[str, Any]) -> dict[str, Any]:
     """Validate PUT /calls/{uuid}/dtmf, and return its body (Voice API: startDTMF)."""
-    return _media(body, {"digits": value_rules.keys}, "digits")
+    return _media(body, DIGITS, "digits")
 
 
 def dtmf_event_url(body: Mapping[str, Any], app: AppAddress) -> str:
@@ -184,9 +172,19 @@ def dtmf_event_url(body: Mapping[str, Any], app: AppAddress) -> str:
 
     Without `event_url`, it is the event webhook of this application.
     """
-    _check_fields(body, {"event_url": value_rules.one_url})
+    _check_fields(body, DTMF_EVENTS)
     urls: list[str] = body.get("event_url") or [app.webhook("event")]
     return urls[0]
+
+
+def with_whole_numbers(value: Any) -> Any:
+    """Return JSON in which 60.0 is 60: JSON has only one type of number (RFC 8259, section 6)."""
+    if isinstance(value, dict):
+        return {name: with_whole_numbers(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [with_whole_numbers(member) for member in value]
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return int(value) if is_whole else value
 
 
 # Query strings, paths and headers
@@ -218,9 +216,7 @@ def call_filters(query: Mapping[str, str]) -> dict[str, str]:
     ValidationError
         If a parameter is invalid.
     """
-    _check_names(query, _FILTERS)
-    for name, text in query.items():
-        _FILTERS[name](name, text)
+    _check_fields(query, FILTERS)
     return dict(query)
 
 
@@ -232,8 +228,7 @@ def call_uuid(text: str) -> str:
     ValidationError
         If it is not a UUID.
     """
-    if not _UUID.fullmatch(text):
-        raise ValidationError("uuid", "must be 32 hexadecimal digits, with dashes or without")
+    _check(UUID, "uuid", text)
     return text
 
 
@@ -252,8 +247,7 @@ def idempotency_key(text: str | None) -> str:
         raise ValidationError(
             "Idempotency-Key", "is missing; send a new one with each call, such as a UUID"
         )
-    if not _IDEMPOTENCY_KEY.fullmatch(text):
-        raise ValidationError("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+    _check(IDEMPOTENCY_KEY, "Idempotency-Key", text)
     return text
 
 
@@ -265,17 +259,8 @@ def history(query: Mapping[str, str]) -> tuple[str, int, str | None]:
     ValidationError
         If a parameter is invalid.
     """
-    _check_names(query, ("day", "page_size", "cursor"))
-    day = query.get("day", "")
-    try:
-        is_day = date.fromisoformat(day).isoformat() == day
-    except ValueError:
-        is_day = False
-    if not is_day:
-        raise ValidationError("day", "must be a day such as 2026-01-31 (UTC)")
-    size = query.get("page_size", "100")
-    _whole_number("page_size", size, 1, 1000)
-    return day, int(size), _cursor(query)
+    _check_fields({"day": "", **query}, HISTORY)
+    return query["day"], int(query.get("page_size", "100")), query.get("cursor")
 
 
 def voicemails(query: Mapping[str, str], today: date) -> tuple[str, int, str | None]:
@@ -288,13 +273,9 @@ def voicemails(query: Mapping[str, str], today: date) -> tuple[str, int, str | N
     ValidationError
         If a parameter is invalid.
     """
-    _check_names(query, ("month", "page_size", "cursor"))
+    _check_fields(query, VOICEMAILS)
     month = query.get("month", today.isoformat()[:7])
-    if not _MONTH.fullmatch(month):
-        raise ValidationError("month", "must be a month such as 2026-01 (UTC)")
-    size = query.get("page_size", "50")
-    _whole_number("page_size", size, 1, 100)
-    return month, int(size), _cursor(query)
+    return month, int(query.get("page_size", "50")), query.get("cursor")
 
 
 def timeline(query: Mapping[str, str]) -> str | None:
@@ -305,26 +286,15 @@ def timeline(query: Mapping[str, str]) -> str | None:
     ValidationError
         If a parameter is invalid.
     """
-    _check_names(query, ("cursor",))
-    return _cursor(query)
-
-
-def _cursor(query: Mapping[str, str]) -> str | None:
-    cursor = query.get("cursor")
-    if cursor is not None and not _CURSOR.fullmatch(cursor):
-        raise ValidationError("cursor", "must be the `next` of an earlier page")
-    return cursor
+    _check_fields(query, TIMELINE)
+    return query.get("cursor")
 
 
 # Rules of single fields
 
 
 def _any(_where: str, _value: object) -> None:
-    """Allow a value that was checked before."""
-
-
-def _object(where: str, value: object) -> None:
-    value_rules.as_object(where, value)
+    """Allow a value that is checked elsewhere."""
 
 
 def _flow(where: str, value: object) -> None:
@@ -343,45 +313,81 @@ def _ncco(where: str, value: object) -> None:
 
 def _caller(where: str, value: Any) -> None:
     value_rules.as_object(where, value)
-    _check_fields(
-        value,
-        {"type": value_rules.one_of("phone"), "number": value_rules.phone_number},
-        f"{where}.",
-    )
-    for name in ("type", "number"):
+    _check_fields(value, CALLER, f"{where}.")
+    for name in CALLER:
         if name not in value:
             value_rules.fail(f"{where}.{name}", "is missing")
 
 
 # Endpoints as the Voice API writes them; NCCOs write some options differently.
-_ENDPOINTS = {
+ENDPOINTS = {
     "phone": ("number", "dtmfAnswer", "shaken"),
     "sip": ("uri", "headers", "standard_headers"),
     "websocket": ("uri", "content-type", "headers", "authorization"),
     "vbc": ("extension",),
     "app": ("user",),
 }
-
-
-def _one_endpoint(where: str, value: Any) -> None:
-    value_rules.array(_endpoint, 1, 1)(where, value)
+NCCO_NAMES = {"standard_headers": "standardHeaders"}
 
 
 def _endpoint(where: str, value: Any) -> None:
     value_rules.as_object(where, value)
-    value_rules.one_of(*_ENDPOINTS)(f"{where}.type", value.get("type"))
-    _check_names(value, ("type", *_ENDPOINTS[value["type"]]), f"{where}.")
+    value_rules.one_of(*ENDPOINTS)(f"{where}.type", value.get("type"))
+    _check_names(value, ("type", *ENDPOINTS[value["type"]]), f"{where}.")
     rules.endpoint(where, _ncco_endpoint(value))
 
 
 def _ncco_endpoint(endpoint: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        {"standard_headers": "standardHeaders"}.get(name, name): value
-        for name, value in endpoint.items()
-    }
+    return {NCCO_NAMES.get(name, name): value for name, value in endpoint.items()}
 
 
-_CALL: dict[str, Rule] = {
+def _matching(pattern: str, allowed: str) -> Rule:
+    """Return a rule for text from a path, a query string or a header."""
+
+    def rule(where: str, value: Any) -> None:
+        if not re.fullmatch(pattern, value):
+            value_rules.fail(where, f"must be {allowed}")
+
+    return rule
+
+
+def _whole_text(low: int, high: int) -> Rule:
+    """Return a rule for a whole number in a query string."""
+
+    def rule(where: str, value: Any) -> None:
+        if not re.fullmatch("[0-9]{1,10}", value) or not low <= int(value) <= high:
+            value_rules.fail(where, f"must be a whole number between {low} and {high}")
+
+    return rule
+
+
+def _day(where: str, value: Any) -> None:
+    try:
+        is_day = date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        is_day = False
+    if not is_day:
+        value_rules.fail(where, "must be a day such as 2026-01-31 (UTC)")
+
+
+def _time(where: str, value: Any) -> None:
+    try:
+        datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        value_rules.fail(where, "must be a time such as 2026-01-31T00:00:00Z")
+
+
+# What each route takes. docs/openapi.json is generated from these tables.
+
+# Vonage writes the UUID of a leg with dashes or without.
+UUID = _matching(
+    "[0-9A-Fa-f]{8}-?(?:[0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}",
+    "32 hexadecimal digits, with dashes or without",
+)
+IDEMPOTENCY_KEY = _matching(r"[\x21-\x7e]{1,255}", "1 to 255 visible ASCII characters")
+_CURSOR = _matching("[A-Za-z0-9_-]{1,2000}", "the `next` of an earlier page")
+
+_CALL_OPTIONS: dict[str, Rule] = {
     "answer_url": value_rules.one_url,
     "answer_method": value_rules.one_of("GET", "POST"),
     "random_from_number": value_rules.flag,
@@ -390,8 +396,25 @@ _CALL: dict[str, Rule] = {
     "length_timer": value_rules.whole(1, 86400, "seconds"),
     "ringing_timer": value_rules.whole(1, 120, "seconds"),
 }
+CALLER: dict[str, Rule] = {
+    "type": value_rules.one_of("phone"),
+    "number": value_rules.phone_number,
+}
+CALL: dict[str, Rule] = {
+    "to": value_rules.array(_endpoint, 1, 1),
+    "from": _caller,
+    "flow": _flow,
+    "ncco": _ncco,
+    **_CALL_OPTIONS,
+}
+DESTINATION: dict[str, Rule] = {
+    "type": value_rules.one_of("ncco"),
+    "flow": _flow,
+    "url": value_rules.one_url,
+    "ncco": _ncco,
+}
 _LOOP = value_rules.whole(0, value_rules.LARGEST_WHOLE)
-_TALK: dict[str, Rule] = {
+TALK: dict[str, Rule] = {
     "text": spoken,
     "language": value_rules.language,
     "style": value_rules.whole(0, value_rules.LARGEST_WHOLE),
@@ -399,39 +422,29 @@ _TALK: dict[str, Rule] = {
     "loop": _LOOP,
     "level": value_rules.number(-1, 1),
 }
-_STREAM: dict[str, Rule] = {
+STREAM: dict[str, Rule] = {
     "stream_url": value_rules.one_url,
     "loop": _LOOP,
     "level": value_rules.number(-1, 1),
 }
-
-
-def _choice(name: str, text: str, *choices: str) -> None:
-    if text not in choices:
-        raise ValidationError(name, f"must be one of {', '.join(choices)}")
-
-
-def _whole_number(name: str, text: str, low: int, high: int) -> None:
-    if not re.fullmatch("[0-9]{1,10}", text) or not low <= int(text) <= high:
-        raise ValidationError(name, f"must be a whole number between {low} and {high}")
-
-
-def _time(name: str, text: str) -> None:
-    try:
-        datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ValidationError(name, "must be a time such as 2026-01-31T00:00:00Z") from None
-
-
-_FILTERS: dict[str, Any] = {
-    "status": lambda name, text: _choice(name, text, *STATUSES),
+DIGITS: dict[str, Rule] = {"digits": value_rules.keys}
+DTMF_EVENTS: dict[str, Rule] = {"event_url": value_rules.one_url}
+FILTERS: dict[str, Rule] = {
+    "status": value_rules.one_of(*STATUSES),
     "date_start": _time,
     "date_end": _time,
-    "page_size": lambda name, text: _whole_number(name, text, 1, 100),
-    "record_index": lambda name, text: _whole_number(name, text, 0, 1_000_000_000),
-    "order": lambda name, text: _choice(name, text, "asc", "desc"),
-    "conversation_uuid": lambda name, text: _check(value_rules.conversation_id, name, text),
+    "page_size": _whole_text(1, 100),
+    "record_index": _whole_text(0, 1_000_000_000),
+    "order": value_rules.one_of("asc", "desc"),
+    "conversation_uuid": value_rules.conversation_id,
 }
+HISTORY: dict[str, Rule] = {"day": _day, "page_size": _whole_text(1, 1000), "cursor": _CURSOR}
+VOICEMAILS: dict[str, Rule] = {
+    "month": _matching("[0-9]{4}-(?:0[1-9]|1[0-2])", "a month such as 2026-01 (UTC)"),
+    "page_size": _whole_text(1, 100),
+    "cursor": _CURSOR,
+}
+TIMELINE: dict[str, Rule] = {"cursor": _CURSOR}
 
 
 # Checks of several fields

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.accessibility import RULES
 from tests.browser.conftest import watch
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ pytestmark = [
 ]
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
+class SiteHandler(http.server.SimpleHTTPRequestHandler):
     """Serves files without writing a log."""
 
     def log_message(self, *args: object) -> None: ...
@@ -58,7 +60,7 @@ def site_address() -> Iterator[str]:
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     assert "WARNING -" not in output, output
-    handler = functools.partial(QuietHandler, directory=str(SITE))
+    handler = functools.partial(SiteHandler, directory=str(SITE))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -132,12 +134,14 @@ async def test_a_picture_has_the_colors_of_the_page(pages: Page) -> None:
     )
 
 
-async def test_drawings_are_drawn_with_readable_text(pages: Page) -> None:
+async def test_a_wide_drawing_has_a_full_size_with_readable_text(pages: Page) -> None:
     await pages.goto("/architecture.html")
     drawings = pages.locator(".drawing svg")
     await expect(drawings).to_have_count(3)
     label = drawings.first.get_by_text("DynamoDB: events")
     await expect(label).to_be_attached()
+    await pages.get_by_role("button", name="Full size").first.click()
+    await expect(pages.get_by_role("button", name="Fit to the page")).to_be_visible()
     box = await label.bounding_box()
     assert box is not None
     assert box["height"] >= 16
@@ -149,6 +153,23 @@ async def test_the_search_finds_a_page(pages: Page) -> None:
     await pages.get_by_placeholder("Search").press_sequentially("dead-letter")
     results = pages.locator(".md-search-result__link")
     await expect(results.filter(has_text="Operate").first).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["index", "start", "architecture"])
+async def test_axe_finds_nothing_but_two_names_of_the_theme(pages: Page, address: str) -> None:
+    await pages.goto(f"/{address}.html")
+    if address == "architecture":
+        await expect(pages.locator(".drawing svg")).to_have_count(3)
+    # The theme's search dialog and navigation, which have no names of their own.
+    names = {name: {"enabled": False} for name in ("aria-dialog-name", "landmark-unique")}
+    options = {"runOnly": RULES, "resultTypes": ["violations"], "rules": names}
+    results = await Axe().run(pages, options=options)
+    found = [
+        f"{one['id']}: {node['html']}"
+        for one in results.response["violations"]
+        for node in one["nodes"]
+    ]
+    assert found == []
 
 
 async def test_code_that_a_page_links_is_a_page(pages: Page) -> None:

@@ -26,7 +26,11 @@ def pages_of(part: Any) -> list[str]:
 
 def test_every_page_is_once_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text()
-    navigation = pages_of(yaml.load(text, ConfigurationLoader)["nav"])
+    navigation = [
+        page
+        for page in pages_of(yaml.load(text, ConfigurationLoader)["nav"])
+        if not page.startswith("source/")  # shows a file that is not a page
+    ]
     docs = ROOT / "docs"
     # docs/site/hooks.py appends the decisions; `make docs` fails if a page is left out.
     shown = [page.relative_to(docs).as_posix() for page in docs.glob("*.md")]

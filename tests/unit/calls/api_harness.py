@@ -14,16 +14,18 @@ import requests
 from requests.adapters import BaseAdapter
 
 from calls.idempotency import IdempotencyStore
-from calls.routes import Services, make_handler
+from calls.routes import ROUTES, Services, make_handler
 from calls.settings import from_environment
 from calls.switchboard_secret import SwitchboardSecret
 from dispatch.flow_runner import flow_names
-from local.aws.template import read
+from local.aws import template
 from records.event import event_item, parse_event
 from records.reader import RecordReader
+from tests.openapi.conformance import check_exchange
 from tests.support.context import FakeLambdaContext
 from tests.support.environment import stack
 from tests.support.gateway_events import DOMAIN, http_event
+from voicekit.webhook import read
 from vonage_client import VoiceClient
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ PLACED = {
     "status": "started",
     "direction": "outbound",
     "conversation_uuid": CONVERSATION,
+}
+VONAGE_CALL = PLACED | {
+    "to": {"type": "phone", "number": NUMBER},
+    "from": {"type": "phone", "number": "447700900000"},
 }
 NOON = 1_800_000_000.0
 
@@ -84,7 +90,11 @@ class FakeVoiceApi(BaseAdapter):
             return result
         if request.method == "POST":
             return vonage_response(201, PLACED)
-        return vonage_response(204) if request.method == "PUT" else vonage_response(200, {})
+        if path.endswith(("/talk", "/stream")) or re.fullmatch(".*/calls/[^/]*/dtmf", path):
+            return vonage_response(200, {"message": "Accepted", "uuid": LEG})
+        return (
+            vonage_response(200, VONAGE_CALL) if request.method == "GET" else vonage_response(204)
+        )
 
     def close(self) -> None:
         """Do nothing."""
@@ -233,12 +243,14 @@ class ApiHarness:
         return self.invoke(event)
 
     def invoke(self, event: dict[str, Any]) -> HarnessResponse:
-        """Invoke the function with an event."""
+        """Invoke the function with an event, and compare the response with docs/openapi.json."""
         result = self._handler(event, FakeLambdaContext())
-        text = result["body"]
-        return HarnessResponse(
-            result["statusCode"], result["headers"], json.loads(text) if text else None, text
-        )
+        status, headers, text = result["statusCode"], result["headers"], result["body"]
+        if event.get("routeKey") in ROUTES:
+            headers_in_lower_case = {name.lower(): value for name, value in headers.items()}
+            sent = read(event).body if status < 300 else None
+            check_exchange(event["routeKey"], sent, status, headers_in_lower_case, text)
+        return HarnessResponse(status, headers, json.loads(text) if text else None, text)
 
     def place(self, key: str | None = None, **changes: Any) -> HarnessResponse:
         """Place a call; a field that is None is left out."""
@@ -301,7 +313,7 @@ class ApiHarness:
 
 @functools.cache
 def _table_properties() -> dict[str, Any]:
-    resource = read(ROOT / "template.yaml", "eu-west-2", {}, {}).resources["EventsTable"]
+    resource = template.read(ROOT / "template.yaml", "eu-west-2", {}, {}).resources["EventsTable"]
     names = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes")
     return {name: resource["Properties"][name] for name in names}
 

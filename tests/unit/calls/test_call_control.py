@@ -8,7 +8,14 @@ import pytest
 import requests
 from botocore.exceptions import ReadTimeoutError
 
-from tests.unit.calls.api_harness import BASE_URL, CONVERSATION, LEG, VonageRequest, vonage_response
+from tests.unit.calls.api_harness import (
+    BASE_URL,
+    CONVERSATION,
+    LEG,
+    VONAGE_CALL,
+    VonageRequest,
+    vonage_response,
+)
 
 if TYPE_CHECKING:
     from tests.unit.calls.api_harness import ApiHarness
@@ -213,7 +220,7 @@ def test_an_unexpected_error_reveals_nothing(
 
 
 def test_a_call_is_returned_without_links(api: ApiHarness) -> None:
-    call = {"uuid": LEG, "status": "answered", "conversation_uuid": CONVERSATION}
+    call = VONAGE_CALL | {"status": "answered"}
     api.vonage.next_results = [
         vonage_response(200, call | {"_links": {"self": {"href": "/v1/calls/x"}}})
     ]
@@ -221,7 +228,7 @@ def test_a_call_is_returned_without_links(api: ApiHarness) -> None:
 
 
 def test_calls_are_listed_by_the_filters(api: ApiHarness) -> None:
-    call = {"uuid": LEG, "status": "completed"}
+    call = VONAGE_CALL | {"status": "completed"}
     page = {"count": 1, "page_size": 5, "record_index": 0, "_links": {}}
     api.vonage.next_results = [
         vonage_response(200, page | {"_embedded": {"calls": [call | {"_links": {}}]}})

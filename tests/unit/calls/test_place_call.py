@@ -60,6 +60,25 @@ def test_an_inline_ncco_is_sent_unchanged(api: ApiHarness) -> None:
     assert "answer_url" not in sent
 
 
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(api: ApiHarness) -> None:
+    to = [{"type": "phone", "number": NUMBER}]
+    ncco = [{"action": "talk", "text": "Hello", "loop": 2.0, "level": 0.5}]
+    body = {"to": to, "ncco": ncco, "length_timer": 60.0}
+    assert api.send("POST", "/calls", body, key="k").status == 201
+    sent = api.vonage.requests[0].body
+    assert repr((sent["length_timer"], sent["ncco"][0]["loop"])) == "(60, 2)"
+    assert sent["ncco"][0]["level"] == 0.5
+    repeat = api.send("POST", "/calls", body | {"length_timer": 60}, key="k")
+    assert repeat.headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.parametrize("number", ["1e999", "1e300", "60.5", "-0.5"])
+def test_a_number_that_is_not_whole_is_refused(api: ApiHarness, number: str) -> None:
+    body = f'{{"to": [{{"type": "phone", "number": "{NUMBER}"}}], "length_timer": {number}}}'
+    response = api.send("POST", "/calls", body.encode(), key="k")
+    assert (response.status, response.body["field"]) == (400, "length_timer")
+
+
 def test_an_answer_url_of_this_application_keeps_its_method(api: ApiHarness) -> None:
     url = [f"{BASE_URL}/webhooks/answer?flow=voicemail"]
     assert api.place(flow=None, answer_url=url, answer_method="POST").status == 201
