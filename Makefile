@@ -15,13 +15,15 @@ SAM_VENV := .venv-sam
 # The scanners have their own environment too: they pin other versions of the project's packages.
 SCAN_VENV := .venv-scan
 SCAN := $(SCAN_VENV)/bin/python -m tests.scans
+# The documentation site has its own environment, which nothing else needs.
+DOCS_VENV := .venv-docs
 # Vonage's packages for Node, which only the tests of the simulator use.
 SDK := .sdk
 sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
+.PHONY: help install demo up sam-local docs dist test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
 help: ## list all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +63,38 @@ $(SAM_VENV)/.installed: pyproject.toml constraints-sam.txt
 
 sam-local: install $(SAM_VENV)/.installed ## serve the API in Lambda's runtime image with sam local (Docker)
 	@$(RUN) -m local.sam
+
+$(DOCS_VENV)/.installed: pyproject.toml constraints-docs.txt docs/site/package.json
+	@command -v npm >/dev/null || { echo "error: no npm on the PATH; install Node.js 20 or later" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "error: no Python on the PATH; install Python 3.11 or later" >&2; exit 1; }
+	@test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
+	@echo "installing MkDocs and Mermaid into $(DOCS_VENV) (half a minute, once)"
+	@$(DOCS_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
+	@$(DOCS_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --group docs --constraint constraints-docs.txt
+	@cp docs/site/package.json $(DOCS_VENV)
+	@npm install --prefix $(DOCS_VENV) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(DOCS_VENV)/.installed ## build the documentation as a site into .site
+	@$(DOCS_VENV)/bin/python -m mkdocs build --quiet --strict
+	@echo "built .site/index.html"
+
+VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+# The output of `sam build`, apart from that of a developer.
+BUILT := .aws-sam/dist
+
+dist: export SAM_CLI_TELEMETRY := 0
+dist: install docs $(SAM_VENV)/.installed ## build what a release has into dist: wheels, documentation, built application
+	@rm -rf dist $(BUILT)
+	@mkdir -p dist $(BUILT)
+	@$(PIP) wheel --no-deps --wheel-dir dist . ./simulator
+	@$(SAM_VENV)/bin/sam build --config-env production --build-dir $(BUILT) >$(BUILT).log 2>&1 || { cat $(BUILT).log >&2; exit 1; }
+	@cp samconfig.toml $(BUILT)
+	@cd $(BUILT) && "$(CURDIR)/$(RUN)" -m zipfile -c "$(CURDIR)/dist/vonage-voice-sam-$(VERSION).zip" .
+	@cd .site && "$(CURDIR)/$(RUN)" -m zipfile -c "$(CURDIR)/dist/documentation-$(VERSION).zip" .
+	@$(RUN) -m pytest -q tests/repository/test_release.py
+	@ls dist
 
 test: install ## run the core tests; no Docker or browser needed
 	$(RUN) -m pytest -n auto
@@ -124,6 +158,7 @@ scan: install $(SCAN_VENV)/.installed ## run checkov, bandit, pip-audit, and the
 	$(SCAN) checkov $(SCAN_VENV)/template.json
 	$(SCAN) bandit functions simulator/vonage_simulator local voicectl
 	$(SCAN) audit constraints.txt
+	$(SCAN) policy docs/examples/deployer_policy.json
 	@echo "$(SCAN) secrets (every file)"
 	@git ls-files --cached --others --exclude-standard -z | xargs -0 $(SCAN) secrets
 	$(RUN) -m pytest -q tests/scans
@@ -135,13 +170,15 @@ format: install ## format the code with ruff
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## update the pinned versions of all dependencies
+constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed $(DOCS_VENV)/.installed ## update the pinned versions of all dependencies
 	@{ sed -n '/^#/p' constraints.txt; $(RUN) -m pip freeze --exclude-editable; } > constraints.new
 	@mv constraints.new constraints.txt
 	@{ sed -n '/^#/p' constraints-sam.txt; $(SAM_VENV)/bin/python -m pip freeze; } > constraints.new
 	@mv constraints.new constraints-sam.txt
 	@{ sed -n '/^#/p' constraints-scan.txt; $(SCAN_VENV)/bin/python -m pip freeze; } > constraints.new
 	@mv constraints.new constraints-scan.txt
+	@{ sed -n '/^#/p' constraints-docs.txt; $(DOCS_VENV)/bin/python -m pip freeze; } > constraints.new
+	@mv constraints.new constraints-docs.txt
 	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --target .local/pins \
 		--group bench-boto3-powertools --group bench-fastapi-sdk --group bench-runtime --constraint constraints-bench.txt
 	@{ sed -n '/^#/p' constraints-bench.txt; $(SAM_VENV)/bin/python -m pip freeze --path .local/pins; } > constraints.new
@@ -149,4 +186,4 @@ constraints: install $(SAM_VENV)/.installed $(SCAN_VENV)/.installed ## update th
 	@mv constraints.new constraints-bench.txt
 
 clean: ## remove everything built or installed
-	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(SDK) .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(SAM_VENV) $(SCAN_VENV) $(DOCS_VENV) $(SDK) .aws-sam .site dist .local .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -78,9 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         default=1.0,
         help="speed of the simulator's clock (default: %(default)s)",
     )
-    parser.add_argument(
-        "--calibration", type=Path, help="file written by `python -m voicectl capture`"
-    )
+    parser.add_argument("--calibration", type=Path, help="file written by `voicectl capture`")
     parser.add_argument("--region", default="eu-west-1", help="AWS region (default: %(default)s)")
     parser.add_argument(
         "--root", type=Path, default=Path(), help="folder of template.yaml (default: this folder)"

@@ -78,7 +78,7 @@ class PlatformOptions:
     seed
         The seed of the simulator's random numbers.
     calibration
-        A file with measurements of a real call, from ``python -m voicectl capture``.
+        A file with measurements of a real call, from ``voicectl capture``.
     region
         The AWS region.
     parameters
@@ -515,7 +515,7 @@ def describe(
         },
         **{key: values[name] for key, name in numbers.items() if name in values},
         **{key: stack.outputs[name] for key, name in outputs.items() if name in stack.outputs},
-        # As in CloudFormation, for `python -m voicectl --local`.
+        # As in CloudFormation, for `voicectl --local`.
         "outputs": stack.outputs,
         "parameters": values,
     }

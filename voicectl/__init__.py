@@ -1,1 +1,1 @@
-"""The command that links a stack to Vonage, checks it and operates it: ``python -m voicectl``."""
+"""The command that links a stack to Vonage, checks it and operates it: ``voicectl``."""

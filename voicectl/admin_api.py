@@ -280,7 +280,7 @@ def _meaning(status: int, body: dict[str, Any], key: str | None, pause: float) -
     if status == 409 and "state" in body:
         return (
             "It is unknown whether the call with this key was placed, and it was not dialed again."
-            f" Check with `python -m voicectl calls --since {body.get('since')}`;"
+            f" Check with `voicectl calls --since {body.get('since')}`;"
             " if the call is not listed, place it with a new key."
         )
     if status == 403:
@@ -319,7 +319,7 @@ def _forbidden(detail: str, body: dict[str, Any]) -> str:
         )
     return (
         "AWS denied the request. Your AWS identity needs execute-api:Invoke on this API, and this"
-        " machine's clock and the region must be right. `python -m voicectl doctor` checks them."
+        " machine's clock and the region must be right. `voicectl doctor` checks them."
     )
 
 
@@ -339,10 +339,10 @@ def _other(status: int, detail: str, key: str | None) -> str:
         ),
         502: (
             f"Vonage could not be reached, or rejected the stack's key: {detail}."
-            " Run `python -m voicectl doctor` to find out why; a new call needs a new key."
+            " Run `voicectl doctor` to find out why; a new call needs a new key."
         ),
         504: (
-            f"{detail}. Check with `python -m voicectl calls`"
+            f"{detail}. Check with `voicectl calls`"
             f"{f', or run the command again with --key {key}' if key else ''}."
         ),
     }

@@ -9,7 +9,7 @@ import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicectl import stack_secrets
-from voicectl.errors import AccountApiError, VoicectlError
+from voicectl.errors import AccountApiError, NotConfiguredError
 from voicectl.output import Change
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ def needed_id(context: Context) -> str:
 
     Raises
     ------
-    VoicectlError
+    NotConfiguredError
         If there is none yet.
     """
     found = id_of(context)
     if found is None:
-        raise VoicectlError("the stack has no Vonage application yet. Run `python -m voicectl up`.")
+        raise NotConfiguredError("the stack has no Vonage application yet. Run `voicectl up`.")
     return found
 
 

@@ -1,54 +1,49 @@
-"""Arguments and helpers of commands that act on a call; argument types for all commands."""
+"""Arguments and helpers of commands that act on a call; types of arguments for all commands."""
 
 from __future__ import annotations
 
-import argparse
 import json
+import math
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl.admin_api import admin_api
 from voicectl.errors import VoicectlError
+from voicectl.vonage_calls import find_call
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from voicectl.context import Context
 
 _UUID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_PREFIX = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,27}", re.IGNORECASE)
+_EXPECTED = "expected 32 hex digits, with or without dashes, or the first eight of them or more"
 
 
-def add_call_argument(parser: argparse.ArgumentParser) -> None:
-    """Add the UUID of a call to a command's arguments."""
-    parser.add_argument(
-        "uuid",
-        nargs="?",
-        type=_leg,
-        metavar="UUID",
-        help="the UUID of the call (default: the setting UUID)",
-    )
-
-
-def resolve_call(options: argparse.Namespace, context: Context) -> str:
-    """Return the UUID from the arguments, or from the setting UUID.
+def resolve_call(options: SimpleNamespace, context: Context) -> str:
+    """Return the UUID from the arguments, or from the setting CALL_UUID; complete a prefix.
 
     Raises
     ------
     VoicectlError
-        If there is neither, or the setting is not a UUID.
+        If there is neither, the setting is not a UUID, or a prefix has no match or several.
     """
-    if options.uuid is not None:
-        return str(options.uuid)
-    uuid = context.settings.need("uuid")
-    if not _UUID.fullmatch(uuid):
-        raise VoicectlError(
-            "the setting UUID is not a call UUID: expected 32 hex digits, with or without dashes"
-        )
-    return uuid
+    uuid = str(options.uuid or context.settings.need("uuid"))
+    if _UUID.fullmatch(uuid):
+        return uuid
+    if not _PREFIX.fullmatch(uuid):
+        raise VoicectlError(f"CALL_UUID is not a call UUID: {_EXPECTED}")
+    return find_call(admin_api(context), uuid, datetime.fromtimestamp(context.now(), UTC).date())
 
 
 def send_command(
-    options: argparse.Namespace,
+    options: SimpleNamespace,
     context: Context,
     method: str,
     part: str,
@@ -83,20 +78,20 @@ def print_dry_run(context: Context, method: str, path: str, body: dict[str, Any]
 
 
 def json_file(text: str) -> Any:
-    """Return the JSON in a file, for argparse; ``-`` is standard input.
+    """Return the JSON in a file, as a click type; ``-`` is standard input.
 
     Raises
     ------
-    argparse.ArgumentTypeError
+    click.BadParameter
         If it cannot be read, is not JSON, or has a duplicate key, of which one would be lost.
     """
     try:
         content = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")
         return json.loads(content, object_pairs_hook=_unique_keys)
     except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot read {text}: {error.strerror}") from None
+        raise click.BadParameter(f"cannot read {text}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise argparse.ArgumentTypeError(f"{text} is not valid JSON: {error}") from None
+        raise click.BadParameter(f"{text} is not valid JSON: {error}") from None
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -109,46 +104,53 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def ncco(text: str) -> list[Any]:
-    """Return the NCCO in a file, for argparse; ``-`` is standard input.
+    """Return the NCCO in a file, as a click type; ``-`` is standard input.
 
     The API validates its actions.
 
     Raises
     ------
-    argparse.ArgumentTypeError
+    click.BadParameter
         If it cannot be read, or is not a JSON array.
     """
     value = json_file(text)
     if not isinstance(value, list):
-        raise argparse.ArgumentTypeError(f"{text} is not an NCCO: expected an array of actions")
+        raise click.BadParameter(f"{text} is not an NCCO: expected an array of actions")
     return value
 
 
-def level(text: str) -> float:
-    """Return an audio level, for argparse (Voice API reference: level)."""
-    try:
-        level = float(text)
-    except ValueError:
-        level = 2.0
-    if not -1 <= level <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a level: expected -1 to 1")
-    return level
+class FloatRange(click.FloatRange):
+    """Numbers in a range; NaN is in none."""
 
-
-def int_in_range(low: int, high: int) -> Any:
-    """Return a parser of whole numbers in a range, for argparse."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
+    def convert(self, value: Any, *where: Any) -> float:
+        """Return the number."""
+        number: float = super().convert(value, *where)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", *where)
+        return number
 
 
 def _leg(text: str) -> str:
-    if not _UUID.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a call UUID: expected 32 hex digits, with or without dashes"
-        )
+    if not _PREFIX.fullmatch(text) and not _UUID.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is not a call UUID: {_EXPECTED}")
     return text
+
+
+call_argument = click.argument(
+    "uuid",
+    required=False,
+    type=_leg,
+    metavar="[UUID]",
+    help="the UUID of the call, or its first eight digits (default: the setting CALL_UUID)",
+)
+ncco_option = click.option(
+    "--ncco", type=ncco, metavar="FILE", help="run the NCCO in this file; - is standard input"
+)
+flow_option = click.option("--flow", metavar="NAME", help="run this flow of the stack")
+loop_option = click.option(
+    "--loop", type=click.IntRange(0), metavar="N", help="number of repetitions; 0 is endless"
+)
+level_option = click.option(
+    "--level", type=FloatRange(-1, 1), metavar="N", help="volume, from -1 to 1"
+)
+"""Arguments and options of several commands (Voice API reference: talk, stream)."""

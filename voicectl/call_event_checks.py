@@ -149,8 +149,7 @@ def dead_letters(stack: DeployedStack) -> Iterator[CheckResult]:
             yield CheckResult(
                 "dead-letter queues",
                 "warn",
-                f"about {waiting} messages from {queue.name}. Run `python -m voicectl redrive` to"
-                " see why.",
+                f"about {waiting} messages from {queue.name}. Run `voicectl redrive` to see why.",
             )
     if not any_found:
         yield CheckResult("dead-letter queues", "ok", "empty")

@@ -1,15 +1,25 @@
 """Errors that end a command with one line of text.
 
 VoicectlError
-  AccountApiError   Vonage's Application or Numbers API failed (`voicectl.vonage_account`)
-  AdminApiError     the admin API returned an error (`voicectl.admin_api`)
+  NotConfiguredError   a stack, an account or a setting is missing
+  AccountApiError      Vonage's Application or Numbers API failed (`voicectl.vonage_account`)
+  AdminApiError        the admin API returned an error (`voicectl.admin_api`)
 """
 
 from __future__ import annotations
 
+WITHOUT_ACCOUNT = "Without any account, run `make up` in a checkout, and pass --local."
+
 
 class VoicectlError(Exception):
     """The command cannot continue; the text tells the user why and what to do."""
+
+
+class NotConfiguredError(VoicectlError):
+    """A stack, an account or a setting is missing; ``text`` names the next step."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text} {WITHOUT_ACCOUNT}")
 
 
 class AccountApiError(VoicectlError):

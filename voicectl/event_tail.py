@@ -153,7 +153,7 @@ def restore_command(saved: Mapping[str, Any]) -> str:
     where = (
         " --local" if saved["local"] else f" --stack {saved['stack']} --region {saved['region']}"
     )
-    return f"python -m voicectl{where} restore"
+    return f"voicectl{where} restore"
 
 
 def _policy(queue_arn: str, rule_arn: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 # would obey them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLAIN_WIDTH = 4000  # columns, so that lines in a pipe do not wrap
+_TEXT_WIDTH = 30  # columns of a terminal that are enough for a text with blanks, which can wrap
+_GAP = 2  # columns of a terminal between those of a table
 
 
 class Change(NamedTuple):
@@ -87,18 +90,45 @@ class Output:
         else:
             self._err.print(Text(f"error: {_harmless(text)}", style="bold red"), soft_wrap=True)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Write a table, tab-separated in a pipe; nothing with ``--json``."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        least_important: Sequence[str] = (),
+    ) -> None:
+        """Write a table, tab-separated in a pipe; nothing with ``--json``.
+
+        No word is cut, so that each identifier can be copied.
+
+        Parameters
+        ----------
+        columns, rows
+            The headings, and the values.
+        least_important
+            The columns that a narrow terminal leaves out, the first one first.
+        """
         if self.json:
             return
+        cells = [[_cell(one) for one in row] for row in (columns, *rows)]
         if not self._out.is_terminal:
-            for row in (columns, *rows):  # not through rich, which replaces tabs with spaces
-                self._out.file.write("\t".join(_cell(one) for one in row) + "\n")
+            for row in cells:  # not through rich, which replaces tabs with spaces
+                self._out.file.write("\t".join(row) + "\n")
             return
-        drawn = Table(*columns, box=None, header_style="bold", pad_edge=False)
-        for row in rows:
-            drawn.add_row(*(Text(_cell(one)) for one in row))
-        self._out.print(drawn)
+        shown = dict(zip(columns, zip(*cells, strict=True), strict=True))
+        left_out = []
+        for name in least_important:
+            if sum(map(_width, shown.values())) + _GAP * (len(shown) - 1) <= self._out.width:
+                break
+            del shown[name]
+            left_out.append(name)
+        drawn = Table(box=None, header_style="bold", pad_edge=False)
+        for name, column in shown.items():
+            drawn.add_column(name, min_width=_longest_word(column))
+        for values in list(zip(*shown.values(), strict=True))[1:]:
+            drawn.add_row(*map(Text, values))
+        self._out.print(drawn, crop=False)
+        if left_out:
+            self.line(f"left out, since the terminal is narrow: {', '.join(left_out)}", "dim")
 
     def changes(self, changes: Sequence[Change]) -> None:
         """Write one line for each change: ``what: old → new``."""
@@ -156,6 +186,15 @@ def _console(stream: Any) -> Console:
         stream.reconfigure(errors="backslashreplace")
     width = None if stream.isatty() else _PLAIN_WIDTH
     return Console(file=stream, highlight=False, width=width)
+
+
+def _width(column: Sequence[str]) -> int:
+    """Return the width that a column of a table needs in a terminal."""
+    return max(_longest_word(column), min(_TEXT_WIDTH, max(map(cell_len, column))))
+
+
+def _longest_word(column: Sequence[str]) -> int:
+    return max(cell_len(word) for cell in column for word in cell.split(" "))
 
 
 def _cell(value: object) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
+
+import click
 
 from voicekit.e164 import is_number
 
@@ -17,16 +18,16 @@ _MARKS = re.compile(r"[\s().-]")
 
 
 def number(text: str) -> str:
-    """Return an E.164 number without the plus, for argparse: `+44 7700 900123` is `447700900123`.
+    """Return an E.164 number without the plus, as a click type: 447700900123.
 
     Raises
     ------
-    argparse.ArgumentTypeError
+    click.BadParameter
         If the text is not such a number.
     """
     bare = _MARKS.sub("", text).removeprefix("+")
     if not is_number(bare):
-        raise argparse.ArgumentTypeError(
+        raise click.BadParameter(
             f"{text!r} is not an E.164 number: expected 7 to 15 digits that start with the country"
             " code, such as 447700900123"
         )

@@ -9,8 +9,10 @@ import contextlib
 import hashlib
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
 import requests
 
 from voicectl.admin_api import AdminApiError
@@ -18,7 +20,6 @@ from voicectl.errors import VoicectlError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from voicectl.admin_api import AdminApi
 
@@ -31,6 +32,14 @@ _EXTENSIONS = {
 }
 _TIMEOUT = (5, 30)  # seconds to connect, and between two chunks
 _CHUNK = 256 * 1024
+
+
+save_option = click.option(
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="save recordings and transcripts to this folder",
+)
 
 
 class SavedFile(NamedTuple):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voicectl.errors import VoicectlError
+from voicectl.errors import NotConfiguredError, VoicectlError
 from voicekit.e164 import is_number
 
 if TYPE_CHECKING:
@@ -28,14 +28,17 @@ WHERE = {
     "VONAGE_SIGNATURE_SECRET": f"Signature secret, under Signed webhooks: {_DASHBOARD}/settings",
     "TO_NUMBER": "the number to call, such as your own phone number",
     "SECOND_NUMBER": "a second number, to which flows connect calls",
-    "UUID": "the UUID of a call, as `call` and `calls` print it",
+    "CALL_UUID": "the UUID of a call, as `call` and `calls` print it",
 }
 _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>.*)")
 
 
 @dataclass(frozen=True)
 class UserSettings:
-    """The settings, None where missing; the repr hides the secrets."""
+    """The settings, None where missing; the repr hides the secrets.
+
+    ``local`` means those of the local platform.
+    """
 
     api_key: str | None = None
     api_secret: str | None = field(default=None, repr=False)
@@ -46,6 +49,7 @@ class UserSettings:
     second_number: str | None = None
     uuid: str | None = None
     signature_secret: str | None = field(default=None, repr=False)
+    local: bool = False
 
     def need(self, name: str) -> str:
         """Return a setting by its field name.
@@ -58,7 +62,7 @@ class UserSettings:
         value: str | None = getattr(self, name)
         if value is None:
             variable = _VARIABLES[name]
-            raise VoicectlError(
+            raise (VoicectlError if self.local else NotConfiguredError)(
                 f"{variable} is not set. It is: {WHERE[variable]}. Set it in .env or in the"
                 " environment."
             )
@@ -73,7 +77,7 @@ _VARIABLES = {
     "number": "VONAGE_NUMBER",
     "to_number": "TO_NUMBER",
     "second_number": "SECOND_NUMBER",
-    "uuid": "UUID",
+    "uuid": "CALL_UUID",
     "signature_secret": "VONAGE_SIGNATURE_SECRET",
 }
 _NUMBERS = ("number", "to_number", "second_number")
@@ -114,6 +118,7 @@ def of_local(stack: Mapping[str, Any], own: UserSettings) -> UserSettings:
         second_number=own.second_number or stack.get("second_number"),
         uuid=own.uuid,
         signature_secret=stack.get("signature_secret"),
+        local=True,
     )
 
 

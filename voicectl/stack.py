@@ -7,12 +7,12 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from voicectl.errors import VoicectlError
+from voicectl.errors import WITHOUT_ACCOUNT, NotConfiguredError, VoicectlError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
     from pathlib import Path
+    from types import SimpleNamespace
 
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -114,7 +114,7 @@ class DeployedStack:
         return made
 
 
-def read(options: argparse.Namespace, folder: Path) -> DeployedStack:
+def read(options: SimpleNamespace, folder: Path) -> DeployedStack:
     """Return the stack of the options, or with ``--local`` the running local platform.
 
     Parameters
@@ -144,7 +144,10 @@ def local_file(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise VoicectlError("no local platform is running here. Start it with `make up`.") from None
+        raise VoicectlError(
+            "no local platform is running in this folder. Run `make up` in a checkout, and this"
+            " command in the same folder."
+        ) from None
     except (OSError, ValueError) as error:
         raise VoicectlError(f"cannot read {path}: {error}") from None
     return content
@@ -178,23 +181,26 @@ def _read_local(folder: Path) -> DeployedStack:
     )
 
 
-def _read_deployed(options: argparse.Namespace, folder: Path) -> DeployedStack:
+def _read_deployed(options: SimpleNamespace, folder: Path) -> DeployedStack:
     import boto3
     from botocore.exceptions import ProfileNotFound
 
     configured = _samconfig(folder)
     name = options.stack or configured.get("stack_name")
     if not name:
-        raise VoicectlError(f"{_SAMCONFIG} has no stack_name. Name the stack with --stack.")
+        raise NotConfiguredError(
+            f"no stack is named: {_SAMCONFIG} in this folder has no stack_name. Run the command in"
+            " your checkout, or name the stack with --stack."
+        )
     try:
         session = boto3.Session(
             profile_name=options.profile or configured.get("profile"),
             region_name=options.region or configured.get("region"),
         )
     except ProfileNotFound as error:
-        raise VoicectlError(f"{error}. See `aws configure list-profiles`.") from None
+        raise NotConfiguredError(f"{error}. See `aws configure list-profiles`.") from None
     if not session.region_name:
-        raise VoicectlError("no AWS region is set. Pass --region, or set AWS_REGION.")
+        raise NotConfiguredError("no AWS region is set. Pass --region, or set AWS_REGION.")
     empty = DeployedStack(name, session.region_name, {}, {}, session=session)
     described = _describe(empty, name)
     return DeployedStack(
@@ -215,7 +221,7 @@ def _describe(stack: DeployedStack, name: str) -> dict[str, Any]:
         ][0]
     except ClientError as error:
         if "does not exist" in str(error):
-            raise VoicectlError(
+            raise NotConfiguredError(
                 f"there is no stack {name} in {stack.region}. Deploy it (sam build && sam deploy),"
                 " or name another stack with --stack and --region."
             ) from None
@@ -287,6 +293,7 @@ def _unreached(error: Exception) -> str:
     if name in ("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"):
         return (
             "no AWS credentials found. Sign in (aws sso login, aws configure), or pass --profile."
+            f" {WITHOUT_ACCOUNT}"
         )
     if "Timeout" in name or "Connection" in name or "Endpoint" in name:
         return "AWS cannot be reached. Check the network, and run the command again."

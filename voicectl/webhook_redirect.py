@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+import click
 
 from voicectl import application as applications
 from voicectl import restore_points
 from voicectl.errors import VoicectlError
+from voicectl.tunnel_program import PublicTunnel, installed_program, public_tunnel
 from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+    from types import SimpleNamespace
 
     from voicectl.context import Context
     from voicectl.output import Change
@@ -30,36 +34,56 @@ PATHS = {
 }
 
 
-def takes_address(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments for the tunnel's public address and local port."""
-    parser.add_argument(
-        "--public-url",
-        required=True,
-        metavar="URL",
-        help="public URL of your tunnel, such as https://example.ngrok.app",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=_PORT,
-        help="local port that your tunnel forwards to (%(default)s)",
-    )
+public_url_option = click.option(
+    "--public-url",
+    metavar="URL",
+    help="public URL that you forward to the port, such as https://example.ngrok.app (default:"
+    " start cloudflared or ngrok)",
+)
+port_option = click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=_PORT,
+    metavar="PORT",
+    help="local port that the tunnel forwards to",
+    show_default=True,
+)
 
 
-def tunnel_target(options: argparse.Namespace, context: Context) -> tuple[str, SigningSecrets]:
-    """Return the public address, and the secrets that sign the webhooks sent there.
+def own_secrets(context: Context) -> SigningSecrets:
+    """Return the secrets that sign the webhooks of the application in the settings.
 
     Raises
     ------
     VoicectlError
-        If the address is invalid, or a setting is missing.
+        If a setting is missing.
     """
-    settings = context.settings
-    public_url = checked_url(options.public_url, local=context.local is not None)
-    application_id = settings.need("application_id")
-    return public_url, SigningSecrets(
-        (settings.need("signature_secret"),), settings.need("api_key"), application_id
-    )
+    need = context.settings.need
+    application_id = need("application_id")
+    return SigningSecrets((need("signature_secret"),), need("api_key"), application_id)
+
+
+@contextlib.contextmanager
+def open_tunnel(
+    options: SimpleNamespace, context: Context, application_id: str
+) -> Iterator[PublicTunnel]:
+    """Open a tunnel, after restoring what a killed one left; with ``--dry-run``, show its URL.
+
+    Raises
+    ------
+    VoicectlError
+        If the public URL is invalid, another tunnel is running, or the program fails.
+    """
+    public_url = options.public_url
+    if public_url is not None:
+        public_url = checked_url(public_url, local=context.local is not None)
+    if options.dry_run:
+        shown = public_url or f"https://the-url-of-{installed_program().name}"
+        yield PublicTunnel(shown, threading.Event())
+        return
+    restore_stale(context, application_id)
+    with public_tunnel(public_url, options.port) as tunnel:
+        yield tunnel
 
 
 def checked_url(text: str, *, local: bool) -> str:

@@ -2,7 +2,6 @@
 
 from voicekit import ncco
 
-_NUMBERS = ("447700900001", "447700900002", "447700900003")
 _NO_ANSWER = ("timeout", "unanswered", "busy", "rejected", "failed")
 
 
@@ -16,9 +15,11 @@ def event(call, event):
 
 
 def _ring(call, step):
-    if step >= len(_NUMBERS):
+    # Your numbers here: AllowedPrefixes must allow any but SecondNumber.
+    numbers = (call.settings.second_number, call.settings.second_number)
+    if step >= len(numbers):
         return [ncco.talk("Sorry, nobody can take your call. Goodbye.")]
     options = {"from_": call.settings.vonage_number or None, "timeout": 15}
     url = call.url("event", step=step)
-    phone = ncco.phone(_NUMBERS[step])
+    phone = ncco.phone(numbers[step])
     return [ncco.connect(phone, event_type="synchronous", event_url=url, **options)]

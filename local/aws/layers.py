@@ -63,7 +63,7 @@ def install(
     folder = store / f"{layer.name}-{digest}"
     if folder.is_dir():
         return folder
-    say(f"installing the packages of {layer.name} (once)")
+    say(f"installing the packages that {'/'.join(requirements.parts[-3:])} lists (once)")
     store.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=store))
     pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options)

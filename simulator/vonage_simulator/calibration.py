@@ -1,6 +1,6 @@
 """Calibration files: values observed on a real call, in place of inferred settings.
 
-``python -m voicectl capture`` writes one: a JSON object whose ``settings`` are fields of
+``voicectl capture`` writes one: a JSON object whose ``settings`` are fields of
 `SimulatorSettings`. Its other fields are notes for readers.
 """
 

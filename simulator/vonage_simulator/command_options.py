@@ -143,7 +143,7 @@ def parser() -> argparse.ArgumentParser:
     add = options.add_argument_group("behavior").add_argument
     add("--region", choices=tuple(HOSTS_OF_REGIONS), default="eu-west")
     add("--speed", type=speed, default=1.0, help="clock seconds per real second; 0 stops the clock")
-    add("--calibration", type=Path, help="calibration file from `python -m voicectl capture`")
+    add("--calibration", type=Path, help="calibration file from `voicectl capture`")
     add("--seed", type=int, help="repeat ids and random choices; random if omitted")
     return options
 

@@ -51,8 +51,9 @@ class Shell:
             "http://127.0.0.1:8765": self.platform.phone.url,
             '"$API/': f'"{self.platform.api_url}/',
             " BASE_URL/": f" {self.platform.api_url}/",
-            "/UUID": f"/{uuid}",
-            " UUID": f" {uuid}",
+            "/CALL_UUID": f"/{uuid}",
+            " CALL_UUID": f" {uuid}",
+            "/RECORDING_UUID": f"/{uuid}",
             "447700900001": "447700900000",
             "SIGNING_SECRET_ARN": outputs["SigningSecretArn"],
             "TABLE": outputs["TableName"],
@@ -63,15 +64,14 @@ class Shell:
         """Return a command with real values, against the local platform."""
         for placeholder, value in self._placeholders.items():
             command = command.replace(placeholder, value)
-        return command.replace("-m voicectl ", "-m voicectl --local --yes ", 1).replace(
-            "--local --yes --local", "--local --yes"
-        )
+        return re.sub(r"\bvoicectl (--local )?", "voicectl --local --yes ", command, count=1)
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables of the shell."""
-        inherited = ("PATH", "HOME", "LANG", "TMPDIR")
+        inherited = ("HOME", "LANG", "TMPDIR")
         keys = self.platform.credentials
         return {name: os.environ[name] for name in inherited if name in os.environ} | {
+            "PATH": f"{self.checkout / '.venv' / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": str(self.checkout),
             "AWS_ACCESS_KEY_ID": keys.aws_access_key_id,
             "AWS_SECRET_ACCESS_KEY": keys.aws_secret_access_key,

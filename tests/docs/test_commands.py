@@ -30,6 +30,7 @@ from botocore import xform_name
 from tests.docs.pages import ROOT, DocumentedCommand, commands
 from tests.docs.shell import run_until_ready
 from tests.template.golden import transformed
+from tests.voicectl.parsing import parsed_command
 
 if TYPE_CHECKING:
     from tests.docs.shell import Shell
@@ -51,15 +52,16 @@ class CommandRule(NamedTuple):
 _AWS = "needs an AWS account"
 _VONAGE = "needs a Vonage account, and a public address"
 _TUTORIAL = "tests/docs/test_tutorial.py"
-_VOICECTL = r"\.venv/bin/python -m voicectl "
+_VOICECTL = "voicectl "
 TABLE = [
     # CI runs these under the same name
     CommandRule(
-        r"make (demo|test|lint|test-sam|test-voicectl|test-browser|test-docs)",
+        r"make (demo|docs|test|lint|test-sam|test-voicectl|test-browser|test-docs)",
         "elsewhere",
         ".ci/run",
     ),
     CommandRule("make install", "elsewhere", "Makefile"),
+    CommandRule(r"\. \.venv/bin/activate", "run", ""),
     CommandRule(r"\.venv/bin/python -m local\.explore appointment", "elsewhere", _TUTORIAL),
     CommandRule(r"\.venv/bin/python -m pytest tests/flows/test_\w+\.py", "elsewhere", _TUTORIAL),
     CommandRule(
@@ -75,7 +77,7 @@ TABLE = [
     ),
     CommandRule(r"bash -c .*local\.sign.*", "run", "HTTP/1.1 200"),
     CommandRule(r"curl .*", "run", ""),
-    CommandRule(r"CALL=\$\(curl .*", "run", ""),
+    CommandRule(r"CALL_UUID=\$\(curl .*", "run", ""),
     CommandRule(r"value\(\) \{.*", "run", ""),
     CommandRule(r"export AWS_.*", "run", ""),
     CommandRule(r"\.venv/bin/python -c .*", "run", ""),
@@ -99,7 +101,6 @@ TABLE = [
     ),
     CommandRule(r"aws .*", "parsed", _AWS),
     CommandRule(r"jq .*aws .*", "parsed", _AWS),
-    CommandRule(r"ngrok http 8800", "parsed", "is not part of this project"),
     CommandRule(
         r"\.venv/bin/python -m tests\.bench.*", "parsed", "takes minutes; make bench runs it"
     ),
@@ -142,6 +143,11 @@ async def test_prints_which_commands_are_not_run(capsys: pytest.CaptureFixture[s
 # Run: commands of a page that build on each other run one after the other in one shell.
 
 _NUMBERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{27})?|\d+(\.\d+)?")
+# The flow that a page has its readers save before they run its commands.
+_FLOWS = {
+    "docs/flows.md": "docs/tutorial/3/appointment.py",
+    "docs/start.md": "docs/examples/opening_hours.py",
+}
 _RUN = [one for one in ALL if rule_of(one).method == "run"]
 
 
@@ -152,10 +158,9 @@ async def test_commands_of_a_page_run_and_print_what_it_shows(
     page_commands = [one for one in _RUN if one.page == page]
     if any("switchboard undo" in one.text for one in page_commands):
         for state in ("off", "on"):  # a version, and a previous one
-            await shell.run(f".venv/bin/python -m voicectl switchboard dialing {state}")
-    if page == "docs/flows.md":
-        source = ROOT / "docs/tutorial/3/appointment.py"
-        copy = Path(shutil.copy(source, shell.checkout / "functions/flows"))
+            await shell.run(f"voicectl switchboard dialing {state}")
+    if page in _FLOWS:
+        copy = Path(shutil.copy(ROOT / _FLOWS[page], shell.checkout / "functions/flows"))
         request.addfinalizer(copy.unlink)
     definitions = ""
     for command in page_commands:
@@ -164,7 +169,7 @@ async def test_commands_of_a_page_run_and_print_what_it_shows(
         assert result.status == 0, (command.text, result)
         assert rule_of(command).note in result.output, (command.text, result)
         _compare(command.output, result.output, command.text)
-        if re.match(r"(export|value\(\)|CALL=)", command.text):
+        if re.match(r"(export|value\(\)|CALL_UUID=)", command.text):
             definitions = script
 
 
@@ -218,10 +223,6 @@ async def test_commands_that_cannot_run_here_have_valid_arguments(
     text = command.text
     if text.startswith("git "):
         _run_git_in_a_copy(text, tmp_path)
-    elif text.startswith("ngrok "):
-        assert (
-            f"_PORT = {text.split()[-1]}\n" in (ROOT / "voicectl/webhook_redirect.py").read_text()
-        )
     elif text.startswith("make "):
         assert re.search(rf"^{text.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     else:
@@ -238,6 +239,8 @@ async def test_commands_that_cannot_run_here_have_valid_arguments(
                 _check_sam(words[1:])
             elif words[0] == "jq":
                 assert {word for word in words if word[0] == "-"} <= {"-n", "--arg", "--rawfile"}
+            elif words[0] == "voicectl":
+                assert parsed_command(words[1:]) is not None
             elif words[2] == "local.event":
                 assert (ROOT / "events" / f"{words[3]}.json").exists()
             else:
@@ -301,6 +304,7 @@ _SAM_OPTIONS = {
     "build": {"--config-env"},
     "deploy": {"--guided", "--config-env", "--parameter-overrides"},
     "delete": {"--config-env"},
+    "sync": {"--code", "--resource-id"},
     "local invoke": {"--config-env"},
 }
 
@@ -310,12 +314,51 @@ def _check_sam(words: list[str]) -> None:
     length = 2 if words[0] == "local" else 1
     options = {word for word in words if word.startswith("--")}
     assert options <= _SAM_OPTIONS[" ".join(words[:length])]
-    if length == 2:
-        assert transformed()["Resources"][words[2]]["Type"] == "AWS::Lambda::Function"
+    functions = words[2:3] if length == 2 else []
+    functions += [after for word, after in itertools.pairwise(words) if word == "--resource-id"]
+    for function in functions:
+        assert transformed()["Resources"][function]["Type"] == "AWS::Lambda::Function"
     if "--config-env" in words:
         environment = words[words.index("--config-env") + 1]
         assert environment in tomllib.loads((ROOT / "samconfig.toml").read_text())
     _check_parameters(words)
+
+
+# Parses the arguments of SAM commands, without running them, and prints the parameters.
+_SAM_PARSER = """
+import importlib, json, sys
+import click
+commands = {"local invoke": "local.invoke.cli"}
+for length, words in json.load(sys.stdin):
+    name = " ".join(words[:length])
+    command = importlib.import_module(f"samcli.commands.{commands.get(name, name)}").cli
+    context = click.Context(command)
+    options, left, order = command.make_parser(context).parse_args(words[length:])
+    values = {one.name: one.type_cast_value(context, options[one.name]) for one in order
+              if one.opts and one.opts[0].startswith("-")}
+    print(json.dumps([name, values.get("parameter_overrides") or {}]))
+"""
+_SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
+
+
+@pytest.mark.skipif(not _SAM_PYTHON.exists(), reason="the SAM CLI is not installed; run make dist")
+async def test_the_sam_cli_parses_the_documented_commands() -> None:
+    """Its own parser takes the options, and reads the parameters that the command names."""
+    parts = [
+        shlex.split(part)[1:]
+        for command in ALL
+        for part in re.split(r" (?:&&|\\|) ", command.text)
+        if part.startswith("sam ")
+    ]
+    lines = [(2 if words[0] == "local" else 1, words) for words in parts]
+    parsing = subprocess.run(
+        [_SAM_PYTHON, "-c", _SAM_PARSER], input=json.dumps(lines), capture_output=True, text=True
+    )
+    assert parsing.returncode == 0, parsing.stderr
+    results = [json.loads(line) for line in parsing.stdout.splitlines()]
+    named = [dict(re.findall(r"([A-Z]\w+)=(\S+)", " ".join(words))) for words in parts]
+    assert [parameters for _, parameters in results] == named
+    assert {"VonageNumber", "SecondNumber", "NotifyEmail"} in map(set, named)
 
 
 def _check_parameters(words: list[str]) -> None:
@@ -326,6 +369,7 @@ def _check_parameters(words: list[str]) -> None:
             name, _, value = word.partition("=")
             allowed = declared[name].get("AllowedValues", [value])
             assert value in [str(one) for one in allowed]
+            assert re.search(declared[name].get("AllowedPattern", ""), value)
 
 
 def _check_secret(text: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.docs.pages import ROOT
+from voicectl.flow_files import FLOWS, create_flow, recipes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,7 @@ def save(checkout: Path, saved_files: list[Path], source: Path, folder: str) -> 
 # The suites that look at the flows in functions/flows.
 SUITES_OF_FLOWS = [
     "tests/flows",
+    "tests/recipes",
     "tests/unit/flows",
     "tests/unit/dispatch",
     "tests/unit/test_cold_start_imports.py",
@@ -101,23 +103,29 @@ def test_a_failure_shows_the_call_as_in_the_page(checkout: Path, saved_files: li
 
 
 def test_the_tests_pass_with_flows_of_your_own(checkout: Path, saved_files: list[Path]) -> None:
-    for flow in (STEPS / "3" / "appointment.py", EXAMPLES / "echo_key.py"):
-        save(checkout, saved_files, flow, "functions/flows")
-    tests = (
-        STEPS / "4" / "test_appointment.py",
-        EXAMPLES / "test_echo_key.py",
-        EXAMPLES / "test_missed_call.py",
-    )
-    for test in tests:
+    save(checkout, saved_files, STEPS / "3" / "appointment.py", "functions/flows")
+    for test in (STEPS / "4" / "test_appointment.py", EXAMPLES / "test_missed_call.py"):
         save(checkout, saved_files, test, "tests/flows")
+    for recipe in recipes(checkout):
+        # A recipe keeps its name, and an included flow gets another.
+        included = (checkout / FLOWS / f"{recipe}.py").exists()
+        saved_files += create_flow(checkout, f"my_{recipe}" if included else recipe, recipe)
     status, output = run(checkout, "pytest", "-q", "-n", "auto", *SUITES_OF_FLOWS, timeout=600)
     assert status == 0, output
 
 
 def test_the_readme_flow_passes_its_test(checkout: Path, saved_files: list[Path]) -> None:
-    save(checkout, saved_files, EXAMPLES / "echo_key.py", "functions/flows")
-    save(checkout, saved_files, EXAMPLES / "test_echo_key.py", "tests/flows")
+    saved_files += create_flow(checkout, "echo_key")
     status, output = run(checkout, "pytest", "tests/flows/test_echo_key.py")
+    assert (status, "1 passed" in output) == (0, True), output
+
+
+def test_the_flow_of_the_ten_minute_start_passes_its_test(
+    checkout: Path, saved_files: list[Path]
+) -> None:
+    save(checkout, saved_files, EXAMPLES / "opening_hours.py", "functions/flows")
+    save(checkout, saved_files, EXAMPLES / "test_opening_hours.py", "tests/flows")
+    status, output = run(checkout, "pytest", "tests/flows/test_opening_hours.py")
     assert (status, "1 passed" in output) == (0, True), output
 
 

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 def test_callers_hear_each_other(phone: Phone) -> None:
-    first, second = phone.call("conference"), phone.call("conference", from_="447700900124")
+    first = phone.call("conference")
+    second = phone.call("conference", from_="447700900124")
     first.say("Good morning, everybody.")
     second.say("Good morning to you.")
     assert second.heard("connect you to the conference", "Good morning, everybody")

@@ -26,4 +26,5 @@ def test_wrong_digits_and_silence_repeat_the_menu_up_to_three_times(phone: Phone
 
 def test_digit_0_connects_to_a_person(phone: Phone) -> None:
     phone.callee().answers(says="How can I help?")
-    assert phone.call("dtmf_menu").press("0").heard("One moment", "How can I help?")
+    call = phone.call("dtmf_menu").press("0")
+    assert call.heard("One moment", "How can I help?")

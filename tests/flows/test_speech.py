@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 def test_the_transcript_is_repeated(phone: Phone) -> None:
-    assert phone.call("speech").say("good morning").heard("Hello, you said good morning")
+    call = phone.call("speech").say("good morning")
+    assert call.heard("Hello, you said good morning")
 
 
 def test_after_silence_the_prompt_is_repeated_up_to_three_times(phone: Phone) -> None:

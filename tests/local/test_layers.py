@@ -32,7 +32,7 @@ def test_a_pure_python_package_is_installed_once(flows: Path) -> None:
     folder = installed(flows, f"# words\n{wheel}\n", said)
     assert (folder / "vocabulary.py").is_file()
     assert installed(flows, f"# words\n{wheel}\n", said) == folder
-    assert said == ["installing the packages of flows (once)"]
+    assert said == ["installing the packages that functions/flows/requirements.txt lists (once)"]
 
 
 def test_a_compiled_package_is_refused_with_what_to_do(flows: Path) -> None:

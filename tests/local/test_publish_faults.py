@@ -108,6 +108,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyPlatform
     (root / "layers").symlink_to(ROOT / "layers")
     (root / ".local").mkdir()
     (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
+    (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
     (root / ".local" / "layers").symlink_to(ROOT / ".local" / "layers")
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())

@@ -26,9 +26,8 @@ def voice_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platfor
     shutil.copy(ROOT / "template.yaml", root)
     (root / "layers").symlink_to(ROOT / "layers")
     (root / ".local").mkdir()
+    (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
     (root / ".local" / "layers").symlink_to(ROOT / ".local" / "layers")
-    allowed = '[default.deploy.parameters]\nparameter_overrides = "AllowedPrefixes=4477009"\n'
-    (root / "samconfig.toml").write_text(allowed, encoding="utf-8")
     thread = PlatformThread(root, tmp_path_factory.mktemp("voice"))
     thread.start()
     try:

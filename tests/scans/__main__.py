@@ -4,6 +4,7 @@
     bandit FOLDER…    insecure Python code
     secrets FILE…     keys and tokens in files
     audit FILE        pinned packages with known vulnerabilities, if an index responds
+    policy FILE       actions of an IAM policy that do not exist, or cannot be limited as it says
 
 The exit status is 0 if nothing is found. Accepted findings are listed here with their reasons.
 """
@@ -159,6 +160,35 @@ def _report(packages: list[dict[str, Any]]) -> int:
     return 1 if any(one["vulns"] for one in known) else 0
 
 
+def policy(file: str) -> int:
+    """Check that IAM knows each action, and that it acts on a resource of its statement."""
+    from policy_sentry.querying.actions import get_action_data
+
+    faults = []
+    for statement in json.loads(Path(file).read_text(encoding="utf-8"))["Statement"]:
+        resources = statement["Resource"]
+        resources = [resources] if isinstance(resources, str) else resources
+        for action in statement["Action"]:
+            known = get_action_data(*action.split(":"))
+            if not known:
+                faults.append(f"{action}: not an action")
+            elif resources != ["*"] and not any(
+                resource.startswith(_literal_start(one["resource_arn_format"]))
+                for one in known[action.split(":")[0]]
+                for resource in resources
+            ):
+                faults.append(f"{action}: cannot be limited to {', '.join(resources)}")
+    print("\n".join(faults) or f"{file}: every action exists and fits its resources")
+    return int(bool(faults))
+
+
+def _literal_start(arn_format: str) -> str:
+    """Return what an ARN begins with, such as ``arn:aws:iam::*:role/``."""
+    for variable, value in {"Partition": "aws", "Region": "*", "Account": "*"}.items():
+        arn_format = arn_format.replace(f"${{{variable}}}", value)
+    return arn_format.partition("${")[0]
+
+
 def _run(program: str, *arguments: str) -> int:
     # With the interpreter, because a #! line cannot name one in a folder with blanks.
     command = [sys.executable, str(_BIN / program), *arguments]
@@ -172,6 +202,7 @@ def main() -> int:
         "bandit": bandit,
         "secrets": secrets,
         "audit": audit,
+        "policy": policy,
     }
     name, *arguments = sys.argv[1:] or [""]
     if name not in scans or not arguments:

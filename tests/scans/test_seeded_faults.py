@@ -53,6 +53,33 @@ def run_makefile_command(name: str, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+# The policy of the person who deploys
+
+
+def test_the_policy_has_actions_that_exist_and_fit_their_resources() -> None:
+    assert scan("policy", ROOT / "docs/examples/deployer_policy.json")[0] == 0
+    assert "docs/examples/deployer_policy.json" in makefile_command("policy")
+
+
+@pytest.mark.parametrize(
+    ("action", "fault"),
+    [
+        ("lambda:PublishFunction", "lambda:PublishFunction: not an action"),
+        ("lambda:ListFunctions", "lambda:ListFunctions: cannot be limited to"),
+        ("sqs:CreateQueue", "sqs:CreateQueue: cannot be limited to"),
+    ],
+)
+def test_the_policy_scan_finds_an_unknown_action_and_a_limit_without_effect(
+    tmp_path: Path, action: str, fault: str
+) -> None:
+    statement = {"Action": [action], "Resource": "arn:aws:lambda:*:*:function:voice-*"}
+    file = tmp_path / "policy.json"
+    file.write_text(json.dumps({"Statement": [statement]}))
+    status, output = scan("policy", file)
+    assert status == 1
+    assert fault in output
+
+
 # checkov and cfn-lint
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Resources = dict[str, dict[str, Any]]
 
 DEPLOY = (TEMPLATE.parent / "docs" / "deploy.md").read_text()
+PREREQUISITES = (TEMPLATE.parent / "docs" / "prerequisites.md").read_text()
 TEXT = (TEMPLATE.parent / "docs" / "operate.md").read_text()
 FUNCTIONS = "".join(path.read_text() for path in (TEMPLATE.parent / "functions").rglob("*.py"))
 
@@ -46,10 +47,50 @@ def test_every_parameter_and_output_exists() -> None:
     assert {"AlarmTopicArn", "DashboardUrl", "DomainTarget"} <= outputs <= set(template["Outputs"])
 
 
+def test_the_variables_of_the_functions_are_named_after_their_parameters() -> None:
+    template = transformed()
+    pairs = {
+        (value["Ref"], variable)
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::Lambda::Function"
+        for variable, value in one["Properties"]["Environment"]["Variables"].items()
+        if isinstance(value, dict) and value.get("Ref") in template["Parameters"]
+    }
+    other_names = {("VonageApi", "VONAGE_API_URL")}
+    assert other_names < pairs
+    for name, variable in pairs - other_names:
+        assert variable == re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper()
+    rows = re.findall(r"^\| (`[A-Z][a-z].*?) \| (`[A-Z_].*?) \|", PREREQUISITES, re.MULTILINE)
+    documented = [
+        pair for row in rows for pair in zip(*(one.split(", ") for one in row), strict=True)
+    ]
+    assert len(documented) == 9
+    assert {(name.strip("`"), variable.strip("`")) for name, variable in documented} <= pairs
+
+
 def test_the_alarms_cost_what_the_table_says(production: Resources) -> None:
     alarms = [one for one in production.values() if one["Type"] == "AWS::CloudWatch::Alarm"]
     metrics = sum(len(metrics_of(one["Properties"])) for one in alarms)
     assert f"of which there are {metrics} | {metrics / 10:.2f} |" in TEXT
+
+
+def test_the_costs_of_the_example_add_up() -> None:
+    section = DEPLOY.partition("\n## What it costs\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| .* \| \**(\d+\.\d\d)\** \|$", section, re.MULTILINE)
+    *costs, total = [round(float(one) * 100) for one in rows]
+    assert len(costs) == 8
+    assert sum(costs) == total
+    # What it costs without calls: each secret, and each queue that Lambda polls every four seconds.
+    types = [one["Type"] for one in transformed()["Resources"].values()]
+    mappings = [
+        one["Properties"]
+        for one in transformed()["Resources"].values()
+        if one["Type"] == "AWS::Lambda::EventSourceMapping"
+    ]
+    polled = [one for one in mappings if "Queue" in str(one["EventSourceArn"])]
+    polling = len(polled) * 30 * 24 * 3600 / 4 * 0.40 / 1_000_000
+    idle = types.count("AWS::SecretsManager::Secret") * 0.40 + polling
+    assert f"Without calls, the stack costs {idle:.2f} dollars" in section
 
 
 def test_the_deployment_page_ends_with_ten_checks_that_have_commands_and_a_result() -> None:

@@ -1,4 +1,4 @@
-"""Run `python -m voicectl` as a user does: as a subprocess, in its own folder."""
+"""Run `voicectl` as a user does: as a subprocess, in its own folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m voicectl capture`: the simulator can reproduce what one call reveals."""
+"""`voicectl capture`: the simulator can reproduce what one call reveals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m voicectl doctor`: each problem is reported, with how to fix it."""
+"""`voicectl doctor`: each problem is reported, with how to fix it."""
 
 from __future__ import annotations
 

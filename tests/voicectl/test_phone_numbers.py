@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-
+import click
 import pytest
 
 from voicectl.phone_numbers import number
@@ -21,5 +20,5 @@ def test_a_number_may_have_a_plus_and_separators(text: str) -> None:
     ["", "07700900123", "123456", "4477009001234567", "44770090012a", "٤٤٧٧٠٠٩٠٠١٢٣", "++44"],
 )
 def test_an_invalid_number_is_rejected_with_the_expected_form(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="expected 7 to 15 digits"):
+    with pytest.raises(click.BadParameter, match="expected 7 to 15 digits"):
         number(text)

@@ -1,4 +1,4 @@
-"""`python -m voicectl rotate`: replace the key pair and the signature secret."""
+"""`voicectl rotate`: replace the key pair and the signature secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m voicectl switchboard`: show, change and restore the switchboard."""
+"""`voicectl switchboard`: show, change and restore the switchboard."""
 
 from __future__ import annotations
 

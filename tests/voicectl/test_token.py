@@ -1,4 +1,4 @@
-"""`python -m voicectl token`: a token that Vonage accepts."""
+"""`voicectl token`: a token that Vonage accepts."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""`python -m voicectl tunnel`: only signed webhooks pass, and everything is restored."""
+"""`voicectl tunnel`: only signed webhooks pass, and everything is restored."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,13 @@ import pytest_asyncio
 
 from local.samples.signing import Sample, Signer
 from tests.voicectl.cli_process import RENTED, addresses, free_port, point_elsewhere
+from voicectl import tunnel_program
 from voicectl.errors import VoicectlError
 from voicectl.webhook_redirect import checked_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.voicectl.cli_process import CliAccount, CliTerminal
 
@@ -138,6 +141,132 @@ async def test_there_is_one_tunnel_at_a_time(terminal: CliTerminal, tunnel: Tunn
         ran = await terminal("--yes", *words)
         assert ran.status == 1
         assert "a tunnel is running" in ran.err
+
+
+# Programs that open a tunnel
+
+PUBLIC = {
+    "cloudflared": "https://made-up-words.trycloudflare.com",
+    "ngrok": "https://made-up.ngrok-free.app",
+}
+# What the programs print before they print the URL, and the line with it.
+PRINTED = {
+    "cloudflared": """\
+INF Requesting new quick Tunnel on trycloudflare.com...
+ERR failed to request quick Tunnel: Post "https://api.trycloudflare.com/tunnel", trying again
+INF |  https://made-up-words.trycloudflare.com                                          |
+""",
+    "ngrok": """\
+t=2026-01-31T10:00:00+0000 lvl=info msg="starting web service" addr=127.0.0.1:4040
+t=2026-01-31T10:00:00+0000 lvl=info msg="started tunnel" obj=tunnels name=command_line \
+addr=http://localhost:8800 url=https://made-up.ngrok-free.app
+""",
+}
+
+
+def install(folder: Path, name: str, after: str, printed: str | None = None) -> dict[str, str]:
+    """Write a program that stores its arguments, prints, and goes on; return the environment."""
+    folder.mkdir()
+    (folder / "printed").write_text(PRINTED[name] if printed is None else printed)
+    program = folder / name
+    program.write_text(
+        f'#!/bin/sh\ncd "{folder}"\necho "$@" > arguments\ncat printed >&2\n'
+        f"trap 'echo stopped > stopped; exit 0' TERM\necho $$ > process\n{after}\n"
+    )
+    program.chmod(0o700)
+    return {"PATH": f"{folder}:/usr/bin:/bin"}
+
+
+_FOREVER = "while :; do sleep 0.1; done"
+
+
+async def started(terminal: CliTerminal, environment: dict[str, str], *words: str) -> Any:
+    """Start the command, and return its process once it listens."""
+    process = await terminal.start("tunnel", "--yes", *words, environment=environment)
+    assert process.stdout is not None
+    while line := await asyncio.wait_for(process.stdout.readline(), 30):
+        if b"Ctrl-C stops it" in line:
+            return process
+    raise AssertionError(await process.communicate())
+
+
+@pytest.mark.parametrize("name", ["cloudflared", "ngrok"])
+async def test_an_installed_program_opens_the_tunnel_and_is_stopped_at_the_end(
+    terminal: CliTerminal, account: CliAccount, tmp_path: Path, name: str
+) -> None:
+    before = await point_elsewhere(account)
+    folder = tmp_path / "bin"
+    port = str(free_port())
+    process = await started(terminal, install(folder, name, _FOREVER), "--port", port)
+    assert addresses(await account.application())["answer_url"] == (
+        f"{PUBLIC[name]}/webhooks/answer"
+    )
+    assert port in (folder / "arguments").read_text()
+    process.send_signal(signal.SIGINT)
+    out, err = await asyncio.wait_for(process.communicate(), 30)
+    assert (process.returncode, err) == (0, b""), (out, err)
+    assert await account.application() == before
+    assert (folder / "stopped").exists()
+
+
+async def test_webhooks_are_restored_if_the_program_is_killed(
+    terminal: CliTerminal, account: CliAccount, tmp_path: Path
+) -> None:
+    before = await point_elsewhere(account)
+    folder = tmp_path / "bin"
+    environment = install(folder, "cloudflared", _FOREVER)
+    process = await started(terminal, environment, "--port", "0")
+    os.kill(int((folder / "process").read_text()), signal.SIGKILL)
+    _, err = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert b"the tunnel program has exited" in err
+    assert await account.application() == before
+
+
+async def test_a_program_that_exits_early_is_an_error_with_its_last_line(
+    terminal: CliTerminal, account: CliAccount, tmp_path: Path
+) -> None:
+    before = await account.application()
+    environment = install(tmp_path / "bin", "ngrok", "exit 1", "authentication failed: no token\n")
+    ran = await terminal("tunnel", "--yes", environment=environment)
+    assert ran.status == 1
+    assert ran.err == ("error: ngrok exited. Its last line was: authentication failed: no token\n")
+    assert await account.application() == before
+
+
+async def test_a_program_without_a_url_in_time_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = install(tmp_path / "bin", "cloudflared", _FOREVER, "INF Requesting\n")
+    monkeypatch.setenv("PATH", environment["PATH"])
+    monkeypatch.setattr(tunnel_program, "_URL_SECONDS", 0.5)
+    with (
+        pytest.raises(VoicectlError, match=r"cloudflared printed no URL in 0\.5 s"),
+        tunnel_program.public_tunnel(None, 8800),
+    ):
+        pass
+    process = int((tmp_path / "bin" / "process").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+async def test_without_a_program_the_error_says_what_to_install_or_to_pass(
+    terminal: CliTerminal, tmp_path: Path
+) -> None:
+    for words in ((), ("--dry-run",)):
+        ran = await terminal("tunnel", *words, environment={"PATH": str(tmp_path)})
+        assert ran.status == 1
+        assert "Install cloudflared or ngrok" in ran.err
+        assert "--public-url" in ran.err
+
+
+async def test_a_dry_run_starts_no_program(
+    terminal: CliTerminal, account: CliAccount, tmp_path: Path
+) -> None:
+    environment = install(tmp_path / "bin", "cloudflared", _FOREVER)
+    ran = await terminal("tunnel", "--dry-run", environment=environment)
+    assert (ran.status, "https://the-url-of-cloudflared/webhooks/answer" in ran.out) == (0, True)
+    assert not (tmp_path / "bin" / "arguments").exists()
 
 
 # Requests that are not from Vonage

@@ -1,4 +1,4 @@
-"""`python -m voicectl up` and `restore`: link an application to the stack, and back."""
+"""`voicectl up` and `restore`: link an application to the stack, and back."""
 
 from __future__ import annotations
 

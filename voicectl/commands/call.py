@@ -2,70 +2,87 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl.admin_api import admin_api
-from voicectl.call_commands import int_in_range, ncco, print_dry_run
+from voicectl.call_commands import flow_option, ncco_option, print_dry_run
+from voicectl.cli import command
 from voicectl.phone_numbers import number
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from voicectl.context import Context
 
-NAME = "call"
-HELP = "place a call, with a flow, an NCCO from a file, or one from a URL"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _SIP = re.compile(r"sips?:\S+")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments (Voice API reference: createCall)."""
-    parser.add_argument(
-        "--to",
-        type=_endpoint,
-        metavar="NUMBER",
-        help="call this number or SIP URI (default: TO_NUMBER)",
-    )
-    parser.add_argument(
-        "--from",
-        dest="caller",
-        type=number,
-        metavar="NUMBER",
-        help="show this caller's number (default: the stack's VonageNumber)",
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--flow", metavar="NAME", help="run this flow of the stack")
-    source.add_argument(
-        "--ncco", type=ncco, metavar="FILE", help="run the NCCO in this file; - is standard input"
-    )
-    source.add_argument("--answer-url", metavar="URL", help="run the NCCO from this URL")
-    parser.add_argument(
-        "--key",
-        type=_key,
-        help="use the Idempotency-Key of an earlier attempt (default: a new key)",
-    )
-    parser.add_argument(
-        "--ringing-timer",
-        type=int_in_range(1, 120),
-        metavar="S",
-        help="stop ringing after this many seconds, 1 to 120",
-    )
-    parser.add_argument(
-        "--length-timer",
-        type=int_in_range(1, 86400),
-        metavar="S",
-        help="hang up after this many seconds, 1 to 86400",
-    )
-    parser.add_argument(
-        "--machine-detection",
-        choices=("continue", "hangup"),
-        help="detect answering machines, and continue or hang up",
-    )
+def _endpoint(text: str) -> dict[str, str]:
+    if _SIP.fullmatch(text):
+        return {"type": "sip", "uri": text}
+    return {"type": "phone", "number": number(text)}
 
 
-def run(options: argparse.Namespace, context: Context) -> int:
+def _key(text: str) -> str:
+    if not _KEY.fullmatch(text):
+        raise click.BadParameter(
+            f"{text!r} is not an Idempotency-Key: expected 1 to 255 visible ASCII characters"
+        )
+    return text
+
+
+# Options: Voice API reference, createCall
+@command(
+    "call",
+    help="place a call, with a flow, an NCCO from a file, or one from a URL",
+    examples=(
+        "voicectl call --to +447700900001 --flow greet",
+        "voicectl call --to sip:office@example.com --ncco hello.json --dry-run",
+    ),
+    one_of=("flow", "ncco", "answer_url"),
+)
+@click.option(
+    "--to",
+    type=_endpoint,
+    metavar="NUMBER",
+    help="call this number or SIP URI (default: TO_NUMBER)",
+)
+@click.option(
+    "--from",
+    "caller",
+    type=number,
+    metavar="NUMBER",
+    help="show this caller's number (default: the stack's VonageNumber)",
+)
+@flow_option
+@ncco_option
+@click.option("--answer-url", metavar="URL", help="run the NCCO from this URL")
+@click.option(
+    "--key", type=_key, help="use the Idempotency-Key of an earlier attempt (default: a new key)"
+)
+@click.option(
+    "--ringing-timer",
+    type=click.IntRange(1, 120),
+    metavar="S",
+    help="stop ringing after this many seconds",
+)
+@click.option(
+    "--length-timer",
+    type=click.IntRange(1, 86400),
+    metavar="S",
+    help="hang up after this many seconds",
+)
+@click.option(
+    "--machine-detection",
+    type=click.Choice(("continue", "hangup")),
+    help="detect answering machines, and continue or hang up",
+)
+def call(options: SimpleNamespace, context: Context) -> int:
     """Place the call, without retries: after a lost response, the user passes --key."""
     body = _body(options, context)
     if options.dry_run:
@@ -83,7 +100,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _body(options: argparse.Namespace, context: Context) -> dict[str, Any]:
+def _body(options: SimpleNamespace, context: Context) -> dict[str, Any]:
     to = options.to or _endpoint(context.settings.need("to_number"))
     caller = None if options.caller is None else {"type": "phone", "number": options.caller}
     fields = {
@@ -97,17 +114,3 @@ def _body(options: argparse.Namespace, context: Context) -> dict[str, Any]:
         "machine_detection": options.machine_detection,
     }
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _endpoint(text: str) -> dict[str, str]:
-    if _SIP.fullmatch(text):
-        return {"type": "sip", "uri": text}
-    return {"type": "phone", "number": number(text)}
-
-
-def _key(text: str) -> str:
-    if not _KEY.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not an Idempotency-Key: expected 1 to 255 visible ASCII characters"
-        )
-    return text

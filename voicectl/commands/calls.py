@@ -2,59 +2,117 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl.admin_api import admin_api
-from voicectl.call_commands import int_in_range
-from voicectl.vonage_calls import cell, list_calls
+from voicectl.call_rows import (
+    COLUMNS,
+    LEAST_IMPORTANT,
+    call_rows,
+    conversation_of,
+    current_flows,
+)
+from voicectl.cli import command
+from voicectl.vonage_calls import find_conversation, list_calls, stored_calls
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from voicectl.admin_api import AdminApi
     from voicectl.context import Context
 
-NAME = "calls"
-HELP = "list recent calls at Vonage, or with --day the stored calls of a day"
 _STATUSES = (
     *("started", "ringing", "answered", "machine", "completed", "busy", "cancelled", "failed"),
     *("rejected", "timeout", "unanswered"),
 )
 _CONVERSATION = re.compile(r"CON-[A-Za-z0-9-]{1,60}")
-_HISTORY_PAGE = 1000
-_COLUMNS = ("uuid", "status", "direction", "from", "to", "start_time", "duration")
-_DAY_COLUMNS = ("time", "uuid", "status", "direction", "from", "to", "duration")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments (Voice API reference: getCalls)."""
-    parser.add_argument(
-        "--day", type=_day, help="list stored starts and ends of calls on this day (UTC)"
-    )
-    parser.add_argument("--status", choices=_STATUSES)
-    parser.add_argument("--since", type=_time, metavar="TIME", help="2026-01-31T00:00:00Z")
-    parser.add_argument("--until", type=_time, metavar="TIME")
-    parser.add_argument("--conversation", type=_conversation, metavar="CON-…")
-    parser.add_argument(
-        "--most", type=int_in_range(1, 10_000), default=100, metavar="N", help="(%(default)s)"
-    )
+def _day(text: str) -> str:
+    try:
+        right = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        right = False
+    if not right:
+        raise click.BadParameter(f"{text!r} is not a date: expected 2026-01-31")
+    return text
 
 
-def run(options: argparse.Namespace, context: Context) -> int:
+def _time(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a time: expected 2026-01-31T00:00:00Z") from None
+    return text
+
+
+def _conversation(text: str) -> str:
+    if not _CONVERSATION.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is not a conversation id: expected CON-…")
+    return text
+
+
+# Options: Voice API reference, getCalls
+@command(
+    "calls",
+    help="list recent calls at Vonage, or with --day the stored ones, with flow and result",
+    examples=(
+        "voicectl calls --status answered",
+        "voicectl calls --since 2026-01-31T08:00:00Z --most 500",
+        "voicectl calls --day 2026-01-31",
+    ),
+)
+@click.option(
+    "--day",
+    type=_day,
+    metavar="DATE",
+    help="list stored starts and ends of calls on this day (UTC), such as 2026-01-31",
+)
+@click.option(
+    "--status",
+    type=click.Choice(_STATUSES),
+    metavar="STATUS",
+    help=f"only calls with this status: {', '.join(_STATUSES)}",
+)
+@click.option(
+    "--since", type=_time, metavar="TIME", help="only calls from then on: 2026-01-31T00:00:00Z"
+)
+@click.option("--until", type=_time, metavar="TIME", help="only calls until then")
+@click.option(
+    "--conversation", type=_conversation, metavar="CON-…", help="only legs of this conversation"
+)
+@click.option(
+    "--most",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    metavar="N",
+    help="list up to this many",
+    show_default=True,
+)
+def calls(options: SimpleNamespace, context: Context) -> int:
     """List calls, newest first; with ``--day``, oldest first."""
     api = admin_api(context)
     if options.day is not None:
         return _show_day(options, context, api)
     found, count = _at_vonage(options, api)
-    rows = [[cell(call.get(name)) for name in _COLUMNS] for call in found]
-    context.output.table(_COLUMNS, rows)
-    context.output.line(f"{len(found)} of {count} calls")
+    if not options.json:
+        partial = conversation_of(found[-1]) if len(found) < count else None
+        newest_last = call_rows(
+            found[::-1], current_flows(api, context), partial="*" if options.status else partial
+        )
+        context.output.table(COLUMNS, newest_last[::-1], LEAST_IMPORTANT)
+    context.output.line(f"{len(found)} of {count} legs")
     context.output.result({"count": count, "calls": found})
     return 0
 
 
-def _at_vonage(options: argparse.Namespace, api: AdminApi) -> tuple[list[dict[str, Any]], int]:
+def _at_vonage(options: SimpleNamespace, api: AdminApi) -> tuple[list[dict[str, Any]], int]:
+    if options.conversation is not None:
+        options.conversation = find_conversation(api, options.conversation)
     filters = {
         "status": options.status,
         "date_start": options.since,
@@ -65,45 +123,12 @@ def _at_vonage(options: argparse.Namespace, api: AdminApi) -> tuple[list[dict[st
     return list_calls(api, query, options.most)
 
 
-def _show_day(options: argparse.Namespace, context: Context, api: AdminApi) -> int:
-    found: list[dict[str, Any]] = []
-    query = {"day": options.day}
-    while True:
-        size = min(_HISTORY_PAGE, options.most - len(found))
-        page = api.get("/history", query | {"page_size": str(size)})
-        found += page["entries"]
-        if page["next"] is None or len(found) >= options.most:
-            break
-        query["cursor"] = page["next"]
-    rows = [[cell(entry.get(name)) for name in _DAY_COLUMNS] for entry in found]
-    context.output.table(_DAY_COLUMNS, rows)
-    more = "" if page["next"] is None else "; there are more: raise --most"
-    context.output.line(f"{len(found)} entries{more}")
-    context.output.result({"day": options.day, "entries": found, "more": page["next"] is not None})
+def _show_day(options: SimpleNamespace, context: Context, api: AdminApi) -> int:
+    found, more = stored_calls(api, options.day, options.most)
+    if not options.json:
+        rows = call_rows(found, current_flows(api, context))
+        context.output.table(COLUMNS, rows, LEAST_IMPORTANT)
+    hint = "; there are more: raise --most" if more else ""
+    context.output.line(f"{len(found)} starts and ends of calls{hint}")
+    context.output.result({"day": options.day, "entries": found, "more": more})
     return 0
-
-
-def _day(text: str) -> str:
-    try:
-        right = date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        right = False
-    if not right:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date: expected 2026-01-31")
-    return text
-
-
-def _time(text: str) -> str:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time: expected 2026-01-31T00:00:00Z"
-        ) from None
-    return text
-
-
-def _conversation(text: str) -> str:
-    if not _CONVERSATION.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a conversation id: expected CON-…")
-    return text

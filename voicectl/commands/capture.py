@@ -6,49 +6,59 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl import application as applications
 from voicectl import restore_points, webhook_redirect
 from voicectl.capture_app import CaptureApp, Observation, ReceivedWebhook, findings, redacted
+from voicectl.cli import command
 from voicectl.errors import VoicectlError
 from voicectl.webhook_listener import listening
 
 if TYPE_CHECKING:
-    import argparse
+    from types import SimpleNamespace
 
     from voicectl.context import Context
+    from voicekit.signature import SigningSecrets
 
-NAME = "capture"
-HELP = "measure undocumented behavior of Vonage with one real call, for the simulator"
 _PATIENCE = 300  # seconds from the start to the end of the call
 _POLL_INTERVAL = 1.0  # seconds
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    webhook_redirect.takes_address(parser)
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("calibration.json"),
-        metavar="FILE",
-        help="write the calibration to this file (%(default)s)",
-    )
-    parser.add_argument(
-        "--patience",
-        type=int,
-        default=_PATIENCE,
-        metavar="SECONDS",
-        help="wait this long for the call (%(default)s)",
-    )
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "capture",
+    help="measure undocumented behavior of Vonage with one real call, for the simulator",
+    examples=("voicectl capture", "voicectl capture --public-url https://example.ngrok.app"),
+)
+@webhook_redirect.public_url_option
+@webhook_redirect.port_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="calibration.json",
+    metavar="FILE",
+    help="write the calibration to this file",
+    show_default=True,
+)
+@click.option(
+    "--patience",
+    type=int,
+    default=_PATIENCE,
+    metavar="SECONDS",
+    help="wait this long for the call",
+    show_default=True,
+)
+def capture(options: SimpleNamespace, context: Context) -> int:
     """Redirect the webhooks to this process for one call, and write the findings."""
-    output = context.output
-    public_url, secrets = webhook_redirect.tunnel_target(options, context)
-    application_id = secrets.application_id
-    if not options.dry_run:
-        webhook_redirect.restore_stale(context, application_id)
+    secrets = webhook_redirect.own_secrets(context)
+    with webhook_redirect.open_tunnel(options, context, secrets.application_id) as public:
+        return _capture(options, context, secrets, public.url)
+
+
+def _capture(
+    options: SimpleNamespace, context: Context, secrets: SigningSecrets, public_url: str
+) -> int:
+    output, application_id = context.output, secrets.application_id
     present, target = webhook_redirect.plan_redirect(context, application_id, public_url)
     # By GET, since the hash of GET requests is undocumented; event webhooks stay with POST.
     for name in ("answer_url", "fallback_answer_url"):
@@ -86,13 +96,13 @@ def _guide(context: Context) -> None:
         context.output.line(line, "bold")
 
 
-def _wait(options: argparse.Namespace, app: CaptureApp) -> None:
+def _wait(options: SimpleNamespace, app: CaptureApp) -> None:
     end = time.monotonic() + options.patience
     while time.monotonic() < end and not app.over.wait(_POLL_INTERVAL):
         pass
 
 
-def _write(options: argparse.Namespace, context: Context, received: list[ReceivedWebhook]) -> int:
+def _write(options: SimpleNamespace, context: Context, received: list[ReceivedWebhook]) -> int:
     found = findings(received)
     shown = [one for one in found if one.value is not None]
     content: dict[str, Any] = {

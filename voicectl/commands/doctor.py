@@ -15,21 +15,20 @@ from voicectl import call_event_checks, key_pair, stack_secrets, webhook_history
 from voicectl import stack as stacks
 from voicectl.admin_api import admin_api
 from voicectl.check_result import CheckResult
+from voicectl.cli import command
 from voicectl.commands.up import linked_to
-from voicectl.errors import VoicectlError
+from voicectl.errors import NotConfiguredError, VoicectlError
 from voicekit import webhook_signer
 from voicekit.signature import SigningSecrets, fingerprint
 from voicekit.switchboard import stored_spelling
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator
+    from types import SimpleNamespace
 
     from voicectl.check_result import State
     from voicectl.context import Context
 
-NAME = "doctor"
-HELP = "check everything between the phone and the stack, and say how to fix it"
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _TIMEOUT = (5, 15)  # seconds
 _SKEW_WARNS, _SKEW_FAILS = 15, 120  # seconds
@@ -64,16 +63,17 @@ class CheckContext:
         """The application at Vonage."""
         if self._application is None:
             if not self.application_id:
-                raise VoicectlError("there is none yet. Run `python -m voicectl up`.")
+                raise NotConfiguredError("there is none yet. Run `voicectl up`.")
             self._application = applications.read(self.context, self.application_id)
         return self._application
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add no arguments."""
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "doctor",
+    help="check everything between the phone and the stack, and say how to fix it",
+    examples=("voicectl doctor", "voicectl --local doctor", "voicectl doctor --stack voice-prod"),
+)
+def doctor(options: SimpleNamespace, context: Context) -> int:
     """Run the checks; return 1 if one fails."""
     results = []
     for result in _results(context):
@@ -128,9 +128,7 @@ def _credentials(context: Context) -> Iterator[CheckResult]:
 def _application(shared: CheckContext) -> Iterator[CheckResult]:
     application = shared.application
     if not applications.voice_of(application):
-        yield CheckResult(
-            "application", "fail", "it has no Voice capability. Run `python -m voicectl up`."
-        )
+        yield CheckResult("application", "fail", "it has no Voice capability. Run `voicectl up`.")
         return
     named = {shared.signing.get("application_id"), shared.application_secret.get("application_id")}
     if named != {application["id"]}:

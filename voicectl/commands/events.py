@@ -6,29 +6,37 @@ import json
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from voicectl.cli import VoicectlGroup
 from voicectl.event_format import time_of_day
 from voicectl.event_tail import tailing
 
 if TYPE_CHECKING:
-    import argparse
+    from types import SimpleNamespace
 
     from voicectl.context import Context
 
-NAME = "events"
-HELP = "show the events of the event bus live"
 _WAIT = 10  # seconds of a long poll; requests time out after 20
 _LONGEST = 300  # characters of an event in a line
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("todo", choices=("tail",), help="show new events until Ctrl-C")
-    parser.add_argument(
-        "--type", default="*", metavar="PATTERN", help="such as 'voice.call.*' (default: all)"
-    )
+events = VoicectlGroup(
+    "events",
+    help="show the events of the event bus live",
+    examples=("voicectl events tail --type 'voice.call.*'",),
+)
 
 
-def run(options: argparse.Namespace, context: Context) -> int:
+@events.command(
+    "tail",
+    help="show new events until Ctrl-C",
+    examples=("voicectl events tail --type 'voice.call.*'",),
+)
+@click.option(
+    "--type", default="*", metavar="PATTERN", help="such as 'voice.call.*' (default: all)"
+)
+def tail(options: SimpleNamespace, context: Context) -> int:
     """Write each new event, with ``--json`` as one JSON line, until Ctrl-C."""
     output = context.output
     if options.dry_run:
@@ -36,11 +44,11 @@ def run(options: argparse.Namespace, context: Context) -> int:
         output.line(f"would create a rule on the event bus {bus}, and a queue")
         output.result({"event_bus": bus, "changed": False})
         return 0
-    with tailing(context) as tail:
-        output.note(f"listening with the rule and queue {tail.name}; Ctrl-C removes them")
+    with tailing(context) as running:
+        output.note(f"listening with the rule and queue {running.name}; Ctrl-C removes them")
         try:
             while True:
-                for event in tail.receive(_WAIT):
+                for event in running.receive(_WAIT):
                     if fnmatchcase(str(event.get("detail-type")), options.type):
                         output.line(_described(event))
                         output.event(event)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl.admin_api import admin_api
+from voicectl.cli import command
 from voicectl.errors import VoicectlError
 from voicectl.phone_numbers import Mentions, number
 from voicectl.stored_data import DataEraser
 
 if TYPE_CHECKING:
-    import argparse
+    from types import SimpleNamespace
 
     from voicectl.context import Context
     from voicectl.stored_data import StoredData
-
-NAME = "forget"
-HELP = "find and delete everything the stack stores about a number, including recordings"
 
 _SHOWN_CALLS = 20
 _NAMES = {
@@ -40,12 +40,13 @@ _BEYOND = (
 )
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("number", type=number, metavar="NUMBER", help="E.164: 447700900123")
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "forget",
+    help="find and delete everything the stack stores about a number, including recordings",
+    examples=("voicectl forget 447700900123 --dry-run", "voicectl forget 447700900123"),
+)
+@click.argument("number", type=number, metavar="NUMBER", help="E.164: 447700900123")
+def forget(options: SimpleNamespace, context: Context) -> int:
     """Find the data, show it, prompt, delete it, and list what could not be reached."""
     number = options.number
     if context.output.json and not (context.output.yes or options.dry_run):
@@ -120,7 +121,8 @@ def _show(context: Context, found: StoredData) -> bool:
         for call in found.calls[:_SHOWN_CALLS]
     ]
     if rows:
-        context.output.table(("since", "conversation", "legs", "events", "recordings"), rows)
+        columns = ("since", "conversation", "legs", "events", "recordings")
+        context.output.table(columns, rows, ("legs", "events"))
     if len(found.calls) > _SHOWN_CALLS:
         context.output.line(f"and {len(found.calls) - _SHOWN_CALLS} more calls")
     counts = found.counts()

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicectl.admin_api import admin_api
-from voicectl.call_commands import add_call_argument, resolve_call
-from voicectl.recording_files import describe_recording, save_recordings
+from voicectl.call_commands import call_argument, resolve_call
+from voicectl.cli import command
+from voicectl.recording_files import describe_recording, save_option, save_recordings
 
 if TYPE_CHECKING:
-    import argparse
+    from types import SimpleNamespace
 
     from voicectl.admin_api import AdminApi
     from voicectl.context import Context
 
-NAME = "recordings"
-HELP = "list the recordings of a call, and save them"
 _COLUMNS = ("recording", "state", "seconds", "channels", "bytes", "type", "file")
+_LEAST_IMPORTANT = ("type", "channels", "bytes", "seconds")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    add_call_argument(parser)
-    parser.add_argument(
-        "--save", type=Path, metavar="FOLDER", help="save recordings and transcripts to this folder"
-    )
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "recordings",
+    help="list the recordings of a call, and save them",
+    examples=("voicectl recordings 5ad3e1f0", "voicectl recordings 5ad3e1f0 --save calls"),
+)
+@call_argument
+@save_option
+def recordings(options: SimpleNamespace, context: Context) -> int:
     """List the recordings of the call, and save those that are stored."""
     api = admin_api(context)
     found = [
@@ -39,7 +37,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
     for one in found:  # links grant access to anyone, and expire in minutes
         one.pop("url", None)
         one.pop("transcript_url", None)
-    context.output.table(_COLUMNS, [_row(one) for one in found])
+    context.output.table(_COLUMNS, [_row(one) for one in found], _LEAST_IMPORTANT)
     context.output.line(f"{len(found)} recordings")
     context.output.result({"recordings": found})
     return 0

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from voicectl import queues
-from voicectl.call_commands import int_in_range
+from voicectl.cli import command
 from voicectl.phone_numbers import fields_of
 
 if TYPE_CHECKING:
-    import argparse
+    from types import SimpleNamespace
 
     from voicectl.context import Context
     from voicectl.queues import Message, Queue
-
-NAME = "redrive"
-HELP = "show the messages in dead-letter queues, and send them back for a retry"
 
 # Why SQS moved a message; a message that the function moved has its reason as an attribute.
 _MOVED_BY_SQS = {
@@ -31,6 +30,7 @@ _MOVED_BY_SQS = {
 # What says what a message of the queue of call events is about.
 _CALL_EVENT = ("what", "about", "detail-type", "name", "leg", "recording", "conversation", "pk")
 _COLUMNS = ("queue", "reason", "detail", "attempts", "received", "age", "what")
+_LEAST_IMPORTANT = ("received", "attempts", "age", "detail")
 
 
 class FailedMessage(NamedTuple):
@@ -40,22 +40,24 @@ class FailedMessage(NamedTuple):
     message: Message
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("--all", action="store_true", help="send back all without prompting")
-    parser.add_argument(
-        "--queue", choices=tuple(queues.SOURCES), help="show only messages from this queue"
-    )
-    parser.add_argument(
-        "--most",
-        type=int_in_range(1, 10_000),
-        default=1000,
-        metavar="N",
-        help="show up to this many messages of a queue, at most 10000 (%(default)s)",
-    )
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "redrive",
+    help="show the messages in dead-letter queues, and send them back for a retry",
+    examples=("voicectl redrive --dry-run", "voicectl redrive --queue recordings --all"),
+)
+@click.option("--all", is_flag=True, help="send back all without prompting")
+@click.option(
+    "--queue", type=click.Choice(tuple(queues.SOURCES)), help="show only messages from this queue"
+)
+@click.option(
+    "--most",
+    type=click.IntRange(1, 10_000),
+    default=1000,
+    metavar="N",
+    help="show up to this many messages of a queue",
+    show_default=True,
+)
+def redrive(options: SimpleNamespace, context: Context) -> int:
     """Show the messages, and send back those that are confirmed; the others stay."""
     sqs = context.stack.aws("sqs")
     if options.queue is not None:
@@ -69,7 +71,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
         _receive(sqs, chosen, options.most, pending)
         shown = {one.message.identifier: _described(one, context.now()) for one in pending}
         if shown:
-            context.output.table(_COLUMNS, [_row(one) for one in shown.values()])
+            rows = [_row(one) for one in shown.values()]
+            context.output.table(_COLUMNS, rows, _LEAST_IMPORTANT)
         if len(pending) >= options.most:
             context.output.line(
                 f"there may be more than these {len(pending)}. Run the command again."

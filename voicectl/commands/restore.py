@@ -9,25 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from voicectl import application as applications
 from voicectl import event_tail, restore_points, webhook_redirect
+from voicectl.cli import command
 from voicectl.commands.up import linked_to, shown_link
 from voicectl.output import Change
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
     from pathlib import Path
+    from types import SimpleNamespace
 
     from voicectl.context import Context
 
-NAME = "restore"
-HELP = "restore what `up`, or a killed tunnel or `events tail`, changed"
 
-
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add no arguments."""
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "restore",
+    help="restore what `up`, or a killed tunnel or `events tail`, changed",
+    examples=("voicectl restore --dry-run", "voicectl restore"),
+)
+def restore(options: SimpleNamespace, context: Context) -> int:
     """Restore the latest replacement."""
     tails = event_tail.left_behind_in(context)
     if tails:
@@ -45,7 +44,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
 
 
 def _remove_tails(
-    options: argparse.Namespace, context: Context, tails: list[tuple[Path, dict[str, Any]]]
+    options: SimpleNamespace, context: Context, tails: list[tuple[Path, dict[str, Any]]]
 ) -> int:
     """Remove the rules and queues of killed `events tail` commands."""
     output = context.output
@@ -62,7 +61,7 @@ def _remove_tails(
     return 0
 
 
-def _restore_tunnel(options: argparse.Namespace, context: Context, application_id: str) -> int:
+def _restore_tunnel(options: SimpleNamespace, context: Context, application_id: str) -> int:
     output = context.output
     if options.dry_run:
         output.line("a tunnel was killed; its webhooks would be restored")
@@ -78,7 +77,7 @@ def _restore_tunnel(options: argparse.Namespace, context: Context, application_i
 
 
 def _restore_up(
-    options: argparse.Namespace, context: Context, path: Path, saved: dict[str, Any]
+    options: SimpleNamespace, context: Context, path: Path, saved: dict[str, Any]
 ) -> int:
     output = context.output
     application_id, old = str(saved["application"]["id"]), saved["application"]

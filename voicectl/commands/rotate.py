@@ -28,18 +28,19 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl import application as applications
 from voicectl import key_pair, stack_secrets, webhook_history
-from voicectl.errors import VoicectlError
+from voicectl.cli import command
+from voicectl.errors import NotConfiguredError, VoicectlError
 from voicekit.signature import fingerprint
 
 if TYPE_CHECKING:
-    import argparse
+    from types import SimpleNamespace
 
     from voicectl.context import Context
 
-NAME = "rotate"
-HELP = "replace the key pair or the signature secret without failed calls or webhooks"
 NEW_SECRET = "VONAGE_NEW_SIGNATURE_SECRET"  # noqa: S105 - a variable name
 # Seconds for which a function does not read a secret again, plus a margin.
 _KEY_CACHED = 30 + 5
@@ -51,35 +52,40 @@ _POLL_INTERVAL = 2  # seconds
 _FORM = re.compile(r"[!-~]{16,128}")  # what the dashboard accepts
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument(
-        "what", choices=("key", "signature"), help="the key pair, or the signature secret"
-    )
-    parser.add_argument(
-        "--wait",
-        type=int,
-        metavar="SECONDS",
-        help="wait this long for functions with a cached secret (default: 35 for the key, 75 for"
-        " the signature secret); reduce it only if no function is running",
-    )
-    parser.add_argument(
-        "--settle",
-        type=int,
-        metavar="SECONDS",
-        help="wait this long for Vonage to apply the change (default: 10 for the key, 60 for the"
-        " signature secret)",
-    )
-    parser.add_argument(
-        "--patience",
-        type=int,
-        default=_PATIENCE,
-        metavar="SECONDS",
-        help="wait this long for a webhook with the new signature (%(default)s)",
-    )
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "rotate",
+    help="replace the key pair or the signature secret without failed calls or webhooks",
+    examples=("voicectl rotate key", "voicectl rotate signature"),
+)
+@click.argument(
+    "what",
+    type=click.Choice(("key", "signature")),
+    metavar="key|signature",
+    help="the key pair, or the signature secret",
+)
+@click.option(
+    "--wait",
+    type=int,
+    metavar="SECONDS",
+    help="wait this long for functions with a cached secret (default: 35 for the key, 75 for the"
+    " signature secret); reduce it only if no function is running",
+)
+@click.option(
+    "--settle",
+    type=int,
+    metavar="SECONDS",
+    help="wait this long for Vonage to apply the change (default: 10 for the key, 60 for the"
+    " signature secret)",
+)
+@click.option(
+    "--patience",
+    type=int,
+    default=_PATIENCE,
+    metavar="SECONDS",
+    help="wait this long for a webhook with the new signature",
+    show_default=True,
+)
+def rotate(options: SimpleNamespace, context: Context) -> int:
     """Start a rotation, or resume one in progress."""
     if options.settle is None:
         options.settle = _SETTLED[options.what]
@@ -91,11 +97,11 @@ def run(options: argparse.Namespace, context: Context) -> int:
 # The key
 
 
-def _rotate_key(options: argparse.Namespace, context: Context) -> int:
+def _rotate_key(options: SimpleNamespace, context: Context) -> int:
     stack, output = context.stack, context.output
     secret = stack_secrets.read(stack, stack.application_secret)
     if not secret.get("private_key"):
-        raise VoicectlError("the stack has no private key to replace. Run `up` first.")
+        raise NotConfiguredError("the stack has no private key to replace. Run `up` first.")
     application = applications.read(context, applications.needed_id(context))
     known = applications.public_key_of(application)
     following = secret.get("next_private_key")
@@ -143,12 +149,12 @@ def _send_public_key(context: Context, private: str) -> None:
 # The signature secret
 
 
-def _rotate_signature(options: argparse.Namespace, context: Context) -> int:
+def _rotate_signature(options: SimpleNamespace, context: Context) -> int:
     stack, output = context.stack, context.output
     signing = stack_secrets.read(stack, stack.signing_secret)
     present, previous = signing.get("signature_secret"), signing.get("previous_signature_secret")
     if not present:
-        raise VoicectlError("the stack has no signature secret to replace. Run `up` first.")
+        raise NotConfiguredError("the stack has no signature secret to replace. Run `up` first.")
     if options.dry_run:
         output.line(
             "a rotation is in progress" if previous else "would prompt for a new signature secret"
@@ -206,7 +212,7 @@ def _new_secret(context: Context, present: str) -> str:
     return secret
 
 
-def _confirmed(options: argparse.Namespace, context: Context, new: str) -> bool:
+def _confirmed(options: SimpleNamespace, context: Context, new: str) -> bool:
     """Wait for a webhook signed with the new secret, and until the latest one is."""
     context.output.line(
         "Now change the signature secret in Vonage's dashboard, Settings, Signed webhooks. Then"

@@ -5,16 +5,19 @@ The admin API validates a document before it stores it (docs/switchboard.md).
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import copy
 import json
 import os
 import shlex
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl.admin_api import AdminApiError, admin_api
 from voicectl.call_commands import json_file
+from voicectl.cli import VoicectlGroup
 from voicectl.errors import VoicectlError
 from voicectl.output import Change
 from voicectl.vonage_calls import LIVE_COLUMNS, cell, hang_up_all, live_calls
@@ -23,58 +26,64 @@ from voicekit.switchboard import stored_spelling
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import SimpleNamespace
 
     from voicectl.admin_api import AdminApi
     from voicectl.context import Context
 
-NAME = "switchboard"
-HELP = "show and change flows, opening hours and outbound dialing without a deployment"
 _DRAFT = "switchboard.json"
 _NOTHING = object()  # a missing part; null is a value, although never a valid one
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    todo = parser.add_subparsers(dest="todo", required=True, metavar="what")
-    todo.add_parser("show", help="show the current document, its problems, and the version before")
-    edit = todo.add_parser("edit", help="edit the document in $VISUAL or $EDITOR")
-    edit.add_argument("--discard", action="store_true", help="discard an earlier draft")
-    put = todo.add_parser("set", help="store the document in a file")
-    put.add_argument("file", metavar="FILE", type=json_file, help="JSON; - is standard input")
-    number = todo.add_parser("number", help="route a number to a flow")
-    number.add_argument("number", help="E.164, with or without the plus")
-    number.add_argument(
-        "flow", nargs="?", help="the flow (default: remove the number from the switchboard)"
-    )
-    dialing = todo.add_parser(
-        "dialing", aliases=["dialling"], help="turn outbound dialing off or on"
-    )
-    dialing.add_argument("state", choices=("on", "off"))
-    dialing.add_argument(
-        "--hang-up",
-        action="store_true",
-        help="with off, hang up all live calls too (default: prompt; with --yes, they continue)",
-    )
-    todo.add_parser("undo", help="restore the version before; a second undo reverts the first")
+switchboard = VoicectlGroup(
+    "switchboard",
+    help="show and change flows, opening hours and outbound dialing without a deployment",
+    examples=(
+        "voicectl switchboard number 447700900000 voicemail",
+        "voicectl switchboard dialing off",
+        "voicectl switchboard undo",
+    ),
+)
 
 
-def run(options: argparse.Namespace, context: Context) -> int:
-    """Show the switchboard, or change it."""
-    current = admin_api(context).get("/switchboard")
-    if options.todo == "show":
-        return _show(current, context)
-    if options.todo == "edit":
-        return _edit(current, options, context)
-    if options.todo == "set":
-        return _store(options.file, current, options, context)
-    if options.todo == "undo":
-        before = current["previous"]
-        if before is None:
-            raise VoicectlError("there is no version before this one")
-        return _store(before["document"], current, options, context)
+@switchboard.command(
+    "show",
+    help="show the current document, its problems, and the version before",
+    examples=("voicectl switchboard show", "voicectl --json switchboard show"),
+)
+def show(options: SimpleNamespace, context: Context) -> int:
+    """Show the stored document; return 1 if it has problems."""
+    current = _read(context)
+    output, before = context.output, current["previous"]
+    output.line(json.dumps(current["document"], indent=2, ensure_ascii=False))
+    output.line(f"version {current['version']}, stored {current['since']}")
+    for problem in current["problems"]:
+        output.warn(f"{problem['field'] or 'the document'}: {problem['reason']}")
+    if before is not None:
+        output.line(f"version before: {before['version']}, stored {before['since']}")
+    output.result(current)
+    return 1 if current["problems"] else 0
+
+
+@switchboard.command(
+    "number",
+    help="route a number to a flow",
+    examples=(
+        "voicectl switchboard number 447700900000 voicemail",
+        "voicectl switchboard number 447700900000    # as before the switchboard",
+    ),
+)
+@click.argument("number", metavar="NUMBER", help="E.164, with or without the plus")
+@click.argument(
+    "flow",
+    required=False,
+    metavar="[FLOW]",
+    help="the flow (default: remove the number from the switchboard)",
+)
+def route_number(options: SimpleNamespace, context: Context) -> int:
+    """Change the flow of a number."""
+    current = _read(context)
     document = _document(current)
-    if options.todo in ("dialing", "dialling"):
-        return _set_dialing(document, current, options, context)
     numbers = document.get("numbers")
     numbers = dict(numbers) if isinstance(numbers, dict) else {}
     called = options.number.removeprefix("+")
@@ -83,6 +92,36 @@ def run(options: argparse.Namespace, context: Context) -> int:
     else:
         numbers[called] = options.flow
     return _store(document | {"numbers": numbers}, current, options, context)
+
+
+@switchboard.command(
+    "set",
+    help="store the document in a file",
+    examples=("voicectl switchboard set switchboard.json",),
+)
+@click.argument("file", type=json_file, metavar="FILE", help="JSON; - is standard input")
+def set_document(options: SimpleNamespace, context: Context) -> int:
+    """Store a document."""
+    return _store(options.file, _read(context), options, context)
+
+
+@switchboard.command(
+    "undo",
+    help="restore the version before; a second undo reverts the first",
+    examples=("voicectl switchboard undo",),
+)
+def undo(options: SimpleNamespace, context: Context) -> int:
+    """Store the previous version again."""
+    current = _read(context)
+    before = current["previous"]
+    if before is None:
+        raise VoicectlError("there is no version before this one")
+    return _store(before["document"], current, options, context)
+
+
+def _read(context: Context) -> dict[str, Any]:
+    current: dict[str, Any] = admin_api(context).get("/switchboard")
+    return current
 
 
 def _document(current: dict[str, Any]) -> dict[str, Any]:
@@ -102,28 +141,26 @@ def _document(current: dict[str, Any]) -> dict[str, Any]:
     return stored_spelling(document)
 
 
-def _show(current: dict[str, Any], context: Context) -> int:
-    output, before = context.output, current["previous"]
-    output.line(json.dumps(current["document"], indent=2, ensure_ascii=False))
-    output.line(f"version {current['version']}, stored {current['since']}")
-    for problem in current["problems"]:
-        output.warn(f"{problem['field'] or 'the document'}: {problem['reason']}")
-    if before is not None:
-        output.line(f"version before: {before['version']}, stored {before['since']}")
-    output.result(current)
-    return 1 if current["problems"] else 0
-
-
-def _set_dialing(
-    document: dict[str, Any],
-    current: dict[str, Any],
-    options: argparse.Namespace,
-    context: Context,
-) -> int:
+@switchboard.command(
+    "dialing",
+    help="turn outbound dialing off or on",
+    examples=("voicectl switchboard dialing off --hang-up", "voicectl switchboard dialing on"),
+)
+@click.argument(
+    "state", type=click.Choice(("on", "off")), metavar="on|off", help="whether flows may dial"
+)
+@click.option(
+    "--hang-up",
+    is_flag=True,
+    help="with off, hang up all live calls too (default: prompt; with --yes, they continue)",
+)
+def dialing(options: SimpleNamespace, context: Context) -> int:
     """Turn outbound dialing on or off; with ``off``, offer to hang up the live calls."""
     if options.hang_up and options.state == "on":
         raise VoicectlError("--hang-up is only for `dialing off`")
-    result = _change(document | {"dialling": options.state}, current, options, context)
+    current = _read(context)
+    document = _document(current) | {"dialling": options.state}
+    result = _change(document, current, options, context)
     if result is None:
         return 1
     failed = False
@@ -141,8 +178,13 @@ def _set_dialing(
     return 1 if failed else 0
 
 
+_alias = copy.copy(dialing)
+_alias.hidden = True
+switchboard.add_command(_alias, "dialling")
+
+
 def _hang_up(
-    api: AdminApi, live: list[dict[str, Any]], options: argparse.Namespace, context: Context
+    api: AdminApi, live: list[dict[str, Any]], options: SimpleNamespace, context: Context
 ) -> tuple[list[str], bool]:
     """Hang up live calls if the user wants that; return those that ended, and whether any failed.
 
@@ -153,7 +195,7 @@ def _hang_up(
         output.line("there are no live calls")
         return [], False
     rows = [[cell(call.get(name)) for name in LIVE_COLUMNS] for call in live]
-    output.table(LIVE_COLUMNS, rows)
+    output.table(LIVE_COLUMNS, rows, ("direction", "status"))
     output.line(f"live calls: {len(live)}. Vonage still dials for them, as their NCCOs say")
     if options.dry_run:
         output.line(f"would {'' if options.hang_up else 'offer to '}hang them up")
@@ -166,7 +208,7 @@ def _hang_up(
 
 
 def _store(
-    document: Any, current: dict[str, Any], options: argparse.Namespace, context: Context
+    document: Any, current: dict[str, Any], options: SimpleNamespace, context: Context
 ) -> int:
     """Change the switchboard and report it."""
     result = _change(document, current, options, context)
@@ -177,7 +219,7 @@ def _store(
 
 
 def _change(
-    document: Any, current: dict[str, Any], options: argparse.Namespace, context: Context
+    document: Any, current: dict[str, Any], options: SimpleNamespace, context: Context
 ) -> dict[str, Any] | None:
     """Show the changes, prompt, and store the document; return the result, None if declined."""
     output = context.output
@@ -196,7 +238,7 @@ def _change(
         return None
     stored = admin_api(context).change("PUT", "/switchboard", document, current["version"]).body
     output.line(f"stored version {stored['version']}; it applies to calls within 30 seconds")
-    output.line("to undo this, run `python -m voicectl switchboard undo`")
+    output.line("to undo this, run `voicectl switchboard undo`")
     return {"changed": True, "version": stored["version"]}
 
 
@@ -218,8 +260,15 @@ def _shown(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _edit(current: dict[str, Any], options: argparse.Namespace, context: Context) -> int:
+@switchboard.command(
+    "edit",
+    help="edit the document in $VISUAL or $EDITOR",
+    examples=("voicectl switchboard edit", "voicectl switchboard edit --discard"),
+)
+@click.option("--discard", is_flag=True, help="discard an earlier draft")
+def edit(options: SimpleNamespace, context: Context) -> int:
     """Open the editor until the document is stored or you give up; then the draft stays."""
+    current = _read(context)
     draft = context.folder / _DRAFT
     if options.discard:
         draft.unlink(missing_ok=True)
@@ -234,7 +283,7 @@ def _edit(current: dict[str, Any], options: argparse.Namespace, context: Context
         _open_editor(draft)
         try:
             status = _store(json_file(str(draft)), current, options, context)
-        except (argparse.ArgumentTypeError, AdminApiError) as error:
+        except (click.BadParameter, AdminApiError) as error:
             context.output.warn(str(error))
             code = error.status if isinstance(error, AdminApiError) else 400
             # With --yes, an editor that is a program would be opened forever.

@@ -7,7 +7,6 @@ address is replaced with the public one.
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,57 +15,64 @@ import requests
 from voicectl import application as applications
 from voicectl import stack as stacks
 from voicectl import webhook_redirect
+from voicectl.cli import command
 from voicectl.errors import VoicectlError
 from voicectl.webhook_listener import ListenerResponse, ReceivedRequest, listening
 from voicekit import webhook_signer
 from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
     from pathlib import Path
+    from types import SimpleNamespace
 
     from voicectl.context import Context
+    from voicectl.tunnel_program import PublicTunnel
 
-NAME = "tunnel"
-HELP = "forward Vonage's webhooks to the local platform through your public URL"
 _TIMEOUT = (2, 15)  # seconds; Vonage's own timeout is at most 10
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    webhook_redirect.takes_address(parser)
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "tunnel",
+    help="forward Vonage's webhooks to the local platform, with cloudflared or ngrok",
+    examples=("voicectl tunnel", "voicectl tunnel --public-url https://example.ngrok.app"),
+)
+@webhook_redirect.public_url_option
+@webhook_redirect.port_option
+def tunnel(options: SimpleNamespace, context: Context) -> int:
     """Redirect the webhooks, forward them until Ctrl-C, and restore them."""
-    output = context.output
-    public_url, secrets = webhook_redirect.tunnel_target(options, context)
-    application_id = secrets.application_id
-    root = context.folder.parent
-    stacks.local_file(root)  # raises if no platform is running
-    if not options.dry_run:
-        webhook_redirect.restore_stale(context, application_id)
+    secrets = webhook_redirect.own_secrets(context)
+    stacks.local_file(context.folder.parent)  # raises if no platform is running
+    with webhook_redirect.open_tunnel(options, context, secrets.application_id) as public:
+        return _forward(options, context, secrets, public)
+
+
+def _forward(
+    options: SimpleNamespace, context: Context, secrets: SigningSecrets, public: PublicTunnel
+) -> int:
+    output, public_url, application_id = context.output, public.url, secrets.application_id
     present, target = webhook_redirect.plan_redirect(context, application_id, public_url)
-    changes = applications.differences(present, target)
     output.line("while the tunnel is open:")
-    output.changes(changes)
+    output.changes(applications.differences(present, target))
     if options.dry_run:
-        output.result({"public_url": public_url, "changed": False})
+        shown = public_url if options.public_url else None
+        output.result({"public_url": shown, "changed": False})
         return 0
     if not output.confirm("Point the application's webhooks there?"):
         return 1
-    forward = Forward(context, root, public_url)
+    forward = Forward(context, context.folder.parent, public_url)
     with (
         listening(options.port, secrets, forward, context.now, _on_rejected(context)) as port,
         webhook_redirect.redirected(context, application_id, public_url, present, target),
     ):
-        output.line(f"listening on http://127.0.0.1:{port} for {public_url}; Ctrl-C stops it")
         try:
-            threading.Event().wait()
+            output.line(f"listening on http://127.0.0.1:{port} for {public_url}; Ctrl-C stops it")
+            public.ended.wait()
         except KeyboardInterrupt:
             output.line("stopped; restoring the webhooks")
     output.line("restored the webhooks", "green")
+    if public.ended.is_set():
+        raise VoicectlError("the tunnel program has exited. Run the command again.")
     output.result({"public_url": public_url, "forwarded": forward.count})
     return 0
 

@@ -16,19 +16,19 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from voicectl import application as applications
 from voicectl import key_pair, restore_points, stack_secrets
+from voicectl.cli import command
 from voicectl.errors import VoicectlError
 from voicectl.output import Change
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Mapping
+    from types import SimpleNamespace
 
     from voicectl.context import Context
-
-NAME = "up"
-HELP = "link the deployed stack to Vonage: application, key pair, secrets, number"
 
 
 class KeyChoice(NamedTuple):
@@ -59,26 +59,27 @@ class CurrentState(NamedTuple):
         return "CurrentState(…)"
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument(
-        "--name", default=None, help="name of a new application (default: the stack's name)"
-    )
-    parser.add_argument(
-        "--new-key",
-        action="store_true",
-        help="replace the application's key pair if its private key is not here; Vonage then"
-        " rejects tokens of the old key",
-    )
-    parser.add_argument(
-        "--key-file",
-        type=Path,
-        metavar="FILE",
-        help="also write the private key to this file, if a new one is created",
-    )
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "up",
+    help="link the deployed stack to Vonage: application, key pair, secrets, number",
+    examples=("voicectl up --dry-run", "voicectl up", "voicectl up --stack voice-staging"),
+)
+@click.option(
+    "--name", metavar="NAME", help="name of a new application (default: the stack's name)"
+)
+@click.option(
+    "--new-key",
+    is_flag=True,
+    help="replace the application's key pair if its private key is not here; Vonage then rejects"
+    " tokens of the old key",
+)
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="also write the private key to this file, if a new one is created",
+)
+def up(options: SimpleNamespace, context: Context) -> int:
     """Read the current state, show the changes, prompt, and make them."""
     output = context.output
     state = _read(options, context)
@@ -98,7 +99,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
         output.line("nothing changed")
         return 1
     application = _apply(options, context, state)
-    output.line("done. Run `python -m voicectl doctor` to verify the setup.", "green")
+    output.line("done. Run `voicectl doctor` to verify the setup.", "green")
     output.result(_result(context, application, changes, changed=True))
     return 0
 
@@ -106,7 +107,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
 # Read the current state
 
 
-def _read(options: argparse.Namespace, context: Context) -> CurrentState:
+def _read(options: SimpleNamespace, context: Context) -> CurrentState:
     stack = context.stack
     context.settings.need("api_key")
     context.settings.need("api_secret")
@@ -147,7 +148,7 @@ def _application(context: Context, secret: Mapping[str, str]) -> dict[str, Any] 
 
 
 def _key(
-    options: argparse.Namespace,
+    options: SimpleNamespace,
     application: Mapping[str, Any] | None,
     stored: str | None,
     own: str | None,
@@ -237,7 +238,7 @@ def _signing_fields(
     return fields
 
 
-def _changes(options: argparse.Namespace, context: Context, state: CurrentState) -> list[Change]:
+def _changes(options: SimpleNamespace, context: Context, state: CurrentState) -> list[Change]:
     name = options.name or context.stack.name
     if state.application is None:
         changes = [
@@ -316,7 +317,7 @@ def _target(context: Context, application: Mapping[str, Any]) -> dict[str, Any]:
 # Make the changes
 
 
-def _apply(options: argparse.Namespace, context: Context, state: CurrentState) -> dict[str, Any]:
+def _apply(options: SimpleNamespace, context: Context, state: CurrentState) -> dict[str, Any]:
     stack, output = context.stack, context.output
     if state.application is not None:
         _save(context, state.application, state)
@@ -340,7 +341,7 @@ def _apply(options: argparse.Namespace, context: Context, state: CurrentState) -
     return application
 
 
-def _create(options: argparse.Namespace, context: Context, state: CurrentState) -> dict[str, Any]:
+def _create(options: SimpleNamespace, context: Context, state: CurrentState) -> dict[str, Any]:
     fields = _target(context, {"name": options.name or context.stack.name})
     fields["keys"] = {"public_key": key_pair.public_half(state.key.private)}
     created = context.account.create(fields)

@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import webbrowser
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from voicectl.admin_api import admin_api
-from voicectl.call_commands import int_in_range
+from voicectl.cli import command
 from voicectl.errors import VoicectlError
-from voicectl.recording_files import describe_recording, save_recordings
+from voicectl.recording_files import describe_recording, save_option, save_recordings
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from voicectl.admin_api import AdminApi
     from voicectl.context import Context
 
-NAME = "voicemails"
-HELP = "list the voicemails of a month, play one, or save them"
 _MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
 _PAGE = 100
 _COLUMNS = ("number", "time", "caller", "line", "length", "first words")
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument(
-        "--month", type=_month, metavar="2026-01", help="(UTC; default: this month)"
-    )
-    parser.add_argument(
-        "--play",
-        type=int_in_range(1, 1_000_000),
-        metavar="N",
-        help="open voicemail number N in the browser",
-    )
-    parser.add_argument(
-        "--save", type=Path, metavar="FOLDER", help="save recordings and transcripts to this folder"
-    )
+def _month(text: str) -> str:
+    if not _MONTH.fullmatch(text):
+        raise click.BadParameter(f"{text!r} is not a month: expected 2026-01")
+    return text
 
 
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "voicemails",
+    help="list the voicemails of a month, play one, or save them",
+    examples=(
+        "voicectl voicemails",
+        "voicectl voicemails --play 3",
+        "voicectl voicemails --month 2026-01 --save messages",
+    ),
+)
+@click.option(
+    "--month", type=_month, metavar="MONTH", help="such as 2026-01 (UTC; default: this month)"
+)
+@click.option(
+    "--play",
+    type=click.IntRange(1),
+    metavar="N",
+    help="open voicemail number N in the browser",
+)
+@save_option
+def voicemails(options: SimpleNamespace, context: Context) -> int:
     """List the voicemails, oldest first; their numbers stay the same as new ones arrive."""
     output, api = context.output, admin_api(context)
     month, found = _of_month(api, options.month)
@@ -52,7 +61,8 @@ def run(options: argparse.Namespace, context: Context) -> int:
         for one, saved in zip(found, recordings, strict=True):
             one |= {name: saved[name] for name in ("file", "transcript_file") if name in saved}
     if found:
-        output.table(_COLUMNS, [_row(number, one) for number, one in enumerate(found, 1)])
+        rows = [_row(number, one) for number, one in enumerate(found, 1)]
+        output.table(_COLUMNS, rows, ("length", "line", "first words"))
     output.line(f"{len(found) or 'no'} voicemails in {month}")
     output.result({"month": month, "voicemails": found})
     return 0
@@ -73,7 +83,7 @@ def _of_month(api: AdminApi, month: str | None) -> tuple[str, list[dict[str, Any
 
 
 def _play(
-    options: argparse.Namespace,
+    options: SimpleNamespace,
     context: Context,
     api: AdminApi,
     month: str,
@@ -112,9 +122,3 @@ def _length(seconds: float | None) -> str:
         return ""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
-
-
-def _month(text: str) -> str:
-    if not _MONTH.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a month: expected 2026-01")
-    return text

@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from records.event import normalized_leg
 from voicectl.admin_api import AdminApiError, admin_api
-from voicectl.call_commands import add_call_argument, int_in_range, resolve_call
+from voicectl.call_commands import FloatRange, call_argument, resolve_call
+from voicectl.cli import command
 from voicectl.errors import VoicectlError
 from voicectl.event_format import describe_event, short_id, time_of_day
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
     from voicectl.admin_api import AdminApi
     from voicectl.context import Context
 
-NAME = "watch"
-HELP = "show a call live, event by event, until it is over"
 _FIRST_EVENT = 30  # seconds to wait for it; Vonage sends it when the call is placed
 _INTERRUPTED = 130  # the exit status that shells use
 _LAST_POLL = 3.0  # seconds after the end, since record events arrive later
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    add_call_argument(parser)
-    parser.add_argument(
-        "--every",
-        type=_seconds,
-        default=1.0,
-        metavar="S",
-        help="seconds between requests, 0.5 to 60 (%(default)s)",
-    )
-    parser.add_argument(
-        "--for",
-        dest="at_most",
-        type=int_in_range(1, 86400),
-        default=7200,
-        metavar="S",
-        help="stop after this many seconds (%(default)s)",
-    )
-
-
-def run(options: argparse.Namespace, context: Context) -> int:
+@command(
+    "watch",
+    help="show a call live, event by event, until it is over",
+    examples=("voicectl watch 5ad3e1f0", "voicectl --json watch 5ad3e1f0 --for 600"),
+)
+@call_argument
+@click.option(
+    "--every",
+    type=FloatRange(0.5, 60),
+    default=1.0,
+    metavar="S",
+    help="seconds between requests",
+    show_default=True,
+)
+@click.option(
+    "--for",
+    "at_most",
+    type=click.IntRange(1, 86400),
+    default=7200,
+    metavar="S",
+    help="stop after this many seconds",
+    show_default=True,
+)
+def watch(options: SimpleNamespace, context: Context) -> int:
     """Poll, and write each new event once, with ``--json`` as one JSON line.
 
     Ctrl-C stops watching; the call continues.
@@ -58,7 +63,7 @@ def run(options: argparse.Namespace, context: Context) -> int:
     return 0
 
 
-def _watch(options: argparse.Namespace, context: Context, uuid: str) -> None:
+def _watch(options: SimpleNamespace, context: Context, uuid: str) -> None:
     api = admin_api(context)
     seen: set[str] = set()
     start = context.now()
@@ -99,13 +104,3 @@ def _show(context: Context, event: dict[str, Any], seen: set[str]) -> None:
     time, leg = time_of_day(event["timestamp"]), short_id(event["uuid"])
     context.output.line(f"{time}  {leg:8}  {event['kind']:13}  {describe_event(event)}")
     context.output.event(event)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.5 <= seconds <= 60:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0.5 to 60")
-    return seconds

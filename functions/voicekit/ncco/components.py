@@ -84,7 +84,7 @@ def websocket(
     headers
         An object of at most 512 bytes as JSON, which is part of the first message.
     authorization
-        The result of `authorization()`; without it Vonage signs the handshake like a webhook.
+        The result of `authorization()`. Without it, the handshake may be unsigned.
     """
     return _endpoint(
         "websocket",

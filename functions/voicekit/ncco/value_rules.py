@@ -30,6 +30,8 @@ MOST_LEGS = 50
 # Levels of free JSON; the limit also ends a structure that contains itself.
 DEEPEST = 16
 LARGEST_FREE_JSON = 32 * 1024
+# In bytes as JSON (Vonage NCCO reference: websocket headers).
+LARGEST_WEBSOCKET_HEADERS = 512
 
 _TYPE_NAMES = (
     (str, "a string"),
@@ -283,11 +285,11 @@ def _scalar(where: str, value: object) -> None:
 
 
 def websocket_headers(where: str, value: object) -> None:
-    """Require an object of at most 512 bytes as JSON (Vonage NCCO reference: websocket headers)."""
+    """Require an object of at most 512 bytes as JSON."""
     free_json(where, value)
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
-    if size > 512:
-        fail(where, f"has {size} bytes as JSON; expected at most 512")
+    if size > LARGEST_WEBSOCKET_HEADERS:
+        fail(where, f"has {size} bytes as JSON; expected at most {LARGEST_WEBSOCKET_HEADERS}")
 
 
 def sip_headers(where: str, value: Any) -> None:

@@ -152,7 +152,7 @@ function Numbers({ store, switchboard }) {
   const others = [...new Set([...Object.keys(lines), ...Object.keys(numbers)])]
     .filter((number) => !known.has(number))
     .map((number) => ({ number }));
-  const command = ".venv/bin/python -m voicectl --local switchboard edit";
+  const command = "voicectl --local switchboard edit";
   const hours = switchboard.state();
   return html`<section class="panel switchboard" aria-labelledby="switchboard-title">
     <div class="panel-head">

@@ -34,6 +34,7 @@ def copy_application(folder: Path) -> None:
     for name in ("functions", "layers"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / ".local").mkdir()
+    (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
     (folder / ".local" / "layers").symlink_to(ROOT / ".local" / "layers")
 
 

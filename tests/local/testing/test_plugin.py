@@ -255,6 +255,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Calla
     installed = pytester.path / ".local"
     installed.mkdir()
     (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
+    (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
     (installed / "layers").symlink_to(ROOT / ".local" / "layers")
     for path, text in FLOWS.items():
         source = pytester.makepyfile(**{path: text})

@@ -65,7 +65,7 @@ async def test_a_dry_run_shows_the_request_and_dials_nothing(terminal: CliTermin
     ("words", "error"),
     [
         (("--to", "0770090012", "--flow", "greet"), "is not an E.164 number"),
-        (("--to", CALLEE), "one of the arguments"),
+        (("--to", CALLEE), "Missing option '--flow' / '--ncco' / '--answer-url'"),
         (("--to", CALLEE, "--ncco", "nowhere.json"), "cannot read nowhere.json"),
         (("--to", CALLEE, "--flow", "greet", "--key", "a b"), "visible ASCII"),
     ],
@@ -81,7 +81,7 @@ async def test_invalid_arguments_are_reported_before_any_request(
 async def test_without_a_uuid_the_error_names_the_setting(terminal: CliTerminal) -> None:
     ran = await terminal("mute")
     assert ran.status == 1
-    assert ran.err.startswith("error: UUID is not set")
+    assert ran.err.startswith("error: CALL_UUID is not set")
 
 
 async def test_a_denied_number_is_reported(terminal: CliTerminal) -> None:

@@ -1,4 +1,4 @@
-"""`python -m voicectl events tail`: the events of the bus, with nothing left behind."""
+"""`voicectl events tail`: the events of the bus, with nothing left behind."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def test_restore_removes_what_a_killed_command_left(bus: OwnBus) -> None:
     await running.communicate()
     assert len(bus.left()) == 3
     warned = await bus.terminal("calls")
-    assert "`python -m voicectl --local restore` to remove them" in warned.err
+    assert "`voicectl --local restore` to remove them" in warned.err
     shown = await bus.terminal("restore", "--dry-run")
     assert "left by `events tail`" in shown.out
     assert len(bus.left()) == 3

@@ -1,4 +1,4 @@
-"""`python -m voicectl forget`: delete the data of real calls on the local platform."""
+"""`voicectl forget`: delete the data of real calls on the local platform."""
 
 from __future__ import annotations
 

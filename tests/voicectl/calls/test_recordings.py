@@ -1,4 +1,4 @@
-"""`python -m voicectl recordings`: list recordings, and save them verified."""
+"""`voicectl recordings`: list recordings, and save them verified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m voicectl redrive`: dead letters are retried, and none is lost."""
+"""`voicectl redrive`: dead letters are retried, and none is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m voicectl voicemails`: list messages, play one, and save them."""
+"""`voicectl voicemails`: list messages, play one, and save them."""
 
 from __future__ import annotations
 
@@ -157,8 +157,8 @@ async def test_a_month_without_messages_is_empty(terminal: CliTerminal) -> None:
     [
         (("--month", "2026-13"), "'2026-13' is not a month: expected 2026-01"),
         (("--month", "january"), "'january' is not a month"),
-        (("--play", "0"), "'0' is not a whole number from 1"),
-        (("--play", "first"), "'first' is not a whole number"),
+        (("--play", "0"), "0 is not in the range x>=1"),
+        (("--play", "first"), "'first' is not a valid integer"),
     ],
 )
 async def test_invalid_arguments_are_rejected(

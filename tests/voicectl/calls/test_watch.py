@@ -1,4 +1,4 @@
-"""`python -m voicectl watch`: show a call live."""
+"""`voicectl watch`: show a call live."""
 
 from __future__ import annotations
 

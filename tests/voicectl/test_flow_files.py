@@ -1,0 +1,137 @@
+"""New flows: both files work at once, and nothing is overwritten or half-written."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.aws import template
+from voicectl.errors import VoicectlError
+from voicectl.flow_files import STARTER, create_flow, recipes
+
+ROOT = Path(__file__).parents[2]
+LONGEST = "a" + 31 * "b"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Return a copy of the files that flows and their tests need."""
+    for folder in ("functions", "docs/recipes", "tests/recipes", "tests/flows"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for file in ("template.yaml", "samconfig.toml", "pyproject.toml", "tests/conftest.py"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
+    (tmp_path / ".local").mkdir()
+    for folder in ("local", "simulator", "layers", ".local/layers"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    return tmp_path
+
+
+def files(root: Path) -> dict[Path, bytes]:
+    """Return every file of flows and of tests, with its content."""
+    return {
+        path: path.read_bytes()
+        for folder in ("functions/flows", "tests/flows")
+        for path in (root / folder).rglob("*.py")
+    }
+
+
+def run(root: Path, *words: str | Path) -> str:
+    """Run a Python module that must succeed; return its output."""
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=root, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_new_flow_of_each_recipe_passes_its_test_and_every_check(checkout: Path) -> None:
+    created = create_flow(checkout, "x")
+    for number, recipe in enumerate(recipes(checkout)):
+        created += create_flow(checkout, f"y{number}", recipe)
+
+    assert "passed" in run(checkout, "pytest", "-q", "-p", "no:cacheprovider", *created[1::2])
+    explored = run(checkout, "local.explore", "--check", *(flow.stem for flow in created[::2]))
+    assert f"{len(created) // 2} flows explored, no problems found" in explored
+    # A long name must fit into the lines too.
+    created += create_flow(checkout, LONGEST)
+    for number, recipe in enumerate(recipes(ROOT)):
+        created += create_flow(checkout, f"{LONGEST[:-2]}{number:02}", recipe)
+    run(checkout, "ruff", "check", "--no-cache", *created)
+    run(checkout, "ruff", "format", "--no-cache", "--check", *created)
+
+
+def test_the_test_calls_the_new_flow(checkout: Path) -> None:
+    flow, test = create_flow(checkout, "support", "dtmf_menu")
+    assert flow == checkout / "functions/flows/support.py"
+    assert test == checkout / "tests/flows/test_support.py"
+    assert flow.read_bytes() == (ROOT / "functions/flows/dtmf_menu.py").read_bytes()
+    assert '"""The flow `support`."""' in test.read_text()
+    assert "dtmf_menu" not in test.read_text()
+
+
+def test_every_recipe_and_the_flows_with_a_test_of_their_own_are_offered(checkout: Path) -> None:
+    offered = set(recipes(checkout))
+    assert {path.stem for path in (ROOT / "docs/recipes").glob("*.py")} <= offered
+    assert {STARTER, "connect", "dtmf_menu", "speech", "voicemail"} <= offered
+    # The tests of these call the default flow, or several flows.
+    assert not {"reception", "record_call"} & offered
+    create_flow(checkout, "support")
+    assert set(recipes(checkout)) == offered | {"support"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "my-flow", "9lives", "_helper", "class", "Support", "a.b", "../up", "käse", "a" * 33],
+)
+def test_a_name_that_is_not_possible_is_refused(checkout: Path, name: str) -> None:
+    before = files(checkout)
+    with pytest.raises(VoicectlError, match=r"expected 1 to 32 lower-case letters"):
+        create_flow(checkout, name)
+    assert files(checkout) == before
+
+
+def test_the_names_are_those_that_the_template_allows() -> None:
+    parameter = template.read(ROOT / "template.yaml", "eu-west-1", {}, {}).declared["DefaultFlow"]
+    assert re.fullmatch(parameter["AllowedPattern"], LONGEST)
+    assert not re.fullmatch(parameter["AllowedPattern"], LONGEST + "b")
+
+
+# The names of an included flow, of an included test without a flow, and of files of the user's.
+@pytest.mark.parametrize("name", ["greet", "recording", "mine", "tested"])
+def test_nothing_is_overwritten(checkout: Path, name: str) -> None:
+    (checkout / "functions/flows/mine.py").write_text("mine")
+    (checkout / "tests/flows/test_tested.py").write_text("mine")
+    before = files(checkout)
+    with pytest.raises(VoicectlError, match=rf"{name}\.py already exists\. Choose another name"):
+        create_flow(checkout, name)
+    assert files(checkout) == before
+
+
+def test_if_the_test_cannot_be_written_no_flow_remains(checkout: Path) -> None:
+    shutil.rmtree(checkout / "tests/flows")
+    before = files(checkout)
+    with pytest.raises(VoicectlError, match=r"cannot write .*test_support\.py: No such file"):
+        create_flow(checkout, "support")
+    assert files(checkout) == before
+
+
+def test_an_unknown_recipe_lists_the_recipes_and_suggests_one(checkout: Path) -> None:
+    with pytest.raises(
+        VoicectlError, match=r"expected one of blocked_callers, .*voicemail\."
+    ) as it:
+        create_flow(checkout, "support", "hunt_gruop")
+    assert str(it.value).endswith("Did you mean hunt_group?")
+    with pytest.raises(VoicectlError, match=r"voicemail\.$"):
+        create_flow(checkout, "support", "zzz")
+
+
+def test_outside_a_checkout_the_error_says_where_to_run_it(tmp_path: Path) -> None:
+    with pytest.raises(VoicectlError, match="in the folder of template"):
+        create_flow(tmp_path, "support")
+    assert recipes(tmp_path) == []
