@@ -66,7 +66,7 @@ COMMON_OPTIONS = (
 )
 
 
-class _Helped(click.Command):
+class _CommandBase(click.Command):
     """A command or group: its own arguments and options, the common ones, and examples.
 
     Parameters
@@ -100,7 +100,7 @@ class _Helped(click.Command):
                     formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
-class VoicectlCommand(_Helped):
+class VoicectlCommand(_CommandBase):
     """A command.
 
     Parameters
@@ -145,7 +145,7 @@ def _passed(ctx: click.Context, params: Sequence[click.Parameter]) -> list[click
     return [one for one in params if source(str(one.name)) is ParameterSource.COMMANDLINE]
 
 
-class VoicectlGroup(_Helped, click.Group):
+class VoicectlGroup(_CommandBase, click.Group):
     """Commands with a common first word; without a command, it shows its help.
 
     Parameters
