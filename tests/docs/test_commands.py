@@ -88,6 +88,7 @@ TABLE = [
         "run",
         "",
     ),
+    CommandRule(rf"(\.venv/bin/)?{_VOICECTL}new flow \w+.*", "run", "created"),
     CommandRule(_VOICECTL + "events tail.*", "parsed", "runs until Ctrl-C"),
     # These need an account, or another program
     CommandRule(_VOICECTL + "(restore|rotate|tunnel|capture).*", "parsed", _VONAGE),
@@ -158,6 +159,9 @@ async def test_commands_of_a_page_run_and_print_what_it_shows(
         source = ROOT / "docs/tutorial/3/appointment.py"
         copy = Path(shutil.copy(source, shell.checkout / "functions/flows"))
         request.addfinalizer(copy.unlink)
+    for flow in re.findall(r"new flow (\w+)", "\n".join(one.text for one in page_commands)):
+        for path in (f"functions/flows/{flow}.py", f"tests/flows/test_{flow}.py"):
+            request.addfinalizer((shell.checkout / path).unlink)
     definitions = ""
     for command in page_commands:
         script = "\n".join([definitions, command.text]) if definitions else command.text
