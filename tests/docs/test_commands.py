@@ -11,6 +11,7 @@ Each command matches exactly one rule in the table below, and each rule matches 
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 import re
@@ -27,6 +28,7 @@ import jmespath
 import pytest
 from botocore import xform_name
 
+from tests.docs.conftest import remove_flow
 from tests.docs.pages import ROOT, DocumentedCommand, commands
 from tests.docs.shell import run_until_ready
 from tests.template.golden import transformed
@@ -160,8 +162,8 @@ async def test_commands_of_a_page_run_and_print_what_it_shows(
         copy = Path(shutil.copy(source, shell.checkout / "functions/flows"))
         request.addfinalizer(copy.unlink)
     for flow in re.findall(r"new flow (\w+)", "\n".join(one.text for one in page_commands)):
-        for path in (f"functions/flows/{flow}.py", f"tests/flows/test_{flow}.py"):
-            request.addfinalizer((shell.checkout / path).unlink)
+        remove_flow(shell.checkout, flow)
+        request.addfinalizer(functools.partial(remove_flow, shell.checkout, flow))
     definitions = ""
     for command in page_commands:
         script = "\n".join([definitions, command.text]) if definitions else command.text

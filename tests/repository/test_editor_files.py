@@ -87,10 +87,13 @@ def lint_commands() -> list[str]:
     """Return the commands of `make lint` and `make scan`, with the values of variables."""
     makefile = (ROOT / "Makefile").read_text()
     recipes = re.findall(r"^(?:lint|scan):.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
-    variables = dict(re.findall(r"^(VENV|RUN|SCAN_VENV|SCAN) := (.*)$", makefile, re.MULTILINE))
+    variables: dict[str, str] = dict(
+        re.findall(r"^(VENV|RUN|SCAN_VENV|SCAN) := (.*)$", makefile, re.MULTILINE)
+    )
     text = "".join(recipes)
     while found := re.search(r"\$\((\w+)\)", text):
-        text = text.replace(found[0], variables.get(found[1], found[1]))
+        name = str(found[1])
+        text = text.replace(found[0], variables.get(name, name))
     return [line.strip("\t@") for line in text.splitlines()]
 
 
