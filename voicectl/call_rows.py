@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = ("uuid", "start_time", "direction", "from", "to", "duration", "flow", "result")
 LEAST_IMPORTANT = ("duration", "direction", "start_time", "to", "flow")
 """The columns that a narrow terminal leaves out, the first one first."""
+_UNKNOWN = "1970-01-02T00:00:00Z"  # the time of a live leg: before all calls, and after `_in_order`
 
 
 def call_rows(
@@ -95,8 +96,9 @@ def _events(leg: Leg) -> Iterator[CallEvent]:
     }
     if leg.get("start_time"):  # a leg without an answer has none
         yield parse_event(fields | {"status": "answered", "timestamp": leg["start_time"]})
-    end = {"timestamp": leg.get("end_time") or leg.get("time"), "duration": leg.get("duration")}
-    yield parse_event(fields | end | {"status": leg.get("status")})
+    time = leg.get("end_time") or leg.get("time") or _UNKNOWN
+    end = {"status": leg.get("status"), "timestamp": time, "duration": leg.get("duration")}
+    yield parse_event(fields | end)
 
 
 def _in_order(uuids: Iterable[str]) -> Iterator[CallEvent]:

@@ -66,7 +66,7 @@ COMMON_OPTIONS = (
 )
 
 
-class _Helped(click.Command):
+class _CommandBase(click.Command):
     """A command or group: its own arguments and options, the common ones, and examples.
 
     Parameters
@@ -75,9 +75,9 @@ class _Helped(click.Command):
         Command lines for the end of the help.
     """
 
-    def __init__(self, *args: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
+    def __init__(self, name: str, *, examples: Sequence[str] = (), **attributes: Any) -> None:
         settings = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
-        super().__init__(*args, context_settings=settings, **attributes)
+        super().__init__(name, context_settings=settings, **attributes)
         self.examples = examples
         self.own = tuple(self.params)
         self.params += COMMON_OPTIONS
@@ -100,7 +100,7 @@ class _Helped(click.Command):
                     formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
 
-class VoicectlCommand(_Helped):
+class VoicectlCommand(_CommandBase):
     """A command.
 
     Parameters
@@ -109,8 +109,8 @@ class VoicectlCommand(_Helped):
         Names of options of which exactly one must be passed.
     """
 
-    def __init__(self, *args: Any, one_of: Sequence[str] = (), **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
+    def __init__(self, name: str, *, one_of: Sequence[str] = (), **attributes: Any) -> None:
+        super().__init__(name, **attributes)
         self.one_of = [one for one in self.own if one.name in one_of]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -145,7 +145,7 @@ def _passed(ctx: click.Context, params: Sequence[click.Parameter]) -> list[click
     return [one for one in params if source(str(one.name)) is ParameterSource.COMMANDLINE]
 
 
-class VoicectlGroup(_Helped, click.Group):
+class VoicectlGroup(_CommandBase, click.Group):
     """Commands with a common first word; without a command, it shows its help.
 
     Parameters
@@ -158,12 +158,13 @@ class VoicectlGroup(_Helped, click.Group):
 
     def __init__(
         self,
-        *args: Any,
+        name: str,
+        *,
         sections: Mapping[str, Sequence[click.Command]] | None = None,
         **attributes: Any,
     ) -> None:
         super().__init__(
-            *args,
+            name,
             invoke_without_command=True,
             subcommand_metavar="COMMAND [ARGS]...",
             **attributes,
@@ -175,7 +176,7 @@ class VoicectlGroup(_Helped, click.Group):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, and then the options."""
-        for title, commands in (self.sections or {"Commands": self.commands.values()}).items():
+        for title, commands in (self.sections or {"Commands": [*self.commands.values()]}).items():
             with formatter.section(title):
                 shown = [one for one in commands if not one.hidden]
                 formatter.write_dl([(str(one.name), one.help or "") for one in shown])

@@ -124,8 +124,8 @@ class Output:
         drawn = Table(box=None, header_style="bold", pad_edge=False)
         for name, column in shown.items():
             drawn.add_column(name, min_width=_longest_word(column))
-        for row in list(zip(*shown.values(), strict=True))[1:]:
-            drawn.add_row(*map(Text, row))
+        for values in list(zip(*shown.values(), strict=True))[1:]:
+            drawn.add_row(*map(Text, values))
         self._out.print(drawn, crop=False)
         if left_out:
             self.line(f"left out, since the terminal is narrow: {', '.join(left_out)}", "dim")

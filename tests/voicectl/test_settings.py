@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from voicectl.errors import VoicectlError
-from voicectl.settings import WHERE, UserSettings, parse_env, read
+from voicectl.settings import WHERE, UserSettings, of_local, parse_env, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,13 @@ def test_a_missing_setting_is_named_with_where_to_find_it() -> None:
             UserSettings().need(name)
         variable = str(raised.value).partition(" ")[0]
         assert WHERE[variable] in str(raised.value)
+        assert "pass --local" in str(raised.value)
+
+
+def test_with_the_local_platform_a_missing_setting_does_not_name_it() -> None:
+    with pytest.raises(VoicectlError) as raised:
+        of_local({}, UserSettings()).need("uuid")
+    assert "--local" not in str(raised.value)
 
 
 def test_the_private_key_is_text_or_a_file_in_either_variable(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from voicectl.errors import VoicectlError
 from voicectl.stack import DeployedStack, explain_aws_error, read
@@ -95,18 +95,22 @@ async def test_a_stack_that_is_not_deployed_is_named(
     platform: LocalPlatform, tmp_path: Path
 ) -> None:
     missing = options(stack="no-such-stack", region=platform.options.region)
-    with pytest.raises(VoicectlError, match="no stack no-such-stack"):
+    with pytest.raises(VoicectlError, match=r"no stack no-such-stack .* pass --local"):
         read(missing, tmp_path)
 
 
 @pytest.mark.usefixtures("aws")
 async def test_a_missing_name_region_or_profile_says_how_to_set_it(tmp_path: Path) -> None:
-    with pytest.raises(VoicectlError, match="--stack"):
+    with pytest.raises(VoicectlError, match=r"--stack\. .* pass --local"):
         read(options(region="eu-west-1"), tmp_path)
-    with pytest.raises(VoicectlError, match="--region"):
+    with pytest.raises(VoicectlError, match=r"--region, .* pass --local"):
         read(options(stack=NAME), tmp_path)
-    with pytest.raises(VoicectlError, match="list-profiles"):
+    with pytest.raises(VoicectlError, match=r"list-profiles.* pass --local"):
         read(options(stack=NAME, profile="nobody"), tmp_path)
+
+
+async def test_missing_aws_credentials_name_the_local_platform() -> None:
+    assert "pass --local" in explain_aws_error(NoCredentialsError())
 
 
 async def test_a_missing_output_says_to_deploy_this_checkout() -> None:
