@@ -11,6 +11,7 @@ from voicectl.commands.doctor import doctor
 from voicectl.commands.dtmf import dtmf
 from voicectl.commands.events import events
 from voicectl.commands.forget import forget
+from voicectl.commands.new import new
 from voicectl.commands.recordings import recordings
 from voicectl.commands.redrive import redrive
 from voicectl.commands.restore import restore
@@ -28,6 +29,7 @@ from voicectl.commands.watch import watch
 
 SECTIONS = {
     "Setup": (up, doctor, restore, tunnel, capture),
+    "Flows": (new,),
     "Calls": (call, calls, timeline, watch, *CALL_ACTIONS, transfer, talk, stream, dtmf),
     "Recordings": (recordings, voicemails),
     "Routing": (switchboard,),

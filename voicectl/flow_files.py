@@ -34,6 +34,19 @@ def recipes(root: Path) -> list[str]:
 def create_flow(root: Path, name: str, recipe: str = STARTER) -> list[Path]:
     """Write a flow and its test, and return the paths of both.
 
+    Raises
+    ------
+    VoicectlError
+        As `new_files`, and if a file cannot be written. No file was changed, and none remains.
+    """
+    texts = new_files(root, name, recipe)
+    _write(texts)
+    return list(texts)
+
+
+def new_files(root: Path, name: str, recipe: str = STARTER) -> dict[Path, str]:
+    """Return the paths and texts of a new flow and its test.
+
     Parameters
     ----------
     root
@@ -46,19 +59,19 @@ def create_flow(root: Path, name: str, recipe: str = STARTER) -> list[Path]:
     Raises
     ------
     VoicectlError
-        If the name is not allowed, a file with this name exists, there is no such recipe, or a file
-        cannot be written. No file was changed then, and none remains.
+        If the name is not allowed, a file with this name exists, or there is no such recipe.
     """
     if not re.fullmatch(_NAME, name) or keyword.iskeyword(name):
         raise VoicectlError(f"{name!r} is not a name for a flow; expected {_ALLOWED}")
     flow, test = _source(root, recipe)
-    _write(
-        {
-            root / FLOWS / f"{name}.py": flow.read_text(encoding="utf-8"),
-            root / TESTS / f"test_{name}.py": _renamed(test, recipe, name),
-        }
-    )
-    return [root / FLOWS / f"{name}.py", root / TESTS / f"test_{name}.py"]
+    texts = {
+        root / FLOWS / f"{name}.py": flow.read_text(encoding="utf-8"),
+        root / TESTS / f"test_{name}.py": _renamed(test, recipe, name),
+    }
+    for path in texts:
+        if path.exists():
+            raise _exists(path)
+    return texts
 
 
 def _sources(root: Path) -> dict[str, tuple[Path, Path]]:
@@ -96,6 +109,10 @@ def _renamed(test: Path, recipe: str, name: str) -> str:
     return text
 
 
+def _exists(path: Path) -> VoicectlError:
+    return VoicectlError(f"{path} already exists. Choose another name, or edit this file.")
+
+
 def _write(texts: dict[Path, str]) -> None:
     """Create all files or, if one exists or cannot be written, none."""
     created: list[Path] = []
@@ -108,9 +125,7 @@ def _write(texts: dict[Path, str]) -> None:
         for half in created:
             half.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):
-            raise VoicectlError(
-                f"{error.filename} already exists. Choose another name, or edit this file."
-            ) from None
+            raise _exists(path) from None
         if isinstance(error, OSError):
             raise VoicectlError(f"cannot write {path}: {error.strerror}") from None
         raise

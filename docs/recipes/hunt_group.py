@@ -19,7 +19,6 @@ def _ring(call, step):
     numbers = (call.settings.second_number, call.settings.second_number)
     if step >= len(numbers):
         return [ncco.talk("Sorry, nobody can take your call. Goodbye.")]
-    options = {"from_": call.settings.vonage_number or None, "timeout": 15}
-    url = call.url("event", step=step)
-    phone = ncco.phone(numbers[step])
-    return [ncco.connect(phone, event_type="synchronous", event_url=url, **options)]
+    caller, url = call.settings.vonage_number or None, call.url("event", step=step)
+    phone, kind = ncco.phone(numbers[step]), "synchronous"
+    return [ncco.connect(phone, from_=caller, timeout=15, event_type=kind, event_url=url)]

@@ -39,6 +39,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def remove_flow(checkout: Path, name: str) -> None:
+    """Delete a flow and its test from the copy: you may have created them, as the page says."""
+    for path in (f"functions/flows/{name}.py", f"tests/flows/test_{name}.py"):
+        (checkout / path).unlink(missing_ok=True)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def shell(checkout: Path) -> AsyncIterator[Shell]:
     """Yield a shell in the checkout, while the local platform runs there.

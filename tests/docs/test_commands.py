@@ -11,6 +11,7 @@ Each command matches exactly one rule in the table below, and each rule matches 
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 import re
@@ -27,6 +28,7 @@ import jmespath
 import pytest
 from botocore import xform_name
 
+from tests.docs.conftest import remove_flow
 from tests.docs.pages import ROOT, DocumentedCommand, commands
 from tests.docs.shell import run_until_ready
 from tests.template.golden import transformed
@@ -88,6 +90,7 @@ TABLE = [
         "run",
         "",
     ),
+    CommandRule(rf"(\.venv/bin/)?{_VOICECTL}new flow \w+.*", "run", "created"),
     CommandRule(_VOICECTL + "events tail.*", "parsed", "runs until Ctrl-C"),
     # These need an account, or another program
     CommandRule(_VOICECTL + "(restore|rotate|tunnel|capture).*", "parsed", _VONAGE),
@@ -162,6 +165,9 @@ async def test_commands_of_a_page_run_and_print_what_it_shows(
     if page in _FLOWS:
         copy = Path(shutil.copy(ROOT / _FLOWS[page], shell.checkout / "functions/flows"))
         request.addfinalizer(copy.unlink)
+    for flow in re.findall(r"new flow (\w+)", "\n".join(one.text for one in page_commands)):
+        remove_flow(shell.checkout, flow)
+        request.addfinalizer(functools.partial(remove_flow, shell.checkout, flow))
     definitions = ""
     for command in page_commands:
         script = "\n".join([definitions, command.text]) if definitions else command.text

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.docs.conftest import remove_flow
 from tests.docs.pages import ROOT
 from voicectl.flow_files import FLOWS, create_flow, recipes
 
@@ -115,6 +116,7 @@ def test_the_tests_pass_with_flows_of_your_own(checkout: Path, saved_files: list
 
 
 def test_the_readme_flow_passes_its_test(checkout: Path, saved_files: list[Path]) -> None:
+    remove_flow(checkout, "echo_key")
     saved_files += create_flow(checkout, "echo_key")
     status, output = run(checkout, "pytest", "tests/flows/test_echo_key.py")
     assert (status, "1 passed" in output) == (0, True), output

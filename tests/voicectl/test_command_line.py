@@ -47,7 +47,7 @@ def run(*words: str) -> Result:
 def test_the_help_lists_every_command_in_one_section() -> None:
     listed = [one.name for section in SECTIONS.values() for one in section]
     assert sorted(map(str, listed)) == sorted(cli.commands)
-    assert list(SECTIONS) == ["Setup", "Calls", "Recordings", "Routing", "Keys", "Data"]
+    assert list(SECTIONS) == [*("Setup", "Flows", "Calls", "Recordings", "Routing", "Keys", "Data")]
     lines = run("--help").output.splitlines()
     positions = [lines.index(f"{title}:") for title in SECTIONS]
     assert positions == sorted(positions)

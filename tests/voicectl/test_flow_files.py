@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from local.aws import template
+from tests.support.shipped_flows import SHIPPED
+from voicectl.__main__ import cli
 from voicectl.errors import VoicectlError
-from voicectl.flow_files import STARTER, create_flow, recipes
+from voicectl.flow_files import FLOWS, STARTER, TESTS, create_flow, recipes
+
+if TYPE_CHECKING:
+    from click.testing import Result
 
 ROOT = Path(__file__).parents[2]
 LONGEST = "a" + 31 * "b"
@@ -20,9 +29,12 @@ LONGEST = "a" + 31 * "b"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of the files that flows and their tests need."""
+    """Return a copy of the files that flows and their tests need, without flows of your own."""
     for folder in ("functions", "docs/recipes", "tests/recipes", "tests/flows"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
+    for path in (*(tmp_path / FLOWS).glob("[a-z]*.py"), *(tmp_path / TESTS).glob("test_*.py")):
+        if path.stem.removeprefix("test_") not in (*SHIPPED, "recording"):
+            path.unlink()
     for file in ("template.yaml", "samconfig.toml", "pyproject.toml", "tests/conftest.py"):
         shutil.copy(ROOT / file, tmp_path / file)
     (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
@@ -51,8 +63,9 @@ def run(root: Path, *words: str | Path) -> str:
 
 
 def test_a_new_flow_of_each_recipe_passes_its_test_and_every_check(checkout: Path) -> None:
+    offered = recipes(checkout)
     created = create_flow(checkout, "x")
-    for number, recipe in enumerate(recipes(checkout)):
+    for number, recipe in enumerate(offered):
         created += create_flow(checkout, f"y{number}", recipe)
 
     assert "passed" in run(checkout, "pytest", "-q", "-p", "no:cacheprovider", *created[1::2])
@@ -60,7 +73,7 @@ def test_a_new_flow_of_each_recipe_passes_its_test_and_every_check(checkout: Pat
     assert f"{len(created) // 2} flows explored, no problems found" in explored
     # A long name must fit into the lines too.
     created += create_flow(checkout, LONGEST)
-    for number, recipe in enumerate(recipes(ROOT)):
+    for number, recipe in enumerate(offered):
         created += create_flow(checkout, f"{LONGEST[:-2]}{number:02}", recipe)
     run(checkout, "ruff", "check", "--no-cache", *created)
     run(checkout, "ruff", "format", "--no-cache", "--check", *created)
@@ -129,6 +142,70 @@ def test_an_unknown_recipe_lists_the_recipes_and_suggests_one(checkout: Path) ->
     assert str(it.value).endswith("Did you mean hunt_group?")
     with pytest.raises(VoicectlError, match=r"voicemail\.$"):
         create_flow(checkout, "support", "zzz")
+
+
+# The command
+
+
+@pytest.fixture
+def in_checkout(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(checkout)
+    return checkout
+
+
+def command(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["new", "flow", *words], prog_name="voicectl")
+
+
+def test_the_command_prints_the_files_and_the_next_commands(in_checkout: Path) -> None:
+    done = command("support", "--from", "voicemail")
+    assert done.exit_code == 0
+    assert done.output.splitlines() == [
+        "created functions/flows/support.py",
+        "created tests/flows/test_support.py",
+        "",
+        "next:",
+        "  .venv/bin/python -m pytest tests/flows/test_support.py    # run its test",
+        "  .venv/bin/python -m local.explore support                 # explore every path",
+        "  make up                                                   # call it from the browser",
+    ]
+    assert (in_checkout / "functions/flows/support.py").exists()
+
+
+def test_the_command_reports_the_files_as_json(in_checkout: Path) -> None:
+    done = json.loads(command("support", "--json").output)
+    assert done["files"] == ["functions/flows/support.py", "tests/flows/test_support.py"]
+    assert "already exists" in json.loads(command("support", "--json").output)["error"]
+
+
+def test_a_dry_run_writes_nothing_and_finds_the_same_errors(in_checkout: Path) -> None:
+    before = files(in_checkout)
+    assert "would create functions/flows/support.py\n" in command("support", "--dry-run").output
+    assert command("greet", "--dry-run").exit_code == 1
+    assert files(in_checkout) == before
+
+
+def test_a_wrong_name_is_one_line_of_error(in_checkout: Path) -> None:
+    done = command("my-flow")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: 'my-flow' is not a name for a flow; expected 1 to 32")
+
+
+def test_recipes_are_completed(in_checkout: Path) -> None:
+    ran = subprocess.run(
+        [Path(sys.executable).with_name("voicectl")],
+        env=dict(os.environ)
+        | {
+            "_VOICECTL_COMPLETE": "bash_complete",
+            "COMP_WORDS": "voicectl new flow support --from h",
+            "COMP_CWORD": "5",
+        },
+        cwd=in_checkout,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == "plain,hunt_group\n"
 
 
 def test_outside_a_checkout_the_error_says_where_to_run_it(tmp_path: Path) -> None:
