@@ -77,7 +77,7 @@ $(DOCS_VENV)/.installed: pyproject.toml constraints-docs.txt docs/site/package.j
 
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(DOCS_VENV)/.installed ## build the documentation as a site into .site
-	@$(DOCS_VENV)/bin/python -m mkdocs build --quiet --strict
+	@$(DOCS_VENV)/bin/python -m mkdocs build --strict
 	@echo "built .site/index.html"
 
 VERSION = $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)

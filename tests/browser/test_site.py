@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.accessibility import RULES
 from tests.browser.conftest import watch
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / ".site"
-WIDE = {"width": 1440, "height": 900}
-NARROW = {"width": 390, "height": 844}
+WIDE = ViewportSize(width=1440, height=900)
+NARROW = ViewportSize(width=390, height=844)
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.skipif(shutil.which("npm") is None, reason="make docs needs npm"),
@@ -70,7 +70,7 @@ def site_address() -> Iterator[str]:
 
 
 @pytest_asyncio.fixture(params=["light", "dark"], loop_scope="session")
-async def pages(
+async def page(
     request: pytest.FixtureRequest, browser: Browser, site_address: str
 ) -> AsyncIterator[Page]:
     """A page in each color scheme; afterwards, fail on errors and requests to other hosts."""
@@ -92,6 +92,17 @@ def addresses_of_pages() -> list[str]:
     return ["index.html" if path == "README.html" else path for path in paths]
 
 
+async def test_a_broken_link_fails_the_build(site_address: str, tmp_path: Path) -> None:
+    copy = tmp_path / "checkout"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    (copy / ".venv-docs").symlink_to(ROOT / ".venv-docs")
+    page = copy / "docs" / "start.md"
+    page.write_text(f"{page.read_text()}\n[Code](../functions/nowhere.py)\n")
+    done = subprocess.run(["make", "docs"], cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "'start.md' contains a link '../functions/nowhere.py'" in done.stdout + done.stderr
+
+
 async def test_no_page_loads_anything_of_another_host(site_address: str) -> None:
     pages = sorted(SITE.rglob("*.html"))
     assert len(pages) > 40
@@ -106,64 +117,64 @@ async def test_no_page_loads_anything_of_another_host(site_address: str) -> None
     assert re.findall(r"url\(['\"]?(?:https?:)?//[^)]*", styles) == []
 
 
-@pytest.mark.parametrize("pages", ["light"], indirect=True)
-async def test_every_page_shows_its_pictures_on_a_phone_too(pages: Page) -> None:
-    await pages.set_viewport_size(NARROW)
+@pytest.mark.parametrize("page", ["light"], indirect=True)
+async def test_every_page_shows_its_pictures_on_a_phone_too(page: Page) -> None:
+    await page.set_viewport_size(NARROW)
     for address in addresses_of_pages():
-        response = await pages.goto(f"/{address}")
+        response = await page.goto(f"/{address}")
         assert response is not None, address
         assert response.ok, address
-        await expect(pages.get_by_role("heading", level=1)).to_be_visible()
-        broken = await pages.evaluate(
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        broken = await page.evaluate(
             "[...document.images].filter(it => it.complete && !it.naturalWidth).map(it => it.src)"
         )
         assert broken == [], address
         overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert await pages.evaluate(overflow) <= 0, f"{address} is wider than a phone"
+        assert await page.evaluate(overflow) <= 0, f"{address} is wider than a phone"
 
 
-async def test_a_picture_has_the_colors_of_the_page(pages: Page) -> None:
-    await pages.goto("/start.html")
-    is_dark = await pages.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    picture = pages.get_by_role("img", name="The web console during a call")
+async def test_a_picture_has_the_colors_of_the_page(page: Page) -> None:
+    await page.goto("/start.html")
+    is_dark = await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    picture = page.get_by_role("img", name="The web console during a call")
     await expect(picture).to_be_visible()
     source = await picture.evaluate("it => it.currentSrc")
     assert source.endswith("-dark.png" if is_dark else "-light.png")
-    assert await pages.evaluate("document.body.dataset.mdColorScheme") == (
+    assert await page.evaluate("document.body.dataset.mdColorScheme") == (
         "slate" if is_dark else "default"
     )
 
 
-async def test_a_wide_drawing_has_a_full_size_with_readable_text(pages: Page) -> None:
-    await pages.goto("/architecture.html")
-    drawings = pages.locator(".drawing svg")
+async def test_a_wide_drawing_has_a_full_size_with_readable_text(page: Page) -> None:
+    await page.goto("/architecture.html")
+    drawings = page.locator(".drawing svg")
     await expect(drawings).to_have_count(3)
     label = drawings.first.get_by_text("DynamoDB: events")
     await expect(label).to_be_attached()
-    await pages.get_by_role("button", name="Full size").first.click()
-    await expect(pages.get_by_role("button", name="Fit to the page")).to_be_visible()
+    await page.get_by_role("button", name="Full size").first.click()
+    await expect(page.get_by_role("button", name="Fit to the page")).to_be_visible()
     box = await label.bounding_box()
     assert box is not None
     assert box["height"] >= 16
 
 
-async def test_the_search_finds_a_page(pages: Page) -> None:
-    await pages.goto("/index.html")
-    await pages.get_by_placeholder("Search").click()
-    await pages.get_by_placeholder("Search").press_sequentially("dead-letter")
-    results = pages.locator(".md-search-result__link")
+async def test_the_search_finds_a_page(page: Page) -> None:
+    await page.goto("/index.html")
+    await page.get_by_placeholder("Search").click()
+    await page.get_by_placeholder("Search").press_sequentially("dead-letter")
+    results = page.locator(".md-search-result__link")
     await expect(results.filter(has_text="Operate").first).to_be_visible()
 
 
 @pytest.mark.parametrize("address", ["index", "start", "architecture"])
-async def test_axe_finds_nothing_but_two_names_of_the_theme(pages: Page, address: str) -> None:
-    await pages.goto(f"/{address}.html")
+async def test_axe_finds_nothing_but_two_names_of_the_theme(page: Page, address: str) -> None:
+    await page.goto(f"/{address}.html")
     if address == "architecture":
-        await expect(pages.locator(".drawing svg")).to_have_count(3)
+        await expect(page.locator(".drawing svg")).to_have_count(3)
     # The theme's search dialog and navigation, which have no names of their own.
     names = {name: {"enabled": False} for name in ("aria-dialog-name", "landmark-unique")}
     options = {"runOnly": RULES, "resultTypes": ["violations"], "rules": names}
-    results = await Axe().run(pages, options=options)
+    results = await Axe().run(page, options=options)
     found = [
         f"{one['id']}: {node['html']}"
         for one in results.response["violations"]
@@ -172,8 +183,8 @@ async def test_axe_finds_nothing_but_two_names_of_the_theme(pages: Page, address
     assert found == []
 
 
-async def test_code_that_a_page_links_is_a_page(pages: Page) -> None:
-    await pages.goto("/architecture.html")
-    await pages.get_by_role("link", name="functions/dtmf/app.py").click()
-    await expect(pages.get_by_role("heading", name="functions/dtmf/app.py")).to_be_visible()
-    await expect(pages.locator("code").last).to_contain_text('make_event_handler("dtmf")')
+async def test_code_that_a_page_links_is_a_page(page: Page) -> None:
+    await page.goto("/architecture.html")
+    await page.get_by_role("link", name="functions/dtmf/app.py").click()
+    await expect(page.get_by_role("heading", name="functions/dtmf/app.py")).to_be_visible()
+    await expect(page.locator("code").last).to_contain_text('make_event_handler("dtmf")')

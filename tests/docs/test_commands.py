@@ -146,11 +146,6 @@ async def test_prints_which_commands_are_not_run(capsys: pytest.CaptureFixture[s
 # Run: commands of a page that build on each other run one after the other in one shell.
 
 _NUMBERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{27})?|\d+(\.\d+)?")
-# The flow that a page has its readers save before they run its commands.
-_FLOWS = {
-    "docs/flows.md": "docs/tutorial/3/appointment.py",
-    "docs/start.md": "docs/examples/opening_hours.py",
-}
 _RUN = [one for one in ALL if rule_of(one).method == "run"]
 
 
@@ -162,8 +157,9 @@ async def test_commands_of_a_page_run_and_print_what_it_shows(
     if any("switchboard undo" in one.text for one in page_commands):
         for state in ("off", "on"):  # a version, and a previous one
             await shell.run(f"voicectl switchboard dialing {state}")
-    if page in _FLOWS:
-        copy = Path(shutil.copy(ROOT / _FLOWS[page], shell.checkout / "functions/flows"))
+    if page == "docs/flows.md":
+        source = ROOT / "docs/tutorial/3/appointment.py"
+        copy = Path(shutil.copy(source, shell.checkout / "functions/flows"))
         request.addfinalizer(copy.unlink)
     for flow in re.findall(r"new flow (\w+)", "\n".join(one.text for one in page_commands)):
         remove_flow(shell.checkout, flow)

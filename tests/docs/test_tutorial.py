@@ -122,12 +122,16 @@ def test_the_readme_flow_passes_its_test(checkout: Path, saved_files: list[Path]
     assert (status, "1 passed" in output) == (0, True), output
 
 
-def test_the_flow_of_the_ten_minute_start_passes_its_test(
+def test_the_flow_of_the_ten_minute_start_passes_its_changed_test(
     checkout: Path, saved_files: list[Path]
 ) -> None:
-    save(checkout, saved_files, EXAMPLES / "opening_hours.py", "functions/flows")
-    save(checkout, saved_files, EXAMPLES / "test_opening_hours.py", "tests/flows")
-    status, output = run(checkout, "pytest", "tests/flows/test_opening_hours.py")
+    remove_flow(checkout, "hello")
+    saved_files += create_flow(checkout, "hello")
+    for path in saved_files:
+        text = path.read_text()
+        assert "please press a digit" in text
+        path.write_text(text.replace("please press a digit", "which day suits you"))
+    status, output = run(checkout, "pytest", "tests/flows/test_hello.py")
     assert (status, "1 passed" in output) == (0, True), output
 
 
