@@ -151,10 +151,12 @@ async def test_a_fault_that_is_turned_on_is_injected_and_named_where_it_acted(
     unsigned = user.page.get_by_role("switch", name="Not signed").first
     await unsigned.click()
     await expect(unsigned).to_be_checked()
+    # Each fault of the simulator has its place and its title.
+    await expect(user.page.get_by_text("Other", exact=True)).to_have_count(0)
     await expect(user.states).to_contain_text("1 fault on")
     await user.call(NUMBERS["speech"])
     answer = user.events.get_by_role("listitem").filter(has_text="/webhooks/answer")
-    await expect(answer.first).to_contain_text("Fault: unsigned")
+    await expect(answer.first).to_contain_text("Fault: Not signed")
     await expect(answer.first).to_contain_text("Arrived without a signature")
     await expect(answer.nth(1)).to_contain_text("2nd")
     await user.visit("#/simulator")

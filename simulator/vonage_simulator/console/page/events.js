@@ -2,6 +2,7 @@
 
 import { FileLink, html, Icon, Memo, useTicks } from "./parts.js";
 import { useEffect, useRef } from "./preact.js";
+import { faultOf } from "./fault-texts.js";
 import { barTone, letterOf } from "./overview.js";
 import { endOf, lanesOf, withPauses } from "./timeline.js";
 import { clip, milliseconds, seconds } from "./format.js";
@@ -134,13 +135,13 @@ function Event({ item, lanes, lane, legs, begin, isChosen, canFocus, choose, now
       <span class="unseen">Leg ${letterOf(lane)}: </span>
       <span class="what"><${What} row=${row} result=${result} item=${item} /></span>
       <span class="status numbers ${result.tone || "good"}"
-        >${hook ? (hook.status ?? (hook.isDone ? "none" : "…")) : ""}</span
+        >${hook ? (hook.status ?? (hook.isDone ? "none" : "…")) : row.kind === "api" && row.entry.status}</span
       >
       <span class="took numbers"><${Took} row=${row} now=${now} /></span>
       <span class="result ${result.tone}">${result.text || heardBy(row, legs)}</span>
     </button>
     <${Gutter} lanes=${lanes} row=${row} lane=${lane} tone=${result.tone} item=${item} />
-    ${(result.why || hook?.faults.length > 0) && html`<${Why} result=${result} faults=${hook?.faults ?? []} />`}
+    ${(result.why || row.faults.length > 0) && html`<${Why} result=${result} faults=${row.faults} />`}
   </li>`;
 }
 
@@ -159,6 +160,10 @@ function What({ row, item }) {
     return html`<span class="act tone-${barTone(item)}"
         ><${Icon} name=${row.action} />${row.action}</span
       ><span class="note">${row.text}</span>`;
+  }
+  if (row.kind === "api") {
+    return html`<span class="method">${row.entry.method}</span
+      ><span class="path">${row.text}</span> <span class="pill">API</span>`;
   }
   if (row.kind === "key")
     return html`<kbd>${row.text}</kbd><span class="note muted">pressed</span>`;
@@ -182,6 +187,7 @@ function What({ row, item }) {
 function Took({ row, now }) {
   useTicks(row.end === null);
   if (row.hook) return row.hook.ms === null ? "" : milliseconds(row.hook.ms);
+  if (row.kind === "api") return milliseconds(row.entry.ms);
   if (row.end === undefined || row.kind === "key") return "";
   const spent = Math.max(0, endOf(row, now()) - row.at);
   return row.end === null ? html`<span class="running">${seconds(spent)}</span>` : seconds(spent);
@@ -201,8 +207,15 @@ const Why = ({ result, faults }) => html`
   <div class="why ${result.tone || "warn"}">
     ${result.why && html`<p class="why-text">${result.tone === "bad" && html`<span class="stamp">${result.text}</span>`}${result.why}</p>`}
     ${result.location && html`<${FileLink} place=${result.location} />`}
-    ${faults.map((fault) => html`<a class="file-link plain" href="#/simulator" key=${fault}><${Icon} name="bolt" />Fault: ${fault}</a>`)}
+    ${faults.map((fault) => html`<${FaultLink} key=${fault} fault=${faultOf(fault)} />`)}
   </div>
+`;
+
+/** A fault that acted, by its title. @param {{fault: any[]}} props From `faultOf`. */
+export const FaultLink = ({ fault: [name, title, what] }) => html`
+  <a class="file-link plain" href="#/simulator" title="${name}: ${what}"
+    ><${Icon} name="bolt" />Fault: ${title}</a
+  >
 `;
 
 function Gutter({ lanes, row, lane, tone }) {
