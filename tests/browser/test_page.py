@@ -185,3 +185,39 @@ async def test_follows_clock_changes_of_other_clients(
             )
             await expect(user.states).not_to_contain_text("Clock")
             await expect(microphone).to_be_enabled()
+
+
+async def test_the_way_to_a_step_of_a_flow_lights_up_under_pointer_and_focus(
+    open_user: OpenUser,
+) -> None:
+    wide = {"width": 1440, "height": 900}
+    user = await open_user(route="#/flows/dtmf_menu/paths", viewport=wide)
+    tree = user.page.get_by_role("group", name="Every path through dtmf_menu")
+    steps = tree.locator(".node")
+    await expect(steps).to_have_count(10)
+    await expect(steps.first).to_contain_text("Hello, and thank you for calling.")
+    paths = tree.locator("svg.edges path")
+    await expect(paths).to_have_count(9)
+
+    async def lit() -> list[str]:
+        on_way = tree.locator(".node.on-way .node-number")
+        return sorted(await on_way.all_inner_texts(), key=int)
+
+    await steps.filter(has_text="Sorry, we did not get your choice").hover()
+    await expect(tree.locator("path.on-way")).to_have_count(3)
+    assert await lit() == ["1", "4", "7", "10"]
+    await user.page.mouse.move(0, 0)
+    await expect(tree.locator(".on-way")).to_have_count(0)
+
+    # A choice shows the step that it leads to.
+    choice = steps.first.get_by_role("button", name="0 to 5", exact=True)
+    await choice.focus()
+    assert await lit() == ["1"]
+    await user.page.keyboard.press("Enter")
+    await expect(steps.filter(has_text="One moment, please.")).to_be_focused()
+    assert await lit() == ["1", "5"]
+
+    # Without room for the columns: cards by number, without lines.
+    await user.page.set_viewport_size({"width": 1300, "height": 900})
+    await expect(paths.first).to_be_hidden()
+    await expect(steps.first).to_be_visible()
