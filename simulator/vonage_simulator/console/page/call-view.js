@@ -68,6 +68,7 @@ export function CallView({
   const model = calls.get(callKey);
   if (!model) {
     return html`<div class="nothing" ref=${place}>
+      <h1 class="unseen">Unknown call</h1>
       <p>
         This call is no longer known. The simulator was restarted, or has had 1,000 calls since.
       </p>
@@ -287,8 +288,7 @@ function EventList({
   useEffect(() => {
     if (isFollowing && isAtEnd) toEnd();
   }, [items.length, isFollowing]);
-  const scrolled = () => {
-    const { scrollTop, clientHeight, scrollHeight } = scroller.current;
+  const scrolled = ({ target: { scrollTop, clientHeight, scrollHeight } }) => {
     setAtEnd(scrollHeight - scrollTop - clientHeight < NEAR);
   };
   const hasBad = items.some(({ result }) => result.tone === "bad");
