@@ -18,7 +18,7 @@ from local.explore.tree import (
     IN_CONVERSATION,
     Branch,
     Node,
-    Step,
+    NodeStep,
     Tree,
     describe,
     step_of,
@@ -194,7 +194,7 @@ class _Traversal:
         node = self._add_node((EXTERNAL, url))
         if node is not None:
             node.ending = EXTERNAL
-            node.steps.append(Step("webhook", f"to {urlsplit(url).netloc}"))
+            node.steps.append(NodeStep("webhook", f"to {urlsplit(url).netloc}"))
         return self._known[EXTERNAL, url]
 
     def _add_node(self, key: Any) -> Node | None:

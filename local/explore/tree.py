@@ -40,7 +40,7 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Step:
+class NodeStep:
     """An action that a node runs: its name, and what is said, awaited, called or played."""
 
     action: str
@@ -72,7 +72,7 @@ class Node:
     """
 
     number: int
-    steps: list[Step] = field(default_factory=list)
+    steps: list[NodeStep] = field(default_factory=list)
     heard: bool = False
     ending: str = ""
     problem: str = ""
@@ -128,7 +128,7 @@ def arrivals(tree: Tree) -> dict[int, tuple[int, Branch] | None]:
     return found
 
 
-def step_of(action: dict[str, Any]) -> Step:
+def step_of(action: dict[str, Any]) -> NodeStep:
     """Return the step that runs an action."""
     details = {
         "talk": f"\u201c{action.get('text', '')}\u201d",
@@ -140,7 +140,7 @@ def step_of(action: dict[str, Any]) -> Step:
         "input": " and ".join(action.get("type", ["dtmf"])),
     }
     kind = str(action.get("action"))
-    return Step(kind, details.get(kind, ""))
+    return NodeStep(kind, details.get(kind, ""))
 
 
 def describe(action: dict[str, Any]) -> str:
