@@ -1,8 +1,9 @@
-"""Settings for every test: the environment is restored, and Hypothesis has no time limit."""
+"""Settings for every test: environment, signals of started processes, no limit for Hypothesis."""
 
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,12 @@ settings.load_profile("voice")
 # Tests use loopback only, and the developer's profile need not exist.
 for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
     os.environ.pop(name, None)
+
+# Under nohup or in a script's background, these signals are ignored, here and in every process that
+# a test starts. A handler that does nothing ends that: a started process gets the default.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -24,10 +25,20 @@ from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning, StackFile, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 ROOT = Path(__file__).parents[2]
+
+
+@contextlib.contextmanager
+def killed_on_failure(process: asyncio.subprocess.Process) -> Iterator[None]:
+    """Kill the process if waiting for it fails, so that it doesn't outlive the tests."""
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
 
 
 async def start(
@@ -47,15 +58,17 @@ async def start(
     )
     assert process.stdout is not None
     output = ""
-    async with asyncio.timeout(60):
-        while "ready" not in output and (line := await process.stdout.readline()):
-            output += line.decode()
+    with killed_on_failure(process):
+        async with asyncio.timeout(60):
+            while "ready" not in output and (line := await process.stdout.readline()):
+                output += line.decode()
     return process, output
 
 
 async def finish(process: asyncio.subprocess.Process) -> str:
     """Wait for a process to exit, and return the rest of its output."""
-    rest, _ = await asyncio.wait_for(process.communicate(), 20)
+    with killed_on_failure(process):
+        rest, _ = await asyncio.wait_for(process.communicate(), 20)
     return rest.decode()
 
 
