@@ -147,17 +147,18 @@ async def test_refused_signatures_retries_and_the_fallback_are_named_where_they_
 
 
 async def test_faults_of_legs_recordings_and_api_requests_are_named_where_they_acted(
-    open_user: OpenUser, platform: LocalPlatform
+    open_user: OpenUser, editable: LocalPlatform
 ) -> None:
-    user = await open_user()
+    user = await open_user(editable.phone.url)
     await set_faults(
-        platform,
+        editable,
         dashed_inbound_uuid=1,
         late_end_time=1,
         record_wrong_size=1,
         record_truncated={"times": 1},
     )
-    await user.call(NUMBERS["voicemail"], own="447700900403")
+    number = editable.template.parameters["VonageNumber"]
+    await user.call(number, own="447700900403", flow="leave_message")
     await user.hears("Recording started")
     await user.says("Please call me back.")
     await user.hears("call me back.")
@@ -175,10 +176,10 @@ async def test_faults_of_legs_recordings_and_api_requests_are_named_where_they_a
     await expect(user.details).to_contain_text("Fault: Download stops halfway")
 
     # An API request that belongs to no call.
-    await set_faults(platform, api_429=1)
-    async with aiohttp.ClientSession(platform.vonage.http_url) as http, http.get("/v1/calls"):
+    await set_faults(editable, api_429=1)
+    async with aiohttp.ClientSession(editable.vonage.http_url) as http, http.get("/v1/calls"):
         pass
-    await set_faults(platform)
+    await set_faults(editable)
     await user.visit("#/simulator")
     acts = user.page.get_by_role("list", name="Where faults acted").get_by_role("listitem")
     await expect(acts.first).to_contain_text("Too many requests")
