@@ -15,6 +15,7 @@ from local.aws.layers import LayerError
 from local.aws.template import TemplateError
 from local.console import say, stop_like_ctrl_c
 from local.explore.flow_files import missing, read_all
+from local.explore.render import as_svg, as_text
 from local.explore.report import explore
 from local.explore.traversal import NODE_LIMIT
 from local.local_platform import LocalPlatform, PlatformOptions, SwitchboardRejected
@@ -126,10 +127,10 @@ async def _explore_one(
     client = await asyncio.to_thread(platform.app_client, arguments.to)
     report = await explore(client, flow, arguments.say, arguments.places, progress.print)
     if not arguments.check:
-        say(f"\n{report.text}\n")
+        say(f"\n{as_text(report.tree)}\n")
     if arguments.svg:
         arguments.svg.mkdir(parents=True, exist_ok=True)
-        (arguments.svg / f"{name}.svg").write_text(report.svg, encoding="utf-8")
+        (arguments.svg / f"{name}.svg").write_text(as_svg(report.tree), encoding="utf-8")
     for line in report.findings:
         say(f"{name}: {line}")
     return len(report.findings)

@@ -119,16 +119,17 @@ def _silent_endings(tree: Tree) -> list[str]:
     if first.ending == HANG_UP and not first.heard:
         found.append(f"silent ending: at the start: {_ending_text(first)}")
     for node in tree.nodes:
-        for label, branch in grouped(node.branches):
+        for labels, branch in grouped(node.branches):
             end = tree.nodes[branch.to - 1]
             if end.ending == HANG_UP and not end.heard and not branch.talked:
+                label = ", ".join(labels)
                 path = label if node is first else f"{_path(tree, node)}, {label}"
                 found.append(f"silent ending: {path}: {_ending_text(end)}")
     return found
 
 
 def _ending_text(end: Node) -> str:
-    recorded = any(step.startswith("record") for step in end.steps)
+    recorded = any(step.action == "record" for step in end.steps)
     return f"the call ends without a prompt{' after the recording' if recorded else ''}"
 
 

@@ -1,11 +1,12 @@
-"""Render a flow's tree as text and as SVG."""
+"""Render a flow's tree as text, as SVG and as data."""
 
 from __future__ import annotations
 
 import itertools
 import textwrap
 import unicodedata
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from local.explore.tree import DEAD_END, arrivals, grouped
@@ -58,12 +59,12 @@ def as_text(tree: Tree) -> str:
         for line in _node_lines(node):
             add(line, indent, f"{indent}  ")
         branches = grouped(node.branches)
-        for position, (label, branch) in enumerate(branches):
+        for position, (labels, branch) in enumerate(branches):
             last = position == len(branches) - 1
             known = branch.to in rendered
             arrow = f"\u2192 {branch.to}" + (" (above)" if known else "")
             below = indent + ("   " if last else "│  ")
-            add(f"{label} {arrow}", f"{indent}{'└' if last else '├'}─ ", below)
+            add(f"{', '.join(labels)} {arrow}", f"{indent}{'└' if last else '├'}─ ", below)
             if not known:
                 render(tree.nodes[branch.to - 1], below)
 
@@ -71,9 +72,35 @@ def as_text(tree: Tree) -> str:
     return "\n".join(lines)
 
 
+def as_data(tree: Tree) -> dict[str, Any]:
+    """Return the tree as JSON values.
+
+    Each of the `nodes` has its `column`, which is its distance from the start, and `from`, the
+    node that it is first reached from. `branches` to the same node share a list of `labels`.
+    """
+    columns, found_from = _columns(tree)
+    nodes = [
+        {
+            "number": number,
+            "column": column,
+            "from": found_from.get(number),
+            "steps": [asdict(step) for step in tree.nodes[number - 1].steps],
+            "ending": tree.nodes[number - 1].ending,
+            "problem": tree.nodes[number - 1].problem,
+            "branches": [
+                {"labels": labels, "to": branch.to}
+                for labels, branch in grouped(tree.nodes[number - 1].branches)
+            ],
+        }
+        for column, numbers in enumerate(columns)
+        for number in numbers
+    ]
+    return {"flow": tree.flow, "nodes": nodes}
+
+
 def _node_lines(node: Node) -> list[str]:
     end = node.problem or node.ending
-    steps = [*node.steps, *([f"({end})"] if end else [])]
+    steps = [*map(str, node.steps), *([f"({end})"] if end else [])]
     return [f"{node.number}. {steps[0]}" if steps else f"{node.number}.", *steps[1:]]
 
 
@@ -146,8 +173,8 @@ class _Box:
         self._lines = [line for text in _node_lines(node) for line in _wrapped_in_box(text)]
         self._first_branch = len(self._lines)
         self._branches: dict[int, int] = {}
-        for label, branch in grouped(node.branches):
-            self._lines += _wrapped_in_box(f"{label} \u2192 {branch.to}")
+        for labels, branch in grouped(node.branches):
+            self._lines += _wrapped_in_box(f"{', '.join(labels)} \u2192 {branch.to}")
             self._branches.setdefault(branch.to, len(self._lines) - 1)
 
     @property

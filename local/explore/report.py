@@ -1,24 +1,23 @@
-"""Explore one flow: traverse, render and check it."""
+"""Explore one flow: traverse and check it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.explore.checks import findings
-from local.explore.render import as_svg, as_text
 from local.explore.traversal import NODE_LIMIT, traverse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from local.explore.app_client import AppClient
+    from local.explore.tree import Tree
 
 
 class FlowReport(NamedTuple):
-    """A flow's tree as text and as SVG, and the problems found."""
+    """A flow's tree, and the problems found."""
 
-    text: str
-    svg: str
+    tree: Tree
     findings: list[str]
 
 
@@ -29,6 +28,6 @@ async def explore(
     limit: int = NODE_LIMIT,
     progress: Callable[[int], None] | None = None,
 ) -> FlowReport:
-    """Traverse, render and check a flow; the parameters are those of ``traverse``."""
+    """Traverse and check a flow; the parameters are those of ``traverse``."""
     tree = await traverse(client, flow, say, limit, progress)
-    return FlowReport(as_text(tree), as_svg(tree), findings(tree, flow))
+    return FlowReport(tree, findings(tree, flow))

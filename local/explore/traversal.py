@@ -18,8 +18,10 @@ from local.explore.tree import (
     IN_CONVERSATION,
     Branch,
     Node,
+    NodeStep,
     Tree,
     describe,
+    step_of,
 )
 from vonage_simulator import ncco
 from vonage_simulator.errors import InvalidNcco
@@ -192,7 +194,7 @@ class _Traversal:
         node = self._add_node((EXTERNAL, url))
         if node is not None:
             node.ending = EXTERNAL
-            node.steps.append(f"webhook to {urlsplit(url).netloc}")
+            node.steps.append(NodeStep("webhook", f"to {urlsplit(url).netloc}"))
         return self._known[EXTERNAL, url]
 
     def _add_node(self, key: Any) -> Node | None:
@@ -216,7 +218,7 @@ class _Traversal:
             if _is_unprompted(parsed, index):
                 self._tree.unprompted.append(describe(fields))
             rest = position._replace(start=index + 1)
-            node.steps.append(describe(fields))
+            node.steps.append(step_of(fields))
             self._add_talk_without_language(fields)
             if isinstance(action, ncco.Talk | ncco.Stream):
                 node.heard = node.heard or _sounds(action)

@@ -39,6 +39,18 @@ class Branch:
     cause: str = ""
 
 
+@dataclass(frozen=True)
+class NodeStep:
+    """An action that a node runs: its name, and what is said, awaited, called or played."""
+
+    action: str
+    text: str
+
+    def __str__(self) -> str:
+        """Return the step as one line."""
+        return self.text if self.action == "talk" else f"{self.action} {self.text}".strip()
+
+
 @dataclass
 class Node:
     """The actions that run before the next event.
@@ -48,7 +60,7 @@ class Node:
     number
         The node's number, from 1.
     steps
-        The actions as text.
+        The actions.
     heard
         Whether the caller hears something, after the latest recording if there is one.
     ending
@@ -60,7 +72,7 @@ class Node:
     """
 
     number: int
-    steps: list[str] = field(default_factory=list)
+    steps: list[NodeStep] = field(default_factory=list)
     heard: bool = False
     ending: str = ""
     problem: str = ""
@@ -116,12 +128,10 @@ def arrivals(tree: Tree) -> dict[int, tuple[int, Branch] | None]:
     return found
 
 
-def describe(action: dict[str, Any]) -> str:
-    """Return an action as text."""
-    kind = str(action.get("action"))
-    if kind == "talk":
-        return f"\u201c{action.get('text', '')}\u201d"
+def step_of(action: dict[str, Any]) -> NodeStep:
+    """Return the step that runs an action."""
     details = {
+        "talk": f"\u201c{action.get('text', '')}\u201d",
         "stream": _first(action.get("streamUrl")),
         "connect": _endpoint(action),
         "conversation": str(action.get("name", "")),
@@ -129,19 +139,25 @@ def describe(action: dict[str, Any]) -> str:
         "wait": f"{action.get('timeout', 10)} s",
         "input": " and ".join(action.get("type", ["dtmf"])),
     }
-    return f"{kind} {details.get(kind, '')}".strip()
+    kind = str(action.get("action"))
+    return NodeStep(kind, details.get(kind, ""))
 
 
-def grouped(branches: list[Branch]) -> list[tuple[str, Branch]]:
-    """Group the branches to the same node, and join their labels in order of appearance."""
+def describe(action: dict[str, Any]) -> str:
+    """Return an action as text."""
+    return str(step_of(action))
+
+
+def grouped(branches: list[Branch]) -> list[tuple[list[str], Branch]]:
+    """Group the branches to the same node, with their labels in order of appearance."""
     joined: dict[tuple[int, bool], list[Branch]] = {}
     for branch in branches:
         joined.setdefault((branch.to, branch.talked), []).append(branch)
-    return [(_join([one.label for one in ones]), ones[0]) for ones in joined.values()]
+    return [(_with_ranges([one.label for one in ones]), ones[0]) for ones in joined.values()]
 
 
-def _join(labels: list[str]) -> str:
-    """Join labels by commas, and consecutive digits to a range: 3-9."""
+def _with_ranges(labels: list[str]) -> list[str]:
+    """Join consecutive digits to a range: 3-9."""
     joined: list[str] = []
     for label in labels:
         last = joined[-1] if joined else ""
@@ -151,7 +167,7 @@ def _join(labels: list[str]) -> str:
                 joined[-1] = f"{first}-{label}"
                 continue
         joined.append(label)
-    return ", ".join(joined)
+    return joined
 
 
 def _first(value: Any) -> str:

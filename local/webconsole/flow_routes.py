@@ -9,6 +9,7 @@ from aiohttp import web
 
 from local.aws.lambda_service import source_fingerprint
 from local.explore.flow_files import read_all
+from local.explore.render import as_data, as_text
 from vonage_simulator.console.responses import HttpError
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class FlowRoutes:
         self._folder = folder
         self._fetch_ncco = fetch_ncco
         self._explore_flow = explore
-        self._svgs: dict[str, str] = {}
         self._responder = responder
         self._lock = asyncio.Lock()  # reading changes the warning filters, which threads share
 
@@ -57,7 +57,6 @@ class FlowRoutes:
             web.get("/api/flows", self._list, allow_head=False),
             web.get("/api/flows/{name}/ncco", self._ncco, allow_head=False),
             web.post("/api/flows/{name}/walk", self._explore),
-            web.get("/api/flows/{name}/tree.svg", self._tree, allow_head=False),
         ]
 
     async def _list(self, _request: web.Request) -> web.Response:
@@ -68,7 +67,7 @@ class FlowRoutes:
         return self._responder.json(await self._fetch_ncco(flow["name"]))
 
     async def _explore(self, request: web.Request) -> web.Response:
-        """Explore a flow, and store its SVG for ``tree.svg``."""
+        """Explore a flow; return its tree as text and as data, and the problems found."""
         flow = await self._find(request)
         if flow["error"] is not None:
             raise HttpError(409, "The flow cannot be explored", flow["error"]["text"])
@@ -78,14 +77,9 @@ class FlowRoutes:
         except TimeoutError:
             detail = f"the flow explorer stopped after {_EXPLORE_TIMEOUT:.0f} s"
             raise HttpError(504, "Timed out", detail) from None
-        self._svgs[flow["name"]] = report.svg
-        return self._responder.json({"text": report.text, "findings": report.findings})
-
-    async def _tree(self, request: web.Request) -> web.Response:
-        svg = self._svgs.get(request.match_info["name"])
-        if svg is None:
-            raise HttpError(404, "Not Found", "this flow has not been explored yet")
-        return web.Response(text=self._responder.redact(svg), content_type="image/svg+xml")
+        tree = report.tree
+        body = {"text": as_text(tree), "findings": report.findings, "tree": as_data(tree)}
+        return self._responder.json(body)
 
     async def _find(self, request: web.Request) -> dict[str, Any]:
         name = request.match_info["name"]

@@ -90,16 +90,18 @@ class Faults:
         self._faults = faults
         self._sources = {name: random_source(seed, name) for name in faults}
 
-    def is_triggered(self, name: str, names: list[str] | None = None) -> bool:
-        """Return whether this fault is injected now; count it, and add its name to `names`."""
+    def is_triggered(self, name: str, names: list[str]) -> bool:
+        """Return whether this fault is injected now; count it, and add its name to `names`.
+
+        `names` are the `faults` of the journal entry that the fault changes.
+        """
         fault = self._faults.get(name)
         if fault is None or (fault.times is not None and fault.struck >= fault.times):
             return False
         if self._sources[name].random() >= fault.probability:
             return False
         fault.struck += 1
-        if names is not None:
-            names.append(name)
+        names.append(name)
         return True
 
     def value(self, name: str) -> float:

@@ -13,6 +13,9 @@ from .errors import ApiError, invalid
 from .settings import HOSTS_OF_REGIONS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# For the journal entry of an API request: the faults that changed it, and the uuid of its leg.
+FAULTS = web.RequestKey("faults", list[str])
+LEG_UUID = web.RequestKey("leg_uuid", str)
 
 # Names under localhost represent Vonage's hosts, including those of each region.
 HOST_NAMES = frozenset({"localhost", "127.0.0.1"}) | {

@@ -137,16 +137,16 @@ def _timeout_reason(collected: Collected, latest: float | None, until: float) ->
 
 
 async def event_body(
-    state: SimulatorState, leg: Leg, action: Input, collected: Collected
+    state: SimulatorState, leg: Leg, action: Input, collected: Collected, faults: list[str]
 ) -> dict[str, Any]:
-    """Build the body of the event that an input action sends."""
+    """Build the body of the event that an input action sends; add its faults to `faults`."""
     now = leg.clock.now()
     if action.flat:
         return webhook_payloads.flat_input_event(leg, now, collected.digits, collected.timed_out)
     if action.speech is None:
-        speech = _speech_of_dtmf_only(state)
+        speech = _speech_of_dtmf_only(state, faults)
         return webhook_payloads.input_event(leg, now, speech, _dtmf_result(collected))
-    speech = _speech_result(state, collected)
+    speech = _speech_result(state, collected, faults)
     if action.speech.save_audio and collected.began is not None:
         speech["recording_url"] = await _save_speech(state, leg, collected)
     return webhook_payloads.input_event(leg, now, speech, _dtmf_result(collected))
@@ -156,20 +156,22 @@ def _dtmf_result(collected: Collected) -> dict[str, Any]:
     return {"digits": collected.digits or None, "timed_out": collected.timed_out}
 
 
-def _speech_of_dtmf_only(state: SimulatorState) -> dict[str, Any] | None:
+def _speech_of_dtmf_only(state: SimulatorState, faults: list[str]) -> dict[str, Any] | None:
     """Return the `speech` field of a DTMF-only input; the official examples show three forms."""
     form = state.settings.dtmf_only_speech
-    if form == "error" or state.faults.is_triggered("dtmf_speech_error"):
+    if form == "error" or state.faults.is_triggered("dtmf_speech_error", faults):
         return {"error": SPEECH_NOT_ENABLED}
-    if form == "absent" or state.faults.is_triggered("dtmf_speech_absent"):
+    if form == "absent" or state.faults.is_triggered("dtmf_speech_absent", faults):
         return None
     return {"results": []}
 
 
-def _speech_result(state: SimulatorState, collected: Collected) -> dict[str, Any]:
+def _speech_result(
+    state: SimulatorState, collected: Collected, faults: list[str]
+) -> dict[str, Any]:
     if collected.digits:
         return {"error": SPEECH_OVERRIDDEN}
-    if state.faults.is_triggered("speech_error"):
+    if state.faults.is_triggered("speech_error", faults):
         return {"error": SPEECH_FAILED}
     speech: dict[str, Any] = {}
     if collected.timeout_reason is not None:
@@ -189,8 +191,7 @@ async def _save_speech(state: SimulatorState, leg: Leg, collected: Collected) ->
     sounds = [sound for sound in leg.said if sound.kind == "speech" or sound.samples.pcm]
     clips = clips_of(sounds, began, ended)
     file_id = state.make_uuid()
-    application = leg.application.id
-    await state.recordings.add_audio(file_id, application, "mp3", ended - began, [clips])
+    await state.recordings.add_audio(file_id, leg, "mp3", ended - began, [clips])
     return file_url(state, file_id)
 
 

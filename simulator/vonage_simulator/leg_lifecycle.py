@@ -121,14 +121,14 @@ async def announce(state: SimulatorState, leg: Leg) -> None:
     if leg.websocket is not None:
         state.report_status(leg, "started")
         return
-    swapped = state.faults.is_triggered("swap_started_ringing")
-    if not swapped:
+    swapped: list[str] = []
+    if not state.faults.is_triggered("swap_started_ringing", swapped):
         state.report_status(leg, "started")
     if state.settings.ringing_after:
         await state.clock.sleep(state.settings.ringing_after)
     state.report_status(leg, "ringing")
     if swapped:
-        state.report_status(leg, "started")
+        state.report_status(leg, "started", faults=swapped)
         leg.status = "ringing"
 
 
@@ -206,8 +206,9 @@ def finish(state: SimulatorState, leg: Leg) -> None:
 
 
 def _report_completed(state: SimulatorState, leg: Leg) -> None:
-    final = dict(leg.final)
-    if state.faults.is_triggered("late_end_time"):
+    final, faults = dict(leg.final), list[str]()
+    if state.faults.is_triggered("late_end_time", faults):
         late = webhook_payloads.rounded(state.clock.now()) + 1
         final["end_time"] = webhook_payloads.with_milliseconds(late)
-    state.report_status(leg, "completed", **final, disconnected_by=leg.disconnected_by)
+    by = leg.disconnected_by
+    state.report_status(leg, "completed", faults=faults, **final, disconnected_by=by)

@@ -172,6 +172,7 @@ class Leg:
     created_at: float
     tone: int
     event: WebhookTarget | None  # where its events go; see event_urls
+    faults: list[str] = field(default_factory=list)  # those that changed the leg itself
     ring_time: float = 60.0
     limit: float = 86_400.0  # no page limits inbound calls; this is the longest of length_timer
     synchronous: bool = False

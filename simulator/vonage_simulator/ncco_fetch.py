@@ -1,6 +1,7 @@
 """Fetch NCCOs from an answer URL, from the response to an event, and from the fallback URL."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from . import ncco, webhook_payloads
@@ -43,9 +44,10 @@ async def send_event(
     target: WebhookTarget | None,
     fields: dict[str, Any],
     kind: str,
+    faults: Sequence[str] = (),
 ) -> list[Step] | None:
     """Send an event that accepts an NCCO in response; None continues the running NCCO."""
-    return await event_ncco(state, leg, state.report(leg, target, fields, kind))
+    return await event_ncco(state, leg, state.report(leg, target, fields, kind, faults))
 
 
 async def event_ncco(
@@ -81,7 +83,9 @@ async def _ask_fallback(
 ) -> DeliveryResult | None:
     """Request an NCCO from the fallback URL after a failure; None if there is no such URL."""
     task: asyncio.Task[DeliveryResult | None] = state.spawn(
-        state.sender.deliver_to_fallback(leg, sent.target, result, sent.fields, sent.kind)
+        state.sender.deliver_to_fallback(
+            leg, sent.target, result, sent.fields, sent.kind, sent.faults
+        )
     )
     return await asyncio.shield(task)
 

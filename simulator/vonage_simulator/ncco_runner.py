@@ -38,7 +38,7 @@ def new_inbound_leg(
 ) -> Leg:
     """Create the leg of an incoming call."""
     leg = state.new_leg(application, "inbound", caller, callee)
-    state.journal.write("call", uuid=leg.uuid, direction="inbound")
+    state.journal.write("call", uuid=leg.uuid, direction="inbound", faults=leg.faults)
     return leg
 
 
@@ -208,13 +208,14 @@ async def _input(state: SimulatorState, leg: Leg, action: ncco.Input) -> list[St
             leg.takes_live_digits = True
             state.spawn(input_action.report_each_digit(state, leg))
         return None
+    faults: list[str] = []
     with input_action.hold_speech_audio(leg, action):
         collected = await input_action.collect(state, leg, action)
         if leg.prompt is not None:
             leg.prompt.stop()
             leg.prompt = None
-        body = await input_action.event_body(state, leg, action, collected)
-    return await ncco_fetch.send_event(state, leg, target, body, "input")
+        body = await input_action.event_body(state, leg, action, collected, faults)
+    return await ncco_fetch.send_event(state, leg, target, body, "input", faults)
 
 
 async def _enter(state: SimulatorState, leg: Leg, action: ncco.Conversation) -> None:

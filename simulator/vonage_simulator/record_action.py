@@ -103,11 +103,12 @@ def stop(state: SimulatorState, recording: ActiveRecording) -> None:
     tracks = recording.tracks()
     recording.audio_hold.release()
     delay = state.rng.uniform(*state.settings.record_event_delay)
-    if state.faults.is_triggered("record_late"):
+    faults: list[str] = []
+    if state.faults.is_triggered("record_late", faults):
         delay += state.faults.value("record_late")
     file_id = state.make_uuid()
     _write_entry(state, recording, "ended", file_id=file_id)
-    state.spawn(_store_and_report(state, recording, tracks, file_id, end + delay))
+    state.spawn(_store_and_report(state, recording, tracks, file_id, end + delay, faults))
 
 
 async def _wait_for_end(leg: Leg, action: Record) -> None:
@@ -155,17 +156,17 @@ async def _store_and_report(
     tracks: list[list[Clip]],
     file_id: str,
     at: float,
+    faults: list[str],
 ) -> None:
     end = recording.begin if recording.end is None else recording.end
-    application = recording.leg.application
     stored = await state.recordings.add_audio(
-        file_id, application.id, recording.audio_format, end - recording.begin, tracks
+        file_id, recording.leg, recording.audio_format, end - recording.begin, tracks
     )
     await state.clock.sleep_until(at)
     size, url = stored.size, file_url(state, file_id)
-    if state.faults.is_triggered("record_empty"):
+    if state.faults.is_triggered("record_empty", faults):
         size, url = 0, ""
-    if state.faults.is_triggered("record_wrong_size"):
+    if state.faults.is_triggered("record_wrong_size", faults):
         size += int(state.faults.value("record_wrong_size"))
     conversation = recording.conversation
     fields = {
@@ -177,7 +178,8 @@ async def _store_and_report(
         "conversation_uuid": conversation.uuid,
         "timestamp": webhook_payloads.with_milliseconds(state.clock.now()),
     }
-    state.report(recording.leg, event_target(recording.leg, recording.callback), fields, "record")
+    target = event_target(recording.leg, recording.callback)
+    state.report(recording.leg, target, fields, "record", faults)
     if recording.transcription is not None:
         await state.clock.sleep(state.settings.transcription_delay)
         _transcribe(state, recording, conversation)
@@ -187,7 +189,7 @@ def _transcribe(
     state: SimulatorState, recording: ActiveRecording, conversation: Conversation
 ) -> None:
     file_id = state.make_uuid()
-    state.recordings.add_text(file_id, recording.leg.application.id, _transcript(state, recording))
+    state.recordings.add_text(file_id, recording.leg, _transcript(state, recording))
     fields = {
         "conversation_uuid": conversation.uuid,
         "type": "record",

@@ -18,10 +18,11 @@ MAX_FILES = 5000
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that GET /v1/files returns, to its own application only."""
+    """A file that GET /v1/files returns, to the application of its leg only."""
 
     file_id: str
     application_id: str
+    leg_uuid: str
     path: Path
     content_type: str
     size: int
@@ -40,7 +41,7 @@ class RecordingStore:
     async def add_audio(
         self,
         file_id: str,
-        application_id: str,
+        leg: Leg,
         audio_format: str,
         seconds: float,
         channels: list[list[Clip]],
@@ -51,13 +52,13 @@ class RecordingStore:
             asyncio.to_thread(audio.write, path, audio_format, seconds, channels)
         )
         content_type = audio.CONTENT_TYPES[audio_format]
-        return self._store(file_id, application_id, path, content_type, size)
+        return self._store(file_id, leg, path, content_type, size)
 
-    def add_text(self, file_id: str, application_id: str, content: bytes) -> StoredFile:
+    def add_text(self, file_id: str, leg: Leg, content: bytes) -> StoredFile:
         """Store a JSON file, such as a transcript."""
         path = self._folder / file_id
         path.write_bytes(content)
-        return self._store(file_id, application_id, path, "application/json", len(content))
+        return self._store(file_id, leg, path, "application/json", len(content))
 
     def get(self, file_id: str) -> StoredFile | None:
         """Return a stored file, unless it has expired."""
@@ -65,10 +66,12 @@ class RecordingStore:
         return self._files.get(file_id)
 
     def _store(
-        self, file_id: str, application_id: str, path: Path, content_type: str, size: int
+        self, file_id: str, leg: Leg, path: Path, content_type: str, size: int
     ) -> StoredFile:
         made_at = self._clock.now()
-        stored = StoredFile(file_id, application_id, path, content_type, size, made_at)
+        stored = StoredFile(
+            file_id, leg.application.id, leg.uuid, path, content_type, size, made_at
+        )
         self._files[file_id] = stored
         self._drop_old()
         return stored

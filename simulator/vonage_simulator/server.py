@@ -25,7 +25,7 @@ from .application_api import ApplicationApi, capabilities_of
 from .clock import Clock
 from .control_api import ControlApi
 from .errors import ApiError, not_found, reason_in
-from .http_helpers import HOST_NAMES, Handler, error_response, refusal_of
+from .http_helpers import FAULTS, HOST_NAMES, LEG_UUID, Handler, error_response, refusal_of
 from .journal import Journal
 from .legs import Leg
 from .numbers_api import NumbersApi
@@ -293,6 +293,7 @@ def _journal_requests(state: SimulatorState) -> "web.middleware":  # type: ignor
         began = time.monotonic()
         status = 500
         reason: str | None = "internal error of the simulator"
+        request[FAULTS] = []
         try:
             response = await handler(request)
             status = response.status
@@ -303,14 +304,16 @@ def _journal_requests(state: SimulatorState) -> "web.middleware":  # type: ignor
             raise
         finally:
             if REFUSED in request or not request.path.startswith("/sim"):
+                uuid = request.get(LEG_UUID) or request.match_info.get("uuid") or ""
                 state.journal.write(
                     "api",
-                    uuid=(request.match_info.get("uuid") or "")[:UUID_CHARACTERS] or None,
+                    uuid=uuid[:UUID_CHARACTERS] or None,
                     method=request.method[:20],
                     path=request.path[:500],
                     status=status,
                     ms=round((time.monotonic() - began) * 1000, 1),
                     reason=reason,
+                    faults=request[FAULTS],
                 )
 
     return journal
@@ -385,17 +388,18 @@ def _inject_faults(state: SimulatorState) -> "web.middleware":  # type: ignore[v
     async def inject(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/sim"):
             return await handler(request)
-        if faults.is_triggered("api_slow"):
+        names = request[FAULTS]
+        if faults.is_triggered("api_slow", names):
             await asyncio.sleep(faults.value("api_slow"))
-        if faults.is_triggered("api_drop_before"):
+        if faults.is_triggered("api_drop_before", names):
             return _abort(request)
-        if faults.is_triggered("api_5xx"):
+        if faults.is_triggered("api_5xx", names):
             request[REASON] = "fault api_5xx"
             return web.Response(status=min(599, max(500, int(faults.value("api_5xx")))))
-        if faults.is_triggered("api_429"):
+        if faults.is_triggered("api_429", names):
             request[REASON] = "fault api_429"
             return web.Response(status=429)
-        if faults.is_triggered("api_drop_after"):
+        if faults.is_triggered("api_drop_after", names):
             await handler(request)
             return _abort(request)
         return await handler(request)

@@ -5,7 +5,7 @@ import itertools
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ class SentWebhook:
     target: WebhookTarget
     fields: dict[str, Any]
     kind: str
+    faults: Sequence[str]  # those that changed the fields
     delivery: "asyncio.Task[DeliveryResult]"
 
     async def result(self) -> DeliveryResult:
@@ -111,9 +112,9 @@ class SimulatorState:
         event: WebhookTarget | None = None,
     ) -> Leg:
         """Create a leg, in a new conversation unless one is given."""
-        leg_uuid = self.make_uuid()
+        leg_uuid, faults = self.make_uuid(), list[str]()
         from_the_network = direction == "inbound" and caller.kind == "phone"
-        if from_the_network and not self.faults.is_triggered("dashed_inbound_uuid"):
+        if from_the_network and not self.faults.is_triggered("dashed_inbound_uuid", faults):
             leg_uuid = leg_uuid.replace("-", "")
         leg = Leg(
             uuid=leg_uuid,
@@ -126,6 +127,7 @@ class SimulatorState:
             created_at=self.clock.now(),
             tone=TONES[self.calls % len(TONES)],
             event=event or application.event,
+            faults=faults,
         )
         self.calls += 1
         self.legs[leg.uuid] = leg
@@ -191,27 +193,37 @@ class SimulatorState:
     # Webhooks
 
     def report(
-        self, leg: Leg, target: WebhookTarget | None, fields: dict[str, Any], kind: str
+        self,
+        leg: Leg,
+        target: WebhookTarget | None,
+        fields: dict[str, Any],
+        kind: str,
+        faults: Sequence[str] = (),
     ) -> SentWebhook | None:
-        """Send an event in the background, if there is a URL to send it to."""
+        """Send an event in the background, if there is a URL to send it to.
+
+        `faults` are those that changed the event so far.
+        """
         if target is None:
             return None
-        faults = self._apply_payload_faults(fields)
+        faults = [*faults, *self._apply_payload_faults(fields)]
         delivery = self.spawn(self.sender.deliver(leg, target, fields, kind, faults))
-        return SentWebhook(target, fields, kind, delivery)
+        return SentWebhook(target, fields, kind, faults, delivery)
 
-    def report_status(self, leg: Leg, status: str, **extra: Any) -> SentWebhook | None:
+    def report_status(
+        self, leg: Leg, status: str, *, faults: Sequence[str] = (), **extra: Any
+    ) -> SentWebhook | None:
         """Set a leg's status and send it to the event URL.
 
         `completed` does not replace the status of a leg that was not answered (java-sdk issue
-        443).
+        443). `faults` are those that changed the event so far.
         """
         now = self.clock.now()
         if status != "completed" or leg.status not in UNANSWERED:
             leg.status = status
         self.journal.write("leg", uuid=leg.uuid, status=status, **self._leg_fields(leg))
         fields = webhook_payloads.status_event(leg, status, now, **extra)
-        return self.report(leg, event_target(leg), fields, status)
+        return self.report(leg, event_target(leg), fields, status, faults)
 
     def report_error(self, leg: Leg, reason: str, detail: str = "") -> None:
         """Send an error to the event URL; `detail` is only for the journal."""

@@ -19,7 +19,7 @@ from .errors import (
     unauthorized,
     unsupported_media_type,
 )
-from .http_helpers import read_object
+from .http_helpers import FAULTS, LEG_UUID, read_object
 from .json_fields import FieldError
 from .legs import UNANSWERED, Leg
 from .settings import HOSTS_OF_REGIONS, WebhookTarget
@@ -70,7 +70,8 @@ class VoiceApi:
         )
         leg.ring_time = new_call.ring_time
         leg.limit = new_call.limit
-        state.journal.write("call", uuid=leg.uuid, direction="outbound")
+        request[LEG_UUID] = leg.uuid
+        state.journal.write("call", uuid=leg.uuid, direction="outbound", faults=leg.faults)
         ncco_runner.start_outbound_call(state, leg, new_call.source, new_call.detection)
         body = {
             "uuid": leg.uuid,
@@ -119,12 +120,12 @@ class VoiceApi:
                 source = api_requests.transfer_source(fields)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        self._require_open(leg)
+        self._require_open(request, leg)
         if action == "hangup":
             self._require_age(leg)
             leg.commands.put(legs.HangUp("platform"))
             return web.Response(status=204)
-        self._require_answered(leg)
+        self._require_answered(request, leg)
         if action == "transfer":
             ncco_runner.transfer(self._state, leg, source)
         elif action in ("mute", "unmute"):
@@ -148,7 +149,7 @@ class VoiceApi:
             raise invalid(error.name, error.reason) from error
         if url is None:
             raise invalid("stream_url", "is required")
-        self._require_answered(leg)
+        self._require_answered(request, leg)
         if leg.stream is not None:
             leg.stream.stop()
         self._state.spawn(self._stream(leg, url, loop))
@@ -163,7 +164,7 @@ class VoiceApi:
     async def stop_stream(self, request: web.Request) -> web.Response:
         """Stop the audio file."""
         leg = self._leg(request)
-        self._require_answered(leg)
+        self._require_answered(request, leg)
         if leg.stream is not None:
             leg.stream.stop()
         return _message(leg, "Stream stopped")
@@ -181,7 +182,7 @@ class VoiceApi:
             raise invalid(error.name, error.reason) from error
         if text is None:
             raise invalid("text", "is required")
-        self._require_answered(leg)
+        self._require_answered(request, leg)
         if leg.talk is not None:
             leg.talk.stop()
         leg.talk = playback.play_talk(self._state, leg, text, language, loop)
@@ -190,7 +191,7 @@ class VoiceApi:
     async def stop_talk(self, request: web.Request) -> web.Response:
         """Stop speaking."""
         leg = self._leg(request)
-        self._require_answered(leg)
+        self._require_answered(request, leg)
         if leg.talk is not None:
             leg.talk.stop()
         return _message(leg, "Talk stopped")
@@ -203,7 +204,7 @@ class VoiceApi:
             digits = api_requests.dtmf_digits(fields)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
-        self._require_answered(leg)
+        self._require_answered(request, leg)
         playback.send_digits(self._state, leg, digits)
         return _message(leg, "DTMF sent")
 
@@ -217,14 +218,14 @@ class VoiceApi:
             raise invalid(error.name, error.reason) from error
         if url is None:
             raise invalid("event_url", "is required")
-        self._require_answered(leg)
+        self._require_answered(request, leg)
         leg.live_digits = WebhookTarget(url, "POST", read_ms=10_000)
         return web.Response(status=200)
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
         """Stop sending digits."""
         leg = self._leg(request)
-        self._require_answered(leg)
+        self._require_answered(request, leg)
         leg.live_digits = None
         return web.Response(status=200)
 
@@ -236,7 +237,8 @@ class VoiceApi:
             raise not_found("no such file")
         if stored.application_id != application.id:
             raise unauthorized("the file belongs to another application")
-        if self._state.faults.is_triggered("record_truncated"):
+        request[LEG_UUID] = stored.leg_uuid
+        if self._state.faults.is_triggered("record_truncated", request[FAULTS]):
             return await _half(request, stored.path.read_bytes(), stored.content_type)
         response = web.FileResponse(stored.path, headers={"Content-Type": stored.content_type})
         return response
@@ -261,14 +263,15 @@ class VoiceApi:
         host = request.host.partition(".")[0].partition(":")[0]
         region = application.region or self._state.settings.region
         is_other_region = host in REGION_HOSTS and host != HOSTS_OF_REGIONS.get(region)
-        if is_other_region or self._state.faults.is_triggered("wrong_region"):
+        faults = self._state.faults
+        if is_other_region or faults.is_triggered("wrong_region", request[FAULTS]):
             raise not_found("the call is in another region")
         return leg
 
-    def _require_open(self, leg: Leg) -> None:
+    def _require_open(self, request: web.Request, leg: Leg) -> None:
         if leg.is_over:
             raise not_found("the call has ended")
-        if self._state.faults.is_triggered("not_ready"):
+        if self._state.faults.is_triggered("not_ready", request[FAULTS]):
             raise bad_state("fault not_ready")
 
     def _require_age(self, leg: Leg) -> None:
@@ -277,8 +280,8 @@ class VoiceApi:
         if leg.direction == "outbound" and age < self._state.settings.not_ready_for:
             raise bad_state("the call was placed too recently to hang up")
 
-    def _require_answered(self, leg: Leg) -> None:
-        self._require_open(leg)
+    def _require_answered(self, request: web.Request, leg: Leg) -> None:
+        self._require_open(request, leg)
         if not leg.is_active:
             raise bad_state(f"the call is not in progress: {leg.status}")
 

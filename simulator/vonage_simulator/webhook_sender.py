@@ -177,14 +177,18 @@ class WebhookSender:
         result: DeliveryResult,
         fields: dict[str, Any],
         kind: str,
+        faults: Sequence[str],
     ) -> DeliveryResult | None:
-        """Request an NCCO from the application's fallback URL; return None if there is none."""
+        """Request an NCCO from the application's fallback URL; return None if there is none.
+
+        `faults` are those that changed the fields.
+        """
         target = leg.application.fallback
         if target is None:
             return None
         original = {"url": failed.url, "type": "answer" if kind == "answer" else "event"}
         extra_fields = {"reason": result.reason, "original_request": original}
-        return await self.deliver(leg, target, fields | extra_fields, "fallback")
+        return await self.deliver(leg, target, fields | extra_fields, "fallback", faults)
 
     async def _attempt(
         self,

@@ -229,9 +229,13 @@ async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lo
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def editable(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalPlatform]:
+async def editable(
+    platform: LocalPlatform, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LocalPlatform]:
     """A platform whose flows a test can edit; two of them fail."""
     root = tmp_path_factory.mktemp("application")
+    installed = platform.root / ".local/layers"  # else pip installs them again
+    shutil.copytree(installed, root / ".local/layers")
     for name in PARTS:
         part = ROOT / name
         if part.is_dir():

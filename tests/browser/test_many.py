@@ -29,10 +29,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CALLS = 1000
 AT_ONCE = 20  # calls
+LEGS = 12  # of a meeting
 EVENTS = 390  # below the number from which the earliest are folded
 NUMBER = "447700900000"
 SHORT = [{"action": "talk", "text": "Hello."}]
 LONG = [{"action": "talk", "text": "Hello.", "loop": 0}]
+MEETING = [{"action": "conversation", "name": "meeting"}]
 SPEED = 20.0  # of the simulator's clock
 
 # Count the entries of a list that change; the time of an action that runs ticks by itself.
@@ -67,11 +69,14 @@ SCROLL = """async (list) => {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def console() -> AsyncIterator[ConsoleServer]:
-    """The console of a simulator, and an application; its long calls are from numbers with 44."""
+    """The console of a simulator, and an application.
+
+    Its calls from numbers with 44 are long, and those from numbers with 43 meet.
+    """
 
     async def answer(request: web.Request) -> web.Response:
         caller = (await request.json())["from"]
-        return web.json_response(LONG if caller.startswith("44") else SHORT)
+        return web.json_response({"44": LONG, "43": MEETING}.get(caller[:2], SHORT))
 
     async def event(_: web.Request) -> web.Response:
         return web.Response(status=204)
@@ -178,3 +183,50 @@ async def test_an_event_of_a_call_with_400_events_adds_one_row(
         await expect(unfold).to_be_visible()
         await unfold.click()
         await expect(keys).to_have_count(EVENTS + 31)
+
+
+async def test_the_events_of_one_of_many_legs_are_shown_and_an_event_by_its_address_too(
+    open_user: OpenUser, console: ConsoleServer
+) -> None:
+    user = await open_user(console.url, "#/calls", viewport={"width": 1440, "height": 900})
+    async with aiohttp.ClientSession(str(console.about["vonage_url"])) as http:
+        legs = [
+            await open_call(http, NUMBER, f"4312345000{position:02d}") for position in range(LEGS)
+        ]
+        overview = user.page.get_by_role("img", name=f"The call to scale: {LEGS} legs")
+        await expect(overview).to_be_visible()
+        await expect(user.event("/answer")).to_have_count(LEGS)
+        for leg in (legs[0], legs[2]):
+            await press(http, leg, "7")
+    keys = user.event("pressed")
+    await expect(keys).to_have_count(2)
+    total = await user.events.locator(".row").count()
+
+    # A narrow lane has its letter while the pointer is on a row of its leg.
+    letter = user.events.locator(".lane-letter").filter(has_text="C").last
+    await expect(letter).to_be_hidden()
+    await keys.last.hover()
+    await expect(letter).to_be_visible()
+
+    # Tab reaches the choice of a leg, and a letter chooses one.
+    only = user.page.get_by_label("Leg", exact=True)
+    await only.focus()
+    await user.page.keyboard.type("C")
+    await expect(keys).to_have_count(1)
+    own = await user.events.locator(".row").count()
+    await expect(user.events).to_contain_text(f"{total - own} events of other legs")
+    assert await overview.locator(".ov-lane").count() == 3  # seconds, the application, C
+    assert await user.events.locator(".row").first.locator("..").locator(".lane").count() == 2
+
+    # An event of another leg is shown by its address, beside those of the chosen leg.
+    call = await user.page.evaluate("() => location.hash")
+    await user.button("Show all legs").click()
+    await expect(keys).to_have_count(2)
+    await keys.first.click()
+    other = await user.page.evaluate("() => location.hash")
+    await user.visit(call)
+    await only.select_option(index=3)
+    await expect(keys).to_have_count(1)
+    await user.visit(other)
+    await expect(keys).to_have_count(2)
+    await expect(user.events.locator("[aria-current=true]")).to_contain_text("pressed")

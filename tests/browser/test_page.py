@@ -151,10 +151,12 @@ async def test_a_fault_that_is_turned_on_is_injected_and_named_where_it_acted(
     unsigned = user.page.get_by_role("switch", name="Not signed").first
     await unsigned.click()
     await expect(unsigned).to_be_checked()
+    # Each fault of the simulator has its place and its title.
+    await expect(user.page.get_by_text("Other", exact=True)).to_have_count(0)
     await expect(user.states).to_contain_text("1 fault on")
     await user.call(NUMBERS["speech"])
     answer = user.events.get_by_role("listitem").filter(has_text="/webhooks/answer")
-    await expect(answer.first).to_contain_text("Fault: unsigned")
+    await expect(answer.first).to_contain_text("Fault: Not signed")
     await expect(answer.first).to_contain_text("Arrived without a signature")
     await expect(answer.nth(1)).to_contain_text("2nd")
     await user.visit("#/simulator")
@@ -183,3 +185,39 @@ async def test_follows_clock_changes_of_other_clients(
             )
             await expect(user.states).not_to_contain_text("Clock")
             await expect(microphone).to_be_enabled()
+
+
+async def test_the_way_to_a_step_of_a_flow_lights_up_under_pointer_and_focus(
+    open_user: OpenUser,
+) -> None:
+    wide = {"width": 1440, "height": 900}
+    user = await open_user(route="#/flows/dtmf_menu/paths", viewport=wide)
+    tree = user.page.get_by_role("group", name="Every path through dtmf_menu")
+    steps = tree.locator(".node")
+    await expect(steps).to_have_count(10)
+    await expect(steps.first).to_contain_text("Hello, and thank you for calling.")
+    paths = tree.locator("svg.edges path")
+    await expect(paths).to_have_count(9)
+
+    async def lit() -> list[str]:
+        on_way = tree.locator(".node.on-way .node-number")
+        return sorted(await on_way.all_inner_texts(), key=int)
+
+    await steps.filter(has_text="Sorry, we did not get your choice").hover()
+    await expect(tree.locator("path.on-way")).to_have_count(3)
+    assert await lit() == ["1", "4", "7", "10"]
+    await user.page.mouse.move(0, 0)
+    await expect(tree.locator(".on-way")).to_have_count(0)
+
+    # A choice shows the step that it leads to.
+    choice = steps.first.get_by_role("button", name="0 to 5", exact=True)
+    await choice.focus()
+    assert await lit() == ["1"]
+    await user.page.keyboard.press("Enter")
+    await expect(steps.filter(has_text="One moment, please.")).to_be_focused()
+    assert await lit() == ["1", "5"]
+
+    # Without room for the columns: cards by number, without lines.
+    await user.page.set_viewport_size({"width": 1300, "height": 900})
+    await expect(paths.first).to_be_hidden()
+    await expect(steps.first).to_be_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 from playwright.async_api import expect
 
@@ -121,7 +122,7 @@ async def test_refused_signatures_retries_and_the_fallback_are_named_where_they_
     await user.call(NUMBERS["speech"], own="447700900401")
     answer = line_of(user, "/webhooks/answer")
     await expect(answer).to_contain_text("Refused")
-    await expect(answer).to_contain_text("Fault: wrong_secret")
+    await expect(answer).to_contain_text("Fault: Signed with another secret")
     await expect(answer).to_contain_text("Vonage asks the fallback URL.")
     await expect(line_of(user, "/webhooks/fallback")).to_contain_text(
         "Vonage asked the fallback URL."
@@ -134,7 +135,7 @@ async def test_refused_signatures_retries_and_the_fallback_are_named_where_they_
     answers = user.events.get_by_role("listitem").filter(has_text="/webhooks/answer")
     await expect(answers.nth(0)).to_contain_text("No response")
     await expect(answers.nth(0)).to_contain_text("Vonage sends it again")
-    await expect(answers.nth(0)).to_contain_text("Fault: webhook_drop_after_body")
+    await expect(answers.nth(0)).to_contain_text("Fault: Cut before your response")
     await expect(answers.nth(1)).to_contain_text("2nd")
     await expect(answers.nth(1)).to_contain_text("Vonage asks the fallback URL.")
     await set_faults(platform)
@@ -143,3 +144,46 @@ async def test_refused_signatures_retries_and_the_fallback_are_named_where_they_
     await user.visit("#/calls")
     for row in (user.calls.nth(0), user.calls.nth(1)):
         await expect(row).to_contain_text("Fallback")
+
+
+async def test_faults_of_legs_recordings_and_api_requests_are_named_where_they_acted(
+    open_user: OpenUser, editable: LocalPlatform
+) -> None:
+    user = await open_user(editable.phone.url)
+    await set_faults(
+        editable,
+        dashed_inbound_uuid=1,
+        late_end_time=1,
+        record_wrong_size=1,
+        record_truncated={"times": 1},
+    )
+    number = editable.template.parameters["VonageNumber"]
+    await user.call(number, own="447700900403", flow="leave_message")
+    await user.hears("Recording started")
+    await user.says("Please call me back.")
+    await user.hears("call me back.")
+    await user.button("#").click()
+    await user.is_over()
+    acted = {
+        "inbound call": "Leg ID with dashes",
+        "completed": "End time is late",
+        "/webhooks/recordings": "Size is wrong",
+        "/v1/files/": "Download stops halfway",
+    }
+    for text, title in acted.items():
+        await expect(line_of(user, text)).to_contain_text(f"Fault: {title}")
+    await line_of(user, "/v1/files/").get_by_role("button").click()
+    await expect(user.details).to_contain_text("Fault: Download stops halfway")
+
+    # An API request that belongs to no call.
+    await set_faults(editable, api_429=1)
+    async with aiohttp.ClientSession(editable.vonage.http_url) as http, http.get("/v1/calls"):
+        pass
+    await set_faults(editable)
+    await user.visit("#/simulator")
+    acts = user.page.get_by_role("list", name="Where faults acted").get_by_role("listitem")
+    await expect(acts.first).to_contain_text("Too many requests")
+    await expect(acts.first).to_contain_text("GET /v1/calls")
+    download = acts.filter(has_text="Download stops halfway")
+    await download.get_by_role("link", name="Open the call").click()
+    await expect(line_of(user, "inbound call")).to_be_visible()

@@ -158,10 +158,13 @@ test("a recording that a key or silence ends is a message", () => {
 test("retries, refused signatures and faults are named", () => {
   const again = hook("event", { attempt: 2 });
   const faulty = hook("event", { faults: ["unsigned"] });
-  const { badges } = summary([again, faulty], new Map([[faulty, { outcome: "rejected" }]]));
+  const rows = createRows();
+  rows.add(journal()("api", 1, { status: 429, faults: ["api_429"] }));
+  const exchanges = new Map([[faulty, { outcome: "rejected" }]]);
+  const { badges } = summary([again, faulty, ...rows.rows], exchanges);
   assert.deepEqual(
     badges.map(({ text }) => text),
-    ["1 retry", "1 refused signature", "1 fault"],
+    ["1 retry", "1 refused signature", "2 faults"],
   );
 });
 
@@ -174,4 +177,18 @@ test("a fallback that answered names the call, one that did not is a failure", (
   const outcome = (fallback) => summary([answer, hook("fallback", fallback)]).outcome;
   assert.equal(outcome({ status: 200 }), "fallback");
   assert.equal(outcome({ status: null, error: "Connection closed." }), "failed");
+});
+
+test("an API request that was refused has its status and the reason", () => {
+  const rows = createRows();
+  const entry = journal();
+  rows.add(entry("api", 1, { status: 429, reason: "fault api_429", faults: ["api_429"] }));
+  rows.add(entry("api", 2, { status: 200, reason: null, faults: ["api_slow"] }));
+  assert.deepEqual(
+    rows.rows.map((row) => resultOf(row)).map(({ tone, text }) => [tone, text]),
+    [
+      ["warn", "Refused"],
+      ["", ""],
+    ],
+  );
 });

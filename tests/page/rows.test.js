@@ -164,3 +164,38 @@ test("a change of a row grows its revision and no other", () => {
     [true, false],
   );
 });
+
+test("whatever a fault changed has a row with the fault's name", () => {
+  const { webhook: sent } = webhook("record", 2, { status: 200, faults: ["record_late"] });
+  const request = { method: "GET", path: "/v1/files/f", status: 200, ms: 3, reason: null };
+  const rows = rowsOf(
+    (entry) => entry("call", 1, { direction: "inbound", faults: ["dashed_inbound_uuid"] }),
+    (entry) => entry("webhook", 2, { webhook: sent }),
+    (entry) => entry("api", 3, { ...request, faults: ["record_truncated"] }),
+  );
+  assert.deepEqual(
+    rows.map(({ kind, faults }) => [kind, ...faults]),
+    [
+      ["status", "dashed_inbound_uuid"],
+      ["hook", "record_late"],
+      ["api", "record_truncated"],
+    ],
+  );
+});
+
+test("a new leg and an API request without a fault have no row", () => {
+  const rows = rowsOf(
+    (entry) => entry("call", 1, { direction: "inbound", faults: [] }),
+    (entry) => entry("api", 3, { method: "GET", path: "/v1/calls", status: 200, faults: [] }),
+  );
+  assert.deepEqual(rows, []);
+});
+
+test("a fault that the response reveals is added to the webhook's row", () => {
+  const { webhook: sent } = webhook("answer", 1);
+  const rows = rowsOf(
+    (entry) => entry("webhook_sent", 1, { webhook: sent }),
+    (entry) => entry("webhook", 1, { webhook: { ...sent, faults: ["webhook_drop_after_body"] } }),
+  );
+  assert.deepEqual(rows[0].faults, ["webhook_drop_after_body"]);
+});

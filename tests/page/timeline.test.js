@@ -8,6 +8,7 @@ import {
   lanesOf,
   marksOf,
   scaleOf,
+  shownOf,
   withPauses,
 } from "../../simulator/vonage_simulator/console/page/timeline.js";
 
@@ -122,4 +123,32 @@ test("durations have a suitable unit", () => {
     ["4.2 ms", "47 ms", "1.4 s"],
   );
   assert.deepEqual([seconds(0.24), seconds(3.24), seconds(125)], ["240 ms", "3.2 s", "2 min 5 s"]);
+});
+
+const ofLeg = (id, leg, kind = "key") => ({ row: { id, leg, kind }, result: { tone: "" } });
+
+test("a leg and a filter choose the events, and the events of other legs are counted", () => {
+  const items = [ofLeg(1, "a", "hook"), ofLeg(2, "a"), ofLeg(3, "b", "hook"), ofLeg(4, "c")];
+  const ids = ({ shown }) => shown.map(({ row }) => row.id);
+  const all = shownOf(items, { filter: "all", leg: null, chosen: null });
+  assert.deepEqual([ids(all), all.folded], [[1, 2, 3, 4], 0]);
+  const one = shownOf(items, { filter: "all", leg: "a", chosen: null });
+  assert.deepEqual([ids(one), one.folded, one.counts[0], one.counts[1]], [[1, 2], 2, 2, 1]);
+  assert.deepEqual(ids(shownOf(items, { filter: "hooks", leg: "a", chosen: null })), [1]);
+});
+
+test("the open event is shown, whatever the filter and the leg", () => {
+  const items = [ofLeg(1, "a", "hook"), ofLeg(2, "a"), ofLeg(3, "b")];
+  const { shown, legs } = shownOf(items, { filter: "hooks", leg: "a", chosen: 3 });
+  assert.deepEqual(
+    shown.map(({ row }) => row.id),
+    [1, 3],
+  );
+  assert.deepEqual([...legs], ["a", "b"]);
+});
+
+test("a filter without events shows all", () => {
+  const items = [ofLeg(1, "a"), ofLeg(2, "b", "hook")];
+  const { shown, filter } = shownOf(items, { filter: "hooks", leg: "a", chosen: null });
+  assert.deepEqual([shown.length, filter], [1, "all"]);
 });

@@ -217,8 +217,10 @@ class SimulatorHarness:
         response = await self.control("PUT", "/faults", faults)
         assert response.status == 200, response.raw
 
-    async def entries(self, kind: str, uuid: str | None = None) -> list[dict[str, Any]]:
-        """Return the journal entries of this kind, of one leg or of all."""
+    async def entries(
+        self, kind: str | None = None, uuid: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the journal entries of this kind or of all, of one leg or of all."""
         latest = (await self.control("GET", "")).json["entries"]
         entries: list[dict[str, Any]] = []
         async with self.client.get(self.simulator.http_url + "/sim/events") as response:
@@ -230,7 +232,7 @@ class SimulatorHarness:
         return [
             entry
             for entry in entries
-            if entry["kind"] == kind and (uuid is None or entry.get("uuid") == uuid)
+            if kind in (None, entry["kind"]) and uuid in (None, entry.get("uuid"))
         ]
 
     async def callee(self, number: str = CALLEE, **behavior: Any) -> None:

@@ -1,11 +1,14 @@
 """Faults: each has its effect, independent of others, and as often as configured."""
 
+import contextlib
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import jwt
 import pytest
+from aiohttp import web
 
 from tests.simulator.conftest import SIGNATURE_SECRET
 from tests.simulator.harness import HarnessCall, SimulatorHarness, talk
@@ -72,33 +75,108 @@ async def test_unsigned(harness: SimulatorHarness) -> None:
     assert not [webhook for webhook in harness.received if "Authorization" in webhook.headers]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "duplicate_delivery",
-        "delay_webhook",
-        "slow_webhook",
-        "webhook_drop_before_body",
-        "webhook_drop_after_body",
-        "unsigned",
-        "stale_iat",
-        "future_iat",
-        "wrong_secret",
-        "wrong_payload_hash",
-        "no_headers",
-        "null_from",
-        "unknown_from",
-        "spaced_from",
-    ],
-)
-async def test_the_journal_names_the_faults_of_a_webhook(
+async def typed(harness: SimulatorHarness) -> None:
+    """Run an input of digits to its end."""
+    await harness.receive_call([{"action": "input", "type": ["dtmf"], "dtmf": {"timeOut": 0}}])
+    await harness.step(1)
+
+
+async def said(harness: SimulatorHarness) -> None:
+    """Run an input of speech to its end."""
+    call = await harness.receive_call([{"action": "input", "type": ["speech"]}])
+    await call.say("hello")
+    await harness.step(5)
+
+
+async def downloaded(harness: SimulatorHarness) -> None:
+    """Record a call, and download the recording."""
+    (body,) = await recorded(harness)
+    with contextlib.suppress(aiohttp.ClientPayloadError):
+        await harness.api("GET", "/v1/" + body["recording_url"].partition("/v1/")[2])
+
+
+async def placed(harness: SimulatorHarness) -> None:
+    """Place a call through the API, or try to."""
+    with contextlib.suppress(aiohttp.ClientConnectionError, AssertionError):
+        await harness.place_call([])
+
+
+async def hung_up(harness: SimulatorHarness) -> None:
+    """Hang up through the API, or try to."""
+    await (await harness.receive_call(FOREVER)).put({"action": "hangup"})
+
+
+# What triggers a fault, and the journal entry that it changes, if that is not the first webhook.
+ACTED: dict[str, tuple[Callable[[SimulatorHarness], Awaitable[Any]], str]] = {
+    "late_end_time": (finished, "webhook completed"),
+    "dashed_inbound_uuid": (finished, "call"),
+    "dtmf_speech_error": (typed, "webhook input"),
+    "dtmf_speech_absent": (typed, "webhook input"),
+    "speech_error": (said, "webhook input"),
+    "record_empty": (recorded, "webhook record"),
+    "record_late": (recorded, "webhook record"),
+    "record_wrong_size": (recorded, "webhook record"),
+    "record_truncated": (downloaded, "api GET"),
+    "wrong_region": (hung_up, "api PUT"),
+    "not_ready": (hung_up, "api PUT"),
+    "api_5xx": (placed, "api POST"),
+    "api_429": (placed, "api POST"),
+    "api_slow": (placed, "api POST"),
+    "api_drop_before": (placed, "api POST"),
+    "api_drop_after": (placed, "api POST"),
+}
+REAL_SECONDS = {"slow_webhook": 0.05, "api_slow": 0.05, "record_late": 1}
+
+
+def place_of(entry: dict[str, Any]) -> str:
+    """Return the kind of an entry, with that of its webhook or the method of its request."""
+    kind = str(entry["kind"])
+    name = entry["webhook"]["kind"] if kind == "webhook" else entry.get("method", "")
+    return f"{kind} {name}".strip()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_each_fault_is_named_in_the_entry_that_it_changes(
     harness: SimulatorHarness, fault: str
 ) -> None:
-    value = {"value": 0.05} if fault == "slow_webhook" else {}
+    value = {"value": REAL_SECONDS[fault]} if fault in REAL_SECONDS else {}
     await harness.faults(**{fault: {"times": 1, **value}})
-    call = await finished(harness)
-    named = [webhook["faults"] for webhook in (await call.view())["webhooks"]]
-    assert [names for names in named if names] == [[fault]]
+    run, expected = ACTED.get(fault, (finished, "webhook started"))
+    await run(harness)
+    named = [
+        (place_of(entry), names)
+        for entry in await harness.entries()
+        if entry["kind"] != "webhook_sent"
+        and (names := entry.get("faults") or entry.get("webhook", {}).get("faults"))
+    ]
+    assert named == [(expected, [fault])]
+
+
+async def test_an_api_request_about_a_recording_or_a_new_call_has_its_leg(
+    harness: SimulatorHarness,
+) -> None:
+    call = await harness.place_call([{"action": "record", "timeOut": 5}])
+    await harness.step(12)
+    (body,) = [body for body in harness.events() if "recording_url" in body]
+    await harness.api("GET", "/v1/" + body["recording_url"].partition("/v1/")[2])
+    entries = await harness.entries("api")
+    assert [(one["method"], one["uuid"]) for one in entries] == [
+        ("POST", call.uuid),
+        ("GET", call.uuid),
+    ]
+
+
+async def test_the_fallback_request_names_the_faults_of_the_fields_that_it_repeats(
+    make_harness: Callable[..., Awaitable[SimulatorHarness]],
+) -> None:
+    harness = await make_harness(fallback=True)
+    harness.on("/answer", web.Response(status=500))
+    await harness.faults(null_from=1)
+    call = await harness.receive_call()
+    await harness.step(5)
+    webhooks = (await call.view())["webhooks"]
+    named = {one["kind"]: one["faults"] for one in webhooks}
+    assert named["answer"] == named["fallback"] == ["null_from"]
 
 
 @pytest.mark.parametrize(("fault", "seconds"), [("stale_iat", -3600), ("future_iat", 3600)])

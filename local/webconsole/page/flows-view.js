@@ -3,7 +3,6 @@
 import {
   Button,
   Chip,
-  CodeBlock,
   FileLink,
   html,
   Icon,
@@ -14,6 +13,7 @@ import {
 } from "./parts.js";
 import { useEffect, useState } from "./preact.js";
 import { Ncco } from "./details.js";
+import { PathTree } from "./flow-paths.js";
 import { brief, nameOf, toneOf } from "./ncco-text.js";
 import { go, link } from "./router.js";
 import { hoursByDay } from "./hours.js";
@@ -354,6 +354,7 @@ function Flow({ flow, part, store, health, placeCall }) {
     !error && {
       id: "paths",
       label: "Every path",
+      count: health.report(name)?.tree.nodes.length,
       view: () => html`<${Paths} name=${name} health=${health} />`,
     },
   ].filter(Boolean);
@@ -393,7 +394,7 @@ function FirstAnswer({ flow, answer }) {
     : html`<p class="muted">The flow returned no actions.</p>`;
 }
 
-/** Every path: the explorer's picture, its text and its findings. */
+/** Every path: the explorer's findings and its tree. */
 function Paths({ name, health }) {
   const report = health.report(name);
   const [isChecking, setChecking] = useState(false);
@@ -417,23 +418,23 @@ function Paths({ name, health }) {
         >Checking every path: each key, silence, speech and unanswered call. Nobody is called.</span
       >
     </p>`;
-  const source = `/api/flows/${encodeURIComponent(name)}/tree.svg?walk=${report.text.length}-${health.changedAt()}`;
+  const { findings, tree } = report;
+  const again = html`<${Button}
+    label="Check again"
+    look="small"
+    icon="retry"
+    disabled=${isChecking}
+    click=${check}
+  />`;
+  const checked = `Checked ${plural(tree.nodes.length, "step")}`;
   return html` ${
-      report.findings.length === 0
+      findings.length === 0
         ? html`<${Verdict} tone="good"
-            >No dead ends, no endless loops, no silent endings, no unheard prompts.
-            <${Button}
-              label="Check again"
-              look="small"
-              icon="retry"
-              disabled=${isChecking}
-              click=${check}
-          /><//>`
-        : report.findings.map((one) => html`<${Verdict} key=${one} tone="bad">${one}<//>`)
+            >${checked}: no dead ends, no endless loops, no silent endings, no unheard prompts.
+            ${again}<//
+          >`
+        : html`<${Verdict} tone="bad">${checked}: ${plural(findings.length, "problem")}. ${again}<//>
+            ${findings.map((one) => html`<p class="finding" key=${one}><${Icon} name="warn" /><span>${one}</span></p>`)}`
     }
-    <div class="tree" tabindex="0" role="region" aria-label="Tree of ${name}">
-      <img src=${source} alt="Every path through ${name}; the same tree follows as text" />
-    </div>
-    <h2 class="part-title">As text</h2>
-    <${CodeBlock} text=${report.text} label="Every path" />`;
+    <${PathTree} tree=${tree} />`;
 }

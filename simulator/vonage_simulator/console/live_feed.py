@@ -1,6 +1,7 @@
 """WebSocket feed of the simulator's journal, and of messages that another program adds.
 
-A page that reads too slowly is disconnected. It reconnects and requests the entries it missed.
+A page that reads too slowly is disconnected. It reconnects and requests the entries it missed. The
+signatures of tokens are hidden.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -30,6 +32,8 @@ _ENTRY_LIMIT = 4 * 1024 * 1024  # bytes of a journal entry
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 _PAGE_CLOSE_CODES = (WSCloseCode.OK, WSCloseCode.UNSUPPORTED_DATA)  # if the page ends it
 _EXPECTED_ERRORS = (aiohttp.ClientError, ConnectionError, TimeoutError)
+# A token in an entry. The page shows its claims, and needs no signature.
+_TOKEN = re.compile(r"(Bearer [\w-]+\.[\w-]+\.)[\w-]+")
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +195,8 @@ class LiveFeed:
                 if not last and after and number != after + 1:
                     await self._send_hello(page, reset=True)  # the journal dropped entries
                 last = number
-                await page.send(f'{{"type":"entry","entry":{entry}}}')
+                shown = _TOKEN.sub(r"\1(hidden)", entry)
+                await page.send(f'{{"type":"entry","entry":{shown}}}')
 
     async def _send_queue(self, page: _Page) -> None:
         for message in self._earlier():

@@ -14,6 +14,7 @@ from aiohttp import web
 from local.aws.outbox import Outbox
 from local.aws.request_log import RequestLog
 from local.explore.report import FlowReport
+from local.explore.tree import Node, Tree, step_of
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.samples.signing import Signer
 from local.webconsole import ConsoleContext, WebConsole
@@ -42,9 +43,10 @@ async def client(real: LocalPlatform) -> AsyncIterator[ConsoleClient]:
         yield ConsoleClient(http, real.phone.url)
 
 
-async def _explore(_flow: dict[str, Any]) -> FlowReport:
+async def _explore(flow: dict[str, Any]) -> FlowReport:
     """Return a report that contains a secret."""
-    return FlowReport("1. 0123456789abcdefghij", "<svg>0123456789abcdefghij</svg>", [])
+    step = step_of({"action": "talk", "text": "0123456789abcdefghij"})
+    return FlowReport(Tree(flow["name"], [Node(1, [step])]), [])
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -194,18 +194,15 @@ async def test_reports_an_apology_if_a_flow_has_a_syntax_error(
     assert (await client.get("/api/flows/broken/ncco"))["apology"]
 
 
-async def test_explores_and_draws_the_edited_flow(
-    edited: tuple[ConsoleClient, Path],
-) -> None:
+async def test_explores_the_edited_flow(edited: tuple[ConsoleClient, Path]) -> None:
     client, folder = edited
     path = folder / "explored.py"
     path.write_text('def answer(call):\n    return [{"action": "talk", "text": "Hello & you"}]\n')
-    await client.get("/api/flows/explored/tree.svg", 404)
     report = await client.send("POST", "/api/flows/explored/walk", {})
     assert (report["findings"], "Hello" in report["text"]) == ([], True)
-    async with client.http.get(f"{client.url}/api/flows/explored/tree.svg") as response:
-        assert response.content_type == "image/svg+xml"
-        assert "Hello &amp; " in await response.text()
+    (node,) = report["tree"]["nodes"]
+    assert node["steps"] == [{"action": "talk", "text": "“Hello & you”"}]
+    assert (node["from"], node["ending"], node["branches"]) == (None, "the call ends", [])
     path.write_text("def answer(call):\n    return []\n")
     report = await client.send("POST", "/api/flows/explored/walk", {})
     assert report["findings"][0].startswith("silent ending")
@@ -234,8 +231,5 @@ async def test_does_not_explore_an_unknown_or_broken_flow(
 async def test_redacts_secrets_in_the_report_and_the_tree(harness: ConsoleHarness) -> None:
     write(harness, "valid.py", "def answer(call): ...")
     report = await harness.client.send("POST", "/api/flows/valid/walk", {})
-    assert report["text"] == "1. (secret)"
-    async with harness.client.http.get(
-        f"{harness.client.url}/api/flows/valid/tree.svg"
-    ) as response:
-        assert await response.text() == "<svg>(secret)</svg>"
+    assert report["text"] == "valid\n  1. “(secret)”"
+    assert report["tree"]["nodes"][0]["steps"] == [{"action": "talk", "text": "“(secret)”"}]

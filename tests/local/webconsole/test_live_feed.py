@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,18 @@ async def test_sends_a_calls_entries_from_started_to_completed(client: ConsoleCl
         assert started["conversation_uuid"] == leg["conversation_uuid"]
         await client.send("POST", f"/sim/calls/{leg['uuid']}/hangup", expect=204)
         await feed.next("entry", kind="leg", uuid=leg["uuid"], status="completed")
+
+
+async def test_sends_the_claims_of_a_webhooks_token_without_its_signature(
+    client: ConsoleClient,
+) -> None:
+    async with await client.connect() as feed:
+        leg = await client.place_call()
+        for kind in ("webhook_sent", "webhook"):
+            sent = (await feed.next("entry", kind=kind, uuid=leg["uuid"]))["webhook"]["request"]
+            head, claims, signature = sent["headers"]["Authorization"].split(".")
+            assert (head[:7], signature) == ("Bearer ", "(hidden)")
+            assert "payload_hash" in json.loads(base64.urlsafe_b64decode(claims + "=="))
 
 
 async def test_sends_api_requests_with_their_flow_also_to_later_pages(

@@ -174,6 +174,7 @@ function View({ view, path, small, isPinned, pin, follow, setFollow, isFirst, wi
   if (added) return added.render({ path, isSmall: small, placeCall: callFlow, callBack });
   if (view === "simulator") return html`<${SimulatorView} ...${{ simulator, store }} />`;
   const [key = "", event = null] = path;
+  if (!store.stack && !key) return html`<p class="nothing" role="status">Loading…</p>`;
   if (isFirst && !key)
     return html`<${FirstRun} store=${store} placeCall=${callFlow} hint=${extension.hint} />`;
   const list = { calls, store, current: key || null, follow, setFollow };

@@ -18,12 +18,12 @@ import {
 import { useEffect, useRef, useState } from "./preact.js";
 import { flowName, Outcome } from "./call-list.js";
 import { Details } from "./details.js";
-import { EventHeads, Events } from "./events.js";
-import { Overview } from "./overview.js";
+import { EventHeads, Events, WIDE_LANES } from "./events.js";
+import { letterOf, Overview, partyOf, roleOf } from "./overview.js";
 import { preferences } from "./preferences.js";
-import { FILTERS } from "./timeline.js";
+import { FILTERS, shownOf } from "./timeline.js";
 import { go, link } from "./router.js";
-import { seconds, timeOfDay } from "./format.js";
+import { plural, seconds, timeOfDay } from "./format.js";
 
 /** What the user chose, which outlives a call: the filter, the tab, the place and size of the details. */
 export const callState = {
@@ -64,9 +64,11 @@ export function CallView({
   useUpdates(calls.subscribe);
   const [, render] = useState(0);
   const [place, width] = useWidth();
+  const [leg, chooseLeg] = useState(null);
   const model = calls.get(callKey);
   if (!model) {
     return html`<div class="nothing" ref=${place}>
+      <h1 class="unseen">Unknown call</h1>
       <p>
         This call is no longer known. The simulator was restarted, or has had 1,000 calls since.
       </p>
@@ -83,23 +85,27 @@ export function CallView({
   const legs = model.legObjects();
   const items = itemsOf(model);
   const chosen = items.find(({ row }) => String(row.id) === eventId) ?? null;
+  const choice = { filter: callState.filter, leg, chosen: chosen?.row.id ?? null };
+  const view = shownOf(items, choice);
+  const isMany = legs.length > WIDE_LANES;
   const dock = isSmall ? "sheet" : (callState.dock ?? (width >= 880 ? "right" : "bottom"));
   const choose = (row) => go("calls", model.key, row.id);
   const step = (by) => {
-    const next = items[items.indexOf(chosen) + by];
+    const next = view.shown[view.shown.indexOf(chosen) + by];
     if (next) choose(next.row);
   };
   const parts = {
     model,
     items,
     legs,
+    shownLegs: view.legs ? legs.filter(({ uuid }) => view.legs?.has(uuid)) : legs,
     summary,
     begin: legs[0]?.created_at ?? 0,
     now: store.now,
     choose,
   };
   return html`<article
-    class="call ${chosen && dock === "bottom" ? "compact" : ""}"
+    class="call ${isMany || (chosen && dock === "bottom") ? "compact" : ""}"
     aria-labelledby="call-title"
     ref=${place}
   >
@@ -109,13 +115,21 @@ export function CallView({
       ...${{ isPinned, pin, hasRoom, follow, setFollow, placeCall }}
     />
     ${summary.problem && html`<${Problem} problem=${summary.problem} callKey=${model.key} />`}
-    ${legs.length > 0 && html`<div class="overview-box"><${Overview} ...${parts} /></div>`}
+    ${legs.length > 0 && html`<div class="overview-box" ...${isMany && { tabindex: 0, role: "group", "aria-label": "The call to scale" }}><${Overview} ...${parts} /></div>`}
     <div
       class="split ${chosen ? "open" : ""}"
       data-dock=${chosen ? dock : undefined}
       style=${callState.size && chosen ? { "--details": `${callState.size}px` } : {}}
     >
-      <${EventList} ...${parts} set=${set} chosen=${chosen?.row.id ?? null} follow=${follow} />
+      <${EventList}
+        ...${parts}
+        view=${view}
+        leg=${leg}
+        chooseLeg=${isMany ? chooseLeg : null}
+        set=${set}
+        chosen=${choice.chosen}
+        follow=${follow}
+      />
       ${chosen && dock !== "sheet" && html`<${Splitter} dock=${dock} key=${dock} set=${set} />`}
       ${
         chosen &&
@@ -247,16 +261,26 @@ const Problem = ({ problem, callKey }) => html`
   </div>
 `;
 
-function EventList({ items, legs, begin, now, chosen, choose, set, follow, summary }) {
+/** @param {any} props `chooseLeg` is null if there are few legs. */
+function EventList({
+  items,
+  view,
+  legs,
+  shownLegs,
+  leg,
+  chooseLeg,
+  begin,
+  now,
+  chosen,
+  choose,
+  set,
+  follow,
+  summary,
+}) {
   const scroller = useRef(null);
   const [isAtEnd, setAtEnd] = useState(true);
   const [showAll, setShowAll] = useState(false);
-  const counts = FILTERS.map(([, , fits]) => items.filter(fits).length);
-  const index = Math.max(
-    0,
-    FILTERS.findIndex(([name], at) => name === callState.filter && counts[at] > 0),
-  );
-  const shown = items.filter(FILTERS[index][2]);
+  const { shown, counts, folded } = view;
   const isFollowing = follow && summary.isLive && chosen === null;
   const toEnd = () => {
     scroller.current.scrollTop = scroller.current.scrollHeight;
@@ -264,8 +288,7 @@ function EventList({ items, legs, begin, now, chosen, choose, set, follow, summa
   useEffect(() => {
     if (isFollowing && isAtEnd) toEnd();
   }, [items.length, isFollowing]);
-  const scrolled = () => {
-    const { scrollTop, clientHeight, scrollHeight } = scroller.current;
+  const scrolled = ({ target: { scrollTop, clientHeight, scrollHeight } }) => {
     setAtEnd(scrollHeight - scrollTop - clientHeight < NEAR);
   };
   const hasBad = items.some(({ result }) => result.tone === "bad");
@@ -273,7 +296,7 @@ function EventList({ items, legs, begin, now, chosen, choose, set, follow, summa
     <div class="event-tools">
       <${Segments}
         label="Which events"
-        value=${FILTERS[index][0]}
+        value=${view.filter}
         choose=${(filter) => set({ filter })}
         options=${FILTERS.map(([value, label], at) => ({
           value,
@@ -282,9 +305,10 @@ function EventList({ items, legs, begin, now, chosen, choose, set, follow, summa
           tone: value === "problems" ? (hasBad ? "bad" : "warn") : "",
         })).filter(({ value, count }) => value === "all" || count > 0)}
       />
+      ${chooseLeg && html`<${LegChoice} legs=${legs} leg=${leg} choose=${chooseLeg} />`}
     </div>
     <div class="event-scroll" ref=${scroller} onScroll=${scrolled}>
-      <${EventHeads} legs=${legs} />
+      <${EventHeads} legs=${legs} shownLegs=${shownLegs} />
       ${
         items.length === 0
           ? html`<p class="nothing">
@@ -292,14 +316,42 @@ function EventList({ items, legs, begin, now, chosen, choose, set, follow, summa
             </p>`
           : html`<${Events}
               items=${shown}
-              ...${{ legs, begin, now, chosen, choose, showAll }}
+              ...${{ legs, shownLegs, begin, now, chosen, choose, showAll }}
               unfold=${() => setShowAll(true)}
+              otherLegs=${folded > 0 && html`<${OtherLegs} key="legs" count=${folded} show=${() => chooseLeg(null)} />`}
             />`
       }
     </div>
     ${isFollowing && !isAtEnd && html`<div class="jump"><${Button} label="Jump to now" icon="down" look="small main" click=${toEnd} /></div>`}
   </section>`;
 }
+
+/** The choice of one leg of many. */
+const LegChoice = ({ legs, leg, choose }) => html`
+  <select
+    class="small leg-choice"
+    aria-label="Leg"
+    value=${leg ?? ""}
+    onChange=${({ target }) => choose(target.value || null)}
+  >
+    <option value="">All ${legs.length} legs</option>
+    ${legs.map(
+      (one, lane) =>
+        html`<option value=${one.uuid} key=${one.uuid}>
+          ${letterOf(lane)} ${partyOf(one)}, ${roleOf(one)}
+        </option>`,
+    )}
+  </select>
+`;
+
+const OtherLegs = ({ count, show }) => html`
+  <li class="gap">
+    <span class="gap-text"
+      >${plural(count, "event")} of other legs
+      <${Button} label="Show all legs" look="small quiet" click=${show}
+    /></span>
+  </li>
+`;
 
 /** The bar between events and details: dragged, moved by arrow keys, reset by a double click. */
 function Splitter({ dock, set }) {

@@ -2,6 +2,8 @@
 
 import { Facts, html, Icon, IconButton, Id, Json, Tabs, Verdict } from "./parts.js";
 import { useState } from "./preact.js";
+import { FaultLink } from "./events.js";
+import { faultOf } from "./fault-texts.js";
 import { barTone, letterOf } from "./overview.js";
 import { nameOf, optionsOf, sentence, toneOf } from "./ncco-text.js";
 import { addressOf, milliseconds, pretty, seconds, timeOfDay } from "./format.js";
@@ -70,9 +72,10 @@ export function Details({
 
 function Title({ item }) {
   const { row } = item;
-  if (row.hook)
-    return html`<span class="method">${row.hook.method}</span
-      ><span class="path">${row.hook.path}</span>`;
+  const request = row.hook ?? (row.kind === "api" && row.entry);
+  if (request)
+    return html`<span class="method">${request.method}</span
+      ><span class="path">${request.path}</span>`;
   if (row.kind === "action")
     return html`<span class="act tone-${barTone(item)}"
       ><${Icon} name=${row.action} />${row.action}</span
@@ -106,6 +109,7 @@ function About({ item }) {
     hook && hook.attempt > 1 && `attempt ${hook.attempt}`,
     !hook && typeof row.end === "number" && seconds(row.end - row.at),
     timeOfDay(row.at),
+    ...row.faults.map((fault) => html`<${FaultLink} fault=${faultOf(fault)} />`),
   ].filter(Boolean);
   return parts.map((part, index) => html`<span class="about-item" key=${index}>${part}</span>`);
 }

@@ -2,12 +2,13 @@
 
 import { FileLink, html, Icon, Memo, useTicks } from "./parts.js";
 import { useEffect, useRef } from "./preact.js";
+import { faultOf } from "./fault-texts.js";
 import { barTone, letterOf } from "./overview.js";
 import { endOf, lanesOf, withPauses } from "./timeline.js";
 import { clip, milliseconds, seconds } from "./format.js";
 
 const MAX_ROWS = 400; // earlier ones are folded
-const WIDE_LANES = 8; // legs; more of them have narrow lanes
+export const WIDE_LANES = 8; // legs; more of them have narrow lanes, and a choice of one
 
 /** "0.002" or "1:04.200": seconds since the call began. */
 export function offset(t) {
@@ -18,15 +19,29 @@ export function offset(t) {
 }
 
 /**
- * @param {{items: any[], legs: any[], begin: number, now: () => number, chosen: number|null,
- *   choose: (row: any, options?: {keepFocus: boolean}) => void, showAll: boolean, unfold: () => void}} props
+ * @param {{items: any[], legs: any[], shownLegs: any[], begin: number, now: () => number,
+ *   chosen: number|null, choose: (row: any, options?: {keepFocus: boolean}) => void, otherLegs: any,
+ *   showAll: boolean, unfold: () => void}} props `shownLegs` have a lane; `otherLegs` says what is
+ *   not shown.
  */
-export function Events({ items, legs, begin, now, chosen, choose, showAll, unfold }) {
+export function Events({
+  items,
+  legs,
+  shownLegs,
+  begin,
+  now,
+  chosen,
+  choose,
+  otherLegs,
+  showAll,
+  unfold,
+}) {
   const list = useRef(null);
   const hidden = showAll ? 0 : Math.max(0, items.length - MAX_ROWS);
   const lines = withPauses(items.slice(hidden));
-  const lanes = lanesOf(lines, legs);
-  const laneOf = new Map(legs.map((leg, lane) => [leg.uuid, lane]));
+  const lanes = lanesOf(lines, shownLegs);
+  const laneOf = new Map(shownLegs.map((leg, lane) => [leg.uuid, lane]));
+  const letters = new Map(legs.map((leg, lane) => [leg.uuid, letterOf(lane)]));
   const focusable = lines.some(({ row }) => row?.id === chosen)
     ? chosen
     : lines.find(({ row }) => row)?.row.id;
@@ -47,12 +62,13 @@ export function Events({ items, legs, begin, now, chosen, choose, showAll, unfol
   };
 
   return html`<ol
-    class="rows ${legs.length > WIDE_LANES ? "many" : ""}"
+    class="rows ${shownLegs.length > WIDE_LANES ? "many" : ""}"
     aria-label="What happened"
     ref=${list}
-    style=${{ "--lanes": String(legs.length) }}
+    style=${{ "--lanes": String(shownLegs.length) }}
     onKeyDown=${move}
   >
+    ${otherLegs}
     ${
       hidden > 0 &&
       html`<li class="gap" key="folded">
@@ -73,13 +89,14 @@ export function Events({ items, legs, begin, now, chosen, choose, showAll, unfol
         : html`<${Memo}
             key=${line.row.id}
             ...${keyOf(line, lanes[index], chosen, focusable, begin)}
-            legs=${legs.length}
+            legs=${shownLegs.length}
+            lane=${laneOf.get(line.row.leg)}
             view=${() =>
               html`<${Event}
                 item=${line}
                 lanes=${lanes[index]}
                 lane=${laneOf.get(line.row.leg) ?? 0}
-                legs=${legs}
+                letters=${letters}
                 begin=${begin}
                 isChosen=${line.row.id === chosen}
                 canFocus=${line.row.id === focusable}
@@ -118,7 +135,7 @@ function keyOf({ row, result }, lanes, chosen, focusable, begin) {
   };
 }
 
-function Event({ item, lanes, lane, legs, begin, isChosen, canFocus, choose, now }) {
+function Event({ item, lanes, lane, letters, begin, isChosen, canFocus, choose, now }) {
   const { row, result } = item;
   const { hook } = row;
   return html`<li class="event is-${row.kind} ${result.tone}">
@@ -131,16 +148,22 @@ function Event({ item, lanes, lane, legs, begin, isChosen, canFocus, choose, now
       onClick=${() => choose(row)}
     >
       <span class="when numbers">${offset(row.at - begin)}</span>
-      <span class="unseen">Leg ${letterOf(lane)}: </span>
+      <span class="unseen">Leg ${letters.get(row.leg)}: </span>
       <span class="what"><${What} row=${row} result=${result} item=${item} /></span>
       <span class="status numbers ${result.tone || "good"}"
-        >${hook ? (hook.status ?? (hook.isDone ? "none" : "…")) : ""}</span
+        >${hook ? (hook.status ?? (hook.isDone ? "none" : "…")) : row.kind === "api" && row.entry.status}</span
       >
       <span class="took numbers"><${Took} row=${row} now=${now} /></span>
-      <span class="result ${result.tone}">${result.text || heardBy(row, legs)}</span>
+      <span class="result ${result.tone}">${result.text || heardBy(row, letters)}</span>
     </button>
-    <${Gutter} lanes=${lanes} row=${row} lane=${lane} tone=${result.tone} item=${item} />
-    ${(result.why || hook?.faults.length > 0) && html`<${Why} result=${result} faults=${hook?.faults ?? []} />`}
+    <${Gutter}
+      lanes=${lanes}
+      row=${row}
+      lane=${lane}
+      tone=${result.tone}
+      letter=${letters.get(row.leg)}
+    />
+    ${(result.why || row.faults.length > 0) && html`<${Why} result=${result} faults=${row.faults} />`}
   </li>`;
 }
 
@@ -159,6 +182,10 @@ function What({ row, item }) {
     return html`<span class="act tone-${barTone(item)}"
         ><${Icon} name=${row.action} />${row.action}</span
       ><span class="note">${row.text}</span>`;
+  }
+  if (row.kind === "api") {
+    return html`<span class="method">${row.entry.method}</span
+      ><span class="path">${row.text}</span> <span class="pill">API</span>`;
   }
   if (row.kind === "key")
     return html`<kbd>${row.text}</kbd><span class="note muted">pressed</span>`;
@@ -182,18 +209,17 @@ function What({ row, item }) {
 function Took({ row, now }) {
   useTicks(row.end === null);
   if (row.hook) return row.hook.ms === null ? "" : milliseconds(row.hook.ms);
+  if (row.kind === "api") return milliseconds(row.entry.ms);
   if (row.end === undefined || row.kind === "key") return "";
   const spent = Math.max(0, endOf(row, now()) - row.at);
   return row.end === null ? html`<span class="running">${seconds(spent)}</span>` : seconds(spent);
 }
 
-/** @param {any} row @param {any[]} legs */
-function heardBy(row, legs) {
+/** @param {any} row @param {Map<string, string>} letters */
+function heardBy(row, letters) {
   const heard = row.entry.heard_by;
   if (!Array.isArray(heard) || (row.kind !== "say" && row.kind !== "key")) return "";
-  const names = heard
-    .map((uuid) => letterOf(legs.findIndex((leg) => leg.uuid === uuid)))
-    .filter(Boolean);
+  const names = heard.map((uuid) => letters.get(uuid)).filter(Boolean);
   return names.length > 0 ? `Heard by ${names.join(" and ")}` : "";
 }
 
@@ -201,11 +227,19 @@ const Why = ({ result, faults }) => html`
   <div class="why ${result.tone || "warn"}">
     ${result.why && html`<p class="why-text">${result.tone === "bad" && html`<span class="stamp">${result.text}</span>`}${result.why}</p>`}
     ${result.location && html`<${FileLink} place=${result.location} />`}
-    ${faults.map((fault) => html`<a class="file-link plain" href="#/simulator" key=${fault}><${Icon} name="bolt" />Fault: ${fault}</a>`)}
+    ${faults.map((fault) => html`<${FaultLink} key=${fault} fault=${faultOf(fault)} />`)}
   </div>
 `;
 
-function Gutter({ lanes, row, lane, tone }) {
+/** A fault that acted, by its title. @param {{fault: any[]}} props From `faultOf`. */
+export const FaultLink = ({ fault: [name, title, what] }) => html`
+  <a class="file-link plain" href="#/simulator" title="${name}: ${what}"
+    ><${Icon} name="bolt" />Fault: ${title}</a
+  >
+`;
+
+/** The lanes of a row. Narrow ones have no letter above, so that of the row's leg is beside its dot. */
+function Gutter({ lanes, row, lane, tone, letter }) {
   return html`<span class="gutter" aria-hidden="true">
     <span class="lane app-lane"><span class="life" /></span>
     ${lanes.map(
@@ -225,20 +259,27 @@ function Gutter({ lanes, row, lane, tone }) {
         </span>`,
     )}
     ${row?.hook && html`<span class="hop ${tone || "good"}" style=${{ "--lane": String(lane) }} />`}
+    ${lanes.length > WIDE_LANES && letter && html`<span class="lane-letter" style=${{ "--lane": String(lane) }}>${letter}</span>`}
   </span>`;
 }
 
-/** The names of the columns. @param {{legs: any[]}} props */
-export const EventHeads = ({ legs }) => html`
+/** The names of the columns. @param {{legs: any[], shownLegs: any[]}} props */
+export const EventHeads = ({ legs, shownLegs }) => html`
   <div
-    class="row-heads ${legs.length > WIDE_LANES ? "many" : ""}"
+    class="row-heads ${shownLegs.length > WIDE_LANES ? "many" : ""}"
     aria-hidden="true"
-    style=${{ "--lanes": String(legs.length) }}
+    style=${{ "--lanes": String(shownLegs.length) }}
   >
     <span class="when"><span class="longer">Seconds</span><span class="shorter">s</span></span>
     <span class="gutter"
       ><span class="lane">App</span
-      >${legs.map((_, lane) => html`<span class="lane" key=${lane}>${letterOf(lane)}</span>`)}</span
+      >${
+        shownLegs.length <= WIDE_LANES &&
+        shownLegs.map(
+          (leg) =>
+            html`<span class="lane" key=${leg.uuid}>${letterOf(legs.indexOf(leg))}</span>`,
+        )
+      }</span
     >
     <span class="what">Event</span><span class="status">Status</span><span class="took">Took</span
     ><span class="result">Result</span>

@@ -1,4 +1,5 @@
 // The simulator's faults in plain words, by kind: title, what happens, and the unit of a value.
+// Does not use the document.
 
 export const COMMON = [
   "unsigned",
@@ -103,3 +104,10 @@ export const GROUPS = [
     ],
   ],
 ];
+
+/** A fault's name, title, sentence, and unit. @param {string} name @returns {any[]} */
+export const faultOf = (name) =>
+  GROUPS.flatMap(([, list]) => list).find(([one]) => one === name) ?? [name, name, ""];
+
+/** The names of the faults that changed what a journal entry reports. @returns {string[]} */
+export const faultsOf = ({ faults, webhook }) => faults ?? webhook?.faults ?? [];

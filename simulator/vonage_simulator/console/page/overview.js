@@ -12,10 +12,17 @@ export const letterOf = (lane) => (lane < 26 ? String.fromCharCode(65 + lane) : 
 export const barTone = ({ row, result }) =>
   result.tone === "bad" ? "bad" : (toneOf({ action: row.action ?? "record" }) ?? "other");
 
+/** Who is at the other end of a leg. */
+export const partyOf = (leg) =>
+  (leg.direction === "inbound" ? leg.from : leg.to) || "withheld";
+
+export const roleOf = (leg) => (leg.direction === "inbound" ? "caller" : "called");
+
 /**
- * @param {{items: any[], legs: any[], now: () => number, choose: (row: any) => void}} props
+ * @param {{items: any[], legs: any[], shownLegs: any[], now: () => number, choose: (row: any) => void}} props
+ *   `shownLegs` have a track.
  */
-export function Overview({ items, legs, now, choose }) {
+export function Overview({ items, legs, shownLegs, now, choose }) {
   const isLive = legs.some((leg) => !leg.over);
   useTicks(isLive);
   const [track, width] = useWidth();
@@ -58,11 +65,11 @@ export function Overview({ items, legs, now, choose }) {
         )}
       </div>
     </div>
-    ${legs.map(
-      (leg, lane) =>
+    ${shownLegs.map(
+      (leg) =>
         html`<div class="ov-lane" key=${leg.uuid}>
           <div class="ov-name">
-            <span class="leg">${letterOf(lane)}</span><${LegNumber} leg=${leg} />
+            <span class="leg">${letterOf(legs.indexOf(leg))}</span><${LegNumber} leg=${leg} />
           </div>
           <div class="ov-track">${grid}<${LegBars} leg=${leg} items=${items} ...${parts} /></div>
         </div>`,
@@ -73,12 +80,11 @@ export function Overview({ items, legs, now, choose }) {
 
 /** @param {{leg: any}} props */
 function LegNumber({ leg }) {
-  const isCaller = leg.direction === "inbound";
-  const number = (isCaller ? leg.from : leg.to) || "withheld";
+  const number = partyOf(leg);
   return html`<span class="numbers ov-number" title=${number}
       ><span class="ov-head">${number.slice(0, -4)}</span>${number.slice(-4)}</span
     >
-    <span class="muted ov-role">${isCaller ? "caller" : "called"}</span>`;
+    <span class="muted ov-role">${roleOf(leg)}</span>`;
 }
 
 const Mark = ({ mark, percent, choose }) => html`

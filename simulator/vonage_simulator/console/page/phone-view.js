@@ -344,8 +344,7 @@ function Log({ line, phone }) {
   useEffect(() => {
     if (isAtEnd.current) log.current.scrollTop = log.current.scrollHeight;
   });
-  const scrolled = () => {
-    const { scrollTop, clientHeight, scrollHeight } = log.current;
+  const scrolled = ({ target: { scrollTop, clientHeight, scrollHeight } }) => {
     isAtEnd.current = scrollHeight - scrollTop - clientHeight < NEAR;
   };
   return html`<div

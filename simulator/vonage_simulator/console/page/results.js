@@ -43,6 +43,8 @@ export function resultOf(row, exchange, source = undefined) {
   const played = row.kind === "action" && source ? PLAYED[sourceOf(source)] : undefined;
   if (played) return { tone: played[0], text: played[1], why: "", location: null };
   if (row.kind === "error") return { tone: "bad", text: "Error", why: row.text, location: null };
+  if (row.kind === "api" && row.entry.reason)
+    return { tone: "warn", text: "Refused", why: "", location: null };
   return { tone: "", text: textOf(row), why: "", location: null };
 }
 
@@ -182,7 +184,7 @@ export function summaryOf({ legs, rows, exchangeOf }) {
     label: closed && !answer ? "closed announcement" : "",
     outcome: isLive ? "live" : worst(legs, rows, hooks),
     problem,
-    badges: badgesOf(hooks, legs),
+    badges: badgesOf(hooks, rows, legs),
   };
 }
 
@@ -229,10 +231,10 @@ function isMessage({ action, recording, entry, end }) {
   return action === "record" && Boolean(recording && end && (endOnKey || endOnSilence || timeOut));
 }
 
-/** @param {any[]} hooks @param {any[]} legs */
-function badgesOf(hooks, legs) {
+/** @param {any[]} hooks @param {Row[]} rows @param {any[]} legs */
+function badgesOf(hooks, rows, legs) {
   const retries = hooks.filter(({ row }) => row.hook.attempt > 1).length;
-  const faults = hooks.reduce((sum, { row }) => sum + row.hook.faults.length, 0);
+  const faults = rows.reduce((sum, row) => sum + row.faults.length, 0);
   const refusedOnes = hooks.filter(({ exchange }) => exchange?.outcome === "rejected").length;
   return [
     retries > 0 && { icon: "retry", tone: "warn", text: count(retries, "retry", "retries") },

@@ -2,6 +2,7 @@
 // use the document. A row is changed in place and its `revision` grows, so that only its line of the
 // page is rendered again.
 
+import { faultsOf } from "./fault-texts.js";
 import { brief, nccoIn } from "./ncco-text.js";
 import { addressOf } from "./format.js";
 
@@ -9,7 +10,7 @@ import { addressOf } from "./format.js";
  * @typedef {object} Row
  * @property {number} id The id of its first journal entry.
  * @property {number} revision Grows with each change.
- * @property {"status"|"hook"|"action"|"sound"|"say"|"key"|"recording"|"change"|"error"} kind
+ * @property {"status"|"hook"|"action"|"sound"|"say"|"key"|"recording"|"change"|"api"|"error"} kind
  * @property {string} leg The uuid of the leg.
  * @property {number} at Its start, in Unix seconds of the simulator's clock.
  * @property {number|null|undefined} end Null while it lasts, undefined without a duration.
@@ -17,6 +18,7 @@ import { addressOf } from "./format.js";
  * @property {string} text What it is about, such as the words of a prompt.
  * @property {boolean} beside Whether it runs along with the next action, as a recording does.
  * @property {any} entry Its newest journal entry.
+ * @property {string[]} faults The injected faults that changed it.
  * @property {any} [hook] The webhook, its fields and its NCCO.
  * @property {string} [action] The name of an action.
  * @property {string} [status] The status of a leg.
@@ -51,7 +53,7 @@ export function createRows() {
         end: undefined,
         expected: null,
       },
-      ...{ text: "", beside: false, entry },
+      ...{ text: "", beside: false, entry, faults: faultsOf(entry) },
       ...fields,
     };
     rows.push(row);
@@ -93,7 +95,7 @@ export function createRows() {
     const name = `status ${entry.uuid} ${status}`;
     const row = entry.webhook.attempt === 1 ? open.get(name) : undefined;
     open.delete(name);
-    if (row) change(row, { kind: "hook", hook, entry });
+    if (row) change(row, { kind: "hook", hook, entry, faults: faultsOf(entry) });
     open.set(webhookName(entry), row ?? begin(entry, { kind: "hook", hook }));
   }
 
@@ -102,7 +104,7 @@ export function createRows() {
     if (!open.has(webhookName(entry))) webhook_sent(entry);
     const row = open.get(webhookName(entry));
     open.delete(webhookName(entry));
-    change(row, { hook: hookOf(entry.webhook), entry });
+    change(row, { hook: hookOf(entry.webhook), entry, faults: faultsOf(entry) });
   }
 
   /** @param {any} entry */
@@ -184,6 +186,9 @@ export function createRows() {
     open.set(name, row);
   }
 
+  // What the page does not show by itself has a row if a fault changed it.
+  const ifFaulty = (fields) => (entry) => faultsOf(entry).length > 0 && begin(entry, fields(entry));
+
   const readers = {
     ...{ leg, webhook_sent, webhook, action, sound, sound_ended, voice, recording },
     digit: (entry) => begin(entry, { kind: "key", text: entry.digit }),
@@ -194,6 +199,8 @@ export function createRows() {
     modified: (entry) => begin(entry, { kind: "change", text: entry.action }),
     error: (entry) =>
       begin(entry, { kind: "error", text: [entry.reason, entry.detail].filter(Boolean).join(" ") }),
+    call: ifFaulty(({ direction }) => ({ kind: "status", status: `${direction} call` })),
+    api: ifFaulty(({ path }) => ({ kind: "api", text: path })),
   };
 
   return {
@@ -201,8 +208,7 @@ export function createRows() {
     /** @param {any} entry @returns {boolean} */
     add(entry) {
       const read = Object.hasOwn(readers, entry.kind) ? readers[entry.kind] : null;
-      if (read) read(entry);
-      return Boolean(read);
+      return read ? read(entry) !== false : false;
     },
   };
 }
@@ -219,7 +225,6 @@ function hookOf(webhook) {
   const ncco = nccoIn(reply?.body);
   return {
     ...{ method, kind, path, query, status, ms, attempt, error },
-    faults: webhook.faults ?? [],
     fields: fieldsOf(request.body, query),
     isSigned: Boolean(request.headers.Authorization),
     isDone: Boolean(error) || status !== null,

@@ -2,8 +2,11 @@
 
 import { Button, Chip, Count, html, Icon, Segments, useTicks, useUpdates, toast } from "./parts.js";
 import { useState } from "./preact.js";
-import { COMMON, GROUPS } from "./fault-texts.js";
-import { plural, timeOfDay } from "./format.js";
+import { COMMON, faultOf, faultsOf, GROUPS } from "./fault-texts.js";
+import { link } from "./router.js";
+import { pathOf, plural, timeOfDay } from "./format.js";
+
+const MOST_ACTS = 8; // of faults, in the list
 
 const SPEEDS = [
   [0, "Paused"],
@@ -36,6 +39,8 @@ export function createSimulatorModel({ store, api }) {
   /** @type {any} GET /sim/callees */
   let callees = { default: { behaviour: "answer" }, callees: {} };
   let waiting = 0;
+  /** @type {any[]} the latest entries that a fault changed, newest first */
+  let acts = [];
   /** @type {Set<() => void>} */
   const listeners = new Set();
   const changed = () => {
@@ -58,13 +63,17 @@ export function createSimulatorModel({ store, api }) {
   };
   store.subscribe("stack", load);
   store.subscribe("clock", changed);
-  // A fault that was injected is counted, and webhooks are the sign of it.
-  store.subscribe(
-    "entry",
-    ({ kind }) => void (["faults", "callees", "webhook"].includes(kind) && loadSoon()),
-  );
+  store.subscribe("entry", (entry) => {
+    const isAct = entry.kind !== "webhook_sent" && faultsOf(entry).length > 0;
+    if (isAct) acts = [entry, ...acts].slice(0, MOST_ACTS);
+    if (isAct || entry.kind === "faults" || entry.kind === "callees") loadSoon();
+  });
+  store.subscribe("reset", () => {
+    acts = [];
+  });
   return {
     faults: () => faults,
+    acts: () => acts,
     callees: () => callees,
     /** @param {Record<string, any>} on Exactly these faults. */
     setFaults: (on, seed = faults.seed) => attempt(api.put("/sim/faults", { seed, ...on })),
@@ -140,6 +149,7 @@ export function SimulatorView({ simulator, store }) {
             ${names.map((name) => html`<${OnNow} key=${name} name=${name} ...${parts} />`)}
           </ul>`
       }
+      <${Acts} acts=${simulator.acts()} store=${store} />
       <h3 class="part-title">Try these first</h3>
       <ul class="fault-cards">
         ${COMMON.map((name) => html`<li class="fault-card ${on[name] ? "on" : ""}" key=${name}><${FaultHead} fault=${faultOf(name)} ...${parts} /></li>`)}
@@ -152,9 +162,30 @@ export function SimulatorView({ simulator, store }) {
   </div>`;
 }
 
-/** @param {string} name @returns {any[]} */
-export const faultOf = (name) =>
-  GROUPS.flatMap(([, list]) => list).find(([one]) => one === name) ?? [name, name, ""];
+/** Where faults acted last: a webhook or request, and its call. */
+function Acts({ acts, store }) {
+  if (acts.length === 0) return null;
+  return html`<h3 class="part-title" id="acts-title">Where faults acted</h3>
+    <ol class="acts" aria-labelledby="acts-title">
+      ${acts.map((entry) => {
+        const call = entry.uuid && store.callOf(entry.uuid);
+        return html`<li key=${entry.id}>
+          <span class="numbers muted">${timeOfDay(entry.at)}</span>
+          <span>${faultsOf(entry)
+            .map((name) => faultOf(name)[1])
+            .join(", ")}</span>
+          <code class="one-line">${targetOf(entry)}</code>
+          ${call && html`<a href=${link("calls", call.key)}>Open the call</a>`}
+        </li>`;
+      })}
+    </ol>`;
+}
+
+/** What a fault changed, as text. @param {any} entry */
+function targetOf({ webhook, method, path, direction }) {
+  if (webhook) return `${webhook.method} ${pathOf(webhook.url)}`;
+  return method ? `${method} ${path}` : `${direction} call`;
+}
 
 function Switch({ fault: [name, title], on, change }) {
   const isOn = Boolean(on[name]);

@@ -16,6 +16,30 @@ export const FILTERS = [
   ["problems", "Problems", ({ result }) => result.tone !== ""],
 ];
 
+/**
+ * Returns the events to show: those of a leg that fit a filter. The open event is always one of them,
+ * because its address leads to it.
+ *
+ * @param {any[]} items In the order of time.
+ * @param {{filter: string, leg: string|null, chosen: number|null}} choice `leg` is null for all.
+ * @returns {{shown: any[], legs: Set<string>|null, filter: string, counts: number[], folded: number}}
+ *   The events, the legs that have lanes (null: all), the filter that applies, the number of events
+ *   of each filter, and that of the events of other legs.
+ */
+export function shownOf(items, { filter, leg, chosen }) {
+  const isOfLeg = ({ row }) => leg === null || row.leg === leg;
+  const own = items.filter(isOfLeg);
+  const counts = FILTERS.map(([, , fits]) => own.filter(fits).length);
+  const index = FILTERS.findIndex(([name], at) => name === filter && counts[at] > 0);
+  const [name, , fits] = FILTERS[Math.max(0, index)];
+  const open = items.find(({ row }) => row.id === chosen);
+  return {
+    ...{ filter: name, counts, folded: items.length - own.length },
+    shown: items.filter((item) => item === open || (isOfLeg(item) && fits(item))),
+    legs: leg === null ? null : new Set([leg, open?.row.leg ?? leg]),
+  };
+}
+
 /** The end of a row, or now while it lasts. @param {Row} row @param {number} now */
 export const endOf = (row, now) => (row.end === null ? now : (row.end ?? row.at));
 
