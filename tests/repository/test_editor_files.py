@@ -109,6 +109,7 @@ RUNS = {
     "secrets": ".venv-scan/bin/python -m tests.scans secrets",
     "checkov": ".venv-scan/bin/python -m tests.scans checkov",
     "audit": ".venv-scan/bin/python -m tests.scans audit",
+    "policy": ".venv-scan/bin/python -m tests.scans policy",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import tomllib
 import zipfile
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.repository.release import ROOT, ReleaseFiles, main, mismatches, read, sections
+from tests.repository.files import ROOT, project_files
+from tests.repository.release import ReleaseFiles, main, mismatches, read, sections
 
 FILES = read()
 VERSION = FILES.version
@@ -38,27 +38,15 @@ def test_the_version_agrees_with_the_changelog_and_the_upgrade_guide() -> None:
     assert mismatches(FILES) == []
 
 
-def test_a_tag_of_this_commit_agrees() -> None:
-    tags = subprocess.run(
-        ["git", "tag", "--points-at", "HEAD", "--list", "v*"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
-    assert [one for tag in tags for one in mismatches(FILES, tag)] == []
-
-
 def test_no_second_place_states_the_version() -> None:
-    names = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
     stated = re.compile(rf"(?<![\d.]){re.escape(VERSION)}(?![\d.])")
-    found = []
-    for name in filter(None, names.split("\0")):
-        if not _OTHERS.fullmatch(name) and (ROOT / name).is_file():
-            text = (ROOT / name).read_bytes().decode("utf-8", "ignore")
-            found += [name] if stated.search(text) else []
+    files = project_files("*.py", "*.js", "*.json", "*.md", "*.toml", "*.txt", "*.yaml", "*.yml")
+    found = [
+        name
+        for path in files
+        if not _OTHERS.fullmatch(name := path.relative_to(ROOT).as_posix())
+        and stated.search(path.read_text(encoding="utf-8"))
+    ]
     assert found == []
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.repository.files import ROOT, project_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 # Flows, and their tests, are written by users, in their own words.
 NOT_OURS = {"functions/flows", "tests/flows", "tests/template/golden"}
 PHRASES = re.compile(
@@ -18,13 +22,11 @@ PHRASES = re.compile(
 
 
 def texts() -> list[Path]:
-    """Return the files that people read, without what is installed, built or written by users."""
+    """Return the files that people read, without those that users write."""
     return [
         path
-        for pattern in ("*.py", "*.js", "*.md", "template.yaml")
-        for path in sorted(ROOT.rglob(pattern))
-        if not any(part.startswith(".") for part in path.relative_to(ROOT).parts[:-1])
-        and not any(path.is_relative_to(ROOT / folder) for folder in NOT_OURS)
+        for path in project_files("*.py", "*.js", "*.md", "template.yaml")
+        if not any(path.is_relative_to(ROOT / folder) for folder in NOT_OURS)
     ]
 
 
