@@ -103,11 +103,11 @@ async def test_an_agent_that_talks_over_the_caller_is_silent_at_the_end_of_its_s
     async with serving(CountingAgent("talks over")) as url:
         call = await connected(harness, url)
         await harness.step(0.3)
-        await call.speak(wav(tone(0.6)))
+        await call.speak(wav(tone(0.66)))
         await harness.step(1)
         (turn,) = call.turns
         assert turn.cleared is None
-        assert turn.talked_over == 0.6
+        assert turn.talked_over == 0.66
         assert turn.silenced is not None and 0.65 <= turn.silenced <= 0.75
 
 
