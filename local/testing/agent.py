@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from local.testing.agent_server import AgentBehavior, spoken
+from local.testing.agent_server import DEFAULT, AgentBehavior, spoken
 from vonage_simulator import audio
-from vonage_simulator.websocket_measures import AgentTurn, utterances_of
+from vonage_simulator.websocket_measures import AgentTurn, turns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,12 +53,12 @@ class ScriptedAgent:
         self._server.behavior = AgentBehavior("hangs")
 
     def closes(self, after: float = 0.0) -> None:
-        """Close the connection, some simulated seconds after the beginning."""
-        self._server.behavior = AgentBehavior("closes", after=after)
+        """Close the connection; with ``after``, greet, and close after simulated seconds."""
+        self._server.behavior = AgentBehavior("closes", after=after, pcm=_greeting(after))
 
     def dies(self, after: float = 0.0) -> None:
-        """Break the connection without closing it, some simulated seconds after the beginning."""
-        self._server.behavior = AgentBehavior("dies", after=after)
+        """Break the connection without closing it; ``after`` as for `closes`."""
+        self._server.behavior = AgentBehavior("dies", after=after, pcm=_greeting(after))
 
     def sends_wrong_frames(self) -> None:
         """Send audio that is not a frame of 20 ms: Vonage ends the leg."""
@@ -77,6 +77,9 @@ class AgentMeasures:
     ----------
     first_audio
         Seconds from the connection to the first audible audio; None if there was none.
+    audible
+        When it was audible: pairs of seconds from the connection. A pause of up to 0.3 s, as
+        between two words, does not end it.
     turns
         What the agent did about each thing that the caller said: ``response``, ``cleared``,
         ``silenced`` and ``talked_over``, in seconds.
@@ -91,6 +94,7 @@ class AgentMeasures:
     """
 
     first_audio: float | None
+    audible: list[tuple[float, float]]
     turns: list[AgentTurn]
     keys: list[str]
     wrong_frames: int
@@ -101,15 +105,20 @@ class AgentMeasures:
 def measures_of(leg: Leg, caller: Leg, journal: Iterable[dict[str, Any]]) -> AgentMeasures:
     """Return what was measured so far on an agent's leg."""
     measures = leg.websocket.measures
-    utterances = utterances_of(caller.uuid, journal)
+    begin = measures.connected_at
     return AgentMeasures(
         first_audio=measures.first_audio,
-        turns=measures.turns(utterances, caller.clock.now()),
+        audible=[(round(it.begin - begin, 3), round(it.end - begin, 3)) for it in measures.audible],
+        turns=turns_of(leg, caller, journal),
         keys=list(measures.digits),
         wrong_frames=measures.wrong_frames,
         most_frames=measures.most_frames_per_second,
         underruns=measures.underruns,
     )
+
+
+def _greeting(after: float) -> bytes:
+    return DEFAULT.pcm if after else b""
 
 
 def is_file(wav_or_text: str | Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import socket
 from array import array
 from dataclasses import dataclass
@@ -40,9 +41,9 @@ class AgentBehavior:
 
 def spoken(text: str) -> bytes:
     """Return a tone of the length that a text takes to say."""
+    second = audio.mix([audio.Clip(0, 1, _TONE)], 0, audio.RATE).tobytes()
     seconds = speaking_seconds(text, _WORDS_PER_MINUTE)
-    count = round(seconds * audio.RATE)
-    return audio.mix([audio.Clip(0, seconds, _TONE)], 0, count).tobytes()
+    return (second * math.ceil(seconds))[: 2 * round(seconds * audio.RATE)]
 
 
 DEFAULT = AgentBehavior("says", pcm=spoken("Hello, how can I help you?"))
@@ -127,15 +128,15 @@ class AgentServer:
         behavior: AgentBehavior,
         rate: int,
     ) -> None:
-        if behavior.action in ("closes", "dies"):
-            await self._clock.sleep(behavior.after)
         with contextlib.suppress(ConnectionError):
+            for frame in _frames(behavior, rate):
+                await connection.send_bytes(frame)
+            if behavior.action in ("closes", "dies"):
+                await self._clock.sleep(behavior.after)
             if behavior.action == "closes":
                 await connection.close()
             elif behavior.action == "dies" and request.transport is not None:
                 request.transport.abort()
-            for frame in _frames(behavior, rate):
-                await connection.send_bytes(frame)
 
 
 def _frames(behavior: AgentBehavior, rate: int) -> list[bytes]:
@@ -144,7 +145,7 @@ def _frames(behavior: AgentBehavior, rate: int) -> list[bytes]:
     if behavior.action == "floods":
         pcm = spoken("flood")[: 2 * audio.RATE // _FRAMES_PER_SECOND]
         return _cut(pcm, rate) * _FLOOD_FRAMES
-    return _cut(behavior.pcm, rate) if behavior.action == "says" else []
+    return _cut(behavior.pcm, rate)
 
 
 def _cut(pcm: bytes, rate: int) -> list[bytes]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from operator import mul
 from typing import Any
 
+from .legs import Leg
 from .microphone import LOUDNESS
 
 # A shorter pause is one within speech, such as between two words.
@@ -148,10 +149,10 @@ class WebSocketMeasures:
     def turns(self, utterances: Iterable[tuple[float, float]], now: float) -> list[AgentTurn]:
         """Compare what the application did with the caller's utterances, until now."""
         all_of_them = sorted(utterances)
-        next_begins = [began for began, _ in all_of_them[1:]] + [float("inf")]
+        begins = [*(began for began, _ in all_of_them), float("inf")]
         return [
-            self._turn(began, ended, until, now)
-            for (began, ended), until in zip(all_of_them, next_begins, strict=True)
+            self._turn(began, ended, begins[number], now)
+            for number, (began, ended) in enumerate(all_of_them, 1)
         ]
 
     def _turn(self, began: float, ended: float, until: float, now: float) -> AgentTurn:
@@ -174,6 +175,14 @@ class WebSocketMeasures:
 
 def _seconds(begin: float, end: float | None) -> float | None:
     return None if end is None else round(end - begin, 3)
+
+
+def turns_of(agent: Leg, caller: Leg, entries: Iterable[dict[str, Any]]) -> list[AgentTurn]:
+    """Return what an agent did about each utterance of a caller that it could hear."""
+    begin, end = agent.answered_at or float("inf"), agent.ended_at or float("inf")
+    utterances = [one for one in utterances_of(caller.uuid, entries) if begin <= one[0] < end]
+    measures: WebSocketMeasures = agent.websocket.measures
+    return measures.turns(utterances, caller.clock.now())
 
 
 def utterances_of(uuid: str, entries: Iterable[dict[str, Any]]) -> list[tuple[float, float]]:
