@@ -317,13 +317,16 @@ class BenchCalls:
 
     async def _answered_agent(self, caller: Leg) -> Leg | None:
         """Return the agent's leg once it is answered; None if it fails."""
+
+        def legs() -> list[Leg]:
+            return [leg for leg in caller.conversation.everyone if leg.websocket is not None]
+
         end = self._now() + SETUP_SECONDS
-        while self._now() < end and not caller.is_over:
-            agents = [leg for leg in caller.conversation.everyone if leg.websocket is not None]
-            if agents and (agents[-1].joined or agents[-1].is_over):
-                return agents[-1] if agents[-1].answered_at is not None else None
+        while not any(leg.joined or leg.is_over for leg in legs()):
+            if caller.is_over or self._now() >= end:
+                break
             await self._simulator.clock.sleep(LOOKS_EVERY)
-        return None
+        return next((leg for leg in legs() if leg.answered_at is not None), None)
 
     async def _hang_up(self, caller: Leg) -> None:
         if not caller.is_over:
