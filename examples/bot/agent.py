@@ -1,8 +1,8 @@
 """An agent that follows rules instead of a model: replace it by your own.
 
-It has no input or output. It gets what Vonage sends, and returns what to do: audio to play, an action
-for Vonage (``clear`` or ``notify``), or ``CLOSE``. Its clock is the audio it heard, 20 ms a frame, so
-that the same call always gets the same answers.
+It has no input or output. It gets what Vonage sends, and returns what to do: audio to play, an
+action for Vonage (``clear`` or ``notify``), or ``CLOSE``. Its clock is the audio it heard, 20 ms a
+frame, so that the same call always gets the same answers.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _IS_VOICE = 10  # 200 ms of voice are worth a reply
 _IS_END = 20  # 400 ms of silence end what the caller says
 _GIVES_UP = 1500  # 30 s without voice or a key: nobody may be there
 
+_KEYS = ("1", "2")  # those with an answer
 _LOUDNESS = 500  # root mean square of the samples: 36 dB below the loudest
 
 
@@ -35,7 +36,7 @@ class Agent:
     Parameters
     ----------
     sounds
-        16 kHz audio by name: ``greeting``, ``reply``, and one for each key that has an answer.
+        16 kHz audio by name: ``greeting``, ``reply``, ``1`` and ``2``.
     """
 
     def __init__(self, sounds: Mapping[str, bytes]) -> None:
@@ -81,7 +82,7 @@ class Agent:
         self._inactive = 0
         if digit == "0":
             return [CLOSE]
-        if digit not in self._sounds:
+        if digit not in _KEYS:
             return []
         return [*self._stop(), *self._say(digit)]
 
@@ -108,4 +109,5 @@ class Agent:
 
 def _is_loud(frame: bytes) -> bool:
     samples = array("h", frame)
-    return sum(map(mul, samples, samples)) >= _LOUDNESS**2 * len(samples)
+    energy: int = sum(map(mul, samples, samples))
+    return energy >= _LOUDNESS**2 * len(samples)

@@ -12,7 +12,6 @@ import logging
 import re
 import time
 import wave
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -23,6 +22,7 @@ from .outbox import FRAME_SECONDS, Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from .agent import Message
     from .handshake import HandshakeVerifier

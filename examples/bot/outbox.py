@@ -1,14 +1,14 @@
 """Audio for Vonage in the frames that it takes, as fast as it should come.
 
-Copy this file: it needs nothing else. Put audio in as your model or your files produce it, in pieces
-of any length, and send what ``take`` returns.
+Copy this file: it needs nothing else. Put audio in as your model or your files produce it, in
+pieces of any length, and send what ``take`` returns.
 
 - Vonage ends the connection at a message that is not exactly one frame of 20 ms (vocode-core, issue
   727). So audio is cut into frames, and ``flush`` fills the last one with silence.
 - Vonage plays from a buffer (websockets guide), so frames go ahead of time. A timer of 20 ms is
   always a little late, and callers hear each gap.
-- At most 20 seconds of audio are ahead, because the buffer has an end. At most 150 messages go out in
-  a second: Amazon Bedrock AgentCore takes 250 of both directions, and the caller sends 50.
+- At most 20 seconds of audio are ahead, because the buffer has an end. At most 150 messages go out
+  in a second: Amazon Bedrock AgentCore takes 250 of both directions, and the caller sends 50.
 """
 
 from __future__ import annotations

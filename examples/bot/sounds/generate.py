@@ -1,7 +1,7 @@
 """Write the WAV files of this folder with espeak-ng: ``python examples/bot/sounds/generate.py``.
 
-The files are in the repository, so you need this only for other sentences. espeak-ng is in the package
-managers of Linux distributions and in Homebrew.
+The files are in the repository, so you need this only for other sentences. espeak-ng is in the
+package managers of Linux distributions and in Homebrew.
 """
 
 import io
