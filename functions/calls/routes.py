@@ -145,7 +145,7 @@ class _AdminRequest:
         base_url = stack.public_base_url or _base_url(self._request, event)
         self._app = validation.AppAddress(base_url, stack.vonage_number)
         self._policy = policy_from(stack, base_url)._replace(
-            foreign_nccos=services.settings.foreign_answer_urls
+            foreign_nccos=services.settings.foreign_answer_urls, agent=stack.agent
         )
 
     # Calls

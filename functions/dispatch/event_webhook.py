@@ -19,6 +19,7 @@ from records.writer import store_event
 from voicekit import webhook as webhooks
 from voicekit.aws_client import AwsError
 from voicekit.call import event_of, input_of
+from voicekit.redaction import without_socket_queries
 from voicekit.webhook import RetryLater, Webhook, WebhookResponse
 from voicekit.webhook_fields import BadRequest
 
@@ -55,7 +56,7 @@ def make_event_handler(route: str) -> Callable[[dict[str, Any], Any], dict[str, 
 
 
 def _receive(route: str, webhook: Webhook) -> WebhookResponse:
-    stored = _without_secret_input(webhook)
+    stored = _without_socket_queries(_without_secret_input(webhook))
     event = parse_event(stored.fields)
     expected_kind = _WAITING.get(route)
     if expected_kind and event.kind == "unknown":
@@ -90,6 +91,12 @@ def _without_secret_input(webhook: Webhook) -> Webhook:
     from voicekit.secret_input import without_input
 
     return without_input(webhook)
+
+
+def _without_socket_queries(webhook: Webhook) -> Webhook:
+    """Return what may be stored of a webhook: the `to` of an agent's leg is its presigned URL."""
+    fields = without_socket_queries(webhook.fields)
+    return webhook if fields == webhook.fields else webhook.with_fields(fields)
 
 
 def _response(route: str, webhook: Webhook, event: CallEvent) -> WebhookResponse:

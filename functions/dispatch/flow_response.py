@@ -123,6 +123,7 @@ def respond(
         webhook.request.received_at,
         [],
         functools.partial(_read_line, webhook, log_fields),
+        log_fields,
     )
     try:
         call: Call = from_webhook(webhook, flow, config, context)

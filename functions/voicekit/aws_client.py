@@ -140,21 +140,29 @@ def signed_headers(
     lines = sorted((name.lower(), value) for name, value in signed.items())
     names = ";".join(name for name, _ in lines)
     canonical_headers = "".join(f"{name}:{value}\n" for name, value in lines)
-    body_hash = hashlib.sha256(body).hexdigest()
-    canonical_request = f"POST\n/\n\n{canonical_headers}\n{names}\n{body_hash}"
-
     scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
+    request = f"POST\n/\n\n{canonical_headers}\n{names}"
+    signed["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, SignedHeaders={names}, "
+        f"Signature={signature(request, body, timestamp, scope, credentials)}"
+    )
+    return signed
+
+
+def signature(
+    request: str, body: bytes, timestamp: str, scope: str, credentials: AwsCredentials
+) -> str:
+    """Return the signature of a canonical request, which is given without the hash of its body.
+
+    `timestamp` is as ``20260131T235959Z``, and `scope` as ``20260131/REGION/SERVICE/aws4_request``.
+    """
+    canonical_request = f"{request}\n{hashlib.sha256(body).hexdigest()}"
     request_hash = hashlib.sha256(canonical_request.encode()).hexdigest()
     string_to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{request_hash}"
     key = f"AWS4{credentials.secret_access_key}".encode()
     for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    signature = hmac.digest(key, string_to_sign.encode(), "sha256").hex()
-    signed["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, "
-        f"SignedHeaders={names}, Signature={signature}"
-    )
-    return signed
+    return hmac.digest(key, string_to_sign.encode(), "sha256").hex()
 
 
 class AwsClient:
@@ -466,7 +474,7 @@ def _check_environment(environment: Mapping[str, str]) -> None:
 def _endpoint(environment: Mapping[str, str], operation: _Operation) -> AwsEndpoint:
     region, variable = environment["AWS_REGION"], operation.endpoint_variable
     configured = environment.get(variable) or environment.get("AWS_ENDPOINT_URL")
-    parts = urlsplit(configured or f"https://{operation.service}.{region}.{_dns_suffix(region)}")
+    parts = urlsplit(configured or f"https://{operation.service}.{region}.{dns_suffix(region)}")
     if (
         parts.scheme not in {"http", "https"}
         or not parts.hostname
@@ -480,7 +488,7 @@ def _endpoint(environment: Mapping[str, str], operation: _Operation) -> AwsEndpo
     return AwsEndpoint(tls, parts.hostname, parts.port or (443 if tls else 80))
 
 
-def _dns_suffix(region: str) -> str:
+def dns_suffix(region: str) -> str:
     """Return the domain of a region's partition: the public partitions and GovCloud."""
     if region.startswith("cn-"):
         return "amazonaws.com.cn"

@@ -39,6 +39,8 @@ class FlowContext(NamedTuple):
         The events that the flow emitted so far.
     read_line
         Returns the business line of a number; None reads no switchboard.
+    log_fields
+        Further fields for the log line of the webhook; None logs none.
     """
 
     hook: str
@@ -46,6 +48,7 @@ class FlowContext(NamedTuple):
     now: float
     emitted: list[dict[str, Any]]
     read_line: Callable[[str | None], Line] | None = None
+    log_fields: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
         return f"FlowContext({self.hook!r})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from voicekit.e164 import masked
 
@@ -30,6 +31,7 @@ _MIN_NUMBER = 7  # digits; a shorter one is an extension
 # Vonage names a user without a name NAM- and a UUID (Users API reference: createUser).
 _UUID = r"(?:[A-Z]{3}-)?[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}"
 _EXTENSION = "[0-9]{2,8}"
+_LOOPBACK = r"(?i)ws://(?:localhost|127\.0\.0\.1|\[::1\])(?::|/|$)"
 _PHONE_ENDPOINTS = ("phone", "sip")
 # Actions with a webhook whose response may be an NCCO (Vonage NCCO reference: input, notify, and
 # connect with the eventType synchronous or machine detection).
@@ -57,6 +59,9 @@ class DialPolicy(NamedTuple):
         must come from there, where this policy is checked again.
     foreign_nccos
         Whether NCCOs on other hosts are allowed as well. Those bypass the dial policy.
+    agent
+        The parameter `Agent`: the only WebSocket server that may be called. It is None for flows,
+        which may call any.
     """
 
     numbers: frozenset[str]
@@ -65,10 +70,11 @@ class DialPolicy(NamedTuple):
     sip_domains: frozenset[str]
     own_address: str
     foreign_nccos: bool = False
+    agent: str | None = None
 
 
 def policy_from(settings: StackSettings, own_address: str) -> DialPolicy:
-    """Build the dial policy from the settings of a stack."""
+    """Build the dial policy of flows from the settings of a stack."""
     return DialPolicy(
         frozenset(filter(None, [settings.second_number])),
         settings.allowed_prefixes,
@@ -108,6 +114,8 @@ def check_endpoint(endpoint: dict[str, Any], policy: DialPolicy) -> None:
         _check_user("app", endpoint["user"], _APP_NAME, policy)
     elif endpoint["type"] == "vbc" and not re.fullmatch(_EXTENSION, endpoint["extension"]):
         raise DialRefused("vbc: not an extension; expected 2 to 8 digits")
+    elif endpoint["type"] == "websocket":
+        _check_websocket(endpoint["uri"], policy)
     if endpoint.get("onAnswer"):
         check_source("onAnswer", endpoint["onAnswer"]["url"], policy)
 
@@ -182,6 +190,22 @@ def _check_sip(endpoint: dict[str, Any], policy: DialPolicy) -> None:
         raise DialRefused("sip: the domain is not in AllowedSipDomains")
     if parts["user"] is not None:
         _check_user("sip", parts["user"], _SIP_NAME, policy)
+
+
+def _check_websocket(uri: str, policy: DialPolicy) -> None:
+    """Check a WebSocket server, which hears the caller."""
+    if uri[:3].lower() == "ws:" and not re.match(_LOOPBACK, uri):
+        raise DialRefused("websocket: not encrypted; expected wss")
+    if policy.agent is None:
+        return
+    from voicekit.agents import address  # only the admin API needs this
+
+    own, other = urlsplit(address(policy.agent)), urlsplit(uri)
+    is_own = (own.scheme, own.netloc.lower()) == (other.scheme, other.netloc.lower())
+    if policy.agent.startswith("arn:"):  # all accounts share that host
+        is_own = is_own and own.path == other.path
+    if not is_own:
+        raise DialRefused("websocket: not the server of the parameter Agent")
 
 
 def _check_user(kind: str, user: str, names: str, policy: DialPolicy) -> None:

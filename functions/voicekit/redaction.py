@@ -39,6 +39,20 @@ def redact(text: str) -> str:
     return _TOKEN.sub("…", text)
 
 
+def without_socket_queries(value: Any, levels: int = 16) -> Any:
+    """Return JSON in which no URL of a WebSocket has a query string; those may hold credentials.
+
+    Vonage's events are flat. Below so many levels, nothing is changed.
+    """
+    if isinstance(value, str):
+        return re.sub(r"(?i)(\bwss?:[^?\s]*)\?\S*", r"\1", value) if "?" in value else value
+    if isinstance(value, list) and levels:
+        return [without_socket_queries(member, levels - 1) for member in value]
+    if isinstance(value, dict) and levels:
+        return {name: without_socket_queries(one, levels - 1) for name, one in value.items()}
+    return value
+
+
 def error_fields(error: BaseException) -> dict[str, Any]:
     """Return the log fields of an exception: its type, its redacted text, and its locations.
 

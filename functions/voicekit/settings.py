@@ -16,6 +16,12 @@ _PREFIX = re.compile(r"[1-9][0-9]{0,14}")
 _BASE_URL = r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 _DOMAIN = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?"
 _FLOW = re.compile(r"[a-z][a-z0-9_]{0,63}")
+# A server that Vonage connects to, unencrypted only on this machine; or an AgentCore runtime.
+_AGENT = (
+    r"(?:wss://[A-Za-z0-9.-]+|ws://(?:localhost|127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?"
+    r"(?:/[A-Za-z0-9._~/-]*)?"
+    r"|arn:aws[a-z-]*:bedrock-agentcore:[a-z0-9-]+:[0-9]{12}:runtime/[A-Za-z0-9_-]+"
+)
 
 
 class SettingsError(Exception):
@@ -44,6 +50,7 @@ class StackSettings(NamedTuple):
     allowed_prefixes: tuple[str, ...]
     denied_prefixes: tuple[str, ...]
     allowed_sip_domains: tuple[str, ...]
+    agent: str
     keep_events_days: int
     signature_max_age: int
     enforce_answer_get_hash: bool
@@ -130,6 +137,7 @@ def read_stack_settings(reader: EnvironmentReader) -> StackSettings:
         allowed_prefixes=reader.read("ALLOWED_PREFIXES", _prefixes),
         denied_prefixes=reader.read("DENIED_PREFIXES", _prefixes),
         allowed_sip_domains=reader.read("ALLOWED_SIP_DOMAINS", _domains),
+        agent=reader.read("AGENT", _agent),
         keep_events_days=reader.read("KEEP_EVENTS_DAYS", positive),
         signature_max_age=reader.read("SIGNATURE_MAX_AGE", positive),
         enforce_answer_get_hash=reader.read("ANSWER_GET_HASH", flag(off="report", on="enforce")),
@@ -216,6 +224,14 @@ def _domains(value: str) -> tuple[str, ...]:
     if not all(re.fullmatch(_DOMAIN, domain) for domain in domains):
         raise ValueError("has an invalid host name")
     return domains
+
+
+def _agent(value: str) -> str:
+    if value and not re.fullmatch(_AGENT, value):
+        raise ValueError(
+            "is neither a wss URL without query and user nor the ARN of an AgentCore runtime"
+        )
+    return value
 
 
 def _milliseconds(value: str) -> float:

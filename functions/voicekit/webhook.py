@@ -15,6 +15,7 @@ import logging
 import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
 
 from voicekit import signature
 from voicekit.e164 import masked
@@ -75,6 +76,26 @@ class Webhook(NamedTuple):
     deadline: float
     signed_by: str = ""
     verified: bool = True
+
+    def with_fields(self, fields: dict[str, Any]) -> Webhook:
+        """Return the webhook with other values of its fields.
+
+        The body, or on GET the query string, is written anew from them. So whatever is derived from
+        it, such as a digest, reveals nothing of the values before.
+        """
+        request = self.request
+        if request.method != "GET":
+            request = request._replace(body=json.dumps(fields, separators=(",", ":")).encode())
+            return self._replace(request=request, fields=fields)
+        changed = {
+            name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            for name, value in fields.items()
+            if value != self.fields[name]
+        }
+        pairs = [
+            (name, changed.get(name, value)) for name, value in signature.parameters(request.query)
+        ]
+        return self._replace(request=request._replace(query=urlencode(pairs)), fields=fields)
 
     def time_left(self, at_most: float) -> float:
         """Return the seconds left until the deadline, limited to ``at_most``."""

@@ -19,6 +19,7 @@ _STACK = {
     "ALLOWED_PREFIXES": "",
     "DENIED_PREFIXES": "",
     "ALLOWED_SIP_DOMAINS": "",
+    "AGENT": "",
     "KEEP_EVENTS_DAYS": "30",
     "SIGNATURE_MAX_AGE": "300",
     "ANSWER_GET_HASH": "report",

@@ -82,7 +82,8 @@ def websocket(
     content_type
         audio/l16;rate=8000, 16000 or 24000. Vonage has no default; ours is from its example.
     headers
-        An object of at most 512 bytes as JSON, which is part of the first message.
+        An object of at most 512 bytes as JSON, which is part of the first message. The names
+        `event` and `content-type` are reserved.
     authorization
         The result of `authorization()`. Without it, the handshake may be unsigned.
     """

@@ -32,6 +32,8 @@ DEEPEST = 16
 LARGEST_FREE_JSON = 32 * 1024
 # In bytes as JSON (Vonage NCCO reference: websocket headers).
 LARGEST_WEBSOCKET_HEADERS = 512
+# Vonage sends the headers and these two fields in one object, the first message.
+_RESERVED_HEADERS = ("event", "content-type")
 
 _TYPE_NAMES = (
     (str, "a string"),
@@ -284,9 +286,12 @@ def _scalar(where: str, value: object) -> None:
         fail(where, "has a value that is not JSON")
 
 
-def websocket_headers(where: str, value: object) -> None:
-    """Require an object of at most 512 bytes as JSON."""
+def websocket_headers(where: str, value: Any) -> None:
+    """Require an object of at most 512 bytes as JSON, without Vonage's own names."""
     free_json(where, value)
+    for name_ in _RESERVED_HEADERS:
+        if name_ in value:
+            fail(f"{where}.{name_}", "reserved by Vonage; expected another name")
     size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
     if size > LARGEST_WEBSOCKET_HEADERS:
         fail(where, f"has {size} bytes as JSON; expected at most {LARGEST_WEBSOCKET_HEADERS}")
