@@ -45,8 +45,8 @@ class ProtocolError(Exception):
     """A message that Vonage does not send; the text says what to expect."""
 
 
-class Call:
-    """One call: its agent, its connection, and what waits to be sent."""
+class AgentConnection:
+    """The agent of one call, its connection, and what waits to be sent."""
 
     def __init__(self, socket: web.WebSocketResponse, sounds: dict[str, bytes]) -> None:
         self._socket = socket
@@ -55,11 +55,11 @@ class Call:
         self._heard = 0  # frames: the clock of the call
 
     async def on_text(self, message: dict[str, Any]) -> None:
-        """Let the agent handle a text message."""
+        """Pass a text message to the agent, and send what it returns."""
         await self._send(self._agent.text(message))
 
     async def on_audio(self, frame: bytes) -> None:
-        """Let the agent handle 20 ms of audio."""
+        """Pass 20 ms of audio to the agent, and send what it returns."""
         if len(frame) != self._outbox.frame_bytes:
             raise ProtocolError(
                 f"a frame of {len(frame)} bytes; expected {self._outbox.frame_bytes}"
@@ -177,7 +177,7 @@ class Bot:
             log.info("%s: the connection broke", conversation)
 
     async def _converse(self, socket: web.WebSocketResponse, first: dict[str, Any]) -> None:
-        call = Call(socket, self._sounds)
+        call = AgentConnection(socket, self._sounds)
         await call.on_text(first)
         while not socket.closed:
             message = await socket.receive(_NOTHING_HEARD)
