@@ -149,7 +149,7 @@ async def _run(root: Path, options: PlatformOptions, *, open_browser: bool) -> N
             }
             say(welcome(addresses, platform.stack, platform.file.path))
             if agent := platform.template.parameters.get("Agent"):
-                say(f"{'agent':11} {agent.partition('?')[0]} answers calls to the flow agent")
+                say(f"{'agent':11} {agent} answers calls to the flow agent")
             if options.phone_ports[0] not in (0, platform.phone.port):
                 say(f"port {options.phone_ports[0]} is in use")
             say(f"web console {platform.phone.url} is ready; Ctrl-C stops it")

@@ -100,15 +100,14 @@ async def test_the_end_of_the_bot_is_reported_and_the_platform_goes_on(
     [
         (("--no-agent",), ""),
         (("--no-agent", "Agent=wss://agent.example.com/ws"), ""),
-        (("--agent", "wss://agent.example.com/ws?key=hidden"), "wss://agent.example.com/ws"),
+        (("--agent", "wss://agent.example.com/ws"), "wss://agent.example.com/ws"),
     ],
 )
 async def test_options_choose_another_agent_or_none(
     agent_project: Path, arguments: tuple[str, ...], agent: str
 ) -> None:
     process, output = await start(agent_project, *arguments)
-    assert read(agent_project / ".local")["parameters"]["Agent"].partition("?")[0] == agent
-    assert "hidden" not in output
+    assert read(agent_project / ".local")["parameters"]["Agent"] == agent
     assert (f"{agent} answers calls to the flow agent" in output) is bool(agent)
     assert len(descendants(process.pid)) == 1  # moto
     process.send_signal(signal.SIGTERM)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = "functions", "layers", "simulator", "local", "voicectl", "examples", "tests"
-# A simulated NCCO action and a flow's argument; a simulated NCCO action and the object it makes; the
-# mails of the local platform and, in an example that people copy, audio for Vonage.
+# A simulated NCCO action and a flow's argument; a simulated NCCO action and the object it makes;
+# the mails of the local platform, and audio for Vonage in an example that people copy.
 TWO_MEANINGS = {"Input", "Conversation", "Outbox"}
 
 
