@@ -24,6 +24,7 @@ Message = bytes | dict[str, Any] | Literal["close"]
 _INTERRUPTS = 6  # 120 ms of voice stop what the agent says
 _IS_VOICE = 10  # 200 ms of voice are worth a reply
 _IS_END = 20  # 400 ms of silence end what the caller says
+_KEY_TONE = 20  # 400 ms after a key are its tone, not voice
 _GIVES_UP = 1500  # 30 s without voice or a key: nobody may be there
 
 _KEYS = ("1", "2")  # those with an answer
@@ -47,6 +48,7 @@ class Agent:
         self._voice = 0  # loud frames since the caller began to speak
         self._quiet = 0  # consecutive quiet frames
         self._inactive = 0  # frames since the latest voice, key or utterance
+        self._ignored = 0  # frames of a key's tone that are still to come
 
     def text(self, message: dict[str, Any]) -> list[Message]:
         """Handle a text message of Vonage, and return what to do."""
@@ -61,7 +63,9 @@ class Agent:
 
     def hear(self, frame: bytes) -> list[Message]:
         """Handle 20 ms of the caller's audio, and return what to do."""
-        if _is_loud(frame):
+        if self._ignored:
+            self._ignored -= 1
+        elif _is_loud(frame):
             return self._on_loud()
         self._loud = 0
         self._quiet += 1
@@ -79,7 +83,8 @@ class Agent:
         return self._stop() if self._loud >= _INTERRUPTS else []
 
     def _press(self, digit: str) -> list[Message]:
-        self._inactive = 0
+        self._inactive = self._loud = self._voice = 0
+        self._ignored = _KEY_TONE
         if digit == "0":
             return [CLOSE]
         if digit not in _KEYS:

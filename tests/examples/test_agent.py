@@ -130,6 +130,19 @@ def test_a_key_interrupts(call: AgentCall) -> None:
     assert [name for _, name in call.done] == ["1", "clear", "2"]
 
 
+def test_the_tone_of_a_key_is_not_voice(call: AgentCall) -> None:
+    call.hears(VOICE, 200)
+    call.text(event="websocket:dtmf", digit="1")
+    call.hears(VOICE, 260)
+    call.hears(SILENCE, 140)
+    call.plays()
+    call.hears(SILENCE, 1000)
+    assert [name for _, name in call.done] == ["1"]
+    call.text(event="websocket:dtmf", digit="1")
+    call.hears(VOICE, 520)  # the caller speaks after the tone
+    assert [name for _, name in call.done] == ["1", "1", "clear"]
+
+
 def test_0_hands_over_to_a_person_by_closing(call: AgentCall) -> None:
     call.text(event="websocket:dtmf", digit="0")
     assert call.done == [(0, "close")]
