@@ -1,4 +1,4 @@
-"""Find a flow's problems: dead ends, loops, silence, overlaps, foreign voices, unreachable parts."""
+"""Find a flow's problems: dead ends, loops, silence, overlaps, voices, unreachable parts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def findings(tree: Tree, flow: Mapping[str, Any]) -> list[str]:
         " time_out to record during the input"
         for action in dict.fromkeys(tree.unprompted)
     ]
-    # Vonage's references contradict each other, and callers heard it (HybridClaw pull request 1458).
+    # Vonage's pages contradict each other; HybridClaw (pull request 1458) heard both at once.
     found += [
         f"overlap: {action}: Vonage may run it while the caller talks to the WebSocket before it;"
         ' pass event_type="synchronous" to that connect, or return this from event'
