@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 # Only for annotations: pytest loads this package at every start, and most runs need no phone.
 if TYPE_CHECKING:
+    from local.testing.agent import AgentMeasures as AgentMeasures
+    from local.testing.agent import ScriptedAgent as ScriptedAgent
     from local.testing.phone import Callee as Callee
     from local.testing.phone import Mail as Mail
     from local.testing.phone import Phone as Phone

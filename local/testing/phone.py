@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from local.explore.flow_files import missing, read_all
+from local.testing.agent import ScriptedAgent
 from local.testing.phone_call import PhoneCall
 
 if TYPE_CHECKING:
@@ -94,6 +95,20 @@ class Phone:
         self._callees.add(called)
         return Callee(self._thread, called)
 
+    def agent(self) -> ScriptedAgent:
+        """Return the voice agent that flows connect callers to, to set its behavior.
+
+        By default, it answers and greets.
+
+        Raises
+        ------
+        ValueError
+            If the fixture ``voice_agent`` names another agent.
+        """
+        if self._thread.agent_server is None:
+            raise ValueError("the fixture voice_agent names the agent, so it is not scripted")
+        return ScriptedAgent(self._thread.agent_server)
+
     @property
     def mails(self) -> list[Mail]:
         """The mails that you got about this test's calls, in order.
@@ -139,12 +154,14 @@ class Phone:
             raise AssertionError("the events of the calls were not published in time") from None
 
     def reset(self) -> None:
-        """End all calls, and reset the behavior of callees; the plugin does this."""
+        """End all calls, and reset the behavior of callees and the agent; the plugin does this."""
         for number in self._callees:
             self._thread.manual_callees.discard(number)
             self._thread.run(self._thread.request("DELETE", f"/sim/callees/{number}"))
         for call in self._calls:
             call.end()
+        if self._thread.agent_server is not None:
+            self._thread.run(self._thread.agent_server.reset())
 
     async def _place(self, body: dict[str, Any]) -> Any:
         placed = await self._thread.request("POST", "/sim/calls", body)

@@ -7,14 +7,17 @@ import html
 import json
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from local.testing.agent import is_file, measures_of
 from local.testing.platform_thread import NoProgress
 from vonage_simulator.leg_lifecycle import SECONDS_BEFORE_SPEAKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from local.testing.agent import AgentMeasures
     from local.testing.platform_thread import PlatformThread
     from vonage_simulator.legs import Leg, Sound
 
@@ -82,6 +85,27 @@ class PhoneCall:
         __tracebackhide__ = True
         options = {} if confidence is None else {"confidence": confidence}
         return self._act("speech", {"text": text, **options}, lambda: self._leg.speaking_until)
+
+    def speak(self, text_or_wav: str | Path) -> PhoneCall:
+        """Speak a text, which is a tone, or a WAV file, which nothing recognizes.
+
+        Parameters
+        ----------
+        text_or_wav
+            The text; or the path of a WAV file with 16-bit samples, ending in ``.wav``.
+
+        Raises
+        ------
+        OSError
+            If there is no such file.
+        ValueError
+            If it is not such a file.
+        """
+        __tracebackhide__ = True
+        if not is_file(text_or_wav):
+            return self.say(str(text_or_wav))
+        body, content = {"file": str(text_or_wav)}, Path(text_or_wav).read_bytes()
+        return self._act("audio", body, lambda: self._leg.speaking_until, content)
 
     def wait(self, seconds: float | None = None) -> PhoneCall:
         """Stay silent for simulated seconds, or until the current action ends.
@@ -194,6 +218,22 @@ class PhoneCall:
         return PhoneCall(self._thread, callees[-1])
 
     @property
+    def agent(self) -> AgentMeasures:
+        """What was measured of the voice agent that the flow connected last.
+
+        Raises
+        ------
+        AssertionError
+            If the flow connected no WebSocket.
+        """
+        __tracebackhide__ = True
+        everyone = self._leg.conversation.everyone
+        agents = [leg for leg in everyone if leg.websocket is not None]
+        if not agents:
+            raise AssertionError(f"the flow connected no WebSocket\n{self}")
+        return measures_of(agents[-1], self._leg, self._thread.journal)
+
+    @property
     def events(self) -> list[StoredEvent]:
         """The stored events of the conversation in chronological order.
 
@@ -267,13 +307,20 @@ class PhoneCall:
 
     # Simulated time
 
-    def _act(self, action: str, body: dict[str, Any], until: Callable[[], float]) -> PhoneCall:
+    def _act(
+        self,
+        action: str,
+        body: dict[str, Any],
+        until: Callable[[], float],
+        content: bytes | None = None,
+    ) -> PhoneCall:
         __tracebackhide__ = True
-        self._require_open({"digits": "press digits", "speech": "speak"}[action])
+        self._require_open("press digits" if action == "digits" else "speak")
         running = self._actions()
         path = f"/sim/calls/{self._leg.uuid}/{action}"
         try:
-            self._thread.run(self._thread.request("POST", path, body))
+            sent = None if content is not None else body
+            self._thread.run(self._thread.request("POST", path, sent, content))
         except ValueError as error:
             raise ValueError(f"{next(iter(body.values()))!r}: {error}") from None
         # Exactly until then: to the next timer could be until a callee's phone stops ringing.
@@ -385,7 +432,12 @@ class PhoneCall:
         lines += [(one["at"], f"({one['status']})") for one in self._own_entries("leg")]
         lines += [(one.begin, f"said    {_words(one)}") for one in leg.said]
         lines += [(one.begin, f"heard   {_words(one)}") for one in leg.heard]
-        lines += [(one["at"], f"error   {one['reason']}") for one in self._own_entries("error")]
+        uuids = {member.uuid for member in leg.conversation.everyone} | {leg.uuid}
+        lines += [
+            (one["at"], f"error   {': '.join(filter(None, (one['reason'], one.get('detail'))))}")
+            for one in self._thread.journal
+            if one["kind"] == "error" and one.get("uuid") in uuids
+        ]
         for entry in self._own_entries("webhook"):
             webhook = entry["webhook"]
             if webhook["status"] not in (200, 204):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import threading
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ import aiohttp
 
 from local.aws.samconfig import overrides
 from local.local_platform import LocalPlatform, PlatformOptions
+from local.testing.agent_server import AgentServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -40,6 +42,8 @@ class PlatformThread:
         The folder for the platform's files.
     switchboard
         The switchboard document; its ``lines`` are numbers that tests can call.
+    agent
+        The URL of the voice agent; by default that of the scripted one.
 
     Attributes
     ----------
@@ -53,15 +57,27 @@ class PlatformThread:
         The numbers that ring until a test answers.
     flows
         The folder of the call flows.
+    agent_server
+        The scripted agent; None if `agent` names another one.
     """
 
-    def __init__(self, root: Path, folder: Path, switchboard: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        folder: Path,
+        switchboard: dict[str, Any] | None = None,
+        agent: str | None = None,
+    ) -> None:
+        self.agent_server = AgentServer() if agent is None else None
         options = PlatformOptions(
             folder=folder,
             parameters=overrides(root),
             speed=0,
             concurrency=2,
-            environment={"SETTLE_SECONDS": "0"},  # `publish` waits for the events
+            environment={
+                "SETTLE_SECONDS": "0",  # `publish` waits for the events
+                "AGENT": self.agent_server.url if self.agent_server else str(agent),
+            },
             switchboard=json.dumps(switchboard) if switchboard else None,
         )
         self.platform = LocalPlatform(root, options)
@@ -112,8 +128,19 @@ class PlatformThread:
         self.platform.outbox.mails.clear()
         self.platform.outbox.events.clear()
 
-    async def request(self, method: str, path: str, body: Any = None) -> Any:
+    async def request(
+        self, method: str, path: str, body: Any = None, content: bytes | None = None
+    ) -> Any:
         """Send a request to the simulator's control API and return the JSON of the response.
+
+        Parameters
+        ----------
+        method, path
+            The request.
+        body
+            The request's body, which is sent as JSON.
+        content
+            The bytes to send instead.
 
         Raises
         ------
@@ -121,7 +148,8 @@ class PlatformThread:
             If the response is an error; the message states the reason.
         """
         url = f"{self.platform.vonage.http_url}{path}"
-        async with self._http.request(method, url, json=body) as response:
+        sent = None if content is None else io.BytesIO(content)
+        async with self._http.request(method, url, json=body, data=sent) as response:
             text = await response.text()
             content = json.loads(text) if text else None
         if response.status >= 400:
@@ -195,6 +223,8 @@ class PlatformThread:
 
     async def _start(self) -> None:
         await self.platform.start()
+        if self.agent_server is not None:
+            await self.agent_server.start(self.platform.vonage.clock)
         self.platform.streams.pause()
         self._http = aiohttp.ClientSession()
         self._entries = self.platform.vonage.journal.follow()
@@ -202,6 +232,8 @@ class PlatformThread:
 
     async def _stop(self) -> None:
         await self._http.close()
+        if self.agent_server is not None:
+            await self.agent_server.stop()
         await self.platform.stop()
 
     def _collect_apology(self, line: LogLine) -> None:
@@ -216,6 +248,8 @@ class PlatformThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_PATIENCE)
         self._loop.close()
+        if self.agent_server is not None:
+            self.agent_server.close()
 
 
 def _reason(problem: dict[str, Any]) -> str:

@@ -28,16 +28,24 @@ def voice_switchboard() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def voice_agent() -> str | None:
+    """The URL of the voice agent, None for the scripted one; override this to test yours."""
+    return None
+
+
+@pytest.fixture(scope="session")
 def voice_platform(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     voice_switchboard: dict[str, Any],
+    voice_agent: str | None,
 ) -> Iterator[PlatformThread]:
     """The local platform with its simulated Vonage, started once per session."""
     from local.testing.platform_thread import PlatformThread
 
     root = request.config.rootpath / str(request.config.getini("voice_root"))
-    thread = PlatformThread(Path(root), tmp_path_factory.mktemp("voice"), voice_switchboard)
+    folder = tmp_path_factory.mktemp("voice")
+    thread = PlatformThread(Path(root), folder, voice_switchboard, voice_agent)
     thread.start()
     try:
         yield thread

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import audio, json_fields, leg_lifecycle, microphone, ncco_runner, playback
+from . import audio, json_fields, leg_lifecycle, microphone, ncco_runner, playback, spoken_audio
 from .account import Application
 from .endpoints import Endpoint, phone_number
 from .errors import ApiError, invalid, not_found
@@ -31,6 +31,7 @@ BEHAVIORS = (
 )
 # In a path, the name for all callees that are not configured.
 DEFAULT_CALLEE = "default"
+WAV_BYTES = 16 * 1024 * 1024
 # A comment line at this interval, in real seconds, keeps a stream of events open.
 HEARTBEAT = 15.0
 
@@ -51,6 +52,7 @@ class ControlApi:
             web.post("/sim/calls/{uuid}/digits", self.press_digits),
             web.post("/sim/calls/{uuid}/speech", self.speak),
             web.get("/sim/calls/{uuid}/audio", self.microphone),
+            web.post("/sim/calls/{uuid}/audio", self.speak_audio),
             web.post("/sim/calls/{uuid}/answer", self.answer),
             web.post("/sim/calls/{uuid}/reject", self.reject),
             web.post("/sim/calls/{uuid}/hangup", self.hang_up),
@@ -148,6 +150,23 @@ class ControlApi:
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         end = playback.say(self._state, leg, text, confidence)
+        return web.json_response({"seconds": round(end - begin, 3)})
+
+    async def speak_audio(self, request: web.Request) -> web.Response:
+        """Speak a WAV file as the person on the leg; nothing recognizes it."""
+        leg = self._leg_in_progress(request)
+        if leg.websocket is not None:
+            raise ApiError(409, {"title": "A WebSocket leg has no microphone"})
+        content = bytearray()
+        async for piece in request.content.iter_any():
+            content += piece
+            if len(content) > WAV_BYTES:
+                raise invalid("body", f"can have up to {WAV_BYTES} bytes")
+        pcm = audio.pcm_of(bytes(content))
+        if not pcm:
+            raise invalid("body", "must be a WAV file with 16-bit samples")
+        begin = self._state.clock.now()
+        end = spoken_audio.speak_audio(self._state, leg, pcm)
         return web.json_response({"seconds": round(end - begin, 3)})
 
     async def microphone(self, request: web.Request) -> web.WebSocketResponse:

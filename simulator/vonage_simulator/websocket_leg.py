@@ -18,6 +18,7 @@ from .legs import AnswerCall, DeclineCall, HangUp, Leg
 from .ncco_fetch import event_ncco
 from .state import SimulatorState
 from .webhook_sender import sign_webhook
+from .websocket_measures import WebSocketMeasures
 
 FRAME_SECONDS = 0.02
 CONNECT_SECONDS = 3.0
@@ -40,6 +41,7 @@ class WebSocketAudio:
     """The connection of one WebSocket leg."""
 
     def __init__(self, state: SimulatorState, leg: Leg) -> None:
+        self.measures = WebSocketMeasures()
         self._state = state
         self._leg = leg
         self._rate = int(leg.callee.content_type.rpartition("=")[2])
@@ -72,6 +74,7 @@ class WebSocketAudio:
         """Send a DTMF event to the application."""
         event = {"event": "websocket:dtmf", "digit": digit, "duration": DIGIT_MILLISECONDS}
         self._outgoing.append(json.dumps(event))
+        self.measures.digits.append(digit)
 
     async def _run(self) -> None:
         socket = await self._state.clock.run_external(self._connect())
@@ -86,6 +89,7 @@ class WebSocketAudio:
         try:
             await socket.send_str(json.dumps(hello | leg.callee.headers))
             leg.commands.put(AnswerCall())
+            self.measures.connected_at = self._state.clock.now()
             ticking = self._state.spawn(self._tick(socket))
             try:
                 await self._listen(socket)
@@ -148,6 +152,7 @@ class WebSocketAudio:
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         async for message in socket:
             if message.type is aiohttp.WSMsgType.BINARY:
+                self.measures.receive_frame(self._state.clock.now())
                 if self._is_refused(message.data):
                     _drop(socket)
                     return
@@ -157,7 +162,10 @@ class WebSocketAudio:
 
     def _is_refused(self, data: bytes) -> bool:
         """Report audio that is not one frame: it ends the leg (vocode-core issue 727)."""
-        if len(data) == self._frame_bytes or not self._state.settings.websocket_exact_frames:
+        if len(data) == self._frame_bytes:
+            return False
+        self.measures.wrong_frames += 1
+        if not self._state.settings.websocket_exact_frames:
             return False
         detail = f"{len(data)} bytes; this content type requires {self._frame_bytes}"
         self._state.journal.write(
@@ -181,6 +189,7 @@ class WebSocketAudio:
             return
         if message.get("action") == "clear":
             self._buffer.clear()
+            self.measures.clear(self._state.clock.now())
             self._outgoing.append(json.dumps({"event": "websocket:cleared"}))
         elif message.get("action") == "notify":
             self._buffer.append(Marker(message.get("payload")))
@@ -191,6 +200,7 @@ class WebSocketAudio:
         at = clock.now()
         while not socket.closed:
             await clock.sleep_until(at + FRAME_SECONDS)
+            self.measures.lateness.add(clock.now() - at - FRAME_SECONDS)
             self._play_frame(at)
             while self._outgoing:
                 await socket.send_str(self._outgoing.popleft())
@@ -200,9 +210,11 @@ class WebSocketAudio:
     def _play_frame(self, at: float) -> None:
         frame = self._next_frame()
         if frame is None:
+            self.measures.play(None, at, at + FRAME_SECONDS)
             return
         samples = array("h")
         samples.frombytes(frame[: len(frame) // 2 * 2])
+        self.measures.play(samples, at, at + FRAME_SECONDS)
         needed = self._incoming_audio.is_needed
         pcm = audio.resample(samples, self._rate).tobytes() if needed else b""
         self._incoming_audio.add_audio(pcm, at, at + FRAME_SECONDS)
@@ -222,6 +234,7 @@ class WebSocketAudio:
             frame = self._buffer.popleft()
             if not isinstance(frame, Marker):
                 return frame
+            self.measures.end_utterance()
             event = {"event": "websocket:notify", "payload": frame.payload}
             self._outgoing.append(json.dumps(event))
         return None
