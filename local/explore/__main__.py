@@ -23,6 +23,8 @@ from local.local_platform import LocalPlatform, PlatformOptions, SwitchboardReje
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# Nothing connects to it: the explorer follows what happens if it comes, and if it does not.
+_AGENT = {"Agent": "wss://agent.example.com/ws"}
 _INTERVAL = 5.0  # seconds between two progress lines
 
 
@@ -54,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Follow every path through a call flow: each digit, silence, speech, and no"
         " answer.",
         epilog="The exit status is 1 if a flow has a dead end, an infinite loop, a silent ending,"
-        " an unprompted input, an unreachable action, or speech without the line's language.",
+        " an unprompted input, an overlap, an unreachable action, or speech without the line's"
+        " language.",
     )
     parser.add_argument("flow", nargs="*", help="names of flows (default: all)")
     parser.add_argument(
@@ -93,7 +96,7 @@ async def _explore(
     with tempfile.TemporaryDirectory(prefix="explored-", dir=store) as folder:
         options = PlatformOptions(
             folder=Path(folder),
-            parameters=samconfig.overrides(root),
+            parameters=_AGENT | samconfig.overrides(root),
             switchboard=board.read_text(encoding="utf-8") if board else None,
             say=say,
         )

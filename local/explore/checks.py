@@ -1,4 +1,4 @@
-"""Find a flow's problems: dead ends, loops, silence, foreign voices, unreachable parts."""
+"""Find a flow's problems: dead ends, loops, silence, overlaps, voices, unreachable parts."""
 
 from __future__ import annotations
 
@@ -40,6 +40,12 @@ def findings(tree: Tree, flow: Mapping[str, Any]) -> list[str]:
         " hears no prompt; put a talk between them, or remove end_on_silence, end_on_key and"
         " time_out to record during the input"
         for action in dict.fromkeys(tree.unprompted)
+    ]
+    # Vonage's pages contradict each other; HybridClaw (pull request 1458) heard both at once.
+    found += [
+        f"overlap: {action}: Vonage may run it while the caller talks to the WebSocket before it;"
+        ' pass event_type="synchronous" to that connect, or return this from event'
+        for action in dict.fromkeys(tree.overlapping)
     ]
     # Vonage NCCO reference: the default of talk.language is en-US.
     found += [

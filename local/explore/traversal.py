@@ -237,6 +237,8 @@ class _Traversal:
                 await self._branch(node, rest, action, _notify_outcomes)
                 return
             elif isinstance(action, ncco.Connect):
+                if action.endpoint.kind == "websocket" and not action.synchronous:
+                    self._tree.overlapping += map(describe, position.actions[index + 1 :])
                 await self._branch(node, rest, action, _connect_outcomes)
                 return
             elif isinstance(action, ncco.Input):

@@ -97,6 +97,8 @@ class Tree:
         For each input action, the maximum number of digits, and whether the hash key submits.
     unprompted
         Input actions that begin directly after a recording has ended, as text.
+    overlapping
+        Actions after a connect to a WebSocket that is not synchronous, as text.
     without_language
         On a line that is not English, the talk actions without a language, as text.
     unbounded
@@ -109,6 +111,7 @@ class Tree:
     handlers: set[str] = field(default_factory=set)
     inputs: set[tuple[int, bool]] = field(default_factory=set)
     unprompted: list[str] = field(default_factory=list)
+    overlapping: list[str] = field(default_factory=list)
     without_language: list[str] = field(default_factory=list)
     unbounded: bool = False
 

@@ -1,6 +1,7 @@
 """The flows that this repository ships. Users add their own, so tests of flows name these."""
 
 SHIPPED = (
+    "agent",
     "conference",
     "connect",
     "dtmf_menu",

@@ -363,6 +363,11 @@ def an_invalid_switchboard(stack: Stack) -> None:
     assert done.status == 200
 
 
+def a_call_for_an_agent_that_is_not_set(stack: Stack) -> None:
+    done = stack.invoke("answer", answered(stack, "flow=agent"))
+    assert done.status == 200
+
+
 def digits_that_cannot_be_stored(stack: Stack) -> None:
     stack.cloud.aws.faults |= {"PutItem": "refuse", "SendMessage": "refuse"}
     keys = post(stack.cloud.account, "dtmf", webhooks.keys(OF), "flow=dtmf_menu")
@@ -465,6 +470,7 @@ FAULTS: dict[Callable[[Stack], None], str] = {
     an_ncco_that_vonage_cannot_execute: "NccoErrorsAlarm",
     three_slow_responses: "SlowRepliesAlarm",
     an_invalid_switchboard: "SwitchboardUnreadAlarm",
+    a_call_for_an_agent_that_is_not_set: "NoAgentAlarm",
     digits_that_cannot_be_stored: "LostInputsAlarm",
     a_table_that_fails_for_long: "OverflowDepthAlarm",
     an_event_in_the_dead_letter_queue: "EventsDeadAlarm",

@@ -298,6 +298,7 @@ def filter_of(resources: Resources, metric: str) -> dict[str, Any]:
     [
         ("Webhooks", "WebhookLogs"),
         ("SwitchboardUnread", "WebhookLogs"),
+        ("NoAgent", "WebhookLogs"),
         ("SlowReplies", "WebhookLogs"),
         ("GetHashMismatches", "WebhookLogs"),
         ("NccoErrors", "WebhookLogs"),
@@ -317,8 +318,8 @@ def test_a_metric_has_one_filter_on_the_lines_of_its_functions(
     assert (transformation["MetricValue"], transformation["Unit"]) == ("1", "Count")
 
 
-def test_there_are_ten_filters(production: Resources) -> None:
-    assert len(of_type(production, "AWS::Logs::MetricFilter")) == 10
+def test_there_are_eleven_filters(production: Resources) -> None:
+    assert len(of_type(production, "AWS::Logs::MetricFilter")) == 11
 
 
 def slow(resources: Resources) -> set[str]:

@@ -225,8 +225,9 @@ RESOURCE_POLICIES: dict[str, dict[str, Statement]] = {
             ACCOUNT,
         ),
     },
-    # No role has this policy, and every identity has its permission anyway.
+    # No role has these policies, and every identity has their permission anyway.
     "SettingsMark": {"AllowGetCallerIdentity": ("Allow", None, "sts:GetCallerIdentity", "*")},
+    "AgentMark": {"AllowGetCallerIdentity": ("Allow", None, "sts:GetCallerIdentity", "*")},
 }
 
 
@@ -339,6 +340,19 @@ def test_only_the_roles_that_run_flows_get_the_policy_of_flows() -> None:
     runs_flows = {"AnswerRole", "WebhookRole"}
     assert {role for role, arns in attached.items() if arns == [policy]} == runs_flows
     assert not any(arns for role, arns in attached.items() if role not in runs_flows)
+
+
+RUNTIME = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/voice-a1B2c3D4e5"
+
+
+@pytest.mark.parametrize("agent", ["", "wss://bot.example.com/ws", RUNTIME])
+def test_only_the_roles_that_run_flows_may_invoke_the_agent_if_it_is_a_runtime(agent: str) -> None:
+    stack = resources(**EVERYTHING, Agent=agent)
+    invoke = "bedrock-agentcore:InvokeAgentRuntimeWithWebSocketStream"
+    found = {role: statements_of_role(stack[role]).get("InvokeAgent") for role in ROLES}
+    allowed = (invoke, (RUNTIME, f"{RUNTIME}/*")) if agent == RUNTIME else None
+    runs_flows = {"AnswerRole", "WebhookRole"}
+    assert found == {role: allowed if role in runs_flows else None for role in ROLES}
 
 
 KEYS = {

@@ -44,6 +44,7 @@ def test_an_edit_changes_the_functions_that_it_concerns(name: str, functions: in
     [
         ("CallsPerDay", 13),
         ("KeepRecordingsDays", 13),
+        ("Agent", 13),
         ("AlarmEmail", 0),
         ("NotifyEmail", 0),
         ("FlowPolicyArn", 0),

@@ -58,6 +58,7 @@ _VALUES = {
     "AllowedPrefixes": "44",
     "DeniedPrefixes": "447",
     "AllowedSipDomains": "sip.example.com",
+    "Agent": "wss://bot.example.com/ws",
     "FlowPolicyArn": "arn:aws:iam::123456789012:policy/flows",
     "AlarmEmail": "other@example.com",
     "NotifyEmail": "other@example.com",
@@ -136,7 +137,13 @@ def _published(text: str, parameters: frozenset[tuple[str, str]]) -> dict[str, P
         template = templates.read(path, "eu-west-1", known, {})
     names = {name: name for name in template.resources}
     mark = template.resources["SettingsMark"]["Properties"]["Description"]
-    description = templates.Resolver(template, names, Attributes()).resolve(mark)
+    attributes = Attributes()
+    if "AgentMark" in template.resources:
+        agent = template.resources["AgentMark"]["Properties"]["Description"]
+        resolved = templates.Resolver(template, names, attributes).resolve(agent)
+        # A replaced managed policy has another id, too.
+        attributes["AgentMark", "PolicyId"] = f"AgentMark: {resolved}"
+    description = templates.Resolver(template, names, attributes).resolve(mark)
     # A replaced managed policy has another ARN.
     names["SettingsMark"] = f"SettingsMark: {description}"
     resolver = templates.Resolver(template, names, Attributes())

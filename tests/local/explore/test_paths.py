@@ -201,6 +201,12 @@ FAULTY = {
         '    return 1 // 0 if event.status == "disconnected" else None\n',
         "dead end: disconnects: the caller hears an apology: ZeroDivisionError",
     ),
+    "overlaps_the_websocket": (
+        "def answer(call):\n"
+        '    robot = ncco.websocket("wss://example.com/", content_type="audio/l16;rate=16000")\n'
+        '    return [ncco.connect(robot), ncco.talk("Bye.")]\n',
+        "overlap: \u201cBye.\u201d: Vonage may run it while the caller talks to the WebSocket",
+    ),
     "silent_after_a_recording": (
         "def answer(call):\n"
         '    return [ncco.talk("Speak after the tone."), ncco.record(end_on_silence=3)]\n',
@@ -236,6 +242,18 @@ FAULTY = {
 }
 # Flows without a problem that resemble those with one.
 CORRECT = {
+    "waits_for_the_websocket": (
+        "def answer(call):\n"
+        '    robot = ncco.websocket("wss://example.com/", content_type="audio/l16;rate=16000")\n'
+        '    return [ncco.talk("Hello."), ncco.connect(robot, event_type="synchronous",'
+        ' event_url=call.url("event")), ncco.talk("Bye.")]\n\n'
+        "def event(call, event):\n    return None\n"
+    ),
+    "ends_with_the_websocket": (
+        "def answer(call):\n"
+        '    robot = ncco.websocket("wss://example.com/", content_type="audio/l16;rate=16000")\n'
+        '    return [ncco.talk("Hello."), ncco.connect(robot)]\n'
+    ),
     "digits_to_the_event_webhook": (
         "def answer(call):\n"
         '    return [ncco.talk("Press a key."), ncco.input(dtmf=ncco.dtmf(max_digits=1))]\n\n'

@@ -183,6 +183,7 @@ class ApiHarness:
                 "CALLS_PER_DAY": "100",
                 "FOREIGN_ANSWER_URLS": "refuse",
                 "ALLOWED_SIP_DOMAINS": "pbx.example.com",
+                "AGENT": "wss://x.example/s",
             }
             | environment
         )

@@ -11,6 +11,7 @@ from tests.unit.calls.api_harness import BASE_URL, LEG, NUMBER, connect
 if TYPE_CHECKING:
     from tests.unit.calls.api_harness import ApiHarness
 
+BOT = "wss://bot.example.com/ws"
 OTHER_HOST = "https://evil.example/ncco"
 # Not allowed; denied; an unknown country.
 NOT_ALLOWED = ["12025550123", "449000000000", "881600000000"]
@@ -67,6 +68,28 @@ def test_every_endpoint_and_url_of_an_inline_ncco_is_checked(
     assert api.place(flow=None, ncco=ncco).status == 403
     assert api.transfer(ncco=ncco).status == 403
     assert api.vonage.requests == []
+
+
+def socket(uri: str) -> dict[str, Any]:
+    return {"type": "websocket", "uri": uri, "content-type": "audio/l16;rate=16000"}
+
+
+@pytest.mark.parametrize("agent", ["", BOT], ids=["no agent", "an agent"])
+def test_only_the_agents_websocket_server_is_called(api: ApiHarness, agent: str) -> None:
+    api.configure(AGENT=agent)
+    other = socket("wss://evil.example/ws")
+    connects = [{"action": "connect", "endpoint": [other]}]
+    assert api.place(to=[other]).body["code"] == "not_allowed"
+    assert api.place(flow=None, ncco=connects).status == 403
+    assert api.transfer(ncco=connects).status == 403
+    assert api.vonage.requests == []
+
+
+def test_the_agents_websocket_server_is_called(api: ApiHarness) -> None:
+    api.configure(AGENT=BOT)
+    connects = [{"action": "connect", "endpoint": [socket(BOT)]}]
+    assert api.place(to=[socket(BOT)]).status == 201
+    assert api.transfer(ncco=connects).status == 204
 
 
 FOREIGN = [

@@ -84,6 +84,7 @@ _environments = st.fixed_dictionaries(
         "VONAGE_NUMBER": st.just("") | _numbers,
         "SECOND_NUMBER": st.just("") | _numbers,
         "LANGUAGE": st.sampled_from(["en-US", "de-DE", "cmn-Hans-CN"]),
+        "AGENT": st.sampled_from(["", "wss://bot.example.com/ws"]),
         "CONFERENCE_NAME": st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True),
     }
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flows import (
+    agent,
     conference,
     connect,
     dtmf_menu,
@@ -122,6 +123,68 @@ def test_without_a_second_number_the_caller_hears_an_announcement(flow: Any) -> 
 
     assert actions(ncco) == ["talk"]
     assert "not connected" in heard(ncco)
+
+
+# agent
+
+BOT = "wss://bot.example.com/ws"
+RINGS = [
+    {"action": "talk", "text": "I am putting you through."},
+    {
+        **CONNECTED,
+        "timeout": 20,
+        "eventType": "synchronous",
+        "eventUrl": url("agent", "event", side="person"),
+    },
+]
+
+
+def test_agent_greets_and_connects_the_agent_with_nothing_after_it() -> None:
+    greeting, connected = agent.answer(a_call("agent", AGENT=BOT))
+
+    assert greeting == {"action": "talk", "text": "Hello. One moment, please."}
+    assert connected["endpoint"][0]["uri"] == BOT
+    assert connected["eventType"] == "synchronous"
+    assert connected["eventUrl"] == url("agent", "event", side="agent")
+
+
+def test_without_an_agent_a_person_is_rung() -> None:
+    assert agent.answer(a_call("agent")) == RINGS
+
+
+def test_without_an_agent_and_a_person_a_message_is_recorded() -> None:
+    ncco = agent.answer(a_call("agent", SECOND_NUMBER=""))
+
+    assert actions(ncco) == ["talk", "record", "talk"]
+
+
+GONE = ["disconnected", "failed", "unanswered", "timeout", "rejected", "busy"]
+
+
+@pytest.mark.parametrize("status", GONE)
+def test_after_the_agent_a_person_is_rung(status: str) -> None:
+    call = a_call("agent", state={"side": "agent"}, AGENT=BOT)
+
+    assert agent.event(call, event_of({"status": status})) == RINGS
+
+
+@pytest.mark.parametrize("status", GONE)
+def test_after_the_person_a_message_is_recorded(status: str) -> None:
+    call = a_call("agent", state={"side": "person"}, AGENT=BOT)
+
+    assert actions(agent.event(call, event_of({"status": status}))) == ["talk", "record", "talk"]
+
+
+@pytest.mark.parametrize("status", ["started", "ringing", "answered", "completed", "cancelled"])
+@pytest.mark.parametrize("side", ["agent", "person"])
+def test_any_other_status_of_a_side_is_ignored(status: str, side: str) -> None:
+    call = a_call("agent", state={"side": side}, AGENT=BOT)
+
+    assert agent.event(call, event_of({"status": status})) is None
+
+
+def test_events_of_the_callers_own_leg_are_ignored() -> None:
+    assert agent.event(a_call("agent", AGENT=BOT), event_of({"status": "failed"})) is None
 
 
 # conference

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.environment import stack
 from voicekit import ncco
+from voicekit.agents import address
 from voicekit.dial_policy import (
     DialPolicy,
     DialRefused,
@@ -330,6 +331,78 @@ def test_every_connect_action_of_an_ncco_is_checked() -> None:
     check_ncco(actions, policy("44"))
     with pytest.raises(DialRefused):
         check_ncco(actions, NOTHING_ALLOWED)
+
+
+# WebSocket servers
+
+BOT = "wss://bot.example.com/ws"
+ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/voice-a1B2c3D4e5"
+RUNTIME = address(ARN)
+
+
+def socket(uri: str) -> dict[str, Any]:
+    return {"type": "websocket", "uri": uri, "content-type": "audio/l16;rate=16000"}
+
+
+@pytest.mark.parametrize(
+    "uri", [BOT, "WSS://x.example", "ws://127.0.0.1:9/", "ws://localhost", "WS://[::1]:9/ws?a=b"]
+)
+def test_a_flow_may_call_any_websocket_server_over_tls(uri: str) -> None:
+    flows = policy_from(from_environment(stack(AGENT="wss://other.example/ws")), OWN_ADDRESS)
+    check_endpoint(socket(uri), flows)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "ws://bot.example.com/ws",
+        "WS://bot.example.com",
+        "ws://127.0.0.1.example.com/",
+        "ws://localhost.example.com",
+        "ws://127.0.0.10/",
+        "ws://10.0.0.1/ws",
+    ],
+)
+def test_a_websocket_without_tls_is_denied_except_on_loopback(uri: str) -> None:
+    with pytest.raises(DialRefused, match="not encrypted"):
+        check_endpoint(socket(uri), NOTHING_ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("agent", "uri"),
+    [
+        (BOT, BOT),
+        (BOT, "wss://Bot.Example.com/other?room=1"),
+        (BOT, "wss://bot.example.com"),
+        ("ws://127.0.0.1:8080/ws", "ws://127.0.0.1:8080/ws"),
+        (ARN, f"{RUNTIME}?X-Amz-Date=1"),
+    ],
+)
+def test_a_request_may_call_the_agents_server(agent: str, uri: str) -> None:
+    allowing = NOTHING_ALLOWED._replace(agent=agent)
+    check_endpoint(socket(uri), allowing)
+    check_inline_ncco([ncco.connect(socket(uri))], allowing)
+
+
+@pytest.mark.parametrize(
+    ("agent", "uri"),
+    [
+        ("", BOT),
+        ("", "ws://127.0.0.1/"),
+        (BOT, "wss://evil.example/ws"),
+        (BOT, "wss://bot.example.com.evil.example/ws"),
+        (BOT, "wss://evil.example/bot.example.com/ws"),
+        (BOT, "wss://evil.example/?wss://bot.example.com/ws"),
+        (BOT, "wss://bot.example.com:8443/ws"),
+        (BOT, "ws://127.0.0.1/ws"),
+        (ARN, "wss://bedrock-agentcore.eu-west-1.amazonaws.com/ws"),
+        (ARN, RUNTIME.replace("123456789012", "210987654321")),
+        (ARN, RUNTIME.replace("eu-west-1", "us-east-1")),
+    ],
+)
+def test_a_request_may_call_no_other_websocket_server(agent: str, uri: str) -> None:
+    with pytest.raises(DialRefused, match="parameter Agent"):
+        check_inline_ncco([ncco.connect(socket(uri))], NOTHING_ALLOWED._replace(agent=agent))
 
 
 # NCCOs in requests

@@ -42,6 +42,7 @@ def test_every_missing_setting_is_named_at_once() -> None:
         "ALLOWED_PREFIXES",
         "DENIED_PREFIXES",
         "ALLOWED_SIP_DOMAINS",
+        "AGENT",
     ],
 )
 def test_optional_settings_can_be_empty(name: str) -> None:
@@ -85,6 +86,17 @@ def test_optional_settings_can_be_empty(name: str) -> None:
         ("ALLOWED_SIP_DOMAINS", "sip:pbx.example.com"),
         ("ALLOWED_SIP_DOMAINS", "user@pbx.example.com"),
         ("ALLOWED_SIP_DOMAINS", "*.example.com"),
+        ("AGENT", "https://bot.example.com"),
+        ("AGENT", "bot.example.com"),
+        ("AGENT", "ws://bot.example.com/ws"),
+        ("AGENT", "ws://127.0.0.1.example.com/ws"),
+        ("AGENT", "wss://user@bot.example.com/ws"),
+        ("AGENT", "wss://bot.example.com/ws?key=1"),
+        ("AGENT", "wss://bot.example.com/ws#a"),
+        ("AGENT", "wss://bot.example.com/ws\n"),
+        ("AGENT", "arn:aws:lambda:eu-west-1:123456789012:function:bot"),
+        ("AGENT", "arn:aws:bedrock-agentcore:eu-west-1:123456789012:memory/bot-a1"),
+        ("AGENT", "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/bot/../x"),
         ("KEEP_EVENTS_DAYS", "0"),
         ("KEEP_EVENTS_DAYS", "-1"),
         ("KEEP_EVENTS_DAYS", "1.5"),
@@ -104,6 +116,21 @@ def test_optional_settings_can_be_empty(name: str) -> None:
 def test_an_invalid_setting_is_refused_by_name(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} "):
         from_environment(stack(**{name: text}))
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "wss://bot.example.com",
+        "wss://bot.example.com:8443/ws",
+        "ws://127.0.0.1:8080/ws",
+        "ws://localhost/ws",
+        "ws://[::1]:8080/ws",
+        "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/voice_agent-a1B2c3D4e5",
+    ],
+)
+def test_an_agent_is_a_server_or_a_runtime(agent: str) -> None:
+    assert from_environment(stack(AGENT=agent)).agent == agent
 
 
 def test_two_invalid_settings_are_named_together() -> None:
