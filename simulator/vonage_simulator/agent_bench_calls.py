@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp import web
 
 from . import audio
+from .faults import random_source
 from .legs import HangUp, Leg
 from .server import Simulator
 from .settings import SimulatorSettings, WebhookTarget
@@ -25,8 +26,9 @@ CALLER, NUMBER = "447700900123", "447700900001"
 CONTENT_TYPE = "audio/l16;rate=16000"
 # What the caller does, in seconds.
 PATIENCE = 10.0  # waits for the agent to begin
+SILENT_FOR = 0.8  # is silent, not between two sentences
 LISTENS = 30.0  # waits for the agent to be silent
-INTERRUPTS_AFTER = 0.5  # speaks over a response that has lasted this long
+INTERRUPTS_AFTER = (0.4, 1.0)  # speaks over a response that has lasted between these, by the seed
 LOOKS_EVERY = 0.02
 SETUP_SECONDS = 10.0
 
@@ -201,25 +203,26 @@ class BenchCalls:
             if agent is None:
                 reason = self._reason(caller)
                 return CallResult(number, problems=(f"the agent did not answer: {reason}",))
-            await self._converse(caller, agent)
+            await self._converse(number, caller, agent)
             return self._result(number, caller, agent)
         finally:
             await self._hang_up(caller)
 
-    async def _converse(self, caller: Leg, agent: Leg) -> None:
+    async def _converse(self, number: int, caller: Leg, agent: Leg) -> None:
         """Listen to the greeting, speak, and interrupt the response to all but the last."""
         measures: WebSocketMeasures = agent.websocket.measures
         await self._until(agent, lambda: measures.first_audio is not None, PATIENCE)
-        await self._until(agent, lambda: not measures.is_audible(self._now()), LISTENS)
+        await self._until(agent, lambda: self._is_silent(measures), LISTENS)
         # One utterance is said twice, so that it interrupts the response to itself.
         utterances = self._plan.utterances
         said = utterances if len(utterances) > 1 else utterances * 2
-        for number, utterance in enumerate(said, 1):
+        chance = random_source(self._plan.seed, f"interruptions of call {number}")
+        for position, utterance in enumerate(said, 1):
             if not await self._get_response(caller, agent, utterance):
                 return
-            if number < len(said):
-                await self._until(agent, lambda: self._can_interrupt(measures), PATIENCE)
-        await self._until(agent, lambda: not measures.is_audible(self._now()), LISTENS)
+            if position < len(said):
+                await self._wait_to_interrupt(agent, chance.uniform(*INTERRUPTS_AFTER))
+        await self._until(agent, lambda: self._is_silent(measures), LISTENS)
 
     async def _get_response(self, caller: Leg, agent: Leg, utterance: bytes) -> bool:
         """Say something, and return whether there is a response."""
@@ -242,11 +245,17 @@ class BenchCalls:
         await self._until(agent, has_response, PATIENCE)
         return has_response()
 
-    def _can_interrupt(self, measures: WebSocketMeasures) -> bool:
-        now = self._now()
-        if not measures.is_audible(now):
-            return True  # the response was shorter, so it cannot be interrupted
-        return now >= measures.audible[-1].begin + INTERRUPTS_AFTER
+    def _is_silent(self, measures: WebSocketMeasures) -> bool:
+        audible = measures.audible
+        return not audible or self._now() >= audible[-1].end + SILENT_FOR
+
+    async def _wait_to_interrupt(self, agent: Leg, seconds: float) -> None:
+        """Wait until the response has lasted some seconds, or ended: then nothing is interrupted."""
+        measures: WebSocketMeasures = agent.websocket.measures
+        at = measures.audible[-1].begin + seconds
+        await self._until(
+            agent, lambda: self._now() >= at or not measures.is_audible(self._now()), PATIENCE
+        )
 
     def _result(self, number: int, caller: Leg, agent: Leg) -> CallResult:
         measures: WebSocketMeasures = agent.websocket.measures
