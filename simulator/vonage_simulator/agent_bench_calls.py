@@ -250,12 +250,16 @@ class BenchCalls:
         return not audible or self._now() >= audible[-1].end + SILENT_FOR
 
     async def _wait_to_interrupt(self, agent: Leg, seconds: float) -> None:
-        """Wait until the response has lasted some seconds, or ended: then nothing is interrupted."""
+        """Wait until the response is audible after some seconds, or has ended."""
         measures: WebSocketMeasures = agent.websocket.measures
         at = measures.audible[-1].begin + seconds
-        await self._until(
-            agent, lambda: self._now() >= at or not measures.is_audible(self._now()), PATIENCE
-        )
+
+        def can_interrupt() -> bool:
+            now = self._now()
+            is_heard = measures.audible[-1].end >= now - 2 * FRAME_SECONDS
+            return (now >= at and is_heard) or self._is_silent(measures)
+
+        await self._until(agent, can_interrupt, LISTENS)
 
     def _result(self, number: int, caller: Leg, agent: Leg) -> CallResult:
         measures: WebSocketMeasures = agent.websocket.measures
