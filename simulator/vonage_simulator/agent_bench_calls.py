@@ -225,7 +225,7 @@ class BenchCalls:
         await self._until(agent, lambda: self._is_silent(measures), LISTENS)
 
     async def _get_response(self, caller: Leg, agent: Leg, utterance: bytes) -> bool:
-        """Say something, and return whether there is a response."""
+        """Speak a file, and return whether there is a response."""
         if agent.is_over:
             return False
         path = f"/sim/calls/{caller.uuid}/audio"

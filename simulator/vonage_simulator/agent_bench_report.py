@@ -46,7 +46,7 @@ class BenchMeasure:
 
 
 @dataclass(frozen=True)
-class Baseline:
+class BenchBaseline:
     """Values of an earlier run; both limits must be exceeded before a value is worse.
 
     `percent` is relative to the earlier value, `floor_ms` the difference in milliseconds.
@@ -201,7 +201,7 @@ class BenchReport:
         }
         return json.dumps(fields, indent=2) + "\n"
 
-    def regressions(self, baseline: Baseline) -> list[str]:
+    def regressions(self, baseline: BenchBaseline) -> list[str]:
         """Return what is worse than the baseline by more than its percentage and its floor."""
         found = []
         for name, values in baseline.measures.items():
@@ -217,7 +217,7 @@ class BenchReport:
         return found
 
 
-def read_baseline(path: Path, plan: BenchPlan) -> Baseline:
+def read_baseline(path: Path, plan: BenchPlan) -> BenchBaseline:
     """Read a baseline of the same line and utterances.
 
     Raises
@@ -227,7 +227,7 @@ def read_baseline(path: Path, plan: BenchPlan) -> Baseline:
     """
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        baseline = Baseline(
+        baseline = BenchBaseline(
             line=str(fields["line"]),
             says=tuple(fields["say"]),
             percent=_limit(fields, "percent"),
