@@ -62,6 +62,7 @@ class WebSocketAudio:
         self._lost_by_platform = self._is_closed = False
         self._is_cut = False  # by the fault ws_close
         self._task: asyncio.Task[Any] | None = None
+        self._socket: Socket | None = None
 
     def open(self) -> None:
         """Connect in the background; the leg then gets AnswerCall or DeclineCall."""
@@ -71,8 +72,10 @@ class WebSocketAudio:
         self._task = self._state.spawn(self._run())
 
     def close(self) -> None:
-        """Close the connection."""
-        if self._task is not None:
+        """Close the connection, or stop connecting."""
+        if self._socket is not None:
+            self._state.spawn(self._hang_up(self._socket))
+        elif self._task is not None:
             self._task.cancel()
         self._buffer.clear()
         self._heard.clear()
@@ -89,12 +92,9 @@ class WebSocketAudio:
 
     async def _run(self) -> None:
         socket = await self._connect()
-        if socket is None:
-            return
-        try:
+        if socket is not None:
+            self._socket = socket
             await self._exchange(socket)
-        finally:
-            await self._close(socket)
 
     async def _connect(self) -> Socket | None:
         """Connect; if that fails, decline the call."""
@@ -167,6 +167,8 @@ class WebSocketAudio:
         try:
             await socket.send_str(json.dumps(hello | leg.callee.headers))
             leg.commands.put(AnswerCall())
+            while leg.answered_at is None:  # in the next turns of the event loop
+                await asyncio.sleep(0)
             ticking = self._state.spawn(self._tick(socket))
             try:
                 await self._listen(socket)
@@ -178,6 +180,7 @@ class WebSocketAudio:
             return
         if self._lost_by_platform:
             self._report_closed("platform", LOST)
+            await self._close(socket)
         else:
             self._report_closed("application", socket.close_code or LOST)
         await self._disconnected()
@@ -188,13 +191,16 @@ class WebSocketAudio:
         self._leg.replacement = await event_ncco(self._state, self._leg, sent)
         self._leg.commands.put(HangUp("user"))
 
-    async def _close(self, socket: Socket) -> None:
-        """Close the connection, if it is open."""
+    async def _hang_up(self, socket: Socket) -> None:
+        """Close the connection of a leg that has ended, unless it is closed."""
         code = self._state.settings.websocket_close
         if code is None:
             _drop(socket)
         self._report_closed("platform", LOST if code is None else code)
-        await self._state.clock.run_external(_closed(socket, code or aiohttp.WSCloseCode.OK))
+        await self._close(socket, code or aiohttp.WSCloseCode.OK)
+
+    async def _close(self, socket: Socket, code: int = aiohttp.WSCloseCode.OK) -> None:
+        await self._state.clock.run_external(_closed(socket, code))
 
     # Messages from the application
 
@@ -261,7 +267,7 @@ class WebSocketAudio:
                 await clock.sleep_until(at + FRAME_SECONDS)
                 if not await self._exchange_frame(socket, at):
                     self._lose(socket)
-                    await socket.close()
+                    await self._close(socket)
                 await self._barrier.wait(socket)
                 at += FRAME_SECONDS
 

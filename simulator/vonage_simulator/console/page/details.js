@@ -89,7 +89,7 @@ function Title({ item }) {
     change: ["sliders", row.text],
     error: ["error", "error"],
     warning: ["warn", "warning"],
-    websocket: ["stream", "WebSocket"],
+    websocket: ["connect", "WebSocket"],
   };
   const [icon, name] = names[row.kind] ?? ["info", row.kind];
   return html`<span class="act"><${Icon} name=${icon} />${name}</span>`;

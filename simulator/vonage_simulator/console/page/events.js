@@ -200,7 +200,7 @@ function What({ row, item }) {
     change: ["sliders", "API"],
     error: ["error", "error"],
     warning: ["warn", "warning"],
-    websocket: ["stream", "WebSocket"],
+    websocket: ["connect", "WebSocket"],
   };
   const [icon, name] = kinds[row.kind] ?? ["info", row.kind];
   return html`<span class="act"><${Icon} name=${icon} />${name}</span

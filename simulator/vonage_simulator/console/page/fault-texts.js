@@ -89,7 +89,7 @@ export const GROUPS = [
       ["ws_refuse", "Connection is refused", "The handshake gets this status.", "status"],
       ["ws_slow", "Slow to connect", "The handshake takes some seconds longer.", "seconds"],
       ["ws_close", "Connection is lost", "It breaks some seconds after it began.", "seconds"],
-      ["ws_loss", "Frames are lost", "Some of the caller’s audio is silence.", "of 1"],
+      ["ws_loss", "Frames are lost", "Some of the caller’s audio is silence.", "of the frames"],
       ["ws_jitter", "Frames come in bursts", "Messages wait, then pass together.", "milliseconds"],
       ["ws_stall", "Connection stalls", "Nothing passes for some seconds, then all.", "seconds"],
     ],
