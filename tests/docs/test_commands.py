@@ -73,6 +73,7 @@ TABLE = [
     CommandRule(r"make up", "started", "ready; Ctrl-C"),
     CommandRule(r"\.venv/bin/python -m local( [-A-Z].*)?", "started", "ready; Ctrl-C"),
     CommandRule(r"\.venv/bin/python -m vonage_simulator .*", "started", "signature secret"),
+    CommandRule(r"\.venv/bin/python -m examples\.bot .*", "started", "listening on"),
     # These run unchanged
     CommandRule(
         r"\.venv/bin/python -m local\.(sign|event|explore)\b(?! appointment)[^|]*", "run", ""
@@ -107,6 +108,7 @@ TABLE = [
     ),
     CommandRule(r"aws .*", "parsed", _AWS),
     CommandRule(r"jq .*aws .*", "parsed", _AWS),
+    CommandRule(r"docker build .*", "parsed", "needs Docker and a registry"),
     CommandRule(
         r"\.venv/bin/python -m tests\.bench.*", "parsed", "takes minutes; make bench runs it"
     ),
@@ -249,6 +251,9 @@ async def test_commands_that_cannot_run_here_have_valid_arguments(
                 await _check_with_its_parser(
                     checkout, [".venv/bin/python", "-m", module, *words[1:]]
                 )
+            elif words[0] == "docker":
+                assert (ROOT / words[-1] / "Dockerfile").exists()
+                assert set(words[2:-1:2]) <= {"--platform", "--tag"}
             elif words[0] == "voicectl":
                 assert parsed_command(words[1:]) is not None
             elif words[2] == "local.event":

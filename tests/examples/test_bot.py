@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import signal
 import sys
 import time
@@ -323,20 +324,25 @@ async def test_calls_are_closed_when_the_server_stops(server: BotServer) -> None
 # The command
 
 
-async def start(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+async def start(
+    *arguments: str, module: str = "examples.bot", folder: Path = ROOT, **environment: str
+) -> asyncio.subprocess.Process:
     """Start the command."""
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "examples.bot", *arguments),
+        *(sys.executable, "-m", module, *arguments),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        cwd=ROOT,
+        cwd=folder,
         env=os.environ | environment,
     )
 
 
-async def test_the_command_prints_its_address_greets_and_ends_at_a_signal() -> None:
-    process = await start("--port", "0", "--json")
+async def test_a_copy_of_the_folder_prints_its_address_greets_and_ends_at_a_signal(
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(ROOT / "examples/bot", tmp_path / "bot")  # as in the Dockerfile
+    process = await start("--port", "0", "--json", module="bot", folder=tmp_path)
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
     prefix, _, url = line.strip().partition("listening on ")
