@@ -107,6 +107,20 @@ async def test_a_slow_connection_is_answered_late_or_not_at_all(
     assert harness.statuses(leg.uuid) == statuses
 
 
+async def test_a_caller_who_hangs_up_while_the_line_is_slow_cancels_the_connection(
+    harness: SimulatorHarness, bot: tuple[TimedBot, str]
+) -> None:
+    far_end, uri = bot
+    await harness.faults(ws_slow={"value": 2})
+    call = await harness.receive_call([connect(uri)])
+    await harness.step(1)
+    await call.hang_up()
+    await harness.step(5)
+    leg = await harness.called_leg()
+    assert harness.statuses(leg.uuid) == ["started", "cancelled", "completed"]
+    assert far_end.connections == 0
+
+
 async def test_a_lost_connection_is_disconnected_without_a_close_frame(
     harness: SimulatorHarness, bot: tuple[TimedBot, str]
 ) -> None:
