@@ -64,7 +64,7 @@ def test_the_variables_of_the_functions_are_named_after_their_parameters() -> No
     documented = [
         pair for row in rows for pair in zip(*(one.split(", ") for one in row), strict=True)
     ]
-    assert len(documented) == 9
+    assert len(documented) == 10
     assert {(name.strip("`"), variable.strip("`")) for name, variable in documented} <= pairs
 
 

@@ -249,11 +249,6 @@ CORRECT = {
         ' event_url=call.url("event")), ncco.talk("Bye.")]\n\n'
         "def event(call, event):\n    return None\n"
     ),
-    "ends_with_the_websocket": (
-        "def answer(call):\n"
-        '    robot = ncco.websocket("wss://example.com/", content_type="audio/l16;rate=16000")\n'
-        '    return [ncco.talk("Hello."), ncco.connect(robot)]\n'
-    ),
     "digits_to_the_event_webhook": (
         "def answer(call):\n"
         '    return [ncco.talk("Press a key."), ncco.input(dtmf=ncco.dtmf(max_digits=1))]\n\n'
