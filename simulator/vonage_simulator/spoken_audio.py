@@ -31,7 +31,7 @@ def speak_audio(state: SimulatorState, leg: Leg, pcm: bytes) -> float:
 
 
 async def _speak(state: SimulatorState, leg: Leg, pcm: bytes, begin: float) -> None:
-    """Say each frame when it begins, so that a WebSocket leg gets it with its next frame."""
+    """Add each frame when it begins, so that a WebSocket leg gets it with its next frame."""
     clock = state.clock
     incoming_audio = IncomingAudio(leg, leg.tone)
     first, last = loud_part(pcm) or (-1, -1)

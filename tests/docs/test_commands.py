@@ -94,6 +94,9 @@ TABLE = [
     CommandRule(rf"(\.venv/bin/)?{_VOICECTL}new flow \w+.*", "run", "created"),
     CommandRule(_VOICECTL + "events tail.*", "parsed", "runs until Ctrl-C"),
     # These need an account, or another program
+    CommandRule(
+        "vonage-agent-bench .*", "parsed", "needs an agent; tests/simulator/test_agent_bench.py"
+    ),
     CommandRule(_VOICECTL + "(restore|rotate|tunnel|capture).*", "parsed", _VONAGE),
     CommandRule("(sam build && )?sam (build|deploy|delete|sync|validate).*", "parsed", _AWS),
     CommandRule(
@@ -243,6 +246,11 @@ async def test_commands_that_cannot_run_here_have_valid_arguments(
                 _check_sam(words[1:])
             elif words[0] == "jq":
                 assert {word for word in words if word[0] == "-"} <= {"-n", "--arg", "--rawfile"}
+            elif words[0] == "vonage-agent-bench":
+                module = "vonage_simulator.agent_bench"
+                await _check_with_its_parser(
+                    checkout, [".venv/bin/python", "-m", module, *words[1:]]
+                )
             elif words[0] == "docker":
                 assert (ROOT / words[-1] / "Dockerfile").exists()
                 assert set(words[2:-1:2]) <= {"--platform", "--tag"}

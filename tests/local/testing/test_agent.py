@@ -83,17 +83,6 @@ def test_ten_calls_have_the_same_times(phone: Phone, voice: Path) -> None:
     assert len(results) == 1
 
 
-@pytest.mark.parametrize("behavior", ["refuses", "hangs", "closes", "dies", "sends_wrong_frames"])
-def test_without_the_agent_a_person_answers(phone: Phone, behavior: str) -> None:
-    getattr(phone.agent(), behavior)()
-    phone.callee().answers(says=PERSON)
-    call = phone.call("agent")
-    assert call.heard("One moment", "putting you through", PERSON)
-    assert call.status == "answered"
-    call.other.hang_up()
-    assert call.is_over
-
-
 @pytest.mark.parametrize("behavior", ["closes", "dies"])
 def test_an_agent_that_leaves_later_is_followed_by_a_person(phone: Phone, behavior: str) -> None:
     getattr(phone.agent(), behavior)(after=10)
@@ -101,13 +90,6 @@ def test_an_agent_that_leaves_later_is_followed_by_a_person(phone: Phone, behavi
     call = phone.call("agent").wait(9)
     assert call.not_heard("putting you through")
     assert call.wait(10).heard("(audio)", "putting you through", PERSON)
-
-
-def test_without_the_agent_and_without_a_person_a_message_is_recorded(phone: Phone) -> None:
-    phone.agent().refuses(503)
-    phone.callee().does_not_answer()
-    call = phone.call("agent").say("Please call me back").press("#")
-    assert call.heard("putting you through", "(beep)")
 
 
 def test_a_silent_agent_has_no_times_and_the_caller_can_leave(phone: Phone) -> None:
