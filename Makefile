@@ -109,7 +109,7 @@ test-voicectl: install ## test the CLI against the local platform
 	$(RUN) -m pytest -n auto tests/voicectl
 
 test-docs: install ## test every command, link, and code block in the documentation
-	$(RUN) -m pytest tests/docs
+	$(RUN) -m pytest -n auto tests/docs
 
 test-page: ## test what the web console's page computes (Node.js)
 	@command -v node >/dev/null || { echo "error: no node on the PATH; install Node.js 20 or later" >&2; exit 1; }
