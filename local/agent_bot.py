@@ -51,11 +51,6 @@ class AgentBot:
         self._process: asyncio.subprocess.Process | None = None
         self._watching: asyncio.Task[None] | None = None
 
-    @property
-    def process_id(self) -> int | None:
-        """The process id; None if the bot was not started, or was stopped."""
-        return self._process.pid if self._process else None
-
     async def start(self) -> str:
         """Start the bot on a free port, and return its URL.
 

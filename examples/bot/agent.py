@@ -74,7 +74,7 @@ class Agent:
             had_voice, self._voice = self._voice >= _IS_VOICE, 0
             if had_voice and not self._is_speaking:
                 return self._say("reply")
-        return [CLOSE] if self._inactive >= _GIVES_UP and not self._is_speaking else []
+        return [CLOSE] if self._inactive >= _GIVES_UP else []
 
     def _on_loud(self) -> list[Message]:
         self._loud += 1

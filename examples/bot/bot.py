@@ -186,7 +186,10 @@ class Bot:
             elif message.type is WSMsgType.TEXT:
                 await call.on_text(_parsed(message.data))
             elif message.type is WSMsgType.ERROR:
-                raise ProtocolError(f"{message.data}; expected at most {MAX_MESSAGE_BYTES} bytes")
+                raise ProtocolError(
+                    f"a message that is not valid ({message.data}); expected one of RFC 6455,"
+                    f" with at most {MAX_MESSAGE_BYTES} bytes"
+                )
 
 
 async def _first_message(socket: web.WebSocketResponse) -> dict[str, Any]:

@@ -161,6 +161,15 @@ def test_a_line_without_voice_is_handed_over_after_half_a_minute(call: AgentCall
     assert call.done == [(30_000, "close")]
 
 
+def test_a_line_that_never_reports_the_end_of_an_utterance_is_handed_over_too(
+    sounds: dict[str, bytes],
+) -> None:
+    call = AgentCall(sounds)
+    call.text(event="websocket:connected")
+    call.hears(SILENCE, 30_000)
+    assert call.done == [(0, "greeting"), (30_000, "close")]
+
+
 def test_voice_and_keys_keep_the_call(call: AgentCall) -> None:
     call.hears(SILENCE, 29_000)
     call.hears(VOICE, 20)

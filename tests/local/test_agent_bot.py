@@ -95,6 +95,19 @@ async def test_the_end_of_the_bot_is_reported_and_the_platform_goes_on(
     assert process.returncode == 0
 
 
+async def test_a_bot_that_cannot_start_is_reported_and_the_platform_starts_without_it(
+    agent_project: Path,
+) -> None:
+    (agent_project / ".local/logs/agent-bot.log").mkdir(parents=True)
+    process, output = await start(agent_project)
+    assert "no example agent: " in output
+    assert "agent-bot.log" in output
+    assert not _LINE.search(output)
+    assert read(agent_project / ".local")["parameters"]["Agent"] == ""
+    process.send_signal(signal.SIGTERM)
+    assert await finish(process) == "stopped\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "agent"),
     [
