@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
+
 from . import __version__, audio
 from .agent_bench_calls import LINES, BenchError, BenchPlan, CallResult, run_calls
 from .agent_bench_report import BaselineError, BenchReport, read_baseline
@@ -238,11 +240,14 @@ def exit_status(report: BenchReport, regressions: Sequence[str]) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command."""
+    """Run the command, and return its exit status."""
     given = parser().parse_args(arguments)
     try:
         plan = plan_of(given, dict(os.environ))
         baseline = None if given.baseline is None else read_baseline(given.baseline, plan)
+    except (ValueError, BaselineError) as error:
+        return _fail(str(error))
+    try:
         report = asyncio.run(measure_calls(plan, progress(plan)))
         regressions = [] if baseline is None else report.regressions(baseline)
         print(report.json(regressions) if given.json else report.text(regressions), flush=True)
@@ -251,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given.junit.write_bytes(report.junit(regressions))
         if given.save_baseline is not None:
             _save(report, given.save_baseline, status)
-    except (ValueError, BaselineError, BenchError, OSError) as error:
+    except (BenchError, aiohttp.ClientError, OSError) as error:
         return _fail(str(error))
     return status
 
@@ -260,7 +265,7 @@ def _save(report: BenchReport, path: Path, status: int) -> None:
     if status == PASSED:
         path.write_text(report.baseline(), encoding="utf-8")
     else:
-        print(f"not saved: {path} would keep a run that failed", file=sys.stderr)
+        print(f"not saved: {path} keeps only the numbers of a run that passed", file=sys.stderr)
 
 
 def _fail(reason: str) -> int:

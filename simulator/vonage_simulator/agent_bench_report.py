@@ -148,7 +148,7 @@ class BenchReport:
         """Build the report for programs."""
         plan = self.plan
         fields = {
-            "url": plan.url,
+            "url": plan.url.partition("?")[0],  # a query can have credentials
             "say": list(plan.names),
             "calls": plan.calls,
             "completed": len(self.results),

@@ -277,3 +277,5 @@ class SimulatorState:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            # If all have ended, gather returns before the callbacks that remove them run.
+            await asyncio.sleep(0)

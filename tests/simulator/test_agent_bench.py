@@ -200,7 +200,9 @@ def test_the_table_says_what_is_missing_and_whether_the_tool_was_late() -> None:
 
 
 def test_the_json_has_null_for_what_is_missing() -> None:
-    document = json.loads(report(CallResult(1, responses=(None,), problems=("a",))).json(["b"]))
+    failed = CallResult(1, responses=(None,), problems=("a",))
+    document = json.loads(BenchReport(plan("wss://a/ws?token=secret"), [failed]).json(["b"]))
+    assert document["url"] == "wss://a/ws"
     assert document["measures_ms"]["response"] == {
         "count": 0, "missing": 1, "p50": None, "p95": None, "worst": None,
     }  # fmt: skip
