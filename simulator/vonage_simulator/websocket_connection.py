@@ -15,6 +15,7 @@ Socket = aiohttp.ClientWebSocketResponse
 
 CLOSE_SECONDS = 1.0
 MESSAGE_BYTES = 4 * 1024 * 1024
+SWITCHING = 101
 
 HANDSHAKE_FAULTS = frozenset({"ws_refuse", "ws_slow"})
 # What becomes of a leg whose handshake fails (webhook reference: failed, unanswered).
@@ -69,7 +70,9 @@ async def _handshake(
     except TimeoutError as error:
         return error
     except aiohttp.WSServerHandshakeError as error:
-        return f"status {error.status}"
+        return error.message if error.status == SWITCHING else f"status {error.status}"
+    except aiohttp.InvalidURL:
+        return "not a valid address"  # the text of the error has its query
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return str(error) or type(error).__name__
     return socket

@@ -50,7 +50,8 @@ class WebSocketAudio:
         self._held: deque[Message] = deque(maxlen=HELD_MESSAGES)  # incoming, on a bad line
         self._is_active = True
         self._received = self._sent = 0  # frames
-        self._lost_by_platform = self._is_closed = False
+        self._ended_by = "application"
+        self._is_closed = False
         self._is_cut = False  # by the fault ws_close
         self._task: asyncio.Task[Any] | None = None
         self._socket: Socket | None = None
@@ -109,11 +110,8 @@ class WebSocketAudio:
             pass  # the connection is lost
         if leg.is_over:
             return
-        if self._lost_by_platform:
-            self._report_closed("platform", LOST)
-            await self._close(socket)
-        else:
-            self._report_closed("application", socket.close_code or LOST)
+        self._report_closed(self._ended_by, socket.close_code or LOST)
+        await self._close(socket)
         await self._disconnected()
 
     async def _disconnected(self) -> None:
@@ -143,8 +141,9 @@ class WebSocketAudio:
                 await socket.pong(message.data)
             elif message.type is aiohttp.WSMsgType.PONG:
                 self._barrier.receive_pong(bytes(message.data))
-            elif message.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
-                continue
+            elif message.type is aiohttp.WSMsgType.ERROR:
+                self._ended_by = "platform"
+                self._write("error", reason="invalid WebSocket message", detail=str(message.data))
             elif self._line.is_holding or self._held:
                 self._held.append(message.data)
             elif not self._handle(message.data):
@@ -301,5 +300,5 @@ class WebSocketAudio:
 
     def _lose(self, socket: Socket) -> None:
         """Close the connection without a close frame: the application sees code 1006."""
-        self._lost_by_platform = True
+        self._ended_by = "platform"
         websocket_connection.drop(socket)

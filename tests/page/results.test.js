@@ -155,6 +155,13 @@ test("a recording that a key or silence ends is a message", () => {
   assert.equal(summary(rows.rows).outcome, "message");
 });
 
+test("a warning does not count as a failure", () => {
+  const rows = createRows();
+  rows.add(journal()("warning", 1, { reason: "the audio buffer is full" }));
+  const result = resultOf(rows.rows[0]);
+  assert.deepEqual([result.tone, result.text], ["warn", "Warning"]);
+});
+
 test("retries, refused signatures and faults are named", () => {
   const again = hook("event", { attempt: 2 });
   const faulty = hook("event", { faults: ["unsigned"] });

@@ -172,6 +172,8 @@ test("whatever a fault changed has a row with the fault's name", () => {
     (entry) => entry("call", 1, { direction: "inbound", faults: ["dashed_inbound_uuid"] }),
     (entry) => entry("webhook", 2, { webhook: sent }),
     (entry) => entry("api", 3, { ...request, faults: ["record_truncated"] }),
+    (entry) => entry("websocket", 4, { state: "connected", faults: ["ws_loss"] }),
+    (entry) => entry("error", 5, { reason: "no WebSocket connection", faults: ["ws_refuse"] }),
   );
   assert.deepEqual(
     rows.map(({ kind, faults }) => [kind, ...faults]),
@@ -179,6 +181,31 @@ test("whatever a fault changed has a row with the fault's name", () => {
       ["status", "dashed_inbound_uuid"],
       ["hook", "record_late"],
       ["api", "record_truncated"],
+      ["websocket", "ws_loss"],
+      ["error", "ws_refuse"],
+    ],
+  );
+});
+
+test("a WebSocket has rows that say how it ended and what was not right", () => {
+  const rows = rowsOf(
+    (entry) => entry("websocket", 1, { state: "connected", faults: [] }),
+    (entry) => entry("warning", 2, { reason: "the audio buffer is full", detail: "frames" }),
+    (entry) =>
+      entry("websocket", 3, {
+        ...{ state: "closed", by: "application", code: 1006, faults: [] },
+        ...{ received: 5, dropped: 1, sent: 9 },
+      }),
+  );
+  assert.deepEqual(
+    rows.map(({ kind, text }) => [kind, text]),
+    [
+      ["websocket", "connected"],
+      ["warning", "the audio buffer is full frames"],
+      [
+        "websocket",
+        "closed by the application, code 1006; frames: 5 received, 1 dropped, 9 sent",
+      ],
     ],
   );
 });

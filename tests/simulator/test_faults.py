@@ -1,8 +1,10 @@
 """Faults: each has its effect, independent of others, and as often as configured."""
 
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -13,6 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from tests.simulator.conftest import SIGNATURE_SECRET
 from tests.simulator.harness import HarnessCall, SimulatorHarness, talk
+from vonage_simulator import console as simulator_console
 from vonage_simulator.faults import FAULTS
 
 HELLO = [talk("hello")]
@@ -374,6 +377,11 @@ async def test_faults_view_lists_every_fault_and_its_count(
     view = (await harness.control("GET", "/faults")).json
     assert set(view["knobs"]) == set(FAULTS)
     assert view["on"]["unsigned"]["struck"] == 2
+
+
+def test_the_web_console_has_a_title_for_every_fault() -> None:
+    page = Path(simulator_console.__file__).parent / "page" / "fault-texts.js"
+    assert set(FAULTS) == set(re.findall(r'\[\s*"([a-z0-9_]+)",', page.read_text(encoding="utf-8")))
 
 
 async def test_faults_put_turns_all_others_off(harness: SimulatorHarness) -> None:

@@ -394,6 +394,46 @@ async def test_a_bot_that_sends_wrong_frames_is_cut_off_by_the_platform(
     assert (entry["by"], entry["code"], entry["received"]) == ("platform", 1006, 1)
 
 
+@pytest.mark.parametrize(("message", "code"), [(bytes(5_000_000), 1009), ("\udcff", 1007)])
+async def test_a_bot_that_breaks_the_protocol_is_closed_by_the_platform(
+    harness: SimulatorHarness, serve_bot: ServeBot, message: bytes | str, code: int
+) -> None:
+    async def bot(socket: web.WebSocketResponse) -> None:
+        if isinstance(message, str):
+            await socket.send_frame(
+                message.encode("utf-8", "surrogateescape"), aiohttp.WSMsgType.TEXT
+            )
+        else:
+            await socket.send_bytes(message)
+
+    await harness.receive_call([connect(await serve_bot(talking(bot)))])
+    await harness.step(1)
+    leg, statuses, wrong = await leg_and_errors(harness)
+    assert statuses == ["started", "answered", "disconnected", "completed"]
+    assert wrong == [("error", "invalid WebSocket message")]
+    entry = await closed(harness, leg)
+    assert (entry["by"], entry["code"]) == ("platform", code)
+
+
+async def test_a_server_without_websockets_and_an_address_without_a_host_are_failed(
+    harness: SimulatorHarness, serve_bot: ServeBot
+) -> None:
+    async def serve(request: web.Request) -> web.Response:
+        return web.Response(text="hello")
+
+    uri = await serve_bot(serve)
+    for address, detail in [
+        (uri, f"{uri}: status 200"),
+        ("ws://?k=1", "ws://: not a valid address"),
+    ]:
+        await harness.receive_call([connect(address)])
+        await harness.step(1)
+        leg, statuses, _ = await leg_and_errors(harness)
+        assert statuses == ["started", "failed", "completed"]
+        (error,) = await harness.entries("error", leg.uuid)
+        assert error["detail"] == detail
+
+
 async def test_a_bot_that_floods_is_heard_as_far_as_the_buffer_goes(
     make_harness: MakeHarness, serve_bot: ServeBot
 ) -> None:
