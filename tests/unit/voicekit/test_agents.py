@@ -34,10 +34,10 @@ def credentials(token: str | None = "a-token") -> dict[str, str]:
 
 
 def endpoint(
-    agent: str, environment: dict[str, str] | None = None, **fields: object
+    agent: str, environment: dict[str, str] | None = None, fields: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the endpoint in a function with these environment variables."""
-    call = a_call("agent", {**INBOUND, **fields}, AGENT=agent)
+    call = a_call("agent", INBOUND | (fields or {}), AGENT=agent)
     with mock.patch.dict("os.environ", environment or {}, clear=True):
         return agents.endpoint(call)
 
@@ -66,18 +66,18 @@ def test_a_server_gets_the_token_of_webhooks_and_the_headers_of_the_call() -> No
 
 
 def test_headers_without_a_value_are_left_out() -> None:
-    assert "from" not in endpoint(BOT, **{"from": None})["headers"]
+    assert "from" not in endpoint(BOT, fields={"from": None})["headers"]
 
 
 @pytest.mark.parametrize("text", ["x" * 600, "é" * 300, '"' * 260, "\ud800" * 600])
 def test_the_longest_header_is_left_out_if_all_are_too_large(text: str) -> None:
-    headers = endpoint(BOT, **{"from": text})["headers"]
+    headers = endpoint(BOT, fields={"from": text})["headers"]
     assert set(headers) == {"call", "conversation", "to", "language"}
 
 
 @given(caller=st.text(max_size=700), called=st.text(max_size=700))
 def test_headers_always_fit_into_512_bytes(caller: str, called: str) -> None:
-    made = endpoint(BOT, **{"from": caller, "to": called})
+    made = endpoint(BOT, fields={"from": caller, "to": called})
     assert size(made["headers"]) <= 512
     assert {"call", "conversation", "language"} <= set(made["headers"])
 
