@@ -56,7 +56,7 @@ class PlayoutBuffer:
 
     def next_frame(self) -> tuple[bytes | None, list[Any]]:
         """Remove the next frame, if any; return it, and the payloads of the messages before it."""
-        payloads = []
+        payloads: list[Any] = []
         while self._items:
             item = self._items.popleft()
             if not isinstance(item, Marker):

@@ -5,41 +5,30 @@ import contextlib
 import json
 from array import array
 from collections import deque
-from socket import SHUT_RDWR
 from typing import Any
 
 import aiohttp
 
-from . import audio
+from . import audio, websocket_connection
 from .bad_line import BadLine
 from .incoming_audio import IncomingAudio
 from .legs import AnswerCall, DeclineCall, HangUp, Leg
 from .ncco_fetch import event_ncco
 from .ping_barrier import PONG_SECONDS, PingBarrier
 from .state import SimulatorState
-from .webhook_sender import sign_webhook
 from .websocket_audio import FRAME_SECONDS, HeardAudio, PlayoutBuffer
+from .websocket_connection import Socket
 from .websocket_measures import WebSocketMeasures
 
-CLOSE_SECONDS = 1.0
 # Real seconds after which an application that does not read loses the connection.
 SEND_SECONDS = 5.0
 DIGIT_MILLISECONDS = 260
-MESSAGE_BYTES = 4 * 1024 * 1024
 # Messages that can wait on a bad line, and events that can wait for the next frame.
 HELD_MESSAGES = 10_000
 # Close codes of an application that ends the call on purpose; 0 and 1005 mean no code.
 NORMAL_CODES = frozenset({0, 1000, 1001, 1005})
-HANDSHAKE_FAULTS = frozenset({"ws_refuse", "ws_slow"})
 LOST = aiohttp.WSCloseCode.ABNORMAL_CLOSURE
 
-# What becomes of a leg whose connection fails (webhook reference: failed, unanswered).
-DECLINES = {
-    "failed": DeclineCall("failed", {"detail": "cannot_route", "sip_code": 404}),
-    "unanswered": DeclineCall("unanswered", {"detail": "unavailable", "sip_code": 480}),
-}
-
-Socket = aiohttp.ClientWebSocketResponse
 Message = str | bytes
 
 
@@ -94,74 +83,12 @@ class WebSocketAudio:
     # The connection
 
     async def _run(self) -> None:
-        socket = await self._connect()
-        if socket is not None:
-            self._socket = socket
-            await self._exchange(socket)
-
-    async def _connect(self) -> Socket | None:
-        """Connect; if that fails, decline the call."""
-        clock, seconds = self._state.clock, self._state.settings.websocket_connect_seconds
-        deadline = clock.now() + seconds
-        result: Socket | str | TimeoutError = TimeoutError()
-        if self._line.refuse_status is not None:
-            result = f"status {self._line.refuse_status}"
-        elif self._line.slow_seconds < seconds:
-            await clock.sleep(self._line.slow_seconds)
-            result = await clock.run_external(self._handshake(seconds))
-        if isinstance(result, Socket):
-            self._write("websocket", state="connected", faults=list(self._line.faults))
-            return result
-        status = "failed"
-        if isinstance(result, TimeoutError):
-            await clock.sleep_until(deadline)
-            status = self._state.settings.websocket_hanging_status
-            result = f"no response to the handshake within {seconds:g} s"
-        address = self._leg.callee.address.partition("?")[0]
-        faults = [name for name in self._line.faults if name in HANDSHAKE_FAULTS]
-        detail = f"{address}: {result}"
-        self._write("error", reason="no WebSocket connection", detail=detail, faults=faults)
-        self._leg.commands.put(DECLINES[status])
-        return None
-
-    async def _handshake(self, seconds: float) -> Socket | str | TimeoutError:
-        """Return the connection, or why there is none."""
-        authorization = self._authorization()
-        try:
-            async with asyncio.timeout(seconds):
-                socket: Socket = await self._state.sender.session.ws_connect(
-                    self._leg.callee.address,
-                    headers={} if authorization is None else {"Authorization": authorization},
-                    max_msg_size=MESSAGE_BYTES,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
-                    autoping=False,  # for the order of pongs among the other messages
-                )
-        except TimeoutError as error:
-            return error
-        except aiohttp.WSServerHandshakeError as error:
-            return f"status {error.status}"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return str(error) or type(error).__name__
-        return socket
-
-    def _authorization(self) -> str | None:
-        """Return the header of the handshake; without `authorization`, a setting decides."""
-        authorization = self._leg.callee.authorization
-        if authorization.get("type") == "custom":
-            return str(authorization["value"])
-        state = self._state
-        if not authorization and not state.settings.websocket_signed_by_default:
-            return None
-        account = state.account
-        token = sign_webhook(
-            account.signature_secret,
-            account.api_key,
-            self._leg.application.id,
-            int(state.wall_time()),
-            state.make_uuid(),
-            b"",
-        )
-        return f"Bearer {token}"
+        result = await websocket_connection.connect(self._state, self._leg, self._line)
+        if isinstance(result, DeclineCall):
+            self._leg.commands.put(result)
+        else:
+            self._socket = result
+            await self._exchange(result)
 
     async def _exchange(self, socket: Socket) -> None:
         """Exchange messages until the connection ends, and report that it did."""
@@ -171,8 +98,8 @@ class WebSocketAudio:
             await socket.send_str(json.dumps(hello | leg.callee.headers))
             leg.commands.put(AnswerCall())
             self.measures.connected_at = self._state.clock.now()
-            while leg.answered_at is None:  # in the next turns of the event loop
-                await asyncio.sleep(0)
+            while leg.answered_at is None and not leg.is_over:
+                await asyncio.sleep(0)  # the leg's task handles the command in its next turn
             ticking = self._state.spawn(self._tick(socket))
             try:
                 await self._listen(socket)
@@ -199,12 +126,12 @@ class WebSocketAudio:
         """Close the connection of a leg that has ended, unless it is closed."""
         code = self._state.settings.websocket_close
         if code is None:
-            _drop(socket)
+            websocket_connection.drop(socket)
         self._report_closed("platform", LOST if code is None else code)
         await self._close(socket, code or aiohttp.WSCloseCode.OK)
 
     async def _close(self, socket: Socket, code: int = aiohttp.WSCloseCode.OK) -> None:
-        await self._state.clock.run_external(_closed(socket, code))
+        await self._state.clock.run_external(websocket_connection.close(socket, code))
 
     # Messages from the application
 
@@ -375,18 +302,4 @@ class WebSocketAudio:
     def _lose(self, socket: Socket) -> None:
         """Close the connection without a close frame: the application sees code 1006."""
         self._lost_by_platform = True
-        _drop(socket)
-
-
-def _drop(socket: Socket) -> None:
-    tcp = socket.get_extra_info("socket")
-    with contextlib.suppress(OSError):
-        if tcp is not None:
-            tcp.shutdown(SHUT_RDWR)
-
-
-async def _closed(socket: Socket, code: int) -> None:
-    """Close a connection; the application has a short time to respond."""
-    with contextlib.suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
-        async with asyncio.timeout(2 * CLOSE_SECONDS):
-            await socket.close(code=code)
+        websocket_connection.drop(socket)

@@ -24,7 +24,8 @@ MAX_SPANS = 1000
 
 def is_loud(samples: array[int]) -> bool:
     """Return whether 16-bit samples are as loud as a voice."""
-    return sum(map(mul, samples, samples)) >= LOUDNESS**2 * max(1, len(samples))
+    energy: int = sum(map(mul, samples, samples))
+    return energy >= LOUDNESS**2 * max(1, len(samples))
 
 
 @dataclass

@@ -28,7 +28,11 @@ SECRET = "a signature secret that is long enough"
 
 
 def plan(url: str = "ws://127.0.0.1:1/ws", **options: Any) -> BenchPlan:
-    chosen = {"utterances": (QUESTION,), "names": ("question.wav",), "calls": 1} | options
+    chosen: dict[str, Any] = {
+        "utterances": (QUESTION,),
+        "names": ("question.wav",),
+        "calls": 1,
+    } | options
     return BenchPlan(url, **chosen)
 
 
@@ -124,6 +128,15 @@ async def test_the_agent_gets_the_headers_and_a_token_only_if_asked() -> None:
     claims = jwt.decode(token, SECRET, algorithms=["HS256"])
     assert (claims["api_key"], claims["application_id"]) == ("12345678", "an-application")
     assert agent.texts[0]["customer"] == "7"
+
+
+@pytest.mark.parametrize(("line", "loses"), [("clean", False), ("mobile", True), ("bad", True)])
+async def test_a_bad_line_loses_frames_of_the_caller(line: str, loses: bool) -> None:
+    agent = CountingAgent()
+    (result,) = await results_of(agent, line=line, utterances=(wav(tone(6)),), names=("a",))
+    assert result.first_audio is not None and None not in result.responses
+    triples = zip(agent.heard, agent.heard[1:], agent.heard[2:], strict=False)
+    assert ((True, False, True) in list(triples)) is loses
 
 
 # Numbers

@@ -107,6 +107,20 @@ async def test_a_slow_connection_is_answered_late_or_not_at_all(
     assert harness.statuses(leg.uuid) == statuses
 
 
+async def test_a_caller_who_hangs_up_while_the_line_is_slow_cancels_the_connection(
+    harness: SimulatorHarness, bot: tuple[TimedBot, str]
+) -> None:
+    far_end, uri = bot
+    await harness.faults(ws_slow={"value": 2})
+    call = await harness.receive_call([connect(uri)])
+    await harness.step(1)
+    await call.hang_up()
+    await harness.step(5)
+    leg = await harness.called_leg()
+    assert harness.statuses(leg.uuid) == ["started", "cancelled", "completed"]
+    assert far_end.connections == 0
+
+
 async def test_a_lost_connection_is_disconnected_without_a_close_frame(
     harness: SimulatorHarness, bot: tuple[TimedBot, str]
 ) -> None:
@@ -163,8 +177,8 @@ async def test_jitter_delays_messages_and_keeps_their_order_and_number(
     frames = far_end.frames()
     late = [at - FRAME * number for number, (at, _) in enumerate(frames, 1)]
     assert len({at for at, _ in frames}) < 0.5 * len(frames)  # in bursts
-    assert min(late) == pytest.approx(min(late, key=abs), abs=FRAME)
-    assert max(late) - min(late) <= 0.2
+    assert 0.1 < max(late) <= 0.2 + FRAME
+    assert min(late) > -0.001
     digits = [data for _, data in far_end.received if isinstance(data, str) and "digit" in data]
     assert [text.partition('"digit": "')[2][0] for text in digits] == list("123456789")
     assert len(frames) == pytest.approx(500, abs=12)
@@ -191,9 +205,10 @@ async def test_a_stall_holds_both_directions_and_then_releases_everything(
     await harness.step(3)
     times = [at for at, _ in far_end.frames()]
     begin = times[0] - FRAME
-    assert not [at for at in times if begin + 1 <= at < begin + 2]
-    assert len([at for at in times if at <= begin + 1.99]) == pytest.approx(50, abs=1)
-    assert len([at for at in times if begin + 2 <= at <= begin + 2.03]) >= 50
+    before = [at for at in times if at < begin + 1.01]
+    assert not [at for at in times if begin + 1.01 < at < begin + 1.99]
+    assert len(before) == pytest.approx(50, abs=1)
+    assert len([at for at in times if begin + 1.99 < at < begin + 2.03]) >= 50
     assert len(times) == pytest.approx(150, abs=2)
 
 
@@ -217,9 +232,8 @@ async def test_a_probability_is_that_of_a_connection(
     far_end, uri = bot
     await harness.faults(seed=1, ws_refuse={"probability": 0.5})
     for _ in range(20):
-        call = await harness.receive_call([connect(uri)])
-        await harness.step(0.1)
-        await call.hang_up()
+        await harness.receive_call([connect(uri)])
+        await harness.step(0.5)
     assert 3 < far_end.connections < 17
     view = (await harness.control("GET", "/faults")).json
     assert view["on"]["ws_refuse"]["struck"] == 20 - far_end.connections
