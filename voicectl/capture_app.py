@@ -82,7 +82,7 @@ class CaptureApp:
     def __call__(self, request: ReceivedRequest) -> ListenerResponse:
         """Store a webhook and return the response."""
         at = self._now()
-        fields = _fields(request)
+        fields = webhook_fields(request)
         name = request.path.rpartition("/")[2]
         with self._lock:
             response = self._response(name, fields)
@@ -229,7 +229,8 @@ def _redacted(name: str, value: Any) -> Any:
     return value
 
 
-def _fields(request: ReceivedRequest) -> dict[str, Any]:
+def webhook_fields(request: ReceivedRequest) -> dict[str, Any]:
+    """Return the fields of a webhook; empty if its body is not a JSON object."""
     if request.method == "GET":
         return {name: _decoded(value) for name, value in parse_qsl(request.query)}
     try:

@@ -12,14 +12,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicectl.errors import VoicectlError
+from voicectl.websocket_server import ServerSocket
 from voicekit.signature import SignatureError, SignedParts, verified_claims
 from voicekit.webhook import MAX_BODY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Protocol
 
     from voicekit.signature import SigningSecrets
+
+    class SocketApp(Protocol):
+        """Accepts WebSocket connections, whose handshakes may be unsigned, by their path."""
+
+        def accepts(self, path: str) -> bool: ...
+
+        def connect(self, path: str, headers: Mapping[str, str], socket: ServerSocket) -> None: ...
+
 
 _MAX_AGE = 300  # seconds, as SIGNATURE_MAX_AGE in template.yaml
 _MAX_CONNECTIONS = 32
@@ -56,6 +65,7 @@ def listening(
     respond: Callable[[ReceivedRequest], ListenerResponse],
     now: Callable[[], float],
     on_rejected: Callable[[str], None],
+    sockets: SocketApp | None = None,
 ) -> Iterator[int]:
     """Run the server while the context lasts, and yield its port.
 
@@ -74,13 +84,15 @@ def listening(
         The clock, in seconds since 1970.
     on_rejected
         Called with the reason, which contains nothing of the request.
+    sockets
+        Called for WebSocket connections to paths that it accepts, each in its own thread.
 
     Raises
     ------
     VoicectlError
         If the port is in use.
     """
-    handler = _handler(secrets, respond, now, on_rejected)
+    handler = _handler(secrets, respond, now, on_rejected, sockets)
     try:
         server = _ListenerServer(("127.0.0.1", port), handler)
     except OSError as error:
@@ -179,6 +191,7 @@ def _handler(
     respond: Callable[[ReceivedRequest], ListenerResponse],
     now: Callable[[], float],
     on_rejected: Callable[[str], None],
+    sockets: SocketApp | None,
 ) -> type[BaseHTTPRequestHandler]:
     class WebhookRequestHandler(BaseHTTPRequestHandler):
         server: _ListenerServer
@@ -204,7 +217,16 @@ def _handler(
             self.end_headers()
             self.wfile.write(response.body)
 
-        do_GET = do_POST
+        def do_GET(self) -> None:
+            path, key = self.path.partition("?")[0], self.headers.get("Sec-WebSocket-Key")
+            if sockets is None or key is None or not sockets.accepts(path):
+                self.do_POST()
+                return
+            self.server.set_verified(self.connection)
+            self.close_connection = True
+            self.connection.settimeout(_REQUEST_TIMEOUT)
+            headers = {name.title(): value for name, value in self.headers.items()}
+            sockets.connect(path, headers, ServerSocket(self.connection, key))
 
         def _response(self) -> ListenerResponse:
             path, _, query = self.path.partition("?")

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import TYPE_CHECKING
 
 import click
-import jwt
 
-from voicectl import application as applications
-from voicectl import stack_secrets
+from voicectl.application_token import application_token
 from voicectl.cli import command
-from voicectl.errors import NotConfiguredError
-from voicectl.key_pair import private_key_of
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -36,23 +31,8 @@ if TYPE_CHECKING:
 )
 def token(options: SimpleNamespace, context: Context) -> int:
     """Sign the token with the private key of the settings, else with the stack's."""
-    private_key = context.settings.private_key
-    if private_key is None:
-        stack = context.stack
-        private_key = stack_secrets.read(stack, stack.application_secret).get("private_key")
-    if not private_key:
-        raise NotConfiguredError(
-            "neither your settings nor the stack have a private key. Run `up` first."
-        )
-    issued = int(context.now())
-    claims: dict[str, str | int] = {
-        "application_id": applications.needed_id(context),
-        "iat": issued,
-        "exp": issued + options.lifetime,
-        "jti": str(uuid.uuid4()),
-    }
-    encoded = jwt.encode(claims, private_key_of(private_key), algorithm="RS256")
-    expires = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(issued + options.lifetime))
+    encoded, claims = application_token(context, options.lifetime)
+    expires = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(int(claims["exp"])))
     context.output.table(("claim", "value"), [*claims.items(), ("expires", expires)])
     context.output.line("")
     context.output.line(encoded)
