@@ -30,18 +30,24 @@ help: ## list all commands
 
 install: $(VENV)/.installed ## install the development tools into .venv
 
-$(VENV)/.installed: pyproject.toml constraints.txt simulator/pyproject.toml
+# What `make demo`, `make up` and the tests of flows need, for a short first start.
+$(VENV)/.runnable: pyproject.toml constraints.txt simulator/pyproject.toml
 	@test -n "$(PYTHON)" || { echo "error: no Python on the PATH; install Python 3.11 or later" >&2; exit 1; }
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	@echo "installing the development tools into $(VENV) (about a minute, once)"
+	@echo "installing the local platform into $(VENV) (a minute, once)"
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install --group dev --editable . --editable ./simulator --constraint constraints.txt
+	@$(PIP) install --group flows --editable . --editable ./simulator --constraint constraints.txt
 	@touch $@
 
-demo: install ## run Vonage's Voice code snippets as simulated calls
+$(VENV)/.installed: $(VENV)/.runnable
+	@echo "installing the development tools into $(VENV) (half a minute, once)"
+	@$(PIP) install --group dev --constraint constraints.txt
+	@touch $@
+
+demo: $(VENV)/.runnable ## run Vonage's Voice code snippets as simulated calls
 	@$(RUN) -m local.demo
 
-up: install ## start the local stack and the web console; OPTIONS=--open opens it; Ctrl-C stops it
+up: $(VENV)/.runnable ## start the local stack and the web console; OPTIONS=--open opens it; Ctrl-C stops it
 	@$(RUN) -m local $(OPTIONS)
 
 $(SDK)/.installed: tests/sdk/package.json
@@ -103,7 +109,7 @@ test-voicectl: install ## test the CLI against the local platform
 	$(RUN) -m pytest -n auto tests/voicectl
 
 test-docs: install ## test every command, link, and code block in the documentation
-	$(RUN) -m pytest tests/docs
+	$(RUN) -m pytest -n auto tests/docs
 
 test-page: ## test what the web console's page computes (Node.js)
 	@command -v node >/dev/null || { echo "error: no node on the PATH; install Node.js 20 or later" >&2; exit 1; }

@@ -172,6 +172,7 @@ async def _start(options: SamOptions, parts: contextlib.AsyncExitStack) -> None:
     sam = await parts.enter_async_context(_start_api(path, options.api_port))
     file.write({"api_url": api_url, "aws_url": moto.url, **describe(keys, template, stack)})
     say(welcome({"API": api_url, "AWS": moto.url}, stack, file.path))
+    say("ready; Ctrl-C stops it")
     raise SamError(f"sam local start-api exited unexpectedly with status {await sam.wait()}")
 
 

@@ -63,7 +63,7 @@ class UserSettings:
         if value is None:
             variable = _VARIABLES[name]
             raise (VoicectlError if self.local else NotConfiguredError)(
-                f"{variable} is not set. It is: {WHERE[variable]}. Set it in .env or in the"
+                f"{variable} is not set. Its value: {WHERE[variable]}. Set it in .env or in the"
                 " environment."
             )
         return value

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
-_LIMIT = 120  # seconds before an operation counts as hung
+_LIMIT = 180  # seconds before an operation counts as hung
 
 
 def routes() -> dict[str, str]:

@@ -143,7 +143,7 @@ def test_tools_are_installed_into_their_environment_whatever_pip_and_pyenv_are_s
     shutil.copy(ROOT / "simulator" / "pyproject.toml", source / "simulator")
     calls = recorded.make(source, f"{folder}/.installed")
     installs = [environment for words, environment in calls if "pip" in words]
-    assert len(installs) == 2
+    assert len(installs) >= 2
     for environment in installs:
         assert environment["PIP_USER"] == "0"
         assert environment["PIP_PREFIX"] == environment["PIP_TARGET"] == ""

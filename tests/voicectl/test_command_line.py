@@ -66,6 +66,8 @@ def test_every_help_describes_all_parameters_and_has_examples(words: tuple[str, 
     for one in command.own:
         assert isinstance(one, click.Option | click.Argument)
         assert one.help and one.help.split()[0] in shown.output
+        # Without a metavar, click makes one of the name of a function that reads the value.
+        assert not one.make_metavar(click.Context(command)).startswith("_")
     assert all(one.opts[0] in shown.output for one in COMMON_OPTIONS)
 
 

@@ -24,7 +24,7 @@ DOCTOR = """\
 fail  stack: no stack is named: samconfig.toml in this folder has no stack_name. Run the command \
 in your checkout, or name the stack with --stack. Without any account, run `make up` in a \
 checkout, and pass --local.
-fail  credentials: VONAGE_API_KEY is not set. It is: API key, on the first page of the \
+fail  credentials: VONAGE_API_KEY is not set. Its value: API key, on the first page of the \
 dashboard: https://dashboard.nexmo.com. Set it in .env or in the environment. Without any \
 account, run `make up` in a checkout, and pass --local.
 """

@@ -63,7 +63,10 @@ def _key(text: str) -> str:
 @ncco_option
 @click.option("--answer-url", metavar="URL", help="run the NCCO from this URL")
 @click.option(
-    "--key", type=_key, help="use the Idempotency-Key of an earlier attempt (default: a new key)"
+    "--key",
+    type=_key,
+    metavar="KEY",
+    help="use the Idempotency-Key of an earlier attempt (default: a new key)",
 )
 @click.option(
     "--ringing-timer",
