@@ -162,7 +162,7 @@ $(SCAN_VENV)/.installed: pyproject.toml constraints-scan.txt
 scan: install $(SCAN_VENV)/.installed ## run checkov, bandit, pip-audit, and the secret scan, and test them
 	@$(RUN) -m tests.template.golden --of-production > $(SCAN_VENV)/template.json
 	$(SCAN) checkov $(SCAN_VENV)/template.json
-	$(SCAN) bandit functions simulator/vonage_simulator local voicectl docs/recipes
+	$(SCAN) bandit functions simulator/vonage_simulator local voicectl examples docs/recipes
 	$(SCAN) audit constraints.txt
 	$(SCAN) policy docs/examples/deployer_policy.json
 	@echo "$(SCAN) secrets (every file)"

@@ -79,6 +79,14 @@ def _parser() -> argparse.ArgumentParser:
         help="speed of the simulator's clock (default: %(default)s)",
     )
     parser.add_argument("--calibration", type=Path, help="file written by `voicectl capture`")
+    agent = parser.add_mutually_exclusive_group()
+    agent.add_argument(
+        "--agent",
+        metavar="URL",
+        help="agent of the flow `agent`, such as ws://127.0.0.1:9000/ws (default: the parameter"
+        " Agent, or examples/bot if that is empty)",
+    )
+    agent.add_argument("--no-agent", action="store_true", help="start without an agent")
     parser.add_argument("--region", default="eu-west-1", help="AWS region (default: %(default)s)")
     parser.add_argument(
         "--root", type=Path, default=Path(), help="folder of template.yaml (default: this folder)"
@@ -100,6 +108,11 @@ def _port(text: str) -> int:
 
 
 def _options(arguments: argparse.Namespace, deployed: dict[str, str]) -> PlatformOptions:
+    parameters = deployed | dict(arguments.parameter)
+    if arguments.agent is not None:
+        parameters["Agent"] = arguments.agent
+    elif arguments.no_agent:
+        parameters.pop("Agent", None)
     return PlatformOptions(
         api_port=arguments.api_port,
         aws_port=arguments.aws_port,
@@ -108,7 +121,8 @@ def _options(arguments: argparse.Namespace, deployed: dict[str, str]) -> Platfor
         speed=arguments.speed,
         calibration=arguments.calibration,
         region=arguments.region,
-        parameters=deployed | dict(arguments.parameter),
+        parameters=parameters,
+        example_agent=not arguments.no_agent,
         say=say,
     )
 
@@ -134,6 +148,8 @@ async def _run(root: Path, options: PlatformOptions, *, open_browser: bool) -> N
                 "Vonage": platform.vonage.http_url,
             }
             say(welcome(addresses, platform.stack, platform.file.path))
+            if agent := platform.template.parameters.get("Agent"):
+                say(f"{'agent':11} {agent} answers calls to the flow agent")
             if options.phone_ports[0] not in (0, platform.phone.port):
                 say(f"port {options.phone_ports[0]} is in use")
             say(f"web console {platform.phone.url} is ready; Ctrl-C stops it")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 import aiohttp
 from botocore.exceptions import BotoCoreError
 
+from local.agent_bot import AgentBot
 from local.aws import credentials, layers, sigv4
 from local.aws import template as templates
 from local.aws.api_gateway import ApiGateway
@@ -91,8 +92,10 @@ class PlatformOptions:
         The number of invocations of one function that run at the same time.
     switchboard
         A switchboard document to store at the start. The simulated account gets its ``lines``.
+    example_agent
+        Whether to start examples/bot if the template's parameter Agent is empty.
     say
-        Called with a line of text before slow steps.
+        Called with a line of text before slow steps, and if the example agent fails.
     """
 
     api_port: int = 0
@@ -109,6 +112,7 @@ class PlatformOptions:
     folder: Path | None = None
     concurrency: int = 4
     switchboard: str | None = None
+    example_agent: bool = False
     say: Callable[[str], None] = lambda line: None
 
 
@@ -307,6 +311,7 @@ class LocalPlatform:
         self._exit.push_async_callback(self._stop_moto)
         await self.moto.start()
         self.template = await asyncio.to_thread(self._read_template)
+        await self._start_example_agent()
         await self.moto.wait_until_ready()
         try:
             self.stack = await asyncio.to_thread(
@@ -314,6 +319,20 @@ class LocalPlatform:
             )
         except BotoCoreError as error:
             raise OSError(f"moto's server does not respond: {error}") from None
+
+    async def _start_example_agent(self) -> None:
+        """Start examples/bot, if it is wanted, and the template has no other agent."""
+        if not self.options.example_agent or self.template.parameters.get("Agent") != "":
+            return
+        bot = AgentBot(self.credentials, self.folder / "logs/agent-bot.log", self.options.say)
+        self._exit.push_async_callback(bot.stop)
+        try:
+            url = await bot.start()
+        except OSError as error:  # every other flow works without it
+            self.options.say(f"no example agent: {error}")
+            return
+        parameters = self.template.parameters | {"Agent": url}
+        self.template = dataclasses.replace(self.template, parameters=parameters)
 
     async def _stop_moto(self) -> None:
         """Stop moto, which ends the long polls that threads are waiting in."""

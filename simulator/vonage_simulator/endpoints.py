@@ -28,6 +28,7 @@ class Endpoint:
     kind: str
     address: str
     content_type: str = AUDIO_TYPES[1]
+    has_content_type: bool = True  # whether the endpoint named it
     headers: dict[str, Any] = field(default_factory=dict)
     standard_headers: dict[str, str] = field(default_factory=dict)
     authorization: dict[str, Any] = field(default_factory=dict)
@@ -153,6 +154,7 @@ def _websocket(fields: dict[str, Any]) -> Endpoint:
         "websocket",
         address,
         content_type=content_type or AUDIO_TYPES[1],
+        has_content_type=fields.get("content-type") is not None,
         headers=headers,
         authorization=authorization,
     )

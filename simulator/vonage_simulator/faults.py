@@ -40,7 +40,15 @@ FAULTS: dict[str, tuple[str, float | None]] = {
     "api_slow": ("the API waits `value` real seconds", 2.0),
     "api_drop_before": ("the API closes the connection without handling the request", None),
     "api_drop_after": ("the API handles the request and closes the connection", None),
+    "ws_refuse": ("the handshake of a WebSocket gets the status `value`", 503.0),
+    "ws_slow": ("the handshake of a WebSocket takes `value` seconds longer", 2.0),
+    "ws_close": ("a WebSocket's connection is lost after `value` seconds", 5.0),
+    "ws_loss": ("a frame to a WebSocket is silence, with probability `value`", 0.05),
+    "ws_jitter": ("a WebSocket's messages wait up to `value` milliseconds, in order", 100.0),
+    "ws_stall": ("a WebSocket has no messages for `value` seconds, then all of them", 2.0),
 }
+# Faults whose value is a probability.
+PROBABILITIES = frozenset({"ws_loss"})
 
 
 def random_source(seed: int | None, name: str) -> random.Random:
@@ -65,6 +73,7 @@ class Faults:
         self._seed = seed
         self._faults: dict[str, Fault] = {}
         self._sources: dict[str, random.Random] = {}
+        self._connections = random_source(seed, "connections")
 
     def replace(self, settings: dict[str, Any]) -> None:
         """Turn on exactly these faults.
@@ -89,6 +98,7 @@ class Faults:
         self._seed = seed
         self._faults = faults
         self._sources = {name: random_source(seed, name) for name in faults}
+        self._connections = random_source(seed, "connections")
 
     def is_triggered(self, name: str, names: list[str]) -> bool:
         """Return whether this fault is injected now; count it, and add its name to `names`.
@@ -103,6 +113,10 @@ class Faults:
         fault.struck += 1
         names.append(name)
         return True
+
+    def connection_source(self) -> random.Random:
+        """Return a random source for one more WebSocket connection."""
+        return random.Random(self._connections.getrandbits(64))  # noqa: S311 no secrets
 
     def value(self, name: str) -> float:
         """Return the value that a fault was set to, or its default."""
@@ -141,6 +155,8 @@ def _fault(name: str, setting: Any) -> Fault:
         raise ValueError(f"{name}: probability must be a number from 0 to 1")
     if value is not None and (not _is_number(value) or not 0 <= value <= 1e9):
         raise ValueError(f"{name}: value must be a number from 0 to 1e9")
+    if value is not None and name in PROBABILITIES and value > 1:
+        raise ValueError(f"{name}: value must be a number from 0 to 1")
     if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 0):
         raise ValueError(f"{name}: times must be an integer from 0")
     return Fault(float(probability), None if value is None else float(value), times)

@@ -40,7 +40,7 @@ NOT_SIGNED = "the application refused the webhook, which was sent without a sign
 
 _URL_SECRETS = re.compile(r"(?P<begin>\w+://)(?:[^\s/?#@]*@)?(?P<path>[^\s?#]*)[?#]?\S*")
 _TOKEN = re.compile(r"\b[\w-]{10,}\.[\w-]{10,}\.[\w-]*")
-_COLORS = {"webhook": "36", "api": "34", "error": "31"}
+_COLORS = {"webhook": "36", "api": "34", "error": "31", "warning": "33", "websocket": "35"}
 _RED, _DIM = "31", "2"
 
 Fields = dict[str, Any]
@@ -52,7 +52,7 @@ def fields_of(entry: Fields) -> Fields | None:
     The fields have no bodies, headers, queries or tokens. `reason` says why something failed; it
     is null if nothing did.
     """
-    read = {"webhook": _webhook, "api": _api, "error": _error}.get(entry["kind"])
+    read = _READERS.get(entry["kind"])
     if read is None:
         return None
     at = datetime.fromtimestamp(entry["at"], UTC).isoformat(timespec="milliseconds")
@@ -92,7 +92,29 @@ def _api(entry: Fields) -> Fields:
 
 
 def _error(entry: Fields) -> Fields:
-    return {"reason": " ".join(filter(None, (entry["reason"], entry.get("detail"))))}
+    words = (entry["reason"], entry.get("detail"), _faults(entry))
+    return {"reason": " ".join(filter(None, words))}
+
+
+def _websocket(entry: Fields) -> Fields:
+    names = ("state", "by", "code", "received", "sent", "dropped")
+    return {
+        **{name: entry[name] for name in names if name in entry},
+        "reason": _faults(entry),
+    }
+
+
+def _faults(entry: Fields) -> str | None:
+    return ", ".join(f"fault {name}" for name in entry.get("faults", ())) or None
+
+
+_READERS = {
+    "webhook": _webhook,
+    "api": _api,
+    "error": _error,
+    "warning": _error,
+    "websocket": _websocket,
+}
 
 
 def _clean(text: str) -> str:
@@ -112,7 +134,9 @@ def text_line(fields: Fields, colored: bool) -> str:
     time = datetime.fromisoformat(fields["time"]).astimezone().strftime("%H:%M:%S")
     words = [paint(time, _DIM), paint(f"{kind:<7}", _COLORS[kind])]
     words.append(paint((fields["uuid"] or "")[:8].ljust(8), _DIM))
-    if kind != "error":
+    if kind == "websocket":
+        words += [_socket_text(fields)]
+    elif kind in ("webhook", "api"):
         words += [fields["webhook"]] if kind == "webhook" else []
         words += [fields["method"], fields["url"] if kind == "webhook" else fields["path"]]
         status = fields["status"] or "failed"
@@ -123,6 +147,15 @@ def text_line(fields: Fields, colored: bool) -> str:
     if reason:
         words.append(paint(reason, _RED))
     return " ".join(words) + "\n"
+
+
+def _socket_text(fields: Fields) -> str:
+    if fields["state"] == "connected":
+        return "connected"
+    return (
+        f"closed by the {fields['by']}, code {fields['code']}; frames: {fields['received']} "
+        f"received, {fields['dropped']} dropped, {fields['sent']} sent"
+    )
 
 
 def json_line(fields: Fields) -> str:

@@ -107,6 +107,15 @@ class SimulatorSettings:
         Folder for recordings and other temporary files; None is the system's.
     public_scheme
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
+    websocket_connect_seconds
+        Real seconds that a handshake may take. A server that takes longer is an endpoint with
+        `websocket_hanging_status`; one that refuses is `failed`.
+    websocket_close
+        Close code of a WebSocket whose leg is hung up; None closes it without a close frame, which
+        its server sees as 1006.
+    websocket_muted
+        What a WebSocket receives while its leg hears nobody (earmuffed, or all others muted):
+        frames of silence, or none after the message `websocket:media:update`.
     public_host
         Host name in region_url and recording_url, such as `api.nexmo.com`. The simulator also
         accepts requests for it, and its certificate has it. Clients must resolve it to 127.0.0.1.
@@ -186,3 +195,7 @@ class SimulatorSettings:
     websocket_signed_by_default: bool = False
     websocket_exact_frames: bool = True
     websocket_connect_blocks: bool = True
+    websocket_connect_seconds: float = 3.0
+    websocket_hanging_status: Literal["unanswered", "failed"] = "unanswered"
+    websocket_close: int | None = 1000
+    websocket_muted: Literal["silence", "none"] = "silence"

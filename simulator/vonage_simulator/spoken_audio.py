@@ -4,6 +4,7 @@ Nothing recognizes it: only what is said as a text has a transcript.
 """
 
 from array import array
+from functools import partial
 
 from .audio import RATE
 from .incoming_audio import IncomingAudio
@@ -14,6 +15,8 @@ from .websocket_measures import is_loud
 
 FRAME_SAMPLES = RATE // 50
 FRAME_SECONDS = 0.02
+# Audio that is added at its own time would be late whenever this process is.
+LEAD_SECONDS = 0.1
 
 
 def loud_part(pcm: bytes) -> tuple[int, int] | None:
@@ -31,25 +34,27 @@ def speak_audio(state: SimulatorState, leg: Leg, pcm: bytes) -> float:
 
 
 async def _speak(state: SimulatorState, leg: Leg, pcm: bytes, begin: float) -> None:
-    """Say each frame when it begins, so that a WebSocket leg gets it with its next frame."""
+    """Add each frame a little before it begins: a WebSocket leg sends it with its next frame."""
     clock = state.clock
     incoming_audio = IncomingAudio(leg, leg.tone)
     first, last = loud_part(pcm) or (-1, -1)
     for number, frame in enumerate(_frames(pcm)):
         at = begin + number * FRAME_SECONDS
-        if at > clock.now():
-            await clock.sleep_until(at)
+        end = at + len(frame) / RATE
+        if (due := max(begin, at - LEAD_SECONDS)) > clock.now():
+            await clock.sleep_until(due)
         if leg.is_over:
             return
+        incoming_audio.add_audio(frame.tobytes(), at, end)
         if number == first:
-            _start_voice(state, leg, at)
-        incoming_audio.add_audio(frame.tobytes(), at, at + len(frame) / RATE)
+            clock.call_at(at, partial(_start_voice, state, leg, at))
         if number == last:
-            end = at + len(frame) / RATE
-            clock.call_at(end, lambda ended=end: _end_voice(state, leg, ended))  # type: ignore[misc]
+            clock.call_at(end, partial(_end_voice, state, leg, end))
 
 
 def _start_voice(state: SimulatorState, leg: Leg, at: float) -> None:
+    if leg.is_over:
+        return
     leg.has_voice = True
     _report(state, leg, "started")
     interrupt_prompt(leg)

@@ -24,7 +24,8 @@ MAX_SPANS = 1000
 
 def is_loud(samples: array[int]) -> bool:
     """Return whether 16-bit samples are as loud as a voice."""
-    return sum(map(mul, samples, samples)) >= LOUDNESS**2 * max(1, len(samples))
+    energy: int = sum(map(mul, samples, samples))
+    return energy >= LOUDNESS**2 * max(1, len(samples))
 
 
 @dataclass
@@ -156,11 +157,9 @@ class WebSocketMeasures:
         ]
 
     def _turn(self, began: float, ended: float, until: float, now: float) -> AgentTurn:
-        interrupted = next((one for one in self.audible if one.begin < began < one.end), None)
-        silent_at = None if interrupted is None else interrupted.end
-        is_silent = silent_at is not None and (
-            not self.is_audible(now) or interrupted is not self.audible[-1]
-        )
+        last = self._interrupted(began, ended)
+        silent_at = None if last is None else last.end
+        is_silent = last is not None and (last is not self.audible[-1] or not self.is_audible(now))
         response = next((one.begin for one in self.audible if ended <= one.begin < until), None)
         cleared = next((at for at in self.clears if began <= at < until), None)
         return AgentTurn(
@@ -171,6 +170,20 @@ class WebSocketMeasures:
             _seconds(began, silent_at if is_silent else None),
             0.0 if silent_at is None else round(min(silent_at, ended) - began, 3),
         )
+
+    def _interrupted(self, began: float, ended: float) -> AudibleSpan | None:
+        """Return the last span that an utterance interrupts; None if it interrupts none.
+
+        What goes on after a pause, while the caller speaks, was not silenced before; but what
+        follows a `clear` is something else.
+        """
+        last: AudibleSpan | None = None
+        for one in self.audible:
+            if last is None:
+                last = one if one.begin < began < one.end else None
+            elif one.begin < ended and not any(last.end <= at <= one.begin for at in self.clears):
+                last = one
+        return last
 
 
 def _seconds(begin: float, end: float | None) -> float | None:

@@ -73,6 +73,7 @@ TABLE = [
     CommandRule(r"make up", "started", "ready; Ctrl-C"),
     CommandRule(r"\.venv/bin/python -m local( [-A-Z].*)?", "started", "ready; Ctrl-C"),
     CommandRule(r"\.venv/bin/python -m vonage_simulator .*", "started", "signature secret"),
+    CommandRule(r"\.venv/bin/python -m examples\.bot .*", "started", "listening on"),
     # These run unchanged
     CommandRule(
         r"\.venv/bin/python -m local\.(sign|event|explore)\b(?! appointment)[^|]*", "run", ""
@@ -93,6 +94,9 @@ TABLE = [
     CommandRule(rf"(\.venv/bin/)?{_VOICECTL}new flow \w+.*", "run", "created"),
     CommandRule(_VOICECTL + "events tail.*", "parsed", "runs until Ctrl-C"),
     # These need an account, or another program
+    CommandRule(
+        "vonage-agent-bench .*", "parsed", "needs an agent; tests/simulator/test_agent_bench.py"
+    ),
     CommandRule(_VOICECTL + "(restore|rotate|tunnel|capture).*", "parsed", _VONAGE),
     CommandRule("(sam build && )?sam (build|deploy|delete|sync|validate).*", "parsed", _AWS),
     CommandRule(
@@ -104,6 +108,7 @@ TABLE = [
     ),
     CommandRule(r"aws .*", "parsed", _AWS),
     CommandRule(r"jq .*aws .*", "parsed", _AWS),
+    CommandRule(r"docker build .*", "parsed", "needs Docker and a registry"),
     CommandRule(
         r"\.venv/bin/python -m tests\.bench.*", "parsed", "takes minutes; make bench runs it"
     ),
@@ -241,6 +246,14 @@ async def test_commands_that_cannot_run_here_have_valid_arguments(
                 _check_sam(words[1:])
             elif words[0] == "jq":
                 assert {word for word in words if word[0] == "-"} <= {"-n", "--arg", "--rawfile"}
+            elif words[0] == "vonage-agent-bench":
+                module = "vonage_simulator.agent_bench"
+                await _check_with_its_parser(
+                    checkout, [".venv/bin/python", "-m", module, *words[1:]]
+                )
+            elif words[0] == "docker":
+                assert (ROOT / words[-1] / "Dockerfile").exists()
+                assert set(words[2:-1:2]) <= {"--platform", "--tag"}
             elif words[0] == "voicectl":
                 assert parsed_command(words[1:]) is not None
             elif words[2] == "local.event":

@@ -105,7 +105,8 @@ def test_a_failure_shows_the_call_as_in_the_page(checkout: Path, saved_files: li
 
 def test_the_tests_pass_with_flows_of_your_own(checkout: Path, saved_files: list[Path]) -> None:
     save(checkout, saved_files, STEPS / "3" / "appointment.py", "functions/flows")
-    for test in (STEPS / "4" / "test_appointment.py", EXAMPLES / "test_missed_call.py"):
+    examples = [EXAMPLES / f"test_{name}.py" for name in ("missed_call", "agent_measures")]
+    for test in (STEPS / "4" / "test_appointment.py", *examples):
         save(checkout, saved_files, test, "tests/flows")
     for recipe in recipes(checkout):
         # A recipe keeps its name, and an included flow gets another.

@@ -90,6 +90,17 @@ def test_the_simulator_imports_nothing_of_this_repository() -> None:
     assert not {edge for edge in imports() if edge[0] == "simulator"}
 
 
+def test_an_example_imports_only_itself_and_the_packages_that_its_dockerfile_installs() -> None:
+    folder = ROOT / "examples/bot"
+    installed = {"aiohttp", "jwt"}
+    for path in sorted(folder.rglob("*.py")):
+        roots = {name.partition(".")[0] for name in imported_names(path)}
+        assert roots <= sys.stdlib_module_names | installed, path
+    pinned = set(re.findall(r"\S+==\S+", (folder / "Dockerfile").read_text()))
+    assert {one.partition("==")[0] for one in pinned} == {"aiohttp", "pyjwt"}
+    assert pinned <= set((ROOT / "constraints.txt").read_text().lower().splitlines())
+
+
 @pytest.mark.parametrize("name", sorted({name.split(".")[0] for name in product_modules()}))
 def test_no_package_has_the_name_of_a_standard_module(name: str) -> None:
     assert name not in sys.stdlib_module_names

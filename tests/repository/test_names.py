@@ -8,9 +8,10 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = "functions", "layers", "simulator", "local", "voicectl", "tests"
-# A simulated NCCO action and a flow's argument; a simulated NCCO action and the object it makes.
-TWO_MEANINGS = {"Input", "Conversation"}
+FOLDERS = "functions", "layers", "simulator", "local", "voicectl", "examples", "tests"
+# A simulated NCCO action and a flow's argument; a simulated NCCO action and the object it makes;
+# the mails of the local platform, and audio for Vonage in an example that people copy.
+TWO_MEANINGS = {"Input", "Conversation", "Outbox"}
 
 
 def python_files() -> list[Path]:

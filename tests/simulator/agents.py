@@ -53,6 +53,7 @@ class CountingAgent:
     def __init__(self, change: str = "") -> None:
         self.change = change
         self.texts: list[dict[str, Any]] = []
+        self.heard: list[bool] = []  # whether each frame was loud
         self.sockets: list[web.WebSocketResponse] = []
         self.headers: dict[str, str] = {}
 
@@ -82,6 +83,7 @@ class CountingAgent:
             elif message.type is aiohttp.WSMsgType.BINARY:
                 heard += 1
                 is_loud = max(array("h", message.data)) > 1000
+                self.heard.append(is_loud)
                 loud, quiet = (loud + 1, 0) if is_loud else (0, quiet + 1)
                 has_voice = has_voice or loud >= 6
                 if loud == 6 and heard < speaking_until and self.change != "talks over":

@@ -11,6 +11,7 @@ from tests.simulator.agents import CountingAgent, serving, silence, tone, wav
 from tests.simulator.harness import NUMBER, HarnessCall, SimulatorHarness
 from vonage_simulator.websocket_measures import (
     AgentTurn,
+    AudibleSpan,
     WebSocketMeasures,
     utterances_of,
 )
@@ -202,6 +203,34 @@ def test_the_most_frames_of_any_second_are_counted() -> None:
 
 def samples(level: int) -> Any:
     return array("h", [level] * 320)
+
+
+def heard(*spans: tuple[float, float], clears: tuple[float, ...] = ()) -> WebSocketMeasures:
+    """Return measures of an agent that was audible at these times."""
+    measures = WebSocketMeasures()
+    measures.audible.extend(AudibleSpan(*span) for span in spans)
+    measures.clears.extend(clears)
+    return measures
+
+
+def test_an_agent_that_pauses_while_the_caller_speaks_and_goes_on_is_not_silent_before() -> None:
+    measures = heard((0, 2), (2.5, 4), (6, 7))
+    assert measures.turns([(1.0, 3.0)], now=8) == [AgentTurn(1.0, 3.0, 3.0, None, 3.0, 2.0)]
+
+
+def test_what_an_agent_says_after_it_cleared_is_a_response_not_the_interrupted_speech() -> None:
+    measures = heard((0, 2), (2.5, 4), clears=(2.0,))
+    assert measures.turns([(1.0, 2.4)], now=8) == [AgentTurn(1.0, 2.4, 0.1, 1.0, 1.0, 1.0)]
+
+
+def test_an_agent_that_is_still_audible_was_not_silenced() -> None:
+    (turn,) = heard((0, 2)).turns([(1.0, 1.5)], now=2.1)
+    assert (turn.silenced, turn.talked_over) == (None, 0.5)
+
+
+def test_a_response_belongs_to_the_latest_utterance() -> None:
+    turns = heard((5, 6)).turns([(3.0, 4.0), (1.0, 2.0)], now=8)
+    assert [turn.response for turn in turns] == [None, 1.0]
 
 
 # Speaking a WAV file

@@ -9,6 +9,7 @@ import aiohttp
 import jwt
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.simulator.conftest import SIGNATURE_SECRET
 from tests.simulator.harness import HarnessCall, SimulatorHarness, talk
@@ -106,6 +107,30 @@ async def hung_up(harness: SimulatorHarness) -> None:
     await (await harness.receive_call(FOREVER)).put({"action": "hangup"})
 
 
+async def connected(harness: SimulatorHarness) -> None:
+    """Connect a WebSocket, and wait until the line has had time to break."""
+
+    async def serve(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for _ in socket:
+            pass
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server(shutdown_timeout=0.1)
+    endpoint = {
+        "type": "websocket",
+        "uri": f"ws://127.0.0.1:{server.port}/",
+        "content-type": "audio/l16;rate=16000",
+    }
+    await harness.receive_call([{"action": "connect", "endpoint": [endpoint]}])
+    await harness.step(8)
+    await server.close()
+
+
 # What triggers a fault, and the journal entry that it changes, if that is not the first webhook.
 ACTED: dict[str, tuple[Callable[[SimulatorHarness], Awaitable[Any]], str]] = {
     "late_end_time": (finished, "webhook completed"),
@@ -124,6 +149,12 @@ ACTED: dict[str, tuple[Callable[[SimulatorHarness], Awaitable[Any]], str]] = {
     "api_slow": (placed, "api POST"),
     "api_drop_before": (placed, "api POST"),
     "api_drop_after": (placed, "api POST"),
+    "ws_refuse": (connected, "error"),
+    "ws_slow": (connected, "websocket"),
+    "ws_close": (connected, "websocket"),
+    "ws_loss": (connected, "websocket"),
+    "ws_jitter": (connected, "websocket"),
+    "ws_stall": (connected, "websocket"),
 }
 REAL_SECONDS = {"slow_webhook": 0.05, "api_slow": 0.05, "record_late": 1}
 
@@ -362,6 +393,7 @@ async def test_faults_put_turns_all_others_off(harness: SimulatorHarness) -> Non
         {"unsigned": {"probability": 1, "when": "now"}},
         {"unsigned": {"times": -1}},
         {"stale_iat": {"value": -1}},
+        {"ws_loss": {"value": 1.1}},
         {"seed": "x"},
     ],
 )

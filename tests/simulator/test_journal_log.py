@@ -102,6 +102,34 @@ async def test_a_websocket_that_cannot_be_reached_has_a_line(harness: SimulatorH
     assert "hidden" not in line
 
 
+async def test_a_websocket_fault_is_in_its_line(harness: SimulatorHarness) -> None:
+    await harness.faults(ws_refuse={"value": 503})
+    endpoint = {"type": "websocket", "uri": "ws://127.0.0.1:1/"}
+    await harness.receive_call([{"action": "connect", "from": NUMBER, "endpoint": [endpoint]}])
+    assert "ws://127.0.0.1:1/: status 503 fault ws_refuse" in line_with(harness, "error")
+    assert "audio/l16;rate=16000 is assumed" in line_with(harness, "warning")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"state": "connected", "faults": ["ws_loss"]}, "connected fault ws_loss"),
+        (
+            {"state": "closed", "by": "platform", "code": 1000, "faults": []}
+            | {"received": 3, "dropped": 1, "sent": 500},
+            "closed by the platform, code 1000; frames: 3 received, 1 dropped, 500 sent",
+        ),
+    ],
+)
+def test_a_websocket_has_a_line_when_it_connects_and_closes(
+    fields: dict[str, Any], expected: str
+) -> None:
+    entry = {"kind": "websocket", "at": 0.0, "uuid": "abcdefgh-1"} | fields
+    read = fields_of(entry)
+    assert read is not None
+    assert text_line(read, colored=False).endswith(f"abcdefgh {expected}\n")
+
+
 async def test_an_api_request_has_a_line(harness: SimulatorHarness) -> None:
     await harness.place_call([talk("hello")])
     assert "api" in line_with(harness, "POST /v1/calls -> 201")

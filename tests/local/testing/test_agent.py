@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,11 +10,10 @@ import pytest
 from tests.simulator.agents import silence, tone, wav
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from local.testing import Phone, PhoneCall
 
-# Rings, answers, and greets.
+ROOT = Path(__file__).parents[3]
+pytest_plugins = ["pytester"]
 PERSON = "Reception"
 
 
@@ -83,17 +83,6 @@ def test_ten_calls_have_the_same_times(phone: Phone, voice: Path) -> None:
     assert len(results) == 1
 
 
-@pytest.mark.parametrize("behavior", ["refuses", "hangs", "closes", "dies", "sends_wrong_frames"])
-def test_without_the_agent_a_person_answers(phone: Phone, behavior: str) -> None:
-    getattr(phone.agent(), behavior)()
-    phone.callee().answers(says=PERSON)
-    call = phone.call("agent")
-    assert call.heard("One moment", "putting you through", PERSON)
-    assert call.status == "answered"
-    call.other.hang_up()
-    assert call.is_over
-
-
 @pytest.mark.parametrize("behavior", ["closes", "dies"])
 def test_an_agent_that_leaves_later_is_followed_by_a_person(phone: Phone, behavior: str) -> None:
     getattr(phone.agent(), behavior)(after=10)
@@ -101,13 +90,6 @@ def test_an_agent_that_leaves_later_is_followed_by_a_person(phone: Phone, behavi
     call = phone.call("agent").wait(9)
     assert call.not_heard("putting you through")
     assert call.wait(10).heard("(audio)", "putting you through", PERSON)
-
-
-def test_without_the_agent_and_without_a_person_a_message_is_recorded(phone: Phone) -> None:
-    phone.agent().refuses(503)
-    phone.callee().does_not_answer()
-    call = phone.call("agent").say("Please call me back").press("#")
-    assert call.heard("putting you through", "(beep)")
 
 
 def test_a_silent_agent_has_no_times_and_the_caller_can_leave(phone: Phone) -> None:
@@ -163,3 +145,57 @@ def test_a_file_that_is_missing_or_not_a_wav_file_is_an_error(phone: Phone, tmp_
         call.speak(text)
     with pytest.raises(ValueError, match=r"text.wav: not a WAV file"):
         phone.agent().says(text)
+
+
+# An agent of one's own
+
+CONFTEST = """
+    import subprocess, sys
+
+    import pytest
+
+    @pytest.fixture(scope="session")
+    def voice_agent():
+        command = [sys.executable, "-m", "examples.bot", "--port", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as bot:
+            yield bot.stdout.readline().removeprefix("listening on ").strip()
+            bot.terminate()
+    """
+OWN = """
+    import pytest
+
+    def test_the_agent_is_interrupted(phone):
+        results = []
+        for _ in range(10):
+            call = phone.call("agent").wait(3)
+            call.speak("VOICE").wait(1).speak("no, stop").wait(0)
+            assert call.agent.first_audio <= 0.1
+            turn = call.agent.turns[-1]
+            assert turn.cleared <= 0.30 and turn.talked_over <= 0.35
+            assert call.press("5").agent.keys == ["5"]
+            results.append(call.agent)
+            call.hang_up()
+        times = [[(one.response, one.silenced) for one in it.turns] for it in results]
+        assert times == times[:1] * 10
+        assert [it.audible for it in results] == [results[0].audible] * 10
+
+    def test_the_agent_hands_over(phone):
+        phone.callee().answers(says="Reception")
+        assert phone.call("agent").press("0").wait(10).heard("putting you through", "Reception")
+
+    def test_it_is_not_scripted(phone):
+        with pytest.raises(ValueError, match="the fixture voice_agent names the agent"):
+            phone.agent()
+    """
+
+
+def test_the_fixture_voice_agent_names_another_agent(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, voice: Path
+) -> None:
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(OWN.replace("VOICE", str(voice)))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.delenv("VONAGE_SIGNATURE_SECRET", raising=False)
+    plugins = ("-p", "local.testing.plugin", "-p", "no:randomly", "-p", "no:asyncio")
+    done = pytester.runpytest_subprocess(*plugins, "-W", "error", "-o", f"voice_root={ROOT}")
+    done.assert_outcomes(passed=3)

@@ -289,7 +289,7 @@ def test_good_tests_pass_and_each_failure_shows_the_call(
         "the flow raises failed at the webhook answer: RuntimeError",
         "flows/raises.py",
         "broken.py, line 2: '[' was never closed",
-        "there is no flow unheard_of; expected asks, broken,",
+        "there is no flow unheard_of; expected agent, asks, broken,",
         "it never was the caller's turn",
         "cannot press digits: the call is over",
         "can contain the digits 0-9",

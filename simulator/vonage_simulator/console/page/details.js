@@ -88,6 +88,8 @@ function Title({ item }) {
     recording: ["record", "recording"],
     change: ["sliders", row.text],
     error: ["error", "error"],
+    warning: ["warn", "warning"],
+    websocket: ["connect", "WebSocket"],
   };
   const [icon, name] = names[row.kind] ?? ["info", row.kind];
   return html`<span class="act"><${Icon} name=${icon} />${name}</span>`;

@@ -199,10 +199,12 @@ function What({ row, item }) {
     recording: ["record", "recording"],
     change: ["sliders", "API"],
     error: ["error", "error"],
+    warning: ["warn", "warning"],
+    websocket: ["connect", "WebSocket"],
   };
   const [icon, name] = kinds[row.kind] ?? ["info", row.kind];
   return html`<span class="act"><${Icon} name=${icon} />${name}</span
-    ><span class="note">${row.kind === "error" ? "" : clip(row.text, 160)}</span>`;
+    ><span class="note">${row.kind === "error" || row.kind === "warning" ? "" : clip(row.text, 160)}</span>`;
 }
 
 /** How long it took; the time of what still runs goes on. */

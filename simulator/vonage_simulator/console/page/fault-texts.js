@@ -84,6 +84,17 @@ export const GROUPS = [
     ],
   ],
   [
+    "WebSockets",
+    [
+      ["ws_refuse", "Connection is refused", "The handshake gets this status.", "status"],
+      ["ws_slow", "Slow to connect", "The handshake takes some seconds longer.", "seconds"],
+      ["ws_close", "Connection is lost", "It breaks some seconds after it began.", "seconds"],
+      ["ws_loss", "Frames are lost", "Some of the caller’s audio is silence.", "of the frames"],
+      ["ws_jitter", "Frames come in bursts", "Messages wait, then pass together.", "milliseconds"],
+      ["ws_stall", "Connection stalls", "Nothing passes for some seconds, then all.", "seconds"],
+    ],
+  ],
+  [
     "Vonage’s API",
     [
       ["api_429", "Too many requests", "The API answers 429."],

@@ -43,6 +43,8 @@ export function resultOf(row, exchange, source = undefined) {
   const played = row.kind === "action" && source ? PLAYED[sourceOf(source)] : undefined;
   if (played) return { tone: played[0], text: played[1], why: "", location: null };
   if (row.kind === "error") return { tone: "bad", text: "Error", why: row.text, location: null };
+  if (row.kind === "warning")
+    return { tone: "warn", text: "Warning", why: row.text, location: null };
   if (row.kind === "api" && row.entry.reason)
     return { tone: "warn", text: "Refused", why: "", location: null };
   return { tone: "", text: textOf(row), why: "", location: null };

@@ -10,7 +10,8 @@ import { addressOf } from "./format.js";
  * @typedef {object} Row
  * @property {number} id The id of its first journal entry.
  * @property {number} revision Grows with each change.
- * @property {"status"|"hook"|"action"|"sound"|"say"|"key"|"recording"|"change"|"api"|"error"} kind
+ * @property {"status"|"hook"|"action"|"sound"|"say"|"key"|"recording"|"change"|"api"|"error"
+ *   |"warning"|"websocket"} kind
  * @property {string} leg The uuid of the leg.
  * @property {number} at Its start, in Unix seconds of the simulator's clock.
  * @property {number|null|undefined} end Null while it lasts, undefined without a duration.
@@ -34,6 +35,13 @@ export const OVER = new Set(
 const TOGETHER = 0.1; // seconds between the end of an action and that of its recording
 // The sound of these actions is part of the action's row.
 const OWN_SOUND = { talk: "talk", stream: "stream", connect: "ringing" };
+
+const reasonOf = ({ reason, detail }) => [reason, detail].filter(Boolean).join(" ");
+
+const socketText = ({ state, by, code, received, sent, dropped }) =>
+  state === "connected"
+    ? "connected"
+    : `closed by the ${by}, code ${code}; frames: ${received} received, ${dropped} dropped, ${sent} sent`;
 
 /** Creates an empty list of rows; `add` returns whether an entry changed any. */
 export function createRows() {
@@ -197,8 +205,9 @@ export function createRows() {
     transfer: (entry) =>
       begin(entry, { kind: "change", text: `transferred to ${entry.conversation_uuid}` }),
     modified: (entry) => begin(entry, { kind: "change", text: entry.action }),
-    error: (entry) =>
-      begin(entry, { kind: "error", text: [entry.reason, entry.detail].filter(Boolean).join(" ") }),
+    error: (entry) => begin(entry, { kind: "error", text: reasonOf(entry) }),
+    warning: (entry) => begin(entry, { kind: "warning", text: reasonOf(entry) }),
+    websocket: (entry) => begin(entry, { kind: "websocket", text: socketText(entry) }),
     call: ifFaulty(({ direction }) => ({ kind: "status", status: `${direction} call` })),
     api: ifFaulty(({ path }) => ({ kind: "api", text: path })),
   };

@@ -182,7 +182,8 @@ function Acts({ acts, store }) {
 }
 
 /** What a fault changed, as text. @param {any} entry */
-function targetOf({ webhook, method, path, direction }) {
+function targetOf({ kind, webhook, method, path, direction }) {
+  if (kind === "websocket" || kind === "error") return "WebSocket";
   if (webhook) return `${webhook.method} ${pathOf(webhook.url)}`;
   return method ? `${method} ${path}` : `${direction} call`;
 }

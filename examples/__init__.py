@@ -1,0 +1,1 @@
+"""Examples to copy: they import nothing of this repository."""
