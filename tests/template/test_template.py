@@ -701,7 +701,7 @@ def test_a_documented_command_drops_no_value_of_samconfig_and_sets_none_for_good
 
     The first deployment sets the reader's own values for good.
     """
-    own = {"VonageNumber", "SecondNumber", "NotifyEmail"}
+    own = {"VonageNumber", "SecondNumber", "NotifyEmail", "Agent"}
     found = re.search(r"--config-env (\w+)", command)
     settings = configured(found[1] if found else "default")
     parameters = dict(re.findall(r"(\w+)=(\S+)", command))
