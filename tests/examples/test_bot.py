@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import secrets
 import shutil
 import signal
@@ -22,7 +21,7 @@ from aiohttp.test_utils import TestServer
 
 from examples.bot import bot
 from examples.bot.handshake import HandshakeVerifier
-from tests.examples.conftest import FRAME, SILENCE, VOICE
+from tests.examples.conftest import FRAME, SILENCE, VOICE, without_vonage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -337,7 +336,7 @@ async def start(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=folder,
-        env=os.environ | (environment or {}),
+        env=without_vonage() | (environment or {}),
     )
 
 

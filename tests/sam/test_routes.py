@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 METHODS = ("POST", "GET")
 WEBHOOKS = sorted({key.partition(" ")[2] for key in routes() if " /webhooks/" in key})
 SIGNED_WEBHOOKS = [path for path in WEBHOOKS if path != "/webhooks/fallback"]
-ADMIN_ROUTES = sorted(key for key in routes() if " /webhooks/" not in key)
+LINK = "GET /listen/{token}"
+ADMIN_ROUTES = sorted(key for key in routes() if " /webhooks/" not in key and key != LINK)
 EVENT_WEBHOOKS = ("/webhooks/event", "/webhooks/recordings")  # no caller waits for these
 CALL = ("started", "ringing", "answered", "completed")
 
@@ -61,6 +62,11 @@ def test_the_admin_api_rejects_requests_without_an_iam_context(
     method, _, path = key.partition(" ")
     request = Sample(method, path.replace("{uuid}", str(uuid.uuid4())), "", b"")
     assert sam_local.send(request, token="").status_code == 403
+
+
+def test_a_link_without_a_valid_token_is_not_found(sam_local: SamLocal) -> None:
+    request = Sample("GET", LINK.partition(" ")[2].replace("{token}", "a.b.c"), "", b"")
+    assert sam_local.send(request, token="").status_code == 404
 
 
 def test_the_curl_command_of_local_sign_works(sam_local: SamLocal) -> None:
