@@ -250,7 +250,7 @@ def test_the_mark_has_a_number_and_every_parameter_of_a_function(
     # The id of another policy is in place of Agent, whose values would be too long.
     assert sorted(words) == sorted({*used, "${AgentMark.PolicyId}"} - {"${Agent}"})
     described = properties(template.resources, "AgentMark")["Description"]["Fn::Sub"]
-    assert described == "Agent ${Agent}"
+    assert described == "Agent=${Agent}"
 
 
 def test_the_mark_holds_the_longest_values_of_all_parameters(template: templates.Template) -> None:
