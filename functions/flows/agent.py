@@ -28,18 +28,14 @@ def event(call: Call, event: Event) -> list[dict[str, Any]] | None:
 
 
 def _ring(call: Call) -> list[dict[str, Any]]:
-    number = call.settings.second_number
+    number, ours = call.settings.second_number, call.settings.vonage_number or None
     if not number:
         return voicemail.answer(call)
-    return [
-        ncco.talk("I am putting you through."),
-        _connect(call, "person", ncco.phone(number), call.settings.vonage_number or None),
-    ]
+    person = _connect(call, "person", ncco.phone(number), from_=ours)
+    return [ncco.talk("I am putting you through."), person]
 
 
-def _connect(
-    call: Call, side: str, endpoint: dict[str, Any], from_: str | None = None
-) -> dict[str, Any]:
+def _connect(call: Call, side: str, endpoint: Any, **options: Any) -> dict[str, Any]:
     """Connect one side. Nothing follows it in the NCCO: what comes next depends on its events."""
     url = call.url("event", side=side)
-    return ncco.connect(endpoint, from_=from_, timeout=20, event_type="synchronous", event_url=url)
+    return ncco.connect(endpoint, timeout=20, event_type="synchronous", event_url=url, **options)

@@ -250,7 +250,7 @@ def test_the_mark_has_a_number_and_every_parameter_of_a_function(
     # The id of another policy is in place of Agent, whose values would be too long.
     assert sorted(words) == sorted({*used, "${AgentMark.PolicyId}"} - {"${Agent}"})
     described = properties(template.resources, "AgentMark")["Description"]["Fn::Sub"]
-    assert described == "Agent ${Agent}"
+    assert described == "Agent=${Agent}"
 
 
 def test_the_mark_holds_the_longest_values_of_all_parameters(template: templates.Template) -> None:
@@ -701,7 +701,7 @@ def test_a_documented_command_drops_no_value_of_samconfig_and_sets_none_for_good
 
     The first deployment sets the reader's own values for good.
     """
-    own = {"VonageNumber", "SecondNumber", "NotifyEmail"}
+    own = {"VonageNumber", "SecondNumber", "NotifyEmail", "Agent"}
     found = re.search(r"--config-env (\w+)", command)
     settings = configured(found[1] if found else "default")
     parameters = dict(re.findall(r"(\w+)=(\S+)", command))

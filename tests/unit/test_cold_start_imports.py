@@ -64,9 +64,9 @@ def test_no_flow_is_loaded_before_it_is_selected(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", WEBHOOKS)
-def test_state_secret_input_and_emit_are_loaded_only_if_a_flow_uses_them(function: str) -> None:
+def test_modules_that_few_flows_use_are_loaded_only_by_those(function: str) -> None:
     # given the modules that a flow without them does not need
-    lazy = {"signed_token", "signed_state", "secret_input", "emitted_events", "lines"}
+    lazy = {"agents", "emitted_events", "lines", "secret_input", "signed_state", "signed_token"}
     assert all((FUNCTIONS / "voicekit" / f"{name}.py").is_file() for name in lazy)
     assert not {f"voicekit.{name}" for name in lazy} & loaded(f"{function}.app", FUNCTIONS)
 
