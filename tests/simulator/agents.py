@@ -46,7 +46,7 @@ def wav(pcm: bytes, rate: int = RATE, channels: int = 1, width: int = 2) -> byte
 class CountingAgent:
     """An agent whose time is the frames that it heard, so that it is exact.
 
-    It greets for a second. It replies for a second, 400 ms after a voice. A voice of 120 ms while
+    It greets for a second. It replies for 1.6 s, 400 ms after a voice. A voice of 120 ms while
     it speaks interrupts it: it sends `clear`. `change` alters what it does.
     """
 
@@ -96,11 +96,13 @@ class CountingAgent:
     async def _say(self, socket: web.WebSocketResponse, heard: int, what: str) -> int:
         if self.change == "is silent" or self.change == f"has no {what}":
             return heard
-        pcm = bytes(32_000) if self.change == "sends silence" else tone(1)
+        pcm = tone(1 if what == "greeting" else 1.6)
+        if self.change == "sends silence":
+            pcm = bytes(len(pcm))
         size = 300 if self.change == "sends wrong frames" else FRAME_BYTES
         for start in range(0, len(pcm) // size * size, size):
             await socket.send_bytes(pcm[start : start + size])
-        return heard + 50
+        return heard + len(pcm) // FRAME_BYTES
 
 
 @asynccontextmanager
