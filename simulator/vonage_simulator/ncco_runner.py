@@ -246,7 +246,8 @@ async def _connect(state: SimulatorState, leg: Leg, action: ncco.Connect) -> lis
     try:
         await asyncio.wait({called.met, called.over}, return_when=asyncio.FIRST_COMPLETED)
         ringing.stop()
-        if called.websocket is not None and not state.settings.websocket_connect_blocks:
+        waits = action.synchronous or state.settings.websocket_connect_blocks
+        if called.websocket is not None and not waits:
             leg.over.add_done_callback(lambda _: called.commands.put(HangUp("platform")))
             is_left = not called.is_over
         else:

@@ -356,6 +356,18 @@ async def test_websocket_connect_lets_the_next_action_run_at_once_by_a_setting(
     assert harness.statuses(leg.uuid)[-1] == "completed"
 
 
+async def test_a_synchronous_websocket_connect_waits_whatever_the_setting_is(
+    make_harness: Any, socket: tuple[Socket, str]
+) -> None:
+    harness = await make_harness(websocket_connect_blocks=False)
+    _, uri = socket
+    waiting = connect(uri) | {"eventType": "synchronous"}
+    call = await harness.receive_call([waiting, talk(words(40))])
+    await settle(harness, 5)
+    assert await call.status() == "answered"
+    assert await call.texts() == []
+
+
 async def test_websocket_ignores_invalid_messages(
     harness: SimulatorHarness, socket: tuple[Socket, str]
 ) -> None:
