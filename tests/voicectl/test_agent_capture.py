@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import jwt
 import pytest
 import requests
 
+from tests.voicectl.capture_run import CALLER, NUMBER, PATIENCE, run_capture, start_call
 from tests.voicectl.cli_process import free_port
 from voicectl.agent_capture_app import AgentCaptureApp, SocketRecord, findings
 from voicectl.webhook_listener import ReceivedRequest, listening
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-NUMBER, CALLER = "447700900777", "447700900123"
-PATIENCE = 90.0  # seconds
 QUESTIONS = [
     "the action after a connect to a WebSocket that is not synchronous",
     "the header of a handshake without authorization",
@@ -43,52 +41,15 @@ QUESTIONS = [
 
 async def captured(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Capture one call at a simulator with these settings, and return what was observed."""
-    answer = WebhookTarget("http://127.0.0.1:9/webhooks/answer")
-    made = SimulatorSettings(numbers=(NUMBER,), answer=answer, event=answer, **settings)
-    async with Simulator(made) as vonage, aiohttp.ClientSession(vonage.http_url) as http:
-        port = free_port()
-        (folder / ".local").mkdir()
-        known = {
-            "vonage_tls_url": vonage.tls_url,
-            "vonage_ca_file": vonage.ca_file,
-            "application_id": vonage.application_id,
-            "api_key": vonage.api_key,
-            "api_secret": vonage.api_secret,
-            "signature_secret": vonage.signature_secret,
-            "vonage_number": NUMBER,
-        }
-        (folder / ".local" / "stack.json").write_text(json.dumps(known))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "voicectl", "capture", "--agent", "--local", "--yes"),
-            *("--public-url", f"http://127.0.0.1:{port}", "--port", str(port)),
-            *("--patience", "80"),
-            cwd=folder,
-            env={"PATH": ""},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            assert process.stdout is not None
-            while line := await asyncio.wait_for(process.stdout.readline(), PATIENCE):
-                if line.startswith(b"3."):
-                    break
-            await _call(http)
-            out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode == 0, out.decode()
+    await run_capture(folder, settings, _follow, "--agent", last_step="3")
     text = (folder / "agent-capture.json").read_text()
     assert not [one for one in (NUMBER, CALLER, "Bearer", "127.0.0.1", "xxxx") if one in text]
     observed: dict[str, Any] = json.loads(text)["observed"]
     return observed
 
 
-async def _call(http: aiohttp.ClientSession) -> None:
-    """Follow the guide: call, stay on the line, and hang up at the last prompt."""
-    async with http.post("/sim/calls", json={"from": CALLER, "to": NUMBER}) as response:
-        leg = (await response.json())["uuid"]
+async def _follow(http: aiohttp.ClientSession, leg: str) -> None:
+    """Stay on the line, and hang up at the last prompt."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         async with http.get(f"/sim/calls/{leg}/events") as response:
@@ -135,7 +96,7 @@ async def test_another_vonage_gives_other_answers() -> None:
         key = SigningSecrets((vonage.signature_secret,), vonage.api_key, vonage.application_id)
         app = AgentCaptureApp(f"http://127.0.0.1:{port}", time.time, muting(vonage))
         with listening(port, key, app, time.time, lambda reason: None, app):
-            await _call(http)
+            await _follow(http, await start_call(http))
             assert await asyncio.to_thread(app.over.wait, PATIENCE)
     found = {one.question: one.value for one in findings(app)}
     assert list(found) == QUESTIONS

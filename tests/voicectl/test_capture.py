@@ -8,18 +8,17 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import pytest
 
-from tests.voicectl.cli_process import free_port
+from tests.voicectl.capture_run import CALLER, NUMBER, PATIENCE, run_capture
 from vonage_simulator import Simulator, SimulatorSettings
 from vonage_simulator.calibration import FIELDS, CalibrationError, calibrated, read
-from vonage_simulator.settings import WebhookTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NUMBER, CALLER = "447700900777", "447700900123"
+    import aiohttp
+
 UNUSUAL: dict[str, Any] = {
     "webhook_attempts": 3,
     "webhook_retry_pause": 0.4,
@@ -36,57 +35,17 @@ USUAL = {name: getattr(SimulatorSettings(), name) for name in UNUSUAL} | {
     "words_per_minute": 600.0,
     "record_event_delay": (0.5, 0.5),
 }
-PATIENCE = 60.0  # seconds
 
 
 async def captured(settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Capture one call at a simulator with these settings, and return the calibration file."""
-    answer = WebhookTarget("http://127.0.0.1:9/webhooks/answer")
-    made = SimulatorSettings(numbers=(NUMBER,), answer=answer, event=answer, **settings)
-    async with Simulator(made) as vonage, aiohttp.ClientSession(vonage.http_url) as http:
-        before = vonage.application().answer
-        port = free_port()
-        (folder / ".local").mkdir()
-        known = {
-            "vonage_tls_url": vonage.tls_url,
-            "vonage_ca_file": vonage.ca_file,
-            "application_id": vonage.application_id,
-            "api_key": vonage.api_key,
-            "api_secret": vonage.api_secret,
-            "signature_secret": vonage.signature_secret,
-            "vonage_number": NUMBER,
-        }
-        (folder / ".local" / "stack.json").write_text(json.dumps(known))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "voicectl", "capture", "--local", "--yes"),
-            *("--public-url", f"http://127.0.0.1:{port}", "--port", str(port)),
-            *("--patience", "60"),
-            cwd=folder,
-            env={"PATH": ""},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        try:
-            await _call(http, process)
-            out, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        assert process.returncode == 0, out.decode()
-        assert vonage.application().answer == before
+    await run_capture(folder, settings, _follow, last_step="4")
     content: dict[str, Any] = json.loads((folder / "calibration.json").read_text())
     return content
 
 
-async def _call(http: aiohttp.ClientSession, process: asyncio.subprocess.Process) -> None:
-    """Follow the guide: call, press a digit, speak, press hash."""
-    assert process.stdout is not None
-    while line := await asyncio.wait_for(process.stdout.readline(), PATIENCE):
-        if line.startswith(b"4."):
-            break
-    async with http.post("/sim/calls", json={"from": CALLER, "to": NUMBER}) as response:
-        leg = (await response.json())["uuid"]
+async def _follow(http: aiohttp.ClientSession, leg: str) -> None:
+    """Press a digit, speak, and press hash."""
     for action, key in (("input", "5"), ("record", "#")):
         await _reached(http, leg, action)
         await asyncio.sleep(0.2)
