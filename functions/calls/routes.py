@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from calls import place_call, problems, validation
 from records.timeline import build_timeline, event_as_json, timeline_as_json
+from voicekit import agents
 from voicekit import webhook as webhooks
 from voicekit.dial_policy import check_source, policy_from
 from voicekit.redaction import error_fields
@@ -145,7 +146,8 @@ class _AdminRequest:
         base_url = stack.public_base_url or _base_url(self._request, event)
         self._app = validation.AppAddress(base_url, stack.vonage_number)
         self._policy = policy_from(stack, base_url)._replace(
-            foreign_nccos=services.settings.foreign_answer_urls, agent=stack.agent
+            foreign_nccos=services.settings.foreign_answer_urls,
+            websocket_server=agents.server(stack.agent),
         )
 
     # Calls

@@ -54,11 +54,13 @@ def endpoint(call: Call) -> dict[str, Any]:
         raise
 
 
-def address(agent: str) -> str:
-    """Return the URL of an agent, without a query string, from the parameter `Agent`."""
-    if not agent.startswith("arn:"):
-        return agent
-    return f"wss://{_host(agent)}{_path(agent)}"
+def server(agent: str) -> str:
+    """Return the server of an agent, for `voicekit.dial_policy.DialPolicy`.
+
+    It is the scheme, host and port of a URL; and the URL of an AgentCore runtime with its path,
+    because all accounts share that host.
+    """
+    return _runtime_url(agent) if agent.startswith("arn:") else "/".join(agent.split("/", 3)[:3])
 
 
 def _endpoint(call: Call, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -123,7 +125,11 @@ def _presigned(arn: str, session: str, environment: Mapping[str, str], now: floa
     signed = signature(
         f"GET\n{path}\n{query}\nhost:{_host(arn)}\n\nhost", b"", timestamp, scope, credentials
     )
-    return f"{address(arn)}?{query}&X-Amz-Signature={signed}"
+    return f"{_runtime_url(arn)}?{query}&X-Amz-Signature={signed}"
+
+
+def _runtime_url(arn: str) -> str:
+    return f"wss://{_host(arn)}{_path(arn)}"
 
 
 def _host(arn: str) -> str:

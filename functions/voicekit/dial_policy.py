@@ -59,9 +59,9 @@ class DialPolicy(NamedTuple):
         must come from there, where this policy is checked again.
     foreign_nccos
         Whether NCCOs on other hosts are allowed as well. Those bypass the dial policy.
-    agent
-        The parameter `Agent`: the only WebSocket server that may be called. It is None for flows,
-        which may call any.
+    websocket_server
+        The URL of the only WebSocket server that may be called: scheme, host and port, and the path
+        if it has one. It is empty for none, and None for flows, which may call any.
     """
 
     numbers: frozenset[str]
@@ -70,7 +70,7 @@ class DialPolicy(NamedTuple):
     sip_domains: frozenset[str]
     own_address: str
     foreign_nccos: bool = False
-    agent: str | None = None
+    websocket_server: str | None = None
 
 
 def policy_from(settings: StackSettings, own_address: str) -> DialPolicy:
@@ -196,15 +196,11 @@ def _check_websocket(uri: str, policy: DialPolicy) -> None:
     """Check a WebSocket server, which hears the caller."""
     if uri[:3].lower() == "ws:" and not re.match(_LOOPBACK, uri):
         raise DialRefused("websocket: not encrypted; expected wss")
-    if policy.agent is None:
+    if policy.websocket_server is None:
         return
-    from voicekit.agents import address  # only the admin API needs this
-
-    own, other = urlsplit(address(policy.agent)), urlsplit(uri)
+    own, other = urlsplit(policy.websocket_server), urlsplit(uri)
     is_own = (own.scheme, own.netloc.lower()) == (other.scheme, other.netloc.lower())
-    if policy.agent.startswith("arn:"):  # all accounts share that host
-        is_own = is_own and own.path == other.path
-    if not is_own:
+    if not is_own or own.path not in ("", other.path):
         raise DialRefused("websocket: not the server of the parameter Agent")
 
 

@@ -155,7 +155,7 @@ def test_a_runtime_gets_a_presigned_url_and_no_second_credential() -> None:
 def test_the_host_is_that_of_the_region_of_the_arn(region: str, host: str) -> None:
     arn = ARN.replace("eu-west-1", region)
     assert urlsplit(endpoint(arn, credentials())["uri"]).netloc == host
-    assert urlsplit(agents.address(arn)).netloc == host
+    assert urlsplit(agents.server(arn)).netloc == host
 
 
 def test_a_token_of_a_usual_length_fits_into_the_url() -> None:

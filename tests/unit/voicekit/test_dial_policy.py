@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.environment import stack
 from voicekit import ncco
-from voicekit.agents import address
+from voicekit.agents import server
 from voicekit.dial_policy import (
     DialPolicy,
     DialRefused,
@@ -337,7 +337,7 @@ def test_every_connect_action_of_an_ncco_is_checked() -> None:
 
 BOT = "wss://bot.example.com/ws"
 ARN = "arn:aws:bedrock-agentcore:eu-west-1:123456789012:runtime/voice-a1B2c3D4e5"
-RUNTIME = address(ARN)
+RUNTIME = server(ARN)
 
 
 def socket(uri: str) -> dict[str, Any]:
@@ -379,7 +379,7 @@ def test_a_websocket_without_tls_is_denied_except_on_loopback(uri: str) -> None:
     ],
 )
 def test_a_request_may_call_the_agents_server(agent: str, uri: str) -> None:
-    allowing = NOTHING_ALLOWED._replace(agent=agent)
+    allowing = NOTHING_ALLOWED._replace(websocket_server=server(agent))
     check_endpoint(socket(uri), allowing)
     check_inline_ncco([ncco.connect(socket(uri))], allowing)
 
@@ -402,7 +402,9 @@ def test_a_request_may_call_the_agents_server(agent: str, uri: str) -> None:
 )
 def test_a_request_may_call_no_other_websocket_server(agent: str, uri: str) -> None:
     with pytest.raises(DialRefused, match="parameter Agent"):
-        check_inline_ncco([ncco.connect(socket(uri))], NOTHING_ALLOWED._replace(agent=agent))
+        check_inline_ncco(
+            [ncco.connect(socket(uri))], NOTHING_ALLOWED._replace(websocket_server=server(agent))
+        )
 
 
 # NCCOs in requests
