@@ -22,6 +22,9 @@ SDK := .sdk
 sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
+# Tests wait for processes and clocks: two workers more than the machine has cores use all of them.
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up sam-local docs dist test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 

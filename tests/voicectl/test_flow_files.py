@@ -135,9 +135,7 @@ def test_if_the_test_cannot_be_written_no_flow_remains(checkout: Path) -> None:
 
 
 def test_an_unknown_recipe_lists_the_recipes_and_suggests_one(checkout: Path) -> None:
-    with pytest.raises(
-        VoicectlError, match=r"expected one of blocked_callers, .*voicemail\."
-    ) as it:
+    with pytest.raises(VoicectlError, match=r"expected one of agent, .*voicemail\.") as it:
         create_flow(checkout, "support", "hunt_gruop")
     assert str(it.value).endswith("Did you mean hunt_group?")
     with pytest.raises(VoicectlError, match=r"voicemail\.$"):
