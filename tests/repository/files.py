@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
 
-def project_files(*patterns: str) -> list[Path]:
-    """Return the files that match a pattern, without what is in a folder such as `.venv`."""
-    return [
-        path
-        for pattern in patterns
-        for path in sorted(ROOT.rglob(pattern))
-        if not any(part.startswith(".") for part in path.relative_to(ROOT).parts[:-1])
-    ]
+def project_files(*suffixes: str) -> list[Path]:
+    """Return the files whose names end so, without what is in a folder such as `.venv`."""
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if name.endswith(suffixes)]
+    return sorted(found)

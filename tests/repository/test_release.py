@@ -40,7 +40,7 @@ def test_the_version_agrees_with_the_changelog_and_the_upgrade_guide() -> None:
 
 def test_no_second_place_states_the_version() -> None:
     stated = re.compile(rf"(?<![\d.]){re.escape(VERSION)}(?![\d.])")
-    files = project_files("*.py", "*.js", "*.json", "*.md", "*.toml", "*.txt", "*.yaml", "*.yml")
+    files = project_files(".py", ".js", ".json", ".md", ".toml", ".txt", ".yaml", ".yml")
     found = [
         name
         for path in files

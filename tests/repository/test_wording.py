@@ -25,7 +25,7 @@ def texts() -> list[Path]:
     """Return the files that people read, without those that users write."""
     return [
         path
-        for path in project_files("*.py", "*.js", "*.md", "template.yaml")
+        for path in project_files(".py", ".js", ".md", "template.yaml")
         if not any(path.is_relative_to(ROOT / folder) for folder in NOT_OURS)
     ]
 
