@@ -125,7 +125,7 @@ test-sdk: install $(SDK)/.installed ## test the simulator with Vonage's SDKs for
 
 test-browser: install ## test the web console in Chromium
 	@$(chromium)
-	$(RUN) -m pytest -s tests/browser
+	$(RUN) -m pytest -n 2 --dist loadfile tests/browser
 
 pictures: install ## update the screenshots in docs/pictures
 	@$(chromium)
@@ -170,7 +170,7 @@ scan: install $(SCAN_VENV)/.installed ## run checkov, bandit, pip-audit, and the
 	$(SCAN) policy docs/examples/deployer_policy.json
 	@echo "$(SCAN) secrets (every file)"
 	@git ls-files --cached --others --exclude-standard -z | xargs -0 $(SCAN) secrets
-	$(RUN) -m pytest -q tests/scans
+	$(RUN) -m pytest -q -n auto tests/scans
 
 golden: install ## print what template.yaml changes in production since BASE (default: the merge base with main)
 	@$(RUN) -m tests.template.golden $(BASE)

@@ -35,6 +35,15 @@ EXPECTED = ("ERR_CONNECTION_REFUSED", "ERR_NETWORK_CHANGED")
 
 expect.set_options(timeout=TIMEOUT)
 
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "measured":
+                terminalreporter.write_line(str(text))
+
+
 # A number for each flow that the tests call.
 NUMBERS = {
     "dtmf_menu": "447700900010",

@@ -112,14 +112,14 @@ async def console() -> AsyncIterator[ConsoleServer]:
         await hang_up_all(simulator.http_url)
 
 
-def print_frames(what: str, frames: list[float]) -> None:
-    """Print the frame times of scrolling, which depend on the machine."""
+def frame_times(what: str, frames: list[float]) -> str:
+    """Describe the frame times of scrolling, which depend on the machine."""
     median, slow, worst = frames[len(frames) // 2], frames[len(frames) * 95 // 100], frames[-1]
-    print(f"\n{what}: {median:.1f} ms a frame, 95 % below {slow:.1f} ms, at most {worst:.1f} ms")
+    return f"{what}: {median:.1f} ms a frame, 95 % below {slow:.1f} ms, at most {worst:.1f} ms"
 
 
 async def test_1000_calls_are_listed_and_an_event_changes_only_its_calls_row(
-    open_user: OpenUser, console: ConsoleServer
+    open_user: OpenUser, console: ConsoleServer, record_property: Callable[[str, object], None]
 ) -> None:
     user = await open_user(console.url, "#/calls")
     async with aiohttp.ClientSession(str(console.about["vonage_url"])) as http:
@@ -142,7 +142,9 @@ async def test_1000_calls_are_listed_and_an_event_changes_only_its_calls_row(
             "Live1", timeout=4 * TIMEOUT
         )
         rows = user.page.get_by_role("list", name="Calls", exact=True)
-        print_frames("a list of 1,000 calls", await rows.evaluate(SCROLL))
+        record_property(
+            "measured", frame_times("a list of 1,000 calls", await rows.evaluate(SCROLL))
+        )
         await expect(user.calls).to_have_count(CALLS)
         await user.page.get_by_label("Search calls").fill("491234500007")
         await expect(user.calls).to_have_count(1)
@@ -161,7 +163,7 @@ async def test_1000_calls_are_listed_and_an_event_changes_only_its_calls_row(
 
 
 async def test_an_event_of_a_call_with_400_events_adds_one_row(
-    open_user: OpenUser, console: ConsoleServer
+    open_user: OpenUser, console: ConsoleServer, record_property: Callable[[str, object], None]
 ) -> None:
     user = await open_user(console.url, "#/calls")
     async with aiohttp.ClientSession(str(console.about["vonage_url"])) as http:
@@ -171,7 +173,9 @@ async def test_an_event_of_a_call_with_400_events_adds_one_row(
             await press(http, leg, "123456789012345")
         keys = user.event("pressed")
         await expect(keys).to_have_count(EVENTS, timeout=4 * TIMEOUT)
-        print_frames("a call of 400 events", await user.events.evaluate(SCROLL))
+        record_property(
+            "measured", frame_times("a call of 400 events", await user.events.evaluate(SCROLL))
+        )
         await user.events.evaluate(WATCH)
         await press(http, leg, "1")
         await expect(keys).to_have_count(EVENTS + 1)

@@ -122,7 +122,7 @@ def test_a_hook_runs_what_make_lint_runs(hook: str) -> None:
 def test_every_command_of_make_lint_has_a_hook() -> None:
     assert HOOKS.keys() == RUNS.keys()
     # The last tests are of the scanners themselves; the other lines print, or start the scan.
-    others = ("echo ", "make ", "MAKE ", ".venv/bin/python -m pytest -q tests/scans")
+    others = ("echo ", "make ", "MAKE ", ".venv/bin/python -m pytest -q -n auto tests/scans")
     golden = ".venv/bin/python -m tests.template.golden --of-production"
     for line in lint_commands():
         assert line.startswith((*others, golden)) or any(run in line for run in RUNS.values()), line
