@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Literal
 
 from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -21,6 +23,7 @@ LOOKS: tuple[tuple[int, Literal["light", "dark"]], ...] = (
     (390, "light"),
 )
 HEIGHT = 900
+DRAWN = 2_000  # milliseconds
 
 # The page and its regions that are wider than their place, each with what sticks out.
 WIDER = """() => [...document.querySelectorAll(
@@ -41,12 +44,20 @@ async def findings(page: Page, state: str) -> list[str]:
     found = []
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
-        found += [f"{state}: {width} px: {one}" for one in await page.evaluate(WIDER)]
+        found += [f"{state}: {width} px: {one}" for one in await _wider(page)]
     for width, scheme in LOOKS:
         await page.set_viewport_size({"width": width, "height": HEIGHT})
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found += [f"{state}: {width} px, {scheme}: {one}" for one in await _axe(page, scheme)]
     await page.set_viewport_size({"width": 1440, "height": HEIGHT})
+    return found
+
+
+async def _wider(page: Page) -> list[str]:
+    """Return what is too wide, once the page has been drawn for a new size of the window."""
+    with contextlib.suppress(PlaywrightTimeoutError):
+        await page.wait_for_function(f"() => ({WIDER})().length === 0", timeout=DRAWN)
+    found: list[str] = await page.evaluate(WIDER)
     return found
 
 
