@@ -1,4 +1,4 @@
-"""Let an AI agent answer. If it does not come or leaves, ring a person, then take a message."""
+"""Connect callers to an AI agent, with a person and then voicemail as fallbacks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def answer(call: Call) -> list[dict[str, Any]]:
-    """Greet while the agent starts, and connect it."""
+    """Greet the caller while the agent starts, then connect the agent."""
     try:
         agent = agents.endpoint(call)
     except ncco.NccoError:
@@ -21,7 +21,7 @@ def answer(call: Call) -> list[dict[str, Any]]:
 
 
 def event(call: Call, event: Event) -> list[dict[str, Any]] | None:
-    """Go on after an agent or a person who did not come; an agent that closes hands over."""
+    """Fall back if the agent or the person did not answer, or if the agent disconnected."""
     if event.status not in agents.GONE or "side" not in call.state:
         return None
     return _ring(call) if call.state["side"] == "agent" else voicemail.answer(call)

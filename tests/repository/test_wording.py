@@ -17,7 +17,7 @@ NOT_OURS = {"functions/flows", "tests/flows", "tests/template/golden"}
 PHRASES = re.compile(
     r'"""(?:Give|Say|Tell|Have|Let) '  # a summary begins with Return, Raise, Build, …
     r"|(?<!there )\bis no (?!longer|such)"  # write "is not a number"
-    r"|\bwhoever\b|\bdoors?\b|\bstands?\b|fei[g]n|alarms? rings?"
+    r"|\b[Ww]hoever\b|\bdoors?\b|\bstands?\b|fei[g]n|alarms? rings?"
 )
 
 
@@ -25,7 +25,7 @@ def texts() -> list[Path]:
     """Return the files that people read, without those that users write."""
     return [
         path
-        for path in project_files(".py", ".js", ".md", "template.yaml")
+        for path in project_files(".py", ".js", ".md", ".yaml")
         if not any(path.is_relative_to(ROOT / folder) for folder in NOT_OURS)
     ]
 
