@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from voicectl.capture_app import Observation, ReceivedWebhook, webhook_fields
+from voicectl.capture_app import Observation, RecordingApp, webhook_fields
 from voicectl.webhook_listener import ListenerResponse
 from voicectl.websocket_server import BINARY, CLOSE, TEXT
 
@@ -33,7 +33,6 @@ _SETTLE = 2.0  # seconds until a message of a wrong size has an effect
 _HELD = 10.0  # seconds until the slow handshake is answered
 _LAST = 60.0  # seconds for the caller to hang up
 _LONG = 2100  # characters
-_MAX_WEBHOOKS = 200
 
 
 @dataclass
@@ -53,7 +52,7 @@ class SocketRecord:
     """What was sent before the other side ended the connection."""
 
 
-class AgentCaptureApp:
+class AgentCaptureApp(RecordingApp):
     """The application that a listener calls, for webhooks and for connections.
 
     Parameters
@@ -73,16 +72,12 @@ class AgentCaptureApp:
         now: Callable[[], float],
         mute: Callable[[str, str], bool] | None = None,
     ) -> None:
-        self.received: list[ReceivedWebhook] = []
+        super().__init__(public_url, now)
         self.sockets: dict[str, SocketRecord] = {}
         self.marks: dict[str, float] = {}
         self.begun: dict[str, float] = {}
-        self.over = threading.Event()
-        self._public_url = public_url
-        self._now = now
         self._mute = mute
         self._key = secrets.token_urlsafe(16)
-        self._lock = threading.Lock()
         self._closed = {step: threading.Event() for step in STEPS}
 
     # Webhooks
@@ -93,15 +88,8 @@ class AgentCaptureApp:
         name = request.path.rpartition("/")[2]
         step = parse_qs(request.query).get("step", [""])[0]
         response = self._response(name, step, at)
-        with self._lock:
-            if len(self.received) < _MAX_WEBHOOKS:
-                shown = {**fields, "step": step} if step else fields
-                self.received.append(
-                    ReceivedWebhook(
-                        *(at, self._now(), name, request.method, shown),
-                        *(request.jti, request.covers, response.status),
-                    )
-                )
+        shown = {**fields, "step": step} if step else fields
+        self._store(at, name, shown, request, response.status)
         if fields.get("status") == "completed" and fields.get("direction") == "inbound":
             self.over.set()
         return response

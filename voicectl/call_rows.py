@@ -120,11 +120,8 @@ def current_flows(api: AdminApi, context: Context) -> Callable[[str], str]:
         document = api.get("/switchboard")["document"]
     except VoicectlError:
         return lambda number: ""
-    parameters = context.stack.parameters
-    flows = dict(
-        pair.partition("=")[::2] for pair in parameters.get("NumberFlows", "").split(",") if pair
-    )
+    flows = context.stack.number_flows()
     switchboard = document if isinstance(document, dict) else {}
     flows |= dict.fromkeys(switchboard.get("lines") or {}, LINE_FLOW)
     flows |= switchboard.get("numbers") or {}
-    return lambda number: str(flows.get(number, parameters.get("DefaultFlow", "")))
+    return lambda number: str(flows.get(number, context.stack.parameters.get("DefaultFlow", "")))

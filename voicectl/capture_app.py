@@ -54,8 +54,8 @@ class Observation(NamedTuple):
     value: Any
 
 
-class CaptureApp:
-    """The application that a listener calls.
+class RecordingApp:
+    """An application that stores the webhooks that it receives.
 
     Parameters
     ----------
@@ -79,28 +79,31 @@ class CaptureApp:
         self._now = now
         self._lock = threading.Lock()
 
+    def _store(
+        self, at: float, name: str, fields: dict[str, Any], request: ReceivedRequest, status: int
+    ) -> None:
+        """Store a webhook that was received at a time, and is now answered."""
+        answered = self._now()
+        with self._lock:
+            if len(self.received) < _MAX_WEBHOOKS:
+                signed = (request.jti, request.covers)
+                self.received.append(
+                    ReceivedWebhook(at, answered, name, request.method, fields, *signed, status)
+                )
+
+
+class CaptureApp(RecordingApp):
+    """The application that a listener calls."""
+
     def __call__(self, request: ReceivedRequest) -> ListenerResponse:
         """Store a webhook and return the response."""
         at = self._now()
         fields = webhook_fields(request)
         name = request.path.rpartition("/")[2]
-        with self._lock:
-            response = self._response(name, fields)
-            if len(self.received) < _MAX_WEBHOOKS:
-                self.received.append(
-                    ReceivedWebhook(
-                        at,
-                        self._now(),
-                        name,
-                        request.method,
-                        fields,
-                        request.jti,
-                        request.covers,
-                        response.status,
-                    )
-                )
-            if self._is_over():
-                self.over.set()
+        response = self._response(name, fields)
+        self._store(at, name, fields, request, response.status)
+        if self._is_over():
+            self.over.set()
         return response
 
     def _response(self, name: str, fields: dict[str, Any]) -> ListenerResponse:
@@ -113,8 +116,10 @@ class CaptureApp:
         return ListenerResponse(204)
 
     def _is_over(self) -> bool:
-        return any(one.fields.get("status") == "completed" for one in self.received) and any(
-            one.name == "recordings" for one in self.received
+        with self._lock:
+            received = list(self.received)
+        return any(one.fields.get("status") == "completed" for one in received) and any(
+            one.name == "recordings" for one in received
         )
 
     def _ncco(self) -> list[dict[str, Any]]:

@@ -56,6 +56,11 @@ class DeployedStack:
     client_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    def number_flows(self) -> dict[str, str]:
+        """Return the flows by number of the parameter NumberFlows."""
+        pairs = self.parameters.get("NumberFlows", "").split(",")
+        return {number: flow for number, _, flow in (one.partition("=") for one in pairs) if number}
+
     def output(self, name: str) -> str:
         """Return an output of the template.
 

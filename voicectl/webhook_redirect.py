@@ -17,7 +17,7 @@ from voicectl.tunnel_program import PublicTunnel, installed_program, public_tunn
 from voicekit.signature import SigningSecrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import SimpleNamespace
 
@@ -48,6 +48,15 @@ port_option = click.option(
     help="local port that the tunnel forwards to",
     show_default=True,
 )
+
+
+def print_rejected(context: Context) -> Callable[[str], None]:
+    """Return a function that prints why a request was rejected."""
+
+    def report(reason: str) -> None:
+        context.output.line(f"rejected a request: {reason}", "yellow")
+
+    return report
 
 
 def own_secrets(context: Context) -> SigningSecrets:

@@ -6,7 +6,6 @@ runtime gets a presigned URL. It is signed here, because boto3 would cost the ca
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from urllib.parse import quote
 
 from voicekit import ncco
 from voicekit.aws_client import AwsCredentials, dns_suffix, signature
+from voicekit.ncco.value_rules import LARGEST_WEBSOCKET_HEADERS, size_as_json
 from voicekit.redaction import redact
 
 if TYPE_CHECKING:
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from voicekit.call import Call
 
 GONE = frozenset(("disconnected", "failed", "unanswered", "timeout", "rejected", "busy"))
-"""The statuses of a leg whose agent or callee did not come, or has left."""
+"""The statuses of a leg whose agent or callee did not answer, or has disconnected."""
 
 _SERVICE = "bedrock-agentcore"
 _SESSION = "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 # AWS allows up to 300. The URL needs to outlive the greeting only; an open socket is not closed.
 _EXPIRES = 60
-_MAX_HEADERS = 512  # bytes of compact JSON (Vonage NCCO reference: websocket headers)
 
 
 def endpoint(call: Call) -> dict[str, Any]:
@@ -86,13 +85,9 @@ def _headers(call: Call) -> dict[str, str]:
     headers = {
         name: text.encode(errors="replace").decode() for name, text in values.items() if text
     }
-    while len(_compact(headers)) > _MAX_HEADERS:
-        del headers[max(headers, key=lambda name: len(_compact(headers[name])))]
+    while size_as_json(headers) > LARGEST_WEBSOCKET_HEADERS:
+        del headers[max(headers, key=lambda name: size_as_json(headers[name]))]
     return headers
-
-
-def _compact(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _presigned(arn: str, session: str, environment: Mapping[str, str], now: float) -> str:

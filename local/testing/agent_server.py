@@ -150,8 +150,6 @@ def _frames(behavior: AgentBehavior, rate: int) -> list[bytes]:
 
 def _cut(pcm: bytes, rate: int) -> list[bytes]:
     """Cut audio into frames of 20 ms at a rate; silence fills the last one."""
-    samples = array("h", pcm)
-    count = len(samples) * rate // audio.RATE
     size = rate // _FRAMES_PER_SECOND * 2
-    sent = array("h", (samples[n * audio.RATE // rate] for n in range(count))).tobytes()
+    sent = audio.resample(array("h", pcm), audio.RATE, rate).tobytes()
     return [sent[at : at + size].ljust(size, b"\0") for at in range(0, len(sent), size)]

@@ -70,7 +70,7 @@ class PhoneCall:
     def press(self, keys: str) -> PhoneCall:
         """Press DTMF digits: ``0`` to ``9``, ``*``, ``#``; ``p`` is a pause of half a second."""
         __tracebackhide__ = True
-        return self._act("digits", {"digits": keys}, lambda: self._leg.pressing_until)
+        return self._act("digits", keys, {"digits": keys}, lambda: self._leg.pressing_until)
 
     def say(self, text: str, confidence: float | None = None) -> PhoneCall:
         """Speak a text. Speech recognition understands it word for word.
@@ -84,7 +84,8 @@ class PhoneCall:
         """
         __tracebackhide__ = True
         options = {} if confidence is None else {"confidence": confidence}
-        return self._act("speech", {"text": text, **options}, lambda: self._leg.speaking_until)
+        body = {"text": text, **options}
+        return self._act("speech", text, body, lambda: self._leg.speaking_until)
 
     def speak(self, text_or_wav: str | Path) -> PhoneCall:
         """Speak a text, which is a tone, or a WAV file, which nothing recognizes.
@@ -104,8 +105,8 @@ class PhoneCall:
         __tracebackhide__ = True
         if not is_file(text_or_wav):
             return self.say(str(text_or_wav))
-        body, content = {"file": str(text_or_wav)}, Path(text_or_wav).read_bytes()
-        return self._act("audio", body, lambda: self._leg.speaking_until, content)
+        content = Path(text_or_wav).read_bytes()
+        return self._act("audio", str(text_or_wav), content, lambda: self._leg.speaking_until)
 
     def wait(self, seconds: float | None = None) -> PhoneCall:
         """Stay silent for simulated seconds, or until the current action ends.
@@ -308,21 +309,17 @@ class PhoneCall:
     # Simulated time
 
     def _act(
-        self,
-        action: str,
-        body: dict[str, Any],
-        until: Callable[[], float],
-        content: bytes | None = None,
+        self, action: str, what: str, body: dict[str, Any] | bytes, until: Callable[[], float]
     ) -> PhoneCall:
+        """Press or say something; `what` names it in an error."""
         __tracebackhide__ = True
         self._require_open("press digits" if action == "digits" else "speak")
         running = self._actions()
         path = f"/sim/calls/{self._leg.uuid}/{action}"
         try:
-            sent = None if content is not None else body
-            self._thread.run(self._thread.request("POST", path, sent, content))
+            self._thread.run(self._thread.request("POST", path, body))
         except ValueError as error:
-            raise ValueError(f"{next(iter(body.values()))!r}: {error}") from None
+            raise ValueError(f"{what!r}: {error}") from None
         # Exactly until then: to the next timer could be until a callee's phone stops ringing.
         remaining = until() - self._thread.platform.vonage.clock.now()
         self._thread.run(self._thread.sleep(max(0.0, remaining)))

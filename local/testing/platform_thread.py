@@ -128,9 +128,7 @@ class PlatformThread:
         self.platform.outbox.mails.clear()
         self.platform.outbox.events.clear()
 
-    async def request(
-        self, method: str, path: str, body: Any = None, content: bytes | None = None
-    ) -> Any:
+    async def request(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to the simulator's control API and return the JSON of the response.
 
         Parameters
@@ -138,9 +136,7 @@ class PlatformThread:
         method, path
             The request.
         body
-            The request's body, which is sent as JSON.
-        content
-            The bytes to send instead.
+            The request's body: bytes, or something to send as JSON.
 
         Raises
         ------
@@ -148,8 +144,8 @@ class PlatformThread:
             If the response is an error; the message states the reason.
         """
         url = f"{self.platform.vonage.http_url}{path}"
-        sent = None if content is None else io.BytesIO(content)
-        async with self._http.request(method, url, json=body, data=sent) as response:
+        sent = {"data": io.BytesIO(body)} if isinstance(body, bytes) else {"json": body}
+        async with self._http.request(method, url, **sent) as response:
             text = await response.text()
             content = json.loads(text) if text else None
         if response.status >= 400:

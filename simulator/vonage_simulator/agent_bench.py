@@ -3,12 +3,9 @@
 import argparse
 import asyncio
 import io
-import math
 import os
 import signal
 import sys
-import wave
-from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,12 +15,14 @@ import aiohttp
 from . import __version__, audio
 from .agent_bench_calls import LINES, BenchError, BenchPlan, CallResult, run_calls
 from .agent_bench_report import BaselineError, BenchReport, read_baseline
+from .endpoints import Endpoint
+from .json_fields import FieldError
+from .settings import SimulatorSettings
 from .spoken_audio import loud_part
 
 MAX_SECONDS = 30.0
 MAX_CALLS = 10_000
 MAX_PARALLEL = 100
-HEADER_BYTES = 512
 DEFAULT_UTTERANCE = "a tone of 1.5 s"
 
 PASSED, FAILED, CANNOT_RUN, NOT_RELIABLE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -165,8 +164,11 @@ def plan_of(arguments: argparse.Namespace, environment: dict[str, str]) -> Bench
             "--auth vonage: set VONAGE_SIGNATURE_SECRET to the secret that the agent verifies with"
         )
     headers = dict(arguments.header or ())
-    if sum(len(f'"{name}":"{value}",'.encode()) for name, value in headers.items()) > HEADER_BYTES:
-        raise ValueError(f"--header: more than {HEADER_BYTES} bytes, which Vonage refuses")
+    limit = SimulatorSettings().websocket_header_bytes
+    try:
+        Endpoint("websocket", arguments.url, headers=headers).check_headers(limit)
+    except FieldError:
+        raise ValueError(f"--header: more than {limit} bytes, which Vonage refuses") from None
     said = arguments.say or [(DEFAULT_UTTERANCE, default_utterance())]
     return BenchPlan(
         url=arguments.url,
@@ -185,15 +187,9 @@ def plan_of(arguments: argparse.Namespace, environment: dict[str, str]) -> Bench
 
 def default_utterance() -> bytes:
     """Return a WAV file with a tone."""
-    step = 2 * math.pi * 440 / audio.RATE
-    count = audio.RATE * 3 // 2
-    samples = array("h", (round(audio.LOUDNESS * math.sin(step * n)) for n in range(count)))
+    samples = audio.mix([audio.Clip(0, 1.5, 440)], 0, audio.RATE * 3 // 2)
     file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(audio.RATE)
-        writer.writeframes(samples.tobytes())
+    audio.write_wav(file, [samples.tobytes()], 1)
     return file.getvalue()
 
 

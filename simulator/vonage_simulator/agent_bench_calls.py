@@ -19,7 +19,8 @@ from .faults import random_source
 from .legs import HangUp, Leg
 from .server import Simulator
 from .settings import SimulatorSettings, WebhookTarget
-from .spoken_audio import FRAME_SECONDS, loud_part
+from .spoken_audio import loud_part
+from .websocket_audio import FRAME_SECONDS
 from .websocket_measures import AgentTurn, WebSocketMeasures, turns_of
 
 CALLER, NUMBER = "447700900123", "447700900001"

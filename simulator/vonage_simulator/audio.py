@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import lameenc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 from . import ogg_flac
@@ -52,11 +52,12 @@ def write(path: Path, audio_format: str, seconds: float, channels: Sequence[Sequ
         elif audio_format == "ogg":
             ogg_flac.write(file, blocks, len(channels), RATE, RATE, samples)
         else:
-            _write_wav(file, blocks, len(channels))
+            write_wav(file, blocks, len(channels))
     return path.stat().st_size
 
 
-def _write_wav(file: BinaryIO, blocks: Iterator[bytes], channels: int) -> None:
+def write_wav(file: BinaryIO, blocks: Iterable[bytes], channels: int) -> None:
+    """Write blocks of 16-bit samples as a wav file of 16 kHz."""
     with wave.open(file, "wb") as writer:
         writer.setnchannels(channels)
         writer.setsampwidth(2)
@@ -155,12 +156,12 @@ def pcm_of(content: bytes) -> bytes:
     return resample(samples[::channels], rate).tobytes()
 
 
-def resample(samples: array[int], rate: int) -> array[int]:
-    """Convert samples to 16 kHz; each output sample is the nearest input sample before it."""
-    if rate == RATE:
+def resample(samples: array[int], rate: int, target: int = RATE) -> array[int]:
+    """Convert samples to another rate; each is the nearest input sample before its time."""
+    if rate == target:
         return samples
-    count = len(samples) * RATE // rate
-    return array("h", (samples[n * rate // RATE] for n in range(count)))
+    count = len(samples) * target // rate
+    return array("h", (samples[n * rate // target] for n in range(count)))
 
 
 def _parse_wav(content: bytes) -> tuple[int, int, int, bytes]:

@@ -9,7 +9,6 @@ import contextlib
 import json
 from array import array
 from collections import deque
-from operator import mul
 from typing import Any
 
 import aiohttp
@@ -18,9 +17,10 @@ from aiohttp import WSCloseCode, web
 from . import playback
 from .audio import RATE
 from .incoming_audio import IncomingAudio
-from .legs import Leg, VoiceBegan, VoiceEnded, listeners_of
+from .legs import Leg
 from .rate_limits import RateLimiter
 from .state import SimulatorState
+from .voice_activity import begin_voice, end_voice, is_loud
 
 SAMPLE_BYTES = 2
 # A binary message holds at most one second of audio.
@@ -42,7 +42,6 @@ HEARTBEAT = 15.0
 
 # A voice begins after LOUD_WINDOWS loud windows, and ends after QUIET_SECONDS without one.
 WINDOW = RATE // 50
-LOUDNESS = 500  # root mean square of 16-bit samples: 36 dB below full scale
 LOUD_WINDOWS = 3
 QUIET_SECONDS = 0.6
 # It also ends if no audio arrives for this long: that allows for a one-second message and jitter.
@@ -121,7 +120,7 @@ class Microphone:
         for start in range(0, complete_length, WINDOW):
             window = samples[start : start + WINDOW]
             until = at + (start + WINDOW) / RATE
-            if sum(map(mul, window, window)) >= LOUDNESS**2 * WINDOW:
+            if is_loud(window):
                 self._on_loud_window(until)
             else:
                 self._on_quiet_window(until)
@@ -134,10 +133,7 @@ class Microphone:
             self._voice_until = until
         elif self._loud_windows >= LOUD_WINDOWS:
             self._voice_began, self._voice_until = until - self._loud_windows * WINDOW / RATE, until
-            leg.has_voice = True
-            self._report_voice("started")
-            playback.interrupt_prompt(leg)
-            leg.publish(VoiceBegan(self._voice_began))
+            begin_voice(self._state, leg, self._voice_began)
             self._schedule_timeout()
 
     def _on_quiet_window(self, until: float) -> None:
@@ -158,13 +154,7 @@ class Microphone:
             self._schedule_timeout()
 
     def _end_voice(self) -> None:
-        self._leg.has_voice = False
-        self._report_voice("ended")
-        self._leg.publish(VoiceEnded(self._voice_until))
-
-    def _report_voice(self, state: str) -> None:
-        heard_by = [listener.uuid for listener in listeners_of(self._leg)]
-        self._state.journal.write("voice", uuid=self._leg.uuid, state=state, heard_by=heard_by)
+        end_voice(self._state, self._leg, self._voice_until)
 
     # Audio sent to the client
 

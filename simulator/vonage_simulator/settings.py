@@ -107,6 +107,9 @@ class SimulatorSettings:
         Folder for recordings and other temporary files; None is the system's.
     public_scheme
         Whether region_url and recording_url point to the TLS listener, as Vonage's do.
+    public_host
+        Host name in region_url and recording_url, such as `api.nexmo.com`. The simulator also
+        accepts requests for it, and its certificate has it. Clients must resolve it to 127.0.0.1.
     websocket_connect_seconds
         Real seconds that a handshake may take. A server that takes longer is an endpoint with
         `websocket_hanging_status`; one that refuses is `failed`.
@@ -116,9 +119,6 @@ class SimulatorSettings:
     websocket_muted
         What a WebSocket receives while its leg hears nobody (earmuffed, or all others muted):
         frames of silence, or none after the message `websocket:media:update`.
-    public_host
-        Host name in region_url and recording_url, such as `api.nexmo.com`. The simulator also
-        accepts requests for it, and its certificate has it. Clients must resolve it to 127.0.0.1.
     """
 
     host: str = "127.0.0.1"

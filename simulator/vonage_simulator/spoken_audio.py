@@ -4,17 +4,17 @@ Nothing recognizes it: only what is said as a text has a transcript.
 """
 
 from array import array
+from collections.abc import Callable
 from functools import partial
 
 from .audio import RATE
 from .incoming_audio import IncomingAudio
-from .legs import Leg, VoiceBegan, VoiceEnded, listeners_of
-from .playback import interrupt_prompt
+from .legs import Leg
 from .state import SimulatorState
-from .websocket_measures import is_loud
+from .voice_activity import begin_voice, end_voice, is_loud
+from .websocket_audio import FRAME_SECONDS
 
 FRAME_SAMPLES = RATE // 50
-FRAME_SECONDS = 0.02
 # Audio that is added at its own time would be late whenever this process is.
 LEAD_SECONDS = 0.1
 
@@ -47,31 +47,19 @@ async def _speak(state: SimulatorState, leg: Leg, pcm: bytes, begin: float) -> N
             return
         incoming_audio.add_audio(frame.tobytes(), at, end)
         if number == first:
-            clock.call_at(at, partial(_start_voice, state, leg, at))
+            clock.call_at(at, partial(_change_voice, begin_voice, state, leg, at))
         if number == last:
-            clock.call_at(end, partial(_end_voice, state, leg, end))
+            clock.call_at(end, partial(_change_voice, end_voice, state, leg, end))
 
 
-def _start_voice(state: SimulatorState, leg: Leg, at: float) -> None:
-    if leg.is_over:
-        return
-    leg.has_voice = True
-    _report(state, leg, "started")
-    interrupt_prompt(leg)
-    leg.publish(VoiceBegan(at))
-
-
-def _end_voice(state: SimulatorState, leg: Leg, at: float) -> None:
-    if leg.is_over:
-        return
-    leg.has_voice = False
-    _report(state, leg, "ended")
-    leg.publish(VoiceEnded(at))
-
-
-def _report(state: SimulatorState, leg: Leg, change: str) -> None:
-    heard_by = [listener.uuid for listener in listeners_of(leg)]
-    state.journal.write("voice", uuid=leg.uuid, state=change, heard_by=heard_by)
+def _change_voice(
+    change: Callable[[SimulatorState, Leg, float], None],
+    state: SimulatorState,
+    leg: Leg,
+    at: float,
+) -> None:
+    if not leg.is_over:
+        change(state, leg, at)
 
 
 def _frames(pcm: bytes) -> list[array[int]]:

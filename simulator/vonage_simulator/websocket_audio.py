@@ -1,6 +1,5 @@
 """The audio of a WebSocket leg: what the application sends, and what the leg hears."""
 
-from array import array
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -95,8 +94,7 @@ class HeardAudio:
         ]
         clips += [Clip(0.0, FRAME_SECONDS, 0, piece) for piece in self._next_voices()]
         samples = audio.mix(clips, 0, int(audio.RATE * FRAME_SECONDS))
-        count = int(self._rate * FRAME_SECONDS)
-        return array("h", (samples[n * len(samples) // count] for n in range(count))).tobytes()
+        return audio.resample(samples, audio.RATE, self._rate).tobytes()
 
     def _next_voices(self) -> list[bytes]:
         """Remove and return the next 20 ms of each voice."""

@@ -8,11 +8,10 @@ from array import array
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from operator import mul
 from typing import Any
 
 from .legs import Leg
-from .microphone import LOUDNESS
+from .voice_activity import is_loud
 
 # A shorter pause is one within speech, such as between two words.
 PAUSE_SECONDS = 0.3
@@ -20,12 +19,6 @@ PAUSE_SECONDS = 0.3
 UNDERRUN_SECONDS = 0.2
 # Limits per connection; the oldest are deleted first.
 MAX_SPANS = 1000
-
-
-def is_loud(samples: array[int]) -> bool:
-    """Return whether 16-bit samples are as loud as a voice."""
-    energy: int = sum(map(mul, samples, samples))
-    return energy >= LOUDNESS**2 * max(1, len(samples))
 
 
 @dataclass

@@ -78,7 +78,14 @@ async def serve_bot() -> AsyncIterator[ServeBot]:
         await server.close()
 
 
-def talking(bot: Callable[[web.WebSocketResponse], Awaitable[None]]) -> Serve:
+async def say_nothing(_socket: web.WebSocketResponse) -> None:
+    """Send nothing: a bot that only receives."""
+
+
+def talking(
+    bot: Callable[[web.WebSocketResponse], Awaitable[None]],
+    receive: Callable[[aiohttp.WSMessage], None] = lambda _message: None,
+) -> Serve:
     """Return a handler that accepts the connection, runs the bot, and reads until the end."""
 
     async def serve(request: web.Request) -> web.WebSocketResponse:
@@ -86,8 +93,8 @@ def talking(bot: Callable[[web.WebSocketResponse], Awaitable[None]]) -> Serve:
         await socket.prepare(request)
         with contextlib.suppress(ConnectionError):
             await bot(socket)
-        async for _ in socket:
-            pass
+        async for message in socket:
+            receive(message)
         return socket
 
     return serve
@@ -459,17 +466,15 @@ async def test_a_bot_that_floods_with_notify_messages_keeps_the_call(
 ) -> None:
     events: list[Any] = []
 
-    async def serve(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
+    async def bot(socket: web.WebSocketResponse) -> None:
         for _ in range(5000):
             await socket.send_str('{"action": "notify"}')
-        async for message in socket:
-            if message.type is aiohttp.WSMsgType.TEXT:
-                events.append(json.loads(message.data))
-        return socket
 
-    await harness.receive_call([connect(await serve_bot(serve))])
+    def receive(message: aiohttp.WSMessage) -> None:
+        if message.type is aiohttp.WSMsgType.TEXT:
+            events.append(json.loads(message.data))
+
+    await harness.receive_call([connect(await serve_bot(talking(bot, receive)))])
     await harness.step(1)
     assert len(events) == 1 + 1000
     _, statuses, _ = await leg_and_errors(harness)
@@ -479,10 +484,7 @@ async def test_a_bot_that_floods_with_notify_messages_keeps_the_call(
 async def test_a_bot_that_never_speaks_keeps_the_call(
     harness: SimulatorHarness, serve_bot: ServeBot
 ) -> None:
-    async def bot(socket: web.WebSocketResponse) -> None:
-        pass
-
-    call = await harness.receive_call([connect(await serve_bot(talking(bot)))])
+    call = await harness.receive_call([connect(await serve_bot(talking(say_nothing)))])
     await harness.step(10)
     leg, statuses, wrong = await leg_and_errors(harness)
     assert (statuses, wrong) == (["started", "answered"], [])
@@ -564,16 +566,12 @@ async def test_while_the_caller_is_muted_the_bot_gets_silence_or_by_a_setting_no
 ) -> None:
     received: list[Any] = []
 
-    async def serve(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        async for message in socket:
-            is_text = message.type is aiohttp.WSMsgType.TEXT
-            received.append(json.loads(message.data) if is_text else message.data)
-        return socket
+    def receive(message: aiohttp.WSMessage) -> None:
+        is_text = message.type is aiohttp.WSMsgType.TEXT
+        received.append(json.loads(message.data) if is_text else message.data)
 
     harness = await make_harness(websocket_muted=setting)
-    call = await harness.receive_call([connect(await serve_bot(serve))])
+    call = await harness.receive_call([connect(await serve_bot(talking(say_nothing, receive)))])
     await harness.step(2)
     assert (await call.put({"action": "mute"})).status == 204
     received.clear()
@@ -596,21 +594,19 @@ async def test_clear_drops_the_notify_messages_that_wait(
 ) -> None:
     events: list[str] = []
 
-    async def serve(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
+    async def bot(socket: web.WebSocketResponse) -> None:
         for _ in range(10):
             await socket.send_bytes(TONE)
         await socket.send_str('{"action": "notify", "payload": 1}')
         await socket.send_str('{"action": "clear"}')
         await socket.send_str('{"action": "notify", "payload": 2}')
-        async for message in socket:
-            if message.type is aiohttp.WSMsgType.TEXT:
-                event = json.loads(message.data)
-                events.append(f"{event['event']} {event.get('payload', '')}".strip())
-        return socket
 
-    await harness.receive_call([connect(await serve_bot(serve))])
+    def receive(message: aiohttp.WSMessage) -> None:
+        if message.type is aiohttp.WSMsgType.TEXT:
+            event = json.loads(message.data)
+            events.append(f"{event['event']} {event.get('payload', '')}".strip())
+
+    await harness.receive_call([connect(await serve_bot(talking(bot, receive)))])
     await harness.step(1)
     assert events == ["websocket:connected", "websocket:cleared", "websocket:notify 2"]
 
@@ -621,13 +617,7 @@ async def test_an_endpoint_without_a_content_type_is_16_khz_with_a_warning(
 ) -> None:
     received: list[Any] = []
 
-    async def serve(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        async for message in socket:
-            received.append(message.data)
-        return socket
-
+    serve = talking(say_nothing, lambda message: received.append(message.data))
     action = connect(await serve_bot(serve))
     endpoint = action["endpoint"][0]
     endpoint[name] = endpoint.pop("content-type")

@@ -44,17 +44,7 @@ async def run_capture(
     async with Simulator(made) as vonage, aiohttp.ClientSession(vonage.http_url) as http:
         before = vonage.application().answer
         port = free_port()
-        (folder / ".local").mkdir()
-        known = {
-            "vonage_tls_url": vonage.tls_url,
-            "vonage_ca_file": vonage.ca_file,
-            "application_id": vonage.application_id,
-            "api_key": vonage.api_key,
-            "api_secret": vonage.api_secret,
-            "signature_secret": vonage.signature_secret,
-            "vonage_number": NUMBER,
-        }
-        (folder / ".local" / "stack.json").write_text(json.dumps(known))
+        write_stack_file(folder, vonage, vonage_number=NUMBER)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "voicectl", "capture", *options, "--local", "--yes"),
             *("--public-url", f"http://127.0.0.1:{port}", "--port", str(port)),
@@ -77,6 +67,20 @@ async def run_capture(
                 await process.wait()
         assert process.returncode == 0, out.decode()
         assert vonage.application().answer == before
+
+
+def write_stack_file(folder: Path, vonage: Simulator, **more: str) -> None:
+    """Write the stack file of a local platform whose Vonage is this simulator."""
+    (folder / ".local").mkdir()
+    known = {
+        "vonage_tls_url": vonage.tls_url,
+        "vonage_ca_file": vonage.ca_file,
+        "application_id": vonage.application_id,
+        "api_key": vonage.api_key,
+        "api_secret": vonage.api_secret,
+        "signature_secret": vonage.signature_secret,
+    }
+    (folder / ".local" / "stack.json").write_text(json.dumps(known | more))
 
 
 async def start_call(http: aiohttp.ClientSession) -> str:

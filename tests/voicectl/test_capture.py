@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.voicectl.capture_run import CALLER, NUMBER, PATIENCE, run_capture
+from tests.voicectl.capture_run import CALLER, NUMBER, PATIENCE, run_capture, write_stack_file
 from vonage_simulator import Simulator, SimulatorSettings
 from vonage_simulator.calibration import FIELDS, CalibrationError, calibrated, read
 
@@ -91,16 +91,7 @@ async def test_without_a_call_nothing_is_written_and_the_webhooks_are_restored(
     tmp_path: Path,
 ) -> None:
     async with Simulator(SimulatorSettings(numbers=(NUMBER,))) as vonage:
-        (tmp_path / ".local").mkdir()
-        known = {
-            "vonage_tls_url": vonage.tls_url,
-            "vonage_ca_file": vonage.ca_file,
-            "application_id": vonage.application_id,
-            "api_key": vonage.api_key,
-            "api_secret": vonage.api_secret,
-            "signature_secret": vonage.signature_secret,
-        }
-        (tmp_path / ".local" / "stack.json").write_text(json.dumps(known))
+        write_stack_file(tmp_path, vonage)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "voicectl", "capture", "--local", "--yes"),
             *("--public-url", "http://127.0.0.1:1", "--port", "0", "--patience", "0"),

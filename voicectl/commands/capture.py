@@ -13,7 +13,14 @@ from voicectl import agent_capture_app, restore_points, webhook_redirect
 from voicectl import application as applications
 from voicectl.agent_capture_app import AgentCaptureApp
 from voicectl.application_token import application_token
-from voicectl.capture_app import CaptureApp, Observation, ReceivedWebhook, findings, redacted
+from voicectl.capture_app import (
+    CaptureApp,
+    Observation,
+    ReceivedWebhook,
+    RecordingApp,
+    findings,
+    redacted,
+)
 from voicectl.cli import command
 from voicectl.errors import VoicectlError
 from voicectl.webhook_listener import listening
@@ -86,7 +93,7 @@ def _capture(
         return 1
     agent = AgentCaptureApp(public_url, context.now, _muting(context)) if options.agent else None
     app = agent or CaptureApp(public_url, context.now)
-    rejected = _on_rejected(context)
+    rejected = webhook_redirect.print_rejected(context)
     with (
         listening(options.port, secrets, app, context.now, rejected, agent),
         webhook_redirect.redirected(context, application_id, public_url, present, target),
@@ -148,7 +155,7 @@ def _muting(context: Context) -> Callable[[str, str], bool] | None:
     return mute
 
 
-def _wait(options: SimpleNamespace, app: CaptureApp | AgentCaptureApp) -> None:
+def _wait(options: SimpleNamespace, app: RecordingApp) -> None:
     end = time.monotonic() + options.patience
     while time.monotonic() < end and not app.over.wait(_POLL_INTERVAL):
         pass
@@ -177,10 +184,3 @@ def _write(
 
 def _row(finding: Observation) -> tuple[str, object]:
     return finding.question, "not shown" if finding.value is None else finding.value
-
-
-def _on_rejected(context: Context) -> Any:
-    def report(reason: str) -> None:
-        context.output.line(f"rejected a request: {reason}", "yellow")
-
-    return report

@@ -102,7 +102,7 @@ def _read_switchboard(context: Context) -> dict[str, Any] | None:
 def _refuse_own(number: str, context: Context, switchboard: dict[str, Any] | None) -> None:
     """Refuse the rented numbers, since every call is from or to one of them."""
     parameters = context.stack.parameters
-    routed = [pair.partition("=")[0] for pair in parameters.get("NumberFlows", "").split(",")]
+    routed = list(context.stack.number_flows())
     document = switchboard["document"] if switchboard else None
     if isinstance(document, dict):
         parts = (document.get(name) for name in ("lines", "numbers"))

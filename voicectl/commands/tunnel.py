@@ -62,7 +62,9 @@ def _forward(
         return 1
     forward = Forward(context, context.folder.parent, public_url)
     with (
-        listening(options.port, secrets, forward, context.now, _on_rejected(context)) as port,
+        listening(
+            options.port, secrets, forward, context.now, webhook_redirect.print_rejected(context)
+        ) as port,
         webhook_redirect.redirected(context, application_id, public_url, present, target),
     ):
         try:
@@ -125,10 +127,3 @@ class Forward:
         return ListenerResponse(
             response.status_code, body, response.headers.get("Content-Type", "application/json")
         )
-
-
-def _on_rejected(context: Context) -> Any:
-    def report(reason: str) -> None:
-        context.output.line(f"rejected a request: {reason}", "yellow")
-
-    return report

@@ -286,13 +286,18 @@ def _scalar(where: str, value: object) -> None:
         fail(where, "has a value that is not JSON")
 
 
+def size_as_json(value: object) -> int:
+    """Return the bytes of a value as compact JSON in UTF-8."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
 def websocket_headers(where: str, value: Any) -> None:
     """Require an object of at most 512 bytes as JSON, without Vonage's own names."""
     free_json(where, value)
     for name_ in _RESERVED_HEADERS:
         if name_ in value:
             fail(f"{where}.{name_}", "reserved by Vonage; expected another name")
-    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    size = size_as_json(value)
     if size > LARGEST_WEBSOCKET_HEADERS:
         fail(where, f"has {size} bytes as JSON; expected at most {LARGEST_WEBSOCKET_HEADERS}")
 
