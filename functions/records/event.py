@@ -6,7 +6,9 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from voicekit.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from voicekit.e164 import masked
+from voicekit.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -29,11 +29,12 @@ A stack's functions import this module only for flows that use `call.line` or `c
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from voicekit import ncco
 from voicekit.dial_policy import DialRefused, check_endpoint, policy_from
 from voicekit.e164 import is_number
+from voicekit.named_tuple import NamedTuple
 from voicekit.switchboard import DocumentParser
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hmac
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from voicekit.named_tuple import NamedTuple
 from voicekit.signature import InvalidSignature, hs256_claims, hs256_token
 
 if TYPE_CHECKING:

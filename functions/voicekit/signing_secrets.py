@@ -71,6 +71,17 @@ class SigningSecretCache:
                     raise
         return copy
 
+    def prefetch(self, within: float) -> None:
+        """Read the secrets before they are needed; this never delays `get` or `refresh`.
+
+        Raises
+        ------
+        SecretUnavailable
+            If they are unreachable, incomplete or invalid.
+        """
+        self._fetch(within)
+        self._tried_at = 0.0
+
     def refresh(self, within: float) -> SigningSecrets | None:
         """Read the secrets again and return them, or None within a minute of the last attempt.
 

@@ -26,11 +26,12 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from voicekit import ncco
 from voicekit.aws_client import AwsError
 from voicekit.e164 import is_number
+from voicekit.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -294,6 +295,12 @@ class SwitchboardCache:
             self._tried_at = now
             self._read(within)
         return self._board
+
+    def prefetch(self, within: float) -> None:
+        """Read it before it is needed. If that fails, the first `get` reads it again."""
+        self.get(within)
+        if self.last_error is not None:
+            self._tried_at = None
 
     def _read(self, within: float) -> None:
         try:

@@ -14,11 +14,12 @@ import json
 import logging
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from voicekit import signature
 from voicekit.e164 import masked
+from voicekit.named_tuple import NamedTuple
 from voicekit.redaction import error_fields, redact
 from voicekit.settings import SettingsError
 from voicekit.signing_secrets import SecretUnavailable
