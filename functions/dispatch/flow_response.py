@@ -10,7 +10,6 @@ import contextlib
 import functools
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from dispatch.flow_runner import (
     FlowFailed,
@@ -32,8 +31,10 @@ from voicekit.switchboard import READ_SECONDS, SwitchboardCache
 from voicekit.webhook import Webhook, WebhookResponse
 from voicekit.webhook_fields import BadRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from voicekit.call import Call
     from voicekit.lines import Line

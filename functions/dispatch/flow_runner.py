@@ -6,7 +6,6 @@ import importlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
 
 import flows
 from voicekit import ncco
@@ -14,8 +13,10 @@ from voicekit.dial_policy import calls_phone, check_ncco, policy_from
 from voicekit.redaction import error_fields
 from voicekit.webhook import WebhookResponse
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
+    from typing import Any
 
     from voicekit.call import Call
     from voicekit.settings import StackSettings

@@ -27,12 +27,12 @@ import json
 import os
 import ssl
 import time
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from voicekit.aws_connection import CONNECT_SECONDS, AwsEndpoint, connect
 from voicekit.named_tuple import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-from typing import TYPE_CHECKING
 
 from voicekit.named_tuple import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -105,8 +105,8 @@ class Connection:
         closes = version != b"HTTP/1.1" or fields.get(b"connection", b"").lower() == b"close"
         # Data after the response was not requested: nothing more is read from there.
         self.is_open = self.is_open and not closes and not self._unread
-        request_id = fields.get(b"x-amzn-requestid")
-        return AwsResponse(status, request_id and request_id.decode("latin-1"), content)
+        request_id = fields.get(b"x-amzn-requestid", b"").decode("latin-1")
+        return AwsResponse(status, request_id or None, content)
 
     @property
     def has_received(self) -> bool:

@@ -7,10 +7,12 @@ classes need. This one takes the fields from collections.namedtuple, and checks 
 from __future__ import annotations
 
 from collections import namedtuple
-from typing import TYPE_CHECKING, Any
 
+__all__ = ["NamedTuple"]
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from typing import Any, NamedTuple
 else:
 
     class _NamedTupleMeta(type):

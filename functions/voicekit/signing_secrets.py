@@ -7,11 +7,11 @@ copy is used only while Secrets Manager does not respond.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from voicekit.aws_client import AwsError, AwsRefused
 from voicekit.signature import SigningSecrets
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

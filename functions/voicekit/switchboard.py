@@ -26,16 +26,17 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from typing import TYPE_CHECKING, Any
 
 from voicekit import ncco
 from voicekit.aws_client import AwsError
 from voicekit.e164 import is_number
 from voicekit.named_tuple import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import tzinfo
+    from typing import Any
 
     from voicekit.aws_client import AwsClient
 

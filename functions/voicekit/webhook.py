@@ -14,7 +14,6 @@ import json
 import logging
 import re
 import time
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from voicekit import signature
@@ -25,8 +24,10 @@ from voicekit.settings import SettingsError
 from voicekit.signing_secrets import SecretUnavailable
 from voicekit.webhook_fields import BadRequest, is_vonage_field, parse_fields
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from voicekit.settings import StackSettings
     from voicekit.signing_secrets import SigningSecretCache
