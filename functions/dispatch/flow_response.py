@@ -15,6 +15,7 @@ from dispatch.flow_runner import (
     FlowFailed,
     apology,
     flow_names,
+    preload,
     replace_dial_actions,
     run,
     select_flow,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from voicekit.settings import StackSettings
     from voicekit.switchboard import Switchboard
 
-_PREFETCH_SECONDS = 1.0  # limit for reading the signature secrets
+_PREFETCH_SECONDS = 1.0  # limit for reading the signature secrets, and for loading a flow
 
 
 @functools.cache
@@ -69,15 +70,17 @@ def _switchboard_cache() -> SwitchboardCache:
 
 
 def prefetch(*, switchboard: bool = False) -> None:
-    """Read the signature secrets, and the switchboard if asked, before the first webhook.
+    """Read the signature secrets before the first webhook; if asked, the switchboard as well.
 
-    An environment that Lambda initializes ahead of demand then responds without waiting for AWS. A
-    failure costs at most 1.5 seconds: the first webhook reads again, and reports what is wrong.
+    With the switchboard, the default flow is loaded if no number has another one. An environment
+    that Lambda initializes ahead of demand then responds without waiting for anything. A failure
+    costs at most 2.5 seconds: the first webhook repeats what failed, and reports what is wrong.
     """
     with contextlib.suppress(Exception):
         secrets().prefetch(_PREFETCH_SECONDS)
-        if switchboard:
-            _switchboard_cache().prefetch(READ_SECONDS)
+        current = _switchboard_cache().prefetch(READ_SECONDS) if switchboard else None
+        if current and not (settings().number_flows or current.numbers or current.lines):
+            preload(settings().default_flow, within=_PREFETCH_SECONDS)
 
 
 def make_answer_handler() -> Callable[[dict[str, Any], Any], dict[str, Any]]:

@@ -297,11 +297,13 @@ class SwitchboardCache:
             self._read(within)
         return self._board
 
-    def prefetch(self, within: float) -> None:
-        """Read it before it is needed. If that fails, the first `get` reads it again."""
-        self.get(within)
-        if self.last_error is not None:
-            self._tried_at = None
+    def prefetch(self, within: float) -> Switchboard | None:
+        """Read it before it is needed. If that fails, return None; `get` reads it again then."""
+        current = self.get(within)
+        if self.last_error is None:
+            return current
+        self._tried_at = None
+        return None
 
     def _read(self, within: float) -> None:
         try:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MAX_BODY = 256 * 1024  # bytes; Vonage's webhooks have one or two thousand
 _RESERVE = 0.3  # seconds of Lambda's timeout reserved for the response itself
+_IDENTIFIER = re.compile(r"(?:CON-)?[0-9A-Fa-f-]{32,36}")
 
 log = logging.getLogger("voice")
 log.setLevel(logging.INFO)  # some runtimes leave the root logger at WARNING
@@ -278,7 +279,7 @@ def _call_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _identifier(value: object) -> str | None:
     """Return an identifier, and None for anything else, which must not be logged."""
-    if not isinstance(value, str) or not re.fullmatch(r"(?:CON-)?[0-9A-Fa-f-]{32,36}", value):
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
         return None
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -181,6 +182,24 @@ def test_both_secrets_are_read_while_the_environment_is_initialized(
     result = functions(route, post(cloud.account, route, webhook(conversation())))
     assert (result.status, result.logs[0]["flow"]) == (200, "dtmf_menu")
     assert cloud.aws.asked["GetSecretValue"] == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "board", "early"),
+    [
+        ({}, {}, True),
+        ({}, {"numbers": {"442079460999": "greet"}}, False),
+        ({"NUMBER_FLOWS": "442079460999=greet"}, {}, False),
+    ],
+)
+def test_the_default_flow_is_loaded_in_advance_if_it_is_the_only_one(
+    start: Start, cloud: FakeAws, settings: dict[str, str], board: Any, early: bool
+) -> None:
+    secret = cloud.secret(json.dumps(board))
+    functions = start(DEFAULT_FLOW="loaded", SWITCHBOARD_SECRET_ID=secret, **settings)
+    assert functions("answer", {}).status >= 400
+    initialized_at = time.time()
+    assert (float(spoken(call(functions, cloud))) < initialized_at) is early
 
 
 @pytest.mark.parametrize("fault", ["throttle", "refuse", "error", "hang", "cut"])
