@@ -63,7 +63,7 @@ class ResponseTooLarge(OSError):
     """A response has more than MAX_RESPONSE_BYTES."""
 
 
-class InvalidResponse(OSError):
+class UnreadableResponse(OSError):
     """What was received is not an HTTP/1.x response."""
 
 
@@ -134,7 +134,7 @@ class Connection:
         version, _, rest = self._line().partition(b" ")
         status = rest.partition(b" ")[0]
         if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(status) != 3 or not status.isdigit():
-            raise InvalidResponse
+            raise UnreadableResponse
         return version, int(status)
 
     def _fields(self) -> dict[bytes, bytes]:
@@ -143,7 +143,7 @@ class Connection:
             name, colon, value = line.partition(b":")
             name = name.lower()
             if not colon or (name in _LENGTHS and name in fields):
-                raise InvalidResponse
+                raise UnreadableResponse
             fields[name] = value.strip()
         return fields
 
@@ -151,7 +151,7 @@ class Connection:
         coding, length = (fields.get(name) for name in _LENGTHS)
         if coding is not None:
             if coding.lower() != b"chunked":
-                raise InvalidResponse
+                raise UnreadableResponse
             return b"".join(self._chunks())
         if length is not None:
             return self._take(_size(length, 10))
@@ -164,14 +164,14 @@ class Connection:
         while size := _size(self._line().partition(b";")[0].strip(), 16):
             yield self._take(size)
             if self._line():
-                raise InvalidResponse
+                raise UnreadableResponse
         while self._line():  # trailer fields
             pass
 
     def _line(self) -> bytes:
         while (end := self._unread.find(b"\n")) < 0:
             if len(self._unread) > _MAX_LINE_BYTES:
-                raise InvalidResponse
+                raise UnreadableResponse
             self._receive_more()
         return self._take(end + 1).rstrip(b"\r\n")
 
@@ -207,7 +207,7 @@ class Connection:
 
 def _size(text: bytes, base: int) -> int:
     if not text.isalnum():  # int() also accepts signs, spaces and underscores
-        raise InvalidResponse
+        raise UnreadableResponse
     return int(text, base)
 
 

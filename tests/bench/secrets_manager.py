@@ -31,7 +31,7 @@ class Network(NamedTuple):
     service: float = 0.0
 
 
-class SecretsManager(NamedTuple):
+class MockSecretsManager(NamedTuple):
     """A running mock: its port, and the certificate of its root authority (PEM)."""
 
     port: int
@@ -41,7 +41,7 @@ class SecretsManager(NamedTuple):
 @contextmanager
 def secrets_manager(
     listens: str, secrets: Mapping[str, str], network: Network
-) -> Iterator[SecretsManager]:
+) -> Iterator[MockSecretsManager]:
     """Serve secrets by their ARN on an address of this machine."""
     root = trustme.CA(key_type=trustme.KeyType.RSA)
     issuer = root.create_child_ca(key_type=trustme.KeyType.RSA)
@@ -50,7 +50,7 @@ def secrets_manager(
     with ThreadingHTTPServer((listens, 0), _handler(secrets, network, tls)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield SecretsManager(server.server_port, root.cert_pem.bytes().decode())
+        yield MockSecretsManager(server.server_port, root.cert_pem.bytes().decode())
         server.shutdown()
         thread.join()
 
