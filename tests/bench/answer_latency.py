@@ -239,7 +239,7 @@ def _cold_outcome(
     }
     lines = [f"- {name}: {number(value)}" for name, value in ratios.items()]
     described = {
-        name: {part: one.described() for part, one in parts.items()}
+        name: {part: one.described() for part, one in parts.items() if not math.isnan(one.median)}
         for name, parts in found.items()
     }
     rounded = {
