@@ -9,6 +9,7 @@ SignatureError
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -141,6 +142,7 @@ def verified_claims(
     return claims, None
 
 
+@functools.lru_cache(maxsize=4)
 def fingerprint(secret: str) -> str:
     """Return a short digest that distinguishes secrets and does not reveal them.
 
@@ -196,18 +198,23 @@ def hs256_claims(token: str, keys: Iterable[bytes]) -> dict[str, Any]:
     """
     signed, _, signature = token.rpartition(".")
     encoded_header, _, payload = signed.partition(".")
-    header = _json_part(encoded_header)
+    _check_header(encoded_header)
+    for key in filter(None, keys):
+        expected = _base64url(hmac.digest(key, signed.encode(), "sha256"))
+        if hmac.compare_digest(expected, signature):
+            return _json_part(payload)
+    raise UnknownKey("no secret made this signature")
+
+
+@functools.lru_cache(maxsize=4)  # Vonage sends the same header in every token
+def _check_header(encoded: str) -> None:
+    header = _json_part(encoded)
     if header.get("alg") != "HS256":
         raise InvalidSignature("the token is not signed with HS256")
     # The parameters that `crit` lists must be understood, and none is (section 4.1.11). Vonage's
     # header has only string values; others, such as `b64`, could change the meaning of the rest.
     if "crit" in header or not all(isinstance(value, str) for value in header.values()):
         raise InvalidSignature("the token header has an unsupported parameter")
-    for key in filter(None, keys):
-        expected = _base64url(hmac.digest(key, signed.encode(), "sha256"))
-        if hmac.compare_digest(expected, signature):
-            return _json_part(payload)
-    raise UnknownKey("no secret made this signature")
 
 
 def _base64url(data: bytes) -> str:
