@@ -22,7 +22,7 @@ SDK := .sdk
 sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
-# Tests start hundreds of processes: without cached bytecode, each compiles the project's modules again.
+# Tests start hundreds of processes. Without cached bytecode, each compiles all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Tests wait for processes and clocks: two workers more than the machine has cores use all of them.
