@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> PlatformSche
     from tests.support.scheduling import PlatformScheduling
 
     return PlatformScheduling(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what lives until the end, such as all collected tests, from garbage collections."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,6 @@ def application_token(context: Context, lifetime: int) -> tuple[str, dict[str, s
         "exp": issued + lifetime,
         "jti": str(uuid.uuid4()),
     }
-    import jwt  # here: its import is a fifth of the start, and most commands need no token
+    import jwt  # here: most commands need no token, and the import is slow
 
     return jwt.encode(claims, private_key_of(private_key), algorithm="RS256"), claims

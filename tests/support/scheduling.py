@@ -21,7 +21,6 @@ _SPREAD = frozenset(
         "tests/local/explore/test_command.py",
         "tests/local/test_agent_bot.py",
         "tests/local/testing/test_plugin.py",
-        "tests/simulator/test_agent_bench.py",
     )
 )
 
