@@ -22,6 +22,9 @@ SDK := .sdk
 sam-local test-sam: export PATH := $(CURDIR)/$(SAM_VENV)/bin:$(PATH)
 sam-local test-sam: export SAM_CLI_TELEMETRY := 0
 
+# Tests start hundreds of processes. Without cached bytecode, each compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests wait for processes and clocks: two workers more than the machine has cores use all of them.
 export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 

@@ -20,8 +20,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from samtranslator.yaml_helper import yaml_parse
-
 from local.aws import credentials
 from local.aws import template as templates
 from local.aws.boto_session import without_aws_variables
@@ -280,9 +278,7 @@ def _derived(built: Path, environment: Mapping[str, Mapping[str, str]]) -> dict[
     SAM ignores variables that a template does not declare. Undeclared AWS keys would be those of
     the user's AWS account. The template is not in the build's folder, which `sam build` empties.
     """
-    template: dict[str, Any] = json.loads(
-        json.dumps(yaml_parse(built.read_text(encoding="utf-8")), default=str)
-    )
+    template: dict[str, Any] = templates.parse(built.read_text(encoding="utf-8"))
     if "Architecture" in template["Parameters"]:
         template["Parameters"]["Architecture"]["Default"] = _architecture()
     for logical, resource in template["Resources"].items():

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.scheduling import PlatformScheduling
 
 # The speed of the machine isn't a property of the code.
 settings.register_profile("voice", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,6 +28,21 @@ for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> PlatformScheduling | None:
+    """Return the schedule for ``-n``, unless ``--dist`` names another."""
+    if config.getoption("dist") != "load":
+        return None
+    from tests.support.scheduling import PlatformScheduling
+
+    return PlatformScheduling(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt what lives until the end, such as all collected tests, from garbage collections."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

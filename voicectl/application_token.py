@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-import jwt
-
 from voicectl import application as applications
 from voicectl import stack_secrets
 from voicectl.errors import NotConfiguredError
@@ -41,4 +39,6 @@ def application_token(context: Context, lifetime: int) -> tuple[str, dict[str, s
         "exp": issued + lifetime,
         "jti": str(uuid.uuid4()),
     }
+    import jwt  # here: most commands need no token, and the import is slow
+
     return jwt.encode(claims, private_key_of(private_key), algorithm="RS256"), claims

@@ -1,7 +1,7 @@
 """Create the template's resources in moto, and describe the stack to the rest of the platform.
 
-moto's CloudFormation creates the tables, buckets and queues. The secrets, event buses and topics
-are created through their own APIs. The other resources need only a name here.
+The tables, buckets, queues, secrets, event buses and topics are created through their own APIs. The
+other resources need only a name here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from local.aws import messaging
 from local.aws.constants import ACCOUNT, STACK
 from local.aws.event_pattern import check_pattern
+from local.aws.storage import create_storage
 from local.aws.template import Resolver, TemplateError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from local.aws.moto_server import MotoServer
     from local.aws.template import Template
 
-CREATED_BY_CLOUDFORMATION = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::SQS::Queue")
 _STREAM_SETTINGS = frozenset(
     {
         *("BatchSize", "BisectBatchOnFunctionError", "Enabled", "EventSourceArn"),
@@ -140,7 +140,7 @@ def create_stack(
 ) -> EmulatedStack:
     """Create the template's resources and return the stack.
 
-    This takes about a second and blocks: call it in a thread.
+    This takes half a second and blocks: call it in a thread.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def create_stack(
         The URL of the API.
     """
     names, attributes, secrets = _create_secrets(server, template, credentials)
-    storage_names, storage_attributes = _create_storage(server, template)
+    storage_names, storage_attributes = create_storage(server, template)
     names |= storage_names | _function_names(template)
     attributes |= storage_attributes
     bus_names, bus_attributes = messaging.create_buses_and_topics(server, template)
@@ -205,62 +205,6 @@ def _create_secrets(
         created = client.create_secret(Name=f"{STACK}-{logical}", SecretString=text or "{}")
         arns[logical] = created["ARN"]
     return dict(arns), {(logical, "Id"): arn for logical, arn in arns.items()}, arns
-
-
-def _create_storage(
-    server: MotoServer, template: Template
-) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
-    """Create the tables, buckets and queues; return their names and their attributes."""
-    resources = {
-        logical: resource
-        for kind in CREATED_BY_CLOUDFORMATION
-        for logical, resource in template.of_type(kind).items()
-    }
-    if not resources:
-        return {}, {}
-    streams = [
-        logical
-        for logical, resource in resources.items()
-        if "StreamSpecification" in resource.get("Properties", {})
-    ]
-    client = server.client("cloudformation")
-    # moto orders resources by their dependencies, and reads Number parameters as text.
-    client.create_stack(
-        StackName=STACK,
-        TemplateBody=json.dumps(
-            {
-                "Parameters": template.declared,
-                "Conditions": template.conditions,
-                "Resources": resources,
-                "Outputs": {f"Ref{logical}": {"Value": {"Ref": logical}} for logical in resources}
-                | {
-                    f"Arn{logical}": {"Value": {"Fn::GetAtt": [logical, "Arn"]}}
-                    for logical in resources
-                }
-                | {
-                    f"Stream{logical}": {"Value": {"Fn::GetAtt": [logical, "StreamArn"]}}
-                    for logical in streams
-                },
-            }
-        ),
-        Parameters=[
-            {"ParameterKey": name, "ParameterValue": value}
-            for name, value in template.parameters.items()
-        ],
-    )
-    outputs = {
-        one["OutputKey"]: one["OutputValue"]
-        for one in client.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
-    }
-    aws = f"https://sqs.{template.region}.amazonaws.com"
-    names = {
-        # Requests to a queue go to its URL, so the URL must be this server's.
-        logical: outputs[f"Ref{logical}"].replace(aws, server.url)
-        for logical in resources
-    }
-    attributes = {(logical, "Arn"): outputs[f"Arn{logical}"] for logical in resources}
-    attributes |= {(logical, "StreamArn"): outputs[f"Stream{logical}"] for logical in streams}
-    return names, attributes
 
 
 def _arn(service: str, region: str, rest: str) -> str:

@@ -112,7 +112,7 @@ def test_the_tests_pass_with_flows_of_your_own(checkout: Path, saved_files: list
         # A recipe keeps its name, and an included flow gets another.
         included = (checkout / FLOWS / f"{recipe}.py").exists()
         saved_files += create_flow(checkout, f"my_{recipe}" if included else recipe, recipe)
-    status, output = run(checkout, "pytest", "-q", "-n", "auto", *SUITES_OF_FLOWS, timeout=600)
+    status, output = run(checkout, "pytest", "-q", "-n", "2", *SUITES_OF_FLOWS, timeout=600)
     assert status == 0, output
 
 

@@ -97,17 +97,16 @@ class FaultyPlatform:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyPlatform]:
-    """The platform, whose messages become visible again after some seconds."""
+    """The platform, whose messages become visible again after two seconds."""
     root = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "functions", root / "functions")
     (root / "functions" / "flows" / "pin.py").write_text(FLOW)
     template = (ROOT / "template.yaml").read_text()
     (root / "template.yaml").write_text(
-        re.sub(r"VisibilityTimeout: \d+ ", "VisibilityTimeout: 8 ", template)
+        re.sub(r"VisibilityTimeout: \d+ ", "VisibilityTimeout: 2 ", template)
     )
     (root / "layers").symlink_to(ROOT / "layers")
     (root / ".local").mkdir()
-    (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
     (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
     (root / ".local" / "layers").symlink_to(ROOT / ".local" / "layers")
     with ExitStack() as stack:
