@@ -1,7 +1,8 @@
-"""Store a stream in S3 exactly once and in constant memory, and verify what is stored.
+"""Store a stream in S3 exactly once and in constant memory.
 
-After any failure, the object is stored completely or not at all. Of two concurrent invocations, the
-second gets 412 and verifies the object of the first.
+After any failure, the object is stored completely or not at all. S3 compares the checksum of each
+request with the bytes that arrive, so a success proves what is stored. Of two concurrent
+invocations, the second gets 412 and verifies the object of the first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import itertools
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,12 +22,13 @@ from fetch_recording.errors import PermanentFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
     from fetch_recording.media import Media
     from records.recording_item import ArchiveKey
 
 PART = 8 * 1024 * 1024
-"""Bytes of a part, and of the buffer in memory; S3 allows 10,000 parts of at least 5 MiB."""
+"""Bytes of a part, of which two are in memory; S3 allows 10,000 parts of at least 5 MiB."""
 _CHUNK = 256 * 1024
 _NOT_FOUND = ("404", "NoSuchKey", "NotFound")
 
@@ -71,7 +75,8 @@ class RecordingBucket:
     name
         The name of the bucket.
     check_time
-        Called for each piece of a stream; raises OutOfTime when too little time is left.
+        Called for each piece of a stream and before each part is sent; raises OutOfTime when too
+        little time is left.
     """
 
     def __init__(self, client: Any, name: str, check_time: Callable[[], None]) -> None:
@@ -111,14 +116,18 @@ class RecordingBucket:
         recognize: Callable[[bytes], Media],
         metadata: dict[str, str],
     ) -> StreamDigest:
-        """Store a stream unless the object exists already, and verify the stored object.
+        """Store a stream unless the object exists already; verify an object that does.
+
+        One part is sent in a thread while the next one arrives. When this returns or raises, no
+        part is being sent, and an upload that failed is aborted.
 
         Parameters
         ----------
         key
             The key of the recording.
         chunks
-            The stream. Its exceptions are raised, and nothing is stored then.
+            The stream. Its exceptions are raised, and nothing is stored then. The next piece ends
+            it if a part could not be sent.
         recognize
             Returns the media type from the first bytes, or raises.
         metadata
@@ -130,14 +139,22 @@ class RecordingBucket:
             If other bytes are stored under this key.
         """
         digest = StreamDigest()
-        parts = _parts(chunks, digest, self._check_time)
+        sent: list[Future[dict[str, Any]]] = []
+
+        def check() -> None:
+            if sent and sent[-1].done():
+                sent[-1].result()  # raises if the part could not be sent
+            self._check_time()
+
+        parts = _parts(chunks, digest, check)
         first = next(parts, bytearray())
         headers = _headers(key, recognize(digest.head), metadata)
         if len(first) < PART:
-            self._put(key, first, digest, headers)
+            accepted = self._put(key, first, digest, headers)
         else:
-            self._upload(key, first, parts, digest, headers)
-        self._verify(key, digest)
+            accepted = self._upload(key, itertools.chain([first], parts), sent, digest, headers)
+        if not accepted:
+            self._verify(key, digest)
         return digest
 
     def abort_stale_uploads(self, key: ArchiveKey) -> None:
@@ -149,7 +166,8 @@ class RecordingBucket:
 
     def _put(
         self, key: ArchiveKey, body: bytearray, digest: StreamDigest, headers: dict[str, Any]
-    ) -> None:
+    ) -> bool:
+        """Put the object; return False if one is stored already."""
         try:
             self._client.put_object(
                 Bucket=self._name,
@@ -162,29 +180,36 @@ class RecordingBucket:
         except ClientError as error:
             if not _already_stored(error):
                 raise
+            return False
+        return True
 
     def _upload(
         self,
         key: ArchiveKey,
-        first: bytearray,
-        rest: Iterator[bytearray],
+        parts: Iterable[bytearray],
+        sent: list[Future[dict[str, Any]]],
         digest: StreamDigest,
         headers: dict[str, Any],
-    ) -> None:
+    ) -> bool:
+        """Upload the object in parts, added to ``sent``; return False if one is stored already."""
         where = {"Bucket": self._name, "Key": key.object_key}
         where["UploadId"] = self._client.create_multipart_upload(
             **where, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT", **headers
         )["UploadId"]
         try:
-            done = [self._part(where, 1, first)]
-            for number, part in enumerate(rest, 2):
-                done.append(self._part(where, number, part))
-            completed = self._complete(where, done, digest)
+            with ThreadPoolExecutor(1) as sender:  # its end waits for the part being sent
+                for number, part in enumerate(parts, 1):
+                    if sent:
+                        sent[-1].result()  # the next part but one uses its buffer
+                    self._check_time()
+                    sent.append(sender.submit(self._part, where, number, part))
+            completed = self._complete(where, [one.result() for one in sent], digest)
         except BaseException:
             self._abort(key, where["UploadId"])
             raise
         if not completed:
             self._abort(key, where["UploadId"])
+        return completed
 
     def _complete(
         self, where: dict[str, str], done: list[dict[str, Any]], digest: StreamDigest
@@ -229,26 +254,26 @@ class RecordingBucket:
 
 
 def _parts(
-    chunks: Iterable[bytes], digest: StreamDigest, check_time: Callable[[], None]
+    chunks: Iterable[bytes], digest: StreamDigest, check: Callable[[], None]
 ) -> Iterator[bytearray]:
     """Yield parts of `PART` bytes, added to the digest; the last can be smaller.
 
-    All parts share one buffer: use each of them before the next one.
+    Two buffers take turns: use each part before asking for the next but one.
     """
-    part, filled = bytearray(PART), 0
-    with memoryview(part) as buffer:  # assigning to a slice of it makes no copy
-        for chunk in chunks:
-            check_time()
-            rest = chunk
-            while rest:
-                taken = rest if len(rest) <= PART - filled else rest[: PART - filled]
+    part, other, filled = bytearray(PART), bytearray(), 0
+    for chunk in chunks:
+        check()
+        rest = memoryview(chunk)
+        while rest:
+            taken = rest[: PART - filled]
+            with memoryview(part) as buffer:  # assigning to a slice of it makes no copy
                 buffer[filled : filled + len(taken)] = taken
-                filled += len(taken)
-                rest = rest[len(taken) :]
-                if filled == PART:
-                    digest.add(part)
-                    yield part
-                    filled = 0
+            filled += len(taken)
+            rest = rest[len(taken) :]
+            if filled == PART:
+                digest.add(part)
+                yield part
+                part, other, filled = other or bytearray(PART), part, 0
     if filled:
         del part[filled:]
         digest.add(part)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fetch_recording.bucket import PART
 from local.aws import template as templates
 from tests.support.function_process import FunctionProcesses
 from tests.support.recording_stack import message
@@ -108,6 +109,32 @@ def test_a_missing_item_is_rebuilt_from_the_stored_object(
     # then its item is stored, and it was downloaded once
     assert_stored_once(harness, recording)
     assert len(harness.files.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "upload"),
+    [
+        (SMALL, {"PutObject": 1}),
+        (
+            LARGE,
+            {
+                "CreateMultipartUpload": 1,
+                "UploadPart": -(-len(LARGE) // PART),
+                "CompleteMultipartUpload": 1,
+                "ListMultipartUploads": 1,
+            },
+        ),
+    ],
+    ids=["small", "large"],
+)
+def test_aws_requests_of_a_recording(
+    harness: FetchHarness, content: bytes, upload: dict[str, int]
+) -> None:
+    """Looks once for the object; S3's success then needs no second look."""
+    assert harness.failed(harness.recording().body) == 0  # the secret is read
+    harness.storage.aws.asked.clear()
+    assert harness.failed(harness.recording(content).body) == 0
+    assert harness.storage.aws.asked == {"PutItem": 2, "HeadObject": 1} | upload
 
 
 # Faults of Vonage
@@ -287,7 +314,6 @@ def test_only_the_message_that_fails_stays_on_the_queue(harness: FetchHarness) -
         ("UploadPart", 2),
         ("UploadPart", 3),
         ("CompleteMultipartUpload", 1),
-        ("HeadObject", 2),
         ("PutItem", 2),
         ("ListMultipartUploads", 1),
     ],
@@ -309,6 +335,26 @@ def test_an_aws_fault_at_any_step_loses_nothing(
     harness.storage.aws.watch = watch
     harness.until_done(recording.body)
     assert left == 0 or operation == "GetSecretValue"  # whose value is cached
+    assert_stored_once(harness, recording)
+
+
+@pytest.mark.parametrize(
+    ("fault", "when", "looks"),
+    [("throttle", "before", 1), ("cut", "before", 1), ("cut", "after", 2)],
+)
+def test_an_object_whose_response_was_lost_is_verified(
+    harness: FetchHarness, fault: Any, when: str, looks: int
+) -> None:
+    # given a request that boto3 repeats, after S3 stored the object or before
+    recording = harness.recording()
+    harness.storage.aws.watch = lambda asked, number, at: (
+        fault if (asked, number, at) == ("PutObject", 1, when) else None
+    )
+    # when the recording is fetched
+    assert harness.failed(recording.body) == 0
+    # then it is stored, and looked for again only if the repetition found it
+    assert harness.storage.aws.asked["PutObject"] == 2
+    assert harness.storage.aws.asked["HeadObject"] == looks
     assert_stored_once(harness, recording)
 
 

@@ -28,7 +28,6 @@ STEPS = (
     "UploadPart",
     "UploadPart",
     "CompleteMultipartUpload",
-    "HeadObject",
     "PutItem",  # the item of the recording
     "ListMultipartUploads",
 )
