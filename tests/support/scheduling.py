@@ -25,7 +25,7 @@ _SPREAD = frozenset(
 )
 
 
-class PlatformScheduling(LoadScopeScheduling):
+class PlatformScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type information
     """A schedule by file, with more or fewer tests together where a platform's start matters.
 
     The scopes with the most tests begin, so that the single tests fill the workers at the end.
