@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from fetch_recording.media import Media
     from records.recording_item import ArchiveKey
 
-PART = 8 * 1024 * 1024
-"""Bytes of a part, of which two are in memory; S3 allows 10,000 parts of at least 5 MiB."""
+PART = 5 * 1024 * 1024
+"""Bytes of a part, of which two are in memory: the smallest that S3 accepts, up to 10,000 times."""
 _CHUNK = 256 * 1024
 _NOT_FOUND = ("404", "NoSuchKey", "NotFound")
 

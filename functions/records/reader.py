@@ -25,6 +25,11 @@ LINK_LIFETIME = 300
 """Seconds for which a link to a recording is valid."""
 _DAY_CURSOR = ("day", "pk", "sk")
 _CALL_CURSOR = ("pk", "sk")
+# What a timeline needs of an item: parsing responses takes most of its time.
+_EVENT = {
+    "ProjectionExpression": "sk, #method, #body",
+    "ExpressionAttributeNames": {"#method": "method", "#body": "body"},
+}
 _MAX_KEY = 1024  # bytes (DynamoDB quotas: sort key)
 _BATCH = 100  # items (DynamoDB quotas: BatchGetItem)
 _BATCH_ATTEMPTS = 3  # DynamoDB leaves items out if it is throttled, or beyond 16 MB
@@ -120,9 +125,10 @@ class RecordReader:
                 after,
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues={":pk": {"S": conversation}},
+                **_EVENT,
             ):
                 if "body" in item:
-                    yield TimelineEntry(read(item), tuple(item[name] for name in _CALL_CURSOR))
+                    yield TimelineEntry(read(item), (conversation, item["sk"]))
             after = None
 
     def events_in(self, conversation: str) -> Iterator[CallEvent]:

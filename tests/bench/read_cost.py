@@ -1,7 +1,8 @@
 """Measure the cost of reading records: it grows with what is shown, not with what is stored.
 
 The table is a list in memory that implements queries as in DynamoDB's documentation, and counts
-the items read. moto would read every item for any query.
+the items read. moto would read every item for any query. A client of botocore signs the requests
+and parses the JSON of the responses; only the network and DynamoDB's own work are missing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import time
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any
 
+import boto3
+from botocore.awsrequest import AWSResponse
+
 from records.event import event_item, parse_event
 from records.reader import RecordReader
 from records.timeline import build_timeline
@@ -18,7 +22,9 @@ from tests.bench.stats import Measurement, Spread, number, spread, table
 from tests.support import webhooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
 
 EVENTS = (10, 100, 1000)
 CALLS = (10, 1000, 100_000)
@@ -43,6 +49,8 @@ class _Table:
         self,
         *,
         ExpressionAttributeValues: dict[str, dict[str, str]],
+        ProjectionExpression: str | None = None,
+        ExpressionAttributeNames: dict[str, str] | None = None,
         Limit: int | None = None,
         ExclusiveStartKey: dict[str, dict[str, str]] | None = None,
         **_: Any,
@@ -66,6 +74,10 @@ class _Table:
         self.read += len(found)
         more = start + len(found) < len(listed) and listed[start + len(found)][0][0] == partition
         last = {key: found[-1][key] for key in ("day", "pk", "sk") if key in found[-1]}
+        if ProjectionExpression:
+            names = ExpressionAttributeNames or {}
+            asked = [names.get(one, one) for one in ProjectionExpression.split(", ")]
+            found = [{name: one[name] for name in asked if name in one} for one in found]
         return {"Items": found, **({"LastEvaluatedKey": last} if more and found else {})}
 
     def batch_get_item(self, *, RequestItems: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -74,6 +86,59 @@ class _Table:
         found = [self._items[key["pk"]["S"], key["sk"]["S"]] for key in request["Keys"]]
         self.read += len(found)
         return {"Responses": {table_name: found}}
+
+
+class _Body:
+    """The body of a response, as botocore reads it."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield the body."""
+        yield self._content
+
+
+class _Service:
+    """DynamoDB's side of a client: JSON, prepared once for each request.
+
+    Attributes
+    ----------
+    client
+        A client of boto3 whose requests this answers.
+    read
+        The number of items read.
+    """
+
+    def __init__(self, queried: _Table) -> None:
+        self.read = 0
+        self._operations = {"Query": queried.query, "BatchGetItem": queried.batch_get_item}
+        self._queried = queried
+        self._prepared: dict[tuple[str, bytes], tuple[bytes, int]] = {}
+        self.client = boto3.client(
+            "dynamodb",
+            region_name="eu-west-2",
+            aws_access_key_id="AKIDEXAMPLE",
+            aws_secret_access_key="not-a-key",
+        )
+        self.client.meta.events.register("before-send.dynamodb", self._respond)
+
+    def _respond(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        key = request.headers["X-Amz-Target"].decode().rpartition(".")[2], request.body
+        if key not in self._prepared:
+            self._prepared[key] = self._prepare(*key)
+        content, read = self._prepared[key]
+        self.read += read
+        headers = {"Content-Type": "application/x-amz-json-1.0"}
+        return AWSResponse(request.url, 200, headers, _Body(content))
+
+    def _prepare(self, operation: str, body: bytes) -> tuple[bytes, int]:
+        """Return a response and the number of items read for it."""
+        asked = json.loads(body)
+        arguments = {"RequestItems": asked["RequestItems"]} if "RequestItems" in asked else asked
+        before = self._queried.read
+        response = self._operations[operation](**arguments)
+        return json.dumps(response, separators=(",", ":")).encode(), self._queried.read - before
 
 
 def reading(rounds: int, report_progress: Callable[[str], None]) -> Measurement:
@@ -111,31 +176,33 @@ def _timeline(count: int, rounds: int) -> tuple[Spread, int]:
     """Store a conversation among others, and read its leg."""
     items = [_item("CON-1", number_, leg=1) for number_ in range(count)]
     items += [_item(f"CON-{other}", 0, leg=other) for other in range(2, 1000)]
-    queried = _Table(items)
-    reader = RecordReader(queried, None, "events", "recordings")
+    service = _Service(_Table(items))
+    reader = RecordReader(service.client, None, "events", "recordings")
+    list(reader.events_of(f"{1:032x}"))  # the responses are prepared
     times = []
     for _ in range(rounds):
-        queried.read, start = 0, time.perf_counter()
+        service.read, start = 0, time.perf_counter()
         stored = reader.events_of(f"{1:032x}")
         events = build_timeline(one.event for one in stored).events
         times.append(1000 * (time.perf_counter() - start))
         if len(events) != count:
             raise RuntimeError(f"read {len(events)} events, expected {count}")
-    return spread(times), queried.read
+    return spread(times), service.read
 
 
 def _history(count: int, rounds: int) -> tuple[Spread, int]:
     """Store calls of one day, and read its first page."""
-    queried = _Table([_item(f"CON-{call}", call, leg=call) for call in range(count)])
-    reader = RecordReader(queried, None, "events", "recordings")
+    service = _Service(_Table([_item(f"CON-{call}", call, leg=call) for call in range(count)]))
+    reader = RecordReader(service.client, None, "events", "recordings")
+    reader.day(_DAY, _SHOWN, None)  # the responses are prepared
     times = []
     for _ in range(rounds):
-        queried.read, start = 0, time.perf_counter()
+        service.read, start = 0, time.perf_counter()
         page = reader.day(_DAY, _SHOWN, None)
         times.append(1000 * (time.perf_counter() - start))
         if len(page.entries) != min(count, _SHOWN):
             raise RuntimeError(f"read {len(page.entries)} entries, expected {min(count, _SHOWN)}")
-    return spread(times), queried.read
+    return spread(times), service.read
 
 
 def _item(conversation: str, count: int, leg: int) -> dict[str, str | int]:

@@ -1,4 +1,7 @@
-"""Measure the throughput and memory of storing a recording, compared with boto3's upload."""
+"""Measure the throughput and memory of storing a recording, compared with boto3's upload.
+
+Both get the network of `LINK`: recordings arrive and leave at a limited speed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 
 from tests.bench.lambda_containers import ROOT
-from tests.bench.mock_services import mock_services
+from tests.bench.mock_services import LINK, mock_services
 from tests.bench.stats import Measurement, in_turn, number, spread, table
 from tests.support.discarding_aws import MEGABYTE, memory
 from tests.support.function_process import FunctionProcesses
@@ -88,21 +91,27 @@ def _outcome(found: dict[int, dict[str, list[_Stored]]]) -> Measurement:
         }
         cpu = {name: spread([one.processor for one in those]) for name, those in by_name.items()}
         peak = {name: max(one.memory for one in those) for name, those in by_name.items()}
-        share = speed["ours"].median / speed["upload_fileobj"].median
+        of_link = {name: one.median / LINK for name, one in speed.items()}
+        times = speed["ours"].median / speed["upload_fileobj"].median
         result[f"{size} MB"] = {
             "megabytes_a_second": {name: one.described() for name, one in speed.items()},
             "processor_seconds": {name: one.described() for name, one in cpu.items()},
             "memory_mib": {name: round(one, 1) for name, one in peak.items()},
-            "share_of_throughput": round(share, 3),
+            "share_of_link": {name: round(one, 3) for name, one in of_link.items()},
+            "times_upload_fileobj": round(times, 3),
         }
         rows.append(
             [
                 f"{size} MB",
-                *(f"{speed[n]} MB/s" for n in _WHERE),
-                f"{share:.0%}",
+                *(f"{speed[n]} MB/s, {of_link[n]:.0%}" for n in _WHERE),
+                f"{number(times)} x",
                 *(f"{number(cpu[n].median)} s" for n in _WHERE),
                 *(f"{peak[n]:.0f} MiB" for n in _WHERE),
             ]
         )
-    head = ["recording", "ours", "upload_fileobj", "share", "CPU: ours", "its"]
-    return Measurement(result, table([*head, "memory: ours", "its"], rows))
+    head = ["recording", "ours", "upload_fileobj", "ours to its", "CPU: ours", "its"]
+    text = table([*head, "memory: ours", "its"], rows)
+    return Measurement(
+        {"link_megabytes_a_second": LINK} | result,
+        f"{LINK} MB/s each way; the share is of this link.\n{text}",
+    )

@@ -6,6 +6,7 @@ Measurements therefore show the memory and the work of the function only.
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,12 +21,13 @@ from tests.support.webhooks import conversation, recorded
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.support.vonage_files import VonageFiles
 
 MEGABYTE = 1024 * 1024
 _NOTHING = "AAAAAA=="
+_SLICE = 64 * 1024
 
 
 class DiscardingAws(BaseHTTPRequestHandler):
@@ -35,6 +37,7 @@ class DiscardingAws(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     objects: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - shared by all requests on purpose
     timeout = 60
+    pace: Callable[[int], None] | None = None
 
     def do_POST(self) -> None:
         path, _, query = self.path.partition("?")
@@ -85,7 +88,10 @@ class DiscardingAws(BaseHTTPRequestHandler):
     def _skip(self, length: int) -> int:
         remaining = length
         while remaining:
-            remaining -= len(self.rfile.read(min(remaining, MEGABYTE)))
+            size = len(self.rfile.read(min(remaining, _SLICE)))
+            if self.pace:
+                self.pace(size)
+            remaining -= size
         return length
 
     def _respond(self, body: bytes, **headers: str) -> None:
@@ -101,9 +107,17 @@ class DiscardingAws(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def discarding_aws(tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """Start the server, over TLS if a context is given, and yield its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), DiscardingAws)
+def discarding_aws(
+    tls: ssl.SSLContext | None = None, pace: Callable[[int], None] | None = None
+) -> Iterator[str]:
+    """Start the server, over TLS if a context is given, and yield its URL.
+
+    ``pace`` is called with the number of received bytes; a benchmark waits in it.
+    """
+    handler = type("PacedAws", (DiscardingAws,), {"pace": pace and staticmethod(pace)})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if pace:  # what waits here has not passed the link yet, so only a little may wait
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLICE)
     server.daemon_threads = True
     if tls:
         server.socket = tls.wrap_socket(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from contextlib import ExitStack
@@ -13,11 +14,13 @@ import trustme
 from tests.support.http_servers import serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
 Fault = int | Literal["hang", "halt", "cut", "short", "long", "drip"]
 _LONGEST_HANG = 30.0
+_SLICE = 64 * 1024
 
 
 class _FileServer(ThreadingHTTPServer):
@@ -49,6 +52,8 @@ class VonageFiles:
         announced (``short``), or more (``long``); send a byte every 50 ms (``drip``).
     asked
         The requested names; ``tokens`` has the Authorization headers.
+    pace
+        Called with the number of bytes before they are sent; a benchmark waits in it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,6 +61,7 @@ class VonageFiles:
         self.faults: list[Fault] = []
         self.asked: list[str] = []
         self.tokens: list[str] = []
+        self.pace: Callable[[int], None] | None = None
         self._released = threading.Event()
         authority = trustme.CA()
         self.ca_file = folder / "authority.pem"
@@ -136,10 +142,21 @@ class VonageFiles:
 
             def _send(self, body: bytes) -> bool:
                 try:
-                    self.wfile.write(body)
+                    if files.pace is None:
+                        self.wfile.write(body)
+                    else:
+                        self._send_paced(memoryview(body), files.pace)
                 except OSError:
                     return False  # the client closed the connection
                 return True
+
+            def _send_paced(self, body: memoryview, pace: Callable[[int], None]) -> None:
+                # What waits here has not passed the link yet, so only a little may wait.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SLICE)
+                for start in range(0, len(body), _SLICE):
+                    piece = body[start : start + _SLICE]
+                    pace(len(piece))
+                    self.wfile.write(piece)
 
             def log_message(self, *_: object) -> None:
                 pass

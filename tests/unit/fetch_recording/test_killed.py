@@ -27,6 +27,7 @@ STEPS = (
     "UploadPart",
     "UploadPart",
     "UploadPart",
+    "UploadPart",
     "CompleteMultipartUpload",
     "PutItem",  # the item of the recording
     "ListMultipartUploads",
