@@ -112,7 +112,10 @@ class _Service:
 
     def __init__(self, queried: _Table) -> None:
         self.read = 0
-        self._operations = {"Query": queried.query, "BatchGetItem": queried.batch_get_item}
+        self._operations: dict[str, Callable[..., dict[str, Any]]] = {
+            "Query": queried.query,
+            "BatchGetItem": queried.batch_get_item,
+        }
         self._queried = queried
         self._prepared: dict[tuple[str, bytes], tuple[bytes, int]] = {}
         self.client = boto3.client(
