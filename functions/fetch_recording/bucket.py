@@ -256,13 +256,14 @@ class RecordingBucket:
 def _parts(
     chunks: Iterable[bytes], digest: StreamDigest, check: Callable[[], None]
 ) -> Iterator[bytearray]:
-    """Yield parts of `PART` bytes, added to the digest; the last can be smaller.
+    """Yield parts of `PART` bytes, and add each piece to the digest; the last can be smaller.
 
     Two buffers take turns: use each part before asking for the next but one.
     """
     part, other, filled = bytearray(PART), bytearray(), 0
     for chunk in chunks:
         check()
+        digest.add(chunk)
         rest = memoryview(chunk)
         while rest:
             taken = rest[: PART - filled]
@@ -271,12 +272,10 @@ def _parts(
             filled += len(taken)
             rest = rest[len(taken) :]
             if filled == PART:
-                digest.add(part)
                 yield part
                 part, other, filled = other or bytearray(PART), part, 0
     if filled:
         del part[filled:]
-        digest.add(part)
         yield part
 
 
