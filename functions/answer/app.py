@@ -1,5 +1,9 @@
 """Answer webhook: respond with the first NCCO of the flow."""
 
-from dispatch.flow_response import make_answer_handler
+from dispatch.initialization import without_garbage_collection
 
-handler = make_answer_handler()
+with without_garbage_collection():
+    from dispatch.flow_response import make_answer_handler, prefetch
+
+    handler = make_answer_handler()
+    prefetch(switchboard=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any
 
 from dispatch.flow_response import aws, respond, secrets, settings
 from dispatch.flow_runner import apology
@@ -23,8 +22,10 @@ from voicekit.redaction import without_socket_queries
 from voicekit.webhook import RetryLater, Webhook, WebhookResponse
 from voicekit.webhook_fields import BadRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from records.event import CallEvent
 

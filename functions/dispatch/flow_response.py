@@ -6,15 +6,16 @@ silence during a cold start.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from dispatch.flow_runner import (
     FlowFailed,
     apology,
     flow_names,
+    preload,
     replace_dial_actions,
     run,
     select_flow,
@@ -31,13 +32,17 @@ from voicekit.switchboard import READ_SECONDS, SwitchboardCache
 from voicekit.webhook import Webhook, WebhookResponse
 from voicekit.webhook_fields import BadRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from voicekit.call import Call
     from voicekit.lines import Line
     from voicekit.settings import StackSettings
     from voicekit.switchboard import Switchboard
+
+_PREFETCH_SECONDS = 1.0  # limit for reading the signature secrets, and for loading a flow
 
 
 @functools.cache
@@ -59,9 +64,23 @@ def secrets() -> SigningSecretCache:
 
 
 @functools.cache
-def switchboard() -> SwitchboardCache:
+def _switchboard_cache() -> SwitchboardCache:
     """Return the cache of the switchboard."""
     return SwitchboardCache(aws(), settings().switchboard_secret_id, time.time, flow_names)
+
+
+def prefetch(*, switchboard: bool = False) -> None:
+    """Read the signature secrets before the first webhook; if asked, the switchboard as well.
+
+    With the switchboard, the default flow is loaded if no number has another one. An environment
+    that Lambda initializes ahead of demand then responds without waiting for anything. A failure
+    costs at most 2.5 seconds: the first webhook repeats what failed, and reports what is wrong.
+    """
+    with contextlib.suppress(Exception):
+        secrets().prefetch(_PREFETCH_SECONDS)
+        current = _switchboard_cache().prefetch(READ_SECONDS) if switchboard else None
+        if current and not (settings().number_flows or current.numbers or current.lines):
+            preload(settings().default_flow, within=_PREFETCH_SECONDS)
 
 
 def make_answer_handler() -> Callable[[dict[str, Any], Any], dict[str, Any]]:
@@ -157,7 +176,7 @@ def _signing_secrets(webhook: Webhook) -> list[str]:
 
 def _switchboard(webhook: Webhook, log_fields: dict[str, Any]) -> Switchboard:
     """Return the switchboard; if it could not be read, add that to the log fields."""
-    cache = switchboard()
+    cache = _switchboard_cache()
     current = cache.get(webhook.time_left(READ_SECONDS))
     if cache.last_error is not None:
         log_fields |= {

@@ -6,10 +6,13 @@ import functools
 import json
 import logging
 import os
-from typing import Any
 
 from records.writer import put_if_absent
 from voicekit.aws_client import AwsClient
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 log = logging.getLogger("voice")
 log.setLevel(logging.INFO)

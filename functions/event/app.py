@@ -1,5 +1,10 @@
 """Event webhook: store the event, and respond with an NCCO if the flow returns one."""
 
-from dispatch.event_webhook import make_event_handler
+from dispatch.initialization import without_garbage_collection
 
-handler = make_event_handler("event")
+with without_garbage_collection():
+    from dispatch.event_webhook import make_event_handler
+    from dispatch.flow_response import prefetch
+
+    handler = make_event_handler("event")
+    prefetch(switchboard=True)

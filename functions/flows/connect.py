@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from voicekit import ncco
-
-if TYPE_CHECKING:
-    from voicekit.call import Call, Event
+from voicekit.call import Call, Event
 
 _NO_ANSWER = ("timeout", "failed", "rejected", "unanswered", "busy")
 
 
-def answer(call: Call) -> list[dict[str, Any]]:
+def answer(call: Call) -> list[ncco.Action]:
     """Call the second number."""
     if not call.settings.second_number:
         return [ncco.talk("This line is not connected yet. Goodbye.")]
@@ -26,7 +22,7 @@ def answer(call: Call) -> list[dict[str, Any]]:
     ]
 
 
-def event(_call: Call, event: Event) -> list[dict[str, Any]] | None:
+def event(_call: Call, event: Event) -> list[ncco.Action] | None:
     """Announce why there is no answer; ignore any other status of the second leg."""
     if event.status not in _NO_ANSWER:
         return None

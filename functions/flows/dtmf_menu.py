@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from voicekit import ncco
-
-if TYPE_CHECKING:
-    from voicekit.call import Call, Input
+from voicekit.call import Call, Input
 
 _ATTEMPTS = 3
 _MENU = "Press 1 for our opening hours, 2 for our address, or 0 to speak to somebody."
 
 
-def answer(call: Call) -> list[dict[str, Any]]:
+def answer(call: Call) -> list[ncco.Action]:
     """Greet the caller and read the menu."""
     return _ask(call, "Hello, and thank you for calling.", attempt=1)
 
 
-def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:
+def dtmf(call: Call, input: Input) -> list[ncco.Action]:
     """Handle the digit; after a wrong one or none, read the menu up to three times in all."""
     if input.digits == "1":
         return [ncco.talk("We are open from Monday to Friday, from nine to five. Goodbye.")]
@@ -44,7 +40,7 @@ def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:
     return _ask(call, problem, attempt=call.attempt + 1)
 
 
-def _ask(call: Call, greeting: str, attempt: int) -> list[dict[str, Any]]:
+def _ask(call: Call, greeting: str, attempt: int) -> list[ncco.Action]:
     return [
         ncco.talk(f"{greeting} {_MENU}", barge_in=True),
         ncco.input(

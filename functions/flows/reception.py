@@ -7,19 +7,16 @@ rings the second number for 20 seconds, and takes a message.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
 
 from voicekit import ncco
-
-if TYPE_CHECKING:
-    from voicekit.call import Call, Event, Input
-    from voicekit.lines import Line
+from voicekit.call import Call, Event, Input
+from voicekit.lines import Line
 
 _ATTEMPTS = 3
 _NO_ANSWER = ("timeout", "failed", "rejected", "unanswered", "busy")
 
 
-def answer(call: Call) -> list[dict[str, Any]]:
+def answer(call: Call) -> list[ncco.Action]:
     """Turn away blocked callers, take messages outside the opening hours, or greet."""
     line = call.line
     if line.blocks(call.from_):
@@ -31,7 +28,7 @@ def answer(call: Call) -> list[dict[str, Any]]:
     return [line.talk("greeting"), *_ring(call, line)]
 
 
-def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:
+def dtmf(call: Call, input: Input) -> list[ncco.Action]:
     """Do what the digit says; without a valid one, ask again, and then ring."""
     line = call.line
     entry = line.menu.get(input.digits)
@@ -45,7 +42,7 @@ def dtmf(call: Call, input: Input) -> list[dict[str, Any]]:
     return _ring(call, line, input.digits)
 
 
-def event(call: Call, event: Event) -> list[dict[str, Any]] | None:
+def event(call: Call, event: Event) -> list[ncco.Action] | None:
     """Ring the next number after one that does not answer; ignore any other event.
 
     One attempt may fail with two events, such as timeout and unanswered. The step is in the URL, so
@@ -56,13 +53,13 @@ def event(call: Call, event: Event) -> list[dict[str, Any]] | None:
     return _ring(call, call.line, call.state.get("key", ""), int(call.state["step"]) + 1)
 
 
-def _menu(call: Call, line: Line, attempt: int, *before: dict[str, Any]) -> list[dict[str, Any]]:
+def _menu(call: Call, line: Line, attempt: int, *before: ncco.Action) -> list[ncco.Action]:
     url = call.url("dtmf", line=line.number or "", attempt=attempt)
     options = ncco.dtmf(max_digits=1, time_out=5)
     return [*before, line.talk("menu", barge_in=True), ncco.input(dtmf=options, event_url=url)]
 
 
-def _ring(call: Call, line: Line, key: str = "", step: int = 0) -> list[dict[str, Any]]:
+def _ring(call: Call, line: Line, key: str = "", step: int = 0) -> list[ncco.Action]:
     """Ring one number. No action follows it, so after a conversation the call just ends."""
     numbers = line.numbers(key)
     if step >= len(numbers):
@@ -79,14 +76,12 @@ def _ring(call: Call, line: Line, key: str = "", step: int = 0) -> list[dict[str
     ]
 
 
-def _message(call: Call, line: Line) -> list[dict[str, Any]]:
+def _message(call: Call, line: Line) -> list[ncco.Action]:
     """Record a message until the hash key, five seconds of silence, or five minutes."""
     if not line.voicemail:
         return []
-    state: dict[str, Any] = {"purpose": "voicemail", "line": line.number or ""}
-    if line.transcript:
-        state["transcript"] = 1
-    url = call.url("recordings", **state)
+    number, transcript = line.number or "", int(line.transcript)
+    url = call.url("recordings", purpose="voicemail", line=number, transcript=transcript)
     language = ncco.transcription(language=line.language, event_url=url)
     return [
         line.talk("message"),

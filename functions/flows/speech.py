@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from voicekit import ncco
-
-if TYPE_CHECKING:
-    from voicekit.call import Call, Input
+from voicekit.call import Call, Input
 
 _ATTEMPTS = 3
 
 
-def answer(call: Call) -> list[dict[str, Any]]:
+def answer(call: Call) -> list[ncco.Action]:
     """Ask the caller to speak."""
     return _ask(call, "Please say something.", attempt=1)
 
 
-def asr(call: Call, input: Input) -> list[dict[str, Any]]:
+def asr(call: Call, input: Input) -> list[ncco.Action]:
     """Repeat the most likely transcript; without one, ask up to three times in all."""
     transcript = ncco.escape(input.speech[0].text[:200]).strip() if input.speech else ""
     if transcript:
@@ -29,7 +25,7 @@ def asr(call: Call, input: Input) -> list[dict[str, Any]]:
     return _ask(call, "Sorry, I didn't understand. Please say it again.", call.attempt + 1)
 
 
-def _ask(call: Call, prompt: str, attempt: int) -> list[dict[str, Any]]:
+def _ask(call: Call, prompt: str, attempt: int) -> list[ncco.Action]:
     return [
         ncco.talk(prompt),
         ncco.input(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from voicekit import ncco
-
-if TYPE_CHECKING:
-    from voicekit.call import Call
+from voicekit.call import Call
 
 
-def answer(call: Call) -> list[dict[str, Any]]:
+def answer(call: Call) -> list[ncco.Action]:
     """Greet the caller and notify; `notification` replaces the talk action after that."""
     return [
         ncco.talk("Thanks for calling the notification line."),
@@ -19,6 +15,6 @@ def answer(call: Call) -> list[dict[str, Any]]:
     ]
 
 
-def notification(_call: Call, _payload: object) -> list[dict[str, Any]]:
+def notification(_call: Call, _payload: object) -> list[ncco.Action]:
     """Replace the rest of the NCCO."""
     return [ncco.talk("Your notification has been received, loud and clear.")]

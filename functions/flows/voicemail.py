@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from voicekit import ncco
-
-if TYPE_CHECKING:
-    from voicekit.call import Call
+from voicekit.call import Call
 
 
-def answer(call: Call) -> list[dict[str, Any]]:
+def answer(call: Call) -> list[ncco.Action]:
     """Record until the hash key or three seconds of silence, then thank the caller."""
     return [
         ncco.talk(

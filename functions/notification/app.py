@@ -1,5 +1,10 @@
 """Notification webhook: pass the payload of a notify action to the flow."""
 
-from dispatch.event_webhook import make_event_handler
+from dispatch.initialization import without_garbage_collection
 
-handler = make_event_handler("notification")
+with without_garbage_collection():
+    from dispatch.event_webhook import make_event_handler
+    from dispatch.flow_response import prefetch
+
+    handler = make_event_handler("notification")
+    prefetch()

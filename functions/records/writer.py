@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from voicekit.aws_client import AwsError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from voicekit.aws_client import AwsClient
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from voicekit import ncco
@@ -16,8 +15,10 @@ from voicekit.aws_client import AwsCredentials, dns_suffix, signature
 from voicekit.ncco.value_rules import LARGEST_WEBSOCKET_HEADERS, size_as_json
 from voicekit.redaction import redact
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from voicekit.call import Call
 

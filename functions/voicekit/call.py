@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from voicekit.e164 import is_number
+from voicekit.named_tuple import NamedTuple
 from voicekit.webhook_fields import SIP_HEADER_PREFIX, BadRequest, is_vonage_field, json_object
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from voicekit.lines import Line
     from voicekit.settings import StackSettings

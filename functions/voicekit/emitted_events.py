@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
 
 from voicekit.signed_state import json_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
 _MAX_EVENTS = 10  # of a webhook
 _MAX_BYTES = 16_384  # of JSON, of all events of a webhook

@@ -29,15 +29,17 @@ A stack's functions import this module only for flows that use `call.line` or `c
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicekit import ncco
 from voicekit.dial_policy import DialRefused, check_endpoint, policy_from
 from voicekit.e164 import is_number
+from voicekit.named_tuple import NamedTuple
 from voicekit.switchboard import DocumentParser
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from voicekit.dial_policy import DialPolicy
     from voicekit.settings import StackSettings

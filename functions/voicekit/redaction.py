@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 import traceback
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 # From the start of a word, so that a long text is scanned once. SIP URIs have the same form.

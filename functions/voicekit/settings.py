@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from voicekit.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypeVar
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 _NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 _PREFIX = re.compile(r"[1-9][0-9]{0,14}")

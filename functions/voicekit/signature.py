@@ -13,11 +13,14 @@ import hashlib
 import hmac
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from voicekit.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
 
 _FUTURE_SKEW = 30  # seconds that Vonage's clock may be ahead of ours
 _MAX_TIME = 1e11  # seconds since 1970: some three thousand years

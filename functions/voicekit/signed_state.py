@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from voicekit.signed_token import make_token, read_token
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
 _PURPOSE = "state"
 _MAX_BYTES = 1024  # of JSON; the URL has some 1,650 characters then

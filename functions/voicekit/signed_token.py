@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hmac
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
 
+from voicekit.named_tuple import NamedTuple
 from voicekit.signature import InvalidSignature, hs256_claims, hs256_token
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
 _TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 

@@ -7,11 +7,11 @@ copy is used only while Secrets Manager does not respond.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from voicekit.aws_client import AwsError, AwsRefused
 from voicekit.signature import SigningSecrets
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -70,6 +70,17 @@ class SigningSecretCache:
                 if self._secrets is None:  # Secrets Manager responded
                     raise
         return copy
+
+    def prefetch(self, within: float) -> None:
+        """Read the secrets before they are needed; this never delays `get` or `refresh`.
+
+        Raises
+        ------
+        SecretUnavailable
+            If they are unreachable, incomplete or invalid.
+        """
+        self._fetch(within)
+        self._tried_at = 0.0
 
     def refresh(self, within: float) -> SigningSecrets | None:
         """Read the secrets again and return them, or None within a minute of the last attempt.

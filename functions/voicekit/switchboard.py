@@ -26,15 +26,17 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicekit import ncco
 from voicekit.aws_client import AwsError
 from voicekit.e164 import is_number
+from voicekit.named_tuple import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import tzinfo
+    from typing import Any
 
     from voicekit.aws_client import AwsClient
 
@@ -294,6 +296,14 @@ class SwitchboardCache:
             self._tried_at = now
             self._read(within)
         return self._board
+
+    def prefetch(self, within: float) -> Switchboard | None:
+        """Read it before it is needed. If that fails, return None; `get` reads it again then."""
+        current = self.get(within)
+        if self.last_error is None:
+            return current
+        self._tried_at = None
+        return None
 
     def _read(self, within: float) -> None:
         try:

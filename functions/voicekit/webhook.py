@@ -14,24 +14,27 @@ import json
 import logging
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from voicekit import signature
 from voicekit.e164 import masked
+from voicekit.named_tuple import NamedTuple
 from voicekit.redaction import error_fields, redact
 from voicekit.settings import SettingsError
 from voicekit.signing_secrets import SecretUnavailable
 from voicekit.webhook_fields import BadRequest, is_vonage_field, parse_fields
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from voicekit.settings import StackSettings
     from voicekit.signing_secrets import SigningSecretCache
 
 MAX_BODY = 256 * 1024  # bytes; Vonage's webhooks have one or two thousand
 _RESERVE = 0.3  # seconds of Lambda's timeout reserved for the response itself
+_IDENTIFIER = re.compile(r"(?:CON-)?[0-9A-Fa-f-]{32,36}")
 
 log = logging.getLogger("voice")
 log.setLevel(logging.INFO)  # some runtimes leave the root logger at WARNING
@@ -276,7 +279,7 @@ def _call_fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _identifier(value: object) -> str | None:
     """Return an identifier, and None for anything else, which must not be logged."""
-    if not isinstance(value, str) or not re.fullmatch(r"(?:CON-)?[0-9A-Fa-f-]{32,36}", value):
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
         return None
     return value
 

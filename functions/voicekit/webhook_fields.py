@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 from voicekit import signature
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
 MAX_DEPTH = 32  # levels of nesting; Vonage's webhooks have three
 SIP_HEADER_PREFIX = "SipHeader_"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from typing import TYPE_CHECKING
 
 from voicekit.signature import compact_json, hs256_token, parameters
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from voicekit.signature import SigningSecrets
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import math
 import os
 import platform
 import re
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.sam import docker_address
+from tests.bench.secrets_manager import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,6 +44,12 @@ _LAMBDA = {
     "AWS_LAMBDA_LOG_FORMAT": "JSON",
     "AWS_LAMBDA_LOG_LEVEL": "INFO",
 }
+# Prints OpenSSL's version and the certificates that it trusts by default.
+_TRUST = (
+    "-c",
+    "import json, ssl; paths = ssl.get_default_verify_paths();"
+    "print(json.dumps([ssl.OPENSSL_VERSION, open(paths.cafile).read()]))",
+)
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 _INVOKE = re.compile(r"INVOKE RTDONE\(status: success.*?duration: ([\d.]+)ms\)")
 
@@ -58,11 +66,13 @@ class Started(NamedTuple):
     """An execution environment with a listening emulator, before Python starts.
 
     ``requested_at`` is the time of its creation (`time.perf_counter`), ``log`` returns its output.
+    ``emulator`` is the emulator's process on this machine.
     """
 
     requested_at: float
     connection: http.client.HTTPConnection
     log: Callable[[], str]
+    emulator: int
 
     def invoke(self, event: object) -> dict[str, Any]:
         """Invoke the function and return its response.
@@ -87,33 +97,74 @@ class Started(NamedTuple):
         RuntimeError
             If the log doesn't contain them.
         """
-        log = self.log()
-        init, invoke = _INIT.search(log), _INVOKE.search(log)
-        if not init or not invoke:
-            raise RuntimeError(f"the emulator's log has no init and invocation times\n{log}")
-        return float(init[1]), float(invoke[1])
+        end = time.monotonic() + 2  # the emulator writes its lines after the response
+        while True:
+            log = self.log()
+            init, invoke = _INIT.search(log), _INVOKE.search(log)
+            if init and invoke:
+                return float(init[1]), float(invoke[1])
+            if time.monotonic() > end:
+                raise RuntimeError(f"the emulator's log has no init and invocation times\n{log}")
+            time.sleep(0.02)
+
+    def processor_ms(self) -> float:
+        """Return the processor time of the emulator's children so far, which are Python.
+
+        It is not a number if they run on another machine, such as that of Docker Desktop.
+        """
+        try:
+            if b"aws-lambda-rie" not in Path(f"/proc/{self.emulator}/cmdline").read_bytes():
+                return math.nan
+            return sum(map(_processor_ns, _descendants(self.emulator))) / 1e6
+        except OSError:
+            return math.nan
+
+
+class Trust(NamedTuple):
+    """What a runtime trusts in TLS: OpenSSL's version, and the certificates as PEM."""
+
+    openssl: str
+    bundle: str
+
+    def __str__(self) -> str:
+        return f"{self.openssl}, {self.bundle.count('BEGIN CERTIFICATE')} certificates"
 
 
 class Containers:
     """Start containers of Lambda's runtime image with one processor each.
 
-    A fake AWS must listen on the address ``listens`` of this machine. Functions reach it under the
-    host name ``called``.
+    A mock Secrets Manager must listen on the address ``listens`` of this machine. Functions reach
+    it under the host name ``called``.
     """
 
     def __init__(self) -> None:
         self.title = f"containers of {IMAGE}, one processor each"
-        self.listens, self.called = asyncio.run(docker_address())
+        self.listens, name = asyncio.run(docker_address())
+        self.called = HOST
+        self._host = f"{HOST}:{name if name == self.listens else 'host-gateway'}"
+
+    def trust(self) -> Trust:
+        """Return what the runtime image trusts."""
+        python = "/var/lang/bin/python3"
+        return Trust(*json.loads(_docker("run", "--rm", "--entrypoint", python, IMAGE, *_TRUST)))
 
     @contextmanager
-    def start(self, package: Package, environment: Mapping[str, str]) -> Iterator[Started]:
-        """Start an environment, and remove it at the end."""
-        mounts = {package.code: "/var/task", _emulator(): "/bench/emulator"}
+    def start(
+        self, package: Package, environment: Mapping[str, str], roots: Path
+    ) -> Iterator[Started]:
+        """Start an environment that trusts the certificates in a file; remove it at the end."""
+        mounts = {
+            package.code: "/var/task",
+            _emulator(): f"/bench/{_emulator().name}",
+            roots: "/bench/roots.pem",
+        }
         if package.layer:
             mounts[package.layer] = "/opt"
-        variables = {**_LAMBDA, **environment, "_HANDLER": package.handler}
-        command = ["run", "--detach", "--label", _LABEL, "--cpus", "1"]
-        command += ["--publish", f"127.0.0.1::{_PORT}", "--entrypoint", "/bench/emulator"]
+        trusted = _trusting("/bench/roots.pem")
+        variables = {**_LAMBDA, **environment, **trusted, "_HANDLER": package.handler}
+        command = ["run", "--detach", "--label", _LABEL, "--cpus", "1", "--add-host", self._host]
+        command += ["--publish", f"127.0.0.1::{_PORT}"]
+        command += ["--entrypoint", f"/bench/{_emulator().name}"]
         for source, target in mounts.items():
             command += ["--volume", f"{source}:{target}:ro"]
         for name, value in variables.items():
@@ -122,8 +173,9 @@ class Containers:
         container = _docker(*command, IMAGE, "/var/runtime/bootstrap").strip()
         try:
             port = int(_docker("port", container, _PORT).splitlines()[0].rpartition(":")[2])
+            process = int(_docker("inspect", "--format", "{{.State.Pid}}", container))
             with _connected(port) as connection:
-                yield Started(requested_at, connection, lambda: _docker("logs", container))
+                yield Started(requested_at, connection, lambda: _docker("logs", container), process)
         finally:
             _docker("rm", "--force", container)
 
@@ -145,12 +197,20 @@ class Processes:
 
     def __init__(self, runtime: Path) -> None:
         self.title = "LOCAL PROCESSES (no Docker)"
-        self.listens = self.called = "127.0.0.1"
+        self.listens = "127.0.0.1"
+        self.called = "localhost"
         self._runtime = runtime
 
+    def trust(self) -> Trust:
+        """Return what the Python of the SAM CLI trusts."""
+        command = [str(SAM_VENV / "bin/python"), *_TRUST]
+        return Trust(*json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+
     @contextmanager
-    def start(self, package: Package, environment: Mapping[str, str]) -> Iterator[Started]:
-        """Start an environment, and end it at the end."""
+    def start(
+        self, package: Package, environment: Mapping[str, str], roots: Path
+    ) -> Iterator[Started]:
+        """Start an environment that trusts the certificates in a file; end it at the end."""
         folders = [package.layer / "python"] if package.layer else []
         paths = os.pathsep.join(map(str, [*folders, self._runtime]))
         python = str((SAM_VENV / "bin/python").resolve())
@@ -163,14 +223,20 @@ class Processes:
             process = subprocess.Popen(
                 [*command, python, "-m", "awslambdaric", package.handler],
                 cwd=package.code,
-                env={**_LAMBDA, **environment, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={
+                    **_LAMBDA,
+                    **environment,
+                    **_trusting(str(roots)),
+                    "PYTHONPATH": paths,
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                },
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         try:
             with _connected(port) as connection:
-                yield Started(requested_at, connection, log.read_text)
+                yield Started(requested_at, connection, log.read_text, process.pid)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -205,6 +271,24 @@ def _connected(port: int) -> Iterator[http.client.HTTPConnection]:
                 raise RuntimeError(f"the emulator does not listen after {_LIMIT} s")
             time.sleep(0.005)
         yield connection
+
+
+def _trusting(bundle: str) -> dict[str, str]:
+    """Return the variables that make OpenSSL, and botocore, trust the certificates of a file."""
+    return {"SSL_CERT_FILE": bundle, "AWS_CA_BUNDLE": bundle}
+
+
+def _descendants(process: int) -> Iterator[int]:
+    """Yield the processes that a process on this machine started, and what those started."""
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            yield child
+            yield from _descendants(child)
+
+
+def _processor_ns(process: int) -> int:
+    files = Path(f"/proc/{process}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in files)
 
 
 def _emulator() -> Path:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.shipped_flows import SHIPPED
+
 FUNCTIONS = Path(__file__).parents[2] / "functions"
 WEBHOOKS = ["answer", "dtmf", "asr", "notification", "event", "recordings"]
 HEAVY = {
@@ -19,11 +21,14 @@ HEAVY = {
     "botocore",
     "cryptography",
     "dataclasses",
+    "email",
+    "http",
     "jwt",
     "pathlib",
     "pydantic",
     "requests",
     "tempfile",
+    "typing",
     "urllib3",
 }
 _CHILD = """
@@ -61,6 +66,11 @@ def test_a_function_imports_only_python_and_our_code_without_environment_variabl
 @pytest.mark.parametrize("function", WEBHOOKS)
 def test_no_flow_is_loaded_before_it_is_selected(function: str) -> None:
     assert not {n for n in loaded(f"{function}.app", FUNCTIONS) if n.startswith("flows.")}
+
+
+@pytest.mark.parametrize("flow", sorted(SHIPPED))
+def test_shipped_flows_import_nothing_heavy(flow: str) -> None:
+    assert not {name.partition(".")[0] for name in loaded(f"flows.{flow}", FUNCTIONS)} & HEAVY
 
 
 @pytest.mark.parametrize("function", WEBHOOKS)

@@ -8,7 +8,7 @@ Actions: `talk`, `stream`, `input`, `record`, `conversation`, `connect`, `notify
 `transfer`. Endpoints of connect: `phone`, `app`, `websocket`, `sip`, `vbc`. Nested options:
 `dtmf`, `speech`, `transcription`, `advanced_machine_detection`, `on_answer`, `authorization`.
 `check` validates the NCCOs of flows and requests. Text: `escape` and `spell`.
-The only exception is `NccoError`, a ValueError.
+The only exception is `NccoError`, a ValueError. `Action` is the type of an action.
 """
 
 from __future__ import annotations
@@ -41,7 +41,16 @@ from voicekit.ncco.rules import check
 from voicekit.ncco.ssml import escape, spell
 from voicekit.ncco.value_rules import NccoError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Action = dict[str, Any]
+else:
+    Action = dict
+
 __all__ = [
+    "Action",
     "NccoError",
     "advanced_machine_detection",
     "app",

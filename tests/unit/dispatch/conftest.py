@@ -110,6 +110,16 @@ def _respond(call, entered):
     return [ncco.talk(f"{dict(call.signed_state)} {entered}")]
 """
 
+# A flow that says when it was loaded.
+_LOADED = """
+import time
+
+_AT = time.time()
+
+def answer(call):
+    return [{"action": "talk", "text": str(_AT)}]
+"""
+
 
 @pytest.fixture(scope="package")
 def cloud() -> Iterator[FakeAws]:
@@ -131,6 +141,7 @@ def start(
     shutil.copytree(Path(__file__).parents[3] / "functions", code)
     (code / "flows" / "faulty.py").write_text(_FAULTY)
     (code / "flows" / "booking.py").write_text(_BOOKING)
+    (code / "flows" / "loaded.py").write_text(_LOADED)
     with ExitStack() as running:
         yield lambda **changes: running.enter_context(
             FunctionProcesses(cloud.environment(FLOW_TIME_LIMIT="500", **changes), code=code)

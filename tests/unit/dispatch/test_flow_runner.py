@@ -19,6 +19,7 @@ from dispatch.flow_runner import (
     FlowTimeout,
     apology,
     flow_names,
+    preload,
     run,
     select_flow,
 )
@@ -93,6 +94,26 @@ def test_only_the_selected_flow_is_loaded(a_flow: Callable[..., Call]) -> None:
     run("answer", a_flow(f"def answer(call): return {TALK}"), within=LONG)
 
     assert {"flows.passing", "flows.other"} & set(sys.modules) == {"flows.passing"}
+
+
+def test_a_flow_loaded_in_advance_is_not_loaded_again(a_flow: Callable[..., Call]) -> None:
+    call = a_flow(f"def answer(call): return {TALK}")
+    preload("passing", within=LONG)
+    a_flow("raise SystemExit")
+
+    assert run("answer", call, within=LONG) == TALK
+
+
+@pytest.mark.parametrize(
+    "source", ["raise SystemExit", "import nothing_like_this", "import time; time.sleep(60)", "("]
+)
+def test_a_flow_that_cannot_be_loaded_in_advance_fails_when_it_is_used(
+    source: str, a_flow: Callable[..., Call]
+) -> None:
+    call = a_flow(source)
+    preload("passing", within=SHORT)
+
+    assert failure(call, within=SHORT).__cause__ is not None
 
 
 def test_a_module_with_a_leading_underscore_is_not_a_flow(

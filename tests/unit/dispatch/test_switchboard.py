@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -169,14 +170,62 @@ def test_the_log_contains_no_number_of_an_invalid_switchboard(
     assert "7700900777" not in json.dumps(result.logs)
 
 
+@pytest.mark.parametrize("route", ["answer", "event"])
+def test_both_secrets_are_read_while_the_environment_is_initialized(
+    with_switchboard: Start, cloud: FakeAws, route: str
+) -> None:
+    functions = with_switchboard(numbers={CALLED: "dtmf_menu"})
+    # given an environment that is initialized, and no webhook yet
+    assert functions(route, {}).status >= 400
+    assert cloud.aws.asked == {"GetSecretValue": 2}
+    webhook = webhooks.answer if route == "answer" else webhooks.keys
+    result = functions(route, post(cloud.account, route, webhook(conversation())))
+    assert (result.status, result.logs[0]["flow"]) == (200, "dtmf_menu")
+    assert cloud.aws.asked["GetSecretValue"] == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "board", "early"),
+    [
+        ({}, {}, True),
+        ({}, {"numbers": {"442079460999": "greet"}}, False),
+        ({"NUMBER_FLOWS": "442079460999=greet"}, {}, False),
+    ],
+)
+def test_the_default_flow_is_loaded_in_advance_if_it_is_the_only_one(
+    start: Start, cloud: FakeAws, settings: dict[str, str], board: Any, early: bool
+) -> None:
+    secret = cloud.secret(json.dumps(board))
+    functions = start(DEFAULT_FLOW="loaded", SWITCHBOARD_SECRET_ID=secret, **settings)
+    assert functions("answer", {}).status >= 400
+    initialized_at = time.time()
+    assert (float(spoken(call(functions, cloud))) < initialized_at) is early
+
+
 @pytest.mark.parametrize("fault", ["throttle", "refuse", "error", "hang", "cut"])
-def test_with_an_unreadable_switchboard_callers_are_still_served(
+def test_after_a_failed_initialization_the_first_webhook_reads_both_secrets(
     with_switchboard: Start, cloud: FakeAws, fault: Fault
 ) -> None:
     functions = with_switchboard(numbers={CALLED: "voicemail"})
-    # given a function that has read the signature secret
-    assert call(functions, cloud, "flow=greet").status == 200
     cloud.aws.faults["GetSecretValue"] = fault
+    assert functions("answer", {}).status >= 400
+    cloud.aws.reset()
+    result = call(functions, cloud)
+    assert (result.status, result.logs[0]["flow"]) == (200, "voicemail")
+    assert "switchboard" not in result.logs[0]
+
+
+@pytest.mark.parametrize("fault", ["throttle", "refuse", "error", "hang", "cut"])
+def test_with_an_unreadable_switchboard_callers_are_still_served(
+    start: Start, cloud: FakeAws, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = cloud.secret(json.dumps({"numbers": {CALLED: "voicemail"}}))
+
+    def fail(_operation: str, body: bytes) -> None:
+        cloud.aws.faults = {"GetSecretValue": fault} if board.encode() in body else {}
+
+    monkeypatch.setattr(cloud.aws, "saw", fail)
+    functions = start(SWITCHBOARD_SECRET_ID=board)
     result = call(functions, cloud)
     assert (result.status, result.logs[0]["flow"]) == (200, "greet")
     assert result.logs[0]["switchboard"] == "unread"

@@ -121,7 +121,12 @@ def test_a_message_ends_after_five_seconds_of_silence_or_five_minutes() -> None:
     call = a_call_of({"ring": []})
     record = reception.answer(call)[-2]
     assert (record["endOnSilence"], record["endOnKey"], record["timeOut"]) == (5, "#", 300)
-    assert query(record) == {"flow": "reception", "purpose": "voicemail", "line": LINE}
+    assert query(record) == {
+        "flow": "reception",
+        "purpose": "voicemail",
+        "line": LINE,
+        "transcript": "0",
+    }
     assert "transcription" not in record
 
 

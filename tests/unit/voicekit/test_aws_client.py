@@ -23,12 +23,14 @@ import botocore.awsrequest
 import botocore.credentials
 import botocore.exceptions
 import botocore.retries.standard
+import certifi
 import pytest
 import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.server import ThreadedMotoServer
 
+from voicekit import aws_client
 from voicekit.aws_client import AwsClient, AwsError, AwsRefused, AwsUnavailable
 
 if TYPE_CHECKING:
@@ -475,6 +477,44 @@ def test_sends_a_message(
     assert (message["MessageId"], message["Body"]) == (message_id, '{"text": "ä"}')
 
 
+# Forms of a response (RFC 9112)
+
+_CONTENT = b'{"MessageId": "M-1"}'
+FORMS = {
+    "a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + _CONTENT, True),
+    "names in small letters": (b"HTTP/1.1 200\r\ncontent-length:20 \r\n\r\n" + _CONTENT, True),
+    "chunks": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
+        b"0C;a=b\r\n" + _CONTENT[:12] + b"\r\n8\r\n" + _CONTENT[12:] + b"\r\n0\r\nA: b\r\n\r\n",
+        True,
+    ),
+    "an interim response before it": (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n" + _CONTENT,
+        True,
+    ),
+    "the end of the connection": (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n" + _CONTENT, False),
+    "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 20\r\n\r\n" + _CONTENT, False),
+    "the connection will close": (
+        b"HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 20\r\n\r\n" + _CONTENT,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "reusable"), FORMS.values(), ids=FORMS.keys())
+def test_reads_every_form_of_a_response(
+    data: bytes,
+    reusable: bool,
+    serve: Callable[..., Server],
+    make_client: Callable[..., AwsClient],
+) -> None:
+    server = serve(ScriptedResponse(data, "keep" if reusable else "close"), SENT)
+    aws = make_client(server)
+
+    assert [aws.send_message(QUEUE, "b") for _ in range(2)] == ["M-1", "M-1"]
+    assert [request.connection for request in server.requests] == [1, 1 if reusable else 2]
+
+
 # Errors
 
 
@@ -534,8 +574,20 @@ TRANSIENT = {
     "a chunk of negative size": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n0\r\n\r\n"
     ),
+    "two lengths": ScriptedResponse(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 20\r\n\r\n{}"
+    ),
+    "a negative length": ScriptedResponse(b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}"),
+    "an unknown coding": ScriptedResponse(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}"
+    ),
+    "a line without a colon": ScriptedResponse(b"HTTP/1.1 200 OK\r\nwhat\r\n\r\n{}", "close"),
+    "HTTP/2": ScriptedResponse(b"HTTP/2 200 OK\r\nContent-Length: 2\r\n\r\n{}"),
+    "a chunk that is longer than its size": ScriptedResponse(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n"
+    ),
     "an endless line": ScriptedResponse(b"HTTP/1.1 200 OK\r\n" + b"a" * 70_000),
-    "endless headers": ScriptedResponse(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200),
+    "endless headers": ScriptedResponse(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200_000),
     "a huge response": ScriptedResponse(
         b"HTTP/1.1 200 OK\r\nContent-Length: 1100000\r\n\r\n" + b" " * 1_100_000
     ),
@@ -949,14 +1001,82 @@ def trusting(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     return authority
 
 
+@pytest.fixture
+def amazons(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """Return the authority in place of Amazon's, on a system that trusts nobody."""
+    authority.cert_pem.write_to_path(str(tmp_path / "amazon.pem"))
+    monkeypatch.setattr(aws_client, "AMAZON_ROOTS", str(tmp_path / "amazon.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    return authority
+
+
 def test_uses_tls_and_reuses_the_connection(
+    amazons: trustme.CA, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
+) -> None:
+    server = serve(*ALL_SUCCEED, tls=tls(amazons, "127.0.0.1"))
+
+    send_all(make_client(server))
+
+    assert [request.connection for request in server.requests] == [1, 1, 1]
+
+
+def test_an_authority_of_the_system_is_trusted_for_an_endpoint_of_ones_own(
     trusting: trustme.CA, serve: Callable[..., Server], make_client: Callable[..., AwsClient]
 ) -> None:
     server = serve(*ALL_SUCCEED, tls=tls(trusting, "127.0.0.1"))
 
     send_all(make_client(server))
 
-    assert [request.connection for request in server.requests] == [1, 1, 1]
+    # The first handshake fails, because Amazon did not sign the certificate.
+    assert [request.connection for request in server.requests] == [2, 2, 2]
+
+
+def test_amazons_authorities_stay_trusted_after_another_one(
+    trusting: trustme.CA,
+    tmp_path: Path,
+    serve: Callable[..., Server],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    amazon = trustme.CA()
+    amazon.cert_pem.write_to_path(str(tmp_path / "amazon.pem"))
+    monkeypatch.setattr(aws_client, "AMAZON_ROOTS", str(tmp_path / "amazon.pem"))
+    own, public = serve(tls=tls(trusting, "127.0.0.1")), serve(SENT, tls=tls(amazon, "127.0.0.1"))
+    variables = {**environment(public.url), "AWS_ENDPOINT_URL_DYNAMODB": own.url}
+    with contextlib.closing(AwsClient(variables)) as aws:
+        aws.put_item("events", {"pk": "1"})
+        aws.send_message(QUEUE, "b")
+
+    assert [request.connection for request in public.requests] == [1]
+
+
+def test_trying_the_systems_authorities_has_no_time_of_its_own(
+    authority: trustme.CA, make_client: Callable[..., AwsClient]
+) -> None:
+    # given a server with an unknown certificate that does not answer a second handshake
+    def reject_once() -> None:
+        accepted, _ = listening.accept()
+        with accepted, contextlib.suppress(OSError):
+            context.wrap_socket(accepted, server_side=True).close()
+
+    context = tls(authority, "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=reject_once)
+        thread.start()
+        with pytest.raises(AwsUnavailable, match="TimeoutError"):
+            make_client(f"https://127.0.0.1:{listening.getsockname()[1]}").put_item(
+                "events", {"pk": "1"}, within=0.5
+            )
+        thread.join()
+
+
+def test_amazons_roots_are_public_authorities() -> None:
+    trusted = ssl.create_default_context(cafile=aws_client.AMAZON_ROOTS)
+    public = ssl.create_default_context(cafile=certifi.where())
+
+    certificates = trusted.get_ca_certs(binary_form=True)
+    assert len(certificates) == 5
+    assert set(certificates) <= set(public.get_ca_certs(binary_form=True))
 
 
 def test_sends_nothing_to_a_host_with_another_name(

@@ -58,6 +58,28 @@ def test_secrets_a_minute_old_are_read_again_once() -> None:
     assert cache.get(1.0) is newer
 
 
+def test_secrets_read_in_advance_are_used_and_may_be_read_again_at_once() -> None:
+    secret = fake_secrets(OURS)
+    cache = secret.store()
+    cache.prefetch(1.0)
+    cache.get(1.0)
+    assert secret.read == 1
+    secret.text = OURS.secret_string(signature_secret="rotated")
+    newer = cache.refresh(1.0)
+    assert newer is not None
+    assert newer.secrets == ("rotated",)
+
+
+def test_a_failed_attempt_in_advance_changes_nothing() -> None:
+    secret = fake_secrets(OURS)
+    text, secret.text = secret.text, None
+    cache = secret.store()
+    with pytest.raises(SecretUnavailable):
+        cache.prefetch(1.0)
+    secret.text = text
+    assert cache.get(1.0).secrets
+
+
 def test_after_a_failed_attempt_the_old_secrets_stay_for_another_minute() -> None:
     secret = fake_secrets(OURS)
     cache = secret.store()

@@ -409,6 +409,25 @@ def test_an_invalid_document_can_turn_dialing_off() -> None:
     assert boards.get(1) == Switchboard({NUMBER: "voicemail"}, dialing=False)
 
 
+def test_a_document_read_in_advance_is_used_for_thirty_seconds() -> None:
+    vault = FakeSecrets('{"dialing": "off"}')
+    boards = cache(vault)
+    assert boards.prefetch(1) == Switchboard(dialing=False)
+    vault.seconds += 29
+    assert not boards.get(1).dialing
+    assert vault.read == 1
+
+
+@pytest.mark.parametrize("text", [None, "{"])
+def test_a_failed_read_in_advance_is_repeated_at_once(text: str | None) -> None:
+    vault = FakeSecrets(text)
+    boards = cache(vault)
+    assert boards.prefetch(1) is None
+    vault.text = '{"dialing": "off"}'
+    assert not boards.get(1).dialing
+    assert boards.last_error is None
+
+
 def test_a_failed_read_is_not_retried_sooner() -> None:
     vault = FakeSecrets(None)
     boards = cache(vault)
