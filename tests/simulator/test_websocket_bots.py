@@ -230,7 +230,7 @@ async def test_a_bot_that_sends_no_pong_is_waited_for_once(
 # Bots as other people publish them
 
 
-async def end_of_recording(bot: BotProcess, control: Callable[..., Awaitable[Any]]) -> Any:
+async def end_of_recording(control: Callable[..., Awaitable[Any]]) -> Any:
     """Call a bot, speak and press a key through the control API; return what the caller heard."""
     call = (await control("POST", "/calls", {"from": "447700900999", "to": "447700900000"}))["uuid"]
     await control("POST", "/clock", {"step": 0.5})
@@ -295,7 +295,7 @@ async def test_echo_and_recorder_bots_work_over_ws_and_wss(
         simulator_process([connect(bot.uri)], str(tmp_path / "ca.pem")) as control,
     ):
         assert bot.uri.startswith(f"{scheme}://")
-        heard = await end_of_recording(bot, control)
+        heard = await end_of_recording(control)
         log = await bot.log()
     assert [text["event"] for text in log["texts"]] == ["websocket:connected", "websocket:dtmf"]
     assert log["texts"][0]["customer"] == "ABC"
