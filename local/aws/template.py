@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
@@ -103,7 +102,11 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
 
 def parse(text: str) -> Any:
     """Return a template's YAML as JSON values: the short form of a function as the long one."""
-    return json.loads(json.dumps(yaml.load(text, _Loader), default=str))  # noqa: S506 - a safe one
+    loader = _Loader(text)
+    try:
+        return json.loads(json.dumps(loader.get_single_data(), default=str))
+    finally:
+        loader.dispose()
 
 
 def _point_at_folders(source: dict[str, Any]) -> None:
