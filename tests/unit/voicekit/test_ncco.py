@@ -609,6 +609,7 @@ def test_a_spelled_number_has_spaces_between_its_digits(number: str, spelled: st
 
 def test_the_package_exports_the_documented_names() -> None:
     assert ncco.__all__ == [
+        "Action",
         "NccoError",
         "advanced_machine_detection",
         "app",
