@@ -18,9 +18,8 @@ _KEY = "AKIDEXAMPLE"  # the one in tests.support.environment
 
 
 class BenchAws(NamedTuple):
-    """The server's URLs: ``endpoint`` for functions, ``url`` for this process."""
+    """The URL of the server."""
 
-    endpoint: str
     url: str
 
     def client(self, service: str) -> Any:
@@ -35,12 +34,12 @@ class BenchAws(NamedTuple):
 
 
 @contextmanager
-def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[BenchAws]:
-    """Run moto's server on an address; functions reach it under the host name ``called``."""
+def fake_aws() -> Iterator[BenchAws]:
+    """Run moto's server on loopback."""
     with subprocess.Popen(
         [
             *(sys.executable, "-W", "ignore", "-m", "local.aws.moto_main"),
-            *("--host", listens, "--alias", called, "--port", "0"),
+            *("--host", "127.0.0.1", "--alias", "127.0.0.1", "--port", "0"),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -54,5 +53,5 @@ def fake_aws(listens: str = "127.0.0.1", called: str = "127.0.0.1") -> Iterator[
         process.stdin.write(f"{_KEY}\n")
         process.stdin.flush()
         port = int(process.stdout.readline())
-        yield BenchAws(f"http://{called}:{port}", f"http://{listens}:{port}")
+        yield BenchAws(f"http://127.0.0.1:{port}")
         process.stdin.close()
