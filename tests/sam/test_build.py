@@ -110,15 +110,16 @@ def test_an_unchanged_project_publishes_no_new_version(
     assert versions(deployed(project)) == versions(before)
 
 
-def test_functions_contain_only_the_source_and_its_bytecode(
+def test_functions_contain_only_the_source_its_bytecode_and_certificates(
     project: Path,
 ) -> None:
     source = files(project / "functions", "*.py")
     functions = list((project / ".aws-sam/build").glob("*Function"))
     assert functions
     assert source
+    expected = source | set(map(bytecode, source)) | {Path("voicekit/amazon_roots.pem")}
     for function in functions:
-        assert files(function, "*") == source | set(map(bytecode, source))
+        assert files(function, "*") == expected
 
 
 def test_function_bytecode_is_checked_against_the_hash_of_its_source(project: Path) -> None:
