@@ -6,6 +6,7 @@ import compileall
 import json
 import shutil
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -20,7 +21,6 @@ from tests.support.wheels import COMPILED, make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.sam.sam_process import SamLocal
 
