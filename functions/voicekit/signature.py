@@ -151,6 +151,13 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(b"signature secret " + secret.strip().encode()).hexdigest()[:8]
 
 
+def rehearse(secret: str) -> None:
+    """Verify a token of our own, so that the first webhook finds loaded what OpenSSL loads late."""
+    key = secret.encode()
+    hs256_claims(hs256_token({}, key), [key])
+    fingerprint(secret)
+
+
 def parameters(query: str) -> list[tuple[str, str]]:
     """Return the parameters of a raw query string in their order.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from voicekit import signature
 from voicekit.aws_client import AwsError, AwsRefused
 from voicekit.signature import SigningSecrets
 
@@ -72,14 +73,15 @@ class SigningSecretCache:
         return copy
 
     def prefetch(self, within: float) -> None:
-        """Read the secrets before they are needed; this never delays `get` or `refresh`.
+        """Read and try the secrets before they are needed; this never delays `get` or `refresh`.
 
         Raises
         ------
         SecretUnavailable
             If they are unreachable, incomplete or invalid.
         """
-        self._fetch(within)
+        for secret in self._fetch(within).secrets:
+            signature.rehearse(secret)
         self._tried_at = 0.0
 
     def refresh(self, within: float) -> SigningSecrets | None:

@@ -317,18 +317,20 @@ def _log(
     response: WebhookResponse, log_fields: dict[str, Any], context: Any, started: float
 ) -> None:
     """Write the one log line of a webhook."""
-    log.log(
-        _LEVELS.get(response.outcome, logging.INFO),
-        "webhook",
-        extra={
-            "outcome": response.outcome,
-            "status": response.status,
-            **log_fields,
-            **response.log_fields,
-            "ms": round((time.monotonic() - started) * 1000, 1),
-            "version": getattr(context, "function_version", None),
-        },
-    )
+    level = _LEVELS.get(response.outcome, logging.INFO)
+    if not log.isEnabledFor(level):
+        return
+    # `log.log` would walk the stack for the name and line of this function, and copy the fields.
+    record = logging.LogRecord(log.name, level, "", 0, "webhook", (), None)
+    record.__dict__ |= {
+        "outcome": response.outcome,
+        "status": response.status,
+        **log_fields,
+        **response.log_fields,
+        "ms": round((time.monotonic() - started) * 1000, 1),
+        "version": getattr(context, "function_version", None),
+    }
+    log.handle(record)
 
 
 def _to_gateway(response: WebhookResponse) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import signal
 import sys
 import textwrap
@@ -31,6 +32,7 @@ from voicekit.switchboard import Switchboard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import FrameType
 
     from voicekit.call import Call
 
@@ -102,6 +104,27 @@ def test_a_flow_loaded_in_advance_is_not_loaded_again(a_flow: Callable[..., Call
     a_flow("raise SystemExit")
 
     assert run("answer", call, within=LONG) == TALK
+
+
+def test_the_first_answer_compiles_no_pattern() -> None:
+    # given the default flow, loaded in advance
+    preload("greet", within=LONG)
+    re.purge()
+    compiled = []
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename == re.compile.__code__.co_filename:
+            compiled.append(frame.f_code.co_name)
+
+    # when a first caller waits
+    call = a_call("greet", INBOUND, {})
+    sys.setprofile(profile)
+    try:
+        run("answer", call, within=LONG)
+    finally:
+        sys.setprofile(None)
+    # then no function of `re` that takes the text of a pattern is called
+    assert compiled == []
 
 
 @pytest.mark.parametrize(
