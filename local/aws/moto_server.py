@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ class MotoServer:
         self._host = host
         self._alias = alias
         self._process: asyncio.subprocess.Process | None = None
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -108,7 +111,13 @@ class MotoServer:
         self._process = None
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client for a service of this server."""
+        """Return the boto3 client for a service of this server."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._new_client(service)
+            return self._clients[service]
+
+    def _new_client(self, service: str) -> Any:
         return isolated_session(self._region).client(
             service,
             endpoint_url=self.url,

@@ -10,18 +10,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from samtranslator.model.exceptions import InvalidDocumentException
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import intrinsics_multi_constructor
 
-from local.aws.boto_session import isolated_session
+from local.aws import transform
 from local.aws.constants import ACCOUNT, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+_TRANSFORMED = ".local/transformed"  # next to the template
 _NO_VALUE = object()
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
@@ -71,7 +69,8 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
     given
         Values for parameters, checked as by CloudFormation.
     forced
-        The platform's own values for parameters that the template has; unchecked.
+        The platform's own values for parameters that the template has; unchecked, and unknown to
+        the transform.
 
     Raises
     ------
@@ -80,19 +79,15 @@ def read(path: Path, region: str, given: Mapping[str, str], forced: Mapping[str,
     """
     source = parse(path.read_text(encoding="utf-8"))
     declared = source.get("Parameters", {})
-    parameters = _values(declared, given) | {k: v for k, v in forced.items() if k in declared}
+    values = _values(declared, given)
     _point_at_folders(source)
-    # The first argument, AWS's managed policies, matters only for names that the platform ignores.
-    translator = Translator({}, Parser(), boto_session=isolated_session(region))
     try:
-        made = translator.translate(source, dict(parameters))
-        translator.metrics.publish()  # to a dummy; otherwise it logs a warning at exit
-    except InvalidDocumentException as error:
-        causes = "; ".join(cause.message for cause in error.causes)
-        raise TemplateError(f"{path.name}: {causes or error.message}") from error
+        made = transform.transformed(source, values, region, path.parent / _TRANSFORMED)
+    except transform.TransformError as error:
+        raise TemplateError(f"{path.name}: {error}") from error
     return Template(
         resources=made["Resources"],
-        parameters=parameters,
+        parameters=values | {name: forced[name] for name in forced.keys() & declared},
         conditions=made.get("Conditions", {}),
         outputs=made.get("Outputs", {}),
         declared=declared,

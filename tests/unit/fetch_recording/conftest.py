@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
+from fetch_recording.bucket import PART
 from tests.support.function_process import FunctionProcesses, InvocationResult
 from tests.support.recording_stack import RecordingStack, message
 from tests.support.vonage_files import VonageFiles
@@ -38,7 +39,8 @@ def wav(size: int) -> bytes:
     )
 
 
-SMALL, LARGE = wav(32_044), wav(20 * 1024 * 1024)
+# A large one has a first, a middle and a last part.
+SMALL, LARGE = wav(32_044), wav(2 * PART + 100_000)
 
 
 @dataclass

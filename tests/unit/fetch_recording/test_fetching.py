@@ -313,7 +313,6 @@ def test_only_the_message_that_fails_stays_on_the_queue(harness: FetchHarness) -
         ("UploadPart", 1),
         ("UploadPart", 2),
         ("UploadPart", 3),
-        ("UploadPart", 4),
         ("CompleteMultipartUpload", 1),
         ("PutItem", 2),
         ("ListMultipartUploads", 1),

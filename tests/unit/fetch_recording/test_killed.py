@@ -27,7 +27,6 @@ STEPS = (
     "UploadPart",
     "UploadPart",
     "UploadPart",
-    "UploadPart",
     "CompleteMultipartUpload",
     "PutItem",  # the item of the recording
     "ListMultipartUploads",
