@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from local.testing.phone import Phone
     from local.testing.platform_thread import PlatformThread
@@ -23,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def voice_switchboard() -> dict[str, Any]:
-    """The switchboard of the session; override this in conftest.py to test business lines."""
+    """The switchboard; override this in a conftest.py to test business lines."""
     return {}
 
 
@@ -34,23 +36,36 @@ def voice_agent() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def voice_platform(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    voice_switchboard: dict[str, Any],
-    voice_agent: str | None,
-) -> Iterator[PlatformThread]:
-    """The local platform with its simulated Vonage, started once per session."""
+def voice_platforms(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[dict[str, Any], str | None], PlatformThread]]:
+    """Start a platform for each switchboard and agent that tests ask for, once per session."""
     from local.testing.platform_thread import PlatformThread
 
-    root = request.config.rootpath / str(request.config.getini("voice_root"))
-    folder = tmp_path_factory.mktemp("voice")
-    thread = PlatformThread(Path(root), folder, voice_switchboard, voice_agent)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        thread.stop()
+    root = Path(request.config.rootpath / str(request.config.getini("voice_root")))
+    started: dict[str, PlatformThread] = {}
+
+    def platform(switchboard: dict[str, Any], agent: str | None) -> PlatformThread:
+        key = json.dumps([switchboard, agent])
+        if key not in started:
+            thread = PlatformThread(root, tmp_path_factory.mktemp("voice"), switchboard, agent)
+            thread.start()
+            running.callback(thread.stop)
+            started[key] = thread
+        return started[key]
+
+    with contextlib.ExitStack() as running:
+        yield platform
+
+
+@pytest.fixture
+def voice_platform(
+    voice_platforms: Callable[[dict[str, Any], str | None], PlatformThread],
+    voice_switchboard: dict[str, Any],
+    voice_agent: str | None,
+) -> PlatformThread:
+    """The local platform with its simulated Vonage, for the switchboard and agent of this test."""
+    return voice_platforms(voice_switchboard, voice_agent)
 
 
 @pytest.fixture

@@ -105,9 +105,12 @@ def _convert_text_forms(rule: Rule, value: Any) -> None:
             continue
         if type(content) is dict:
             _convert_text_forms(of_option, content)
-        elif type(content) is str and of_option in TEXT_FORMS:
-            if re.fullmatch(TEXT_FORMS[of_option], content):
-                value[option] = json.loads(content)
+        elif (
+            type(content) is str
+            and of_option in TEXT_FORMS
+            and re.fullmatch(TEXT_FORMS[of_option], content)
+        ):
+            value[option] = json.loads(content)
 
 
 # Checks across the options of one object

@@ -133,6 +133,21 @@ FLOWS = {
             return []
         """,
 }
+# A folder with a switchboard of its own; its tests run after those of the others.
+LINE = {
+    "conftest": """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def voice_switchboard():
+            return {"lines": {"447700900010": {"greeting": "Bakery, good day."}}}
+        """,
+    "test_line": """
+        def test_a_line_of_this_folder(phone):
+            phone.callee().answers()
+            assert phone.call(to="447700900010").heard("Bakery, good day.")
+        """,
+}
 TESTS = {
     "test_good": """
         def test_a_digit(phone):
@@ -255,12 +270,11 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Calla
     installed = pytester.path / ".local"
     installed.mkdir()
     (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
-    (ROOT / ".local" / "layers").mkdir(parents=True, exist_ok=True)
     (installed / "layers").symlink_to(ROOT / ".local" / "layers")
     for path, text in FLOWS.items():
         source = pytester.makepyfile(**{path: text})
         source.rename(pytester.path / "functions" / "flows" / source.name)
-    pytester.makepyfile(**TESTS)
+    pytester.makepyfile(**TESTS, **{f"with_line/{name}": text for name, text in LINE.items()})
     allowed = '[default.deploy.parameters]\nparameter_overrides = "AllowedPrefixes=44"\n'
     (pytester.path / "samconfig.toml").write_text(allowed)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -277,7 +291,7 @@ def test_good_tests_pass_and_each_failure_shows_the_call(
     project: Callable[[], str],
 ) -> None:
     output = project()
-    assert "20 failed, 9 passed" in output
+    assert "20 failed, 10 passed" in output
     # pytest shows the line of the test.
     assert "local/testing/" not in output
     for text in (
