@@ -41,7 +41,7 @@ SUITES_OF_FLOWS = [
     "tests/flows",
     "tests/recipes",
     "tests/unit/flows",
-    "tests/unit/dispatch",
+    "tests/unit/dispatch/test_flow_runner.py",
     "tests/unit/test_cold_start_imports.py",
     "tests/repository",
     "tests/local/explore/test_command.py::test_an_unknown_name_lists_the_flows",

@@ -216,7 +216,7 @@ async def test_ctrl_c_sigterm_or_sighup_stops_every_process_and_removes_every_fi
     assert process.returncode == 0
     assert not [one for one in children if running(one)]
     files = {path.name for path in (own_project / ".local").iterdir()}
-    assert files == {"runtime", "lock", "logs"}
+    assert files == {"runtime", "lock", "logs", "transformed"}
 
 
 async def test_a_platform_under_nohup_ignores_sighup(own_project: Path) -> None:

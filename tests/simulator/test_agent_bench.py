@@ -130,12 +130,11 @@ async def test_the_agent_gets_the_headers_and_a_token_only_if_asked() -> None:
     assert agent.texts[0]["customer"] == "7"
 
 
-@pytest.mark.parametrize(
-    ("line", "loses", "seconds"), [("clean", False, 1), ("mobile", True, 6), ("bad", True, 2)]
-)
-async def test_a_bad_line_loses_frames_of_the_caller(line: str, loses: bool, seconds: int) -> None:
-    agent = CountingAgent()
-    (result,) = await results_of(agent, line=line, utterances=(wav(tone(seconds)),), names=("a",))
+@pytest.mark.parametrize(("line", "loses"), [("clean", False), ("mobile", True), ("bad", True)])
+async def test_a_bad_line_loses_frames_of_the_caller(line: str, loses: bool) -> None:
+    # given a seed with which one frame in a hundred is lost within a second
+    agent, said = CountingAgent(), wav(tone(1))
+    (result,) = await results_of(agent, line=line, seed=5, utterances=(said,), names=("a",))
     assert result.first_audio is not None and None not in result.responses
     triples = zip(agent.heard, agent.heard[1:], agent.heard[2:], strict=False)
     assert ((True, False, True) in list(triples)) is loses

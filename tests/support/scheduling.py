@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from xdist.scheduler import LoadScopeScheduling
 
 # Folders whose tests share a platform, and the files that share that of tests/local.
@@ -23,13 +25,31 @@ _SPREAD = frozenset(
         "tests/local/testing/test_plugin.py",
     )
 )
+# What takes longest, and therefore begins. These tests wait more than they compute.
+_FIRST = (
+    "tests/simulator/test_agent_bench.py",
+    "tests/local/test_publish_faults.py",
+    "tests/local/",
+    "tests/unit/fetch_recording/test_fetching.py",
+    "tests/local/test_call_events.py",
+    "tests/unit/publish_events/test_mails.py",
+    "tests/unit/dispatch/test_event_webhook.py",
+    "tests/unit/dispatch/test_state_and_events.py",
+)
 
 
 class PlatformScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no type information
     """A schedule by file, with more or fewer tests together where a platform's start matters.
 
-    The scopes with the most tests begin, so that the single tests fill the workers at the end.
+    After those that take longest, the scopes with the most tests begin, so that the single tests
+    fill the workers at the end.
     """
+
+    def _assign_work_unit(self, node: Any) -> None:
+        waiting = next((one for one in _FIRST if one in self.workqueue), None)
+        if waiting:
+            self.workqueue.move_to_end(waiting, last=False)
+        super()._assign_work_unit(node)
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
