@@ -111,6 +111,9 @@ dist: install docs $(SAM_VENV)/.installed ## build what a release has into dist:
 test: install ## run the core tests; no Docker or browser needed
 	$(RUN) -m pytest -n auto
 
+test-local: install ## test the local platform
+	$(RUN) -m pytest -n auto tests/local
+
 test-voicectl: install ## test the CLI against the local platform
 	$(RUN) -m pytest -n auto tests/voicectl
 

@@ -31,12 +31,6 @@ for number in (signal.SIGINT, signal.SIGHUP):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Return the workers for ``-n auto``: one more than processors, because many tests wait."""
-    return (os.cpu_count() or 1) + 1
-
-
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> PlatformScheduling | None:
     """Return the schedule for ``-n``, unless ``--dist`` names another."""
     if config.getoption("dist") != "load":

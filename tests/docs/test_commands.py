@@ -58,7 +58,7 @@ _VOICECTL = "voicectl "
 TABLE = [
     # CI runs these under the same name
     CommandRule(
-        r"make (demo|docs|test|lint|test-sam|test-voicectl|test-browser|test-docs)",
+        r"make (demo|docs|test|lint|test-(sam|local|voicectl|browser|docs))",
         "elsewhere",
         ".ci/run",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tests.support.signing import VonageSignature
+
+# moto's server would print a line for each request.
+logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
 
 class FakeAws:
