@@ -104,9 +104,13 @@ class User:
         self.address = address
 
     async def open(self, route: str = "") -> None:
-        """Open the page, perhaps at a route, and wait until it is connected to the platform."""
+        """Open the page, perhaps at a route, and wait until it is connected and has its calls.
+
+        The page opens each call that comes later.
+        """
         await self.page.goto(f"{self.address}/{route}")
         await expect(self.page.get_by_text("Connected", exact=True)).to_be_attached()
+        await expect(self.page.get_by_text("Loading…", exact=True)).to_have_count(0)
 
     async def visit(self, route: str) -> None:
         """Go to a route of the open page."""

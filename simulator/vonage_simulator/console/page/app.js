@@ -62,12 +62,12 @@ async function load() {
 function receive(message) {
   if (message.type !== "hello") return store.receive(message);
   if (message.reset) store.reset(message.platform);
-  return load();
+  return void load();
 }
 
 /** Follows clock changes by other clients. */
 store.subscribe("entry", async ({ kind }) => {
-  if (kind !== "clock") return;
+  if (kind !== "clock" || store.link === "lost") return;
   const clock = await api.get("/sim/clock").catch(() => null);
   if (clock) store.setClock(clock);
 });

@@ -9,8 +9,7 @@ const MAX_DELAY = 5000;
  *
  * @param {object} options
  * @param {() => number} options.after Returns the id of the newest journal entry in the store.
- * @param {(message: any) => any} options.receive Gets every message, parsed from JSON. What it
- *   returns for the first one, `hello`, is awaited before the page counts as connected.
+ * @param {(message: any) => void} options.receive Gets every message, parsed from JSON.
  * @param {(state: "connected"|"lost") => void} options.changed
  * @returns {{send: (message: any) => void}} `send` drops messages while the socket is closed.
  */
@@ -20,12 +19,6 @@ export function openLiveSocket({ after, receive, changed }) {
   /** @type {WebSocket} */
   let socket;
 
-  /** @param {WebSocket} greeted @param {any} loaded */
-  const connect = async (greeted, loaded) => {
-    await loaded;
-    if (greeted === socket && greeted.readyState === WebSocket.OPEN) changed("connected");
-  };
-
   const open = () => {
     socket = new WebSocket(urlOf(after(), platform));
     socket.addEventListener("message", ({ data }) => {
@@ -34,8 +27,8 @@ export function openLiveSocket({ after, receive, changed }) {
         delay = MIN_DELAY;
         platform = message.platform;
       }
-      const received = receive(message);
-      if (message.type === "hello") void connect(socket, received);
+      receive(message);
+      if (message.type === "hello") changed("connected");
     });
     socket.addEventListener("close", () => {
       changed("lost");
