@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 
-from voicekit import signature
 from voicekit.aws_client import AwsError, AwsRefused
-from voicekit.signature import SigningSecrets
+from voicekit.signature import SigningSecrets, rehearse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ class SigningSecretCache:
             If they are unreachable, incomplete or invalid.
         """
         for secret in self._fetch(within).secrets:
-            signature.rehearse(secret)
+            rehearse(secret)
         self._tried_at = 0.0
 
     def refresh(self, within: float) -> SigningSecrets | None:

@@ -51,13 +51,15 @@ def transformed(
     with contextlib.suppress(OSError, ValueError):
         kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return kept
-    made = _transform(source, dict(parameters), region)
+    text = _transform(source, dict(parameters), region)
     with contextlib.suppress(OSError):
-        _keep(file, json.dumps(made))
+        _keep(file, text)
+    made: dict[str, Any] = json.loads(text)
     return made
 
 
-def _transform(source: dict[str, Any], parameters: dict[str, str], region: str) -> dict[str, Any]:
+def _transform(source: dict[str, Any], parameters: dict[str, str], region: str) -> str:
+    """Return the transformed template as JSON, without the transform's own kinds of dict."""
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
@@ -67,13 +69,12 @@ def _transform(source: dict[str, Any], parameters: dict[str, str], region: str) 
     # The first argument, AWS's managed policies, matters only for names that the platform ignores.
     translator = Translator({}, Parser(), boto_session=isolated_session(region))
     try:
-        text = json.dumps(translator.translate(source, parameters))
+        made = translator.translate(source, parameters)
         translator.metrics.publish()  # to a dummy; otherwise it logs a warning at exit
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes)
         raise TransformError(causes or error.message) from error
-    made: dict[str, Any] = json.loads(text)  # without the transform's own kinds of dict
-    return made
+    return json.dumps(made)
 
 
 def _keep(file: Path, text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,7 +41,7 @@ def voice_platforms(
     """Start a platform for each switchboard and agent that tests ask for, once per session."""
     from local.testing.platform_thread import PlatformThread
 
-    root = Path(request.config.rootpath / str(request.config.getini("voice_root")))
+    root = request.config.rootpath / str(request.config.getini("voice_root"))
     started: dict[str, PlatformThread] = {}
 
     def platform(switchboard: dict[str, Any], agent: str | None) -> PlatformThread:
