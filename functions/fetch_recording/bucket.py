@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from fetch_recording import media
 from fetch_recording.errors import PermanentFailure
+from fetch_recording.part import Part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -113,13 +114,14 @@ class RecordingBucket:
         self,
         key: ArchiveKey,
         chunks: Iterable[bytes],
+        length: int | None,
         recognize: Callable[[bytes], Media],
         metadata: dict[str, str],
     ) -> StreamDigest:
         """Store a stream unless the object exists already; verify an object that does.
 
-        One part is sent in a thread while the next one arrives. When this returns or raises, no
-        part is being sent, and an upload that failed is aborted.
+        A thread sends the parts of a large stream. When this returns or raises, no part is being
+        sent, and an upload that failed is aborted.
 
         Parameters
         ----------
@@ -128,6 +130,9 @@ class RecordingBucket:
         chunks
             The stream. Its exceptions are raised, and nothing is stored then. The next piece ends
             it if a part could not be sent.
+        length
+            How many bytes the stream has, unless it raises. Each part is sent while it arrives; if
+            None, once it has arrived.
         recognize
             Returns the media type from the first bytes, or raises.
         metadata
@@ -139,20 +144,21 @@ class RecordingBucket:
             If other bytes are stored under this key.
         """
         digest = StreamDigest()
-        sent: list[Future[dict[str, Any]]] = []
 
-        def check() -> None:
-            if sent and sent[-1].done():
-                sent[-1].result()  # raises if the part could not be sent
-            self._check_time()
+        def digested() -> Iterator[bytes]:
+            for chunk in chunks:
+                self._check_time()
+                digest.add(chunk)
+                yield chunk
 
-        parts = _parts(chunks, digest, check)
-        first = next(parts, bytearray())
+        stream = digested()
+        is_large = length is not None and length >= PART
+        begin = _take(stream, media.HEAD if is_large else PART)
         headers = _headers(key, recognize(digest.head), metadata)
-        if len(first) < PART:
-            accepted = self._put(key, first, digest, headers)
+        if is_large or len(begin) >= PART:
+            accepted = self._upload(key, begin, stream, length, digest, headers)
         else:
-            accepted = self._upload(key, itertools.chain([first], parts), sent, digest, headers)
+            accepted = self._put(key, begin, digest, headers)
         if not accepted:
             self._verify(key, digest)
         return digest
@@ -186,24 +192,20 @@ class RecordingBucket:
     def _upload(
         self,
         key: ArchiveKey,
-        parts: Iterable[bytearray],
-        sent: list[Future[dict[str, Any]]],
+        begin: bytearray,
+        stream: Iterable[bytes],
+        length: int | None,
         digest: StreamDigest,
         headers: dict[str, Any],
     ) -> bool:
-        """Upload the object in parts, added to ``sent``; return False if one is stored already."""
+        """Upload the object in parts; return False if one is stored already."""
         where = {"Bucket": self._name, "Key": key.object_key}
         where["UploadId"] = self._client.create_multipart_upload(
             **where, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT", **headers
         )["UploadId"]
         try:
-            with ThreadPoolExecutor(1) as sender:  # its end waits for the part being sent
-                for number, part in enumerate(parts, 1):
-                    if sent:
-                        sent[-1].result()  # the next part but one uses its buffer
-                    self._check_time()
-                    sent.append(sender.submit(self._part, where, number, part))
-            completed = self._complete(where, [one.result() for one in sent], digest)
+            sent = self._send_parts(where, itertools.chain([begin], stream), length)
+            completed = self._complete(where, sent, digest)
         except BaseException:
             self._abort(key, where["UploadId"])
             raise
@@ -211,8 +213,36 @@ class RecordingBucket:
             self._abort(key, where["UploadId"])
         return completed
 
+    def _send_parts(
+        self, where: dict[str, str], chunks: Iterable[bytes | bytearray], length: int | None
+    ) -> list[dict[str, str | int]]:
+        """Send a stream in parts, at most two of which are in memory."""
+        sent: list[Future[dict[str, str | int]]] = []
+        part = Part(0, is_exact=True)
+        with ThreadPoolExecutor(1) as sender:  # its end waits for the part being sent
+            try:
+                for chunk in chunks:
+                    for one in sent[-2:]:
+                        if one.done():
+                            one.result()  # raises if the part could not be sent
+                    rest = memoryview(chunk)
+                    while rest:
+                        if part.is_full:
+                            if len(sent) > 1:
+                                sent[-2].result()
+                            part = _next_part(length, len(sent))
+                            sent.append(sender.submit(self._send, where, len(sent) + 1, part))
+                        rest = part.add(rest)
+                self._check_time()
+                part.end()
+                return [one.result() for one in sent]
+            except BaseException:
+                part.abandon()
+                sender.shutdown(wait=False, cancel_futures=True)
+                raise
+
     def _complete(
-        self, where: dict[str, str], done: list[dict[str, Any]], digest: StreamDigest
+        self, where: dict[str, str], done: list[dict[str, str | int]], digest: StreamDigest
     ) -> bool:
         """Complete the upload; return False if another invocation has stored the object."""
         try:
@@ -230,12 +260,12 @@ class RecordingBucket:
             return False
         return True
 
-    def _part(self, where: dict[str, str], number: int, part: bytearray) -> dict[str, Any]:
-        checksum = _base64(zlib.crc32(part))
+    def _send(self, where: dict[str, str], number: int, part: Part) -> dict[str, str | int]:
         response = self._client.upload_part(
-            **where, PartNumber=number, Body=part, ChecksumCRC32=checksum
+            **where, PartNumber=number, Body=part, ChecksumAlgorithm="CRC32"
         )
-        return {"PartNumber": number, "ETag": response["ETag"], "ChecksumCRC32": checksum}
+        names = ("ETag", "ChecksumCRC32")
+        return {"PartNumber": number} | {one: response[one] for one in names if one in response}
 
     def _abort(self, key: ArchiveKey, upload_id: str) -> None:
         """Abort an upload; if that fails, the lifecycle rule of the bucket does after a day."""
@@ -253,30 +283,18 @@ class RecordingBucket:
             raise PermanentFailure("differs", "another file is stored under the key")
 
 
-def _parts(
-    chunks: Iterable[bytes], digest: StreamDigest, check: Callable[[], None]
-) -> Iterator[bytearray]:
-    """Yield parts of `PART` bytes, and add each piece to the digest; the last can be smaller.
+def _take(stream: Iterator[bytes], size: int) -> bytearray:
+    """Return at least this many bytes of a stream, or all if it has less."""
+    taken = bytearray()
+    while len(taken) < size and (chunk := next(stream, None)) is not None:
+        taken += chunk
+    return taken
 
-    Two buffers take turns: use each part before asking for the next but one.
-    """
-    part, other, filled = bytearray(PART), bytearray(), 0
-    for chunk in chunks:
-        check()
-        digest.add(chunk)
-        rest = memoryview(chunk)
-        while rest:
-            taken = rest[: PART - filled]
-            with memoryview(part) as buffer:  # assigning to a slice of it makes no copy
-                buffer[filled : filled + len(taken)] = taken
-            filled += len(taken)
-            rest = rest[len(taken) :]
-            if filled == PART:
-                yield part
-                part, other, filled = other or bytearray(PART), part, 0
-    if filled:
-        del part[filled:]
-        yield part
+
+def _next_part(length: int | None, before: int) -> Part:
+    if length is None:
+        return Part(PART, is_exact=False)
+    return Part(min(PART, length - before * PART), is_exact=True)
 
 
 def _headers(key: ArchiveKey, file_type: Media, metadata: dict[str, str]) -> dict[str, Any]:

@@ -137,7 +137,9 @@ def _download(
         with open_download(
             clients.http, clients.tokens, clients.allowlist, job.url, max_bytes=limit
         ) as download:
-            return bucket.store(job.key, download.chunks(), _recognizer(job), _metadata(job))
+            return bucket.store(
+                job.key, download.chunks(), download.length, _recognizer(job), _metadata(job)
+            )
     except UntrustedUrl as error:
         raise PermanentFailure(f"url_{error.kind}", str(error)) from None
     except DownloadTooLarge as error:

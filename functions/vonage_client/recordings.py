@@ -168,6 +168,8 @@ def _download(response: requests.Response, max_bytes: int) -> Download:
     status = response.status_code
     if status == 200:
         announced = response.headers.get("content-length", "")
+        if "transfer-encoding" in response.headers:  # RFC 9112, 6.3: overrides the length
+            announced = ""
         length = int(announced) if announced.isascii() and announced.isdigit() else None
         if length is not None and length > max_bytes:
             response.close()

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.support.http_servers import serving
 
 if TYPE_CHECKING:
+    import ssl
     from email.message import Message
     from types import TracebackType
 
@@ -41,6 +42,8 @@ class FaultyAws:
     ----------
     endpoint
         The URL of the fake AWS, such as ``http://127.0.0.1:5000``.
+    tls
+        The TLS context of the proxy, if its URL begins with ``https``.
 
     Attributes
     ----------
@@ -56,17 +59,25 @@ class FaultyAws:
         forwarded. It can return a fault; after forwarding, any fault drops the response.
     saw
         Called with each operation and the body of its request.
+    arrived
+        Called with the number of bytes after each chunk of a body that is sent in chunks.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, tls: ssl.SSLContext | None = None) -> None:
         self.faults: dict[str, Fault] = {}
         self.asked: Counter[str] = Counter()
         self.watch: Watch = _no_fault
         self.saw: Callable[[str, bytes], None] = lambda operation, body: None
+        self.arrived: Callable[[int], None] = lambda size: None
         self._upstream = urlsplit(endpoint).netloc
         self._released = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        port = self._server.server_port
+        self.url = f"http{'s' if tls else ''}://{'localhost' if tls else '127.0.0.1'}:{port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -87,6 +98,7 @@ class FaultyAws:
         self.faults.clear()
         self.asked.clear()
         self.watch = _no_fault
+        self.arrived = lambda size: None
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
@@ -97,7 +109,10 @@ class FaultyAws:
             timeout = 30
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = self._body()
+                if body is None:
+                    self.close_connection = True
+                    return
                 operation = _operation(self.command, self.path, self.headers, body)
                 proxy.saw(operation, body)
                 proxy.asked[operation] += 1
@@ -124,11 +139,25 @@ class FaultyAws:
 
             do_GET = do_PUT = do_DELETE = do_HEAD = do_POST
 
+            def _body(self) -> bytes | None:
+                """Return the body, or None if the client closed the connection within it."""
+                if "Transfer-Encoding" not in self.headers:
+                    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = bytearray()
+                while line := self.rfile.readline():
+                    size = int(line, 16)
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                    if not size:
+                        return bytes(body)
+                    proxy.arrived(len(body))
+                return None
+
             def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
                 upstream = http.client.HTTPConnection(proxy._upstream, timeout=_FORWARDING_SECONDS)
                 try:
                     # The fake expects its own Host header.
-                    dropped = ("connection", "expect", "host")
+                    dropped = ("connection", "expect", "host", "transfer-encoding")
                     headers = {n: v for n, v in self.headers.items() if n.lower() not in dropped}
                     upstream.request(self.command, self.path, body, headers)
                     response = upstream.getresponse()

@@ -41,6 +41,11 @@ class DeadLetter(NamedTuple):
 class RecordingStack:
     """The storage of a stack, with unique names.
 
+    Parameters
+    ----------
+    files
+        The source of recordings, whose TLS certificate the proxy has too.
+
     Attributes
     ----------
     aws
@@ -49,7 +54,8 @@ class RecordingStack:
 
     aws: FaultyAws
 
-    def __init__(self) -> None:
+    def __init__(self, files: VonageFiles) -> None:
+        self._files = files
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -58,7 +64,7 @@ class RecordingStack:
         self._open.callback(server.stop)
         host, port = server.get_host_and_port()
         self._endpoint = f"http://{host}:{port}"
-        self.aws = self._open.enter_context(FaultyAws(self._endpoint))
+        self.aws = self._open.enter_context(FaultyAws(self._endpoint, self._files.tls))
         self.clients = {
             name: self._client(name) for name in ("dynamodb", "s3", "sqs", "secretsmanager")
         }
@@ -93,7 +99,7 @@ class RecordingStack:
     ) -> None:
         self._open.close()
 
-    def environment(self, files: VonageFiles, **changes: str) -> dict[str, str]:
+    def environment(self, **changes: str) -> dict[str, str]:
         """Return the environment of the function."""
         own = {
             "TABLE_NAME": self.table,
@@ -104,8 +110,8 @@ class RecordingStack:
             "KEEP_RECORDINGS_DAYS": "30",
             "MAX_RECORDING_MEGABYTES": "32",
             "RETRY_SECONDS": "1",
-            "VONAGE_LOCAL_HOST": files.host,
-            "REQUESTS_CA_BUNDLE": str(files.ca_file),
+            "VONAGE_LOCAL_HOST": self._files.host,
+            "REQUESTS_CA_BUNDLE": str(self._files.ca_file),
             "AWS_DEFAULT_REGION": "eu-west-2",
         }
         return stack(**own) | credentials(self.aws.url) | changes

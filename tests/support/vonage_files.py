@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-Fault = int | Literal["hang", "halt", "cut", "short", "long", "drip"]
+Fault = int | Literal["hang", "halt", "cut", "short", "long", "drip", "two lengths"]
 _LONGEST_HANG = 30.0
 _SLICE = 64 * 1024
 
@@ -49,7 +49,8 @@ class VonageFiles:
     faults
         The faults of the next requests, in order: a status code; ``hang`` without a response;
         ``halt`` or ``cut`` the connection in the middle of the file; send fewer bytes than
-        announced (``short``), or more (``long``); send a byte every 50 ms (``drip``).
+        announced (``short``), or more (``long``); send a byte every 50 ms (``drip``); send chunks
+        in spite of an announced length, which is wrong (``two lengths``).
     asked
         The requested names; ``tokens`` has the Authorization headers.
     pace
@@ -126,6 +127,9 @@ class VonageFiles:
                     for byte in content[1:]:
                         if files._released.wait(0.05) or not self._send(bytes([byte])):
                             return
+                elif fault == "two lengths":
+                    self._respond(200, b"", 1, **{"Transfer-Encoding": "chunked"})
+                    self._send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content))
                 elif fault == "short":
                     self._respond(200, content[:-1], len(content))
                 elif fault == "long":
@@ -133,8 +137,10 @@ class VonageFiles:
                 else:
                     self._respond(200, content, len(content))
 
-            def _respond(self, status: int, body: bytes, length: int) -> None:
+            def _respond(self, status: int, body: bytes, length: int, **headers: str) -> None:
                 self.send_response_only(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Type", "audio/mpeg")
                 self.send_header("Content-Length", str(length))
                 self.end_headers()

@@ -106,20 +106,20 @@ class FetchHarness:
 
 
 @pytest.fixture(scope="module")
-def storage() -> Iterator[RecordingStack]:
-    with RecordingStack() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VonageFiles]:
     with VonageFiles(tmp_path_factory.mktemp("files")) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def functions(storage: RecordingStack, files: VonageFiles) -> Iterator[FunctionProcesses]:
-    with FunctionProcesses(storage.environment(files), PACKAGES) as started:
+def storage(files: VonageFiles) -> Iterator[RecordingStack]:
+    with RecordingStack(files) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def functions(storage: RecordingStack) -> Iterator[FunctionProcesses]:
+    with FunctionProcesses(storage.environment(), PACKAGES) as started:
         yield started
 
 

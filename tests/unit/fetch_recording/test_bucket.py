@@ -1,4 +1,4 @@
-"""Storing a stream: a part that is sent while the next one arrives, time, and the digest."""
+"""Storing a stream: parts that are sent while they arrive, failures, time, and the digest."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.recording_stack import RecordingStack
+    from tests.support.vonage_files import VonageFiles
 
 KEY = ArchiveKey("record", "CON-1", "recording-1")
 
@@ -55,7 +56,7 @@ def test_a_stream_is_aborted_and_cleaned_up_when_time_runs_out(
 ) -> None:
     bucket = RecordingBucket(storage.clients["s3"], storage.bucket, TimeCheck(pieces))
     with pytest.raises(OutOfTime):
-        bucket.store(KEY, endless_wav(), lambda head: media.Media("audio/wav", "wav", 1), {})
+        bucket.store(KEY, endless_wav(), None, lambda head: media.Media("audio/wav", "wav", 1), {})
     assert not storage.objects(KEY.recording)
     assert not storage.uploads()
 
@@ -73,7 +74,7 @@ class PartInFlight:
         The S3 operations, in the order of their responses.
     """
 
-    def __init__(self, storage: RecordingStack) -> None:
+    def __init__(self, storage: RecordingStack, files: VonageFiles) -> None:
         self.held, self.released = threading.Event(), threading.Event()
         self.fault: Any = None
         self.requests: list[str] = []
@@ -83,18 +84,23 @@ class PartInFlight:
         self.client = boto3.client(
             "s3",
             endpoint_url=storage.aws.url,
+            verify=str(files.ca_file),
             region_name="eu-west-2",
             aws_access_key_id="AKIDEXAMPLE",
             aws_secret_access_key="not-a-key",
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 2, "mode": "standard"}),
         )
 
     def store(
-        self, chunks: Iterator[bytes], check_time: Callable[[], None] = lambda: None
+        self,
+        chunks: Iterator[bytes],
+        check_time: Callable[[], None] = lambda: None,
+        length: int | None = None,
     ) -> StreamDigest:
         """Store a stream."""
         bucket = RecordingBucket(self.client, self.storage.bucket, check_time)
-        return bucket.store(KEY, chunks, lambda head: media.Media("audio/wav", "wav", 1), {})
+        wav_file = media.Media("audio/wav", "wav", 1)
+        return bucket.store(KEY, chunks, length, lambda head: wav_file, {})
 
     def assert_aborted(self) -> None:
         """Assert that the upload was aborted after the part, and that no thread is left."""
@@ -116,9 +122,9 @@ class PartInFlight:
 
 
 @pytest.fixture
-def part(storage: RecordingStack) -> Iterator[PartInFlight]:
+def part(storage: RecordingStack, files: VonageFiles) -> Iterator[PartInFlight]:
     """Yield S3 with one part held; afterwards, nothing of it is left."""
-    part = PartInFlight(storage)
+    part = PartInFlight(storage, files)
     yield part
     part.released.set()
     part.client.close()
@@ -145,6 +151,51 @@ def test_the_next_part_arrives_while_a_part_is_sent(part: PartInFlight) -> None:
         *["UploadPart"] * 3,
         "CompleteMultipartUpload",
     ]
+
+
+def test_a_part_is_sent_while_it_arrives(part: PartInFlight) -> None:
+    content = wav(PART + 500_000)
+    part.released.set()
+    begun = threading.Event()
+    part.storage.aws.arrived = lambda size: begun.set()
+
+    def source() -> Iterator[bytes]:
+        for start in (0, PART):
+            begun.clear()
+            yield content[start : start + 200_000]
+            assert begun.wait(20), "nothing of the part was sent"
+            yield content[start + 200_000 : start + PART]
+
+    digest = part.store(source(), length=len(content))
+    assert digest.sha256 == hashlib.sha256(content).hexdigest()
+    (stored,) = part.storage.objects(KEY.recording).values()
+    assert stored.body == content
+
+
+@pytest.mark.parametrize("fault", ["throttle", "error", "cut"])
+def test_a_part_is_sent_again_after_a_failure(part: PartInFlight, fault: str) -> None:
+    content = wav(2 * PART + 500_000)
+    part.fault = fault
+    part.released.set()
+    part.store(iter([content]), length=len(content))
+    (stored,) = part.storage.objects(KEY.recording).values()
+    assert stored.body == content
+    assert part.storage.aws.asked["UploadPart"] == 4
+
+
+def test_a_source_that_fails_ends_the_part_that_is_being_sent(part: PartInFlight) -> None:
+    begun = threading.Event()
+    part.storage.aws.arrived = lambda size: begun.set()
+
+    def source() -> Iterator[bytes]:
+        yield wav(200_000)
+        assert begun.wait(20)
+        raise DownloadInterrupted("interrupted")
+
+    with pytest.raises(DownloadInterrupted):
+        part.store(source(), length=2 * PART)
+    assert part.requests == ["CreateMultipartUpload", "AbortMultipartUpload"]
+    assert not part.storage.uploads()
 
 
 def test_a_part_that_fails_ends_the_download_of_the_next_one(part: PartInFlight) -> None:

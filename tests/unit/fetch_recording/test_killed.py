@@ -37,7 +37,7 @@ STEPS = (
 def test_a_function_killed_after_any_step_loses_nothing(harness: FetchHarness, step: int) -> None:
     # given a function that is killed after AWS completed a step and before the response arrives
     recording = harness.recording(LARGE)
-    environment = harness.storage.environment(harness.files)
+    environment = harness.storage.environment()
     seen: list[str] = []
     with FunctionProcesses(environment, PACKAGES) as doomed:
 
@@ -71,7 +71,7 @@ def test_a_message_delivered_twice_at_once_is_one_recording(
             both_checked.wait()
 
     harness.storage.aws.watch = watch
-    environment = harness.storage.environment(harness.files)
+    environment = harness.storage.environment()
     left: Counter[str] = Counter()
 
     def deliver(functions: FunctionProcesses) -> None:

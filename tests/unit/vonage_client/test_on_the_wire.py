@@ -70,6 +70,10 @@ def test_bytes_beyond_the_announced_length_are_not_read(files: VonageFiles) -> N
     assert download(files, "long") == CONTENT
 
 
+def test_chunks_override_an_announced_length(files: VonageFiles) -> None:
+    assert download(files, "two lengths") == CONTENT
+
+
 def test_a_server_without_a_trusted_certificate_gets_no_request(files: VonageFiles) -> None:
     with pytest.raises(Unavailable):
         download(files, trusted=False)
