@@ -11,8 +11,8 @@ import base64
 import binascii
 import contextlib
 import json
-import logging
 import re
+import sys
 import time
 from urllib.parse import urlencode
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 MAX_BODY = 256 * 1024  # bytes; Vonage's webhooks have one or two thousand
 _RESERVE = 0.3  # seconds of Lambda's timeout reserved for the response itself
 _IDENTIFIER = re.compile(r"(?:CON-)?[0-9A-Fa-f-]{32,36}")
-
-log = logging.getLogger("voice")
-log.setLevel(logging.INFO)  # some runtimes leave the root logger at WARNING
 
 
 class BodyTooLarge(Exception):
@@ -301,36 +298,40 @@ def _error_response(error: Exception) -> WebhookResponse:
 
 # The log level of an outcome; INFO for every other one.
 _LEVELS = {
-    "apology": logging.ERROR,
-    "error": logging.ERROR,
-    "transient": logging.ERROR,
-    "overflowed": logging.WARNING,
-    "not_stored": logging.ERROR,
-    "rejected": logging.WARNING,
-    "unsigned": logging.WARNING,
-    "invalid": logging.WARNING,
-    "too_large": logging.WARNING,
+    "apology": "ERROR",
+    "error": "ERROR",
+    "transient": "ERROR",
+    "overflowed": "WARNING",
+    "not_stored": "ERROR",
+    "rejected": "WARNING",
+    "unsigned": "WARNING",
+    "invalid": "WARNING",
+    "too_large": "WARNING",
 }
 
 
 def _log(
     response: WebhookResponse, log_fields: dict[str, Any], context: Any, started: float
 ) -> None:
-    """Write the one log line of a webhook."""
-    level = _LEVELS.get(response.outcome, logging.INFO)
-    if not log.isEnabledFor(level):
-        return
-    # `log.log` would walk the stack for the name and line of this function, and copy the fields.
-    record = logging.LogRecord(log.name, level, "", 0, "webhook", (), None)
-    record.__dict__ |= {
+    """Write the one log line of a webhook, in Lambda's JSON format.
+
+    The module logging would take twice as long, while a caller waits.
+    """
+    line = {
+        "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "level": _LEVELS.get(response.outcome, "INFO"),
+        "message": "webhook",
+        "logger": "voice",
+        "requestId": context.aws_request_id,
         "outcome": response.outcome,
         "status": response.status,
         **log_fields,
         **response.log_fields,
         "ms": round((time.monotonic() - started) * 1000, 1),
-        "version": getattr(context, "function_version", None),
+        "version": context.function_version,
     }
-    log.handle(record)
+    text = json.dumps({name: value for name, value in line.items() if value is not None})
+    sys.stdout.write(f"{text}\n")
 
 
 def _to_gateway(response: WebhookResponse) -> dict[str, Any]:

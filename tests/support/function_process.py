@@ -5,7 +5,9 @@ As a program, this module is that process; as an import, it starts and invokes o
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import json
 import logging
 import subprocess
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _ROOT = Path(__file__).parents[2]
+_WEBHOOK_LINE = '"logger": "voice"'  # printed, without the module logging
 _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({})))
 
 
@@ -146,11 +149,15 @@ def _serve(requests: IO[str], responses: IO[str]) -> None:
         lines.lines.clear()
         reply, raised = None, None
         try:
-            handler = importlib.import_module(f"{function}.app").handler
-            _extend_limits()
-            reply = handler(event, FakeLambdaContext(seconds_left))
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                handler = importlib.import_module(f"{function}.app").handler
+                _extend_limits()
+                reply = handler(event, FakeLambdaContext(seconds_left))
         except BaseException as error:
             raised = repr(error)
+        sys.stderr.write(printed.getvalue())
+        webhooks = [line for line in printed.getvalue().splitlines() if _WEBHOOK_LINE in line]
+        lines.lines += map(json.loads, webhooks)
         responses.write(json.dumps([reply, lines.lines, raised]) + "\n")
         responses.flush()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +26,11 @@ OURS = signing.account()
 UUID = "0779a56d002f1c7f47f82ef5fe84ab79"
 BODY = json.dumps({"from": "447700900123", "to": "442079460000", "uuid": UUID}).encode()
 NCCO = [{"action": "talk", "text": "Zoë"}]
+
+
+def log_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the log lines since the last call."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 class HandlerUnderTest:
@@ -188,12 +192,12 @@ def test_an_invalid_signature_gets_401_without_a_body(
 @pytest.mark.parametrize("tolerant", [True, False])
 @pytest.mark.parametrize("policy", ["report", "enforce"])
 def test_a_get_hash_mismatch_is_accepted_only_if_tolerated_and_not_enforced(
-    tolerant: bool, policy: str, caplog: pytest.LogCaptureFixture
+    tolerant: bool, policy: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     handler = HandlerUnderTest(environment=stack(ANSWER_GET_HASH=policy), tolerant=tolerant)
     response = handler(get("to=442079460000", hashed="to=442079460001"))
     assert response["statusCode"] == (200 if tolerant and policy == "report" else 401)
-    assert vars(caplog.records[-1])["get_hash"] == "differs"
+    assert log_lines(capsys)[-1]["get_hash"] == "differs"
     assert [webhook.verified for webhook in handler.webhooks] == (
         [False] if tolerant and policy == "report" else []
     )
@@ -425,9 +429,9 @@ def test_an_unreachable_secret_is_read_on_the_next_request() -> None:
     assert handler(post())["statusCode"] == 200
 
 
-def test_missing_settings_get_503(caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_settings_get_503(capsys: pytest.CaptureFixture[str]) -> None:
     assert HandlerUnderTest(environment={"STAGE": ""})(post())["statusCode"] == 503
-    assert "TABLE_NAME is missing" in vars(caplog.records[-1])["detail"]
+    assert "TABLE_NAME is missing" in log_lines(capsys)[-1]["detail"]
 
 
 @pytest.mark.parametrize("warm", [True, False])
@@ -458,14 +462,13 @@ def test_an_empty_event_is_unsigned(event: dict[str, Any]) -> None:
 
 
 def test_each_webhook_writes_one_log_line_with_its_outcome(
-    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    caplog.set_level(logging.INFO)
     fields = {"uuid": UUID, "conversation_uuid": f"CON-{UUID}", "from": "447700900123"}
     HandlerUnderTest(lambda _: WebhookResponse(200, [], log_fields={"flow": "greet"}))(
         post(json.dumps(fields).encode())
     )
-    (line,) = [vars(record) for record in caplog.records]
+    (line,) = log_lines(capsys)
     assert line["ms"] >= 0
     assert {
         name: line[name]
@@ -494,19 +497,17 @@ def test_each_webhook_writes_one_log_line_with_its_outcome(
     ids=["answered", "unsigned", "rejected", "invalid", "too_large"],
 )
 def test_the_log_line_has_the_outcome_that_metrics_count(
-    how: dict[str, Any], outcome: str, caplog: pytest.LogCaptureFixture
+    how: dict[str, Any], outcome: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    caplog.set_level(logging.INFO)
     response = HandlerUnderTest()(post(**how))
-    (line,) = [vars(record) for record in caplog.records]
+    (line,) = log_lines(capsys)
     assert (line["outcome"], line["status"]) == (outcome, response["statusCode"])
 
 
 @pytest.mark.parametrize("value", ["447700900123", "call me at 447700900123", 447700900123, [UUID]])
 def test_anything_but_an_identifier_is_not_logged_as_one(
-    value: object, caplog: pytest.LogCaptureFixture
+    value: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    caplog.set_level(logging.INFO)
     HandlerUnderTest()(post(json.dumps({"uuid": value, "conversation_uuid": value}).encode()))
-    line = vars(caplog.records[-1])
-    assert (line["leg"], line["conversation"]) == (None, None)
+    line = log_lines(capsys)[-1]
+    assert not {"leg", "conversation"} & line.keys()
