@@ -14,7 +14,7 @@ _PIECE = 64 * 1024  # bytes sent at once; S3 refuses chunks below 8 KiB, except 
 class Abandoned(BaseException):
     """The upload has failed, so the part is not sent to its end.
 
-    This is no `Exception`, because boto3 would retry.
+    It does not derive from `Exception`, after which boto3 would retry.
     """
 
 
@@ -56,7 +56,7 @@ class Part:
         return piece[len(fitting) :]
 
     def end(self) -> None:
-        """Say that all bytes are added."""
+        """Mark the end: all bytes are added."""
         with self._changed:
             self._size = self._added
             self._changed.notify()

@@ -207,7 +207,7 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(microphone: Path) -> AsyncIterator[Browser]:
     """Headless Chromium with a fake microphone."""
-    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    program = shutil.which(os.environ.get("CHROMIUM") or "chromium")
     assert program, "chromium is not on the PATH: install it, or set CHROMIUM to its path"
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
