@@ -5,7 +5,6 @@ As a program, this module is that process; as an import, it starts and invokes o
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import io
 import json
@@ -121,6 +120,18 @@ class _Lines(logging.Handler):
         self.lines.append(json.loads(text.encode()))
 
 
+class _Output(io.TextIOBase):
+    """Standard output, which goes to standard error; stores the log lines of webhooks."""
+
+    def __init__(self, lines: list[dict[str, Any]]) -> None:
+        self.lines = lines
+
+    def write(self, text: str) -> int:
+        if _WEBHOOK_LINE in text:
+            self.lines.append(json.loads(text))
+        return sys.stderr.write(text)
+
+
 # Time limits of half a second, which the emulated AWS of a busy machine exceeds.
 _SHORT_LIMITS = {
     "dispatch.event_webhook": "_WRITE_WHILE_A_CALLER_WAITS",
@@ -140,6 +151,7 @@ def _serve(requests: IO[str], responses: IO[str]) -> None:
     from tests.support.context import FakeLambdaContext
 
     lines = _Lines([])
+    sys.stdout = _Output(lines.lines)
     logging.getLogger().addHandler(lines)
     # Powertools excludes its own lines from the root logger.
     for service in ("fetch_recording", "publish_events"):
@@ -149,15 +161,11 @@ def _serve(requests: IO[str], responses: IO[str]) -> None:
         lines.lines.clear()
         reply, raised = None, None
         try:
-            with contextlib.redirect_stdout(io.StringIO()) as printed:
-                handler = importlib.import_module(f"{function}.app").handler
-                _extend_limits()
-                reply = handler(event, FakeLambdaContext(seconds_left))
+            handler = importlib.import_module(f"{function}.app").handler
+            _extend_limits()
+            reply = handler(event, FakeLambdaContext(seconds_left))
         except BaseException as error:
             raised = repr(error)
-        sys.stderr.write(printed.getvalue())
-        webhooks = [line for line in printed.getvalue().splitlines() if _WEBHOOK_LINE in line]
-        lines.lines += map(json.loads, webhooks)
         responses.write(json.dumps([reply, lines.lines, raised]) + "\n")
         responses.flush()
 
@@ -165,5 +173,4 @@ def _serve(requests: IO[str], responses: IO[str]) -> None:
 if __name__ == "__main__":
     sys.path[:0] = sys.argv[1:]
     sys.path.append(str(_ROOT))
-    pipe, sys.stdout = sys.stdout, sys.stderr  # printed text isn't a response
-    _serve(sys.stdin, pipe)
+    _serve(sys.stdin, sys.stdout)

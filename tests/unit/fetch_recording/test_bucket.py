@@ -172,6 +172,25 @@ def test_a_part_is_sent_while_it_arrives(part: PartInFlight) -> None:
     assert stored.body == content
 
 
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_over_http_as_on_the_local_platform_the_object_is_stored_too(
+    storage: RecordingStack, is_announced: bool
+) -> None:
+    content = wav(2 * PART + 500_000)
+    s3 = storage.clients["s3"]
+    assert s3.meta.endpoint_url.startswith("http:")
+    RecordingBucket(s3, storage.bucket, lambda: None).store(
+        KEY,
+        iter([content]),
+        len(content) if is_announced else None,
+        lambda head: media.Media("audio/wav", "wav", 1),
+        {},
+    )
+    (stored,) = storage.objects(KEY.recording).values()
+    s3.delete_object(Bucket=storage.bucket, Key=KEY.object_key)
+    assert stored.body == content
+
+
 @pytest.mark.parametrize("fault", ["throttle", "error", "cut"])
 def test_a_part_is_sent_again_after_a_failure(part: PartInFlight, fault: str) -> None:
     content = wav(2 * PART + 500_000)
