@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import json
 import re
 import sys
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
 MAX_BODY = 256 * 1024  # bytes; Vonage's webhooks have one or two thousand
 _RESERVE = 0.3  # seconds of Lambda's timeout reserved for the response itself
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _IDENTIFIER = re.compile(r"(?:CON-)?[0-9A-Fa-f-]{32,36}")
 
 
@@ -233,15 +233,18 @@ def _verify(
 
     def check(secrets: signature.SigningSecrets) -> tuple[bool, str]:
         for secret in secrets.secrets:
-            with contextlib.suppress(signature.UnknownKey):
+            one = signature.SigningSecrets((secret,), secrets.api_key, secrets.application_id)
+            try:
                 hash_matches = signature.verify(
                     request.authorization,
                     signed,
-                    secrets._replace(secrets=(secret,)),
-                    now=time.time(),
+                    one,
+                    now=request.received_at,
                     max_age=config.signature_max_age,
                 )
-                return hash_matches, signature.fingerprint(secret)
+            except signature.UnknownKey:
+                continue
+            return hash_matches, signature.fingerprint(secret)
         raise signature.UnknownKey("no secret made this signature")
 
     if request.authorization is None:
@@ -341,5 +344,4 @@ def _to_gateway(response: WebhookResponse) -> dict[str, Any]:
     if response.body is None:
         return {"statusCode": response.status, "headers": headers, "body": ""}
     headers["content-type"] = "application/json"
-    body = json.dumps(response.body, separators=(",", ":"), allow_nan=False)
-    return {"statusCode": response.status, "headers": headers, "body": body}
+    return {"statusCode": response.status, "headers": headers, "body": _encode(response.body)}

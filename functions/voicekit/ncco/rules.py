@@ -45,6 +45,7 @@ from voicekit.ncco.value_rules import (
     whole,
 )
 
+_encode = json.JSONEncoder(allow_nan=False).encode
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -412,7 +413,7 @@ def check(ncco: object) -> list[dict[str, Any]]:
     for position, action in enumerate(actions):
         _action(f"[{position}]", action)
     _check_barge_in(actions)
-    size = len(json.dumps(actions, allow_nan=False))
+    size = len(_encode(actions))
     if size > LARGEST_NCCO:
         fail("ncco", f"has {size} bytes as JSON; expected at most {LARGEST_NCCO}")
     checked: list[dict[str, Any]] = actions
