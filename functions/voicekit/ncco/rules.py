@@ -45,7 +45,6 @@ from voicekit.ncco.value_rules import (
     whole,
 )
 
-_encode = json.JSONEncoder(allow_nan=False).encode
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,6 +61,7 @@ MOST_ACTIONS = 100
 # that is rejected here.
 LARGEST_NCCO = 256 * 1024
 
+_encode = json.JSONEncoder(allow_nan=False).encode
 _seconds_of_a_call = whole(1, 7200, "seconds")
 _times = whole(0, LARGEST_WHOLE)
 _method = one_of("GET", "POST")
