@@ -208,20 +208,20 @@ async def test_explores_the_edited_flow(edited: tuple[ConsoleClient, Path]) -> N
     assert report["findings"][0].startswith("silent ending")
 
 
-async def legs(client: ConsoleClient) -> list[str]:
-    """Return the legs of all calls; a call of another test can still change."""
-    return [one["uuid"] for one in (await client.get("/sim/calls"))["calls"]]
+async def conversations(client: ConsoleClient) -> set[str]:
+    """Return the conversations of all calls; a call of another test can still get legs, and end."""
+    return {one["conversation_uuid"] for one in (await client.get("/sim/calls"))["calls"]}
 
 
 async def test_concurrent_explorations_affect_neither_each_other_nor_the_calls(
     client: ConsoleClient,
 ) -> None:
-    before = await legs(client)
+    before = await conversations(client)
     explorations = (client.send("POST", f"/api/flows/{name}/walk", {}) for name in SHIPPED)
     reports = await asyncio.gather(*explorations)
     assert [one["findings"] for one in reports] == [[]] * len(SHIPPED)
     assert all(one["text"].startswith(name) for name, one in zip(SHIPPED, reports, strict=True))
-    assert await legs(client) == before
+    assert await conversations(client) == before
 
 
 async def test_does_not_explore_an_unknown_or_broken_flow(
