@@ -148,11 +148,11 @@ def reading(rounds: int, report_progress: Callable[[str], None]) -> Measurement:
     """Read timelines of conversations of each length, and a page of days of each size."""
     timelines = {}
     for count in EVENTS:
-        report_progress(f"reading a timeline of {count} events")
+        report_progress(f"reading a timeline of {count:,} events")
         timelines[count] = _timeline(count, rounds)
     histories = {}
     for count in CALLS:
-        report_progress(f"reading the history of {count} calls")
+        report_progress(f"reading the history of {count:,} calls")
         histories[count] = _history(count, rounds)
     rows = [
         [f"timeline of {count:,} events", time_ms, read, number(1000 * time_ms.median / count)]

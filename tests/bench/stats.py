@@ -58,8 +58,11 @@ def number(value: float) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return a Markdown table with aligned columns."""
-    cells = [[str(cell) for cell in row] for row in (head, *rows)]
+    """Return a Markdown table with aligned columns. Integers get thousands separators."""
+    cells = [
+        [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row]
+        for row in (head, *rows)
+    ]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
