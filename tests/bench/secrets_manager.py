@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import ssl
 import tempfile
-import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import trustme
+
+from tests.support.http_servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,12 +48,9 @@ def secrets_manager(
     issuer = root.create_child_ca(key_type=trustme.KeyType.RSA)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issuer.issue_cert(HOST, "localhost", key_type=trustme.KeyType.RSA).configure_cert(tls)
-    with ThreadingHTTPServer((listens, 0), _handler(secrets, network, tls)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = ThreadingHTTPServer((listens, 0), _handler(secrets, network, tls))
+    with serving(server):
         yield MockSecretsManager(server.server_port, root.cert_pem.bytes().decode())
-        server.shutdown()
-        thread.join()
 
 
 @contextmanager

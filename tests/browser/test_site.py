@@ -7,7 +7,6 @@ import http.server
 import re
 import shutil
 import subprocess
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.accessibility import RULES
 from tests.browser.conftest import watch
+from tests.support.http_servers import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -61,12 +61,9 @@ def site_address() -> Iterator[str]:
     assert done.returncode == 0, output
     assert "WARNING -" not in output, output
     handler = functools.partial(SiteHandler, directory=str(SITE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest_asyncio.fixture(params=["light", "dark"], loop_scope="session")

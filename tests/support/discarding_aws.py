@@ -119,11 +119,7 @@ def discarding_aws(
     if pace:  # what waits here has not passed the link yet, so only a little may wait
         server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SLICE)
     server.daemon_threads = True
-    if tls:
-        server.socket = tls.wrap_socket(
-            server.socket, server_side=True, do_handshake_on_connect=False
-        )
-    with serving(server):
+    with serving(server, tls):
         yield f"http{'s' if tls else ''}://localhost:{server.server_port}"
 
 

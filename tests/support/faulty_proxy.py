@@ -74,14 +74,11 @@ class FaultyAws:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         port = self._server.server_port
         self.url = f"http{'s' if tls else ''}://{'localhost' if tls else '127.0.0.1'}:{port}"
-        if tls:
-            self._server.socket = tls.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
+        self._tls = tls
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._open.enter_context(serving(self._server))
+        self._open.enter_context(serving(self._server, self._tls))
         return self
 
     def __exit__(

@@ -71,14 +71,11 @@ class VonageFiles:
         authority.issue_cert("localhost").configure_cert(self.tls)
         self._server = _FileServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self._server.socket = self.tls.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
         self.host = f"localhost:{self._server.server_port}"
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        self._open.enter_context(serving(self._server))
+        self._open.enter_context(serving(self._server, self.tls))
         return self
 
     def __exit__(
