@@ -23,7 +23,7 @@ from botocore.config import Config
 
 from fetch_recording import job as jobs
 from fetch_recording.backoff import pause
-from fetch_recording.errors import OutOfTime, PermanentFailure
+from fetch_recording.errors import PermanentFailure
 from fetch_recording.fetch import FetchClients, fetch, store_lost
 from fetch_recording.settings import from_environment
 from voicekit.redaction import error_fields
@@ -94,12 +94,8 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
         if job is not None:
             log_fields |= job.key._asdict()
         result = fetch(
-            clients, queued, attempt, lambda: lambda_context.get_remaining_time_in_millis() / 1000
+            clients, queued, lambda: lambda_context.get_remaining_time_in_millis() / 1000
         )
-    except OutOfTime:
-        _retry_later(record, random.uniform(0, 30))  # noqa: S311 - no secret
-        _log_outcome("put_off", log_fields)
-        raise
     except PermanentFailure as failure:
         _give_up(record, job, failure.reason, str(failure), log_fields)
         return
@@ -113,8 +109,7 @@ def _handle(record: SQSRecord, lambda_context: Any) -> None:
         _retry_later(record, seconds)
         raise
     if result.file is not None:
-        log_fields |= result.file._asdict()
-        log_fields["size_differs"] = result.size_differs
+        log_fields |= result.file._asdict() | {"event_size": job.size if job else None}
     _log_outcome(result.outcome, log_fields)
 
 

@@ -164,11 +164,15 @@ class RecordingBucket:
         return digest
 
     def abort_stale_uploads(self, key: ArchiveKey) -> None:
-        """Abort open uploads of this key; an invocation that still uses one finds it stored."""
-        listed = self._client.list_multipart_uploads(Bucket=self._name, Prefix=key.object_key)
-        for upload in listed.get("Uploads", []):
-            if upload["Key"] == key.object_key:
-                self._abort(key, upload["UploadId"])
+        """Abort open uploads of this key; an invocation that still uses one finds it stored.
+
+        If that fails, the lifecycle rule of the bucket does it after a day.
+        """
+        with contextlib.suppress(ClientError, BotoCoreError):
+            listed = self._client.list_multipart_uploads(Bucket=self._name, Prefix=key.object_key)
+            for upload in listed.get("Uploads", []):
+                if upload["Key"] == key.object_key:
+                    self._abort(key, upload["UploadId"])
 
     def _put(
         self, key: ArchiveKey, body: bytearray, digest: StreamDigest, headers: dict[str, Any]

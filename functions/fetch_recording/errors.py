@@ -1,7 +1,7 @@
 """Which failures are permanent, and which are retried.
 
     PermanentFailure    the message goes to the dead-letter queue at once
-    OutOfTime           the invocation has too little time left: the message is retried
+    OutOfTime           the download takes longer than an invocation: retried like any other failure
 
 Any other exception can be temporary, so the message is retried later.
 """

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from vonage_client import TokenSource, UrlAllowlist
 
 _MEGABYTE = 1024 * 1024
-# Seconds for one read from Vonage, one part to S3 with its retries, and aborting the upload.
-_SPARE = 45.0
-_NOT_FOUND_ATTEMPTS = 2  # more attempts that get 404 mean that the file is gone
+# Seconds for one read from Vonage, then for a part to S3 and aborting the upload, each tried thrice.
+_SPARE = 95.0
+_NOT_FOUND_PAUSES = 5  # times RETRY_SECONDS after the event, 404 means that the file is gone
 _TEMPORARY = (401, 403, 408, 429)  # statuses that can change: a rotated key, a rate limit
 
 
@@ -50,18 +50,14 @@ class FetchClients(NamedTuple):
 
 
 class FetchResult(NamedTuple):
-    """The outcome (``stored`` or ``repeat``), and the file if it was stored now.
-
-    ``size_differs`` is whether the file has another size than the event says.
-    """
+    """The outcome (``stored`` or ``repeat``), and the file if it was stored now."""
 
     outcome: str
     file: FileInfo | None
-    size_differs: bool
 
 
 def fetch(
-    clients: FetchClients, queued: QueuedEvent, attempt: int, time_left: Callable[[], float]
+    clients: FetchClients, queued: QueuedEvent, time_left: Callable[[], float]
 ) -> FetchResult:
     """Fetch a recording or a transcript; skip the steps that an earlier attempt completed.
 
@@ -73,8 +69,6 @@ def fetch(
         The clients and settings.
     queued
         The event of the recording.
-    attempt
-        The receive count of the message: 1 for the first attempt.
     time_left
         Returns the seconds until the invocation times out.
 
@@ -83,7 +77,7 @@ def fetch(
     PermanentFailure
         If a retry would not help.
     OutOfTime
-        If the invocation has too little time left.
+        If the invocation has too little time left: the download is slow.
     Exception
         Any other exception can be temporary: a `VonageError`, or an error of botocore.
     """
@@ -101,7 +95,7 @@ def fetch(
     stored = bucket.head(job.key)
     file = None
     if stored is None or not _has_item(clients, job.key):
-        digest = bucket.read(job.key) if stored else _download(clients, job, attempt, bucket)
+        digest = bucket.read(job.key) if stored else _download(clients, queued, job, bucket)
         file = _file_info(job, digest)
         _put_once(
             clients,
@@ -116,8 +110,7 @@ def fetch(
     size = file.size if file else stored.size if stored else 0
     if size >= PART:  # a smaller file is never uploaded in parts
         bucket.abort_stale_uploads(job.key)
-    size_differs = file is not None and job.size not in (None, file.size)
-    return FetchResult("stored" if file else "repeat", file, size_differs)
+    return FetchResult("stored" if file else "repeat", file)
 
 
 def store_lost(clients: FetchClients, job: Job, reason: str) -> None:
@@ -128,14 +121,19 @@ def store_lost(clients: FetchClients, job: Job, reason: str) -> None:
 
 
 def _download(
-    clients: FetchClients, job: Job, attempt: int, bucket: RecordingBucket
+    clients: FetchClients, queued: QueuedEvent, job: Job, bucket: RecordingBucket
 ) -> StreamDigest:
     limit = clients.settings.max_megabytes * _MEGABYTE
     if not job.url or job.size == 0:
         raise PermanentFailure("empty", "Vonage reports a recording without content")
     try:
         with open_download(
-            clients.http, clients.tokens, clients.allowlist, job.url, max_bytes=limit
+            clients.http,
+            clients.tokens,
+            clients.allowlist,
+            job.url,
+            max_bytes=limit,
+            expected_bytes=job.size,
         ) as download:
             return bucket.store(
                 job.key, download.chunks(), download.length, _recognizer(job), _metadata(job)
@@ -146,7 +144,8 @@ def _download(
         text = f"{error}; the limit is MAX_RECORDING_MEGABYTES in template.yaml"
         raise PermanentFailure("too_large", text) from None
     except NotFound as error:
-        if attempt > _NOT_FOUND_ATTEMPTS:
+        age = clients.now() - queued.received_at
+        if age > _NOT_FOUND_PAUSES * clients.settings.retry_seconds:
             raise PermanentFailure("gone", str(error)) from None
         raise
     except VonageRefused as error:

@@ -28,13 +28,14 @@ class Job(NamedTuple):
 
 
 class QueuedEvent(NamedTuple):
-    """An event from the queue: its item, its kind, and what to fetch.
+    """An event from the queue: its item, its kind, when it was received, and what to fetch.
 
-    ``job`` is None if the event names no recording. The event is stored all the same.
+    ``received_at`` is in seconds since 1970. ``job`` is None if the event names no recording. The event is stored all the same.
     """
 
     item: dict[str, str | int]
     kind: str
+    received_at: float
     job: Job | None
 
 
@@ -66,6 +67,7 @@ def parse(body: str, keep_days: int) -> QueuedEvent:
     return QueuedEvent(
         event_item(event, text, method, received_at, keep_days),
         event.kind,
+        received_at,
         _job(event, message.get("state")),
     )
 

@@ -32,11 +32,13 @@ _CHUNK = 256 * 1024  # bytes read at once
 class Download(NamedTuple):
     """An open download; close it, or use it in a ``with`` statement.
 
-    ``length`` is the announced number of bytes, None if Vonage announces none.
+    ``length`` is the announced number of bytes, None if Vonage announces none. ``least_bytes`` must
+    arrive if nothing but the end of the connection ends the download.
     """
 
     response: requests.Response
     length: int | None
+    least_bytes: int
     max_bytes: int
 
     def chunks(self) -> Iterator[bytes]:
@@ -55,8 +57,9 @@ class Download(NamedTuple):
             if received > self.max_bytes:
                 raise DownloadTooLarge(f"more than {self.max_bytes} bytes")
             yield chunk
-        if self.length is not None and received != self.length:
-            raise DownloadInterrupted(f"received {received} of {self.length} bytes")
+        expected = max(received, self.least_bytes) if self.length is None else self.length
+        if received != expected:
+            raise DownloadInterrupted(f"received {received} of {expected} bytes")
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +88,7 @@ def open_download(
     url: object,
     *,
     max_bytes: int,
+    expected_bytes: int | None = None,
     timeout: tuple[float, float] = (3.0, 20.0),
 ) -> Download:
     """Start the download of a recording or a transcript.
@@ -101,6 +105,9 @@ def open_download(
         The allowed URLs, and the URL from the event.
     max_bytes
         The largest download allowed.
+    expected_bytes
+        The size from the event. If Vonage announces no length, a connection that is cut looks like
+        one that ends; a download of fewer bytes is then an interrupted one.
     timeout
         Seconds to connect, and seconds between two reads of the response.
 
@@ -118,10 +125,11 @@ def open_download(
         If no token can be created.
     """
     allowed_url = allowlist.file(url)
+    http.close()  # an idle connection may have died while Lambda froze the environment
     for _ in range(_REDIRECTS + 1):
         response = _get(http, tokens, allowed_url, timeout)
         if not response.is_redirect:
-            return _download(response, max_bytes)
+            return _download(response, max_bytes, expected_bytes or 0)
         target = urljoin(allowed_url, response.headers["location"])
         response.close()
         allowed_url = _same_host(allowed_url, allowlist.file(target))
@@ -164,17 +172,19 @@ def _get_once(
         raise Unavailable(f"no response from Vonage: {type(error).__name__}") from None
 
 
-def _download(response: requests.Response, max_bytes: int) -> Download:
+def _download(response: requests.Response, max_bytes: int, expected_bytes: int) -> Download:
     status = response.status_code
     if status == 200:
-        announced = response.headers.get("content-length", "")
         if "transfer-encoding" in response.headers:  # RFC 9112, 6.3: overrides the length
-            announced = ""
-        length = int(announced) if announced.isascii() and announced.isdigit() else None
-        if length is not None and length > max_bytes:
+            return Download(response, None, 0, max_bytes)
+        announced = response.headers.get("content-length", "")
+        if not (announced.isascii() and announced.isdigit()):
+            return Download(response, None, expected_bytes, max_bytes)
+        length = int(announced)
+        if length > max_bytes:
             response.close()
             raise DownloadTooLarge(f"{length} bytes, more than {max_bytes}")
-        return Download(response, length, max_bytes)
+        return Download(response, length, 0, max_bytes)
     try:
         body = response.raw.read(_ERROR_BYTES)
     except (HTTPError, OSError):

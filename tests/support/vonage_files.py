@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-Fault = int | Literal["hang", "halt", "cut", "short", "long", "drip", "two lengths"]
+Fault = (
+    int
+    | Literal["hang", "halt", "cut", "short", "long", "drip", "two lengths", "no length", "half"]
+)
 _LONGEST_HANG = 30.0
 _SLICE = 64 * 1024
 
@@ -50,7 +53,8 @@ class VonageFiles:
         The faults of the next requests, in order: a status code; ``hang`` without a response;
         ``halt`` or ``cut`` the connection in the middle of the file; send fewer bytes than
         announced (``short``), or more (``long``); send a byte every 50 ms (``drip``); send chunks
-        in spite of an announced length, which is wrong (``two lengths``).
+        in spite of an announced length, which is wrong (``two lengths``); announce no length, and
+        send the file (``no length``) or its first half (``half``).
     asked
         The requested names; ``tokens`` has the Authorization headers.
     pace
@@ -127,6 +131,8 @@ class VonageFiles:
                 elif fault == "two lengths":
                     self._respond(200, b"", 1, **{"Transfer-Encoding": "chunked"})
                     self._send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content))
+                elif fault in ("no length", "half"):
+                    self._respond(200, half if fault == "half" else content, None)
                 elif fault == "short":
                     self._respond(200, content[:-1], len(content))
                 elif fault == "long":
@@ -134,12 +140,15 @@ class VonageFiles:
                 else:
                     self._respond(200, content, len(content))
 
-            def _respond(self, status: int, body: bytes, length: int, **headers: str) -> None:
+            def _respond(
+                self, status: int, body: bytes, length: int | None, **headers: str
+            ) -> None:
                 self.send_response_only(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Type", "audio/mpeg")
-                self.send_header("Content-Length", str(length))
+                if length is not None:
+                    self.send_header("Content-Length", str(length))
                 self.end_headers()
                 self._send(body)
 

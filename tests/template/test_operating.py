@@ -120,7 +120,7 @@ GRAPHS: list[tuple[str, str, int | None, list[str]]] = [
         "Recordings",
         "Sum",
         60,
-        each("Recordings", "stored repeat put_off not_put_off failed dead"),
+        each("Recordings", "stored repeat not_put_off failed dead"),
     ),
     (
         "Calls placed by the admin API",

@@ -142,7 +142,7 @@ def test_the_access_log_has_no_query_string(production: Resources) -> None:
     ("mapping", "queue", "batch", "concurrency"),
     [
         ("DrainFunctionOverflow", "OverflowQueue", 10, 2),
-        ("FetchRecordingFunctionRecordings", "RecordingsQueue", 5, 3),
+        ("FetchRecordingFunctionRecordings", "RecordingsQueue", 1, 3),
         ("PublishEventsFunctionQueue", "CallEventsQueue", 5, 2),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,11 +53,12 @@ class SampleRecording:
     content: bytes
     fields: dict[str, Any]
     state: dict[str, str] = field(default_factory=dict)
+    received_at: float = field(default_factory=time.time)
 
     @property
     def body(self) -> str:
         """The queue message for it."""
-        return message(self.fields, state=self.state)
+        return message(self.fields, self.received_at, self.state)
 
     @property
     def key(self) -> str:

@@ -29,7 +29,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VonageFiles]:
         yield server
 
 
-def download(files: VonageFiles, fault: Any = None, *, trusted: bool = True) -> bytes:
+def download(
+    files: VonageFiles, fault: Any = None, *, trusted: bool = True, expected: int | None = None
+) -> bytes:
     http = session()
     http.trust_env = False
     if trusted:
@@ -45,6 +47,7 @@ def download(files: VonageFiles, fault: Any = None, *, trusted: bool = True) -> 
             UrlAllowlist(files.host),
             url,
             max_bytes=len(CONTENT),
+            expected_bytes=expected,
             timeout=(2.0, 0.5),
         ) as opened,
     ):
@@ -72,6 +75,24 @@ def test_bytes_beyond_the_announced_length_are_not_read(files: VonageFiles) -> N
 
 def test_chunks_override_an_announced_length(files: VonageFiles) -> None:
     assert download(files, "two lengths") == CONTENT
+
+
+@pytest.mark.parametrize("expected", [None, len(CONTENT), len(CONTENT) - 1])
+def test_without_a_length_the_end_of_the_connection_ends_the_file(
+    files: VonageFiles, expected: int | None
+) -> None:
+    assert download(files, "no length", expected=expected) == CONTENT
+
+
+def test_without_a_length_a_file_smaller_than_expected_is_interrupted(files: VonageFiles) -> None:
+    with pytest.raises(DownloadInterrupted, match=f"{len(CONTENT) // 2} of {len(CONTENT)} bytes"):
+        download(files, "half", expected=len(CONTENT))
+
+
+def test_a_file_of_the_announced_length_may_have_another_size_than_expected(
+    files: VonageFiles,
+) -> None:
+    assert download(files, expected=len(CONTENT) + 1) == CONTENT
 
 
 def test_a_server_without_a_trusted_certificate_gets_no_request(files: VonageFiles) -> None:

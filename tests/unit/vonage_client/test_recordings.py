@@ -147,6 +147,12 @@ def sized(body: bytes, length: int | None = None) -> VonageResponse:
     )
 
 
+def test_a_download_begins_on_a_new_connection() -> None:
+    vonage = FakeVonage(sized(b"audio"))
+    assert download(vonage) == b"audio"
+    assert vonage.closed
+
+
 def test_a_recording_is_downloaded_in_chunks_with_a_token() -> None:
     body = bytes(range(256)) * 5000
     vonage = FakeVonage(sized(body))
