@@ -293,8 +293,9 @@ class SwitchboardCache:
         now = self._clock()
         # A clock that was set back must not keep a document forever.
         if self._tried_at is None or not 0 <= now - self._tried_at < FRESH_SECONDS:
-            self._tried_at = now
+            self._tried_at = None  # until it is read: a flow's time limit can interrupt this
             self._read(within)
+            self._tried_at = now
         return self._board
 
     def prefetch(self, within: float) -> Switchboard | None:

@@ -22,6 +22,8 @@ class FakeSecrets:
         The secret's value; None if Secrets Manager is unavailable.
     refused
         Whether Secrets Manager denies access.
+    interrupt
+        What interrupts the next read, such as a flow's time limit.
     read
         The number of reads.
     within
@@ -33,6 +35,7 @@ class FakeSecrets:
     def __init__(self, text: str | None) -> None:
         self.text = text
         self.refused = False
+        self.interrupt: BaseException | None = None
         self.read = 0
         self.within: float | None = None
         self.seconds = 1000.0
@@ -41,6 +44,9 @@ class FakeSecrets:
         """Read it, as `voicekit.aws_client.AwsClient` does."""
         self.read += 1
         self.within = within
+        if self.interrupt:
+            interrupt, self.interrupt = self.interrupt, None
+            raise interrupt
         if self.refused:
             raise AwsRefused("GetSecretValue", "AccessDeniedException")
         if self.text is None or within == 0:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch.flow_runner import FlowTimeout
 from tests.support.environment import stack
 from tests.support.fake_secrets import FakeSecrets
 from voicekit.lines import line_problems
@@ -426,6 +427,20 @@ def test_a_failed_read_in_advance_is_repeated_at_once(text: str | None) -> None:
     vault.text = '{"dialing": "off"}'
     assert not boards.get(1).dialing
     assert boards.last_error is None
+
+
+@pytest.mark.parametrize("before", [None, ON], ids=["never read", "read before"])
+def test_a_read_that_is_interrupted_is_repeated_at_once(before: str | None) -> None:
+    vault = FakeSecrets(before)
+    boards = cache(vault)
+    if before:
+        boards.get(1)
+        vault.seconds += 30
+    vault.text = OFF
+    vault.interrupt = FlowTimeout()
+    with pytest.raises(FlowTimeout):
+        boards.get(1)
+    assert not boards.get(1).dialing
 
 
 def test_a_failed_read_is_not_retried_sooner() -> None:
