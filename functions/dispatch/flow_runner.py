@@ -99,16 +99,17 @@ def run(
         returns anything else.
     """
     try:
-        try:
-            _arm(within)
-            module = _load(call.flow)
-            if not hasattr(module, hook):
-                if optional:
-                    return None
-                raise LookupError(f"the flow has no function {hook}")
-            result = getattr(module, hook)(call, *arguments)
-        finally:
-            _disarm()
+        with _FlowOutput():
+            try:
+                _arm(within)
+                module = _load(call.flow)
+                if not hasattr(module, hook):
+                    if optional:
+                        return None
+                    raise LookupError(f"the flow has no function {hook}")
+                result = getattr(module, hook)(call, *arguments)
+            finally:
+                _disarm()
         if optional and result is None:
             return None
         if not isinstance(result, list):
@@ -124,7 +125,7 @@ def run(
 
 def preload(flow: str, *, within: float) -> None:
     """Load a flow in advance, within a number of seconds. Whatever fails, `run` will report."""
-    with contextlib.suppress(BaseException):
+    with contextlib.suppress(BaseException), _FlowOutput():
         try:
             _arm(within)
             _load(flow)
@@ -144,6 +145,26 @@ def _error_fields(error: BaseException) -> dict[str, Any]:
         return error_fields(error)
     except BaseException:  # the exception class of a flow can have a __str__ that raises
         return {"error": type(error).__name__}
+
+
+class _FlowOutput:
+    """Standard output for a flow; it ends with a whole line, so the log line is one of its own."""
+
+    def __enter__(self) -> None:
+        self._stream, self._last = sys.stdout, "\n"
+        sys.stdout = self
+
+    def write(self, text: str) -> int:
+        self._last = text or self._last
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout = self._stream
+        if not self._last.endswith("\n"):
+            self._stream.write("\n")
 
 
 def _load(flow: str) -> ModuleType:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vonage_client import TokenSource, UrlAllowlist
 
 _MEGABYTE = 1024 * 1024
-# Seconds for one read from Vonage, then for a part to S3 and aborting the upload, each tried thrice.
+# Seconds for one read from Vonage, then a part to S3 and the abort of the upload, with retries.
 _SPARE = 95.0
 _NOT_FOUND_PAUSES = 5  # times RETRY_SECONDS after the event, 404 means that the file is gone
 _TEMPORARY = (401, 403, 408, 429)  # statuses that can change: a rotated key, a rate limit

@@ -30,7 +30,8 @@ class Job(NamedTuple):
 class QueuedEvent(NamedTuple):
     """An event from the queue: its item, its kind, when it was received, and what to fetch.
 
-    ``received_at`` is in seconds since 1970. ``job`` is None if the event names no recording. The event is stored all the same.
+    ``received_at`` is in seconds since 1970. ``job`` is None if the event names no recording. The
+    event is stored all the same.
     """
 
     item: dict[str, str | int]

@@ -74,6 +74,32 @@ def a_flow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
             delattr(flows, module.rpartition(".")[2])
 
 
+@pytest.mark.parametrize(
+    ("body", "printed"),
+    [
+        ("print('looked up')", "looked up\n"),
+        ("print('looked up', end='')", "looked up\n"),
+        ("print('one'); sys.stdout.write('two')", "one\ntwo\n"),
+        ("sys.stdout = None", ""),
+    ],
+)
+def test_what_a_flow_prints_ends_with_a_whole_line(
+    a_flow: Callable[..., Call], capsys: pytest.CaptureFixture[str], body: str, printed: str
+) -> None:
+    call = a_flow(f"""
+        import sys
+        print("loaded", end="")
+        def answer(call):
+            {body}
+            return {TALK}
+    """)
+    preload("passing", within=LONG)
+    assert capsys.readouterr().out == "loaded\n"
+    assert run("answer", call, within=LONG) == TALK
+    print("the log line")
+    assert capsys.readouterr().out == f"{printed}the log line\n"
+
+
 def failure(call: Call, hook: str = "answer", within: float = LONG, **options: Any) -> FlowFailed:
     with pytest.raises(FlowFailed) as failed:
         run(hook, call, within=within, **options)
