@@ -29,6 +29,7 @@ _NAMES = {
 }
 # True for every stack.
 _BEYOND = (
+    "recordings of calls whose events have expired: only KeepRecordingsDays deletes those",
     "the table's backups: for 35 days, it can be restored to a point in time before this",
     "the table's stream: for 24 hours, it holds what was stored, and only the stack reads it",
     "mails that were sent, and what other programs took from the event bus",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Why SQS moved a message; a message that the function moved has its reason as an attribute.
 _MOVED_BY_SQS = {
-    "recordings": "received too often: the function crashed or timed out each time",
+    "recordings": "received too often: the function crashed, timed out or was throttled each time",
     "overflow": "received too often: it could not be stored, or is not an event",
     "call-events": "the event could not be published, or the mail not sent",
 }
