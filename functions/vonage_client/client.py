@@ -99,9 +99,6 @@ class VoiceClient:
         dict
             ``uuid``, ``status``, ``direction``, ``conversation_uuid``.
         """
-        # An idle connection may have died while Lambda froze the environment, and a request on it
-        # would leave open whether the call was placed.
-        self._http.close()
         return self._request("POST", "/v1/calls", call)
 
     def list_calls(self, **filters: str | int) -> dict[str, Any]:
@@ -191,6 +188,10 @@ class VoiceClient:
         repeatable: bool = False,
     ) -> dict[str, Any]:
         """Send a request, retry it if it is repeatable, and return the JSON object received."""
+        if not repeatable:
+            # An idle connection may have died while Lambda froze the environment, and a request on
+            # it would leave open whether it was carried out.
+            self._http.close()
         attempts = _ATTEMPTS if repeatable else 1
         for attempt in range(1, attempts + 1):
             try:

@@ -170,9 +170,10 @@ def test_a_request_that_was_never_sent_is_unavailable_not_unknown(
         client(FakeVonage(fault())).create_call({})
 
 
-def test_a_call_is_placed_on_a_new_connection() -> None:
-    vonage = FakeVonage(json_response(201, {"uuid": LEG}))
-    assert client(vonage).create_call({}) == {"uuid": LEG}
+@pytest.mark.parametrize("name", NOT_RETRIED)
+def test_an_unsafe_request_is_sent_on_a_new_connection(name: str) -> None:
+    vonage = FakeVonage(VonageResponse(204))
+    REQUESTS[name][0](client(vonage))
     assert vonage.closed
 
 
