@@ -28,6 +28,16 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests wait for processes and clocks: two workers more than the machine has cores use all of them.
 export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 
+# Installs into the environment (1), made with the Python (2). Where its making was interrupted, it has
+# no pip, and is made anew.
+define pip_install
+	@test -n "$(2)" || { echo "error: no Python on the PATH; install Python 3.11 or later" >&2; exit 1; }
+	@$(1)/bin/python -m pip --version >/dev/null 2>&1 || $(2) -m venv --clear $(1)
+	@echo "installing $(3) into $(1) (a minute or less, once)"
+	@$(1)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
+	@$(1)/bin/python -m pip --quiet --disable-pip-version-check install $(4)
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up sam-local docs dist test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
 
@@ -38,11 +48,7 @@ install: $(VENV)/.installed ## install the development tools into .venv
 
 # What `make demo`, `make up` and the tests of flows need, for a short first start.
 $(VENV)/.runnable: pyproject.toml constraints.txt simulator/pyproject.toml
-	@test -n "$(PYTHON)" || { echo "error: no Python on the PATH; install Python 3.11 or later" >&2; exit 1; }
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	@echo "installing the local platform into $(VENV) (a minute, once)"
-	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install --group flows --editable . --editable ./simulator --constraint constraints.txt
+	$(call pip_install,$(VENV),$(PYTHON),the local platform,--group flows --editable . --editable ./simulator --constraint constraints.txt)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.runnable
@@ -67,10 +73,7 @@ $(SDK)/.installed: tests/sdk/package.json
 $(SAM_VENV)/.installed: export PYENV_VERSION := 3.13
 $(SAM_VENV)/.installed: pyproject.toml constraints-sam.txt
 	@python3.13 -c '' 2>/dev/null || { echo "error: no python3.13 on the PATH; install Python 3.13 to build for Lambda" >&2; exit 1; }
-	@test -x $(SAM_VENV)/bin/python || python3.13 -m venv $(SAM_VENV)
-	@echo "installing the SAM CLI into $(SAM_VENV) (about a minute, once)"
-	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
-	@$(SAM_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --group sam --constraint constraints-sam.txt
+	$(call pip_install,$(SAM_VENV),python3.13,the SAM CLI,--group sam --constraint constraints-sam.txt)
 	@touch $@
 
 sam-local: install $(SAM_VENV)/.installed ## serve the API in Lambda's runtime image with sam local (Docker)
@@ -78,11 +81,7 @@ sam-local: install $(SAM_VENV)/.installed ## serve the API in Lambda's runtime i
 
 $(DOCS_VENV)/.installed: pyproject.toml constraints-docs.txt docs/site/package.json
 	@command -v npm >/dev/null || { echo "error: no npm on the PATH; install Node.js 20 or later" >&2; exit 1; }
-	@test -n "$(PYTHON)" || { echo "error: no Python on the PATH; install Python 3.11 or later" >&2; exit 1; }
-	@test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
-	@echo "installing MkDocs and Mermaid into $(DOCS_VENV) (half a minute, once)"
-	@$(DOCS_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
-	@$(DOCS_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --group docs --constraint constraints-docs.txt
+	$(call pip_install,$(DOCS_VENV),$(PYTHON),MkDocs and Mermaid,--group docs --constraint constraints-docs.txt)
 	@cp docs/site/package.json $(DOCS_VENV)
 	@npm install --prefix $(DOCS_VENV) --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
@@ -161,11 +160,7 @@ lint: install ## run ruff, mypy, cfn-lint, the template tests, the flow explorer
 	@$(MAKE) --no-print-directory scan
 
 $(SCAN_VENV)/.installed: pyproject.toml constraints-scan.txt
-	@test -n "$(PYTHON)" || { echo "error: no Python on the PATH; install Python 3.11 or later" >&2; exit 1; }
-	@test -x $(SCAN_VENV)/bin/python || $(PYTHON) -m venv $(SCAN_VENV)
-	@echo "installing the scanners into $(SCAN_VENV) (about a minute, once)"
-	@$(SCAN_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --upgrade 'pip>=25.1'
-	@$(SCAN_VENV)/bin/python -m pip --quiet --disable-pip-version-check install --group scan --constraint constraints-scan.txt
+	$(call pip_install,$(SCAN_VENV),$(PYTHON),the scanners,--group scan --constraint constraints-scan.txt)
 	@touch $@
 
 scan: install $(SCAN_VENV)/.installed ## run checkov, bandit, pip-audit, and the secret scan, and test them

@@ -1,7 +1,6 @@
 """Cancel an appointment: the caller enters a customer number, then a PIN."""
 
 from flows._customers import look_up
-
 from voicekit import ncco
 
 

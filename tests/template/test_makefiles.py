@@ -27,9 +27,13 @@ SETTINGS = {
     "PIP_REQUIRE_VIRTUALENV": "1",
     "PYENV_VERSION": "3.11",
 }
-# A Python that records its arguments and environment, and creates the folder of --target.
+# A Python that records its arguments and environment, and creates the folder of --target, or a
+# virtual environment with itself.
 _RECORDER = """
-import json, os, sys
+import json, os, shutil, sys
+if sys.argv[1:3] == ["-m", "venv"]:
+    os.makedirs(sys.argv[-1] + "/bin", exist_ok=True)
+    shutil.copy({python!r}, sys.argv[-1] + "/bin/python")
 if "--target" in sys.argv:
     os.makedirs(sys.argv[sys.argv.index("--target") + 1], exist_ok=True)
 with open({log!r}, "a") as log:
@@ -46,7 +50,7 @@ class RecordedRun:
         self.python = self.folder / "bin" / "python3.13"
         self.python.parent.mkdir(parents=True)
         recorder = self.folder / "recorder.py"
-        recorder.write_text(_RECORDER.format(log=str(self.log)))
+        recorder.write_text(_RECORDER.format(log=str(self.log), python=str(self.python)))
         # A shell script, because a path in a #! line cannot have blanks.
         self.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{recorder}" "$@"\n')
         self.python.chmod(0o755)
@@ -130,23 +134,46 @@ def test_without_packages_of_flows_the_build_runs_no_pip(recorded: RecordedRun, 
     assert words[:2] == ["-m", "compileall"]
 
 
+@pytest.fixture
+def checkout(recorded: RecordedRun) -> Path:
+    """Return a folder with the Makefile, and what it installs from."""
+    folder = recorded.folder / "checkout"
+    (folder / "simulator").mkdir(parents=True)
+    for path in (*ROOT.glob("constraints*.txt"), ROOT / "Makefile", ROOT / "pyproject.toml"):
+        shutil.copy(path, folder)
+    shutil.copy(ROOT / "simulator" / "pyproject.toml", folder / "simulator")
+    return folder
+
+
 @pytest.mark.parametrize("folder", [".venv", ".venv-sam"])
 def test_tools_are_installed_into_their_environment_whatever_pip_and_pyenv_are_set_to(
-    recorded: RecordedRun, folder: str
+    recorded: RecordedRun, checkout: Path, folder: str
 ) -> None:
-    source = recorded.folder / "checkout"
-    (source / folder / "bin").mkdir(parents=True)
-    shutil.copy(recorded.python, source / folder / "bin" / "python")
-    (source / "simulator").mkdir()
-    for path in (*ROOT.glob("constraints*.txt"), ROOT / "Makefile", ROOT / "pyproject.toml"):
-        shutil.copy(path, source)
-    shutil.copy(ROOT / "simulator" / "pyproject.toml", source / "simulator")
-    calls = recorded.make(source, f"{folder}/.installed")
-    installs = [environment for words, environment in calls if "pip" in words]
+    (checkout / folder / "bin").mkdir(parents=True)
+    shutil.copy(recorded.python, checkout / folder / "bin" / "python")
+    calls = recorded.make(checkout, f"{folder}/.installed")
+    assert not [words for words, _ in calls if "venv" in words]
+    installs = [environment for words, environment in calls if "install" in words]
     assert len(installs) >= 2
     for environment in installs:
         assert environment["PIP_USER"] == "0"
         assert environment["PIP_PREFIX"] == environment["PIP_TARGET"] == ""
     if folder == ".venv-sam":
         assert {environment["PYENV_VERSION"] for environment in installs} == {"3.13"}
-    assert (source / folder / ".installed").exists()
+    assert (checkout / folder / ".installed").exists()
+
+
+@pytest.mark.parametrize("folder", [".venv", ".venv-sam", ".venv-scan"])
+def test_an_environment_without_pip_is_replaced(
+    recorded: RecordedRun, checkout: Path, folder: str
+) -> None:
+    """It is what Ctrl-C leaves while the environment is being created."""
+    python = checkout / folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho No module named pip >&2\nexit 1\n")
+    python.chmod(0o755)
+    calls = recorded.make(checkout, f"{folder}/.installed")
+    first, *installs = [words[1:] for words, _ in calls if words[0] == "-m"]
+    assert first == ["venv", "--clear", folder]
+    assert len(installs) >= 2
+    assert (checkout / folder / ".installed").exists()
