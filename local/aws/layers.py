@@ -24,7 +24,8 @@ OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "ur
 # The options of functions/Makefile for the packages of flows.
 PURE_PYTHON = ("--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none")
 _INSTALL_LIMIT = 600
-_HINT = "If pip finds no version of a package, it is not pure Python: see docs/flows.md#packages."
+_HINT = """
+If pip finds no version of a package, it is compiled, or does not exist: see docs/flows.md#packages."""
 
 
 class LayerError(Exception):
@@ -76,7 +77,7 @@ def install(
     )
     if finished.returncode:
         shutil.rmtree(unfinished, ignore_errors=True)
-        hint = f" {_HINT}" if options == PURE_PYTHON else ""
+        hint = _HINT if options == PURE_PYTHON else ""
         raise LayerError(f"cannot install {requirements}: {finished.stderr.strip()}{hint}")
     try:
         unfinished.rename(folder)

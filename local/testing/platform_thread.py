@@ -249,5 +249,6 @@ class PlatformThread:
 
 
 def _reason(problem: dict[str, Any]) -> str:
-    reasons = [str(one.get("reason")) for one in problem.get("invalid_parameters", [])]
+    invalid = problem.get("invalid_parameters", [])
+    reasons = [f"{one.get('name')}: {one.get('reason')}" for one in invalid]
     return "; ".join(reasons) or str(problem.get("detail") or problem.get("title"))

@@ -119,7 +119,9 @@ class BenchReport:
     def text(self, regressions: Sequence[str]) -> str:
         """Build the report for people."""
         plan, counts = self.plan, self.counts()
-        title = f"{len(self.results)} of {plan.calls} calls, seed {plan.seed}, {_line(plan.line)}"
+        failed = f", {len(self.failed)} FAILED" if self.failed else ""
+        calls = f"{len(self.results)} of {plan.calls} calls{failed}"
+        title = f"{calls}, seed {plan.seed}, {_line(plan.line)}"
         lines = [f"{title:<56}{'p50':>8}{'p95':>8}{'worst':>8}  values"]
         for name, about in MEASURES.items():
             one = self.measures[name]

@@ -192,7 +192,7 @@ def test_an_interrupted_run_has_its_own_exit_status() -> None:
 def test_the_table_says_what_is_missing_and_whether_the_tool_was_late() -> None:
     failed = CallResult(2, responses=(None,), never_spoke=True, problems=("no audible audio",))
     text = report(good(1), failed, line="mobile", seed=7).text(["response p50: 2 ms"])
-    assert "2 of 2 calls, seed 7, line mobile (loss 1 %, jitter 40 ms)" in text
+    assert "2 of 2 calls, 1 FAILED, seed 7, line mobile (loss 1 %, jitter 40 ms)" in text
     assert "never spoke 1" in text and ": reliable" in text
     assert "2, 1 missing" in text
     assert "failed: call 2: no audible audio" in text

@@ -227,6 +227,9 @@ TESTS = {
         def test_no_number(phone):
             phone.call("asks", to="447700900999")
 
+        def test_no_caller(phone):
+            phone.call("asks", from_="unknown")
+
         def test_at_event(phone):
             phone.callee().is_busy()
             phone.call("fails_at_event").heard("Goodbye.")
@@ -291,7 +294,7 @@ def test_good_tests_pass_and_each_failure_shows_the_call(
     project: Callable[[], str],
 ) -> None:
     output = project()
-    assert "20 failed, 10 passed" in output
+    assert "21 failed, 10 passed" in output
     # pytest shows the line of the test.
     assert "local/testing/" not in output
     for text in (
@@ -307,6 +310,7 @@ def test_good_tests_pass_and_each_failure_shows_the_call(
         "it never was the caller's turn",
         "cannot press digits: the call is over",
         "can contain the digits 0-9",
+        "from: can contain up to 15 digits",
         "the flow called nobody",
         "No application is linked to that number",
         "no event today",
