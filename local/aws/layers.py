@@ -25,7 +25,8 @@ OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "ur
 PURE_PYTHON = ("--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none")
 _INSTALL_LIMIT = 600
 _HINT = """
-Without a version, a package is compiled or does not exist: see docs/flows.md#packages."""
+If pip finds no version of a package, it is compiled or does not exist.
+See docs/flows.md#packages."""
 
 
 class LayerError(Exception):

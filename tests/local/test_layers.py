@@ -38,7 +38,7 @@ def test_a_pure_python_package_is_installed_once(flows: Path) -> None:
 def test_a_compiled_package_is_refused_with_what_to_do(flows: Path) -> None:
     wheel = make_wheel(flows.parent, "compiled", COMPILED)
     with pytest.raises(
-        LayerError, match=r"(?s)not a supported wheel.*\nWithout a version.*flows\.md"
+        LayerError, match=r"(?s)not a supported wheel.*\nIf pip finds no version.*flows\.md"
     ):
         installed(flows, f"{wheel}\n")
     assert not list((flows.parent / "store").iterdir())
