@@ -548,14 +548,14 @@ def check_flows(template: templates.Template, root: Path) -> None:
     TemplateError
         If DefaultFlow or NumberFlows names no flow; the message lists the flows.
     """
-    values, folder = template.parameters, root / "functions/flows"
+    values = template.parameters
     named = {f"NumberFlows, {number}": flow for number, flow in _flows_of_numbers(values).items()}
     if "DefaultFlow" in values:
         named["DefaultFlow"] = values["DefaultFlow"]
-    known = {flow["name"] for flow in read_all(folder)}
+    known = {flow["name"] for flow in read_all(root / "functions/flows")}
     for where, flow in named.items():
         if flow not in known:
-            raise templates.TemplateError(f"{where}: {missing(flow, folder, sorted(known))}")
+            raise templates.TemplateError(f"{where}: {missing(flow, sorted(known))}")
 
 
 def _flows_of_numbers(parameters: Mapping[str, str]) -> dict[str, str]:

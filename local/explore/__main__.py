@@ -33,11 +33,10 @@ def main() -> int:
     arguments = _parser().parse_args()
     stop_like_ctrl_c()
     root = arguments.root.resolve()
-    folder = root / "functions/flows"
-    known = {flow["name"]: flow for flow in read_all(folder)}
+    known = {flow["name"]: flow for flow in read_all(root / "functions/flows")}
     unknown = sorted(set(arguments.flow) - set(known))
     if unknown:
-        say(f"error: {missing(unknown[0], folder, known)}")
+        say(f"error: {missing(unknown[0], known)}")
         return 2
     try:
         selected = [known[name] for name in arguments.flow or known]

@@ -38,8 +38,17 @@ def copy_application(folder: Path) -> None:
     (folder / ".local" / "layers").symlink_to(ROOT / ".local" / "layers")
 
 
-def test_prints_a_flow_and_exits_with_0(tmp_path: Path) -> None:
-    finished = run("greet", "--svg", str(tmp_path))
+@pytest.fixture
+def application(tmp_path: Path) -> Path:
+    """A copy of the application, with the template's parameters."""
+    folder = tmp_path / "application"
+    folder.mkdir()
+    copy_application(folder)
+    return folder
+
+
+def test_prints_a_flow_and_exits_with_0(tmp_path: Path, application: Path) -> None:
+    finished = run("greet", "--svg", str(tmp_path), "--root", str(application))
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert "Thank you for calling from" in finished.stdout
     assert "1 flow explored, no problems found" in finished.stdout
@@ -64,24 +73,30 @@ def test_a_flow_may_call_numbers_that_samconfig_allows(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-def test_explores_with_a_switchboard(tmp_path: Path) -> None:
+def test_explores_with_a_switchboard(tmp_path: Path, application: Path) -> None:
     # given the documented line, without its hours, since the explorer calls now
     document = json.loads((ROOT / "docs/examples/lines.json").read_text())
     del document["lines"]["447700900000"]["opening"]
     board = tmp_path / "board.json"
     board.write_text(json.dumps(document))
-    finished = run("reception", "--switchboard", str(board))
+    words = ("--switchboard", str(board), "--root", str(application))
+    finished = run("reception", *words)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     for text in ("good day", "3 to leave a message", "1 Main Street", "at the oven", "call you"):
         assert text in finished.stdout
 
 
-def test_a_line_of_another_language_is_explored_in_that_language(tmp_path: Path) -> None:
+def test_a_line_of_another_language_is_explored_in_that_language(
+    tmp_path: Path, application: Path
+) -> None:
     texts = dict.fromkeys(("greeting", "nobody", "message", "thanks"), "Auf Deutsch.")
     document = {"lines": {"447700900010": {"language": "de-DE", **texts}}}
     board = tmp_path / "board.json"
     board.write_text(json.dumps(document))
-    words = ("--switchboard", str(board), "--to", "447700900010", "--check")
+    words = (
+        *("--switchboard", str(board), "--to", "447700900010"),
+        *("--root", str(application), "--check"),
+    )
     assert run("reception", *words).returncode == 0
     finished = run("greet", *words)
     assert finished.returncode == 1
@@ -105,6 +120,20 @@ def test_a_switchboard_that_is_invalid_is_an_error(
     finished = run("greet", "--switchboard", str(board))
     assert finished.returncode == 1
     assert problem in finished.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("hello",)])
+def test_a_module_without_an_answer_function_is_a_problem(
+    application: Path, words: tuple[str, ...]
+) -> None:
+    for flow in (application / "functions/flows").glob("[a-z]*.py"):
+        if flow.stem != "reception":  # the default flow
+            flow.unlink()
+    (application / "functions/flows/hello.py").write_text("def anwser(call):\n    return []\n")
+    finished = run("--check", "--root", str(application), *words)
+    assert finished.returncode == 1, finished.stdout + finished.stderr
+    assert "hello: broken: no function answer" in finished.stdout
+    assert "1 problem found" in finished.stdout
 
 
 def test_an_unknown_name_lists_the_flows() -> None:
