@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import logging
 import webbrowser
 from pathlib import Path
@@ -153,7 +154,9 @@ async def _run(root: Path, options: PlatformOptions, *, open_browser: bool) -> N
             if options.phone_ports[0] not in (0, platform.phone.port):
                 say(f"port {options.phone_ports[0]} is in use")
             say(f"web console {platform.phone.url} is ready; Ctrl-C stops it")
-            platform.gateway.request_log.listen(print_webhook)
+            platform.gateway.request_log.listen(
+                functools.partial(print_webhook, code=root / "functions")
+            )
             if open_browser:
                 await asyncio.to_thread(webbrowser.open, platform.phone.url)
             await platform.wait_for_failure()

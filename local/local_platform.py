@@ -202,6 +202,7 @@ class LocalPlatform:
             self.stack.routes,
             self._signer(),
             self.lambdas.invoke,
+            self.root / "functions",
             called,
             self._language_of_line(called) or values.get("Language", "en-US"),
         )

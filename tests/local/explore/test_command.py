@@ -136,6 +136,33 @@ def test_a_module_without_an_answer_function_is_a_problem(
     assert "1 problem found" in finished.stdout
 
 
+def test_an_error_has_the_innermost_line_in_a_flow_and_its_whole_text(application: Path) -> None:
+    flows = {
+        "wide": (
+            "from voicekit import ncco\n\ndef answer(call):\n"
+            '    return [ncco.input(dtmf=ncco.dtmf(max_digits=50), event_url=call.url("dtmf"))]\n',
+            "expected 1 to 20 (flows/wide.py:4 answer)",
+        ),
+        "slow": (
+            "def answer(call):\n    while True:\n        pass\n",
+            "the flow exceeded its time limit (flows/slow.py:",
+        ),
+        "nothing": (
+            "def answer(call):\n    pass\n",
+            "answer returned None; expected a list of actions\n",
+        ),
+        "colon": ("def answer(call)\n    return []\n", "broken: flows/colon.py:1: expected ':'\n"),
+        "helped": ("from flows._colon import answer\n", "expected ':' (flows/_colon.py:1)\n"),
+        "_colon": ("def answer(call)\n    return []\n", ""),
+    }
+    for name, (source, _) in flows.items():
+        (application / f"functions/flows/{name}.py").write_text(source)
+    names = [name for name in flows if name != "_colon"]
+    finished = run("--check", "--root", str(application), *names)
+    for _, text in flows.values():
+        assert text in finished.stdout, finished.stdout + finished.stderr
+
+
 def test_an_unknown_name_lists_the_flows() -> None:
     finished = run("gret")
     assert finished.returncode == 2
