@@ -294,7 +294,9 @@ class LocalPlatform:
         ):
             problem = await response.json(content_type=None)
         if response.status != 200:
-            raise SwitchboardRejected(problem["detail"])
+            found = [(one["field"], one["reason"]) for one in problem.get("invalid", ())]
+            text = "; ".join(": ".join(filter(None, one)) for one in found)
+            raise SwitchboardRejected(text or problem["detail"])
 
     def _read_template(self) -> templates.Template:
         path = self.root / "template.yaml"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HANDLERS = ("answer", "dtmf", "asr", "notification", "event")
-_NO_ANSWER = "no function answer; the name of a module that is no flow begins with an underscore"
+_NO_ANSWER = "no function answer; the name of a helper module begins with an underscore"
 _SIZE_LIMIT = 512 * 1024  # bytes of a source file
 
 

@@ -106,9 +106,9 @@ def test_a_line_of_another_language_is_explored_in_that_language(
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('{"lines": {"447700900000": {"greeting": 1}}}', "lines.447700900000.greeting: must be"),
-        ("{", "not valid JSON"),
-        (None, "No such file"),
+        ('{"lines": {"447700900000": {"greeting": 1}}}', "{board}: lines.447700900000.greeting"),
+        ("{", "{board}: not valid JSON"),
+        (None, "[Errno 2] No such file"),
     ],
 )
 def test_a_switchboard_that_is_invalid_is_an_error(
@@ -118,8 +118,8 @@ def test_a_switchboard_that_is_invalid_is_an_error(
     if text is not None:
         board.write_text(text)
     finished = run("greet", "--switchboard", str(board))
-    assert finished.returncode == 1
-    assert problem in finished.stdout
+    assert (finished.returncode, finished.stdout.count("error")) == (1, 0)
+    assert f"error: {problem}".format(board=board) in finished.stderr
 
 
 @pytest.mark.parametrize("words", [(), ("hello",)])
@@ -163,10 +163,42 @@ def test_an_error_has_the_innermost_line_in_a_flow_and_its_whole_text(applicatio
         assert text in finished.stdout, finished.stdout + finished.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--to", "abc"), "--to: 'abc' is not a phone number"),
+        (("--to", "+447700900000"), "--to: '+447700900000' is not a phone number"),
+        (("--places", "0"), "--places: '0' is not a number of nodes: expected 1 or more"),
+        (("--places", "many"), "--places: 'many' is not a number of nodes: expected 1 or more"),
+        (("--svg", "README.md"), "--svg: README.md is not a folder"),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_an_error(words: tuple[str, ...], problem: str) -> None:
+    finished = run("greet", *words)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert f"error: argument {problem}" in finished.stderr
+
+
+def test_it_ends_without_a_word_if_the_reader_of_its_output_ends(application: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "local.explore", "--root", str(application), "greet", "voicemail"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (128 + signal.SIGPIPE, "")
+    assert not list((application / ".local").glob("explored-*"))
+
+
 def test_an_unknown_name_lists_the_flows() -> None:
     finished = run("gret")
     assert finished.returncode == 2
-    before, _, names = finished.stdout.strip().partition("; expected ")
+    before, _, names = finished.stderr.strip().partition("; expected ")
     assert before == "error: there is no flow gret"
     assert set(names.split(", ")) >= set(SHIPPED)
 
