@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import logging
 import webbrowser
 from pathlib import Path
@@ -11,16 +12,18 @@ from pathlib import Path
 from local.aws import samconfig
 from local.aws.layers import LayerError
 from local.aws.template import TemplateError
-from local.console import say, stop_signals, welcome
+from local.console import application_folder, fail, say, stop_signals, welcome
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.stack_file import AlreadyRunning
 from local.webhook_lines import print_webhook
 from vonage_simulator.calibration import CalibrationError
-from vonage_simulator.http_helpers import without_traceback
+from vonage_simulator.command_options import speed
+from vonage_simulator.http_helpers import listen_error, without_traceback
 
 CONSOLE_PORT = 8765
 """The port of the web console, so that its address is the same at each start."""
 
+_PORTS = ("api_port", "aws_port", "vonage_port", "phone_port")
 _CONSOLE_PORTS = (*range(CONSOLE_PORT, CONSOLE_PORT + 20), 0)
 
 
@@ -30,12 +33,14 @@ def main() -> int:
     logging.getLogger("aiohttp.server").addFilter(without_traceback)
     arguments = _parser().parse_args()
     try:
-        root = arguments.root.resolve()
-        options = _options(arguments, samconfig.overrides(root))
-        asyncio.run(_run(root, options, open_browser=arguments.open))
-    except (AlreadyRunning, TemplateError, LayerError, CalibrationError, OSError) as error:
-        say(f"error: {error}")
-        return 1
+        options = _options(arguments, samconfig.overrides(arguments.root))
+        asyncio.run(_run(arguments.root, options, open_browser=arguments.open))
+    except OSError as error:
+        given = [name for name in _PORTS if getattr(arguments, name)]
+        options_of_ports = [f"--{name.replace('_', '-')}" for name in given]
+        return fail(listen_error(error, *options_of_ports))
+    except (AlreadyRunning, TemplateError, LayerError, CalibrationError) as error:
+        return fail(error)
     return 0
 
 
@@ -74,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--speed",
-        type=float,
+        type=speed,
         default=1.0,
         help="speed of the simulator's clock (default: %(default)s)",
     )
@@ -89,7 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     agent.add_argument("--no-agent", action="store_true", help="start without an agent")
     parser.add_argument("--region", default="eu-west-1", help="AWS region (default: %(default)s)")
     parser.add_argument(
-        "--root", type=Path, default=Path(), help="folder of template.yaml (default: this folder)"
+        "--root",
+        type=application_folder,
+        default=".",
+        metavar="FOLDER",
+        help="folder of template.yaml (default: this folder)",
     )
     return parser
 
@@ -153,7 +162,9 @@ async def _run(root: Path, options: PlatformOptions, *, open_browser: bool) -> N
             if options.phone_ports[0] not in (0, platform.phone.port):
                 say(f"port {options.phone_ports[0]} is in use")
             say(f"web console {platform.phone.url} is ready; Ctrl-C stops it")
-            platform.gateway.request_log.listen(print_webhook)
+            platform.gateway.request_log.listen(
+                functools.partial(print_webhook, code=root / "functions")
+            )
             if open_browser:
                 await asyncio.to_thread(webbrowser.open, platform.phone.url)
             await platform.wait_for_failure()

@@ -202,6 +202,7 @@ class LocalPlatform:
             self.stack.routes,
             self._signer(),
             self.lambdas.invoke,
+            self.root / "functions",
             called,
             self._language_of_line(called) or values.get("Language", "en-US"),
         )
@@ -293,7 +294,9 @@ class LocalPlatform:
         ):
             problem = await response.json(content_type=None)
         if response.status != 200:
-            raise SwitchboardRejected(problem["detail"])
+            found = [(one["field"], one["reason"]) for one in problem.get("invalid", ())]
+            text = "; ".join(": ".join(filter(None, one)) for one in found)
+            raise SwitchboardRejected(text or problem["detail"])
 
     def _read_template(self) -> templates.Template:
         path = self.root / "template.yaml"
@@ -548,14 +551,14 @@ def check_flows(template: templates.Template, root: Path) -> None:
     TemplateError
         If DefaultFlow or NumberFlows names no flow; the message lists the flows.
     """
-    values, folder = template.parameters, root / "functions/flows"
+    values = template.parameters
     named = {f"NumberFlows, {number}": flow for number, flow in _flows_of_numbers(values).items()}
     if "DefaultFlow" in values:
         named["DefaultFlow"] = values["DefaultFlow"]
-    known = {flow["name"] for flow in read_all(folder)}
+    known = {flow["name"] for flow in read_all(root / "functions/flows")}
     for where, flow in named.items():
         if flow not in known:
-            raise templates.TemplateError(f"{where}: {missing(flow, folder, sorted(known))}")
+            raise templates.TemplateError(f"{where}: {missing(flow, sorted(known))}")
 
 
 def _flows_of_numbers(parameters: Mapping[str, str]) -> dict[str, str]:

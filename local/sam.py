@@ -26,7 +26,7 @@ from local.aws.boto_session import without_aws_variables
 from local.aws.moto_server import MotoServer
 from local.aws.stack import create_stack
 from local.aws.template import TemplateError
-from local.console import say, stop_signals, welcome
+from local.console import fail, say, stop_signals, welcome
 from local.local_platform import NUMBERS, check_flows, describe
 from local.stack_file import AlreadyRunning, StackFile
 
@@ -75,8 +75,7 @@ def main() -> int:
     try:
         asyncio.run(_run(_options()))
     except (SamError, AlreadyRunning, TemplateError, OSError) as error:
-        say(f"error: {error}")
-        return 1
+        return fail(error)
     return 0
 
 
@@ -144,7 +143,8 @@ async def _start(options: SamOptions, parts: contextlib.AsyncExitStack) -> None:
     path = _search_path()
     _check_tools(path)
     address = options.address or await docker_address()
-    _check_port(options.api_port)
+    _check_port("127.0.0.1", options.api_port, "--api-port")
+    _check_port(address.listen, options.aws_port, "--aws-port")
     file = StackFile(ROOT / ".local")
     file.claim()
     parts.callback(file.release)
@@ -189,12 +189,12 @@ def _check_tools(path: str) -> None:
         raise SamError("Docker is required, but `docker` is not on the PATH")
 
 
-def _check_port(port: int) -> None:
-    """Raise SamError if the port is in use, because SAM does not report that."""
+def _check_port(host: str, port: int, option: str) -> None:
+    """Raise SamError if the port of an option is in use, because SAM does not report that."""
     try:
-        socket.create_server(("127.0.0.1", port)).close()
+        socket.create_server((host, port)).close()
     except (OSError, OverflowError):
-        raise SamError(f"port {port} is not available. Choose another with --api-port.") from None
+        raise SamError(f"port {port} is not available. Choose another with {option}.") from None
 
 
 async def docker_address() -> DockerAddress:

@@ -11,6 +11,8 @@ from local.console import say
 from local.webconsole.webhook_result import CONSOLE_USER_AGENT, webhook_result
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.aws.request_log import LoggedRequest
     from local.webconsole.webhook_result import WebhookResult
 
@@ -18,9 +20,17 @@ _COLORS = {"failed": "31", "notice": "33"}  # red, yellow (ECMA-48, SGR)
 _CALL_LENGTH = len("CON-") + 8  # enough to find the call in the web console
 
 
-def print_webhook(request: LoggedRequest) -> None:
-    """Print the line of a webhook of a call; print nothing for other requests."""
-    result = webhook_result(request)
+def print_webhook(request: LoggedRequest, code: Path) -> None:
+    """Print the line of a webhook of a call; print nothing for other requests.
+
+    Parameters
+    ----------
+    request
+        The request.
+    code
+        The folder of the functions.
+    """
+    result = webhook_result(request, code)
     headers = (request.event or {}).get("headers", {})
     is_own = headers.get("user-agent") == CONSOLE_USER_AGENT
     if result.outcome is not None and " /webhooks/" in request.route and not is_own:

@@ -96,7 +96,9 @@ def listening(
     try:
         server = _ListenerServer(("127.0.0.1", port), handler)
     except OSError as error:
-        raise VoicectlError(f"cannot listen on port {port}: {error.strerror}") from None
+        raise VoicectlError(
+            f"cannot listen on port {port}: {error.strerror}. Choose another with --port."
+        ) from None
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
     try:

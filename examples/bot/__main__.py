@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -43,7 +44,9 @@ def main() -> int:
         bot = Bot(read_sounds(Path(__file__).with_name("sounds")), verifier)
         asyncio.run(serve(bot, arguments.host, arguments.port, verifies=verifier is not None))
     except (OSError, OverflowError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        in_use = getattr(error, "errno", None) == errno.EADDRINUSE
+        advice = ". Choose another port with --port; 0 picks a free one" if in_use else ""
+        print(f"error: {error}{advice}", file=sys.stderr)
         return 1
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
 import threading
 from pathlib import Path
@@ -91,7 +92,8 @@ class MotoServer:
         line = await asyncio.wait_for(self._process.stdout.readline(), _START_LIMIT)
         if not line:
             await self.stop()
-            raise OSError(f"moto's server did not start on port {self._port or 'any'}")
+            problem = f"moto's server did not start on port {self._port or 'any'}"
+            raise OSError(errno.EADDRINUSE, problem) if self._port else OSError(problem)
         self._port = int(line)
 
     async def wait(self) -> str:

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from local.aws.layers import LayerError
 from local.aws.template import TemplateError
-from local.console import stop_like_ctrl_c
+from local.console import application_folder, fail, stop_like_ctrl_c
 from local.demo.call_driver import CallDriver, CallerLeg, ScenarioFailed, until, words
 from local.demo.reconciliation import Reconciliation, reported
 from local.demo.scenarios import NUMBERS, SCENARIOS, SPEED, Scenario
@@ -212,14 +212,17 @@ def main() -> int:
     scenarios = [one for one in SCENARIOS if word in f"{one.title} {one.by}".lower()]
     if not scenarios:
         parser.error(f"no scenario has {word!r} in its title")
+    try:
+        application_folder(".")
+    except argparse.ArgumentTypeError as error:
+        parser.error(str(error))
     stop_like_ctrl_c()
     try:
         return asyncio.run(_run(Console(), scenarios))
     except KeyboardInterrupt:
         return 130
     except (AlreadyRunning, TemplateError, LayerError, OSError) as error:
-        Console(stderr=True).print(f"error: {error}")
-        return 1
+        return fail(error)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from local.aws import samconfig
 from local.aws.layers import LayerError
 from local.aws.template import TemplateError
-from local.console import say, stop_like_ctrl_c
+from local.console import application_folder, fail, say, stop_like_ctrl_c
 from local.explore.flow_files import missing, read_all
 from local.explore.render import as_svg, as_text
 from local.explore.report import explore
@@ -32,12 +33,11 @@ def main() -> int:
     """Explore the flows in the arguments, and return the exit status: 1 if one has a problem."""
     arguments = _parser().parse_args()
     stop_like_ctrl_c()
-    root = arguments.root.resolve()
-    folder = root / "functions/flows"
-    known = {flow["name"]: flow for flow in read_all(folder)}
+    root = arguments.root
+    known = {flow["name"]: flow for flow in read_all(root / "functions/flows")}
     unknown = sorted(set(arguments.flow) - set(known))
     if unknown:
-        say(f"error: {missing(unknown[0], folder, known)}")
+        fail(missing(unknown[0], known))
         return 2
     try:
         selected = [known[name] for name in arguments.flow or known]
@@ -45,9 +45,10 @@ def main() -> int:
     except KeyboardInterrupt:
         say("stopped")
         return 130
-    except (TemplateError, LayerError, SwitchboardRejected, OSError) as error:
-        say(f"error: {error}")
-        return 1
+    except SwitchboardRejected as error:
+        return fail(f"{arguments.switchboard}: {error}")
+    except (TemplateError, LayerError, OSError) as error:
+        return fail(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,11 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         "--say", action="append", default=[], metavar="TEXT", help="a further text that callers say"
     )
     parser.add_argument(
-        "--svg", type=Path, metavar="FOLDER", help="write FLOW.svg for each flow to this folder"
+        "--svg", type=_folder, metavar="FOLDER", help="write FLOW.svg for each flow to this folder"
     )
     parser.add_argument(
         "--places",
-        type=int,
+        type=_count_of_nodes,
         default=NODE_LIMIT,
         metavar="N",
         help=f"maximum number of nodes of a flow (default: {NODE_LIMIT})",
@@ -77,13 +78,41 @@ def _parser() -> argparse.ArgumentParser:
         "--switchboard", type=Path, metavar="FILE", help="explore with this switchboard document"
     )
     parser.add_argument(
-        "--to", metavar="NUMBER", help="the number that callers call (default: VonageNumber)"
+        "--to",
+        type=_number,
+        metavar="NUMBER",
+        help="the number that callers call (default: VonageNumber)",
     )
     parser.add_argument("--check", action="store_true", help="print only problems")
     parser.add_argument(
-        "--root", type=Path, default=Path(), help="folder of template.yaml (default: this folder)"
+        "--root",
+        type=application_folder,
+        default=".",
+        metavar="FOLDER",
+        help="folder of template.yaml (default: this folder)",
     )
     return parser
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return path
+
+
+def _count_of_nodes(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of nodes: expected 1 or more")
+    return int(text)
+
+
+def _number(text: str) -> str:
+    if not re.fullmatch("[1-9][0-9]{6,14}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a phone number: expected E.164 without the plus, such as 447700900000"
+        )
+    return text
 
 
 async def _explore(

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from local.aws.api_gateway import match
+from local.explore.flow_errors import flow_error
 from local.samples import lambda_event
 from local.samples.signing import make_sample
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
 
     from local.aws.lambda_service import Result
     from local.aws.stack import Route
@@ -56,6 +58,8 @@ class AppClient:
         Signs webhooks as the simulated Vonage does.
     invoke
         Invokes a function by its logical id.
+    code
+        The folder of the functions.
     number
         The called number.
     language
@@ -66,6 +70,7 @@ class AppClient:
     routes: Sequence[Route]
     signer: Signer
     invoke: Callable[[str, Any], Awaitable[Result]]
+    code: Path
     number: str
     language: str = "en-US"
     leg: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -110,7 +115,7 @@ class AppClient:
         if result.error is not None:
             message = result.error.get("errorMessage", "")
             return FlowResponse(problem=f"{found[0].function}: {message}")
-        return _response(result.payload, result.log)
+        return _response(result.payload, result.log, self.code)
 
     def _call_fields(self) -> dict[str, str]:
         return {
@@ -128,11 +133,11 @@ def _with_flow(flow: str, url: str) -> str:
     return f"{url}{'&' if query else '?'}{urlencode({'flow': flow})}"
 
 
-def _response(payload: Mapping[str, Any], log: tuple[str, ...]) -> FlowResponse:
+def _response(payload: Mapping[str, Any], log: tuple[str, ...], code: Path) -> FlowResponse:
     status = int(payload.get("statusCode", 200))
     if status not in (200, 204):
         return FlowResponse(problem=f"the webhook returns {status}: {payload.get('body', '')}")
-    if apology := _apology(log):
+    if apology := _apology(log, code):
         return FlowResponse(problem=apology)
     text = str(payload.get("body") or "")
     ncco = json.loads(text) if text else None
@@ -140,7 +145,7 @@ def _response(payload: Mapping[str, Any], log: tuple[str, ...]) -> FlowResponse:
     return FlowResponse(tuple(ncco) if isinstance(ncco, list) and ncco else None)
 
 
-def _apology(log: tuple[str, ...]) -> str:
+def _apology(log: tuple[str, ...], code: Path) -> str:
     """Return the reason for an apology from the function's log; empty if there was none."""
     for line in log:
         try:
@@ -148,7 +153,7 @@ def _apology(log: tuple[str, ...]) -> str:
         except ValueError:
             continue
         if isinstance(entry, dict) and entry.get("outcome") == "apology":
-            at = next(iter(reversed(entry.get("at", []))), "")
-            error = " ".join(str(entry.get(name, "")) for name in ("error", "detail")).strip()
-            return f"{APOLOGY}: {error}" + (f" ({at})" if at else "")
+            place, detail = flow_error(entry, code)
+            error = f"{entry.get('error', '')} {detail}".strip()
+            return f"{APOLOGY}: {error}" + (f" ({place})" if place else "")
     return ""

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HANDLERS = ("answer", "dtmf", "asr", "notification", "event")
+_NO_ANSWER = "no function answer; the name of a helper module begins with an underscore"
 _SIZE_LIMIT = 512 * 1024  # bytes of a source file
 
 
 def read_all(folder: Path) -> list[dict[str, Any]]:
     """Return the metadata of every flow in a folder, sorted by name.
 
-    Flows with a syntax error are included. Files without a function ``answer`` are not flows.
+    These are all modules whose name begins with no underscore, broken ones included.
 
     Returns
     -------
@@ -28,15 +29,11 @@ def read_all(folder: Path) -> list[dict[str, Any]]:
         line), ``uses_line`` (whether the switchboard decides what it does), and ``error``: None, or
         a ``line`` and a ``text``.
     """
-    found = [read(path) for path in sorted(folder.glob("*.py")) if path.stem[0] not in "_."]
-    return [flow for flow in found if flow["error"] or "answer" in flow["handlers"]]
+    return [read(path) for path in sorted(folder.glob("*.py")) if path.stem[0] not in "_."]
 
 
-def missing(flow: str, folder: Path, known: Iterable[str]) -> str:
-    """Return the reason why a name is not the name of a flow in a folder."""
-    path = folder / f"{flow}.py"
-    if path.is_file():
-        return f"{path} is not a flow, because it has no function answer"
+def missing(flow: str, known: Iterable[str]) -> str:
+    """Return the reason why a name is not the name of a flow."""
     return f"there is no flow {flow}; expected {', '.join(known)}"
 
 
@@ -55,6 +52,7 @@ def read(path: Path) -> dict[str, Any]:
         return flow | {"error": {"line": None, "text": str(error) or type(error).__name__}}
     defined = set(_names(tree))
     return flow | {
+        "error": None if "answer" in defined else {"line": None, "text": _NO_ANSWER},
         "doc": ast.get_docstring(tree) or "",
         "handlers": [name for name in HANDLERS if name in defined],
         "keys": compared(tree),
@@ -85,3 +83,5 @@ def _names(tree: ast.Module) -> Iterator[str]:
             yield from (one.asname or one.name for one in node.names)
         elif isinstance(node, ast.Assign):
             yield from (one.id for one in node.targets if isinstance(one, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.explore.checks import findings
 from local.explore.traversal import NODE_LIMIT, traverse
+from local.explore.tree import DEAD_END, Node, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from local.explore.app_client import AppClient
-    from local.explore.tree import Tree
 
 
 class FlowReport(NamedTuple):
@@ -28,6 +28,15 @@ async def explore(
     limit: int = NODE_LIMIT,
     progress: Callable[[int], None] | None = None,
 ) -> FlowReport:
-    """Traverse and check a flow; the parameters are those of ``traverse``."""
+    """Traverse and check a flow, or report why it is broken.
+
+    The parameters are those of ``traverse``.
+    """
+    if error := flow["error"]:
+        line = f"flows/{flow['name']}.py:{error['line']}: " if error["line"] else ""
+        problem = f"broken: {line}{error['text']}"
+        return FlowReport(
+            Tree(flow["name"], [Node(1, ending=DEAD_END, problem=problem)]), [problem]
+        )
     tree = await traverse(client, flow, say, limit, progress)
     return FlowReport(tree, findings(tree, flow))

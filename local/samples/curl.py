@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import TYPE_CHECKING
 
+from local.console import say
 from local.samples import arguments
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def main() -> None:
     sample = arguments.selected_sample(options)
     base = arguments.api_url(options.url)
     token = arguments.signer(options).token(sample)
-    sys.stdout.write(curl(sample, token, base) + "\n")
+    say(curl(sample, token, base))
 
 
 if __name__ == "__main__":

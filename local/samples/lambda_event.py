@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from local.aws.constants import ACCOUNT
 from local.aws.payload import request_time
+from local.console import say
 from local.samples import arguments
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def main() -> None:
     options = parser.parse_args()
     sample = arguments.selected_sample(options)
     token = arguments.signer(options).token(sample)
-    sys.stdout.write(json.dumps(event(sample, token, time.time()), indent=2) + "\n")
+    say(json.dumps(event(sample, token, time.time()), indent=2))
 
 
 if __name__ == "__main__":

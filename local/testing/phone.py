@@ -172,7 +172,7 @@ class Phone:
         __tracebackhide__ = True
         known = {one["name"]: one for one in read_all(self._thread.flows)}
         if flow not in known:
-            raise ValueError(missing(flow, self._thread.flows, known))
+            raise ValueError(missing(flow, known))
         error = known[flow]["error"]
         if error is not None:
             line = "" if error["line"] is None else f", line {error['line']}"

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from local.explore.flow_errors import flow_error
 from local.testing.agent import is_file, measures_of
 from local.testing.platform_thread import NoProgress
 from vonage_simulator.leg_lifecycle import SECONDS_BEFORE_SPEAKING
@@ -362,7 +363,8 @@ class PhoneCall:
             entry = self._thread.apologies[0]
             self._thread.apologies.clear()
             places = "".join(f"\n    {place}" for place in entry.get("at", []))
-            error = f"{entry.get('error', '')}: {entry.get('detail', '')}".strip(": ")
+            detail = flow_error(entry, self._thread.flows.parent).detail
+            error = f"{entry.get('error', '')}: {detail}".strip(": ")
             raise AssertionError(
                 f"the flow {entry.get('flow')} failed at the webhook {entry.get('route')}:"
                 f" {error or 'there is no such flow'}{places}\n{self}"

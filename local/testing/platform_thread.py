@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 
-from local.aws.samconfig import overrides
 from local.local_platform import LocalPlatform, PlatformOptions
 from local.testing.agent_server import AgentServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
 
     from local.aws.lambda_service import LogLine
@@ -40,6 +39,8 @@ class PlatformThread:
         The folder with template.yaml, samconfig.toml, the functions and the layers.
     folder
         The folder for the platform's files.
+    parameters
+        Values of the template's parameters.
     switchboard
         The switchboard document; its ``lines`` are numbers that tests can call.
     agent
@@ -65,13 +66,14 @@ class PlatformThread:
         self,
         root: Path,
         folder: Path,
+        parameters: Mapping[str, str] | None = None,
         switchboard: dict[str, Any] | None = None,
         agent: str | None = None,
     ) -> None:
         self.agent_server = AgentServer() if agent is None else None
         options = PlatformOptions(
             folder=folder,
-            parameters=overrides(root),
+            parameters=parameters or {},
             speed=0,
             concurrency=2,
             environment={

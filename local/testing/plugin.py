@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from local.testing.phone import Phone
     from local.testing.platform_thread import PlatformThread
@@ -20,6 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "voice_root", "folder of template.yaml (default: pytest's root folder)", default=""
     )
+
+
+@pytest.fixture(scope="session")
+def voice_parameters(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The stack's parameters, those of samconfig.toml; override this to test with others."""
+    from local.aws.samconfig import overrides
+
+    return overrides(_root(request.config))
 
 
 @pytest.fixture(scope="session")
@@ -37,17 +46,17 @@ def voice_agent() -> str | None:
 @pytest.fixture(scope="session")
 def voice_platforms(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[dict[str, Any], str | None], PlatformThread]]:
-    """Start a platform for each switchboard and agent that tests ask for, once per session."""
+) -> Iterator[Callable[[dict[str, str], dict[str, Any], str | None], PlatformThread]]:
+    """Start a platform for what tests ask for: parameters, switchboard, agent; once per session."""
     from local.testing.platform_thread import PlatformThread
 
-    root = request.config.rootpath / str(request.config.getini("voice_root"))
+    root = _root(request.config)
     started: dict[str, PlatformThread] = {}
 
-    def platform(switchboard: dict[str, Any], agent: str | None) -> PlatformThread:
-        key = json.dumps([switchboard, agent])
+    def platform(*wanted: Any) -> PlatformThread:
+        key = json.dumps(wanted)
         if key not in started:
-            thread = PlatformThread(root, tmp_path_factory.mktemp("voice"), switchboard, agent)
+            thread = PlatformThread(root, tmp_path_factory.mktemp("voice"), *wanted)
             thread.start()
             running.callback(thread.stop)
             started[key] = thread
@@ -59,12 +68,13 @@ def voice_platforms(
 
 @pytest.fixture
 def voice_platform(
-    voice_platforms: Callable[[dict[str, Any], str | None], PlatformThread],
+    voice_platforms: Callable[[dict[str, str], dict[str, Any], str | None], PlatformThread],
+    voice_parameters: dict[str, str],
     voice_switchboard: dict[str, Any],
     voice_agent: str | None,
 ) -> PlatformThread:
-    """The local platform with its simulated Vonage, for the switchboard and agent of this test."""
-    return voice_platforms(voice_switchboard, voice_agent)
+    """The local platform with its simulated Vonage, for the settings of this test."""
+    return voice_platforms(voice_parameters, voice_switchboard, voice_agent)
 
 
 @pytest.fixture
@@ -77,3 +87,7 @@ def phone(voice_platform: PlatformThread) -> Iterator[Phone]:
         yield simulated
     finally:
         simulated.reset()
+
+
+def _root(config: pytest.Config) -> Path:
+    return config.rootpath / str(config.getini("voice_root"))

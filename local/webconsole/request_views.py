@@ -14,21 +14,8 @@ if TYPE_CHECKING:
 _REDACTED = "(hidden)"
 
 
-def summary_view(request: LoggedRequest) -> dict[str, Any]:
-    """Return the request's id, route, function, status, duration, and the function's result."""
-    return {
-        "id": request.id,
-        "route": request.route,
-        "function": request.function,
-        "request_id": request.request_id,
-        "status": request.status,
-        "ms": request.ms,
-        **webhook_result(request)._asdict(),
-    }
-
-
-def full_view(request: LoggedRequest, code: Path) -> dict[str, Any]:
-    """Return the summary with log lines, Lambda event, response, and the lines around an error.
+def summary_view(request: LoggedRequest, code: Path) -> dict[str, Any]:
+    """Return the request's id, route, function, status, duration, and the function's result.
 
     Parameters
     ----------
@@ -37,7 +24,20 @@ def full_view(request: LoggedRequest, code: Path) -> dict[str, Any]:
     code
         The folder of the functions.
     """
-    summary = summary_view(request)
+    return {
+        "id": request.id,
+        "route": request.route,
+        "function": request.function,
+        "request_id": request.request_id,
+        "status": request.status,
+        "ms": request.ms,
+        **webhook_result(request, code)._asdict(),
+    }
+
+
+def full_view(request: LoggedRequest, code: Path) -> dict[str, Any]:
+    """Return the summary with log lines, Lambda event, response, and the lines around an error."""
+    summary = summary_view(request, code)
     return {
         **summary,
         "source": source_lines(summary["location"], code),

@@ -94,21 +94,22 @@ class WebConsole(ConsoleServer):
         code = self._context.code
         fingerprint = await asyncio.to_thread(source_fingerprint, code)
         await super().start(listening)
-        self._context.request_log.listen(lambda one: self.feed.publish(_request_message(one)))
+        self._context.request_log.listen(lambda one: self.feed.publish(self._request_message(one)))
         self._context.listen(lambda line: self.feed.publish(_log_message(line)))
         watcher = asyncio.create_task(watch_files(code, fingerprint, self._publish_code_change))
         self.exit.push_async_callback(_cancel, watcher)
 
     def earlier_messages(self) -> Iterable[dict[str, Any]]:
         """Return a message for each recent API request."""
-        return map(_request_message, self._context.request_log)
+        return map(self._request_message, self._context.request_log)
 
     def add_routes(self, app: web.Application, session: aiohttp.ClientSession) -> None:
         """Add the routes of flows, stored data, webhooks and the admin API."""
         context, about, responder = self._context, self.about, self.responder
         number = next((one["number"] for one in about["numbers"]), "")
         webhooks = WebhookRoutes(
-            about["api_url"], session, context.signer, context.request_log, number, responder
+            *(about["api_url"], session, context.signer, context.request_log, context.code),
+            *(number, responder),
         )
         parts = (
             StorageRoutes(context.dynamodb, context.s3, about["table"], about["bucket"], responder),
@@ -141,9 +142,8 @@ class WebConsole(ConsoleServer):
             raise HttpError(404, "Not Found", "unknown id, or the request is no longer logged")
         return self.responder.json(full_view(logged, self._context.code))
 
-
-def _request_message(request: LoggedRequest) -> dict[str, Any]:
-    return {"type": "exchange", "exchange": summary_view(request)}
+    def _request_message(self, request: LoggedRequest) -> dict[str, Any]:
+        return {"type": "exchange", "exchange": summary_view(request, self._context.code)}
 
 
 def _log_message(line: LogLine) -> dict[str, Any]:

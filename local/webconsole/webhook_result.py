@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
+
+from local.explore.flow_errors import FLOW_LOCATION, flow_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,6 @@ CONSOLE_USER_AGENT = "web console"
 
 _MAX_TEXT = 300  # characters of a field
 _CONTEXT = 3  # source lines before and after the line of an error
-_FLOW_LOCATION = re.compile(r"(flows/\w+\.py):(\d+)\b")
 # The caller did not get what the flow intends, or an event was not stored.
 _FAILED = ("apology", "error", "transient", "not_stored")
 # Refused on purpose, or delivered later.
@@ -41,7 +41,7 @@ class WebhookResult(NamedTuple):
     conversation
         The conversation; None if unknown.
     error, detail
-        The type and the redacted text of an error, or the reason of a refusal.
+        The type and the text of an error, or the reason of a refusal.
     location
         File and line of an error in a flow, such as ``flows/greet.py:12``.
     closed, dialing_off
@@ -59,9 +59,11 @@ class WebhookResult(NamedTuple):
     dialing_off: bool
 
 
-def webhook_result(request: LoggedRequest) -> WebhookResult:
-    """Return the result of a request."""
+def webhook_result(request: LoggedRequest, code: Path) -> WebhookResult:
+    """Return the result of a request; ``code`` is the folder of the functions."""
     fields = log_fields(request.log)
+    place, detail = flow_error(fields, code)
+    location = FLOW_LOCATION.match(place)
     is_webhook = " /webhooks/" in request.route
     outcome = _text(fields.get("outcome"))
     if outcome is None and is_webhook and request.status >= 500:
@@ -78,8 +80,8 @@ def webhook_result(request: LoggedRequest) -> WebhookResult:
         flow=_text(fields.get("flow")) or _requested_flow(request),
         conversation=_text(fields.get("conversation")),
         error=_text(fields.get("error")),
-        detail=_text(fields.get("detail")),
-        location=_location(fields.get("at")),
+        detail=_text(detail),
+        location=location[0] if location else None,
         closed=closed,
         dialing_off=dialing_off,
     )
@@ -114,7 +116,7 @@ def source_lines(location: str | None, code: Path) -> dict[str, Any] | None:
         ``file``, ``line`` (the number of the failed line), ``first`` (the number of the first line)
         and ``lines``; None without a location or a readable file.
     """
-    found = _FLOW_LOCATION.fullmatch(location or "")
+    found = FLOW_LOCATION.fullmatch(location or "")
     if found is None:
         return None
     try:
@@ -125,13 +127,6 @@ def source_lines(location: str | None, code: Path) -> dict[str, Any] | None:
     first = max(1, line - _CONTEXT)
     lines = text[first - 1 : line + _CONTEXT]
     return {"file": found[1], "line": line, "first": first, "lines": lines} if lines else None
-
-
-def _location(at: object) -> str | None:
-    """Return the last location in a flow."""
-    places = at if isinstance(at, list) else []
-    found = [match[0] for place in places if (match := _FLOW_LOCATION.search(str(place)))]
-    return found[-1] if found else None
 
 
 def _requested_flow(request: LoggedRequest) -> str | None:

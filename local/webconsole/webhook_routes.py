@@ -17,6 +17,8 @@ from local.webconsole.webhook_result import CONSOLE_USER_AGENT, log_fields, webh
 from vonage_simulator.console.responses import HttpError, read_object
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.aws.request_log import RequestLog
     from local.samples.signing import Signer
     from vonage_simulator.console.responses import JsonResponder
@@ -38,6 +40,8 @@ class WebhookRoutes:
         Signs as the simulator does.
     request_log
         The recent requests to the API.
+    code
+        The folder of the functions.
     number
         The called number in answer webhooks.
     responder
@@ -50,6 +54,7 @@ class WebhookRoutes:
         session: aiohttp.ClientSession,
         signer: Signer,
         request_log: RequestLog,
+        code: Path,
         number: str,
         responder: JsonResponder,
     ) -> None:
@@ -57,6 +62,7 @@ class WebhookRoutes:
         self._session = session
         self._signer = signer
         self._request_log = request_log
+        self._code = code
         self._number = number
         self._responder = responder
 
@@ -85,7 +91,7 @@ class WebhookRoutes:
             "ms": response["ms"],
             "ncco": _parse_array(response["body"]),
             "apology": log_fields(log).get("outcome") == "apology",
-            "result": webhook_result(logged)._asdict() if logged else None,
+            "result": webhook_result(logged, self._code)._asdict() if logged else None,
             "log": list(log),
         }
 

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -18,13 +17,12 @@ from typing import Any
 from .calibration import CalibrationError
 from .command_options import complete, parser, read_key, settings_from
 from .console import ConsoleServer
-from .http_helpers import without_traceback
+from .http_helpers import listen_error, without_traceback
 from .journal_log import JournalLog, json_line, text_line
 from .server import Simulator, is_open
 from .settings import SimulatorSettings
 from .state_folder import StateFolderError, open_state_folder
 
-PORT_IN_USE = "Choose other ports with --http-port and --tls-port; 0 selects a free one"
 # Which programs trust the CA through which environment variable.
 CA_VARIABLES = (
     ("Node", "NODE_EXTRA_CA_CERTS"),
@@ -136,7 +134,7 @@ def main() -> int:
     except socket.gaierror as error:
         return _fail(f"--host {arguments.host}: {error.strerror}; use 127.0.0.1 or 0.0.0.0")
     except OSError as error:
-        return _fail(f"{error}. {PORT_IN_USE}" if error.errno == errno.EADDRINUSE else str(error))
+        return _fail(listen_error(error, "--http-port", "--tls-port"))
     except (ValueError, CalibrationError, StateFolderError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:  # before the simulator handles it

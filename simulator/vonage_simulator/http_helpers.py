@@ -1,5 +1,6 @@
 """Shared HTTP helpers: read JSON bodies, check the origin, build and log error responses."""
 
+import errno
 import json
 import logging
 import re
@@ -79,6 +80,22 @@ def without_traceback(record: logging.LogRecord) -> bool:
         record.msg, record.args = "malformed request: %s", (error.message.partition("\n")[0],)
         record.exc_info = None
     return True
+
+
+def listen_error(error: OSError, *options: str) -> str:
+    """Return the text of an error at the start: for a port in use, with what to do.
+
+    Parameters
+    ----------
+    error
+        The error.
+    options
+        The options that set the ports.
+    """
+    if error.errno != errno.EADDRINUSE or not options:
+        return str(error)
+    other = "another port" if len(options) == 1 else "other ports"
+    return f"{error}. Choose {other} with {' and '.join(options)}; 0 selects a free one"
 
 
 def error_response(error: ApiError) -> web.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,6 +48,13 @@ SUITES_OF_FLOWS = [
     "tests/local/explore/test_command.py::test_an_unknown_name_lists_the_flows",
     "tests/local/test_flows.py",
     "tests/local/webconsole/test_flow_routes.py",
+]
+
+# The suites that start the application in this folder.
+SUITES_WITH_PARAMETERS = [
+    "tests/flows",
+    "tests/local/explore/test_command.py::test_explores_with_a_switchboard",
+    "tests/local/test_call_events.py::test_the_stack_file_names_the_bus_and_its_queues",
 ]
 
 
@@ -113,6 +121,37 @@ def test_the_tests_pass_with_flows_of_your_own(checkout: Path, saved_files: list
         included = (checkout / FLOWS / f"{recipe}.py").exists()
         saved_files += create_flow(checkout, f"my_{recipe}" if included else recipe, recipe)
     status, output = run(checkout, "pytest", "-q", "-n", "2", *SUITES_OF_FLOWS, timeout=600)
+    assert status == 0, output
+
+
+@pytest.mark.parametrize("second", ["4915187654321", ""])
+def test_the_tests_pass_with_parameters_of_your_own(
+    checkout: Path, saved_files: list[Path], second: str
+) -> None:
+    """The included flows have the template's parameters, a flow of your own has yours."""
+    yours = (
+        f"VonageNumber=493090182000 SecondNumber={second} DefaultFlow=greet"
+        " NumberFlows=447700900000=speech,447700900010=voicemail,493090182000=voicemail"
+        " AllowedPrefixes=33,49 DeniedPrefixes=4477,4930 AllowedSipDomains=sip.example.com"
+        " Language=de-DE Agent=wss://agent.example.com/ws CallsPerDay=0 Stage=production"
+        " NotifyEmail=me@example.com VonageApi=https://api-eu-3.vonage.com"
+    )
+    own = """
+        def test_own(phone):
+            assert (phone.vonage_number, phone.second_number) == ("493090182000", "%s")
+            assert phone.call().heard("leave a message")
+    """
+    saved_files.append(checkout / "tests/flows/test_own.py")
+    saved_files[-1].write_text(textwrap.dedent(own % second))
+    settings = checkout / "samconfig.toml"
+    before = settings.read_text()
+    settings.write_text(
+        f'[default.deploy.parameters]\nparameter_overrides = "{yours}"\n', encoding="utf-8"
+    )
+    try:
+        status, output = run(checkout, "pytest", "-q", "-n", "2", *SUITES_WITH_PARAMETERS)
+    finally:
+        settings.write_text(before)
     assert status == 0, output
 
 

@@ -381,6 +381,13 @@ async def test_a_command_that_cannot_start_says_why(
     assert b"Traceback" not in errors
 
 
+async def test_a_port_in_use_names_the_option_for_another(bot_url: str) -> None:
+    process = await start("--port", bot_url.removesuffix("/ws").rpartition(":")[2])
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 1
+    assert errors.endswith(b". Choose another port with --port; 0 picks a free one\n")
+
+
 def test_the_sounds_are_small_speech_at_16_khz() -> None:
     folder = ROOT / "examples/bot/sounds"
     sounds = bot.read_sounds(folder)

@@ -1,4 +1,4 @@
-"""The switchboard of the tests of flows."""
+"""The parameters and the switchboard of the tests of flows: those of the project, and yours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from typing import Any
 
 import pytest
 
+# Your business lines, for the tests of your flows (docs/lines.md).
+LINES: dict[str, Any] = {}
+
+# The tests of the flows of the project: they have the template's parameters and lines of their own.
+PROJECT = tuple(
+    f"test_{name}.py"
+    for name in (
+        *("agent", "conference", "connect", "dtmf_menu", "greet", "reception", "recording"),
+        *("speech", "track_progress", "voicemail"),
+    )
+)
 SECOND = "447700900001"
 HUNTING = "447700900010"
 MENU = "447700900011"
@@ -22,8 +33,19 @@ def _closed_all_week() -> dict[str, Any]:
     return {"time_zone": "UTC", "hours": {later.strftime("%A").lower(): ["00:00-24:00"]}}
 
 
-@pytest.fixture(scope="session")
-def voice_switchboard() -> dict[str, Any]:
+@pytest.fixture
+def voice_parameters(
+    request: pytest.FixtureRequest, voice_parameters: dict[str, str]
+) -> dict[str, str]:
+    return {} if request.path.name in PROJECT else voice_parameters
+
+
+@pytest.fixture
+def voice_switchboard(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {"lines": _project_lines() if request.path.name in PROJECT else LINES}
+
+
+def _project_lines() -> dict[str, Any]:
     texts = {"nobody": "We are all at the oven.", "message": "Leave a message.", "thanks": "Bye."}
     ring = [{"number": SECOND, "seconds": 10}, {"number": SECOND, "seconds": 15}]
     menu = {
@@ -41,29 +63,27 @@ def voice_switchboard() -> dict[str, Any]:
         "thanks": "Auf Wiederhören.",
     }
     return {
-        "lines": {
-            HUNTING: {
-                "greeting": "Bakery, good day.",
-                "ring": ring,
-                "blocked": ["447700900666", "4490*", "withheld"],
-                **texts,
-            },
-            MENU: {"greeting": "Bakery, good day.", "menu": menu, "ring": ring[:1], **texts},
-            CLOSED: {"opening": _closed_all_week(), "closed": "We open at nine.", **texts},
-            GERMAN: {"language": "de-DE", "ring": ring[:1], **german},
-            WITHOUT_VOICEMAIL: {
-                "voicemail": "off",
-                "opening": {
-                    "time_zone": "UTC",
-                    "hours": {
-                        day: ["00:00-24:00"]
-                        for day in (
-                            *("monday", "tuesday", "wednesday", "thursday", "friday"),
-                            *("saturday", "sunday"),
-                        )
-                    },
+        HUNTING: {
+            "greeting": "Bakery, good day.",
+            "ring": ring,
+            "blocked": ["447700900666", "4490*", "withheld"],
+            **texts,
+        },
+        MENU: {"greeting": "Bakery, good day.", "menu": menu, "ring": ring[:1], **texts},
+        CLOSED: {"opening": _closed_all_week(), "closed": "We open at nine.", **texts},
+        GERMAN: {"language": "de-DE", "ring": ring[:1], **german},
+        WITHOUT_VOICEMAIL: {
+            "voicemail": "off",
+            "opening": {
+                "time_zone": "UTC",
+                "hours": {
+                    day: ["00:00-24:00"]
+                    for day in (
+                        *("monday", "tuesday", "wednesday", "thursday", "friday"),
+                        *("saturday", "sunday"),
+                    )
                 },
-                **texts,
             },
-        }
+            **texts,
+        },
     }

@@ -30,6 +30,12 @@ def own_project(tmp_path: Path) -> Path:
     return Path(shutil.copytree(PROJECT, tmp_path / "copy"))
 
 
+@pytest.fixture(scope="session")
+def voice_parameters() -> dict[str, str]:
+    """Those of the template: samconfig.toml has yours."""
+    return {}
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def platform(project: Path) -> AsyncIterator[LocalPlatform]:
     """A platform that runs the small application."""

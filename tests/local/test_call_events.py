@@ -38,8 +38,8 @@ def faults(voice_platform: PlatformThread) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def transcribing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlatformThread]:
     """A platform whose line wants transcripts in its mails."""
-    line = {"transcript": True}
-    thread = PlatformThread(ROOT, tmp_path_factory.mktemp("voice"), {"lines": {NUMBER: line}})
+    board = {"lines": {NUMBER: {"transcript": True}}}
+    thread = PlatformThread(ROOT, tmp_path_factory.mktemp("voice"), switchboard=board)
     thread.start()
     try:
         yield thread

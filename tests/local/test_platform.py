@@ -139,7 +139,7 @@ async def test_announce_adds_fields_to_the_stack_file(platform: LocalPlatform) -
     assert content["api_url"] == platform.api_url
 
 
-@pytest.mark.parametrize("option", ["--api-port", "--aws-port", "--phone-port"])
+@pytest.mark.parametrize("option", ["--api-port", "--aws-port", "--vonage-port", "--phone-port"])
 async def test_a_port_in_use_is_an_error(
     platform: LocalPlatform, own_project: Path, option: str
 ) -> None:
@@ -147,6 +147,7 @@ async def test_a_port_in_use_is_an_error(
     await finish(process)
     assert process.returncode == 1
     assert output.startswith("error: ")
+    assert output.endswith(f". Choose another port with {option}; 0 selects a free one\n")
 
 
 async def test_the_web_console_uses_the_first_free_port(
@@ -344,11 +345,43 @@ async def test_no_process_outlives_a_killed_platform_and_the_next_removes_its_fi
         assert len(list(following.folder.glob("simulated-vonage-*"))) == 1
 
 
+@pytest.mark.parametrize("module", ["local", "local.demo", "local.explore"])
+async def test_in_another_folder_the_error_names_the_folder_to_choose(
+    tmp_path: Path, module: str
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'simulator'}"},
+    )
+    out, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, out) == (2, b"")
+    text = f"there is no template.yaml in {tmp_path}. Run this command in the folder of template."
+    assert text in errors.decode()
+    assert not list(tmp_path.iterdir())
+
+
+async def test_errors_are_printed_to_standard_error(own_project: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "local", "--root", str(own_project), "Hue=red"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    out, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert errors.startswith(b"error: no such parameter: Hue")
+    assert b"error" not in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["Hue=red"], "no such parameter: Hue"),
         (["--api-port", "70000"], "'70000' is not a port"),
+        (["--speed", "-1"], "'-1' is not a speed"),
+        (["--speed", "nan"], "'nan' is not a speed"),
     ],
 )
 async def test_an_invalid_argument_is_an_error_without_a_traceback(

@@ -92,7 +92,7 @@ def test_every_recipe_and_the_flows_with_a_test_of_their_own_are_offered(checkou
     offered = set(recipes(checkout))
     assert {path.stem for path in (ROOT / "docs/recipes").glob("*.py")} <= offered
     assert {STARTER, "connect", "dtmf_menu", "speech", "voicemail"} <= offered
-    # The tests of these call the default flow, or several flows.
+    # The tests of these need business lines, or call several flows.
     assert not {"reception", "record_call"} & offered
     create_flow(checkout, "support")
     assert set(recipes(checkout)) == offered | {"support"}

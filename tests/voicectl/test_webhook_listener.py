@@ -15,6 +15,7 @@ import pytest
 
 from local.samples.signing import Sample, Signer
 from voicectl import webhook_listener
+from voicectl.errors import VoicectlError
 from voicectl.webhook_listener import ListenerResponse, ReceivedRequest, listening
 from voicekit.signature import SigningSecrets
 
@@ -51,6 +52,16 @@ def connect_slow_clients(port: int, count: int, clients: contextlib.ExitStack) -
         client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
         client.sendall(b"POST /webhooks/answer HTTP/1.1\r\nHost: x\r\n")
     time.sleep(0.2)
+
+
+def test_a_port_in_use_names_the_option_for_another() -> None:
+    known = SigningSecrets((SECRET,), "abcd1234", "an application")
+    with (
+        listener() as port,
+        pytest.raises(VoicectlError, match=rf"on port {port}: .*\. Choose another with --port\."),
+        listening(port, known, lambda _: ListenerResponse(200), time.time, lambda reason: None),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("count", [31, 32, 100])

@@ -306,7 +306,7 @@ def test_good_tests_pass_and_each_failure_shows_the_call(
         "the flow raises failed at the webhook answer: RuntimeError",
         "flows/raises.py",
         "broken.py, line 2: '[' was never closed",
-        "there is no flow unheard_of; expected agent, asks, broken,",
+        "there is no flow unheard_of; expected agent, anwser, asks, broken,",
         "it never was the caller's turn",
         "cannot press digits: the call is over",
         "can contain the digits 0-9",
@@ -322,7 +322,7 @@ def test_good_tests_pass_and_each_failure_shows_the_call(
         "unexpected keyword argument leval",
         "answer returned None; expected a list of actions",
         "the flow has no function dtmf",
-        "anwser.py is not a flow, because it has no function answer",
+        "anwser.py: no function answer; ",
         "two-words.py: invalid flow name; expected letters, digits and underscores",
         "the current action does not end by itself",
     ):

@@ -55,12 +55,18 @@ async def test_does_not_run_the_flows_it_lists(harness: ConsoleHarness) -> None:
     assert not trap.exists()
 
 
-async def test_lists_only_modules_with_an_answer_handler(harness: ConsoleHarness) -> None:
+async def test_lists_only_modules_without_an_underscore(harness: ConsoleHarness) -> None:
     write(harness, "__init__.py", "def answer(call): ...")
     write(harness, "_parts.py", "def answer(call): ...")
-    write(harness, "shared.py", "def say(text): ...")
     write(harness, "notes.txt", "def answer(call): ...")
     assert await read(harness) == []
+
+
+async def test_a_module_without_an_answer_handler_is_broken(harness: ConsoleHarness) -> None:
+    write(harness, "hello.py", "def anwser(call): ...")
+    (flow,) = await read(harness)
+    assert (flow["name"], flow["error"]["line"]) == ("hello", None)
+    assert flow["error"]["text"].startswith("no function answer")
 
 
 async def test_lists_flows_whose_handlers_are_imported_or_assigned(
@@ -68,8 +74,13 @@ async def test_lists_flows_whose_handlers_are_imported_or_assigned(
 ) -> None:
     write(harness, "one.py", "from flows.two import answer, say as dtmf")
     write(harness, "two.py", "answer = event = print")
+    write(harness, "three.py", "answer: object = print")
     handlers = {flow["name"]: flow["handlers"] for flow in await read(harness)}
-    assert handlers == {"one": ["answer", "dtmf"], "two": ["answer", "event"]}
+    assert handlers == {
+        "one": ["answer", "dtmf"],
+        "two": ["answer", "event"],
+        "three": ["answer"],
+    }
 
 
 @pytest.mark.parametrize(

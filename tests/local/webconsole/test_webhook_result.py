@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.aws.request_log import LoggedRequest
-from local.webconsole.webhook_result import source_lines, webhook_result
+from local.webconsole.webhook_result import WebhookResult, source_lines
+from local.webconsole.webhook_result import webhook_result as result_of
 from local.webhook_lines import print_webhook, webhook_line
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+CODE = Path(__file__).parents[3] / "functions"
 CONVERSATION = "CON-cf67693b-0000-4000-8000-000000000000"
 
 
@@ -26,6 +26,10 @@ def logged(
     """Build a logged request whose function wrote a log line with these fields."""
     log = (json.dumps({"message": "webhook", **fields}),) if fields else ()
     return LoggedRequest("1", route, "AnswerFunction", None, log, event, status, {}, b"", 12.4)
+
+
+def webhook_result(request: LoggedRequest, code: Path = CODE) -> WebhookResult:
+    return result_of(request, code)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,21 @@ def test_the_location_of_an_error_is_its_last_line_in_a_flow() -> None:
     at = ["dispatch/flow_runner.py:124 run", "flows/greet.py:8 answer", "flows/greet.py:21 _name"]
     result = webhook_result(logged(outcome="apology", at=[*at, "voicekit/ncco/actions.py:9 talk"]))
     assert result.location == "flows/greet.py:21"
+
+
+def test_a_syntax_error_has_its_own_line_and_its_whole_text(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/_menu.py").write_text("\n\ndef text()\n    return 1\n")
+    request = logged(
+        outcome="apology",
+        error="SyntaxError",
+        detail="expected … (_menu.py, line 3)",
+        at=["importlib/__init__.py:88 import_module", "flows/hello.py:2 <module>"],
+    )
+    result = webhook_result(request, tmp_path)
+    assert (result.location, result.detail) == ("flows/_menu.py:3", "expected ':'")
+    (tmp_path / "flows/_menu.py").write_text("def text():\n    return 1\n")
+    assert webhook_result(request, tmp_path).location == "flows/hello.py:2"
 
 
 @pytest.mark.parametrize("line", ["{", "null", "[]", '{"outcome": 3}', '{"message": "x"}', ""])
@@ -134,7 +153,7 @@ def test_a_notice_has_its_reason(fields: dict[str, Any], reason: str) -> None:
 
 
 def test_prints_webhooks_and_no_other_routes(capsys: pytest.CaptureFixture[str]) -> None:
-    print_webhook(logged("GET /calls/{uuid}", outcome="placed"))
+    print_webhook(logged("GET /calls/{uuid}", outcome="placed"), CODE)
     assert capsys.readouterr().out == ""
-    print_webhook(logged(outcome="answered"))
+    print_webhook(logged(outcome="answered"), CODE)
     assert "answered" in capsys.readouterr().out
