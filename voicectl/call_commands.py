@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicectl.admin_api import admin_api
+from voicectl.command_line import command_line
 from voicectl.errors import VoicectlError
 from voicectl.vonage_calls import find_call
 
@@ -34,7 +35,8 @@ def resolve_call(options: SimpleNamespace, context: Context) -> str:
     VoicectlError
         If there is neither, the setting is not a UUID, or a prefix has no match or several.
     """
-    uuid = str(options.uuid or context.settings.need("uuid"))
+    line = command_line(f"{click.get_current_context().info_name} UUID")
+    uuid = str(options.uuid or context.settings.need("uuid", f"pass the UUID (`{line}`)"))
     if _UUID.fullmatch(uuid):
         return uuid
     if not _PREFIX.fullmatch(uuid):

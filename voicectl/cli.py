@@ -31,6 +31,7 @@ from click.core import ParameterSource
 from voicectl import event_tail, restore_points
 from voicectl import settings as settings_module
 from voicectl import stack as stacks
+from voicectl.command_line import COMMON_KEY, command_line
 from voicectl.context import Context
 from voicectl.errors import VoicectlError
 from voicectl.output import Output
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     Run = Callable[[SimpleNamespace, Context], int]
 
 FOLDER = ".connect"
-COMMON_KEY = "voicectl.common"
 
 
 def _store(ctx: click.Context, option: click.Parameter, value: Any) -> None:
@@ -257,11 +257,11 @@ def _warn_of_leftovers(name: str, output: Output, folder: Path) -> None:
         return
     for _, saved in restore_points.saved_files(folder, "tunnel"):
         if not restore_points.is_running(saved):
-            local = " --local" if saved.get("local") else ""
+            restore = command_line("restore", {"local": saved.get("local")})
             output.warn(
                 f"a tunnel was killed, and the webhooks of {saved.get('application_id')} still"
-                f" point to {saved.get('public_url')}. Run `voicectl{local} restore` to"
-                " restore them."
+                f" point to {saved.get('public_url')}. Run `{restore}` to restore"
+                " them."
             )
 
 

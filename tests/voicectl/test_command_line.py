@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import voicectl
 from tests.voicectl.parsing import parsed_command
 from voicectl.__main__ import SECTIONS, cli
 from voicectl.cli import COMMON_OPTIONS, VoicectlCommand, VoicectlGroup
+from voicectl.command_line import command_line
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -105,6 +109,57 @@ def test_common_options_count_before_and_after_the_command() -> None:
     assert found is not None
     values = {name: found[1][name] for name in ("stack", "region", "profile")}
     assert values == {"stack": "two", "region": "eu-west-1", "profile": "me"}
+
+
+@pytest.mark.parametrize(
+    ("options", "selected"),
+    [
+        ("", ""),
+        ("--local --yes", " --local"),
+        ("--stack voice-prod --json", " --stack voice-prod"),
+        (
+            "--profile 'two words' --region eu-west-1",
+            " --region eu-west-1 --profile 'two words'",
+        ),
+    ],
+)
+def test_a_hint_selects_the_stack_of_its_command(options: str, selected: str) -> None:
+    group = VoicectlGroup("voicectl")
+    hints: list[str] = []
+
+    @group.command("now", cls=Hinting, hints=hints)
+    def now() -> None: ...
+
+    for line in (f"{options} now", f"now {options}"):
+        CliRunner().invoke(group, shlex.split(line))
+    assert hints == [f"voicectl{selected} switchboard undo"] * 2
+
+
+class Hinting(VoicectlCommand):
+    """A command that appends a hint when it runs."""
+
+    def __init__(self, name: str, *, hints: list[str], **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self.hints = hints
+
+    def invoke(self, ctx: click.Context) -> None:
+        self.hints.append(command_line("switchboard undo"))
+
+
+def test_no_hint_leaves_out_the_options_that_select_the_stack() -> None:
+    names = "|".join(str(words[0]) for words, _ in COMMANDS)
+    hint = re.compile(rf"`voicectl |(?:[Rr]un|with) `(?:{names})\b")
+    for path in Path(voicectl.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        docstrings = {
+            ast.get_docstring(one, clean=False)
+            for one in ast.walk(tree)
+            if isinstance(one, documented)
+        }
+        for one in ast.walk(tree):
+            if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                assert one.value in docstrings or not hint.search(one.value), path
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ async def test_a_number_is_routed_to_a_flow_and_back(board: CliTerminal) -> None
     assert "numbers" in ran.out
     assert "voicemail" in ran.out
     assert "within 30 seconds" in ran.out
+    assert "`voicectl --local switchboard undo`" in ran.out
     assert await held(board) == {"numbers": {NUMBER: "voicemail"}}
     await board("--yes", "switchboard", "number", NUMBER)
     assert await held(board) == {"numbers": {}}
@@ -377,7 +378,7 @@ async def test_after_a_failed_store_the_result_is_reported_as_unknown(
         client.restore_secret(SecretId=secret)
     assert ran.status == 1
     assert "nothing changed" not in ran.err
-    assert "check with `switchboard show`. Your draft is in" in ran.err
+    assert "check with `voicectl --local switchboard show`. Your draft is in" in ran.err
 
 
 async def test_an_editor_that_fails_changes_nothing(board: CliTerminal) -> None:

@@ -104,7 +104,7 @@ def call(options: SimpleNamespace, context: Context) -> int:
 
 
 def _body(options: SimpleNamespace, context: Context) -> dict[str, Any]:
-    to = options.to or _endpoint(context.settings.need("to_number"))
+    to = options.to or _endpoint(context.settings.need("to_number", "pass --to NUMBER"))
     caller = None if options.caller is None else {"type": "phone", "number": options.caller}
     fields = {
         "to": [to],

@@ -8,6 +8,7 @@ import click
 
 from voicectl.admin_api import admin_api
 from voicectl.cli import command
+from voicectl.command_line import command_line
 from voicectl.errors import VoicectlError
 from voicectl.phone_numbers import Mentions, number
 from voicectl.stored_data import DataEraser
@@ -144,7 +145,8 @@ def _switchboards_with(number: str, switchboard: dict[str, Any] | None) -> list[
     if switchboard is None:
         return ["the switchboard, which could not be read: look for the number there"]
     versions = {
-        "the switchboard, which contains it: remove it with `switchboard edit`": switchboard,
+        "the switchboard, which contains it: remove it with"
+        f" `{command_line('switchboard edit')}`": switchboard,
         "the switchboard's version before, which contains it until the next change": switchboard[
             "previous"
         ],
