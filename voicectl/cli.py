@@ -215,7 +215,7 @@ def _run(run: Run, name: str, options: SimpleNamespace) -> int:
         return run(options, context)
     except VoicectlError as error:
         output.error(str(error))
-        return 1
+        return error.exit_status
     except (ClientError, BotoCoreError) as error:
         output.error(stacks.explain_aws_error(error))
         return 1

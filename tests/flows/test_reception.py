@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def test_without_a_document_it_greets_and_rings_the_second_number(phone: Phone) -> None:
     phone.callee().answers(says="Hello, who is there?")
-    call = phone.call()
+    call = phone.call("reception")
     assert call.heard("Thank you for calling", "(ringing)", "who is there")
 
 
 def test_without_a_document_it_takes_a_message_if_nobody_answers(phone: Phone) -> None:
     phone.callee().does_not_answer()
-    call = phone.call().say("Please ring me back.").press("#")
+    call = phone.call("reception").say("Please ring me back.").press("#")
     assert call.heard("(ringing)", "nobody can take your call", "(beep)", "Thank you for")
     assert call.is_over
     (recording,) = call.recordings
@@ -29,7 +29,7 @@ def test_without_a_document_it_takes_a_message_if_nobody_answers(phone: Phone) -
 
 def test_after_a_conversation_the_call_ends_without_a_word(phone: Phone) -> None:
     phone.callee().answers(says="Hello.")
-    call = phone.call(to=HUNTING)
+    call = phone.call("reception", to=HUNTING)
     call.other.hang_up()
     assert call.is_over
     assert call.not_heard("at the oven", "Leave a message")
@@ -37,7 +37,7 @@ def test_after_a_conversation_the_call_ends_without_a_word(phone: Phone) -> None
 
 def test_it_rings_the_next_number_after_one_that_declines(phone: Phone) -> None:
     phone.callee().rings()
-    call = phone.call(to=HUNTING)
+    call = phone.call("reception", to=HUNTING)
     first = call.other
     first.hang_up()
     call.settle()
@@ -49,7 +49,7 @@ def test_it_rings_the_next_number_after_one_that_declines(phone: Phone) -> None:
 @pytest.mark.parametrize("how", ["is_busy", "rejects", "does_not_answer"])
 def test_after_the_last_number_it_takes_a_message(phone: Phone, how: str) -> None:
     getattr(phone.callee(), how)()
-    call = phone.call(to=HUNTING)
+    call = phone.call("reception", to=HUNTING)
     assert call.heard("Bakery", "(ringing)", "at the oven", "Leave a message", "(beep)")
     assert call.words.count("(ringing)") == 2
     assert call.words.count("We are all at the oven.") == 1
@@ -57,34 +57,34 @@ def test_after_the_last_number_it_takes_a_message(phone: Phone, how: str) -> Non
 
 def test_a_pause_of_four_seconds_does_not_end_a_message(phone: Phone) -> None:
     phone.callee().is_busy()
-    call = phone.call(to=HUNTING).say("It is about").wait(4)
+    call = phone.call("reception", to=HUNTING).say("It is about").wait(4)
     assert call.say("the cake.").wait().heard("Bye.")
     (recording,) = call.recordings
     assert recording.seconds > 10
 
 
 def test_the_callee_sees_the_called_number(phone: Phone) -> None:
-    call = phone.call(to=HUNTING)
+    call = phone.call("reception", to=HUNTING)
     event = next(one for one in call.events if one.fields.get("direction") == "outbound")
     assert event.fields["from"] == HUNTING
 
 
 @pytest.mark.parametrize("caller", ["447700900666", "449012345678"])
 def test_blocked_callers_reach_nobody(phone: Phone, caller: str) -> None:
-    call = phone.call(from_=caller, to=HUNTING)
+    call = phone.call("reception", from_=caller, to=HUNTING)
     assert call.is_over
     assert call.words == ["We are all at the oven."]
 
 
 def test_outside_the_opening_hours_it_takes_a_message(phone: Phone) -> None:
-    call = phone.call(to=CLOSED).say("Good evening.").press("#")
+    call = phone.call("reception", to=CLOSED).say("Good evening.").press("#")
     assert call.heard("We open at nine.", "Leave a message", "(beep)", "Bye.")
     assert call.not_heard("(ringing)")
 
 
 def test_without_voicemail_the_caller_hears_that_nobody_is_there(phone: Phone) -> None:
     phone.callee().is_busy()
-    call = phone.call(to=WITHOUT_VOICEMAIL)
+    call = phone.call("reception", to=WITHOUT_VOICEMAIL)
     assert call.is_over
     assert call.heard("(ringing)", "at the oven")
     assert call.not_heard("Leave a message")
@@ -94,32 +94,32 @@ def test_without_voicemail_the_caller_hears_that_nobody_is_there(phone: Phone) -
 
 
 def test_a_spoken_entry_leads_back_to_the_menu(phone: Phone) -> None:
-    call = phone.call(to=MENU).press("2")
+    call = phone.call("reception", to=MENU).press("2")
     assert call.heard("good day", "hold the line", "1 Main Street", "hold the line")
     assert not call.is_over
 
 
 def test_a_digit_rings_its_numbers_and_then_takes_a_message(phone: Phone) -> None:
     phone.callee().is_busy()
-    call = phone.call(to=MENU).press("1")
+    call = phone.call("reception", to=MENU).press("1")
     assert call.heard("hold the line", "(ringing)", "at the oven", "(beep)")
 
 
 def test_a_digit_takes_a_message_without_ringing(phone: Phone) -> None:
-    call = phone.call(to=MENU).press("3")
+    call = phone.call("reception", to=MENU).press("3")
     assert call.heard("hold the line", "Leave a message", "(beep)")
     assert call.not_heard("(ringing)", "at the oven")
 
 
 def test_after_three_wrong_digits_it_rings(phone: Phone) -> None:
     phone.callee().answers(says="Orders, hello.")
-    call = phone.call(to=MENU).press("9").press("9").press("9")
+    call = phone.call("reception", to=MENU).press("9").press("9").press("9")
     assert call.heard(*["hold the line"] * 3, "(ringing)", "Orders, hello")
 
 
 def test_a_caller_who_holds_the_line_is_connected(phone: Phone) -> None:
     phone.callee().answers(says="Orders, hello.")
-    call = phone.call(to=MENU).wait().wait().wait()
+    call = phone.call("reception", to=MENU).wait().wait().wait()
     assert call.heard(*["hold the line"] * 3, "(ringing)", "Orders, hello")
 
 
@@ -128,5 +128,5 @@ def test_a_caller_who_holds_the_line_is_connected(phone: Phone) -> None:
 
 def test_a_line_speaks_its_language(phone: Phone) -> None:
     phone.callee().is_busy()
-    call = phone.call(to=GERMAN)
+    call = phone.call("reception", to=GERMAN)
     assert call.heard("guten Tag", "(ringing)", "am Ofen", "nach dem Ton", "(beep)")

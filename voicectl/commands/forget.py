@@ -9,7 +9,7 @@ import click
 from voicectl.admin_api import admin_api
 from voicectl.cli import command
 from voicectl.command_line import command_line
-from voicectl.errors import VoicectlError
+from voicectl.errors import ArgumentError, VoicectlError
 from voicectl.phone_numbers import Mentions, number
 from voicectl.stored_data import DataEraser
 
@@ -52,7 +52,7 @@ def forget(options: SimpleNamespace, context: Context) -> int:
     """Find the data, show it, prompt, delete it, and list what could not be reached."""
     number = options.number
     if context.output.json and not (context.output.yes or options.dry_run):
-        raise VoicectlError("--json does not prompt. Pass --yes to delete, or --dry-run to look.")
+        raise ArgumentError("--json does not prompt. Pass --yes to delete, or --dry-run to look.")
     switchboard = _read_switchboard(context)
     _refuse_own(number, context, switchboard)
     eraser = DataEraser(context.stack, context.output.line, context.sleep)

@@ -71,7 +71,7 @@ async def test_without_a_prompt_nothing_is_deleted(terminal: CliTerminal) -> Non
 
 async def test_json_requires_yes_or_dry_run(terminal: CliTerminal) -> None:
     ran = await terminal("--json", "forget", "447700900654")
-    assert ran.status == 1
+    assert ran.status == 2
     assert "Pass --yes to delete" in ran.json["error"]
 
 
