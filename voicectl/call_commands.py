@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -119,6 +120,16 @@ def ncco(text: str) -> list[Any]:
     if not isinstance(value, list):
         raise click.BadParameter(f"{text} is not an NCCO: expected an array of actions")
     return value
+
+
+class Choice(click.Choice[str]):
+    """One of several words; a mistyped one gets a suggestion."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the text of the error."""
+        text = super().get_invalid_choice_message(value, ctx)
+        close = difflib.get_close_matches(str(value), self.choices, 1)
+        return f"{text} Did you mean {close[0]!r}?" if close else text
 
 
 class FloatRange(click.FloatRange):

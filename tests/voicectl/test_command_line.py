@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -172,12 +173,16 @@ def test_no_hint_leaves_out_the_options_that_select_the_stack() -> None:
         ("--locale calls", "--local"),
         ("switchboard dialing off --hangup", "--hang-up"),
         ("rotate keys", "key"),
+        ("calls --status answred", "answered"),
+        ("call --flow greet --machine-detection hang-up", "hangup"),
+        ("redrive --queue recording", "recordings"),
+        ("switchboard dialing of", "off"),
     ],
 )
 def test_a_mistyped_word_gets_a_suggestion(typed: str, suggested: str) -> None:
     shown = run(*typed.split())
     assert shown.exit_code == 2
-    assert f"'{suggested}'" in shown.stderr
+    assert f"'{suggested}'" in shown.stderr.partition("Did you mean")[2]
 
 
 NEED_ARGUMENTS = [
@@ -189,10 +194,41 @@ NEED_ARGUMENTS = [
 
 @pytest.mark.parametrize("words", [(), ("--local",), *NEED_ARGUMENTS], ids=" ".join)
 def test_a_command_without_its_arguments_shows_its_help(words: tuple[str, ...]) -> None:
-    for line in (words, ("--json", *words), (*words, "--json")):
-        shown = run(*line)
-        assert (shown.exit_code, shown.stdout) == (2, "")
-        assert shown.stderr == run(*words, "--help").output
+    shown = run(*words)
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert shown.stderr == run(*words, "--help").output
+    for line in (("--json", *words), (*words, "--json")):
+        assert error_in_json(*line).startswith("Missing ")
+
+
+def error_in_json(*words: str) -> str:
+    """Run a command whose arguments are wrong, and return its error."""
+    shown = run(*words)
+    assert (shown.exit_code, shown.stderr) == (2, "")
+    found = json.loads(shown.stdout)
+    assert list(found) == ["error"]
+    return str(found["error"])
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("dcotor", "No such command 'dcotor'. Did you mean 'doctor'?"),
+        ("timeline abc", "Invalid value for '[UUID]': 'abc' is not a call UUID"),
+        (
+            "calls --statsu answered",
+            "No such option '--statsu'. (Did you mean one of: '--stack', '--status'?)",
+        ),
+        (
+            "switchboard dailing off",
+            "No such command 'dailing'. (Did you mean one of: 'dialing', 'dialling'?)",
+        ),
+        ("talk --text Hello --stop", "--text and --stop exclude each other"),
+    ],
+)
+def test_with_json_wrong_arguments_are_an_object_too(words: str, error: str) -> None:
+    for line in (f"--json {words}", f"{words} --json"):
+        assert error_in_json(*line.split()).startswith(error)
 
 
 def test_a_command_with_only_some_arguments_names_the_missing_ones() -> None:

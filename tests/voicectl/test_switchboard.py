@@ -130,7 +130,7 @@ async def test_after_a_failed_list_of_live_calls_dialing_is_off(board: CliTermin
 
 async def test_hang_up_is_only_for_dialing_off(board: CliTerminal) -> None:
     ran = await board("--yes", "switchboard", "dialing", "on", "--hang-up")
-    assert (ran.status, ran.err) == (1, "error: --hang-up is only for `dialing off`\n")
+    assert (ran.status, ran.err) == (2, "error: --hang-up is only for `dialing off`\n")
 
 
 async def test_a_document_with_dialing_is_stored_with_dialling(board: CliTerminal) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicectl.admin_api import admin_api
+from voicectl.call_commands import Choice
 from voicectl.call_rows import (
     COLUMNS,
     LEAST_IMPORTANT,
@@ -74,7 +75,7 @@ def _conversation(text: str) -> str:
 )
 @click.option(
     "--status",
-    type=click.Choice(_STATUSES),
+    type=Choice(_STATUSES),
     metavar="STATUS",
     help=f"only calls with this status: {', '.join(_STATUSES)}",
 )

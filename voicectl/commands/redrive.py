@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from voicectl import queues
+from voicectl.call_commands import Choice
 from voicectl.cli import command
 from voicectl.phone_numbers import fields_of
 
@@ -47,7 +48,7 @@ class FailedMessage(NamedTuple):
 )
 @click.option("--all", is_flag=True, help="send back all without prompting")
 @click.option(
-    "--queue", type=click.Choice(tuple(queues.SOURCES)), help="show only messages from this queue"
+    "--queue", type=Choice(tuple(queues.SOURCES)), help="show only messages from this queue"
 )
 @click.option(
     "--most",

@@ -32,6 +32,7 @@ import click
 
 from voicectl import application as applications
 from voicectl import key_pair, stack_secrets, webhook_history
+from voicectl.call_commands import Choice
 from voicectl.cli import command
 from voicectl.command_line import command_line
 from voicectl.errors import NotConfiguredError, VoicectlError
@@ -60,7 +61,7 @@ _FORM = re.compile(r"[!-~]{16,128}")  # what the dashboard accepts
 )
 @click.argument(
     "what",
-    type=click.Choice(("key", "signature")),
+    type=Choice(("key", "signature")),
     metavar="key|signature",
     help="the key pair, or the signature secret",
 )

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicectl.admin_api import AdminApiError, admin_api
-from voicectl.call_commands import json_file
+from voicectl.call_commands import Choice, json_file
 from voicectl.cli import VoicectlGroup
 from voicectl.command_line import command_line
-from voicectl.errors import VoicectlError
+from voicectl.errors import ArgumentError, VoicectlError
 from voicectl.output import Change
 from voicectl.vonage_calls import LIVE_COLUMNS, cell, hang_up_all, live_calls
 from voicekit.switchboard import stored_spelling
@@ -149,7 +149,7 @@ def _document(current: dict[str, Any]) -> dict[str, Any]:
     examples=("voicectl switchboard dialing off --hang-up", "voicectl switchboard dialing on"),
 )
 @click.argument(
-    "state", type=click.Choice(("on", "off")), metavar="on|off", help="whether flows may dial"
+    "state", type=Choice(("on", "off")), metavar="on|off", help="whether flows may dial"
 )
 @click.option(
     "--hang-up",
@@ -159,7 +159,7 @@ def _document(current: dict[str, Any]) -> dict[str, Any]:
 def dialing(options: SimpleNamespace, context: Context) -> int:
     """Turn outbound dialing on or off; with ``off``, offer to hang up the live calls."""
     if options.hang_up and options.state == "on":
-        raise VoicectlError("--hang-up is only for `dialing off`")
+        raise ArgumentError("--hang-up is only for `dialing off`")
     current = _read(context)
     document = _document(current) | {"dialling": options.state}
     result = _change(document, current, options, context)
