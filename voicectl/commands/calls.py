@@ -18,6 +18,7 @@ from voicectl.call_rows import (
     current_flows,
 )
 from voicectl.cli import command
+from voicectl.output import counted
 from voicectl.vonage_calls import find_conversation, list_calls, stored_calls
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def calls(options: SimpleNamespace, context: Context) -> int:
             found[::-1], current_flows(api, context), partial="*" if options.status else partial
         )
         context.output.table(COLUMNS, newest_last[::-1], LEAST_IMPORTANT)
-    context.output.line(f"{len(found)} of {count} legs")
+    context.output.line(f"{len(found)} of {counted(count, 'leg')}")
     context.output.result({"count": count, "calls": found})
     return 0
 
@@ -130,6 +131,6 @@ def _show_day(options: SimpleNamespace, context: Context, api: AdminApi) -> int:
         rows = call_rows(found, current_flows(api, context))
         context.output.table(COLUMNS, rows, LEAST_IMPORTANT)
     hint = "; there are more: raise --most" if more else ""
-    context.output.line(f"{len(found)} starts and ends of calls{hint}")
+    context.output.line(f"starts and ends of calls: {len(found)}{hint}")
     context.output.result({"day": options.day, "entries": found, "more": more})
     return 0

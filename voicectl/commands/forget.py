@@ -10,6 +10,7 @@ from voicectl.admin_api import admin_api
 from voicectl.cli import command
 from voicectl.command_line import command_line
 from voicectl.errors import ArgumentError, VoicectlError
+from voicectl.output import counted
 from voicectl.phone_numbers import Mentions, number
 from voicectl.stored_data import DataEraser
 
@@ -126,11 +127,11 @@ def _show(context: Context, found: StoredData) -> bool:
         columns = ("since", "conversation", "legs", "events", "recordings")
         context.output.table(columns, rows, ("legs", "events"))
     if len(found.calls) > _SHOWN_CALLS:
-        context.output.line(f"and {len(found.calls) - _SHOWN_CALLS} more calls")
+        context.output.line(f"and {counted(len(found.calls) - _SHOWN_CALLS, 'more call')}")
     counts = found.counts()
     for name, description in _NAMES.items():
         if counts[name]:
-            context.output.line(f"found: {counts[name]} {description}")
+            context.output.line(f"found {description}: {counts[name]}")
     if found.claims:
         context.output.line(
             "after this, a repeated request with one of these Idempotency-Keys dials again"
