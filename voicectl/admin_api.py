@@ -16,6 +16,7 @@ from botocore.exceptions import NoCredentialsError
 
 from records.event import parse_event
 from records.timeline import build_timeline, timeline_as_json
+from voicectl.command_line import command_line
 from voicectl.errors import VoicectlError
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ def _unreached(base_url: str, method: str, key: str | None, error: Exception) ->
         return VoicectlError(f"{problem}. Check the stack's BaseUrl and your connection.")
     return VoicectlError(
         f"{problem}, so it is unknown whether the change was made."
-        " Check (for a call, with `timeline`) before you run the command again."
+        f" Check (for a call, with `{command_line('timeline')}`) before you run the command again."
     )
 
 
@@ -280,7 +281,7 @@ def _meaning(status: int, body: dict[str, Any], key: str | None, pause: float) -
     if status == 409 and "state" in body:
         return (
             "It is unknown whether the call with this key was placed, and it was not dialed again."
-            f" Check with `voicectl calls --since {body.get('since')}`;"
+            f" Check with `{command_line('calls --since ' + str(body.get('since')))}`;"
             " if the call is not listed, place it with a new key."
         )
     if status == 403:
@@ -319,7 +320,7 @@ def _forbidden(detail: str, body: dict[str, Any]) -> str:
         )
     return (
         "AWS denied the request. Your AWS identity needs execute-api:Invoke on this API, and this"
-        " machine's clock and the region must be right. `voicectl doctor` checks them."
+        f" machine's clock and the region must be right. `{command_line('doctor')}` checks them."
     )
 
 
@@ -339,10 +340,10 @@ def _other(status: int, detail: str, key: str | None) -> str:
         ),
         502: (
             f"Vonage could not be reached, or rejected the stack's key: {detail}."
-            " Run `voicectl doctor` to find out why; a new call needs a new key."
+            f" Run `{command_line('doctor')}` to find out why; a new call needs a new key."
         ),
         504: (
-            f"{detail}. Check with `voicectl calls`"
+            f"{detail}. Check with `{command_line('calls')}`"
             f"{f', or run the command again with --key {key}' if key else ''}."
         ),
     }

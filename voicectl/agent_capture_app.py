@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from voicectl.capture_app import Observation, RecordingApp, webhook_fields
+from voicectl.output import counted
 from voicectl.webhook_listener import ListenerResponse
 from voicectl.websocket_server import BINARY, CLOSE, TEXT
 
@@ -287,7 +288,9 @@ def _muted(record: SocketRecord | None) -> str | None:
     frames = [silent for at, silent in record.frames if at > record.muted_at + 0.5]
     events = {str(one.get("event")) for one in record.texts[1:]}
     what = "silence" if all(frames) else "sound"
-    return ", ".join([f"{len(frames)} frames of {what}" if frames else "no frame", *sorted(events)])
+    return ", ".join(
+        [f"{counted(len(frames), 'frame')} of {what}" if frames else "no frame", *sorted(events)]
+    )
 
 
 def _payload_hash(record: SocketRecord | None) -> str | None:

@@ -9,6 +9,7 @@ import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from voicectl import stack_secrets
+from voicectl.command_line import command_line
 from voicectl.errors import AccountApiError, NotConfiguredError
 from voicectl.output import Change
 
@@ -62,7 +63,9 @@ def needed_id(context: Context) -> str:
     """
     found = id_of(context)
     if found is None:
-        raise NotConfiguredError("the stack has no Vonage application yet. Run `voicectl up`.")
+        raise NotConfiguredError(
+            f"the stack has no Vonage application yet. Run `{command_line('up')}`."
+        )
     return found
 
 

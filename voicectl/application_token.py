@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from voicectl import application as applications
 from voicectl import stack_secrets
+from voicectl.command_line import command_line
 from voicectl.errors import NotConfiguredError
 from voicectl.key_pair import private_key_of
 
@@ -30,7 +31,8 @@ def application_token(context: Context, lifetime: int) -> tuple[str, dict[str, s
         private_key = stack_secrets.read(stack, stack.application_secret).get("private_key")
     if not private_key:
         raise NotConfiguredError(
-            "neither your settings nor the stack have a private key. Run `up` first."
+            f"neither your settings nor the stack have a private key. Run `{command_line('up')}`"
+            " first."
         )
     issued = int(context.now())
     claims: dict[str, str | int] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicectl.admin_api import admin_api
+from voicectl.command_line import command_line
 from voicectl.errors import VoicectlError
 from voicectl.vonage_calls import find_call
 
@@ -34,7 +36,8 @@ def resolve_call(options: SimpleNamespace, context: Context) -> str:
     VoicectlError
         If there is neither, the setting is not a UUID, or a prefix has no match or several.
     """
-    uuid = str(options.uuid or context.settings.need("uuid"))
+    line = command_line(f"{click.get_current_context().info_name} UUID")
+    uuid = str(options.uuid or context.settings.need("uuid", f"pass the UUID (`{line}`)"))
     if _UUID.fullmatch(uuid):
         return uuid
     if not _PREFIX.fullmatch(uuid):
@@ -117,6 +120,16 @@ def ncco(text: str) -> list[Any]:
     if not isinstance(value, list):
         raise click.BadParameter(f"{text} is not an NCCO: expected an array of actions")
     return value
+
+
+class Choice(click.Choice[str]):
+    """One of several words; a mistyped one gets a suggestion."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return the text of the error."""
+        text = super().get_invalid_choice_message(value, ctx)
+        close = difflib.get_close_matches(str(value), self.choices, 1)
+        return f"{text} Did you mean {close[0]!r}?" if close else text
 
 
 class FloatRange(click.FloatRange):

@@ -9,6 +9,8 @@ from botocore.exceptions import ClientError
 
 from voicectl import queues
 from voicectl.check_result import CheckResult
+from voicectl.command_line import command_line
+from voicectl.output import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +151,8 @@ def dead_letters(stack: DeployedStack) -> Iterator[CheckResult]:
             yield CheckResult(
                 "dead-letter queues",
                 "warn",
-                f"about {waiting} messages from {queue.name}. Run `voicectl redrive` to see why.",
+                f"about {counted(waiting, 'message')} from {queue.name}. Run"
+                f" `{command_line('redrive')}` to see why.",
             )
     if not any_found:
         yield CheckResult("dead-letter queues", "ok", "empty")

@@ -16,6 +16,7 @@ Exit status: 0 success, 1 failure, 2 wrong arguments, 70 internal error, 130 int
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -31,17 +32,18 @@ from click.core import ParameterSource
 from voicectl import event_tail, restore_points
 from voicectl import settings as settings_module
 from voicectl import stack as stacks
+from voicectl.command_line import COMMON_KEY, command_line
 from voicectl.context import Context
 from voicectl.errors import VoicectlError
 from voicectl.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Run = Callable[[SimpleNamespace, Context], int]
 
 FOLDER = ".connect"
-COMMON_KEY = "voicectl.common"
+_JSON_KEY = "voicectl.json"
 
 
 def _store(ctx: click.Context, option: click.Parameter, value: Any) -> None:
@@ -114,13 +116,16 @@ class VoicectlCommand(_CommandBase):
         self.one_of = [one for one in self.own if one.name in one_of]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; show the help if some are missing and none was passed."""
+        """Parse the arguments; show the help if some are missing and none was passed.
+
+        With ``--json``, the error names what is missing instead.
+        """
         try:
             rest = super().parse_args(ctx, args)
             if self.one_of and not ctx.resilient_parsing:
                 self._check_one_of(ctx)
         except click.MissingParameter:
-            if _passed(ctx, self.own):
+            if _passed(ctx, self.own) or ctx.meta[COMMON_KEY]["json"]:
                 raise
             raise click.exceptions.NoArgsIsHelpError(ctx) from None
         return rest
@@ -174,6 +179,25 @@ class VoicectlGroup(_CommandBase, click.Group):
         for one in [one for commands in (sections or {}).values() for one in commands]:
             self.add_command(one)
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the arguments; with ``--json`` anywhere, an error is a JSON object."""
+        json = "--json" in args
+        with _json_errors(json):
+            made = super().make_context(info_name, args, parent, **extra)
+        made.meta.setdefault(_JSON_KEY, json)
+        return made
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Parse the arguments of the command and run it, with errors as in `make_context`."""
+        with _json_errors(ctx.meta[_JSON_KEY]):
+            return super().invoke(ctx)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, and then the options."""
         for title, commands in (self.sections or {"Commands": [*self.commands.values()]}).items():
@@ -194,9 +218,29 @@ def command(name: str, **attributes: Any) -> Callable[[Run], VoicectlCommand]:
     return click.command(name, cls=VoicectlCommand, **attributes)
 
 
+class _JsonUsageError(click.UsageError):
+    """Wrong arguments, reported as a JSON object."""
+
+    def show(self, file: Any = None) -> None:
+        """Write the object."""
+        Output(json=True).error(self.message)
+
+
+@contextlib.contextmanager
+def _json_errors(json: bool) -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        if json:
+            raise _JsonUsageError(error.format_message()) from None
+        raise
+
+
 def _show_help_without_command() -> None:
     ctx = click.get_current_context()
     if ctx.invoked_subcommand is None:
+        if ctx.meta[COMMON_KEY]["json"]:
+            raise click.UsageError("Missing command.", ctx)
         raise click.exceptions.NoArgsIsHelpError(ctx)
 
 
@@ -215,7 +259,7 @@ def _run(run: Run, name: str, options: SimpleNamespace) -> int:
         return run(options, context)
     except VoicectlError as error:
         output.error(str(error))
-        return 1
+        return error.exit_status
     except (ClientError, BotoCoreError) as error:
         output.error(stacks.explain_aws_error(error))
         return 1
@@ -257,11 +301,11 @@ def _warn_of_leftovers(name: str, output: Output, folder: Path) -> None:
         return
     for _, saved in restore_points.saved_files(folder, "tunnel"):
         if not restore_points.is_running(saved):
-            local = " --local" if saved.get("local") else ""
+            restore = command_line("restore", {"local": saved.get("local")})
             output.warn(
                 f"a tunnel was killed, and the webhooks of {saved.get('application_id')} still"
-                f" point to {saved.get('public_url')}. Run `voicectl{local} restore` to"
-                " restore them."
+                f" point to {saved.get('public_url')}. Run `{restore}` to restore"
+                " them."
             )
 
 

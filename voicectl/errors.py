@@ -1,6 +1,7 @@
 """Errors that end a command with one line of text.
 
 VoicectlError
+  ArgumentError        an argument is wrong
   NotConfiguredError   a stack, an account or a setting is missing
   AccountApiError      Vonage's Application or Numbers API failed (`voicectl.vonage_account`)
   AdminApiError        the admin API returned an error (`voicectl.admin_api`)
@@ -13,6 +14,14 @@ WITHOUT_ACCOUNT = "Without any account, run `make up` in a checkout, and pass --
 
 class VoicectlError(Exception):
     """The command cannot continue; the text tells the user why and what to do."""
+
+    exit_status = 1
+
+
+class ArgumentError(VoicectlError):
+    """An argument is wrong, as only the command can find out."""
+
+    exit_status = 2
 
 
 class NotConfiguredError(VoicectlError):

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from voicectl import restore_points
 from voicectl import stack as stacks
+from voicectl.command_line import command_line, selected_options
 from voicectl.errors import VoicectlError
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def tailing(context: Context) -> Iterator[EventTail]:
         "stack": stack.name,
         "region": stack.region,
         "local": stack.local,
+        "profile": selected_options().get("profile"),
         **restore_points.this_process(),
     }
     restore_points.write(path, saved)
@@ -150,10 +152,7 @@ def remove_saved(context: Context, path: Path, saved: Mapping[str, Any]) -> None
 
 def restore_command(saved: Mapping[str, Any]) -> str:
     """Return the command that removes what a killed command left."""
-    where = (
-        " --local" if saved["local"] else f" --stack {saved['stack']} --region {saved['region']}"
-    )
-    return f"voicectl{where} restore"
+    return command_line("restore", {"local": True} if saved["local"] else saved)
 
 
 def _policy(queue_arn: str, rule_arn: str) -> dict[str, Any]:

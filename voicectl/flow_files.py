@@ -7,7 +7,7 @@ import keyword
 import re
 from typing import TYPE_CHECKING
 
-from voicectl.errors import VoicectlError
+from voicectl.errors import ArgumentError, VoicectlError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def new_files(root: Path, name: str, recipe: str = STARTER) -> dict[Path, str]:
         If the name is not allowed, a file with this name exists, or there is no such recipe.
     """
     if not re.fullmatch(_NAME, name) or keyword.iskeyword(name):
-        raise VoicectlError(f"{name!r} is not a name for a flow; expected {_ALLOWED}")
+        raise ArgumentError(f"{name!r} is not a name for a flow; expected {_ALLOWED}")
     flow, test = _source(root, recipe)
     texts = {
         root / FLOWS / f"{name}.py": flow.read_text(encoding="utf-8"),
@@ -95,7 +95,12 @@ def _source(root: Path, recipe: str) -> tuple[Path, Path]:
     if recipe not in sources:
         close = difflib.get_close_matches(recipe, sources, 1)
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise VoicectlError(
+        if (root / FLOWS / f"{recipe}.py").is_file():
+            raise ArgumentError(
+                f"no test in {TESTS}/test_{recipe}.py calls {recipe} by its name. Copy the file"
+                f" {FLOWS}/{recipe}.py, and write a test for the copy."
+            )
+        raise ArgumentError(
             f"there is no recipe {recipe!r}; expected one of {', '.join(sorted(sources))}.{hint}"
         )
     return sources[recipe]

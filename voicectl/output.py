@@ -181,6 +181,11 @@ class Output:
             sys.stdout.flush()
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and a noun, in the singular for 1."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _console(stream: Any) -> Console:
     if isinstance(stream, io.TextIOWrapper):  # characters that the terminal cannot encode
         stream.reconfigure(errors="backslashreplace")

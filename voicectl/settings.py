@@ -37,7 +37,8 @@ _LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<va
 class UserSettings:
     """The settings, None where missing; the repr hides the secrets.
 
-    ``local`` means those of the local platform.
+    ``local`` means those of the local platform, ``placeholders`` are the variables with a value
+    that is not filled in, such as ``…``.
     """
 
     api_key: str | None = None
@@ -50,9 +51,15 @@ class UserSettings:
     uuid: str | None = None
     signature_secret: str | None = field(default=None, repr=False)
     local: bool = False
+    placeholders: frozenset[str] = frozenset()
 
-    def need(self, name: str) -> str:
+    def need(self, name: str, argument: str = "") -> str:
         """Return a setting by its field name.
+
+        Parameters
+        ----------
+        argument
+            How to pass the value to this command instead, as the beginning of a sentence.
 
         Raises
         ------
@@ -62,18 +69,28 @@ class UserSettings:
         value: str | None = getattr(self, name)
         if value is None:
             variable = _VARIABLES[name]
+            where = "in .env or in the environment"
+            if argument:
+                raise VoicectlError(
+                    f"{argument}, or set {variable} {where}. Its value: {WHERE[variable]}."
+                )
+            problem = (
+                "is not filled in: it has characters that are not ASCII"
+                if variable in self.placeholders
+                else "is not set"
+            )
             raise (VoicectlError if self.local else NotConfiguredError)(
-                f"{variable} is not set. Its value: {WHERE[variable]}. Set it in .env or in the"
-                " environment."
+                f"{variable} {problem}. Its value: {WHERE[variable]}. Set it {where}."
             )
         return value
 
 
+_KEY, _KEY_PATH = "VONAGE_APPLICATION_PRIVATE_KEY", "VONAGE_APPLICATION_PRIVATE_KEY_PATH"
 _VARIABLES = {
     "api_key": "VONAGE_API_KEY",
     "api_secret": "VONAGE_API_SECRET",
     "application_id": "VONAGE_APPLICATION_ID",
-    "private_key": "VONAGE_APPLICATION_PRIVATE_KEY",
+    "private_key": _KEY,
     "number": "VONAGE_NUMBER",
     "to_number": "TO_NUMBER",
     "second_number": "SECOND_NUMBER",
@@ -88,6 +105,8 @@ def read(environment: Mapping[str, str], folder: Path) -> UserSettings:
 
     1. The environment takes precedence.
     2. Missing and empty variables are read from the file .env in ``folder``, if it exists.
+    3. A value with characters that are not ASCII is a placeholder, and counts as missing. No value
+       of Vonage has any; a path can have all but ``…``.
 
     Raises
     ------
@@ -95,13 +114,20 @@ def read(environment: Mapping[str, str], folder: Path) -> UserSettings:
         If a value or the file is invalid.
     """
     variables = _env_file(folder / ".env") | {k: v for k, v in environment.items() if v}
+    placeholders = {
+        name
+        for name in (*_VARIABLES.values(), _KEY_PATH)
+        if "…" in (value := variables.get(name, ""))
+        or (name not in (_KEY, _KEY_PATH) and not value.isascii())
+    }
+    variables = {name: value for name, value in variables.items() if name not in placeholders}
     found: dict[str, Any] = {
         name: variables.get(variable, "").strip() or None for name, variable in _VARIABLES.items()
     }
     found["private_key"] = _private_key(found["private_key"], variables, folder)
     for name in _NUMBERS:
         found[name] = _number(found[name], _VARIABLES[name])
-    return UserSettings(**found)
+    return UserSettings(**found, placeholders=frozenset(placeholders))
 
 
 def of_local(stack: Mapping[str, Any], own: UserSettings) -> UserSettings:
@@ -168,7 +194,7 @@ def _env_file(path: Path) -> dict[str, str]:
 
 def _private_key(value: str | None, variables: Mapping[str, str], folder: Path) -> str | None:
     """Return the key from the value itself, or from the file that either variable names."""
-    path = variables.get("VONAGE_APPLICATION_PRIVATE_KEY_PATH", "").strip()
+    path = variables.get(_KEY_PATH, "").strip()
     if value is not None and "PRIVATE KEY" in value:
         return value.replace("\\n", "\n")
     if value is None and not path:

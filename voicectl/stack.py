@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -200,7 +201,8 @@ def _read_deployed(options: SimpleNamespace, folder: Path) -> DeployedStack:
     try:
         session = boto3.Session(
             profile_name=options.profile or configured.get("profile"),
-            region_name=options.region or configured.get("region"),
+            # boto3 reads only AWS_DEFAULT_REGION.
+            region_name=options.region or configured.get("region") or os.environ.get("AWS_REGION"),
         )
     except ProfileNotFound as error:
         raise NotConfiguredError(f"{error}. See `aws configure list-profiles`.") from None

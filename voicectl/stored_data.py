@@ -18,6 +18,7 @@ from records.idempotency_item import IDEMPOTENCY_PREFIX
 from records.recording_item import FOLDERS, SAFE_NAME, UNKNOWN_CONVERSATION, item_key
 from voicectl import queues
 from voicectl.errors import VoicectlError
+from voicectl.output import counted
 from voicectl.phone_numbers import Mentions, fields_of
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ class DataEraser:
                     break
                 self._sleep(_PAUSE * 2**attempt)
             if left:
-                raise _incomplete(f"{len(left)} items of the table")
+                raise _incomplete(f"{counted(len(left), 'item')} of the table")
 
     def _delete_objects(self, objects: Sequence[tuple[str, str]]) -> None:
         for start in range(0, len(objects), _OBJECTS):
@@ -336,7 +337,9 @@ class DataEraser:
                     break
                 self._sleep(_PAUSE * 2**attempt)
             if left:
-                raise _incomplete(f"{len(left)} objects of the bucket ({errors[0].get('Code')})")
+                raise _incomplete(
+                    f"{counted(len(left), 'object')} of the bucket ({errors[0].get('Code')})"
+                )
 
 
 class _Search:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from records.event import normalized_leg
 from voicectl.admin_api import AdminApiError
+from voicectl.command_line import command_line
 from voicectl.errors import VoicectlError
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def find_call(api: AdminApi, prefix: str, today: date) -> str:
             return _only(prefix, found)
     raise VoicectlError(
         f"no call begins with {prefix}: neither one of the last two days at Vonage, nor a stored"
-        f" one of the last {_DAYS} days. Find it with `voicectl calls --day DATE`, and pass its"
+        f" one of the last {_DAYS} days. Find it with `{command_line('calls --day DATE')}`, and"
+        " pass its"
         " whole UUID."
     )
 

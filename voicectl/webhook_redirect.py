@@ -12,6 +12,7 @@ import click
 
 from voicectl import application as applications
 from voicectl import restore_points
+from voicectl.command_line import command_line
 from voicectl.errors import VoicectlError
 from voicectl.tunnel_program import PublicTunnel, installed_program, public_tunnel
 from voicekit.signature import SigningSecrets
@@ -161,7 +162,8 @@ def redirected(
             restore(context, path, saved)
         except VoicectlError as error:
             raise VoicectlError(
-                f"could not restore the webhooks ({error}). Run `restore` as soon as possible."
+                f"could not restore the webhooks ({error}). Run `{command_line('restore')}` as"
+                " soon as possible."
             ) from None
 
 

@@ -72,12 +72,21 @@ class Timeline(NamedTuple):
 
 def build_timeline(events: Iterable[CallEvent]) -> Timeline:
     """Build a timeline from events of a conversation or leg, in any order, ignoring duplicates."""
-    ordered = tuple(event for _, event in sorted({event.key: event for event in events}.items()))
+    ordered = tuple(sorted({event.key: event for event in events}.values(), key=_order))
     by_leg: dict[str, list[CallEvent]] = {}
     for event in ordered:
         if event.leg:
             by_leg.setdefault(event.leg, []).append(event)
     return Timeline({leg: _summarize(leg, of_leg) for leg, of_leg in by_leg.items()}, ordered)
+
+
+def _order(event: CallEvent) -> tuple[object, ...]:
+    """Return the key of the event, with the rank of its status before the digest.
+
+    Vonage sends several statuses of a leg with the same millisecond. A cursor has the stored key.
+    """
+    *first, digest = event.key
+    return (*first, STATUS_RANK.get(event.status or "", 0), digest)
 
 
 def timeline_as_json(timeline: Timeline) -> dict[str, Any]:

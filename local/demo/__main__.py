@@ -147,7 +147,8 @@ def _print_result(console: Console, result: ScenarioResult) -> None:
     for source, text in result.transcript:
         grid.add_row(f"  [dim]{source}[/]", escape(text))
     for item in result.recordings:
-        audio = f"{float(item['seconds']):.1f} s, {item['channels']} channels"
+        channels = f"{item['channels']} channel{'' if int(item['channels']) == 1 else 's'}"
+        audio = f"{float(item['seconds']):.1f} s, {channels}"
         grid.add_row("  [dim]S3[/]", f"{audio}, {item['content_type']}, {item['size']} bytes")
     for subject in result.mails:
         grid.add_row("  [dim]mail[/]", escape(subject))

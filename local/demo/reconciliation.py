@@ -66,7 +66,7 @@ class Reconciliation:
         if stored["ContentLength"] != int(recording["size"]):
             return f"the object has {stored['ContentLength']} bytes; expected {recording['size']}"
         if int(recording["channels"]) != channels:
-            return f"the recording has {recording['channels']} channels; expected {channels}"
+            return f"the recording's channels: {recording['channels']}; expected {channels}"
         if abs(float(recording["seconds"]) - duration) > _TOLERANCE:
             return f"the recording lasts {recording['seconds']} s; expected {duration:.0f} s"
         return None

@@ -140,6 +140,14 @@ async def test_each_command_matches_one_rule_and_no_rule_is_unused() -> None:
     assert [rule.pattern for rule in TABLE if rule not in used] == []
 
 
+async def test_each_page_puts_voicectl_on_the_path_before_its_first_command() -> None:
+    for page in {one.page for one in ALL}:
+        texts = [one.text for one in ALL if one.page == page]
+        used = [number for number, text in enumerate(texts) if text.startswith("voicectl ")]
+        activated = [number for number, text in enumerate(texts) if "bin/activate" in text]
+        assert not used or (activated and activated[0] < used[0]), page
+
+
 async def test_prints_which_commands_are_not_run(capsys: pytest.CaptureFixture[str]) -> None:
     parsed = [(rule_of(one).note, one.text) for one in ALL if rule_of(one).method == "parsed"]
     with capsys.disabled():

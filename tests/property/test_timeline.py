@@ -164,7 +164,21 @@ def test_the_timeline_has_each_event_once_and_in_order(data: st.DataObject) -> N
 
     events = build_timeline(data.draw(arrived(sent))).events
 
-    assert [event.key for event in events] == sorted({parse_event(fields).key for fields in sent})
+    keys = [event.key for event in events]
+    assert sorted(keys) == sorted({parse_event(fields).key for fields in sent})
+    assert [key[0] for key in keys] == sorted(key[0] for key in keys)
+
+
+@given(data=st.data())
+def test_statuses_of_the_same_millisecond_are_in_the_order_of_vonage(data: st.DataObject) -> None:
+    path = ["started", "ringing", "answered", "completed"]
+    sent = data.draw(leg_events(st.just(path))).sent
+    moment = sent[0]["timestamp"]
+    received = [{**fields, "timestamp": moment} for fields in sent]
+
+    events = build_timeline(data.draw(arrived(received))).events
+
+    assert [event.status for event in events] == path
 
 
 @given(data=st.data())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from voicectl.__main__ import cli
-from voicectl.cli import COMMON_KEY, VoicectlCommand
+from voicectl.cli import VoicectlCommand
+from voicectl.command_line import COMMON_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -141,7 +141,7 @@ def test_whether_a_connect_waits_is_when_the_next_action_runs(at: float, expecte
     ("frames", "expected"),
     [
         ([], "no frame, websocket:media:update"),
-        ([(9.0, False), (11.0, True)], "1 frames of silence, websocket:media:update"),
+        ([(9.0, False), (11.0, True)], "1 frame of silence, websocket:media:update"),
         ([(11.0, True), (12.0, False)], "2 frames of sound, websocket:media:update"),
     ],
 )

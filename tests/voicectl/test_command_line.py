@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import voicectl
 from tests.voicectl.parsing import parsed_command
 from voicectl.__main__ import SECTIONS, cli
 from voicectl.cli import COMMON_OPTIONS, VoicectlCommand, VoicectlGroup
+from voicectl.command_line import command_line
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -108,6 +113,57 @@ def test_common_options_count_before_and_after_the_command() -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "selected"),
+    [
+        ("", ""),
+        ("--local --yes", " --local"),
+        ("--stack voice-prod --json", " --stack voice-prod"),
+        (
+            "--profile 'two words' --region eu-west-1",
+            " --region eu-west-1 --profile 'two words'",
+        ),
+    ],
+)
+def test_a_hint_selects_the_stack_of_its_command(options: str, selected: str) -> None:
+    group = VoicectlGroup("voicectl")
+    hints: list[str] = []
+
+    @group.command("now", cls=Hinting, hints=hints)
+    def now() -> None: ...
+
+    for line in (f"{options} now", f"now {options}"):
+        CliRunner().invoke(group, shlex.split(line))
+    assert hints == [f"voicectl{selected} switchboard undo"] * 2
+
+
+class Hinting(VoicectlCommand):
+    """A command that appends a hint when it runs."""
+
+    def __init__(self, name: str, *, hints: list[str], **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self.hints = hints
+
+    def invoke(self, ctx: click.Context) -> None:
+        self.hints.append(command_line("switchboard undo"))
+
+
+def test_no_hint_leaves_out_the_options_that_select_the_stack() -> None:
+    names = "|".join(str(words[0]) for words, _ in COMMANDS)
+    hint = re.compile(rf"`voicectl |(?:[Rr]un|with) `(?:{names})\b")
+    for path in Path(voicectl.__file__).parent.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        docstrings = {
+            ast.get_docstring(one, clean=False)
+            for one in ast.walk(tree)
+            if isinstance(one, documented)
+        }
+        for one in ast.walk(tree):
+            if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                assert one.value in docstrings or not hint.search(one.value), path
+
+
+@pytest.mark.parametrize(
     ("typed", "suggested"),
     [
         ("docter", "doctor"),
@@ -117,12 +173,16 @@ def test_common_options_count_before_and_after_the_command() -> None:
         ("--locale calls", "--local"),
         ("switchboard dialing off --hangup", "--hang-up"),
         ("rotate keys", "key"),
+        ("calls --status answred", "answered"),
+        ("call --flow greet --machine-detection hang-up", "hangup"),
+        ("redrive --queue recording", "recordings"),
+        ("switchboard dialing of", "off"),
     ],
 )
 def test_a_mistyped_word_gets_a_suggestion(typed: str, suggested: str) -> None:
     shown = run(*typed.split())
     assert shown.exit_code == 2
-    assert f"'{suggested}'" in shown.stderr
+    assert f"'{suggested}'" in shown.stderr.partition("Did you mean")[2]
 
 
 NEED_ARGUMENTS = [
@@ -134,10 +194,41 @@ NEED_ARGUMENTS = [
 
 @pytest.mark.parametrize("words", [(), ("--local",), *NEED_ARGUMENTS], ids=" ".join)
 def test_a_command_without_its_arguments_shows_its_help(words: tuple[str, ...]) -> None:
-    for line in (words, ("--json", *words), (*words, "--json")):
-        shown = run(*line)
-        assert (shown.exit_code, shown.stdout) == (2, "")
-        assert shown.stderr == run(*words, "--help").output
+    shown = run(*words)
+    assert (shown.exit_code, shown.stdout) == (2, "")
+    assert shown.stderr == run(*words, "--help").output
+    for line in (("--json", *words), (*words, "--json")):
+        assert error_in_json(*line).startswith("Missing ")
+
+
+def error_in_json(*words: str) -> str:
+    """Run a command whose arguments are wrong, and return its error."""
+    shown = run(*words)
+    assert (shown.exit_code, shown.stderr) == (2, "")
+    found = json.loads(shown.stdout)
+    assert list(found) == ["error"]
+    return str(found["error"])
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("dcotor", "No such command 'dcotor'. Did you mean 'doctor'?"),
+        ("timeline abc", "Invalid value for '[UUID]': 'abc' is not a call UUID"),
+        (
+            "calls --statsu answered",
+            "No such option '--statsu'. (Did you mean one of: '--stack', '--status'?)",
+        ),
+        (
+            "switchboard dailing off",
+            "No such command 'dailing'. (Did you mean one of: 'dialing', 'dialling'?)",
+        ),
+        ("talk --text Hello --stop", "--text and --stop exclude each other"),
+    ],
+)
+def test_with_json_wrong_arguments_are_an_object_too(words: str, error: str) -> None:
+    for line in (f"--json {words}", f"{words} --json"):
+        assert error_in_json(*line.split()).startswith(error)
 
 
 def test_a_command_with_only_some_arguments_names_the_missing_ones() -> None:

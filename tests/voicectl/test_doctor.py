@@ -61,7 +61,7 @@ async def test_webhooks_that_point_elsewhere_fail_with_old_and_new(
     status, found = await examine(terminal)
     assert status == 1
     assert found["URLs"][0] == "fail"
-    assert "Run `up`" in found["URLs"][1]
+    assert "Run `voicectl --local up`" in found["URLs"][1]
 
 
 async def test_a_private_key_that_does_not_match_fails(

@@ -33,7 +33,7 @@ def checkout(tmp_path: Path) -> Path:
     for folder in ("functions", "docs/recipes", "tests/recipes", "tests/flows"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     for path in (*(tmp_path / FLOWS).glob("[a-z]*.py"), *(tmp_path / TESTS).glob("test_*.py")):
-        if path.stem.removeprefix("test_") not in (*SHIPPED, "recording"):
+        if path.stem.removeprefix("test_") not in SHIPPED:
             path.unlink()
     for file in ("template.yaml", "samconfig.toml", "pyproject.toml", "tests/conftest.py"):
         shutil.copy(ROOT / file, tmp_path / file)
@@ -88,12 +88,10 @@ def test_the_test_calls_the_new_flow(checkout: Path) -> None:
     assert "dtmf_menu" not in test.read_text()
 
 
-def test_every_recipe_and_the_flows_with_a_test_of_their_own_are_offered(checkout: Path) -> None:
+def test_every_recipe_and_every_included_flow_are_offered(checkout: Path) -> None:
     offered = set(recipes(checkout))
     assert {path.stem for path in (ROOT / "docs/recipes").glob("*.py")} <= offered
-    assert {STARTER, "connect", "dtmf_menu", "speech", "voicemail"} <= offered
-    # The tests of these need business lines, or call several flows.
-    assert not {"reception", "record_call"} & offered
+    assert {STARTER, *SHIPPED} <= offered
     create_flow(checkout, "support")
     assert set(recipes(checkout)) == offered | {"support"}
 
@@ -116,7 +114,7 @@ def test_the_names_are_those_that_the_template_allows() -> None:
 
 
 # The names of an included flow, of an included test without a flow, and of files of the user's.
-@pytest.mark.parametrize("name", ["greet", "recording", "mine", "tested"])
+@pytest.mark.parametrize("name", ["greet", "mine", "tested"])
 def test_nothing_is_overwritten(checkout: Path, name: str) -> None:
     (checkout / "functions/flows/mine.py").write_text("mine")
     (checkout / "tests/flows/test_tested.py").write_text("mine")
@@ -185,8 +183,21 @@ def test_a_dry_run_writes_nothing_and_finds_the_same_errors(in_checkout: Path) -
 
 def test_a_wrong_name_is_one_line_of_error(in_checkout: Path) -> None:
     done = command("my-flow")
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("error: 'my-flow' is not a name for a flow; expected 1 to 32")
+
+
+def test_a_recipe_that_does_not_exist_is_a_wrong_argument(in_checkout: Path) -> None:
+    done = command("support", "--from", "voicmail")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.endswith("Did you mean voicemail?\n")
+
+
+def test_a_flow_without_a_test_that_calls_it_is_copied_by_hand(in_checkout: Path) -> None:
+    (in_checkout / "functions/flows/mine.py").write_text("mine")
+    done = command("support", "--from", "mine")
+    assert done.exit_code == 2
+    assert "no test in tests/flows/test_mine.py calls mine by its name. Copy" in done.stderr
 
 
 def test_recipes_are_completed(in_checkout: Path) -> None:

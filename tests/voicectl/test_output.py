@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from voicectl.output import Output
+from voicectl.output import Output, counted
 
 HOSTILE = "sip:a\x1b]0;title\x07\x9b2J\r@example.com"
 SHOWN = r"sip:a\x1b]0;title\x07\x9b2J\x0d@example.com"
@@ -22,6 +22,13 @@ def test_control_characters_are_shown_and_not_obeyed(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr()
     assert shown.out == f"{SHOWN}\n" * 2
     assert shown.err == f"warning: {SHOWN}\nerror: {SHOWN}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 voicemails"), (1, "1 voicemail"), (2, "2 voicemails")]
+)
+def test_one_is_counted_in_the_singular(number: int, text: str) -> None:
+    assert counted(number, "voicemail") == text
 
 
 def test_a_cell_of_a_table_stays_one_cell(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,32 @@ def test_a_missing_setting_is_named_with_where_to_find_it() -> None:
         assert "pass --local" in str(raised.value)
 
 
+@pytest.mark.parametrize("value", ["…", "…-of-the-dashboard", "geheim-ł"])
+def test_a_value_with_a_character_that_is_not_ascii_is_not_filled_in(
+    tmp_path: Path, value: str
+) -> None:
+    variables = dict.fromkeys(WHERE, value) | {"VONAGE_APPLICATION_PRIVATE_KEY": "…"}
+    (tmp_path / ".env").write_text("".join(f"{name}={one}\n" for name, one in variables.items()))
+    for found in (read({}, tmp_path), read(variables, tmp_path / "empty")):
+        for name in (
+            *("api_key", "api_secret", "application_id", "private_key", "number", "to_number"),
+            *("second_number", "uuid", "signature_secret"),
+        ):
+            assert getattr(found, name) is None
+            with pytest.raises(VoicectlError, match=r"is not filled in.* in \.env") as raised:
+                found.need(name)
+            assert value not in str(raised.value)
+            assert str(raised.value).partition(" ")[0] in WHERE
+
+
+def test_the_path_of_the_private_key_may_have_any_letter(tmp_path: Path) -> None:
+    (tmp_path / "schlüssel.key").write_text("a key")
+    for name in ("VONAGE_APPLICATION_PRIVATE_KEY", "VONAGE_APPLICATION_PRIVATE_KEY_PATH"):
+        assert read({name: "schlüssel.key"}, tmp_path).private_key == "a key"
+    placeholder = {"VONAGE_APPLICATION_PRIVATE_KEY_PATH": "…"}
+    assert read(placeholder, tmp_path).private_key is None
+
+
 def test_with_the_local_platform_a_missing_setting_does_not_name_it() -> None:
     with pytest.raises(VoicectlError) as raised:
         of_local({}, UserSettings()).need("uuid")

@@ -91,6 +91,21 @@ async def test_options_take_precedence_over_samconfig(
 
 
 @pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+async def test_the_region_is_read_from_the_environment(
+    platform: LocalPlatform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv(variable, platform.options.region)
+    assert read(options(stack=NAME), tmp_path).region == platform.options.region
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
+    assert read(options(stack=NAME, region=platform.options.region), tmp_path).name == NAME
+    folder = configured(tmp_path, stack_name=NAME, region=platform.options.region)
+    assert read(options(), folder).name == NAME
+
+
+@pytest.mark.usefixtures("aws")
 async def test_a_stack_that_is_not_deployed_is_named(
     platform: LocalPlatform, tmp_path: Path
 ) -> None:

@@ -252,7 +252,7 @@ def test_items_that_stay_unprocessed_are_reported_and_found_again(stack: SeededS
     stack.store(status("CON-a", leg(), NUMBER))
     stack.unprocessed = 1000
     eraser = stack.eraser()
-    with pytest.raises(VoicectlError, match="did not delete 1 items"):
+    with pytest.raises(VoicectlError, match="did not delete 1 item "):
         eraser.delete(eraser.find(NUMBER))
     stack.unprocessed = 0
     assert forget(stack)["events"] == 1

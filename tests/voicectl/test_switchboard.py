@@ -60,6 +60,7 @@ async def test_a_number_is_routed_to_a_flow_and_back(board: CliTerminal) -> None
     assert "numbers" in ran.out
     assert "voicemail" in ran.out
     assert "within 30 seconds" in ran.out
+    assert "`voicectl --local switchboard undo`" in ran.out
     assert await held(board) == {"numbers": {NUMBER: "voicemail"}}
     await board("--yes", "switchboard", "number", NUMBER)
     assert await held(board) == {"numbers": {}}
@@ -129,7 +130,7 @@ async def test_after_a_failed_list_of_live_calls_dialing_is_off(board: CliTermin
 
 async def test_hang_up_is_only_for_dialing_off(board: CliTerminal) -> None:
     ran = await board("--yes", "switchboard", "dialing", "on", "--hang-up")
-    assert (ran.status, ran.err) == (1, "error: --hang-up is only for `dialing off`\n")
+    assert (ran.status, ran.err) == (2, "error: --hang-up is only for `dialing off`\n")
 
 
 async def test_a_document_with_dialing_is_stored_with_dialling(board: CliTerminal) -> None:
@@ -377,7 +378,7 @@ async def test_after_a_failed_store_the_result_is_reported_as_unknown(
         client.restore_secret(SecretId=secret)
     assert ran.status == 1
     assert "nothing changed" not in ran.err
-    assert "check with `switchboard show`. Your draft is in" in ran.err
+    assert "check with `voicectl --local switchboard show`. Your draft is in" in ran.err
 
 
 async def test_an_editor_that_fails_changes_nothing(board: CliTerminal) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicectl.admin_api import admin_api
-from voicectl.call_commands import flow_option, ncco_option, print_dry_run
+from voicectl.call_commands import Choice, flow_option, ncco_option, print_dry_run
 from voicectl.cli import command
 from voicectl.phone_numbers import number
 
@@ -82,7 +82,7 @@ def _key(text: str) -> str:
 )
 @click.option(
     "--machine-detection",
-    type=click.Choice(("continue", "hangup")),
+    type=Choice(("continue", "hangup")),
     help="detect answering machines, and continue or hang up",
 )
 def call(options: SimpleNamespace, context: Context) -> int:
@@ -104,7 +104,7 @@ def call(options: SimpleNamespace, context: Context) -> int:
 
 
 def _body(options: SimpleNamespace, context: Context) -> dict[str, Any]:
-    to = options.to or _endpoint(context.settings.need("to_number"))
+    to = options.to or _endpoint(context.settings.need("to_number", "pass --to NUMBER"))
     caller = None if options.caller is None else {"type": "phone", "number": options.caller}
     fields = {
         "to": [to],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicectl.admin_api import admin_api
+from voicectl.call_commands import Choice
 from voicectl.call_rows import (
     COLUMNS,
     LEAST_IMPORTANT,
@@ -17,6 +18,7 @@ from voicectl.call_rows import (
     current_flows,
 )
 from voicectl.cli import command
+from voicectl.output import counted
 from voicectl.vonage_calls import find_conversation, list_calls, stored_calls
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def _conversation(text: str) -> str:
 )
 @click.option(
     "--status",
-    type=click.Choice(_STATUSES),
+    type=Choice(_STATUSES),
     metavar="STATUS",
     help=f"only calls with this status: {', '.join(_STATUSES)}",
 )
@@ -105,7 +107,7 @@ def calls(options: SimpleNamespace, context: Context) -> int:
             found[::-1], current_flows(api, context), partial="*" if options.status else partial
         )
         context.output.table(COLUMNS, newest_last[::-1], LEAST_IMPORTANT)
-    context.output.line(f"{len(found)} of {count} legs")
+    context.output.line(f"{len(found)} of {counted(count, 'leg')}")
     context.output.result({"count": count, "calls": found})
     return 0
 
@@ -129,6 +131,6 @@ def _show_day(options: SimpleNamespace, context: Context, api: AdminApi) -> int:
         rows = call_rows(found, current_flows(api, context))
         context.output.table(COLUMNS, rows, LEAST_IMPORTANT)
     hint = "; there are more: raise --most" if more else ""
-    context.output.line(f"{len(found)} starts and ends of calls{hint}")
+    context.output.line(f"starts and ends of calls: {len(found)}{hint}")
     context.output.result({"day": options.day, "entries": found, "more": more})
     return 0

@@ -22,6 +22,7 @@ from voicectl.capture_app import (
     redacted,
 )
 from voicectl.cli import command
+from voicectl.command_line import command_line
 from voicectl.errors import VoicectlError
 from voicectl.webhook_listener import listening
 
@@ -103,7 +104,7 @@ def _capture(
     if not app.received:
         raise VoicectlError(
             "no webhook arrived. Check that the tunnel forwards to this port, and that the number"
-            " is linked to this application (`doctor`)."
+            f" is linked to this application (`{command_line('doctor')}`)."
         )
     found = agent_capture_app.findings(agent) if agent else findings(app.received)
     return _write(options, context, found, app.received)

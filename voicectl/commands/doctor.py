@@ -16,6 +16,7 @@ from voicectl import stack as stacks
 from voicectl.admin_api import admin_api
 from voicectl.check_result import CheckResult
 from voicectl.cli import command
+from voicectl.command_line import command_line
 from voicectl.commands.up import linked_to
 from voicectl.errors import NotConfiguredError, VoicectlError
 from voicekit import webhook_signer
@@ -63,7 +64,7 @@ class CheckContext:
         """The application at Vonage."""
         if self._application is None:
             if not self.application_id:
-                raise NotConfiguredError("there is none yet. Run `voicectl up`.")
+                raise NotConfiguredError(f"there is none yet. Run `{command_line('up')}`.")
             self._application = applications.read(self.context, self.application_id)
         return self._application
 
@@ -128,14 +129,17 @@ def _credentials(context: Context) -> Iterator[CheckResult]:
 def _application(shared: CheckContext) -> Iterator[CheckResult]:
     application = shared.application
     if not applications.voice_of(application):
-        yield CheckResult("application", "fail", "it has no Voice capability. Run `voicectl up`.")
+        yield CheckResult(
+            "application", "fail", f"it has no Voice capability. Run `{command_line('up')}`."
+        )
         return
     named = {shared.signing.get("application_id"), shared.application_secret.get("application_id")}
     if named != {application["id"]}:
         yield CheckResult(
             "application",
             "fail",
-            f"the stack's secrets name another application than {application['id']}. Run `up`.",
+            f"the stack's secrets name another application than {application['id']}. Run"
+            f" `{command_line('up')}`.",
         )
         return
     yield CheckResult("application", "ok", f"{application.get('name')} {application['id']}")
@@ -151,7 +155,9 @@ def _urls(shared: CheckContext) -> Iterator[CheckResult]:
     changes = applications.differences(shared.application, target)
     for change in changes:
         old, new = change.shown()
-        yield CheckResult("URLs", "fail", f"{change.what} is {old}, must be {new}. Run `up`.")
+        yield CheckResult(
+            "URLs", "fail", f"{change.what} is {old}, must be {new}. Run `{command_line('up')}`."
+        )
     if not changes:
         yield CheckResult(
             "URLs", "ok", "answer, event and fallback URL point to the stack, signed, by POST"
@@ -162,7 +168,9 @@ def _webhooks(shared: CheckContext) -> Iterator[CheckResult]:
     """Send each webhook a signed request without side effects."""
     signing = shared.signing
     if not signing.get("signature_secret"):
-        yield CheckResult("webhooks", "fail", "the stack has no signature secret. Run `up`.")
+        yield CheckResult(
+            "webhooks", "fail", f"the stack has no signature secret. Run `{command_line('up')}`."
+        )
         return
     secrets = SigningSecrets(
         (signing["signature_secret"],),
@@ -232,12 +240,16 @@ _PROBE_ADVICE = {
 def _key(shared: CheckContext) -> Iterator[CheckResult]:
     private = shared.application_secret.get("private_key")
     if not private:
-        yield CheckResult("key pair", "fail", "the stack has no private key. Run `up`.")
+        yield CheckResult(
+            "key pair", "fail", f"the stack has no private key. Run `{command_line('up')}`."
+        )
         return
     known = applications.public_key_of(shared.application)
     if shared.application_secret.get("next_private_key"):
         yield CheckResult(
-            "key pair", "warn", "a rotation is in progress. Run `rotate key` to finish it."
+            "key pair",
+            "warn",
+            f"a rotation is in progress. Run `{command_line('rotate key')}` to finish it.",
         )
     elif key_pair.is_public(known, key_pair.public_half(private)):
         yield CheckResult(
@@ -248,8 +260,9 @@ def _key(shared: CheckContext) -> Iterator[CheckResult]:
             "key pair",
             "fail",
             "the stack's private key does not match the public key at Vonage, so it cannot place"
-            " calls. Set VONAGE_APPLICATION_PRIVATE_KEY_PATH to the matching one and run `up`, or"
-            " run `up --new-key`.",
+            " calls. Set VONAGE_APPLICATION_PRIVATE_KEY_PATH to the matching one and run"
+            f" `{command_line('up')}`, or"
+            f" run `{command_line('up --new-key')}`.",
         )
 
 
@@ -258,17 +271,23 @@ def _signature(shared: CheckContext) -> Iterator[CheckResult]:
     secret = signing.get("signature_secret")
     if not secret:
         yield CheckResult(
-            name, "fail", "the stack has none. Set VONAGE_SIGNATURE_SECRET and run `up`."
+            name,
+            "fail",
+            f"the stack has none. Set VONAGE_SIGNATURE_SECRET and run `{command_line('up')}`.",
         )
         return
     if signing.get("previous_signature_secret"):
         yield CheckResult(
-            name, "warn", "two are accepted. Run `rotate signature` to finish that rotation."
+            name,
+            "warn",
+            f"two are accepted. Run `{command_line('rotate signature')}` to finish that rotation.",
         )
     own = shared.context.settings.signature_secret
     if own and own not in (secret, signing.get("previous_signature_secret")):
         yield CheckResult(
-            name, "fail", "VONAGE_SIGNATURE_SECRET differs from the stack's. Run `up`."
+            name,
+            "fail",
+            f"VONAGE_SIGNATURE_SECRET differs from the stack's. Run `{command_line('up')}`.",
         )
     seen = webhook_history.latest(shared.stack, shared.context.now())
     if seen is None or seen.signed_by is None:
@@ -302,7 +321,11 @@ def _number(shared: CheckContext) -> Iterator[CheckResult]:
         )
         return
     if linked_to(number) != shared.application_id:
-        yield CheckResult("number", "fail", f"{named} is not linked to the application. Run `up`.")
+        yield CheckResult(
+            "number",
+            "fail",
+            f"{named} is not linked to the application. Run `{command_line('up')}`.",
+        )
         return
     if parameter != named:
         yield CheckResult(
@@ -397,7 +420,8 @@ def _switchboard(shared: CheckContext) -> Iterator[CheckResult]:
         yield CheckResult(
             "switchboard",
             "fail",
-            f"{where}: {problem['reason']}. Run `switchboard undo` to restore the version before.",
+            f"{where}: {problem['reason']}. Run `{command_line('switchboard undo')}` to restore"
+            " the version before.",
         )
     if switchboard["problems"]:
         return
@@ -405,7 +429,9 @@ def _switchboard(shared: CheckContext) -> Iterator[CheckResult]:
     changes = [name for name in ("numbers", "lines", "opening") if document.get(name)]
     if document.get("dialling") == "off":
         yield CheckResult(
-            "switchboard", "warn", "outbound dialing is off. `switchboard dialing on` turns it on."
+            "switchboard",
+            "warn",
+            f"outbound dialing is off. `{command_line('switchboard dialing on')}` turns it on.",
         )
     if "closed" in document and "opening" not in document:
         yield CheckResult("switchboard", "warn", "closed at all hours, until you remove `closed`")

@@ -8,7 +8,9 @@ import click
 
 from voicectl.admin_api import admin_api
 from voicectl.cli import command
-from voicectl.errors import VoicectlError
+from voicectl.command_line import command_line
+from voicectl.errors import ArgumentError, VoicectlError
+from voicectl.output import counted
 from voicectl.phone_numbers import Mentions, number
 from voicectl.stored_data import DataEraser
 
@@ -51,7 +53,7 @@ def forget(options: SimpleNamespace, context: Context) -> int:
     """Find the data, show it, prompt, delete it, and list what could not be reached."""
     number = options.number
     if context.output.json and not (context.output.yes or options.dry_run):
-        raise VoicectlError("--json does not prompt. Pass --yes to delete, or --dry-run to look.")
+        raise ArgumentError("--json does not prompt. Pass --yes to delete, or --dry-run to look.")
     switchboard = _read_switchboard(context)
     _refuse_own(number, context, switchboard)
     eraser = DataEraser(context.stack, context.output.line, context.sleep)
@@ -125,11 +127,11 @@ def _show(context: Context, found: StoredData) -> bool:
         columns = ("since", "conversation", "legs", "events", "recordings")
         context.output.table(columns, rows, ("legs", "events"))
     if len(found.calls) > _SHOWN_CALLS:
-        context.output.line(f"and {len(found.calls) - _SHOWN_CALLS} more calls")
+        context.output.line(f"and {counted(len(found.calls) - _SHOWN_CALLS, 'more call')}")
     counts = found.counts()
     for name, description in _NAMES.items():
         if counts[name]:
-            context.output.line(f"found: {counts[name]} {description}")
+            context.output.line(f"found {description}: {counts[name]}")
     if found.claims:
         context.output.line(
             "after this, a repeated request with one of these Idempotency-Keys dials again"
@@ -144,7 +146,8 @@ def _switchboards_with(number: str, switchboard: dict[str, Any] | None) -> list[
     if switchboard is None:
         return ["the switchboard, which could not be read: look for the number there"]
     versions = {
-        "the switchboard, which contains it: remove it with `switchboard edit`": switchboard,
+        "the switchboard, which contains it: remove it with"
+        f" `{command_line('switchboard edit')}`": switchboard,
         "the switchboard's version before, which contains it until the next change": switchboard[
             "previous"
         ],

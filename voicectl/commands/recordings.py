@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from voicectl.admin_api import admin_api
 from voicectl.call_commands import call_argument, resolve_call
 from voicectl.cli import command
+from voicectl.output import counted
 from voicectl.recording_files import describe_recording, save_option, save_recordings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def recordings(options: SimpleNamespace, context: Context) -> int:
         one.pop("url", None)
         one.pop("transcript_url", None)
     context.output.table(_COLUMNS, [_row(one) for one in found], _LEAST_IMPORTANT)
-    context.output.line(f"{len(found)} recordings")
+    context.output.line(counted(len(found), "recording"))
     context.output.result({"recordings": found})
     return 0
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from voicectl import queues
+from voicectl.call_commands import Choice
 from voicectl.cli import command
+from voicectl.output import counted
 from voicectl.phone_numbers import fields_of
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class FailedMessage(NamedTuple):
 )
 @click.option("--all", is_flag=True, help="send back all without prompting")
 @click.option(
-    "--queue", type=click.Choice(tuple(queues.SOURCES)), help="show only messages from this queue"
+    "--queue", type=Choice(tuple(queues.SOURCES)), help="show only messages from this queue"
 )
 @click.option(
     "--most",
@@ -63,7 +65,7 @@ def redrive(options: SimpleNamespace, context: Context) -> int:
     if options.queue is not None:
         context.stack.output(queues.SOURCES[options.queue])  # raises if it was never deployed
     chosen = [one for one in queues.queues(context.stack, sqs) if options.queue in (None, one.name)]
-    counted = _count(context, sqs, chosen)
+    in_queues = _count(context, sqs, chosen)
     pending: list[FailedMessage] = []
     sent: list[str] = []
     lost: list[str] = []
@@ -88,28 +90,28 @@ def redrive(options: SimpleNamespace, context: Context) -> int:
     context.output.line(f"{len(sent)} sent back, {len(pending)} left")
     if lost:
         context.output.warn(
-            f"{len(lost)} messages became visible again before you confirmed. Run the command"
-            " again."
+            f"{counted(len(lost), 'message')} became visible again before you confirmed. Run the"
+            " command again."
         )
     context.output.result(
-        {"queues": counted, "messages": list(shown.values()), "sent": sent, "left": len(pending)}
+        {"queues": in_queues, "messages": list(shown.values()), "sent": sent, "left": len(pending)}
     )
     return 0
 
 
 def _count(context: Context, sqs: Any, chosen: list[Queue]) -> list[dict[str, Any]]:
     """Count and show the messages in the source queues."""
-    counted = []
+    found: list[dict[str, Any]] = []
     for queue in chosen:
         own = queues.count(sqs, queue.url)
-        counted.append({"queue": queue.name, "waiting": own.waiting, "hidden": own.hidden})
+        found.append({"queue": queue.name, "waiting": own.waiting, "hidden": own.hidden})
         context.output.line(
-            f"{queue.name} queue: about {own.waiting} visible and {own.hidden} hidden messages;"
-            " these are retried automatically"
+            f"{queue.name} queue: about {own.waiting} visible and"
+            f" {counted(own.hidden, 'hidden message')}; these are retried automatically"
         )
         if queue.dead_url is None:
             context.output.line(f"{queue.name} queue: it has no dead-letter queue")
-    return counted
+    return found
 
 
 def _receive(sqs: Any, chosen: list[Queue], most: int, pending: list[FailedMessage]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from voicectl import application as applications
 from voicectl import event_tail, restore_points, webhook_redirect
 from voicectl.cli import command
+from voicectl.command_line import command_line
 from voicectl.commands.up import linked_to, shown_link
 from voicectl.output import Change
 
@@ -56,7 +57,7 @@ def _remove_tails(
             return 1
         for path, saved in tails:
             event_tail.remove_saved(context, path, saved)
-        output.line("removed; run `restore` again to restore anything else")
+        output.line(f"removed; run `{command_line('restore')}` again to restore anything else")
     output.result({"removed": [] if options.dry_run else names, "changed": not options.dry_run})
     return 0
 
@@ -71,7 +72,7 @@ def _restore_tunnel(options: SimpleNamespace, context: Context, application_id: 
         return 1
     webhook_redirect.restore_stale(context, application_id)
     if restore_points.path_of(context.folder, "up", application_id).exists():
-        output.line("run `restore` again to restore what `up` replaced")
+        output.line(f"run `{command_line('restore')}` again to restore what `up` replaced")
     output.result({"changes": [], "changed": True})
     return 0
 

@@ -32,7 +32,9 @@ import click
 
 from voicectl import application as applications
 from voicectl import key_pair, stack_secrets, webhook_history
+from voicectl.call_commands import Choice
 from voicectl.cli import command
+from voicectl.command_line import command_line
 from voicectl.errors import NotConfiguredError, VoicectlError
 from voicekit.signature import fingerprint
 
@@ -59,7 +61,7 @@ _FORM = re.compile(r"[!-~]{16,128}")  # what the dashboard accepts
 )
 @click.argument(
     "what",
-    type=click.Choice(("key", "signature")),
+    type=Choice(("key", "signature")),
     metavar="key|signature",
     help="the key pair, or the signature secret",
 )
@@ -101,14 +103,17 @@ def _rotate_key(options: SimpleNamespace, context: Context) -> int:
     stack, output = context.stack, context.output
     secret = stack_secrets.read(stack, stack.application_secret)
     if not secret.get("private_key"):
-        raise NotConfiguredError("the stack has no private key to replace. Run `up` first.")
+        raise NotConfiguredError(
+            f"the stack has no private key to replace. Run `{command_line('up')}` first."
+        )
     application = applications.read(context, applications.needed_id(context))
     known = applications.public_key_of(application)
     following = secret.get("next_private_key")
     sent = following is not None and bool(following) and _matches(known, following)
     if not sent and not _matches(known, secret["private_key"]):
         raise VoicectlError(
-            "the stack's private key does not match the public key at Vonage. Run `up`."
+            "the stack's private key does not match the public key at Vonage. Run"
+            f" `{command_line('up')}`."
         )
     output.line("resuming the rotation of the key pair" if following else "rotating the key pair")
     if options.dry_run:
@@ -154,7 +159,9 @@ def _rotate_signature(options: SimpleNamespace, context: Context) -> int:
     signing = stack_secrets.read(stack, stack.signing_secret)
     present, previous = signing.get("signature_secret"), signing.get("previous_signature_secret")
     if not present:
-        raise NotConfiguredError("the stack has no signature secret to replace. Run `up` first.")
+        raise NotConfiguredError(
+            f"the stack has no signature secret to replace. Run `{command_line('up')}` first."
+        )
     if options.dry_run:
         output.line(
             "a rotation is in progress" if previous else "would prompt for a new signature secret"

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicectl.admin_api import AdminApiError, admin_api
-from voicectl.call_commands import json_file
+from voicectl.call_commands import Choice, json_file
 from voicectl.cli import VoicectlGroup
-from voicectl.errors import VoicectlError
+from voicectl.command_line import command_line
+from voicectl.errors import ArgumentError, VoicectlError
 from voicectl.output import Change
 from voicectl.vonage_calls import LIVE_COLUMNS, cell, hang_up_all, live_calls
 from voicekit.switchboard import stored_spelling
@@ -135,8 +136,9 @@ def _document(current: dict[str, Any]) -> dict[str, Any]:
     document = current["document"]
     if not isinstance(document, dict):
         raise VoicectlError(
-            "the stored switchboard is not a JSON object. Run `switchboard undo` to restore the"
-            " version before, or `switchboard edit` to replace it."
+            "the stored switchboard is not a JSON object. Run"
+            f" `{command_line('switchboard undo')}` to restore the"
+            f" version before, or `{command_line('switchboard edit')}` to replace it."
         )
     return stored_spelling(document)
 
@@ -147,7 +149,7 @@ def _document(current: dict[str, Any]) -> dict[str, Any]:
     examples=("voicectl switchboard dialing off --hang-up", "voicectl switchboard dialing on"),
 )
 @click.argument(
-    "state", type=click.Choice(("on", "off")), metavar="on|off", help="whether flows may dial"
+    "state", type=Choice(("on", "off")), metavar="on|off", help="whether flows may dial"
 )
 @click.option(
     "--hang-up",
@@ -157,7 +159,7 @@ def _document(current: dict[str, Any]) -> dict[str, Any]:
 def dialing(options: SimpleNamespace, context: Context) -> int:
     """Turn outbound dialing on or off; with ``off``, offer to hang up the live calls."""
     if options.hang_up and options.state == "on":
-        raise VoicectlError("--hang-up is only for `dialing off`")
+        raise ArgumentError("--hang-up is only for `dialing off`")
     current = _read(context)
     document = _document(current) | {"dialling": options.state}
     result = _change(document, current, options, context)
@@ -202,7 +204,9 @@ def _hang_up(
         return [], False
     may_ask = options.hang_up or output.can_prompt
     if not may_ask or not output.confirm("Hang them all up?"):
-        output.line("they continue; `switchboard dialing off --hang-up` hangs them up")
+        output.line(
+            f"they continue; `{command_line('switchboard dialing off --hang-up')}` hangs them up"
+        )
         return [], False
     return hang_up_all(api, live, context)
 
@@ -238,7 +242,7 @@ def _change(
         return None
     stored = admin_api(context).change("PUT", "/switchboard", document, current["version"]).body
     output.line(f"stored version {stored['version']}; it applies to calls within 30 seconds")
-    output.line("to undo this, run `voicectl switchboard undo`")
+    output.line(f"to undo this, run `{command_line('switchboard undo')}`")
     return {"changed": True, "version": stored["version"]}
 
 
@@ -293,7 +297,8 @@ def edit(options: SimpleNamespace, context: Context) -> int:
                 what = (
                     "nothing changed"
                     if code in (400, 412)
-                    else "the change may have been stored: check with `switchboard show`"
+                    else "the change may have been stored: check with"
+                    f" `{command_line('switchboard show')}`"
                 )
                 raise VoicectlError(f"{what}. Your draft is in {draft}.") from None
             continue

@@ -21,6 +21,7 @@ import click
 from voicectl import application as applications
 from voicectl import key_pair, restore_points, stack_secrets
 from voicectl.cli import command
+from voicectl.command_line import command_line
 from voicectl.errors import VoicectlError
 from voicectl.output import Change
 
@@ -99,7 +100,7 @@ def up(options: SimpleNamespace, context: Context) -> int:
         output.line("nothing changed")
         return 1
     application = _apply(options, context, state)
-    output.line("done. Run `voicectl doctor` to verify the setup.", "green")
+    output.line(f"done. Run `{command_line('doctor')}` to verify the setup.", "green")
     output.result(_result(context, application, changes, changed=True))
     return 0
 
@@ -173,13 +174,15 @@ def _key(
             return KeyChoice(pem, False, False)
     if rotating:
         raise VoicectlError(
-            "a key rotation is in progress. Run `rotate key` to finish it, then `up`."
+            f"a key rotation is in progress. Run `{command_line('rotate key')}` to finish it,"
+            f" then `{command_line('up')}`."
         )
     if options.new_key:
         return _new_key()
     raise VoicectlError(
         "the private key of this application is neither in the stack's secret nor in your settings."
-        " Set VONAGE_APPLICATION_PRIVATE_KEY_PATH to its file, or run `up --new-key` to replace the"
+        " Set VONAGE_APPLICATION_PRIVATE_KEY_PATH to its file, or run"
+        f" `{command_line('up --new-key')}` to replace the"
         " key pair; Vonage then rejects tokens of the old key."
     )
 
@@ -232,7 +235,8 @@ def _signing_fields(
         if previous:
             raise VoicectlError(
                 "the stack accepts two signature secrets, and VONAGE_SIGNATURE_SECRET is a third"
-                " one. Finish the rotation with `rotate signature`, then run `up` again."
+                f" one. Finish the rotation with `{command_line('rotate signature')}`, then run"
+                f" `{command_line('up')}` again."
             )
         fields |= {"signature_secret": own, "previous_signature_secret": present or ""}
     return fields

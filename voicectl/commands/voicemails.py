@@ -11,6 +11,7 @@ import click
 from voicectl.admin_api import admin_api
 from voicectl.cli import command
 from voicectl.errors import VoicectlError
+from voicectl.output import counted
 from voicectl.recording_files import describe_recording, save_option, save_recordings
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def voicemails(options: SimpleNamespace, context: Context) -> int:
     if found:
         rows = [_row(number, one) for number, one in enumerate(found, 1)]
         output.table(_COLUMNS, rows, ("length", "line", "first words"))
-    output.line(f"{len(found) or 'no'} voicemails in {month}")
+    output.line(f"{counted(len(found), 'voicemail') if found else 'no voicemails'} in {month}")
     output.result({"month": month, "voicemails": found})
     return 0
 

@@ -78,10 +78,22 @@ async def test_invalid_arguments_are_reported_before_any_request(
     assert error in ran.err
 
 
-async def test_without_a_uuid_the_error_names_the_setting(terminal: CliTerminal) -> None:
-    ran = await terminal("mute")
+@pytest.mark.parametrize("words", ["mute", "timeline", "talk --text hi"])
+async def test_without_a_uuid_the_error_says_how_to_pass_it(
+    terminal: CliTerminal, words: str
+) -> None:
+    ran = await terminal(*words.split())
     assert ran.status == 1
-    assert ran.err.startswith("error: CALL_UUID is not set")
+    line = f"voicectl --local {words.split()[0]} UUID"
+    expected = f"error: pass the UUID (`{line}`), or set CALL_UUID in .env or in the environment."
+    assert ran.err.startswith(expected)
+
+
+async def test_without_a_number_the_error_says_how_to_pass_it(terminal: CliTerminal) -> None:
+    terminal.change_stack_file(second_number=None)
+    ran = await terminal("call", "--flow", "greet")
+    assert ran.status == 1
+    assert ran.err.startswith("error: pass --to NUMBER, or set TO_NUMBER in .env or in")
 
 
 async def test_a_denied_number_is_reported(terminal: CliTerminal) -> None:

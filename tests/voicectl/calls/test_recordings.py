@@ -26,6 +26,7 @@ async def test_a_recording_is_saved_as_it_was_stored(terminal: CliTerminal) -> N
     assert [one.name for one in (terminal.folder / "here").iterdir()] == [file.name]
     assert file.stat().st_mode & 0o777 == 0o600
 
+    assert (await terminal("recordings", made["uuid"])).out.endswith("\n1 recording\n")
     # A second save changes nothing; a file with different content is not overwritten.
     assert await terminal.json("recordings", made["uuid"], "--save", "here") == saved
     file.write_bytes(b"something else")

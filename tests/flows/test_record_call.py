@@ -1,0 +1,16 @@
+"""The flow `record_call`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local.testing import Phone
+
+
+def test_both_parties_are_recorded(phone: Phone) -> None:
+    phone.callee().answers(says="Hello, who is there?")
+    call = phone.call("record_call").say("It is me.").hang_up()
+    (recording,) = call.recordings
+    assert recording.channels == 1
+    assert len(recording.content) > 1000
