@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import dis
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from local.explore.digit_literals import compared
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
+    from types import CodeType
 
 HANDLERS = ("answer", "dtmf", "asr", "notification", "event")
 _NO_ANSWER = "no function answer; the name of a helper module begins with an underscore"
@@ -45,12 +47,12 @@ def read(path: Path) -> dict[str, Any]:
         text = "invalid flow name; expected letters, digits and underscores, and no digit first"
         return flow | {"error": {"line": None, "text": text}}
     try:
-        tree = _parse(path)
+        tree, code = _parse(path)
     except SyntaxError as error:
         return flow | {"error": {"line": error.lineno, "text": error.msg}}
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         return flow | {"error": {"line": None, "text": str(error) or type(error).__name__}}
-    defined = set(_names(tree))
+    defined = _defined(tree, code)
     return flow | {
         "error": None if "answer" in defined else {"line": None, "text": _NO_ANSWER},
         "doc": ast.get_docstring(tree) or "",
@@ -62,7 +64,7 @@ def read(path: Path) -> dict[str, Any]:
     }
 
 
-def _parse(path: Path) -> ast.Module:
+def _parse(path: Path) -> tuple[ast.Module, CodeType]:
     with path.open("rb") as file:
         source = file.read(_SIZE_LIMIT + 1)
     if len(source) > _SIZE_LIMIT:
@@ -70,18 +72,14 @@ def _parse(path: Path) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = ast.parse(source)
-        compile(tree, path.name, "exec", dont_inherit=True)  # finds errors that ast.parse misses
-    return tree
+        return tree, compile(tree, path.name, "exec", dont_inherit=True)
 
 
-def _names(tree: ast.Module) -> Iterator[str]:
-    """Yield the names that a module defines, assigns or imports at its top level."""
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node.name
-        elif isinstance(node, ast.ImportFrom):
-            yield from (one.asname or one.name for one in node.names)
-        elif isinstance(node, ast.Assign):
-            yield from (one.id for one in node.targets if isinstance(one, ast.Name))
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id
+def _defined(tree: ast.Module, code: CodeType) -> set[str]:
+    """Return the names that a module defines, assigns or imports, inside ``if`` and ``try`` too."""
+    defined = {one.argval for one in dis.get_instructions(code) if one.opname == "STORE_NAME"}
+    imported = {
+        name.name for one in ast.walk(tree) if isinstance(one, ast.ImportFrom) for name in one.names
+    }
+    # Any name may come from an import of all names: `answer`, which every flow has, surely does.
+    return defined | {"answer"} if "*" in imported else defined

@@ -75,11 +75,15 @@ async def test_lists_flows_whose_handlers_are_imported_or_assigned(
     write(harness, "one.py", "from flows.two import answer, say as dtmf")
     write(harness, "two.py", "answer = event = print")
     write(harness, "three.py", "answer: object = print")
+    write(harness, "four.py", "try:\n    def answer(call): ...\nfinally:\n    x = 1")
+    write(harness, "five.py", "from flows.two import *")
     handlers = {flow["name"]: flow["handlers"] for flow in await read(harness)}
     assert handlers == {
         "one": ["answer", "dtmf"],
         "two": ["answer", "event"],
         "three": ["answer"],
+        "four": ["answer"],
+        "five": ["answer"],
     }
 
 
