@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from voicekit.switchboard import Switchboard
 
 APOLOGY = "We are sorry, something went wrong. Please call again later. Goodbye."
+_is_armed = False  # whether a flow is running, which its time limit may stop
 UNCONNECTED = "We are sorry, we cannot connect your call at the moment."
 
 # The packages of flows/requirements.txt: last, so that they replace nothing of ours or of Python's.
@@ -182,21 +183,27 @@ def _load(flow: str) -> ModuleType:
 def _arm(seconds: float) -> None:
     """Arrange for FlowTimeout to be raised in the main thread, where Lambda runs handlers.
 
-    The timer repeats, so that code that catches the first FlowTimeout is stopped by the next.
+    The timer repeats, so that code that catches the first FlowTimeout is stopped by the next. The
+    handler stays, because the module signal takes long to change one.
     """
-    signal.signal(signal.SIGALRM, _raise_timeout)
+    global _is_armed
+    if signal.getsignal(signal.SIGALRM) is not _raise_timeout:
+        signal.signal(signal.SIGALRM, _raise_timeout)
+    _is_armed = True
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001), 0.1)
 
 
 def _disarm() -> None:
+    global _is_armed
     while True:
         try:
+            _is_armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, signal.SIG_IGN)
             return
         except FlowTimeout:  # the timer fired during this loop
             continue
 
 
 def _raise_timeout(_signal: int, _frame: FrameType | None) -> None:
-    raise FlowTimeout("the flow exceeded its time limit")
+    if _is_armed:
+        raise FlowTimeout("the flow exceeded its time limit")
