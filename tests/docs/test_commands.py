@@ -225,7 +225,7 @@ async def test_commands_that_another_suite_runs_exist_there(command: DocumentedC
     target = command.text.split()[1]
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     if file == ".ci/run":
-        runs = rf"^(?! *#| *echo).*\bmake .*(?<![\w-]){target}(?![\w-])"
+        runs = rf"^(?! *#| *echo).*(\bmake |\btogether\+?=).*(?<![\w-]){target}(?![\w-])"
         assert re.search(runs, (ROOT / file).read_text(), re.MULTILINE)
 
 

@@ -56,6 +56,7 @@ SUITES_WITH_PARAMETERS = [
     "tests/local/explore/test_command.py::test_explores_with_a_switchboard",
     "tests/local/test_call_events.py::test_the_stack_file_names_the_bus_and_its_queues",
 ]
+OWN_TEST = "tests/flows/test_own.py"
 
 
 def run(checkout: Path, *words: str, timeout: float = 120) -> tuple[int, str]:
@@ -124,9 +125,11 @@ def test_the_tests_pass_with_flows_of_your_own(checkout: Path, saved_files: list
     assert status == 0, output
 
 
-@pytest.mark.parametrize("second", ["4915187654321", ""])
+@pytest.mark.parametrize(
+    ("second", "suites"), [("4915187654321", SUITES_WITH_PARAMETERS), ("", [OWN_TEST])]
+)
 def test_the_tests_pass_with_parameters_of_your_own(
-    checkout: Path, saved_files: list[Path], second: str
+    checkout: Path, saved_files: list[Path], second: str, suites: list[str]
 ) -> None:
     """The included flows have the template's parameters, a flow of your own has yours."""
     yours = (
@@ -141,7 +144,7 @@ def test_the_tests_pass_with_parameters_of_your_own(
             assert (phone.vonage_number, phone.second_number) == ("493090182000", "%s")
             assert phone.call().heard("leave a message")
     """
-    saved_files.append(checkout / "tests/flows/test_own.py")
+    saved_files.append(checkout / OWN_TEST)
     saved_files[-1].write_text(textwrap.dedent(own % second))
     settings = checkout / "samconfig.toml"
     before = settings.read_text()
@@ -149,7 +152,7 @@ def test_the_tests_pass_with_parameters_of_your_own(
         f'[default.deploy.parameters]\nparameter_overrides = "{yours}"\n', encoding="utf-8"
     )
     try:
-        status, output = run(checkout, "pytest", "-q", "-n", "2", *SUITES_WITH_PARAMETERS)
+        status, output = run(checkout, "pytest", "-q", "-n", "2", *suites)
     finally:
         settings.write_text(before)
     assert status == 0, output
