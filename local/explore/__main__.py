@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from local.explore.render import as_svg, as_text
 from local.explore.report import explore
 from local.explore.traversal import NODE_LIMIT
 from local.local_platform import LocalPlatform, PlatformOptions, SwitchboardRejected
+from vonage_simulator.command_options import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--to",
-        type=_number,
+        type=number,
         metavar="NUMBER",
         help="the number that callers call (default: VonageNumber)",
     )
@@ -107,14 +107,6 @@ def _count_of_nodes(text: str) -> int:
     return int(text)
 
 
-def _number(text: str) -> str:
-    if not re.fullmatch("[1-9][0-9]{6,14}", text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a phone number: expected E.164 without the plus, such as 447700900000"
-        )
-    return text
-
-
 async def _explore(
     root: Path, flows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace
 ) -> int:
@@ -135,8 +127,8 @@ async def _explore(
     return 1 if sum(counts) else 0
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+def _count(size: int, noun: str) -> str:
+    return f"{size or 'no'} {noun}{'' if size == 1 else 's'}"
 
 
 class _Progress:
