@@ -8,7 +8,7 @@ from voicekit.call import Call, Event
 
 
 def answer(call: Call) -> list[ncco.Action]:
-    """Greet the caller while the agent starts, then connect the agent."""
+    """Greet the caller, then connect the agent."""
     try:
         agent = agents.endpoint(call)
     except ncco.NccoError:

@@ -70,7 +70,8 @@ class CallOutcome(NamedTuple):
         Parameters
         ----------
         has_line
-            Whether the called number is one that people answer. An announcement misses nobody.
+            Whether the called number is one that people answer. A call
+            that only an announcement answers is not missed.
         """
         reached = self.direction != "inbound" or self.result == CONNECTED
         return not reached and (self.rung > 0 or has_line)
@@ -159,7 +160,7 @@ def _result(
 
 
 def _talked(leg: LegSummary, times: tuple[datetime, datetime]) -> bool:
-    """Return whether a leg was in the call as a person; an answering machine is nobody."""
+    """Return whether a leg was in the call as a person: an answering machine does not count."""
     if "machine" in leg.times or not _was_answered(leg):
         return False
     start, end = _span(leg)

@@ -15,10 +15,11 @@ the code to read a secret, and Secrets Manager stores the version before::
       "dialing": "off"
     }
 
-Every part is optional. ``closed`` is what callers hear outside the opening hours, or the ``flow``
-that answers. Without ``opening``, it applies at all hours. ``lines`` has the business lines, which
-`voicekit.lines` parses when a flow uses one. ``dialing`` may be spelled ``dialling``, and is stored
-as that, since versions of a function that know only this spelling must read it too.
+Every part is optional, except that ``opening`` needs ``closed``: what callers hear outside the
+opening hours, or the ``flow`` that answers. Without ``opening``, ``closed`` applies at all hours.
+``lines`` has the business lines, which `voicekit.lines` parses when a flow uses one. ``dialing``
+may be spelled ``dialling``, and is stored as that, since versions of a function that know only this
+spelling must read it too.
 """
 
 from __future__ import annotations

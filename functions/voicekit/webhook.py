@@ -80,7 +80,7 @@ class Webhook(NamedTuple):
     def with_fields(self, fields: dict[str, Any]) -> Webhook:
         """Return the webhook with other values of its fields.
 
-        The body, or on GET the query string, is written anew from them. So whatever is derived from
+        The body, or on GET the query string, is built from them. So whatever is derived from
         it, such as a digest, reveals nothing of the values before.
         """
         request = self.request

@@ -123,9 +123,9 @@ async def test_refused_signatures_retries_and_the_fallback_are_named_where_they_
     answer = line_of(user, "/webhooks/answer")
     await expect(answer).to_contain_text("Refused")
     await expect(answer).to_contain_text("Fault: Signed with another secret")
-    await expect(answer).to_contain_text("Vonage asks the fallback URL.")
+    await expect(answer).to_contain_text("Vonage requests the fallback URL.")
     await expect(line_of(user, "/webhooks/fallback")).to_contain_text(
-        "Vonage asked the fallback URL."
+        "Vonage requested the fallback URL."
     )
     await user.is_over()
     await expect(call_of(user)).to_contain_text("refused signatures")
@@ -137,7 +137,7 @@ async def test_refused_signatures_retries_and_the_fallback_are_named_where_they_
     await expect(answers.nth(0)).to_contain_text("Vonage sends it again")
     await expect(answers.nth(0)).to_contain_text("Fault: Cut before your response")
     await expect(answers.nth(1)).to_contain_text("2nd")
-    await expect(answers.nth(1)).to_contain_text("Vonage asks the fallback URL.")
+    await expect(answers.nth(1)).to_contain_text("Vonage requests the fallback URL.")
     await set_faults(platform)
     await user.is_over()
     await expect(call_of(user)).to_contain_text("retries")

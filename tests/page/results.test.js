@@ -57,7 +57,7 @@ test("a second unsigned attempt is not repeated", () => {
 test("an answer webhook without a response leads to the fallback", () => {
   const result = resultOf(hook("answer", { status: null, error: "Read timeout.", attempt: 2 }));
   assert.deepEqual([result.tone, result.text], ["bad", "Timed out"]);
-  assert.match(result.why, /asks the fallback URL/);
+  assert.match(result.why, /requests the fallback URL/);
 });
 
 test("a webhook of another application is judged by its status", () => {

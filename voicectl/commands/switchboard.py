@@ -71,7 +71,7 @@ def show(options: SimpleNamespace, context: Context) -> int:
     help="route a number to a flow",
     examples=(
         "voicectl switchboard number 447700900000 voicemail",
-        "voicectl switchboard number 447700900000    # as before the switchboard",
+        "voicectl switchboard number 447700900000    # remove the route",
     ),
 )
 @click.argument("number", metavar="NUMBER", help="E.164, with or without the plus")

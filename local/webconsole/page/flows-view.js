@@ -386,7 +386,7 @@ function Flow({ flow, part, store, health, placeCall }) {
 }
 
 function FirstAnswer({ flow, answer }) {
-  if (!answer) return html`<p class="muted" role="status">Asking the flow…</p>`;
+  if (!answer) return html`<p class="muted" role="status">Running the flow…</p>`;
   if (answer.error) return html`<${Verdict} tone="bad">${answer.error.message}<//>`;
   if (answer.apology) return html`<${AnswerError} flow=${flow} answer=${answer} />`;
   return answer.ncco?.length

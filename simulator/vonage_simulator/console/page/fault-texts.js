@@ -58,15 +58,19 @@ export const GROUPS = [
     ],
   ],
   [
-    "Keys and speech",
+    "Digits and speech",
     [
       ["speech_error", "Speech is not understood", "Speech recognition fails."],
       [
         "dtmf_speech_error",
-        "Keys come with a speech error",
-        "A keys-only input reports a speech error.",
+        "Digits come with a speech error",
+        "A DTMF-only input reports a speech error.",
       ],
-      ["dtmf_speech_absent", "Keys come without speech", "A keys-only input has no speech field."],
+      [
+        "dtmf_speech_absent",
+        "Digits come without speech",
+        "A DTMF-only input has no speech field.",
+      ],
     ],
   ],
   [

@@ -83,7 +83,7 @@ function hookResult({ hook }, exchange) {
   return result("", STORED[exchange?.outcome] ?? "Accepted");
 }
 
-const CLOSED = "Outside the opening hours. The number’s flow was not asked.";
+const CLOSED = "Outside the opening hours. The number’s flow did not run.";
 const DIALING_OFF = "Dialing is off, so no phone was called. The caller heard a sentence instead.";
 
 /** Outcomes that the application logs, and what they mean for the call. */
@@ -129,7 +129,7 @@ function refused(hook, reason) {
 function next({ attempt, status, kind }) {
   const isRetried = status === null || [429, 503, 504].includes(status);
   if (isRetried && attempt === 1) return "Vonage sends it again after 1 s.";
-  return kind === "answer" ? "Vonage asks the fallback URL." : "";
+  return kind === "answer" ? "Vonage requests the fallback URL." : "";
 }
 
 const timedOut = (error) => (/timeout/i.test(error) ? "Timed out" : "No response");
@@ -137,7 +137,7 @@ const timedOut = (error) => (/timeout/i.test(error) ? "Timed out" : "No response
 const whyNoResponse = (hook) => `${sentence(hook.error)}${next(hook)}`;
 
 const fallbackReason = ({ fields }) =>
-  `Vonage asked the fallback URL. ${sentence(fields.reason ?? "")}`;
+  `Vonage requested the fallback URL. ${sentence(fields.reason ?? "")}`;
 
 /** The text as a sentence, followed by a blank. */
 function sentence(text) {

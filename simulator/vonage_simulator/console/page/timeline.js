@@ -12,7 +12,7 @@ export const FILTERS = [
   ["all", "All", () => true],
   ["hooks", "Webhooks", ({ row }) => row.kind === "hook"],
   ["actions", "Actions", ({ row }) => row.kind === "action"],
-  ["people", "Keys and speech", ({ row }) => row.kind === "key" || row.kind === "say"],
+  ["people", "Digits and speech", ({ row }) => row.kind === "key" || row.kind === "say"],
   ["problems", "Problems", ({ result }) => result.tone !== ""],
 ];
 
