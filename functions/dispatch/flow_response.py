@@ -170,7 +170,7 @@ def _signing_secrets(webhook: Webhook) -> list[str]:
     Any environment that verifies the next webhook of the call knows it, during a rotation too. The
     webhook has just been verified, so this reads a copy.
     """
-    ours = secrets().get(0.0).secrets
+    ours = secrets().get(0.0).for_tokens
     return sorted(ours, key=lambda secret: fingerprint(secret) != webhook.signed_by)
 
 

@@ -84,7 +84,7 @@ def _key(token: str) -> str | None:
         secrets = read(_SECRET_SECONDS)
         try:
             if secrets is not None:
-                return read_token(token, secrets.secrets, "listen", None, time.time()).subject
+                return read_token(token, secrets.for_tokens, "listen", None, time.time()).subject
         except InvalidToken:
             continue
     return None

@@ -47,11 +47,23 @@ class UnknownKey(InvalidSignature):
 
 
 class SigningSecrets(NamedTuple):
-    """The secrets that may sign, with the account and application that a token must name."""
+    """The secrets that may sign, with the account and application that a token must name.
+
+    ``retired`` is the secret before the last rotation. It signs no webhook.
+    """
 
     secrets: tuple[str, ...]
     api_key: str
     application_id: str
+    retired: str = ""
+
+    @property
+    def for_tokens(self) -> tuple[str, ...]:
+        """The secrets whose tokens of ours are valid, the newest first, some of them empty.
+
+        With the retired one, a rotation breaks no link and no call.
+        """
+        return (*self.secrets, self.retired)
 
     def __repr__(self) -> str:
         return f"SigningSecrets(api_key={self.api_key!r})"

@@ -72,8 +72,7 @@ def read_token(
     token
         The token, not trusted.
     secrets
-        The signature secrets that are valid, the newest first. With the previous one, a rotation
-        breaks no link and no call.
+        The signature secrets that are valid, the newest first (`SigningSecrets.for_tokens`).
     purpose, subject
         What the token must be bound to; None accepts any subject.
     now

@@ -126,4 +126,9 @@ def _parse(text: str) -> SigningSecrets:
         names = ", ".join(missing)
         raise SecretUnavailable(f"the signing secret has no {names}. Run voicectl up to store it.")
     valid = (value["signature_secret"], value.get("previous_signature_secret"))
-    return SigningSecrets(tuple(filter(None, valid)), value["api_key"], value["application_id"])
+    return SigningSecrets(
+        tuple(filter(None, valid)),
+        value["api_key"],
+        value["application_id"],
+        value.get("retired_signature_secret", ""),
+    )

@@ -66,10 +66,11 @@ async def test_the_old_secret_is_removed_after_a_webhook_with_the_new_one(
     # When a webhook signed with it is stored
     with terminal.stored_webhook(NEW):
         ended = await terminal("rotate", "signature", *AT_ONCE)
-    # Then the next run removes the old one
+    # Then the next run removes the old one, which stays valid for links and calls
     assert ended.status == 0, ended
     held = secrets.read(secrets.signing)
     assert (held["signature_secret"], held["previous_signature_secret"]) == (NEW, "")
+    assert held["retired_signature_secret"] == old
     assert NEW not in begun.out + begun.err + ended.out + ended.err
 
 
@@ -82,6 +83,40 @@ async def test_a_webhook_with_the_old_signature_removes_nothing(
     assert ran.status == 1
     old = terminal.platform.credentials.signature_secret
     assert secrets.read(secrets.signing)["previous_signature_secret"] == old
+
+
+@pytest.mark.parametrize("field", ["previous_signature_secret", "retired_signature_secret"])
+async def test_revoke_removes_an_old_secret_at_once(
+    terminal: CliTerminal, secrets: Secrets, field: str
+) -> None:
+    before = secrets.read(secrets.signing)
+    secrets.write(secrets.signing, before | {"signature_secret": NEW, field: "leaked"})
+    # Webhooks with the old signature, which whoever has the secret can send, delay nothing.
+    with terminal.stored_webhook("leaked"):
+        planned = await terminal("rotate", "signature", "--revoke", "--dry-run")
+        assert secrets.read(secrets.signing)[field] == "leaked"
+        ran = await terminal("rotate", "signature", "--revoke", "--yes")
+    assert (planned.status, planned.out) == (0, "would remove the old secret\n")
+    assert (ran.status, ran.out) == (0, "done: removed the old secret\n")
+    held = secrets.read(secrets.signing)
+    assert held["signature_secret"] == NEW
+    assert "leaked" not in held.values()
+
+
+async def test_revoke_without_an_old_secret_names_the_steps_before(
+    terminal: CliTerminal, secrets: Secrets
+) -> None:
+    before = secrets.read(secrets.signing)
+    ran = await terminal("rotate", "signature", "--revoke", "--yes")
+    assert (ran.status, ran.out) == (1, "")
+    assert "no old signature secret. Run `voicectl --local rotate signature` first" in ran.err
+    assert secrets.read(secrets.signing) == before
+
+
+async def test_only_a_signature_secret_is_revoked(terminal: CliTerminal) -> None:
+    ran = await terminal("rotate", "key", "--revoke")
+    assert (ran.status, ran.out) == (2, "")
+    assert "--revoke" in ran.err
 
 
 @pytest.mark.parametrize(("secret", "words"), [("short", "16"), ("with a space in it", "space")])

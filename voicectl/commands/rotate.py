@@ -16,7 +16,10 @@ The signature secret. You change it in Vonage's dashboard:
 2. Wait until every function with only the old one would read both on an unknown signature.
 3. You change it in the dashboard.
 4. Wait for a real webhook that is signed with the new secret.
-5. Remove the old one when no more webhooks are signed with it.
+5. When no more webhooks are signed with the old one, retire it: it signs no webhook any more, but
+   links in mails and the state of calls, until the next rotation.
+
+Whoever has a leaked secret can send webhooks that delay the last step. ``--revoke`` does not wait.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from voicectl import key_pair, stack_secrets, webhook_history
 from voicectl.call_commands import Choice
 from voicectl.cli import command
 from voicectl.command_line import command_line
-from voicectl.errors import NotConfiguredError, VoicectlError
+from voicectl.errors import ArgumentError, NotConfiguredError, VoicectlError
 from voicekit.signature import fingerprint
 
 if TYPE_CHECKING:
@@ -87,12 +90,22 @@ _FORM = re.compile(r"[!-~]{16,128}")  # what the dashboard accepts
     help="wait this long for a webhook with the new signature",
     show_default=True,
 )
+@click.option(
+    "--revoke",
+    is_flag=True,
+    help="remove the old signature secret at once, such as a leaked one: webhooks, links and calls"
+    " that it signed become invalid",
+)
 def rotate(options: SimpleNamespace, context: Context) -> int:
     """Start a rotation, or resume one in progress."""
     if options.settle is None:
         options.settle = _SETTLED[options.what]
     if options.what == "key":
+        if options.revoke:
+            raise ArgumentError("--revoke is only for the signature secret")
         return _rotate_key(options, context)
+    if options.revoke:
+        return _revoke(options, context)
     return _rotate_signature(options, context)
 
 
@@ -170,25 +183,52 @@ def _rotate_signature(options: SimpleNamespace, context: Context) -> int:
         return 0
     if previous:
         output.line("resuming the rotation of the signature secret")
-        new = present
+        new, old = present, previous
     else:
-        new = _new_secret(context, present)
-        fields = {"signature_secret": new, "previous_signature_secret": present}
+        new, old = _new_secret(context, present), present
+        fields = {"signature_secret": new, "previous_signature_secret": old}
         stack_secrets.merge(stack, stack.signing_secret, fields)
         output.line("  stored both secrets in Secrets Manager")
     _wait(context, stack.signing_secret, _or(options.wait, _SIGNATURE_CACHED))
     if not _confirmed(options, context, new):
         output.line(
             f"no webhook with the new signature arrived in {options.patience} s; both secrets stay"
-            " valid. Run the command again to resume."
+            " valid. Run the command again to resume. If the old secret leaked, remove it with"
+            f" `{command_line('rotate signature --revoke')}`."
         )
         output.result({"changed": False, "under_way": True})
         return 1
-    stack_secrets.merge(stack, stack.signing_secret, {"previous_signature_secret": ""})
-    output.line("done: removed the old secret", "green")
+    fields = {"previous_signature_secret": "", "retired_signature_secret": old}
+    stack_secrets.merge(stack, stack.signing_secret, fields)
+    output.line("done: webhooks with the old secret are rejected", "green")
     if not context.local:
         output.warn("set VONAGE_SIGNATURE_SECRET to the new secret in your settings")
     output.result({"changed": True, "under_way": False})
+    return 0
+
+
+def _revoke(options: SimpleNamespace, context: Context) -> int:
+    stack, output = context.stack, context.output
+    signing = stack_secrets.read(stack, stack.signing_secret)
+    old = {"previous_signature_secret": "", "retired_signature_secret": ""}
+    if not any(map(signing.get, old)):
+        raise VoicectlError(
+            f"the stack has no old signature secret. Run `{command_line('rotate signature')}`"
+            " first, and change the secret in Vonage's dashboard."
+        )
+    if options.dry_run:
+        output.line("would remove the old secret")
+        output.result({"changed": False})
+        return 0
+    question = (
+        "Webhooks, links and calls that the old secret signed become invalid. Does Vonage's"
+        " dashboard have the new one, and shall the old one be removed?"
+    )
+    if not output.confirm(question):
+        return 1
+    stack_secrets.merge(stack, stack.signing_secret, old)
+    output.line("done: removed the old secret", "green")
+    output.result({"changed": True})
     return 0
 
 

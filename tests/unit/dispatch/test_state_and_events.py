@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -51,6 +52,20 @@ def test_state_and_secret_input_of_a_call(functions: FunctionProcesses, cloud: F
     # then the flow gets state and digits
     assert result.ncco[0]["text"] == f"{{'customer': 'C-1'}} {PIN} []"
     assert "secret" in cloud.items(of)[0]["body"]
+
+
+@pytest.mark.parametrize("field", ["previous_signature_secret", "retired_signature_secret"])
+def test_state_stays_valid_through_one_rotation_of_the_secret(
+    start: Callable[..., FunctionProcesses], cloud: FakeAws, field: str
+) -> None:
+    of, new = conversation(), uuid.uuid4().hex
+    old = {field: cloud.account.signature_secret}
+    secret = cloud.secret(cloud.account.secret_string(signature_secret=new, **old))
+    query = urlencode({"flow": "booking", "signed": token(cloud, of)})
+    rotated = cloud.account._replace(signature_secret=new)
+    pressed = post(rotated, "dtmf", webhooks.keys(of, PIN), query)
+    result = start(SIGNING_SECRET_ID=secret)("dtmf", pressed)
+    assert result.ncco[0]["text"].startswith("{'n': 1}")
 
 
 @pytest.mark.parametrize("route", ["dtmf", "asr", "notification", "event", "answer"])

@@ -130,12 +130,13 @@ def test_a_recording_that_may_not_be_read_is_not_found(
     stack.aws.reset()
 
 
-def test_a_link_lives_through_one_rotation_of_the_secret(stack: PublishStack) -> None:
+@pytest.mark.parametrize("field", ["previous_signature_secret", "retired_signature_secret"])
+def test_a_link_lives_through_one_rotation_of_the_secret(stack: PublishStack, field: str) -> None:
     fields = json.loads(stack.account.secret_string())
     name = f"signing-{uuid.uuid4()}"
     rotated = fields | {
         "signature_secret": uuid.uuid4().hex,
-        "previous_signature_secret": fields["signature_secret"],
+        field: fields["signature_secret"],
     }
     create = stack.clients["secretsmanager"].create_secret
     create(Name=name, SecretString=json.dumps(rotated))

@@ -32,6 +32,12 @@ def test_the_newest_secret_comes_first() -> None:
     assert (got.api_key, got.application_id) == (OURS.api_key, OURS.application_id)
 
 
+def test_a_retired_secret_signs_no_webhook_but_tokens_of_ours() -> None:
+    got = fake_secrets(OURS, retired_signature_secret="the retired one").store().get(1.0)
+    assert got.secrets == (OURS.signature_secret,)
+    assert [one for one in got.for_tokens if one] == [OURS.signature_secret, "the retired one"]
+
+
 def test_an_empty_previous_secret_is_ignored() -> None:
     assert fake_secrets(OURS).store().get(1.0).secrets == (OURS.signature_secret,)
 

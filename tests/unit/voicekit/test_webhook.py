@@ -282,6 +282,11 @@ def test_signed_by_identifies_one_of_two_secrets(live: str) -> None:
     assert signed_by not in {fingerprint(secret) for secret in other.values()}
 
 
+def test_a_webhook_with_a_retired_secret_is_rejected() -> None:
+    changed = {"signature_secret": "n" * 40, "retired_signature_secret": OURS.signature_secret}
+    assert HandlerUnderTest(secret=fake_secrets(OURS, **changed))(post())["statusCode"] == 401
+
+
 def test_invalid_signatures_read_the_secret_at_most_once_a_minute() -> None:
     handler = HandlerUnderTest()
     for _ in range(5):
