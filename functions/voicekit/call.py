@@ -77,7 +77,7 @@ class Call(NamedTuple):
         verified.
     state
         The query parameters of the webhook's URL: those that the flow passed to `url`, or those of
-        the URL configured at Vonage. They are not signed on POST.
+        the URL configured at Vonage. They are not signed.
     signed_state
         The state that the flow passed to `url` as ``state``; empty without one. It is what the flow
         passed, in this conversation, within the last four hours.
@@ -165,7 +165,7 @@ class Call(NamedTuple):
             nothing else does: they are neither stored nor logged.
         parameters
             Query parameters that the flow gets back in `state`, such as ``attempt=2``. They are not
-            signed on POST.
+            signed.
 
         Vonage, and everyone with access to its logs, can read parameters and state.
 

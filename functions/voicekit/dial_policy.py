@@ -149,7 +149,9 @@ def check_source(what: str, url: str, policy: DialPolicy) -> None:
     DialRefused
         If it is not a webhook of this application, and the policy allows no other.
     """
-    if not policy.foreign_nccos and not url.startswith(f"{policy.own_address}/webhooks/"):
+    address, _, route = url.partition("/webhooks/")
+    is_own = address == policy.own_address and re.fullmatch(r"[a-z]+(?:\?.*)?", route)
+    if not policy.foreign_nccos and not is_own:
         raise DialRefused(f"{what}: NCCO on another host; expected a webhook of this application")
 
 
@@ -192,6 +194,10 @@ def _check_sip(endpoint: dict[str, Any], policy: DialPolicy) -> None:
         raise DialRefused("sip: the domain is not in AllowedSipDomains")
     if parts["user"] is not None:
         _check_user("sip", parts["user"], _SIP_NAME, policy)
+    for name in [*endpoint.get("standardHeaders", ()), *endpoint.get("standard_headers", ())]:
+        # Headers such as Route change the destination. Vonage documents no other than this one.
+        if name.lower() != "user-to-user":
+            raise DialRefused("sip: the only allowed standard header is User-to-User")
 
 
 def _check_websocket(uri: str, policy: DialPolicy) -> None:

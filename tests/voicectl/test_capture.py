@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.voicectl.capture_run import CALLER, NUMBER, PATIENCE, run_capture, write_stack_file
+from voicectl.capture_app import ReceivedWebhook, redacted
 from vonage_simulator import Simulator, SimulatorSettings
 from vonage_simulator.calibration import FIELDS, CalibrationError, calibrated, read
 
@@ -85,6 +86,23 @@ async def test_a_captured_call_reveals_the_settings_of_its_simulator(
     # And the file has no data of the caller
     text = (tmp_path / "calibration.json").read_text()
     assert not [secret for secret in (NUMBER, CALLER, "Bearer", "127.0.0.1") if secret in text]
+
+
+def test_the_file_has_no_number_digit_speech_or_name_in_any_form() -> None:
+    webhooks: list[dict[str, Any]] = [
+        {"from": "sip:447700900123@pbx.example", "from_user": "Alice Smith"},
+        {"from": "447700900123", "to": "+447700900123", "dtmf": "4711"},
+        {
+            "dtmf": {"digits": "4711", "timed_out": False},
+            "speech": {"results": [{"text": "I am Alice", "confidence": "0.9"}]},
+        },
+    ]
+    received = [
+        ReceivedWebhook(0.0, 0.0, "event", "POST", fields, "", None, 200) for fields in webhooks
+    ]
+    text = json.dumps(redacted(received))
+    assert not [one for one in ("7700900", "4711", "Alice") if one in text], text
+    assert '"confidence": "0.9"' in text
 
 
 async def test_without_a_call_nothing_is_written_and_the_webhooks_are_restored(

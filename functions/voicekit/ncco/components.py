@@ -115,7 +115,7 @@ def sip(
     headers
         SIP headers; Vonage adds X- to each name.
     standard_headers
-        SIP headers that Vonage sends unchanged, such as User-to-User.
+        SIP headers that Vonage sends unchanged. The dial policy allows only User-to-User.
     """
     return _endpoint(
         "sip",

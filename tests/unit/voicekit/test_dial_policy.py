@@ -322,6 +322,15 @@ def test_an_on_answer_ncco_from_another_host_is_denied(url: str) -> None:
         check_endpoint(phone(onAnswer={"url": url}), policy("44"))
 
 
+@pytest.mark.parametrize("option", ["standardHeaders", "standard_headers"])
+@pytest.mark.parametrize("name", ["Route", "route", "Refer-To", "To", "Request-URI"])
+def test_a_sip_header_that_can_change_the_destination_is_denied(option: str, name: str) -> None:
+    endpoint, allowed = sip("sip:reception@pbx.example.com"), policy(sip_domains=PBX)
+    check_endpoint(endpoint | {option: {"User-to-User": "4a6f;encoding=hex"}}, allowed)
+    with pytest.raises(DialRefused, match="User-to-User"):
+        check_endpoint(endpoint | {option: {name: "<sip:a@evil.example;lr>"}}, allowed)
+
+
 def test_every_connect_action_of_an_ncco_is_checked() -> None:
     actions = [
         ncco.talk("Hello."),
@@ -437,6 +446,11 @@ def test_the_endpoints_in_a_request_are_checked_as_well() -> None:
         f"{OWN_ADDRESS}.elsewhere.example/webhooks/answer",
         f"{OWN_ADDRESS}@elsewhere.example/webhooks/answer",
         f"{OWN_ADDRESS}/calls",
+        f"{OWN_ADDRESS}/webhooks/../other",
+        f"{OWN_ADDRESS}/webhooks/%2e%2e/other",
+        f"{OWN_ADDRESS}/webhooks/answer/../../other",
+        f"{OWN_ADDRESS}/webhooks/answer#x",
+        f"{OWN_ADDRESS}/webhooks/",
         OWN_ADDRESS,
     ],
 )
