@@ -91,7 +91,7 @@ async def test_revoke_removes_an_old_secret_at_once(
 ) -> None:
     before = secrets.read(secrets.signing)
     secrets.write(secrets.signing, before | {"signature_secret": NEW, field: "leaked"})
-    # Webhooks with the old signature, which whoever has the secret can send, delay nothing.
+    # Webhooks with the old signature, which an attacker can send, delay nothing.
     with terminal.stored_webhook("leaked"):
         planned = await terminal("rotate", "signature", "--revoke", "--dry-run")
         assert secrets.read(secrets.signing)[field] == "leaked"
