@@ -633,3 +633,20 @@ def test_a_synthetic_call_comes_every_minute_and_is_not_retried(production: Reso
     assert rule["ScheduleExpression"] == "rate(1 minute)"
     (config,) = of_type(production, "AWS::Lambda::EventInvokeConfig").values()
     assert config["MaximumRetryAttempts"] == 0
+
+
+def test_a_delayed_synthetic_call_is_dropped_after_a_minute(production: Resources) -> None:
+    """The default is six hours for a throttled one, and a day for one that is not delivered."""
+    (config,) = of_type(production, "AWS::Lambda::EventInvokeConfig").values()
+    assert config["MaximumEventAgeInSeconds"] == 60
+    rules = of_type(production, "AWS::Events::Rule").values()
+    (target,) = [one["Targets"][0] for one in rules if "ScheduleExpression" in one]
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60}
+
+
+def test_no_other_function_is_invoked_asynchronously(production: Resources) -> None:
+    """One that is needs a maximum age too."""
+    permissions = of_type(production, "AWS::Lambda::Permission").values()
+    asynchronous = [one for one in permissions if one["Principal"] != "apigateway.amazonaws.com"]
+    functions = [one["FunctionName"] for one in asynchronous]
+    assert functions == ["HeartbeatFunctionAliaslive"]
