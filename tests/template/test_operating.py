@@ -596,6 +596,17 @@ def test_the_public_url_is_the_domains_unless_another_is_set(
     heartbeat = stack["HeartbeatFunction"]["Properties"]["Environment"]["Variables"]
     assert heartbeat["ANSWER_URL"] == (url or "Api.ApiEndpoint") + "/webhooks/answer"
     assert outputs(**parameters)["BaseUrl"] == (url or "Api.ApiEndpoint")
+    assert outputs(**parameters)["ApiUrl"] == "Api.ApiEndpoint"
+
+
+def test_a_domain_can_wait_for_its_dns_record_while_the_apis_own_url_is_used() -> None:
+    """docs/operate.md, "Use your own domain"."""
+    own = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+    stack = EVERYTHING | {"PublicBaseUrl": own}
+    assert outputs(**stack)["BaseUrl"] == own
+    assert outputs(**stack)["DomainTarget"] == "Domain.RegionalDomainName"
+    assert {"Domain", "DomainMapping"} <= set(resources(**stack))
+    assert outputs(**stack | {"PublicBaseUrl": ""})["BaseUrl"] == "https://voice.example.com"
 
 
 def test_a_stack_without_a_domain_has_none(development: Resources) -> None:
