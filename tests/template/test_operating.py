@@ -596,6 +596,17 @@ def test_the_public_url_is_the_domains_unless_another_is_set(
     heartbeat = stack["HeartbeatFunction"]["Properties"]["Environment"]["Variables"]
     assert heartbeat["ANSWER_URL"] == (url or "Api.ApiEndpoint") + "/webhooks/answer"
     assert outputs(**parameters)["BaseUrl"] == (url or "Api.ApiEndpoint")
+    assert outputs(**parameters)["ApiUrl"] == "Api.ApiEndpoint"
+
+
+def test_a_domain_can_wait_for_its_dns_record_while_the_apis_own_url_is_used() -> None:
+    """docs/operate.md, "Use your own domain"."""
+    own = "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com"
+    stack = EVERYTHING | {"PublicBaseUrl": own}
+    assert outputs(**stack)["BaseUrl"] == own
+    assert outputs(**stack)["DomainTarget"] == "Domain.RegionalDomainName"
+    assert {"Domain", "DomainMapping"} <= set(resources(**stack))
+    assert outputs(**stack | {"PublicBaseUrl": ""})["BaseUrl"] == "https://voice.example.com"
 
 
 def test_a_stack_without_a_domain_has_none(development: Resources) -> None:
@@ -633,3 +644,20 @@ def test_a_synthetic_call_comes_every_minute_and_is_not_retried(production: Reso
     assert rule["ScheduleExpression"] == "rate(1 minute)"
     (config,) = of_type(production, "AWS::Lambda::EventInvokeConfig").values()
     assert config["MaximumRetryAttempts"] == 0
+
+
+def test_a_delayed_synthetic_call_is_dropped_after_a_minute(production: Resources) -> None:
+    """The default is six hours for a throttled one, and a day for one that is not delivered."""
+    (config,) = of_type(production, "AWS::Lambda::EventInvokeConfig").values()
+    assert config["MaximumEventAgeInSeconds"] == 60
+    rules = of_type(production, "AWS::Events::Rule").values()
+    (target,) = [one["Targets"][0] for one in rules if "ScheduleExpression" in one]
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60}
+
+
+def test_no_other_function_is_invoked_asynchronously(production: Resources) -> None:
+    """One that is needs a maximum age too."""
+    permissions = of_type(production, "AWS::Lambda::Permission").values()
+    asynchronous = [one for one in permissions if one["Principal"] != "apigateway.amazonaws.com"]
+    functions = [one["FunctionName"] for one in asynchronous]
+    assert functions == ["HeartbeatFunctionAliaslive"]

@@ -605,7 +605,15 @@ PARAMETERS: dict[str, tuple[list[str], list[str]]] = {
     "Monitoring": (["production", "always", "never"], ["staging"]),
     "AlarmEmail": (["", "a@example.com"], ["example.com", "a b@example.com"]),
     "NotifyEmail": (["", "a@example.com"], ["example.com", "a b@example.com"]),
-    "PublicBaseUrl": (["", "https://a.example.com:8443/v"], ["http://a", "https://a/"]),
+    "PublicBaseUrl": (
+        [
+            "",
+            "https://a.example.com:8443/v",
+            "https://a1b2c3d4e5.execute-api.us-gov-west-1.amazonaws.com",
+            "https://a1b2c3d4e5.execute-api.cn-northwest-1.amazonaws.com.cn",
+        ],
+        ["http://a", "https://a/"],
+    ),
     "DomainName": (["", "voice.example.com"], ["voice", "Voice.example.com"]),
     "CertificateArn": (["", EVERYTHING["CertificateArn"]], ["arn:aws:iam::1:role/a"]),
     "Architecture": (["arm64", "x86_64"], ["arm"]),
@@ -628,6 +636,7 @@ def test_the_outputs_are_the_addresses_and_names_that_users_need() -> None:
     console = "https://eu-west-1.console.aws.amazon.com/cloudwatch/home"
     assert outputs(**EVERYTHING) == {
         "BaseUrl": url,
+        "ApiUrl": "Api.ApiEndpoint",
         "AnswerUrl": f"{url}/webhooks/answer",
         "EventUrl": f"{url}/webhooks/event",
         "FallbackUrl": f"{url}/webhooks/fallback",
