@@ -153,6 +153,7 @@ class Conversation:
     members: list["Leg"] = field(default_factory=list)
     everyone: list["Leg"] = field(default_factory=list)  # members since it was last empty
     started: bool = True
+    record_action: Any = None  # ncco.Conversation of the first member with record
     recording: Any = None  # recordings.ActiveRecording, while it is recorded
     audio_holds: list[AudioHold] = field(default_factory=list)
     used_at: float = 0.0
