@@ -199,6 +199,7 @@ class Leg:
     prompt: Any = None  # playback.Playback that an NCCO left running
     talk: Any = None  # playback.Playback of PUT /talk
     stream: Any = None  # playback.Playback of PUT /stream
+    stream_task: "asyncio.Task[None] | None" = None  # fetches and starts it
     music: Any = None  # playback.Playback in a conversation that waits for its moderator
     playbacks: list[Any] = field(default_factory=list)  # each playback.Playback in progress
     live_digits: WebhookTarget | None = None

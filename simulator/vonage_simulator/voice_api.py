@@ -150,9 +150,8 @@ class VoiceApi:
         if url is None:
             raise invalid("stream_url", "is required")
         self._require_answered(request, leg)
-        if leg.stream is not None:
-            leg.stream.stop()
-        self._state.spawn(self._stream(leg, url, loop))
+        _stop_stream(leg)
+        leg.stream_task = self._state.spawn(self._stream(leg, url, loop))
         return _message(leg, "Stream started")
 
     async def _stream(self, leg: Leg, url: str, loop: int) -> None:
@@ -165,8 +164,7 @@ class VoiceApi:
         """Stop the audio file."""
         leg = self._leg(request)
         self._require_answered(request, leg)
-        if leg.stream is not None:
-            leg.stream.stop()
+        _stop_stream(leg)
         return _message(leg, "Stream stopped")
 
     async def start_talk(self, request: web.Request) -> web.Response:
@@ -347,6 +345,14 @@ def _matches(leg: Leg, filters: api_requests.Filter) -> bool:
             filters.conversation_uuid is None or leg.conversation.uuid == filters.conversation_uuid
         )
     )
+
+
+def _stop_stream(leg: Leg) -> None:
+    """Stop the audio file of PUT /stream, also while it is being fetched."""
+    if leg.stream_task is not None:
+        leg.stream_task.cancel()
+    if leg.stream is not None:
+        leg.stream.stop()
 
 
 def _message(leg: Leg, message: str) -> web.Response:
