@@ -61,8 +61,13 @@ class VoiceApi:
             raise ApiError(429, None, "too many new calls in one second")
         fields = await _read_body(request)
         try:
-            new_call = api_requests.new_call(fields, application, state.account, state.rng.choice)
-            new_call.callee.check_headers(state.settings.websocket_header_bytes)
+            new_call = api_requests.new_call(
+                fields,
+                application,
+                state.account,
+                state.rng.choice,
+                state.settings.websocket_header_bytes,
+            )
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         leg = state.new_leg(
@@ -117,7 +122,8 @@ class VoiceApi:
             raise invalid("action", f"must be one of {', '.join(api_requests.LEG_ACTIONS)}")
         try:
             if action == "transfer":
-                source = api_requests.transfer_source(fields)
+                limit = self._state.settings.websocket_header_bytes
+                source = api_requests.transfer_source(fields, limit)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         self._require_open(request, leg)
