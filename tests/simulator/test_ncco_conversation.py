@@ -300,3 +300,16 @@ async def test_transfer_to_an_unknown_conversation_is_an_error_event(
     await harness.receive_call([{"action": "transfer", "conversationId": "CON-unknown"}])
     await harness.step(2)
     assert [body["reason"] for body in harness.events() if "reason" in body]
+
+
+async def test_transfer_to_a_conversation_that_has_expired_is_an_error_event(
+    make_harness: Any,
+) -> None:
+    harness = await make_harness(conversations_kept_for=3600.0)
+    there = await join(harness)
+    conversation_uuid = (await there.view())["conversation_uuid"]
+    await there.hang_up()
+    await harness.step(3660)
+    await harness.receive_call([{"action": "transfer", "conversationId": conversation_uuid}])
+    await harness.step(2)
+    assert [body["reason"] for body in harness.events() if "reason" in body]

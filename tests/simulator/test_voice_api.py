@@ -277,10 +277,13 @@ async def test_list_rejects_an_invalid_filter(
 
 async def test_legs_are_stored_for_two_days(harness: SimulatorHarness) -> None:
     call = await harness.place_call([])
-    await harness.step(2 * 86400 + 60)
-    await harness.place_call([])
+    await harness.step(2 * 86400)
+    assert (await harness.api("GET", "/v1/calls")).json["count"] == 1
     await harness.step(60)
     assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).status == 404
+    assert (await harness.api("GET", "/v1/calls")).json["count"] == 0
+    assert (await harness.control("GET", f"/calls/{call.uuid}")).status == 404
+    assert (await harness.control("GET", "")).json["calls_forgotten"] == 1
 
 
 # GET /v1/calls/{uuid}
