@@ -21,7 +21,11 @@ class ClientUser:
 
 @dataclass(eq=False)
 class Application:
-    """A Vonage application; `capabilities` is what the Application API returns."""
+    """A Vonage application; `capabilities` is what the Application API returns.
+
+    `calls_kept_for` and `conversations_kept_for` are seconds, or None for those of the simulator's
+    settings.
+    """
 
     id: str
     name: str
@@ -32,6 +36,8 @@ class Application:
     fallback: WebhookTarget | None = None
     signed: bool = True
     region: str = ""
+    calls_kept_for: float | None = None
+    conversations_kept_for: float | None = None
     capabilities: dict[str, Any] = field(default_factory=dict)
     privacy: dict[str, Any] = field(default_factory=lambda: {"improve_ai": True})
     users: dict[str, ClientUser] = field(default_factory=dict)

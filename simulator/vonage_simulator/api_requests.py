@@ -58,9 +58,13 @@ class Filter:
 
 
 def new_call(
-    fields: dict[str, Any], application: Application, account: SimulatedAccount, choose_number: Any
+    fields: dict[str, Any],
+    application: Application,
+    account: SimulatedAccount,
+    choose_number: Any,
+    websocket_header_bytes: int,
 ) -> NewCall:
-    """Validate POST /v1/calls.
+    """Validate POST /v1/calls; `websocket_header_bytes` limits an endpoint's headers.
 
     Raises
     ------
@@ -71,8 +75,9 @@ def new_call(
     if not isinstance(to, list) or len(to) != 1:
         raise FieldError("to", "must be an array of exactly one endpoint")
     callee = endpoints.parse(to[0])
+    callee.check_headers(websocket_header_bytes)
     caller = _caller(fields, application, account, choose_number)
-    source = _source(fields)
+    source = _source(fields, websocket_header_bytes)
     event_url = json_fields.single_url(fields, "event_url")
     event_method = _method(fields, "event_method", "POST")
     event = application.event
@@ -118,18 +123,18 @@ def _caller(
     return Endpoint("phone", endpoints.phone_number(sender, name))
 
 
-def _source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
+def _source(fields: dict[str, Any], websocket_header_bytes: int) -> WebhookTarget | list[Step]:
     if ("ncco" in fields) == ("answer_url" in fields):
         raise FieldError("ncco", "exactly one of ncco and answer_url is required")
     if "ncco" in fields:
-        return inline_ncco(fields)
+        return inline_ncco(fields, websocket_header_bytes)
     url = json_fields.single_url(fields, "answer_url")
     if url is None:
         raise FieldError("answer_url", "is required")
     return WebhookTarget(url, _method(fields, "answer_method", "GET"))
 
 
-def inline_ncco(fields: dict[str, Any]) -> list[Step]:
+def inline_ncco(fields: dict[str, Any], websocket_header_bytes: int) -> list[Step]:
     """Parse the NCCO in a request.
 
     Raises
@@ -138,12 +143,14 @@ def inline_ncco(fields: dict[str, Any]) -> list[Step]:
         If it is not a valid NCCO.
     """
     try:
-        return ncco.parse(fields.get("ncco"))
+        return ncco.parse(fields.get("ncco"), websocket_header_bytes)
     except InvalidNcco as error:
         raise FieldError("ncco", str(error)) from error
 
 
-def transfer_source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
+def transfer_source(
+    fields: dict[str, Any], websocket_header_bytes: int
+) -> WebhookTarget | list[Step]:
     """Return the destination of a transfer: an answer URL or an NCCO.
 
     Raises
@@ -159,7 +166,7 @@ def transfer_source(fields: dict[str, Any]) -> WebhookTarget | list[Step]:
     if ("ncco" in destination) == ("url" in destination):
         raise FieldError("destination", "exactly one of url and ncco is required")
     if "ncco" in destination:
-        return inline_ncco(destination)
+        return inline_ncco(destination, websocket_header_bytes)
     url = json_fields.single_url(destination, "url")
     if url is None:
         raise FieldError("url", "is required")

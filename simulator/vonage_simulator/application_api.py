@@ -224,12 +224,13 @@ def _apply(application: Application, fields: dict[str, Any]) -> None:
     voice = json_fields.mapping(capabilities, "voice")
     webhooks: dict[str, WebhookTarget] = {}
     signed, region = True, ""
+    hours = days = None
     if voice is not None:
         webhooks = _webhooks(json_fields.mapping(voice, "webhooks") or {})
         signed = json_fields.boolean(voice, "signed_callbacks", default=True)
         region = json_fields.choice(voice, "region", "", tuple(HOSTS_OF_REGIONS)) or ""
-        json_fields.integer(voice, "conversations_ttl", 48, 1, 9000)
-        json_fields.integer(voice, "leg_persistence_time", 2, 1, 31)
+        hours = json_fields.integer(voice, "conversations_ttl", None, 1, 9000)
+        days = json_fields.integer(voice, "leg_persistence_time", None, 1, 31)
     privacy = json_fields.mapping(fields, "privacy")
     improve_ai = json_fields.boolean(privacy or {}, "improve_ai", default=True)
     application.name = name
@@ -238,6 +239,8 @@ def _apply(application: Application, fields: dict[str, Any]) -> None:
     application.fallback = webhooks.get("fallback_answer_url")
     application.signed = signed
     application.region = region
+    application.conversations_kept_for = None if hours is None else hours * 3600.0
+    application.calls_kept_for = None if days is None else days * 86400.0
     application.capabilities = capabilities
     if privacy is not None:
         application.privacy = {"improve_ai": improve_ai}

@@ -139,6 +139,11 @@ def duration(content: bytes) -> float | None:
     return _mp3_duration(content)
 
 
+def is_documented(content: bytes) -> bool:
+    """Return whether a file with a duration is mp3 or 16-bit wav (NCCO reference: stream)."""
+    return content[:4] != b"RIFF" or _parse_wav(content)[2] == 16
+
+
 def content_type(content: bytes) -> str:
     """Return the content type of a file for which `duration` is known."""
     return CONTENT_TYPES["wav" if content[:4] == b"RIFF" else "mp3"]

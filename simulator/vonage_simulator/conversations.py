@@ -37,19 +37,18 @@ async def enter(state: SimulatorState, leg: Leg, action: ConversationAction) -> 
     leg.can_speak = action.can_speak
     leg.can_hear = action.can_hear
     leg.ends_conversation = action.end_on_exit
+    if action.record and conversation.record_action is None:
+        conversation.record_action = action
     if action.start_on_enter:
-        _start(conversation)
-    if conversation.recording is None and action.record:
-        record_action.start(state, leg, conversation, action.callback, action.transcription)
+        conversation.started = True
+        _stop_music(conversation)
+    recorded = conversation.record_action
+    if conversation.started and conversation.recording is None and recorded is not None:
+        record_action.start(state, leg, conversation, recorded.callback, recorded.transcription)
     if not conversation.started and action.music_url is not None:
         leg.music = await play_stream(state, leg, action.music_url, 0)
         _stop_music(conversation)
     return True
-
-
-def _start(conversation: Conversation) -> None:
-    conversation.started = True
-    _stop_music(conversation)
 
 
 def _stop_music(conversation: Conversation) -> None:
@@ -72,8 +71,10 @@ def leave(state: SimulatorState, leg: Leg) -> None:
         leg.ends_conversation = False
         for member in list(conversation.members):
             member.commands.put(HangUp("platform"))
-    if conversation.recording is not None and not conversation.members:
-        record_action.stop(state, conversation.recording)
+    if not conversation.members:
+        conversation.record_action = None
+        if conversation.recording is not None:
+            record_action.stop(state, conversation.recording)
 
 
 def move_all(state: SimulatorState, leg: Leg, action: TransferAction) -> bool:

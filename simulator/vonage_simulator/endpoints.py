@@ -42,7 +42,8 @@ class Endpoint:
 
     def check_headers(self, longest: int) -> None:
         """Raise FieldError if a WebSocket's headers have more bytes than that, as compact JSON."""
-        size = len(json.dumps(self.headers, separators=(",", ":")))
+        text = json.dumps(self.headers, separators=(",", ":"), ensure_ascii=False)
+        size = len(text.encode("utf-8", "replace"))  # JSON allows lone surrogates, UTF-8 does not
         if self.kind == "websocket" and size > longest:
             raise FieldError("headers", f"can have up to {longest} bytes")
 

@@ -153,6 +153,7 @@ class Conversation:
     members: list["Leg"] = field(default_factory=list)
     everyone: list["Leg"] = field(default_factory=list)  # members since it was last empty
     started: bool = True
+    record_action: Any = None  # ncco.Conversation of the first member with record
     recording: Any = None  # recordings.ActiveRecording, while it is recorded
     audio_holds: list[AudioHold] = field(default_factory=list)
     used_at: float = 0.0
@@ -198,6 +199,7 @@ class Leg:
     prompt: Any = None  # playback.Playback that an NCCO left running
     talk: Any = None  # playback.Playback of PUT /talk
     stream: Any = None  # playback.Playback of PUT /stream
+    stream_task: "asyncio.Task[None] | None" = None  # fetches and starts it
     music: Any = None  # playback.Playback in a conversation that waits for its moderator
     playbacks: list[Any] = field(default_factory=list)  # each playback.Playback in progress
     live_digits: WebhookTarget | None = None

@@ -26,6 +26,8 @@ DTMF_TONE = 1200
 RINGBACK_TONE = 425
 SILENT_TONE = 0
 
+UNDOCUMENTED_AUDIO = "WAV file is not 16-bit PCM; Vonage documents MP3 and 16-bit WAV"
+
 BEEP_SECONDS = 0.4
 DIGIT_SECONDS = 0.2
 PAUSE_SECONDS = 0.5  # a p among digits (NCCO reference: dtmfAnswer)
@@ -131,6 +133,8 @@ async def play_stream(state: SimulatorState, leg: Leg, url: str, loop: int) -> P
     if content is None or once is None:
         state.journal.write("error", uuid=leg.uuid, reason="no audio", detail=url)
         return None
+    if not audio.is_documented(content):
+        state.journal.write("warning", uuid=leg.uuid, reason=UNDOCUMENTED_AUDIO, detail=url)
     state.audio_cache.add_played(url, content)
     pcm = audio.pcm_of(content) if loop == 1 else b""
     seconds = once * loop if loop else None

@@ -196,7 +196,6 @@ def _transcribe(
         "recording_uuid": recording.recording_uuid,
         "status": "transcribed",
         "transcription_url": file_url(state, file_id),
-        "timestamp": webhook_payloads.with_milliseconds(state.clock.now()),
     }
     callbacks = (recording.transcription.callback, recording.callback)
     target = event_target(recording.leg, *callbacks)

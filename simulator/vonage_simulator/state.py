@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import logging
 import uuid
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,12 +70,12 @@ class SimulatorState:
         )
         self.callees: dict[str, CalleeBehavior] = dict(settings.callees)
         self.default_callee = settings.default_callee
-        self.legs: dict[str, Leg] = {}
+        self._legs: dict[str, Leg] = {}
         self.forgotten = 0
         self.calls = 0
         self.base_url = ""
         self.sound_ids = itertools.count(1)
-        self._ended: deque[Leg] = deque()
+        self._ended: dict[str, Leg] = {}  # the oldest first
         self._named_conversations: dict[tuple[str, str], Conversation] = {}
         self._limiters: dict[tuple[str, str], RateLimiter] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -96,6 +95,12 @@ class SimulatorState:
         return str(uuid.UUID(int=self._tokens.getrandbits(128), version=4))
 
     # Legs and conversations
+
+    @property
+    def legs(self) -> dict[str, Leg]:
+        """The legs in progress, and the ended ones that have not expired."""
+        self._drop_old_legs()
+        return self._legs
 
     def new_conversation(self, name: str | None = None) -> Conversation:
         """Create a conversation without members."""
@@ -130,13 +135,13 @@ class SimulatorState:
             faults=faults,
         )
         self.calls += 1
-        self.legs[leg.uuid] = leg
+        self._legs[leg.uuid] = leg
         leg.join(leg.conversation)
         return leg
 
     def named_conversation(self, application: Application, name: str) -> Conversation:
         """Return the application's conversation of that name, creating it if needed."""
-        self._drop_old_conversations()
+        self._drop_old_conversations(application)
         conversation = self._named_conversations.get((application.id, name))
         if conversation is None:
             conversation = self.new_conversation(name)
@@ -146,29 +151,38 @@ class SimulatorState:
 
     def conversation(self, application: Application, conversation_uuid: str) -> Conversation | None:
         """Return a conversation that has members, or a named one that has not expired."""
+        self._drop_old_conversations(application)
         for (application_id, _), conversation in self._named_conversations.items():
             if application_id == application.id and conversation.uuid == conversation_uuid:
                 return conversation
         for leg in self.legs.values():
-            if leg.application is application and leg.conversation.uuid == conversation_uuid:
-                return leg.conversation
+            conversation = leg.conversation
+            is_member = leg.application is application and not leg.is_over
+            if is_member and conversation.uuid == conversation_uuid:
+                return conversation
         return None
 
-    def _drop_old_conversations(self) -> None:
-        oldest = self.clock.now() - self.settings.conversations_kept_for
+    def _drop_old_conversations(self, application: Application) -> None:
+        kept_for = application.conversations_kept_for or self.settings.conversations_kept_for
+        oldest = self.clock.now() - kept_for
         for key, conversation in list(self._named_conversations.items()):
-            if not conversation.members and conversation.used_at < oldest:
+            is_old = not conversation.members and conversation.used_at < oldest
+            if key[0] == application.id and is_old:
                 del self._named_conversations[key]
 
     def add_ended_leg(self, leg: Leg) -> None:
-        """Store an ended leg for a while, and delete the oldest ones."""
-        self._ended.append(leg)
-        oldest = self.clock.now() - self.settings.calls_kept_for
-        while self._ended and (
-            len(self._ended) > self.settings.calls_kept or (self._ended[0].ended_at or 0.0) < oldest
-        ):
-            del self.legs[self._ended.popleft().uuid]
-            self.forgotten += 1
+        """Store an ended leg until it expires, or until there are too many."""
+        self._ended[leg.uuid] = leg
+        self._drop_old_legs()
+
+    def _drop_old_legs(self) -> None:
+        now = self.clock.now()
+        for leg in list(self._ended.values()):
+            kept_for = leg.application.calls_kept_for or self.settings.calls_kept_for
+            is_old = (leg.ended_at or 0.0) < now - kept_for
+            if is_old or len(self._ended) > self.settings.calls_kept:
+                del self._ended[leg.uuid], self._legs[leg.uuid]
+                self.forgotten += 1
 
     def callee(self, endpoint: Endpoint) -> CalleeBehavior:
         """Return how an endpoint behaves when called."""

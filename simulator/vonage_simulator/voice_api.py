@@ -61,8 +61,13 @@ class VoiceApi:
             raise ApiError(429, None, "too many new calls in one second")
         fields = await _read_body(request)
         try:
-            new_call = api_requests.new_call(fields, application, state.account, state.rng.choice)
-            new_call.callee.check_headers(state.settings.websocket_header_bytes)
+            new_call = api_requests.new_call(
+                fields,
+                application,
+                state.account,
+                state.rng.choice,
+                state.settings.websocket_header_bytes,
+            )
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         leg = state.new_leg(
@@ -117,7 +122,8 @@ class VoiceApi:
             raise invalid("action", f"must be one of {', '.join(api_requests.LEG_ACTIONS)}")
         try:
             if action == "transfer":
-                source = api_requests.transfer_source(fields)
+                limit = self._state.settings.websocket_header_bytes
+                source = api_requests.transfer_source(fields, limit)
         except FieldError as error:
             raise invalid(error.name, error.reason) from error
         self._require_open(request, leg)
@@ -150,9 +156,8 @@ class VoiceApi:
         if url is None:
             raise invalid("stream_url", "is required")
         self._require_answered(request, leg)
-        if leg.stream is not None:
-            leg.stream.stop()
-        self._state.spawn(self._stream(leg, url, loop))
+        _stop_stream(leg)
+        leg.stream_task = self._state.spawn(self._stream(leg, url, loop))
         return _message(leg, "Stream started")
 
     async def _stream(self, leg: Leg, url: str, loop: int) -> None:
@@ -165,8 +170,7 @@ class VoiceApi:
         """Stop the audio file."""
         leg = self._leg(request)
         self._require_answered(request, leg)
-        if leg.stream is not None:
-            leg.stream.stop()
+        _stop_stream(leg)
         return _message(leg, "Stream stopped")
 
     async def start_talk(self, request: web.Request) -> web.Response:
@@ -347,6 +351,14 @@ def _matches(leg: Leg, filters: api_requests.Filter) -> bool:
             filters.conversation_uuid is None or leg.conversation.uuid == filters.conversation_uuid
         )
     )
+
+
+def _stop_stream(leg: Leg) -> None:
+    """Stop the audio file of PUT /stream, also while it is being fetched."""
+    if leg.stream_task is not None:
+        leg.stream_task.cancel()
+    if leg.stream is not None:
+        leg.stream.stop()
 
 
 def _message(leg: Leg, message: str) -> web.Response:

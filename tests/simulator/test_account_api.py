@@ -9,7 +9,7 @@ import pytest
 from tests.simulator.conftest import API_SECRET
 from tests.simulator.harness import NUMBER, SECOND_NUMBER, SimulatorHarness, SimulatorResponse, talk
 
-VOICE = {
+VOICE: dict[str, Any] = {
     "webhooks": {
         "answer_url": {"address": "https://example.com/answer", "http_method": "POST"},
         "event_url": {"address": "https://example.com/event", "http_method": "POST"},
@@ -67,6 +67,41 @@ async def test_update_changes_the_answer_url(harness: SimulatorHarness) -> None:
     await harness.step(2)
     assert await call.texts() == ["from elsewhere"]
     assert harness.sent_to("/elsewhere")[0].method == "POST"
+
+
+async def update_voice(harness: SimulatorHarness, **options: int) -> None:
+    """Set options of the application's voice capability, and leave its webhooks."""
+    webhooks = {name: {"address": harness.url(f"/{name[:-4]}")} for name in VOICE["webhooks"]}
+    body = {"name": "mine", "capabilities": {"voice": {"webhooks": webhooks} | options}}
+    path = f"/v2/applications/{harness.simulator.application_id}"
+    assert (await account_request(harness, "PUT", path, body)).status == 200
+
+
+@pytest.mark.parametrize("days", [1, 4])
+async def test_leg_persistence_time_is_how_long_legs_are_stored(
+    harness: SimulatorHarness, days: int
+) -> None:
+    await update_voice(harness, leg_persistence_time=days)
+    call = await harness.place_call([])
+    await harness.step(days * 86400)
+    assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).status == 200
+    await harness.step(60)
+    assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).status == 404
+
+
+@pytest.mark.parametrize("hours", [1, 60])
+async def test_conversations_ttl_is_how_long_an_empty_named_conversation_is_stored(
+    harness: SimulatorHarness, hours: int
+) -> None:
+    await update_voice(harness, conversations_ttl=hours)
+    for pause in (hours * 3600, hours * 3600 + 60, 0):
+        call = await harness.receive_call([{"action": "conversation", "name": "room"}])
+        await call.hang_up()
+        await harness.step(pause)
+    first, second, third = (
+        event["conversation_uuid_to"] for event in harness.events(type="transfer")
+    )
+    assert first == second != third
 
 
 async def test_update_signed_callbacks_off_sends_unsigned_webhooks(

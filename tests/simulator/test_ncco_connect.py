@@ -324,6 +324,17 @@ async def test_connect_websocket_headers_have_up_to_512_bytes(harness: Simulator
     assert harness.events(reason=SYNTAX_ERROR)
 
 
+@pytest.mark.parametrize(
+    ("text", "status"), [("\u00e9" * 252, 201), ("\u00e9" * 253, 400), ("\ud800", 201)]
+)
+async def test_websocket_headers_are_measured_in_utf_8(
+    harness: SimulatorHarness, text: str, status: int
+) -> None:
+    endpoint = {"type": "websocket", "uri": "ws://127.0.0.1:9", "headers": {"a": text}}
+    call = {"to": [endpoint], "from": {"type": "phone", "number": NUMBER}, "ncco": []}
+    assert (await harness.api("POST", "/v1/calls", call)).status == status
+
+
 async def test_websocket_headers_are_limited_by_a_setting(make_harness: Any) -> None:
     endpoint = {
         "type": "websocket",
@@ -338,6 +349,13 @@ async def test_websocket_headers_are_limited_by_a_setting(make_harness: Any) -> 
         await harness.receive_call([connect(endpoint=[endpoint]), talk("next")])
         await harness.step(2)
         assert len(harness.events(reason=SYNTAX_ERROR)) == (status == 400)
+        ncco = [connect(endpoint=[endpoint])]
+        call["to"] = [{"type": "phone", "number": CALLEE}]
+        assert (await harness.api("POST", "/v1/calls", call | {"ncco": ncco})).status == status
+        transferred = await harness.receive_call([talk("again", loop=0)])
+        transfer = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
+        expected = 204 if status == 201 else 400
+        assert (await transferred.put(transfer)).status == expected
 
 
 async def test_connect_over_three_a_second_is_an_error_event(harness: SimulatorHarness) -> None:

@@ -190,6 +190,39 @@ async def test_conversation_record_of_a_moderated_conversation_starts_with_the_m
     assert webhook.fields["start_time"] == "2023-11-14T22:13:30Z"
 
 
+@pytest.mark.parametrize("moderator_records", [False, True])
+async def test_conversation_record_of_a_waiting_leg_starts_with_the_moderator(
+    harness: SimulatorHarness, moderator_records: bool
+) -> None:
+    url = [harness.url("/recordings")]
+    await join(harness, startOnEnter=False, record=True, eventUrl=url)
+    await harness.step(10)
+    other_url = [harness.url("/others")]
+    moderator = await join(harness, record=moderator_records, eventUrl=other_url, endOnExit=True)
+    await harness.step(5)
+    await moderator.hang_up()
+    await harness.step(3)
+    (webhook,) = harness.sent_to("/recordings")
+    assert webhook.fields["start_time"] == "2023-11-14T22:13:30Z"
+    assert webhook.fields["end_time"] == "2023-11-14T22:13:35Z"
+    assert not harness.sent_to("/others")
+
+
+async def test_conversation_record_without_a_moderator_makes_no_recording(
+    harness: SimulatorHarness,
+) -> None:
+    url = [harness.url("/recordings")]
+    waiting = await join(harness, startOnEnter=False, record=True, eventUrl=url)
+    await harness.step(10)
+    await waiting.hang_up()
+    moderator = await join(harness, endOnExit=True)  # in an empty room, without record
+    await harness.step(10)
+    await moderator.hang_up()
+    await harness.step(3)
+    assert not harness.sent_to("/recordings")
+    assert not await harness.entries("recording")
+
+
 async def test_conversation_event_url_gets_no_call_progress_events(
     harness: SimulatorHarness,
 ) -> None:
@@ -265,5 +298,18 @@ async def test_transfer_to_an_unknown_conversation_is_an_error_event(
     harness: SimulatorHarness,
 ) -> None:
     await harness.receive_call([{"action": "transfer", "conversationId": "CON-unknown"}])
+    await harness.step(2)
+    assert [body["reason"] for body in harness.events() if "reason" in body]
+
+
+async def test_transfer_to_a_conversation_that_has_expired_is_an_error_event(
+    make_harness: Any,
+) -> None:
+    harness = await make_harness(conversations_kept_for=3600.0)
+    there = await join(harness)
+    conversation_uuid = (await there.view())["conversation_uuid"]
+    await there.hang_up()
+    await harness.step(3660)
+    await harness.receive_call([{"action": "transfer", "conversationId": conversation_uuid}])
     await harness.step(2)
     assert [body["reason"] for body in harness.events() if "reason" in body]

@@ -308,6 +308,9 @@ async def test_record_transcription_follows_the_recording(harness: SimulatorHarn
     await call.say("good morning everybody")
     await harness.step(20)
     (webhook,) = harness.sent_to("/transcript")
+    assert set(webhook.fields) == {
+        "conversation_uuid", "type", "recording_uuid", "status", "transcription_url",
+    }  # fmt: skip
     assert webhook.fields["status"] == "transcribed"
     assert webhook.fields["type"] == "record"
     assert webhook.fields["recording_uuid"] == event(harness)["recording_uuid"]

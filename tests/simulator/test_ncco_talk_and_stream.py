@@ -10,14 +10,14 @@ from aiohttp import web
 from tests.simulator.harness import SYNTAX_ERROR, SimulatorHarness, talk, words
 
 
-def wav(seconds: float, rate: int = 16000, channels: int = 1) -> bytes:
+def wav(seconds: float, rate: int = 16000, channels: int = 1, sample_bytes: int = 2) -> bytes:
     """Return a silent wav file."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(channels)
-        writer.setsampwidth(2)
+        writer.setsampwidth(sample_bytes)
         writer.setframerate(rate)
-        writer.writeframes(bytes(round(seconds * rate) * 2 * channels))
+        writer.writeframes(bytes(round(seconds * rate) * sample_bytes * channels))
     return file.getvalue()
 
 
@@ -217,6 +217,21 @@ async def test_stream_plays_the_file_for_its_length(harness: SimulatorHarness) -
     heard = (await call.heard("stream"))[0]
     assert heard["url"] == harness.url("/music.wav")
     assert heard["to_ms"] - heard["from_ms"] == 4000
+
+
+@pytest.mark.parametrize(("sample_bytes", "warnings"), [(1, 1), (2, 0), (3, 1), (4, 1)])
+async def test_stream_of_a_wav_file_that_is_not_16_bit_plays_with_a_warning(
+    harness: SimulatorHarness, sample_bytes: int, warnings: int
+) -> None:
+    url = harness.url("/music.wav")
+    harness.on("/music.wav", web.Response(body=wav(2, sample_bytes=sample_bytes)))
+    call = await harness.receive_call([{"action": "stream", "streamUrl": [url]}])
+    await harness.step(5)
+    heard = (await call.heard("stream"))[0]
+    assert heard["to_ms"] - heard["from_ms"] == 2000
+    written = await harness.entries("warning", call.uuid)
+    reason = "WAV file is not 16-bit PCM; Vonage documents MP3 and 16-bit WAV"
+    assert [(entry["reason"], entry["detail"]) for entry in written] == [(reason, url)] * warnings
 
 
 async def test_stream_loop_repeats_the_file(harness: SimulatorHarness) -> None:

@@ -1,10 +1,12 @@
 """Voice API: every path of /v1/calls, its errors, its limits; tokens; the call state machine."""
 
+import asyncio
 import time
 from typing import Any
 
 import jwt
 import pytest
+from aiohttp import web
 
 from tests.simulator.conftest import API_SECRET
 from tests.simulator.harness import (
@@ -275,10 +277,13 @@ async def test_list_rejects_an_invalid_filter(
 
 async def test_legs_are_stored_for_two_days(harness: SimulatorHarness) -> None:
     call = await harness.place_call([])
-    await harness.step(2 * 86400 + 60)
-    await harness.place_call([])
+    await harness.step(2 * 86400)
+    assert (await harness.api("GET", "/v1/calls")).json["count"] == 1
     await harness.step(60)
     assert (await harness.api("GET", f"/v1/calls/{call.uuid}")).status == 404
+    assert (await harness.api("GET", "/v1/calls")).json["count"] == 0
+    assert (await harness.control("GET", f"/calls/{call.uuid}")).status == 404
+    assert (await harness.control("GET", "")).json["calls_forgotten"] == 1
 
 
 # GET /v1/calls/{uuid}
@@ -516,6 +521,53 @@ async def test_stream_into_a_call_starts_and_stops(harness: SimulatorHarness) ->
     assert stopped.json == {"message": "Stream stopped", "uuid": call.uuid}
     heard = (await call.heard("stream"))[-1]
     assert heard["to_ms"] - heard["from_ms"] == 10_000
+
+
+class SlowFile:
+    """An endless stream whose file the application's server does not send yet."""
+
+    def __init__(self, harness: SimulatorHarness) -> None:
+        self._requested, self._released = asyncio.Event(), asyncio.Event()
+        self.release = self._released.set
+        self.body = {"stream_url": [harness.url("/slow.wav")], "loop": 0}
+        harness.on("/slow.wav", lambda webhook: self._response())
+
+    async def requested(self) -> None:
+        """Wait until the simulator has requested the file."""
+        await self._requested.wait()
+
+    async def _response(self) -> web.Response:
+        self._requested.set()
+        await self._released.wait()
+        return audio_file(3)
+
+
+async def test_stream_stops_while_its_file_is_fetched(harness: SimulatorHarness) -> None:
+    file = SlowFile(harness)
+    call = await answered_call(harness)
+    path = f"/v1/calls/{call.uuid}/stream"
+    await harness.api("PUT", path, file.body)
+    await file.requested()
+    assert (await harness.api("DELETE", path)).status == 200
+    file.release()
+    await harness.step(5)
+    assert await call.heard("stream") == []
+
+
+async def test_stream_replaces_one_whose_file_is_fetched(harness: SimulatorHarness) -> None:
+    file = SlowFile(harness)
+    harness.on("/second.wav", audio_file(3))
+    call = await answered_call(harness)
+    path = f"/v1/calls/{call.uuid}/stream"
+    await harness.api("PUT", path, file.body)
+    await file.requested()
+    await harness.api("PUT", path, {"stream_url": [harness.url("/second.wav")], "loop": 0})
+    file.release()
+    await harness.step(5)
+    await harness.api("DELETE", path)
+    (heard,) = await call.heard("stream")
+    assert heard["url"] == harness.url("/second.wav")
+    assert heard["to_ms"] - heard["from_ms"] == 5000
 
 
 async def test_dtmf_into_a_call(harness: SimulatorHarness) -> None:

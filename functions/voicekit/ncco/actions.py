@@ -202,7 +202,8 @@ def conversation(
     music_on_hold_url
         Audio for the legs that wait for one with `start_on_enter`.
     record
-        Record the conversation from its first leg to its end; `event_url` is only for this.
+        Record the conversation from its first leg, or the one that the others wait for, to its end;
+        `event_url` is only for this.
     can_speak, can_hear
         UUIDs of the legs that hear this one, and that it hears; an empty list means none.
     mute
