@@ -176,13 +176,24 @@ class SimulatorState:
         self._drop_old_legs()
 
     def _drop_old_legs(self) -> None:
+        too_many = max(len(self._ended) - self.settings.calls_kept, 0)
+        dropped = list(itertools.islice(self._ended.values(), too_many))
+        applications = map(self._kept_for, self.account.applications.values())
+        shortest = min((self.settings.calls_kept_for, *applications))
         now = self.clock.now()
-        for leg in list(self._ended.values()):
-            kept_for = leg.application.calls_kept_for or self.settings.calls_kept_for
-            is_old = (leg.ended_at or 0.0) < now - kept_for
-            if is_old or len(self._ended) > self.settings.calls_kept:
-                del self._ended[leg.uuid], self._legs[leg.uuid]
-                self.forgotten += 1
+        # The oldest leg comes first, so this rarely looks at a second one.
+        for leg in itertools.islice(self._ended.values(), too_many, None):
+            age = now - (leg.ended_at or 0.0)
+            if age <= shortest:
+                break
+            if age > self._kept_for(leg.application):
+                dropped.append(leg)
+        for leg in dropped:
+            del self._ended[leg.uuid], self._legs[leg.uuid]
+        self.forgotten += len(dropped)
+
+    def _kept_for(self, application: Application) -> float:
+        return application.calls_kept_for or self.settings.calls_kept_for
 
     def callee(self, endpoint: Endpoint) -> CalleeBehavior:
         """Return how an endpoint behaves when called."""
