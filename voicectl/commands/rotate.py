@@ -19,7 +19,8 @@ The signature secret. You change it in Vonage's dashboard:
 5. When no more webhooks are signed with the old one, retire it: it signs no webhook any more, but
    links in mails and the state of calls, until the next rotation.
 
-An attacker with the old secret can send webhooks that delay the last step. ``--revoke`` does not wait.
+An attacker with the old secret can send webhooks that delay the last step. ``--revoke`` does not
+wait.
 """
 
 from __future__ import annotations
