@@ -14,7 +14,7 @@ import { Duration, PhoneView } from "./phone-view.js";
 import { preferences } from "./preferences.js";
 import { go, link, onRoute, route } from "./router.js";
 import { createSimulatorModel, SimulatorView } from "./simulator-view.js";
-import { followKeyboard, ShortcutHelp } from "./shortcuts.js";
+import { followKeyboard, openShortcuts, ShortcutHelp } from "./shortcuts.js";
 import { createStore } from "./store.js";
 import { plural } from "./format.js";
 
@@ -110,7 +110,6 @@ function App() {
   );
   const [follow, setFollow] = useState(preferences.get("follow", true));
   const [pinned, pin] = useState(null);
-  const [isHelpOpen, setHelp] = useState(false);
   const [width, setWidth] = useState(innerWidth);
   const [name, ...path] = route();
   const view = VIEWS.some((one) => one.name === name) || name === "phone" ? name : "calls";
@@ -130,7 +129,7 @@ function App() {
   useEffect(
     () =>
       followKeyboard(
-        keyboard({ state, setFollow: followCalls, pin, openHelp: () => setHelp(true), again }),
+        keyboard({ state, setFollow: followCalls, pin, openHelp: openShortcuts, again }),
       ),
     [],
   );
@@ -150,7 +149,7 @@ function App() {
     level=${asView ? 1 : 2}
   />`;
   return html` <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
-    <${TopBar} view=${view} openHelp=${() => setHelp(true)} />
+    <${TopBar} view=${view} openHelp=${openShortcuts} />
     ${!small && html`<aside id="phone" class="phone" aria-label="Phone">${phoneView}</aside>`}
     <main id="main" tabindex="-1">
       ${asView ? html`<section id="phone" class="phone" aria-label="Phone">${phoneView}</section>` : html`<${View} ...${{ view: view === "phone" ? "calls" : view, path, small, isPinned, pin, follow, setFollow: followCalls, isFirst, width }} />`}
@@ -161,7 +160,7 @@ function App() {
         ${[PHONE, ...VIEWS].map((one) => html`<${ViewLink} key=${one.name} one=${one} view=${view} icon=${one.icon} />`)}
       </nav>
     </div>
-    <${ShortcutHelp} isOpen=${isHelpOpen} close=${() => setHelp(false)} />`;
+    <${ShortcutHelp} />`;
 }
 
 function skip(event) {

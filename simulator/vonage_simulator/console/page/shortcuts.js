@@ -2,7 +2,7 @@
 // (WCAG 2.2, 2.1.4).
 
 import { html, IconButton } from "./parts.js";
-import { useEffect, useRef, useState } from "./preact.js";
+import { useRef, useState } from "./preact.js";
 import { preferences } from "./preferences.js";
 
 const GROUPS = [
@@ -80,22 +80,21 @@ export function followKeyboard({ actions, digit, escape, openHelp }) {
   });
 }
 
-/** The list of shortcuts, as a dialog. @param {{isOpen: boolean, close: () => void}} props */
-export function ShortcutHelp({ isOpen, close }) {
+/** Open the list of shortcuts. */
+export const openShortcuts = () => document.querySelector("#keys").showModal();
+
+/** The list of shortcuts, as a dialog. */
+export function ShortcutHelp() {
   const dialog = useRef(null);
   const [isOn, setOn] = useState(preferences.get("singleKeys", true));
-  useEffect(() => {
-    if (isOpen && !dialog.current.open) dialog.current.showModal();
-    if (!isOpen && dialog.current.open) dialog.current.close();
-  }, [isOpen]);
   const change = ({ target }) => {
     preferences.set("singleKeys", target.checked);
     setOn(target.checked);
   };
-  return html`<dialog id="keys" aria-labelledby="keys-title" ref=${dialog} onClose=${close}>
+  return html`<dialog id="keys" aria-labelledby="keys-title" ref=${dialog}>
     <div class="dialog-head">
       <h2 id="keys-title">Keyboard shortcuts</h2>
-      <${IconButton} name="close" label="Close" click=${close} />
+      <${IconButton} name="close" label="Close" click=${() => dialog.current.close()} />
     </div>
     <div class="key-groups">
       ${GROUPS.map(
