@@ -26,8 +26,10 @@ _READ = (
 )
 _WORDS = len(_READ.split())
 _NUMBER = re.compile(r"(?<![\w.-])\+?[1-9][0-9]{6,14}(?![\w.-])")
-_PRIVATE = ("custom_data", "payload", "region_url", "recording_url", "from_user", "to_user")
-_SPOKEN_OR_PRESSED = ("digits", "text")  # in the objects dtmf and speech
+_PRIVATE = (
+    *("custom_data", "payload", "region_url", "recording_url", "from_user", "to_user"),
+    *("digits", "text"),  # in the objects dtmf and speech
+)
 _MAX_WEBHOOKS = 200  # a call has about fifteen
 
 
@@ -222,7 +224,7 @@ def redacted(received: Sequence[ReceivedWebhook]) -> list[dict[str, Any]]:
 
 
 def _redacted(name: str, value: Any) -> Any:
-    if name in (*_PRIVATE, *_SPOKEN_OR_PRESSED) or name.startswith("SipHeader_"):
+    if name in _PRIVATE or name.startswith("SipHeader_"):
         return "…"
     if isinstance(value, dict):
         return {key: _redacted(key, one) for key, one in value.items()}

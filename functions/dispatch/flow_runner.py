@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from voicekit.switchboard import Switchboard
 
 APOLOGY = "We are sorry, something went wrong. Please call again later. Goodbye."
-_is_armed = False  # whether a flow is running, which its time limit may stop
 UNCONNECTED = "We are sorry, we cannot connect your call at the moment."
+_is_armed = False  # whether a flow is running, which its time limit may stop
 
 # The packages of flows/requirements.txt: last, so that they replace nothing of ours or of Python's.
 sys.path.append(os.path.abspath(f"{__file__}/../../packages"))  # noqa: PTH100 - see flow_names

@@ -70,8 +70,8 @@ class CallOutcome(NamedTuple):
         Parameters
         ----------
         has_line
-            Whether the called number is one that people answer. A call
-            that only an announcement answers is not missed.
+            Whether the called number is one that people answer. A call that only an announcement
+            answers is not missed.
         """
         reached = self.direction != "inbound" or self.result == CONNECTED
         return not reached and (self.rung > 0 or has_line)

@@ -59,11 +59,11 @@ class SigningSecrets(NamedTuple):
 
     @property
     def for_tokens(self) -> tuple[str, ...]:
-        """The secrets whose tokens of ours are valid, the newest first, some of them empty.
+        """The secrets whose tokens of ours are valid, the newest first.
 
         With the retired one, a rotation breaks no link and no call.
         """
-        return (*self.secrets, self.retired)
+        return (*self.secrets, self.retired) if self.retired else self.secrets
 
     def __repr__(self) -> str:
         return f"SigningSecrets(api_key={self.api_key!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -30,6 +31,7 @@ SAMPLES = sorted(path.stem for path in (ROOT / "events").glob("*.json"))
 _LIMIT = 180  # seconds before an operation counts as hung
 
 
+@functools.cache
 def routes() -> dict[str, str]:
     """Return the template's functions by route, such as ``POST /webhooks/answer``."""
     template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))

@@ -126,13 +126,7 @@ function App() {
     addEventListener("resize", resized);
     return () => removeEventListener("resize", resized);
   }, []);
-  useEffect(
-    () =>
-      followKeyboard(
-        keyboard({ state, setFollow: followCalls, pin, openHelp: openShortcuts, again }),
-      ),
-    [],
-  );
+  useEffect(() => followKeyboard(keyboard({ state, setFollow: followCalls, pin, again })), []);
   useEffect(() => openNewest(state.current, newest), [all[0]?.key, store.stack]);
   useLayoutEffect(() => {
     document.title = `${phone.incoming.legs().length > 0 ? "Incoming call" : titleOf(view, path)} · Voice platform`;
@@ -149,7 +143,7 @@ function App() {
     level=${asView ? 1 : 2}
   />`;
   return html` <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
-    <${TopBar} view=${view} openHelp=${openShortcuts} />
+    <${TopBar} view=${view} />
     ${!small && html`<aside id="phone" class="phone" aria-label="Phone">${phoneView}</aside>`}
     <main id="main" tabindex="-1">
       ${asView ? html`<section id="phone" class="phone" aria-label="Phone">${phoneView}</section>` : html`<${View} ...${{ view: view === "phone" ? "calls" : view, path, small, isPinned, pin, follow, setFollow: followCalls, isFirst, width }} />`}
@@ -217,7 +211,7 @@ const titleOf = (view, path) => {
     : (VIEWS.find(({ name }) => name === view)?.label ?? "Phone");
 };
 
-function TopBar({ view, openHelp }) {
+function TopBar({ view }) {
   const [theme, setTheme] = useState(preferences.get("theme", "auto"));
   const [icon, label, next] = THEMES[theme] ?? THEMES.auto;
   useLayoutEffect(() => {
@@ -263,7 +257,7 @@ function TopBar({ view, openHelp }) {
       <${IconButton} name=${icon} label=${label} look="theme" click=${change} /><${IconButton}
         name="keyboard"
         label="Keyboard shortcuts"
-        click=${openHelp}
+        click=${openShortcuts}
       />
     </div>
   </header>`;
@@ -292,7 +286,7 @@ function LiveBar({ view }) {
 }
 
 /** What each key does. */
-function keyboard({ state, setFollow, pin, openHelp, again }) {
+function keyboard({ state, setFollow, pin, again }) {
   const focus = (id) => document.getElementById(id)?.focus();
   const move = (by) => {
     const { all, path } = state.current;
@@ -317,7 +311,6 @@ function keyboard({ state, setFollow, pin, openHelp, again }) {
     if (line && phone.lines.phase(line) !== "ended") act(line);
   };
   return {
-    openHelp,
     /** @type {Record<string, () => void>} */
     actions: {
       "g c": () => go("calls"),

@@ -49,10 +49,10 @@ const PENDING = 900; // milliseconds for the second key of "g c"
 /**
  * Follows the keyboard.
  *
- * @param {{actions: Record<string, () => void>, digit: (key: string) => boolean, escape: () => boolean, openHelp: () => void}} parts
+ * @param {{actions: Record<string, () => void>, digit: (key: string) => boolean, escape: () => boolean}} parts
  *   `actions` by key, with "g c" for two keys; `digit` and `escape` return whether the key was used.
  */
-export function followKeyboard({ actions, digit, escape, openHelp }) {
+export function followKeyboard({ actions, digit, escape }) {
   let pending = "";
   let timer = 0;
   document.addEventListener("keydown", (event) => {
@@ -73,7 +73,7 @@ export function followKeyboard({ actions, digit, escape, openHelp }) {
       }, PENDING);
       return undefined;
     }
-    const act = name === "?" ? openHelp : actions[name];
+    const act = name === "?" ? openShortcuts : actions[name];
     if (!act) return undefined;
     event.preventDefault();
     return act();
