@@ -61,11 +61,11 @@ async def test_a_new_call_opens_unless_details_are_open(
     user = await open_user(route="#/calls")
     title = user.page.get_by_role("heading", level=1)
     async with aiohttp.ClientSession(platform.vonage.http_url) as http:
-        await open_call(http, NUMBERS["conference"], "447700900611")
+        await open_call(http, NUMBERS["dtmf_menu"], "447700900611")
         await expect(title).to_contain_text("447700900611")
         await user.webhook("answer").first.click()
         await expect(user.details).to_be_visible()
-        await open_call(http, NUMBERS["conference"], "447700900612")
+        await open_call(http, NUMBERS["dtmf_menu"], "447700900612")
         toast = user.page.get_by_role("status").filter(has_text="New call")
         await expect(toast).to_be_visible()
         await expect(title).to_contain_text("447700900611")
@@ -73,7 +73,7 @@ async def test_a_new_call_opens_unless_details_are_open(
         await expect(title).to_contain_text("447700900612")
 
         await user.button("Follow").click()
-        await open_call(http, NUMBERS["conference"], "447700900613")
+        await open_call(http, NUMBERS["dtmf_menu"], "447700900613")
         await user.visit("#/calls")
         await expect(user.calls.first).to_contain_text("447700900613")
         await expect(title).to_have_text("Calls")

@@ -20,7 +20,7 @@ export function offset(t) {
 
 /**
  * @param {{items: any[], legs: any[], shownLegs: any[], begin: number, now: () => number,
- *   chosen: number|null, choose: (row: any, options?: {keepFocus: boolean}) => void, otherLegs: any,
+ *   chosen: number|null, choose: (row: any) => void, otherLegs: any,
  *   showAll: boolean, unfold: () => void}} props `shownLegs` have a lane; `otherLegs` says what is
  *   not shown.
  */
@@ -58,7 +58,7 @@ export function Events({
     event.preventDefault();
     goal.focus();
     const item = items.find(({ row }) => String(row.id) === goal.dataset.row);
-    if (chosen !== null && item) choose(item.row, { keepFocus: true });
+    if (chosen !== null && item) choose(item.row);
   };
 
   return html`<ol
