@@ -39,7 +39,7 @@ define pip_install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up sam-local docs dist test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint scan golden format constraints clean
+.PHONY: help install demo up sam-local docs dist test test-voicectl test-docs test-sdk test-page test-browser pictures test-sam test-soak bench lint lint-code lint-template scan golden format constraints clean
 
 help: ## list all commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -150,14 +150,17 @@ test-soak: install ## run load, size, and crash tests (a few minutes each)
 bench: install $(SAM_VENV)/.installed ## measure performance against other implementations (Docker, ten minutes)
 	$(RUN) -m tests.bench
 
-lint: install ## run ruff, mypy, cfn-lint, the template tests, the flow explorer, and the scans
+lint: lint-code lint-template scan ## run ruff, mypy, cfn-lint, the template tests, the flow explorer, and the scans
+
+lint-code: install ## run ruff and mypy
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+lint-template: install ## run cfn-lint, the template tests, and the flow explorer
 	$(VENV)/bin/cfn-lint template.yaml docs/examples/slack.yaml
 	$(RUN) -m pytest -q -n auto tests/template
 	$(RUN) -m local.explore --check
-	@$(MAKE) --no-print-directory scan
 
 $(SCAN_VENV)/.installed: pyproject.toml constraints-scan.txt
 	$(call pip_install,$(SCAN_VENV),$(PYTHON),the scanners,--group scan --constraint constraints-scan.txt)

@@ -62,13 +62,13 @@ def run(root: Path, *words: str | Path) -> str:
     return done.stdout
 
 
-def test_a_new_flow_of_each_recipe_passes_its_test_and_every_check(checkout: Path) -> None:
+def test_a_new_flow_of_each_recipe_passes_every_check(checkout: Path) -> None:
+    """tests/docs/test_tutorial.py runs the tests of such flows."""
     offered = recipes(checkout)
     created = create_flow(checkout, "x")
     for number, recipe in enumerate(offered):
         created += create_flow(checkout, f"y{number}", recipe)
 
-    assert "passed" in run(checkout, "pytest", "-q", "-p", "no:cacheprovider", *created[1::2])
     explored = run(checkout, "local.explore", "--check", *(flow.stem for flow in created[::2]))
     assert f"{len(created) // 2} flows explored, no problems found" in explored
     # A long name must fit into the lines too.
